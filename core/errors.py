@@ -1,0 +1,68 @@
+"""All exceptions of pypet.
+
+Names and bases of the established exceptions are a contract: scripts catch a locked parameter
+with ``except TypeError`` and an ambiguous name with ``except AttributeError``. New exceptions
+derive from `PypetError` and from the builtin that a careful caller would catch.
+"""
+
+from __future__ import annotations
+
+
+class PypetError(Exception):
+    """Root of the exceptions that pypet adds to the established ones."""
+
+
+class NotUniqueNodeError(AttributeError):
+    """A name matches several nodes at the same depth of the tree."""
+
+
+class TooManyGroupsError(TypeError):
+    """A fast search gave up; kept for scripts that name it, never raised by the search itself."""
+
+
+class DataNotInStorageError(OSError):
+    """An item that should be loaded or deleted does not exist in the storage."""
+
+
+class ParameterLockedException(TypeError):  # noqa: N818 - established name
+    """A locked parameter was about to be changed."""
+
+
+class PresettingError(RuntimeError):
+    """Parameters were preset that nobody added before the experiment started."""
+
+
+class VersionMismatchError(TypeError):
+    """The stored trajectory was written by a version that cannot be read safely."""
+
+
+class NoSuchServiceError(TypeError):
+    """The storage service does not know a message or cannot hold a type of data."""
+
+
+class GitDiffError(RuntimeError):
+    """There are uncommitted changes although the experiment asked to fail in this case."""
+
+
+class PluginError(PypetError, RuntimeError):
+    """A plugin could not be loaded or broke its contract; the message names its distribution."""
+
+
+class UnknownPluginError(PypetError, ValueError):
+    """Nobody registered a feature under the name that was asked for."""
+
+
+class MissingDependencyError(PypetError, ValueError, ImportError):
+    """A feature was asked for whose package is not installed; the message names the extra."""
+
+
+class UnknownOptionError(PypetError, ValueError):
+    """A keyword is neither an option of the environment nor of any installed plugin."""
+
+
+class StorageFormatError(PypetError, ValueError):
+    """A file exists but is not what the storage service can read: damaged, foreign or truncated."""
+
+
+class PluginWarning(UserWarning):
+    """Plugins contradict each other, for example two give a feature of the same name."""

@@ -1,0 +1,27 @@
+"""The abstract classes that plugins implement, one module per family."""
+
+from pypet.interfaces.admission import AdmissionGate
+from pypet.interfaces.command import Command
+from pypet.interfaces.feature import Feature
+from pypet.interfaces.logging import LogContext, LoggingSetup, ProgressReporter
+from pypet.interfaces.option import Option
+from pypet.interfaces.scheduling import Outcome, Scheduler, Task
+from pypet.interfaces.storage import StorageService
+from pypet.interfaces.versioning import Versioning
+from pypet.interfaces.wrapping import WrapMode
+
+__all__ = [
+    "AdmissionGate",
+    "Command",
+    "Feature",
+    "LogContext",
+    "LoggingSetup",
+    "Option",
+    "Outcome",
+    "ProgressReporter",
+    "Scheduler",
+    "StorageService",
+    "Task",
+    "Versioning",
+    "WrapMode",
+]

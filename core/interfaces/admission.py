@@ -1,0 +1,19 @@
+"""The contract of admission gates: may another worker process start now?"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from pypet.interfaces.feature import Feature
+
+
+class AdmissionGate(Feature, ABC):
+    """Holds back new worker processes, for example while memory is short.
+
+    Asked in the main process before each start of a process while at least one is active (with
+    none active a process always starts, so that no gate can stop an experiment).
+    """
+
+    @abstractmethod
+    def admits(self, active: int) -> bool:
+        """Return whether a process may start beside the ``active`` ones; must not block."""

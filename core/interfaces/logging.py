@@ -1,0 +1,79 @@
+"""The contracts of logging set-up and of progress reporting."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pypet.interfaces.feature import Feature
+
+
+SHOWN_LIVE = "pypet_shown_live"
+"""Name of an attribute that is true on log records whose message a progress reporter shows live
+on the terminal: handlers that write to that terminal should leave these records out."""
+
+LEAVES_OUT_SHOWN_LIVE = "leaves_out_shown_live"
+"""Name of an attribute that is true on handlers that do so, and that do not garble a live bar.
+A reporter shows nothing live while some other handler writes its records to the terminal."""
+
+
+class LogContext(NamedTuple):
+    """Names that log files may carry; ``run_name`` and ``set_name`` are dummies outside runs."""
+
+    environment_name: str
+    trajectory_name: str
+    run_name: str
+    set_name: str
+
+
+class LoggingSetup(Feature, ABC):
+    """Configures Python's logging for an experiment and takes the configuration down again.
+
+    Made once per environment, in the main process, with the values of its options.
+    """
+
+    @abstractmethod
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Check the options and read configuration files; nothing is created yet.
+
+        Raises
+        ------
+        ValueError
+            An option contradicts another, or a configuration file is missing or malformed.
+        """
+
+    @abstractmethod
+    def start(self, context: LogContext) -> None:
+        """Create folders, files and handlers in the main process."""
+
+    @abstractmethod
+    def start_worker(self, context: LogContext) -> None:
+        """Configure logging in a worker process; called there, once per process or run."""
+
+    @abstractmethod
+    def stop(self, *, remove_all_handlers: bool = True) -> None:
+        """Detach and close what `start` made. Safe to call twice."""
+
+
+class ProgressReporter(Feature, ABC):
+    """Shows how far the runs are; lives in the main process.
+
+    ``start`` may be called again when the trajectory grew: ``done`` of ``total`` are finished.
+    """
+
+    @abstractmethod
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Read the options; reporting may be switched off by them."""
+
+    @abstractmethod
+    def start(self, total: int, done: int = 0) -> None:
+        """Begin reporting."""
+
+    @abstractmethod
+    def advance(self, finished: int = 1, failed: int = 0) -> None:
+        """Count runs that have ended since the last call."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End reporting and leave the terminal tidy. Safe to call twice."""

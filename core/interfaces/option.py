@@ -1,0 +1,48 @@
+"""An option: a keyword of the environment, declared by the plugin that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One keyword argument of `pypet.Environment`.
+
+    The same declaration serves the signature and ``help()`` of the environment, the reader of
+    config files, ``pypet plugins`` and the table in the documentation.
+
+    ``types`` are the accepted types, empty for any; ``None`` is always accepted where the
+    default is None. ``check`` is called with the given value (never with the untouched default)
+    and raises ValueError with a message that says how to put it right.
+    ``family`` is the family of plugins that reads the option, for grouping in listings.
+    """
+
+    name: str
+    default: Any = None
+    types: tuple[type, ...] = ()
+    help: str = ""
+    family: str = ""
+    check: Callable[[Any], None] | None = None
+
+    def validate(self, value: Any) -> None:
+        """Raise unless ``value`` is one that the option takes.
+
+        Raises
+        ------
+        TypeError
+            The value has none of the accepted types.
+        ValueError
+            The check of the option refuses the value.
+        """
+        if value is None and self.default is None:
+            return
+        if self.types and not isinstance(value, self.types):
+            names = " or ".join(kind.__name__ for kind in self.types)
+            raise TypeError(
+                f"Option {self.name!r} takes {names}, not {value!r} ({type(value).__name__})."
+            )
+        if self.check is not None:
+            self.check(value)

@@ -1,0 +1,79 @@
+"""The contract of storage services: messages in, messages out.
+
+A service may be called from the main process and, if a wrap mode allows it, from workers, but
+never from two threads at once. Callers may change the node that they handed over as soon as
+``store`` has returned; a service keeps copies, not references. What ``store`` accepted is
+readable by ``load`` of the same service at once; it is durable once the service was flushed or
+closed.
+
+Most backends do not implement this class but `pypet.services.RecordStorageService`, which turns
+messages about live nodes into plain records and back and leaves only the keeping of records.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar
+
+from pypet.interfaces.feature import Feature
+
+
+class StorageService(Feature):
+    """Stores and loads trajectories, or parts of them.
+
+    The messages are the constants of `pypet.pypetconstants` (``TRAJECTORY``, ``LEAF``,
+    ``GROUP``, ``TREE``, ``LIST``, ``SINGLE_RUN``, ``DELETE``, ...); for each, the trajectory
+    says which further arguments it sends. Keyword ``trajectory_name`` comes with every message
+    about data.
+    """
+
+    capabilities: ClassVar[tuple[str, ...]] = (
+        "multiproc_safe",
+        "keeps_data",
+        "main_process_only",
+        "supports_loading",
+    )
+    multiproc_safe: bool = False
+    """May be used by several processes at once without a wrap mode."""
+    keeps_data: ClassVar[bool] = True
+    """What was stored can be loaded again."""
+    main_process_only: ClassVar[bool] = False
+    """The data lives in the memory of the main process: only serial runs and modes that store
+    there are possible."""
+    supports_loading: ClassVar[bool] = True
+    """``load`` works; senders of queueing wrap modes say False."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the service keeps its storage open between messages."""
+        return False
+
+    def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
+        """Store ``stuff_to_store`` as ``msg`` says.
+
+        Raises
+        ------
+        NoSuchServiceError
+            The message is unknown, or some data has a type that the service cannot hold.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not implement `store`.")
+
+    def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
+        """Load into ``stuff_to_load`` as ``msg`` says.
+
+        Raises
+        ------
+        NoSuchServiceError
+            The message is unknown.
+        DataNotInStorageError
+            What should be loaded was never stored.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not implement `load`.")
+
+    def kept_open(self, trajectory_name: str) -> AbstractContextManager[Any]:
+        """Keep the storage open within a ``with`` block, to save opening it for each message.
+
+        The run loop enters it around the runs of the main process. Services without anything
+        to open inherit this one, which does nothing.
+        """
+        return nullcontext(self)

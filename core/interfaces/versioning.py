@@ -1,0 +1,42 @@
+"""The contract of versioning: which code an experiment ran with, and a record of the experiment."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pypet.interfaces.feature import Feature
+
+if TYPE_CHECKING:
+    from pypet.environment import Environment
+
+
+class Versioning(Feature, ABC):
+    """Takes a snapshot of the code before an experiment and records the experiment after it.
+
+    Made once per environment, in the main process. Does nothing unless its options ask for it.
+    """
+
+    @abstractmethod
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Check the options.
+
+        Raises
+        ------
+        ValueError
+            An option is wrong, or a package that it needs is missing.
+        """
+
+    def snapshot(self, environment: Environment) -> str | None:
+        """Pin down the code; return a new revision's SHA-1 if one was made, else None.
+
+        Called while the environment is created, before it stores anything.
+        """
+        return None
+
+    def experiment_started(self, environment: Environment) -> None:
+        """Note the start; parameters are complete and locked."""
+
+    def experiment_finished(self, environment: Environment) -> None:
+        """Record the experiment; called only if all runs succeeded and are stored."""

@@ -1,0 +1,44 @@
+"""Plain data that travels between trajectories and storage services.
+
+Nothing here knows a live node or a file: records can be pickled with their arrays out of band,
+sent over a socket, appended to a journal and applied twice with the effect of once.
+"""
+
+from pypet.records.items import ArrayItem, Column, FrameItem, Item, TableItem
+from pypet.records.meta import Info, MetaRecord, RunRows
+from pypet.records.nodes import GROUP, LEAF, LINK, NodeRecord
+from pypet.records.requests import (
+    DeleteItems,
+    DeleteLink,
+    DeleteNode,
+    Exploration,
+    Operation,
+    PutLink,
+    PutMeta,
+    PutNode,
+    StoreRequest,
+)
+
+__all__ = [
+    "GROUP",
+    "LEAF",
+    "LINK",
+    "ArrayItem",
+    "Column",
+    "DeleteItems",
+    "DeleteLink",
+    "DeleteNode",
+    "Exploration",
+    "FrameItem",
+    "Info",
+    "Item",
+    "MetaRecord",
+    "NodeRecord",
+    "Operation",
+    "PutLink",
+    "PutMeta",
+    "PutNode",
+    "RunRows",
+    "StoreRequest",
+    "TableItem",
+]

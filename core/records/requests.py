@@ -1,0 +1,93 @@
+"""Store requests: everything that one storing call changes, complete in itself.
+
+Applying a request twice has the effect of applying it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pypet.records.items import Item
+from pypet.records.meta import Info, RunRows
+
+
+class Exploration(NamedTuple):
+    """What an overview shows about an explored parameter."""
+
+    length: int
+    summary: str
+
+
+class PutNode(NamedTuple):
+    """Create a group or leaf, or add to it.
+
+    Parents that are missing are created as plain groups. What exists is never changed unless
+    ``overwrite`` says so: then items of these names (with True all items given here), and with
+    True also annotations and comment, are replaced.
+    """
+
+    path: str
+    is_leaf: bool
+    class_name: str | None
+    comment: str
+    annotations: Mapping[str, Any]
+    items: tuple[Item, ...]
+    overwrite: bool | frozenset[str] = False
+    summary: str | None = None
+    """One line about the value, for overviews of people; None if none is wanted."""
+    exploration: Exploration | None = None
+    options: Mapping[str, Any] = {}
+    """Creation options for the writer of the backend, as given with one storing call."""
+
+
+class PutLink(NamedTuple):
+    """Create a link at ``path`` to the node of full name ``target``, unless the place is taken."""
+
+    path: str
+    target: str
+
+
+class PutMeta(NamedTuple):
+    """Write the data about the trajectory itself, creating it if it is new."""
+
+    info: Info
+    annotations: Mapping[str, Any]
+    runs: RunRows
+    explorations: tuple[str, ...]
+    settings: Mapping[str, Any]
+    """Values found under ``config.<config_group of the service>``, by relative dotted name."""
+    is_new: bool
+    """The trajectory was never stored: its name must be free."""
+    overwrite: bool = False
+    """Replace annotations and comment of the root."""
+
+
+class DeleteNode(NamedTuple):
+    """Remove a node; one with children only if ``recursive``."""
+
+    path: str
+    recursive: bool
+
+
+class DeleteItems(NamedTuple):
+    """Remove single items of a leaf; names that it does not have are reported as warnings."""
+
+    path: str
+    names: tuple[str, ...]
+
+
+class DeleteLink(NamedTuple):
+    """Remove a link, not its target."""
+
+    path: str
+
+
+Operation = PutNode | PutLink | PutMeta | DeleteNode | DeleteItems | DeleteLink
+
+
+class StoreRequest(NamedTuple):
+    """Operations on one trajectory, applied in their order."""
+
+    trajectory: str
+    operations: tuple[Operation, ...]
