@@ -1,0 +1,204 @@
+"""Decorators for functions and methods: guards, deprecations, documentation, retries."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+C = TypeVar("C", bound=type)
+
+_NOT_IN_RUN_NOTE = "\n\nNot available during a single run.\n"
+
+
+def not_in_run(func: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """Refuse a method with TypeError while ``self._is_run`` is true.
+
+    The returned method carries the attribute ``_not_in_run`` and says so in its docstring.
+    """
+
+    @functools.wraps(func)
+    def guarded(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self._is_run:  # type: ignore[attr-defined]
+            raise TypeError(
+                f"`{func.__name__}` is not available during a single run; "
+                "call it before the runs start or after they are finished."
+            )
+        return func(self, *args, **kwargs)
+
+    guarded.__doc__ = (func.__doc__ or "") + _NOT_IN_RUN_NOTE
+    guarded._not_in_run = True  # type: ignore[attr-defined]
+    return cast("Callable[Concatenate[S, P], R]", guarded)
+
+
+def with_open_store(func: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """Refuse a method with TypeError unless the store of ``self.traj`` is open."""
+
+    @functools.wraps(func)
+    def checked(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not self.traj.v_storage_service.is_open:  # type: ignore[attr-defined]
+            raise TypeError(
+                f"`{func.__name__}` needs an open store: "
+                "use it within `with StorageContextManager(traj):`."
+            )
+        return func(self, *args, **kwargs)
+
+    checked.__doc__ = (func.__doc__ or "") + "\n\nOnly available while the store is open.\n"
+    return cast("Callable[Concatenate[S, P], R]", checked)
+
+
+def deprecated(msg: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Emit a DeprecationWarning with the hint ``msg`` at each call of the decorated function."""
+
+    def decorate(func: Callable[P, R]) -> Callable[P, R]:
+        text = f"`{func.__name__}` is deprecated. {msg}".rstrip()
+
+        @functools.wraps(func)
+        def warning(*args: P.args, **kwargs: P.kwargs) -> R:
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
+            return func(*args, **kwargs)
+
+        return warning
+
+    return decorate
+
+
+def kwargs_api_change(
+    old_name: str, new_name: str | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Accept the keyword ``old_name`` with a DeprecationWarning.
+
+    Its value is passed on as ``new_name``, or ignored if that is None. Given together with the
+    new keyword, the old one is ignored.
+    """
+
+    def decorate(func: Callable[P, R]) -> Callable[P, R]:
+        advice = f"use `{new_name}` instead" if new_name else "it is ignored"
+        text = f"The keyword `{old_name}` of `{func.__name__}` is deprecated: {advice}."
+
+        @functools.wraps(func)
+        def translating(*args: P.args, **kwargs: P.kwargs) -> R:
+            if old_name in kwargs:
+                warnings.warn(text, DeprecationWarning, stacklevel=2)
+                value = kwargs.pop(old_name)
+                if new_name is not None:
+                    kwargs.setdefault(new_name, value)
+            return func(*args, **kwargs)
+
+        return translating
+
+    return decorate
+
+
+def kwargs_mutual_exclusive(
+    param1_name: str, param2_name: str, map2to1: Callable[[Any], Any] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Allow only one of two keywords; both together are a ValueError.
+
+    With ``map2to1`` the value of the second keyword, converted by it, is passed on as the first.
+    """
+
+    def decorate(func: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(func)
+        def choosing(*args: P.args, **kwargs: P.kwargs) -> R:
+            if param2_name in kwargs:
+                if param1_name in kwargs:
+                    raise ValueError(
+                        f"`{func.__name__}` takes either `{param1_name}` or `{param2_name}`, "
+                        "not both."
+                    )
+                if map2to1 is not None:
+                    kwargs[param1_name] = map2to1(kwargs.pop(param2_name))
+            return func(*args, **kwargs)
+
+        return choosing
+
+    return decorate
+
+
+def copydoc(
+    fromfunc: Callable[..., Any], sep: str = "\n"
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Put the docstring of ``fromfunc`` before that of the decorated function, joined by ``sep``.
+
+    Lines of the copied docstring that contain ``ABSTRACT`` are left out.
+    """
+
+    def decorate(func: Callable[P, R]) -> Callable[P, R]:
+        lines = (fromfunc.__doc__ or "").split("\n")
+        copied = "\n".join(line for line in lines if "ABSTRACT" not in line)
+        func.__doc__ = copied if func.__doc__ is None else sep.join((copied, func.__doc__))
+        return func
+
+    return decorate
+
+
+def retry(
+    n: int,
+    errors: type[BaseException] | tuple[type[BaseException], ...],
+    wait: float = 0.0,
+    logger_name: str | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Call again, at most ``n`` times, when one of ``errors`` was raised; then raise it.
+
+    ``wait`` seconds pass between two calls. With ``logger_name`` each failure is logged there at
+    level DEBUG, and the success of a repeated call too.
+    """
+
+    def decorate(func: Callable[P, R]) -> Callable[P, R]:
+        name = getattr(func, "__name__", repr(func))
+
+        @functools.wraps(func)
+        def retrying(*args: P.args, **kwargs: P.kwargs) -> R:
+            logger = logging.getLogger(logger_name) if logger_name else None
+            failures = 0
+            while True:
+                try:
+                    result = func(*args, **kwargs)
+                except errors as err:
+                    failures += 1
+                    if logger:
+                        logger.debug("`%s` failed %d times: %r", name, failures, err)
+                    if failures > n:
+                        raise
+                else:
+                    if failures and logger:
+                        logger.debug("`%s` succeeded after %d retries.", name, failures)
+                    return result
+                if wait:
+                    time.sleep(wait)
+
+        return retrying
+
+    return decorate
+
+
+def prefix_naming(cls: C) -> C:
+    """Let ``obj.f_x`` and ``obj.v_x`` of the decorated class stand for ``obj.x``, also to set.
+
+    Raises
+    ------
+    TypeError
+        The class already has a ``__getattr__``, which this one would replace.
+    """
+    if hasattr(cls, "__getattr__"):
+        raise TypeError(f"{cls.__name__} defines `__getattr__`, so its names cannot be prefixed.")
+    plain_setattr: Any = cls.__setattr__
+
+    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807
+        if name.startswith(("f_", "v_")):
+            return getattr(self, name[2:])
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807
+        plain_setattr(self, name[2:] if name.startswith("v_") else name, value)
+
+    cls.__getattr__ = __getattr__  # type: ignore[attr-defined]
+    cls.__setattr__ = __setattr__  # type: ignore[method-assign,assignment]
+    return cls

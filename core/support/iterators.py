@@ -1,0 +1,47 @@
+"""Iterators that grow while they are used, and sorting of run results."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class IteratorChain(Generic[T]):
+    """Goes through several iterables in turn; further ones may be added while it does.
+
+    After it has come to its end, `add` makes it usable again.
+    """
+
+    def __init__(self, *iterables: Iterable[T]) -> None:
+        self._waiting: deque[Iterable[T]] = deque(iterables)
+        self._current: Iterator[T] = iter(())
+
+    def add(self, *iterables: Iterable[T]) -> None:
+        """Append iterables to the end of the chain."""
+        self._waiting.extend(iterables)
+
+    def next(self) -> T:
+        """Return the next element; StopIteration at the end."""
+        return next(self)
+
+    def __iter__(self) -> IteratorChain[T]:
+        return self
+
+    def __next__(self) -> T:
+        while True:
+            try:
+                return next(self._current)
+            except StopIteration:
+                if not self._waiting:
+                    raise
+                self._current = iter(self._waiting.popleft())
+
+
+def result_sort(result_list: list[tuple[int, Any]], start_index: int = 0) -> list[tuple[int, Any]]:
+    """Sort ``(run index, result)`` tuples in place from ``start_index`` on; return the list."""
+    result_list[start_index:] = sorted(result_list[start_index:], key=itemgetter(0))
+    return result_list

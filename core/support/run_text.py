@@ -1,0 +1,22 @@
+"""Texts for points in time and for durations, as they appear in names and run records."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from functools import lru_cache
+
+
+def format_time(timestamp: float) -> str:
+    """Return ``timestamp`` (seconds since the epoch) as local time, ``2015_10_21_04h29m00s``."""
+    return _format_second(int(timestamp // 1))
+
+
+def run_time_text(seconds: float) -> str:
+    """Return a duration in ``seconds`` as ``H:MM:SS.ffffff``, days in front if there are any."""
+    return str(timedelta(seconds=seconds))
+
+
+@lru_cache(maxsize=16)  # short runs start many times within one second
+def _format_second(second: int) -> str:
+    return time.strftime("%Y_%m_%d_%Hh%Mm%Ss", time.localtime(second))

@@ -1,0 +1,1 @@
+"""Helpers for scripts: exploration, comparison, progress and the like."""
