@@ -1,0 +1,153 @@
+"""Explore the parameter space of numerical experiments and keep everything in one place.
+
+Every public name is loaded when it is first used, so that ``import pypet`` costs next to nothing.
+"""
+
+if __name__ != "pypet":
+    raise ImportError(
+        f"The folder 'core' is the package 'pypet': install it and use `import pypet`, "
+        f"not {__name__!r}."
+    )
+
+# Neither `from __future__ import annotations` nor `from typing import TYPE_CHECKING`: the first
+# would hide the submodule `pypet.annotations`, the second costs more than all the rest.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from pypet.environment import Environment as Environment
+    from pypet.errors import DataNotInStorageError as DataNotInStorageError
+    from pypet.errors import GitDiffError as GitDiffError
+    from pypet.errors import MissingDependencyError as MissingDependencyError
+    from pypet.errors import NoSuchServiceError as NoSuchServiceError
+    from pypet.errors import NotUniqueNodeError as NotUniqueNodeError
+    from pypet.errors import ParameterLockedException as ParameterLockedException
+    from pypet.errors import PluginError as PluginError
+    from pypet.errors import PluginWarning as PluginWarning
+    from pypet.errors import PresettingError as PresettingError
+    from pypet.errors import PypetError as PypetError
+    from pypet.errors import StorageFormatError as StorageFormatError
+    from pypet.errors import TooManyGroupsError as TooManyGroupsError
+    from pypet.errors import UnknownOptionError as UnknownOptionError
+    from pypet.errors import UnknownPluginError as UnknownPluginError
+    from pypet.errors import VersionMismatchError as VersionMismatchError
+    from pypet.leaves import ArrayParameter as ArrayParameter
+    from pypet.leaves import BaseParameter as BaseParameter
+    from pypet.leaves import BaseResult as BaseResult
+    from pypet.leaves import ObjectTable as ObjectTable
+    from pypet.leaves import Parameter as Parameter
+    from pypet.leaves import PickleParameter as PickleParameter
+    from pypet.leaves import PickleResult as PickleResult
+    from pypet.leaves import Result as Result
+    from pypet.leaves import SparseParameter as SparseParameter
+    from pypet.leaves import SparseResult as SparseResult
+    from pypet.slots import HasSlots as HasSlots
+    from pypet.support.loggers import HasLogger as HasLogger
+    from pypet.trajectory import Trajectory as Trajectory
+    from pypet.trajectory import load_trajectory as load_trajectory
+    from pypet.trajectory.manual import manual_run as manual_run
+    from pypet.tree import ConfigGroup as ConfigGroup
+    from pypet.tree import DerivedParameterGroup as DerivedParameterGroup
+    from pypet.tree import KnowsTrajectory as KnowsTrajectory
+    from pypet.tree import NNGroupNode as NNGroupNode
+    from pypet.tree import NNLeafNode as NNLeafNode
+    from pypet.tree import ParameterGroup as ParameterGroup
+    from pypet.tree import ResultGroup as ResultGroup
+    from pypet.utils.explore import cartesian_product as cartesian_product
+    from pypet.utils.explore import find_unique_points as find_unique_points
+    from pypet.utils.helpful_functions import progressbar as progressbar
+    from pypet.utils.helpful_functions import racedirs as racedirs
+
+from pypet.version import __version__ as __version__  # noqa: E402 - after the guard
+
+_HOMES = {
+    "pypet.environment": ("Environment",),
+    "pypet.errors": (
+        "DataNotInStorageError",
+        "GitDiffError",
+        "MissingDependencyError",
+        "NoSuchServiceError",
+        "NotUniqueNodeError",
+        "ParameterLockedException",
+        "PluginError",
+        "PluginWarning",
+        "PresettingError",
+        "PypetError",
+        "StorageFormatError",
+        "TooManyGroupsError",
+        "UnknownOptionError",
+        "UnknownPluginError",
+        "VersionMismatchError",
+    ),
+    "pypet.leaves": (
+        "ArrayParameter",
+        "BaseParameter",
+        "BaseResult",
+        "ObjectTable",
+        "Parameter",
+        "PickleParameter",
+        "PickleResult",
+        "Result",
+        "SparseParameter",
+        "SparseResult",
+    ),
+    "pypet.slots": ("HasSlots",),
+    "pypet.support.loggers": ("HasLogger",),
+    "pypet.trajectory": ("Trajectory", "load_trajectory"),
+    "pypet.trajectory.manual": ("manual_run",),
+    "pypet.tree": (
+        "ConfigGroup",
+        "DerivedParameterGroup",
+        "KnowsTrajectory",
+        "NNGroupNode",
+        "NNLeafNode",
+        "ParameterGroup",
+        "ResultGroup",
+    ),
+    "pypet.utils.explore": ("cartesian_product", "find_unique_points"),
+    "pypet.utils.helpful_functions": ("progressbar", "racedirs"),
+}
+
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+_FACES = ("HDF5StorageService", "LazyStorageService", "rename_log_file")
+"""Names whose home is a plugin; `pypet.faces` knows which."""
+
+_SUBMODULES = (
+    "annotations",
+    "environment",
+    "errors",
+    "hookspecs",
+    "interfaces",
+    "manager",
+    "markers",
+    "naturalnaming",
+    "parameter",
+    "pypetconstants",
+    "pypetexceptions",
+    "pypetlogging",
+    "slots",
+    "storageservice",
+    "testing",
+    "trajectory",
+    "utils",
+)
+
+__all__ = [*_HOME_OF, *_FACES]
+
+if not TYPE_CHECKING:  # a type checker would take every attribute for granted
+
+    def __getattr__(name):
+        from importlib import import_module
+
+        if name in _HOME_OF:
+            found = getattr(import_module(_HOME_OF[name]), name)
+            globals()[name] = found  # from now on it costs nothing
+            return found
+        if name in _SUBMODULES:
+            return import_module(f"pypet.{name}")
+        if name in _FACES:
+            return import_module("pypet.faces").module_getattr("pypet")(name)
+        raise AttributeError(f"module 'pypet' has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({"__all__", "__doc__", "__version__", *__all__, *_SUBMODULES})

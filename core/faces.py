@@ -1,0 +1,82 @@
+"""Public names whose home is a plugin, and the paths under which scripts know them.
+
+This table is the only place where pypet's core knows plugins by name. Importing a face loads
+nothing; a plugin is loaded when one of its names is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pypet.support.optional import install_hint
+
+
+class Face(NamedTuple):
+    """Where a name really is."""
+
+    entry: str
+    """Name of the entry point."""
+    attribute: str
+    """Name in the module of the entry point."""
+    extra: str | None = None
+    """The extra of pypet to install if there is no such entry point."""
+
+
+_HDF5 = Face("hdf5", "HDF5StorageService", "hdf5")
+_LAZY = Face("lazy", "LazyStorageService")
+_RENAME = Face("logging", "rename_log_file")
+
+FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
+    {
+        ("pypet", "HDF5StorageService"): _HDF5,
+        ("pypet", "LazyStorageService"): _LAZY,
+        ("pypet", "rename_log_file"): _RENAME,
+        ("pypet.storageservice", "HDF5StorageService"): _HDF5,
+        ("pypet.storageservice", "LazyStorageService"): _LAZY,
+        ("pypet.pypetlogging", "rename_log_file"): _RENAME,
+        **{
+            ("pypet.pypetlogging", name): Face("logging", name)
+            for name in (
+                "FILENAME_INDICATORS",
+                "LOGGING_DICT",
+                "NoInterpolationParser",
+                "get_strings",
+                "simple_logging_config",
+                "try_make_dirs",
+                "use_simple_logging",
+            )
+        },
+    }
+)
+"""(module path, public name) -> its home."""
+
+
+def face_names(module_name: str) -> list[str]:
+    """Return the names that a module gives without having them, for its ``__dir__``."""
+    return [name for module, name in FACES if module == module_name]
+
+
+def module_getattr(module_name: str) -> Callable[[str], Any]:
+    """Return a ``__getattr__`` for the module of this name: it gives the module's faces.
+
+    The function raises AttributeError for names that are no face, MissingDependencyError if the
+    plugin is not installed or switched off, and PluginError if it cannot be loaded.
+    """
+
+    def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the module's own
+        face = FACES.get((module_name, name))
+        if face is None:
+            raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
+        # Not before it is needed: importing a face must stay cheap.
+        from pypet.manager import get_manager
+
+        return get_manager().attribute(
+            face.entry,
+            face.attribute,
+            asked=f"{module_name}.{name}",
+            hint=install_hint(face.extra),
+        )
+
+    return __getattr__

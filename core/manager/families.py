@@ -1,0 +1,88 @@
+"""The families of features: which hook registers them, and how users ask for one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pypet.interfaces import (
+    AdmissionGate,
+    Command,
+    LoggingSetup,
+    ProgressReporter,
+    Scheduler,
+    StorageService,
+    Versioning,
+    WrapMode,
+)
+
+OPTIONS_HOOK = "pypet_register_options"
+
+
+class Family(NamedTuple):
+    """One family of features."""
+
+    name: str
+    noun: str
+    """What messages call one of them."""
+    plural: str
+    hook: str
+    interface: type
+    """What the hook returns: subclasses of it, or instances in the case of commands."""
+    option: str | None = None
+    """The option by which users choose one by name; None: all of them are used."""
+
+    def asked_for(self, name: str) -> str:
+        """Return how a user asked for the feature, for messages."""
+        return f"{self.option}={name!r}" if self.option else f"{self.noun} {name!r}"
+
+
+STORAGE = Family(
+    "storage",
+    "storage service",
+    "storage services",
+    "pypet_register_storage_services",
+    StorageService,
+    "storage_service",
+)
+WRAPPING = Family(
+    "wrapping", "wrap mode", "wrap modes", "pypet_register_wrap_modes", WrapMode, "wrap_mode"
+)
+SCHEDULING = Family(
+    "scheduling", "scheduler", "schedulers", "pypet_register_schedulers", Scheduler, "scheduler"
+)
+ADMISSION = Family(
+    "admission",
+    "admission gate",
+    "admission gates",
+    "pypet_register_admission_gates",
+    AdmissionGate,
+)
+LOGGING = Family(
+    "logging", "logging set-up", "logging set-ups", "pypet_register_logging", LoggingSetup
+)
+PROGRESS = Family(
+    "progress",
+    "progress reporter",
+    "progress reporters",
+    "pypet_register_progress_reporters",
+    ProgressReporter,
+)
+VERSIONING = Family(
+    "versioning",
+    "versioning feature",
+    "versioning features",
+    "pypet_register_versioning",
+    Versioning,
+)
+COMMANDS = Family("command", "command", "commands", "pypet_register_commands", Command)
+
+FAMILIES: tuple[Family, ...] = (
+    STORAGE,
+    WRAPPING,
+    SCHEDULING,
+    ADMISSION,
+    LOGGING,
+    PROGRESS,
+    VERSIONING,
+    COMMANDS,
+)

@@ -1,0 +1,22 @@
+"""The nearest known name to one that is unknown, for error messages."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that looks most like ``name``, None if none comes near.
+
+    Case does not matter; the name is returned as it is known.
+    """
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return by_lower[near[0]] if near else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean ...?`` (with the space), ``''`` if no known name comes near."""
+    near = nearest(name, known)
+    return f" Did you mean {near!r}?" if near else ""

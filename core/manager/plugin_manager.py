@@ -1,0 +1,255 @@
+"""The plugin manager: loads plugins when they are needed and answers by family and name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any, NamedTuple, NoReturn, cast
+
+from pypet.errors import MissingDependencyError, PluginError
+from pypet.interfaces import (
+    AdmissionGate,
+    Command,
+    LoggingSetup,
+    Option,
+    ProgressReporter,
+    Scheduler,
+    StorageService,
+    Versioning,
+    WrapMode,
+)
+from pypet.manager import families
+from pypet.manager.discovery import candidates
+from pypet.manager.entries import PluginEntry, RegisteredFeature, Status
+from pypet.manager.families import Family
+from pypet.manager.lifecycle import LifecycleHooks
+from pypet.manager.loader import Loader
+from pypet.manager.lookup_errors import (
+    SWITCHED_OFF,
+    entry_error,
+    lookup_error,
+    missing_packages_error,
+)
+
+
+class DeclaredOption(NamedTuple):
+    """An option and who declares it."""
+
+    option: Option
+    entry: PluginEntry
+    feature: RegisteredFeature | None
+    """None if the option belongs to the plugin as a whole."""
+
+    def needs(self) -> str:
+        """Return what the feature lacks and how to install it, ``''`` if it can be used."""
+        return self.feature.needs() if self.feature is not None else ""
+
+
+class PluginManager(LifecycleHooks):
+    """Knows all plugins, loads each at most once, and wraps every hook in a method.
+
+    Use `pypet.manager.get_manager` rather than making one. Names of features are compared
+    without regard to case. Safe to use from several threads; not picklable: workers make their
+    own.
+    """
+
+    def __init__(
+        self, disabled: Iterable[str] = (), entries: Iterable[PluginEntry] | None = None
+    ) -> None:
+        """``disabled`` are names of plugins, features or distributions to switch off.
+
+        Without ``entries`` the plugins are those that are installed.
+        """
+        if entries is None:
+            entries = [candidate.entry() for candidate in candidates()]
+        names = frozenset(name.strip().lower() for name in disabled if name.strip())
+        self._loader = Loader(entries, names)
+        self._registry = self._loader.registry
+        super().__init__(self._loader.pluggy.hook, self._loader.label_of)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A plugin manager cannot be pickled. Send the names of plugins to other processes "
+            "and call pypet.manager.get_manager() there."
+        )
+
+    # ----- features by name -----------------------------------------------------------------
+
+    def storage_service(self, name: str) -> type[StorageService]:
+        """Return the storage service class of this name.
+
+        Raises
+        ------
+        UnknownPluginError
+            Nobody registered it, or it is switched off.
+        MissingDependencyError
+            A package that it needs is not installed.
+        PluginError
+            Its plugin could not be loaded.
+        """
+        return cast("type[StorageService]", self._find(families.STORAGE, name))
+
+    def wrap_mode(self, name: str) -> type[WrapMode]:
+        """Return the wrap mode class of this name; errors as for `storage_service`."""
+        return cast("type[WrapMode]", self._find(families.WRAPPING, name))
+
+    def scheduler(self, name: str) -> type[Scheduler]:
+        """Return the scheduler class of this name; errors as for `storage_service`."""
+        return cast("type[Scheduler]", self._find(families.SCHEDULING, name))
+
+    def command(self, name: str) -> Command:
+        """Return the sub-command of this name; errors as for `storage_service`."""
+        return cast("Command", self._find(families.COMMANDS, name))
+
+    # ----- all features of a family ---------------------------------------------------------
+
+    def storage_services(self) -> tuple[type[StorageService], ...]:
+        """Return all usable storage service classes."""
+        return cast("tuple[type[StorageService], ...]", self._all(families.STORAGE))
+
+    def wrap_modes(self) -> tuple[type[WrapMode], ...]:
+        """Return all usable wrap mode classes."""
+        return cast("tuple[type[WrapMode], ...]", self._all(families.WRAPPING))
+
+    def schedulers(self) -> tuple[type[Scheduler], ...]:
+        """Return all usable scheduler classes."""
+        return cast("tuple[type[Scheduler], ...]", self._all(families.SCHEDULING))
+
+    def admission_gates(self) -> tuple[type[AdmissionGate], ...]:
+        """Return all usable admission gate classes."""
+        return cast("tuple[type[AdmissionGate], ...]", self._all(families.ADMISSION))
+
+    def logging_setups(self) -> tuple[type[LoggingSetup], ...]:
+        """Return all usable logging set-up classes."""
+        return cast("tuple[type[LoggingSetup], ...]", self._all(families.LOGGING))
+
+    def progress_reporters(self) -> tuple[type[ProgressReporter], ...]:
+        """Return all usable progress reporter classes."""
+        return cast("tuple[type[ProgressReporter], ...]", self._all(families.PROGRESS))
+
+    def versionings(self) -> tuple[type[Versioning], ...]:
+        """Return all usable versioning classes."""
+        return cast("tuple[type[Versioning], ...]", self._all(families.VERSIONING))
+
+    def commands(self) -> tuple[Command, ...]:
+        """Return all sub-commands of ``pypet``."""
+        return cast("tuple[Command, ...]", self._all(families.COMMANDS))
+
+    def options(self) -> tuple[DeclaredOption, ...]:
+        """Return the options that plugins declare, also those whose packages are missing.
+
+        Several features may declare the same option; the first one's declaration counts.
+        """
+        self.load_all()
+        features = [feature for family in families.FAMILIES for feature in self.features(family)]
+        of_features = [
+            DeclaredOption(option, feature.entry, feature)
+            for feature in features
+            for option in feature.options
+        ]
+        of_plugins = [
+            DeclaredOption(option, entry, None)
+            for entry in self._loader.entries
+            for option in entry.options
+        ]
+        return (*of_features, *of_plugins)
+
+    # ----- plugins ------------------------------------------------------------------------
+
+    @property
+    def entries(self) -> tuple[PluginEntry, ...]:
+        """All plugins and their states, pypet's own first."""
+        for entry in self._loader.entries:
+            self._loader.settle(entry)
+        return tuple(self._loader.entries)
+
+    @property
+    def disabled(self) -> frozenset[str]:
+        """What is switched off, in lower case."""
+        return self._loader.disabled
+
+    def load_all(self) -> None:
+        """Load every plugin that is not loaded yet; faults end up in their entries.
+
+        Raises
+        ------
+        PluginError
+            Two of pypet's own plugins give a feature of the same name.
+        """
+        self._loader.load()
+
+    def register(self, plugin: object, name: str) -> PluginEntry:
+        """Take in a plugin that is no entry point: a module or an object with hooks.
+
+        Raises
+        ------
+        PluginError
+            The plugin breaks the contract.
+        """
+        module = getattr(plugin, "__name__", type(plugin).__module__)
+        entry = PluginEntry(name, module, "this process", "", lambda: plugin)
+        self._loader.add(entry)
+        if entry.status is Status.FAILED:
+            raise PluginError(f"{entry.label} {entry.reason}") from entry.error
+        return entry
+
+    def attribute(self, entry_name: str, attribute: str, *, asked: str, hint: str = "") -> Any:
+        """Return an attribute of the module of the entry point ``entry_name``.
+
+        ``asked`` is what the user wrote and ``hint`` how to install the plugin, for messages.
+
+        Raises
+        ------
+        MissingDependencyError
+            There is no such plugin, or it is switched off.
+        PluginError
+            The plugin could not be loaded, or has no such attribute.
+        """
+        self._loader.load(entry_name)
+        named = [e for e in self._loader.entries if e.name.lower() == entry_name.lower()]
+        for entry in named:
+            module = sys.modules.get(entry.module) if entry.plugin is not None else None
+            if hasattr(module, attribute):
+                return getattr(module, attribute)
+        if not named:
+            missing = f"{asked} needs plugin {entry_name!r}, which is not installed"
+            raise MissingDependencyError(f"{missing}: {hint}" if hint else f"{missing}.")
+        entry = named[0]
+        if entry.status is Status.BLOCKED:
+            raise MissingDependencyError(
+                f"{asked} needs plugin {entry_name!r}, which is {SWITCHED_OFF}."
+            )
+        error = entry_error(asked, entry)
+        if error is None:
+            error = PluginError(f"{asked} cannot be had: {entry.label} has no {attribute!r}.")
+        raise error
+
+    def features(self, family: Family) -> list[RegisteredFeature]:
+        """Return the features of a family that loaded plugins gave, winners of clashes only."""
+        return self._registry.of(family)
+
+    def hooks_of(self, entry: PluginEntry) -> tuple[str, ...]:
+        """Return the names of the hooks that a loaded plugin implements."""
+        callers = self._loader.pluggy.get_hookcallers(entry.plugin) or ()
+        return tuple(sorted(caller.name for caller in callers))
+
+    def feature_state(self, feature: RegisteredFeature) -> tuple[Status, str]:
+        """Return the state of one feature of a loaded plugin, and the reason for it."""
+        return self._loader.feature_state(feature)
+
+    def _find(self, family: Family, name: str) -> object:
+        self._loader.load(name)
+        feature = self._registry.get(family, name)
+        if feature is None:
+            self.load_all()
+            feature = self._registry.get(family, name)
+        if feature is None:
+            known = self._registry.of(family)
+            raise lookup_error(family, name, known, self.entries, self.disabled)
+        if feature.missing():
+            raise missing_packages_error(feature)
+        return feature.item
+
+    def _all(self, family: Family) -> tuple[object, ...]:
+        self.load_all()
+        return tuple(f.item for f in self._registry.of(family) if not f.missing())

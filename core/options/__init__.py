@@ -1,0 +1,17 @@
+"""Options of the environment: the table of the established ones, old names, collecting values."""
+
+from pypet.options.collection import Collected, OptionValues, collect, unknown_option_error
+from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT, established
+from pypet.options.signature import OptionsDoc, OptionsSignature
+
+__all__ = [
+    "ESTABLISHED",
+    "POSITIONAL_COUNT",
+    "Collected",
+    "OptionValues",
+    "OptionsDoc",
+    "OptionsSignature",
+    "collect",
+    "established",
+    "unknown_option_error",
+]

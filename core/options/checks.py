@@ -1,0 +1,141 @@
+"""Checks of values that concern one option alone; those of several are the environment's."""
+
+from __future__ import annotations
+
+import configparser
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable
+from numbers import Integral, Real
+from typing import Any
+
+ON_ERROR_WORDS = ("raise", "continue")
+RETRY_PREFIX = "retry:"
+
+
+def flag(name: str) -> Callable[[Any], None]:
+    """Return a check for switches: anything that has a truth value, but no text.
+
+    The text ``'False'`` is true, so text in the place of a switch is always a mistake.
+    """
+
+    def check(value: Any) -> None:
+        if isinstance(value, str | bytes):
+            raise ValueError(f"{name}={value!r}: give True or False, not text.")
+
+    return check
+
+
+def at_least(name: str, least: int, meaning: str = "") -> Callable[[Any], None]:
+    """Return a check for numbers that must not be below ``least``."""
+
+    def check(value: Any) -> None:
+        if value < least:
+            raise ValueError(f"{name}={value!r}: must be at least {least}{meaning}.")
+
+    return check
+
+
+def one_of(name: str, *choices: str) -> Callable[[Any], None]:
+    """Return a check for words."""
+
+    def check(value: Any) -> None:
+        if value not in choices:
+            listed = ", ".join(map(repr, choices))
+            raise ValueError(f"{name}={value!r}: must be one of {listed}.")
+
+    return check
+
+
+def percentage(name: str) -> Callable[[Any], None]:
+    """Return a check for caps: more than 0 and at most 100 percent."""
+
+    def check(value: Any) -> None:
+        if not 0 < value <= 100:
+            raise ValueError(
+                f"{name}={value!r}: a cap is in percent, more than 0 and at most 100; "
+                "100 switches it off."
+            )
+
+    return check
+
+
+def memory_cap(value: Any) -> None:
+    """Check a cap in percent, or a tuple of a cap and the estimated MB a process needs."""
+    cap, megabytes = value if isinstance(value, tuple) and len(value) == 2 else (value, 0.0)
+    if not isinstance(cap, Real) or not isinstance(megabytes, Real) or megabytes < 0:
+        raise ValueError(
+            f"memory_cap={value!r}: give percent, or a tuple (percent, MB a process), "
+            "for example (90.0, 500.0)."
+        )
+    percentage("memory_cap")(cap)
+
+
+def sumatra_label(value: Any) -> None:
+    """Check that a label has no dot: it becomes the name of a node."""
+    if "." in value:
+        raise ValueError(f"sumatra_label={value!r}: a label must not contain a dot.")
+
+
+def port(value: Any) -> None:
+    """Check a port: a number, a range of numbers, or a complete address."""
+    if isinstance(value, str | Integral):
+        return
+    if isinstance(value, tuple) and len(value) == 2:
+        low, high = value
+        if isinstance(low, Integral) and isinstance(high, Integral) and low <= high:
+            return
+    raise ValueError(
+        f"port={value!r}: give a number, a range like (7777, 9999), or an address like "
+        "'tcp://127.0.0.1:7777'."
+    )
+
+
+def config(value: Any) -> None:
+    """Check that a configuration is a path or a parser.
+
+    Raises
+    ------
+    RuntimeError
+        It is neither.
+    """
+    if not isinstance(value, str | os.PathLike | configparser.RawConfigParser):
+        raise RuntimeError(
+            f"config={value!r}: give the path of an ini file or a parser, "
+            f"not {type(value).__name__}."
+        )
+
+
+def start_method(value: Any) -> None:
+    """Check that the platform can start processes in this way."""
+    available = multiprocessing.get_all_start_methods()
+    if value not in available:
+        listed = ", ".join(map(repr, available))
+        raise ValueError(f"start_method={value!r}: this platform has {listed}.")
+
+
+def on_error(value: Any) -> None:
+    """Check ``'raise'``, ``'continue'`` or ``'retry:N'`` with N at least 1."""
+    if value in ON_ERROR_WORDS:
+        return
+    if isinstance(value, str) and value.startswith(RETRY_PREFIX):
+        times = value.removeprefix(RETRY_PREFIX)
+        if times.isascii() and times.isdigit() and int(times) > 0:
+            return
+    raise ValueError(
+        f"on_error={value!r}: must be 'raise', 'continue' or 'retry:N' with a number N of "
+        "further attempts, for example 'retry:3'."
+    )
+
+
+def names(name: str) -> Callable[[Any], None]:
+    """Return a check for names: one text with commas, or several texts."""
+
+    def check(value: Any) -> None:
+        if isinstance(value, str):
+            return
+        if isinstance(value, Iterable) and all(isinstance(item, str) for item in value):
+            return
+        raise ValueError(f"{name}={value!r}: give names, for example ('git', 'sumatra').")
+
+    return check

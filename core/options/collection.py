@@ -1,0 +1,154 @@
+"""Collecting the options of an environment: from positions, keywords, old names and plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pypet.errors import UnknownOptionError
+from pypet.interfaces import Option
+from pypet.manager import DeclaredOption, PluginManager
+from pypet.manager.nearest import nearest
+from pypet.options.deprecated import RENAMED, map_deprecated
+from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT
+from pypet.options.needs import check_needs
+
+_POSITIONAL = tuple(ESTABLISHED)[:POSITIONAL_COUNT]
+
+
+class OptionValues(dict[str, Any]):
+    """Values of all options by name: what was given, else the default.
+
+    ``given`` are the names of those that were given, also where the value is the default.
+    """
+
+    def __init__(self, values: Mapping[str, Any], given: Iterable[str]) -> None:
+        super().__init__(values)
+        self.given = frozenset(given)
+
+    def given_of(self, family: str) -> dict[str, Any]:
+        """Return the given values of the established options of a family.
+
+        For ``'storage'`` these are the keywords that may go to a storage service's ``__init__``.
+        """
+        return {
+            name: value
+            for name, value in self.items()
+            if name in self.given and name in ESTABLISHED and ESTABLISHED[name].family == family
+        }
+
+
+class Collected(NamedTuple):
+    """All options, and the keywords that are none."""
+
+    values: OptionValues
+    leftovers: dict[str, Any]
+    """Keywords that nobody declares; the environment tries them on the trajectory."""
+
+
+def collect(
+    manager: PluginManager,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    stacklevel: int = 2,
+) -> Collected:
+    """Merge positional and keyword arguments of an environment and check each option by itself.
+
+    Loads all plugins, because each may declare options. ``stacklevel`` says whom warnings blame,
+    counted from the function that calls this one (1).
+
+    Raises
+    ------
+    TypeError
+        There are too many positional arguments, one is given twice, or a value has a wrong type.
+    ValueError
+        A value is refused by the check of its option.
+    MissingDependencyError
+        An option needs a package, or an established option a plugin, that is not installed.
+    """
+    given = {**_positional(args, kwargs), **map_deprecated(kwargs, stacklevel=stacklevel + 1)}
+    declared = _by_name(manager.options())
+    known = known_options(manager, declared)
+    leftovers = {name: value for name, value in given.items() if name not in known}
+    given = {name: value for name, value in given.items() if name in known}
+    for name, value in given.items():
+        _validate(known[name], declared.get(name, ()), value)
+    check_needs(manager, declared, given)
+    values = {name: option.default for name, option in known.items()} | given
+    return Collected(OptionValues(values, given), leftovers)
+
+
+def known_options(
+    manager: PluginManager, declared: Mapping[str, Sequence[DeclaredOption]] | None = None
+) -> dict[str, Option]:
+    """Return all options by name: the established ones in order, then those of plugins.
+
+    Defaults of established options are a contract that plugins cannot change; of several other
+    declarations of the same name the first one counts.
+    """
+    if declared is None:
+        declared = _by_name(manager.options())
+    return dict(ESTABLISHED) | {
+        name: declarations[0].option
+        for name, declarations in declared.items()
+        if name not in ESTABLISHED
+    }
+
+
+def unknown_option_error(names: Iterable[str], known: Iterable[str] = ()) -> UnknownOptionError:
+    """Return the error that names all keywords that nobody takes, and the nearest known names.
+
+    ``known`` are further names that would have been understood, for example options of plugins
+    and settable properties of the trajectory; established options and old names always count.
+    """
+    candidates = {*known, *ESTABLISHED, *RENAMED}
+    lines = [_unknown(name, candidates - {name}, name in candidates) for name in names]
+    return UnknownOptionError(" ".join(lines))
+
+
+def _unknown(name: str, others: Iterable[str], is_known: bool) -> str:
+    if is_known:
+        option = ESTABLISHED.get(name)
+        if option is not None and option.family == "storage":
+            return f"The storage service in use does not take {name!r}."
+        return f"Option {name!r} is not taken here."
+    near = nearest(name, others)
+    suggestion = f"; did you mean {near!r}?" if near else "; see help(pypet.Environment)."
+    return f"Nobody knows the option {name!r}{suggestion}"
+
+
+def _positional(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the positional arguments."""
+    if len(args) > POSITIONAL_COUNT:
+        raise TypeError(
+            f"Environment takes at most {POSITIONAL_COUNT} positional arguments, "
+            f"{len(args)} were given; further options are keywords."
+        )
+    named = dict(zip(_POSITIONAL, args, strict=False))
+    twice = [name for name in named if name in kwargs]
+    if twice:
+        raise TypeError(f"Environment got several values for the argument {twice[0]!r}.")
+    return named
+
+
+def _by_name(options: Iterable[DeclaredOption]) -> dict[str, list[DeclaredOption]]:
+    by_name: dict[str, list[DeclaredOption]] = {}
+    for declaration in options:
+        by_name.setdefault(declaration.option.name, []).append(declaration)
+    return by_name
+
+
+def _validate(option: Option, declarations: Sequence[DeclaredOption], value: Any) -> None:
+    """Check a value against the table and against those who read it.
+
+    Options of the storage family are left to the service itself: which one reads them is only
+    known when the trajectory and its service are.
+    """
+    if value is option.default:
+        return
+    option.validate(value)
+    for declaration in declarations:
+        other = declaration.option
+        if other is not option and other.family != "storage":
+            other.validate(value)

@@ -1,0 +1,61 @@
+"""Whether somebody reads an option that was given: else it would be ignored silently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pypet.errors import MissingDependencyError, UnknownPluginError
+from pypet.manager import DeclaredOption, PluginManager
+from pypet.manager.lookup_errors import absent_plugins
+from pypet.options.established import ESTABLISHED
+from pypet.options.families import PLUGIN_FAMILIES, PluginFamily
+from pypet.support.optional import install_hint
+
+
+def check_needs(
+    manager: PluginManager,
+    declared: Mapping[str, Sequence[DeclaredOption]],
+    given: Mapping[str, Any],
+) -> None:
+    """Raise if an option asks for a feature that no usable plugin gives.
+
+    ``declared`` are the options of plugins by name, ``given`` the values that were given.
+
+    Raises
+    ------
+    MissingDependencyError
+        The plugin is there but lacks a package, or the plugin comes with an extra.
+    UnknownPluginError
+        No installed plugin reads the option, or it is switched off.
+    """
+    for name, value in given.items():
+        declarations = declared.get(name, ())
+        if any(not declaration.needs() for declaration in declarations):
+            continue
+        option = ESTABLISHED.get(name) or declarations[0].option
+        if option.family == "storage" or not _asks(value, option.default):
+            continue
+        asked = f"{name}={value!r}"
+        if declarations:
+            raise MissingDependencyError(f"{asked} {declarations[0].needs()}")
+        family = PLUGIN_FAMILIES.get(option.family)
+        if family is not None:
+            raise _absent(manager, asked, family)
+
+
+def _asks(value: Any, default: Any) -> bool:
+    """Return whether a value asks for a feature: the default, None and False do not."""
+    if value is None or value is False or value is default:
+        return False
+    return bool(value != default)
+
+
+def _absent(
+    manager: PluginManager, asked: str, family: PluginFamily
+) -> MissingDependencyError | UnknownPluginError:
+    text = f"{asked} needs a plugin for {family.subject} that is not installed or switched off"
+    hint = install_hint(family.extra)
+    text = f"{text}: {hint}." if hint else f"{text}."
+    text += "".join(f" {sentence}." for sentence in absent_plugins(manager.entries))
+    return MissingDependencyError(text) if hint else UnknownPluginError(text)

@@ -1,0 +1,75 @@
+"""List the plugins: ``pypet plugins``. No heavy package is imported for it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pypet.interfaces import Command
+from pypet.manager import FeatureReport, get_manager, report
+from pypet.markers import hookimpl
+
+HEADER = ("FAMILY", "NAME", "DISTRIBUTION", "STATUS", "CAPABILITIES", "REASON")
+GAP = "  "
+
+
+def list_plugins(arguments: argparse.Namespace) -> int:
+    """Write the list to stdout; ``arguments.json`` chooses JSON instead of a table."""
+    rows = report(get_manager())
+    if arguments.json:
+        sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2, default=str) + "\n")
+    else:
+        sys.stdout.write(format_table([HEADER, *map(_cells, rows)]))
+    return 0
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as aligned lines."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _cells(row: FeatureReport) -> tuple[str, ...]:
+    return (
+        row.family,
+        row.name,
+        f"{row.distribution} {row.version}".strip(),
+        str(row.status),
+        _capabilities(row.capabilities),
+        row.reason,
+    )
+
+
+def _capabilities(values: dict[str, Any]) -> str:
+    """Return the names of capabilities that are true, and others with their values."""
+    shown = (
+        name if value is True else f"{name}={value}"
+        for name, value in values.items()
+        if value is not False and value is not None
+    )
+    return ", ".join(shown)
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+
+
+@hookimpl
+def pypet_register_commands() -> list[Command]:
+    """Register ``pypet plugins``."""
+    return [
+        Command(
+            "plugins",
+            "List all plugins, what they give, and why one is not in use.",
+            list_plugins,
+            _add_arguments,
+        )
+    ]
