@@ -1,0 +1,11 @@
+"""Between Python values and `pypet.records` items: which array and which names stand for what.
+
+The rules are those of the established HDF5 layout, so that its files can be read and written,
+widened where it lost data: integers of 64 bit, encoded text, exact numpy scalars.
+"""
+
+from pypet.encoding.items import decode_item, encode_value
+from pypet.encoding.pandas_types import pandas_flag
+from pypet.encoding.tables import decode_column, encode_column
+
+__all__ = ["decode_column", "decode_item", "encode_column", "encode_value", "pandas_flag"]

@@ -1,0 +1,37 @@
+"""Leaves of the tree: parameters and results, and how they become storable items.
+
+`ObjectTable` needs pandas and is made when it is first asked for.
+"""
+
+from typing import Any
+
+from pypet.leaves.array_parameter import ArrayParameter
+from pypet.leaves.base_parameter import BaseParameter
+from pypet.leaves.base_result import BaseResult
+from pypet.leaves.parameter import Parameter
+from pypet.leaves.pickle_parameter import PickleParameter
+from pypet.leaves.pickle_result import PickleResult
+from pypet.leaves.result import Result
+from pypet.leaves.sparse_parameter import SparseParameter
+from pypet.leaves.sparse_result import SparseResult
+
+__all__ = [
+    "ArrayParameter",
+    "BaseParameter",
+    "BaseResult",
+    "ObjectTable",
+    "Parameter",
+    "PickleParameter",
+    "PickleResult",
+    "Result",
+    "SparseParameter",
+    "SparseResult",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ObjectTable":
+        from pypet.encoding.object_table import ObjectTable
+
+        return ObjectTable
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,128 @@
+"""From leaves to items and back, by whichever pair of methods the class of the leaf means.
+
+Built-in classes encode themselves (``_encode``, ``_decode``). A class that overrides ``_store``
+or ``_load`` of such a class wants to be asked for Python values; so do classes that derive from
+`BaseParameter` or `BaseResult` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pypet import pypetconstants as constants
+from pypet.encoding import decode_item, encode_value
+from pypet.records import Item
+from pypet.tree.leaf import NNLeafNode
+
+
+class _Plan(NamedTuple):
+    """Which methods serve one class of leaves."""
+
+    encodes: bool
+    decodes: bool
+    has_store_flags: bool
+    has_load_flags: bool
+
+
+_ARRAY_FLAGS = (constants.ARRAY, constants.CARRAY, constants.EARRAY, constants.VLARRAY)
+_TABLE_FLAGS = (constants.TABLE, constants.DICT)
+"""Flags that say how to read an item; it is kept as one kind or the other."""
+
+_plans: dict[type, _Plan] = {}
+
+
+def encode_leaf(
+    leaf: Any, encoding: str = "utf8", flags: Mapping[str, str] | None = None
+) -> tuple[Item, ...]:
+    """Return the data of a leaf, which must not be empty, as items.
+
+    ``flags`` by item name win over ``_store_flags()`` of the leaf, and these over the types.
+    Parameters are locked by it. Items may share memory with the leaf.
+
+    Raises
+    ------
+    NoSuchServiceError
+        Data of a type that cannot be stored.
+    TypeError
+        Data that cannot be kept without loss.
+    RuntimeError
+        A flag that nobody knows.
+    """
+    plan = _plan_of(type(leaf))
+    if plan.has_store_flags:
+        flags = {**leaf._store_flags(), **(flags or {})}
+    try:
+        if plan.encodes and not flags:
+            items: tuple[Item, ...] = leaf._encode(encoding)
+            return items
+        data = leaf._store()
+        get_flag = (flags or {}).get
+        return tuple(
+            [encode_value(name, value, get_flag(name), encoding) for name, value in data.items()]
+        )
+    except Exception as err:
+        err.add_note(f"This happened while storing {leaf.v_full_name!r}.")
+        raise
+
+
+def decode_leaf(
+    leaf: Any,
+    items: Mapping[str, Item],
+    encoding: str = "utf8",
+    flags: Mapping[str, str] | None = None,
+) -> None:
+    """Give a leaf the data that items hold.
+
+    ``flags`` by item name win over ``_load_flags()`` of the leaf, and these over the flags of
+    the items. Parameters are locked by it. The data may share memory with the items.
+
+    Raises
+    ------
+    ParameterLockedException
+        The leaf is a locked parameter.
+    TypeError
+        An item names a scalar type that nobody knows, or cannot be read with the flag given.
+    """
+    plan = _plan_of(type(leaf))
+    if plan.has_load_flags:
+        flags = {**leaf._load_flags(), **(flags or {})}
+    if flags:
+        items = {name: _with_flag(item, flags.get(name)) for name, item in items.items()}
+    if plan.decodes:
+        leaf._decode(items, encoding)
+    else:
+        leaf._load({name: decode_item(item, encoding) for name, item in items.items()})
+
+
+def _with_flag(item: Item, flag: str | None) -> Item:
+    if flag is None or flag == item.flag:
+        return item
+    for flags in (_ARRAY_FLAGS, _TABLE_FLAGS):
+        if item.flag in flags and flag in flags:
+            return item._replace(flag=flag)
+    raise TypeError(
+        f"Item {item.name!r} is kept as {item.flag} and cannot be loaded with flag {flag!r}."
+    )
+
+
+def _plan_of(cls: type) -> _Plan:
+    plan = _plans.get(cls)
+    if plan is None:
+        plan = _plans[cls] = _Plan(
+            _is_preferred(cls, "_encode", "_store"),
+            _is_preferred(cls, "_decode", "_load"),
+            getattr(cls, "_store_flags", None) not in (None, NNLeafNode._store_flags),
+            getattr(cls, "_load_flags", None) not in (None, NNLeafNode._load_flags),
+        )
+    return plan
+
+
+def _is_preferred(cls: type, built_in: str, established: str) -> bool:
+    """Return whether ``built_in`` is defined by the same or a more derived class."""
+    for base in cls.__mro__:
+        if built_in in vars(base):
+            return True
+        if established in vars(base):
+            return False
+    return False

@@ -1,0 +1,422 @@
+"""`Parameter`: scalars, flat lists and tuples, and small arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pypet.leaves.base_parameter import SCALAR_TYPES, BaseParameter
+from pypet.leaves.exchange import DictSink, DictSource, ItemSink, ItemSource, Sink, Source
+from pypet.records import Item
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def judges_scalars_by_type(function: F) -> F:
+    """Mark a check that gives the same answer for all scalars of one exact type.
+
+    Ranges of scalars are then checked by their types alone, a million entries at once.
+    """
+    function._judges_scalars_by_type = True  # type: ignore[attr-defined]
+    return function
+
+
+def supports_array(data: Any) -> bool:
+    """Return whether the dtype of an array is one of the scalar types, in native byte order."""
+    return data.dtype.type in SCALAR_TYPES and data.dtype.isnative
+
+
+def supports_sequence(data: Any) -> bool:
+    """Return whether a list or tuple is not empty and flat, of one scalar type."""
+    kinds = set(map(type, data))
+    return len(kinds) == 1 and kinds <= SCALAR_TYPES
+
+
+def same_dtype(a: Any, b: Any) -> bool:
+    """Return whether arrays agree in dtype; text of any width does."""
+    return bool(a.dtype == b.dtype) or a.dtype.kind == b.dtype.kind == "U"
+
+
+class Parameter(BaseParameter):
+    """A parameter for scalars, flat lists and tuples of one scalar type, and small arrays.
+
+    Data is judged by its exact type: `int`, `float`, `bool`, `complex`, `str`, `bytes` and the
+    scalars of numpy; lists and tuples must not be empty; arrays need such a dtype. Entries of a
+    range need exactly the type of the default, arrays also its dtype and shape, tuples and lists
+    its length. Passing no ``data`` leaves the parameter empty.
+    """
+
+    __slots__ = ("_data", "_default", "_explored_range")
+
+    _data: Any
+    _default: Any
+    _explored_range: list[Any]
+
+    def __init__(self, full_name: str, data: Any = None, comment: str = "") -> None:
+        super().__init__(full_name, comment)
+        self._data = None
+        self._default = None
+        self._explored_range = []
+        if data is not None:
+            self.f_set(data)
+
+    # ----- types of data -------------------------------------------------------------------
+
+    @judges_scalars_by_type
+    def f_supports(self, data: Any) -> bool:
+        """Return whether the parameter takes ``data``; decided by exact types."""
+        kind = type(data)
+        if kind in SCALAR_TYPES:
+            return True
+        if kind is list or kind is tuple:
+            return supports_sequence(data)
+        if kind is np.ndarray or kind is np.matrix:
+            return data.size > 0 and supports_array(data)
+        return False
+
+    @judges_scalars_by_type
+    def _values_of_same_type(self, a: Any, b: Any) -> bool:
+        if not super()._values_of_same_type(a, b):
+            return False
+        kind = type(a)
+        if kind is tuple:
+            return len(a) == len(b) and type(a[0]) is type(b[0])
+        if kind is np.ndarray or kind is np.matrix:
+            return bool(a.shape == b.shape) and same_dtype(a, b)
+        return True
+
+    def _shares_column(self, value: Any, default: Any) -> bool:
+        """Return whether two values of the same type can be stored in one column of a table."""
+        if type(value) is list:
+            return len(value) == len(default) and type(value[0]) is type(default[0])
+        return True
+
+    # ----- value ---------------------------------------------------------------------------
+
+    def f_set(self, data: Any) -> None:
+        """Set value and default; the type may differ from before.
+
+        Raises
+        ------
+        ParameterLockedException
+            The parameter is locked.
+        AttributeError
+            The parameter has a range.
+        TypeError
+            The data is of a type that the parameter does not support.
+        """
+        self._refuse_if_locked("set")
+        if self._explored_range:
+            raise AttributeError(
+                f"Parameter {self._full_name!r} is explored: its value comes from its range. "
+                "Shrink the trajectory before you set another value."
+            )
+        if not self.f_supports(data):
+            raise TypeError(
+                f"{type(self).__name__} {self._full_name!r} does not support {data!r:.80} of type "
+                f"{type(data).__name__}. Exact types count; ArrayParameter takes large or empty "
+                "arrays, SparseParameter sparse matrices, PickleParameter anything."
+            )
+        self._data = data
+        self._default = data
+
+    def f_get(self) -> Any:
+        """Return the value and lock the parameter.
+
+        Raises
+        ------
+        TypeError
+            There is no value.
+        """
+        data = self._data
+        if data is None:
+            raise self._empty_error()
+        self._locked = True
+        return data
+
+    def f_get_default(self) -> Any:
+        """Return the default value and lock the parameter.
+
+        Raises
+        ------
+        TypeError
+            There is no default.
+        """
+        default = self._default
+        if default is None:
+            raise self._empty_error()
+        self._locked = True
+        return default
+
+    def _empty_error(self) -> TypeError:
+        return TypeError(
+            f"Parameter {self._full_name!r} is empty. Set a value with `f_set` or load it first."
+        )
+
+    def f_is_empty(self) -> bool:
+        """Return whether there is no value."""
+        return self._data is None
+
+    def f_empty(self) -> None:
+        """Drop value, default and range.
+
+        Raises
+        ------
+        ParameterLockedException
+            The parameter is locked.
+        """
+        self._refuse_if_locked("emptied")
+        self._data = None
+        self._default = None
+        self._explored_range = []
+        self._explored = False
+
+    def __getattr__(self, name: str) -> Any:
+        # Not properties, so that classes of one's own may have attributes of these names.
+        if name == "data":
+            return self.f_get()
+        if name == "default":
+            return self.f_get_default()
+        raise AttributeError(
+            f"{type(self).__name__} has no attribute {name!r}; `data` and `default` are its values."
+        )
+
+    # ----- range ---------------------------------------------------------------------------
+
+    def f_has_range(self) -> bool:
+        """Return whether the parameter has its range at hand."""
+        return bool(self._explored_range)
+
+    def f_get_range(self, copy: bool = True) -> list[Any]:
+        """Return the range as a list of its own, or the one that the parameter keeps.
+
+        Raises
+        ------
+        TypeError
+            There is no range.
+        """
+        values = self._explored_range
+        if not values:
+            raise self._no_range()
+        return values.copy() if copy else values
+
+    def __len__(self) -> int:
+        """Return 0 for an empty parameter, 1 for one without range, else the range's length."""
+        return len(self._explored_range) or (0 if self._data is None else 1)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.f_get_range(copy=False))
+
+    def __getitem__(self, item: Any) -> Any:
+        if type(item) is str:
+            if item == "data":
+                return self.f_get()
+            if item == "default":
+                return self.f_get_default()
+        elif type(item) is int and item == -1:
+            return self.f_get_default()
+        return self.f_get_range(copy=False)[item]
+
+    def _explore(self, explore_iterable: Iterable[Any]) -> None:
+        """Take a range, one entry for each run, and lock the parameter.
+
+        Raises
+        ------
+        ParameterLockedException
+            The parameter is locked.
+        TypeError
+            The parameter has a range already or no default, or an entry is not of its type.
+        ValueError
+            There are no entries.
+        """
+        self._refuse_if_locked("explored")
+        if self._explored_range:
+            raise TypeError(
+                f"Parameter {self._full_name!r} is explored already; use `f_expand` to add entries."
+            )
+        if self._default is None:
+            raise TypeError(
+                f"Parameter {self._full_name!r} has no value; exploring needs a default."
+            )
+        self._explored_range = self._checked_range(explore_iterable)
+        self._explored = True
+        self._locked = True
+
+    def _expand(self, explore_iterable: Iterable[Any]) -> None:
+        """Append to the range and lock the parameter.
+
+        Raises
+        ------
+        ParameterLockedException
+            The parameter is locked.
+        TypeError
+            The parameter has no range, or an entry is not of the type of the default.
+        ValueError
+            There are no entries.
+        """
+        self._refuse_if_locked("expanded")
+        if not self._explored_range:
+            raise self._no_range()
+        self._explored_range.extend(self._checked_range(explore_iterable))
+        self._locked = True
+
+    def _shrink(self) -> None:
+        """Drop the range, keep the value.
+
+        Raises
+        ------
+        ParameterLockedException
+            The parameter is locked.
+        TypeError
+            The parameter is empty or has no range.
+        """
+        self._refuse_if_locked("shrunk")
+        if self._data is None:
+            raise self._empty_error()
+        if not self._explored_range:
+            raise self._no_range()
+        self._explored_range = []
+        self._explored = False
+
+    def _checked_range(self, entries: Iterable[Any]) -> list[Any]:
+        values = list(entries)
+        if not self._alike_by_type(values):
+            for position, value in enumerate(values):
+                self._check_entry(position, value)
+        if not values:
+            raise ValueError(f"The range for parameter {self._full_name!r} has no entries.")
+        return values
+
+    def _alike_by_type(self, values: list[Any]) -> bool:
+        kind = type(self._default)
+        cls = type(self)
+        return (
+            kind in SCALAR_TYPES
+            and hasattr(cls.f_supports, "_judges_scalars_by_type")
+            and hasattr(cls._values_of_same_type, "_judges_scalars_by_type")
+            and set(map(type, values)) <= {kind}
+        )
+
+    def _check_entry(self, position: int, value: Any) -> None:
+        default = self._default
+        if not self.f_supports(value):
+            problem = "which it does not support"
+        elif not self._values_of_same_type(value, default):
+            problem = f"unlike its default {default!r:.60} of type {type(default).__name__}"
+        elif not self._shares_column(value, default):
+            problem = f"which cannot share a column with its default {default!r:.60}"
+        else:
+            return
+        raise TypeError(
+            f"Entry {position} of the range for {type(self).__name__} {self._full_name!r} is "
+            f"{value!r:.60} of type {type(value).__name__}, {problem}. Entries need exactly the "
+            "type of the default, arrays also its dtype and shape; for numbers from numpy arrays "
+            "use `.tolist()`."
+        )
+
+    def _set_parameter_access(self, idx: int = 0) -> None:
+        """Make entry ``idx`` of the range the value; without range, log a warning.
+
+        Raises
+        ------
+        ValueError
+            There is no such entry; negative indices do not count from the end.
+        """
+        if idx >= 0:
+            try:
+                self._data = self._explored_range[idx]
+                return
+            except IndexError:
+                pass  # told below, away from the path of every run
+        if self._explored_range:
+            raise ValueError(
+                f"Parameter {self._full_name!r} has no entry {idx}: its range has "
+                f"{len(self._explored_range)} entries."
+            )
+        self._logger.warning(
+            "Parameter `%s` has no range to take entry %s from; it keeps its value.",
+            self._full_name,
+            idx,
+        )
+
+    def _restore_default(self) -> None:
+        """Make the default the value."""
+        self._data = self._default
+
+    # ----- pickling, storing, loading ------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state["_explored_range"] = self._explored_range.copy() if self._full_copy else []
+        return state
+
+    def _put_items(self, sink: Sink) -> None:
+        sink.column("data", "data", (self._data,))
+        if self._explored_range:
+            sink.column("explored_data", "data", self._explored_range)
+
+    def _take_items(self, source: Source) -> None:
+        if "data" in source:
+            self._take_value(source.column("data", "data")[0])
+        else:
+            self._warn_about_missing_data()
+        if "explored_data" in source:
+            self._take_range(source.column("explored_data", "data"))
+
+    def _take_value(self, value: Any) -> None:
+        self._data = value
+        self._default = value
+
+    def _take_range(self, values: list[Any]) -> None:
+        self._explored_range = values
+        self._explored = True
+
+    def _warn_about_missing_data(self) -> None:
+        self._logger.warning(
+            "There is no stored value for parameter `%s`; it stays as it is.", self._full_name
+        )
+
+    def _put_all(self, sink: Sink) -> None:
+        if self._data is None:
+            raise self._empty_error()
+        self._put_items(sink)
+        self._locked = True
+
+    def _take_all(self, source: Source) -> None:
+        self._refuse_if_locked("loaded into")
+        self._take_items(source)
+        self._locked = True
+
+    def _store(self) -> dict[str, Any]:
+        """Return the data to store by item name, and lock the parameter.
+
+        Raises
+        ------
+        TypeError
+            There is no value.
+        """
+        sink = DictSink()
+        self._put_all(sink)
+        return sink.content
+
+    def _load(self, load_dict: Mapping[str, Any]) -> None:
+        """Take over what `_store` returned, and lock the parameter; value and default agree then.
+
+        Raises
+        ------
+        ParameterLockedException
+            The parameter is locked.
+        """
+        self._take_all(DictSource(load_dict))
+
+    def _encode(self, encoding: str) -> tuple[Item, ...]:
+        """Return the data to store as items, and lock the parameter; like `_store`."""
+        sink = ItemSink(encoding)
+        self._put_all(sink)
+        return sink.items
+
+    def _decode(self, items: Mapping[str, Item], encoding: str) -> None:
+        """Take over what `_encode` returned, and lock the parameter; like `_load`."""
+        self._take_all(ItemSource(items, encoding))

@@ -1,0 +1,27 @@
+"""Pickles as data of leaves, with errors that say which item is at fault."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+PROTOCOL_ITEM = "__pckl_prtcl__"
+"""Name of the item that holds the pickle protocol."""
+
+
+def dump(name: str, value: Any, protocol: int) -> bytes:
+    """Return ``value`` pickled; an error carries a note that names the item."""
+    try:
+        return pickle.dumps(value, protocol)
+    except Exception as err:
+        err.add_note(f"Item {name!r} of type {type(value).__name__} cannot be pickled.")
+        raise
+
+
+def restore(name: str, raw: bytes) -> Any:
+    """Return the pickled value; an error carries a note that names the item."""
+    try:
+        return pickle.loads(raw)
+    except Exception as err:
+        err.add_note(f"This happened while unpickling item {name!r}.")
+        raise

@@ -1,0 +1,265 @@
+"""`Result`: named data of the usual types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from pypet.encoding import decode_item, encode_value, pandas_flag
+from pypet.leaves.base_result import BaseResult
+from pypet.leaves.summaries import summary_of
+from pypet.pypetconstants import PARAMETER_SUPPORTED_DATA
+from pypet.records import Item
+from pypet.tree.node import put
+
+_NO_MEMBER = object()
+
+
+class Result(BaseResult):
+    """A result with any number of named data items.
+
+    Positional data is named after the result: ``<name>``, ``<name>_1``, ... Items are attributes
+    and entries: ``result.x``, ``result['x']``, ``result[0]``. Names may contain dots; the item is
+    then stored nested.
+
+    Takes scalars, lists, tuples, dictionaries, arrays, and frames, series and `ObjectTable` of
+    pandas, by exact type. What is in containers is looked at when the result is stored: lists
+    and tuples are flat and of one scalar type, dictionaries flat with strings as keys.
+    """
+
+    __slots__ = ("_data",)
+
+    SUPPORTED_DATA: set[type] = {
+        np.ndarray,
+        np.matrix,
+        dict,
+        tuple,
+        list,
+        *PARAMETER_SUPPORTED_DATA,
+    }
+    """Types that results take, beside those of pandas, which are known once it is imported."""
+
+    _data: dict[str, Any]
+
+    def __init__(self, full_name: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(full_name, kwargs.pop("comment", ""))
+        put(self, "_data", {})
+        if args or kwargs:
+            self.f_set(*args, **kwargs)
+
+    # ----- setting -------------------------------------------------------------------------
+
+    def f_set(self, /, *args: Any, **kwargs: Any) -> None:
+        """Set positional and named items, replacing those that exist.
+
+        Raises
+        ------
+        AttributeError
+            There is positional data but the result has no name.
+        TypeError
+            An item is of a type that the result does not support.
+        """
+        for position, item in enumerate(args):
+            if self._name is None:
+                raise AttributeError(
+                    f"A {type(self).__name__} without name cannot name positional data. "
+                    "Give names: `f_set(x=...)`."
+                )
+            self.f_set_single(self.f_translate_key(position), item)
+        for name, item in kwargs.items():
+            self.f_set_single(name, item)
+
+    def f_set_single(self, name: str, item: Any) -> None:
+        """Set or replace one item.
+
+        Raises
+        ------
+        TypeError
+            The item is of a type that the result does not support.
+        """
+        if not self._supports(item):
+            raise TypeError(
+                f"{type(self).__name__} {self._full_name!r} does not support item {name!r} of "
+                f"type {type(item).__name__}. Exact types count; SparseResult takes sparse "
+                "matrices, PickleResult anything."
+            )
+        if self._stored and name in self._data:
+            self._logger.debug(
+                "Item `%s` of `%s` changed in memory only; storing it again needs overwriting.",
+                name,
+                self._full_name,
+            )
+        self._data[name] = item
+
+    def _supports(self, item: Any) -> bool:
+        return type(item) in self.SUPPORTED_DATA or pandas_flag(item) is not None
+
+    def f_translate_key(self, key: Any) -> Any:
+        """Return the name of positional data for an integer; any other key as it is."""
+        if isinstance(key, int):
+            return self._name if key == 0 else f"{self._name}_{int(key)}"
+        return key
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name[:1] == "_":
+            put(self, name, value)
+            return
+        member = getattr(type(self), name, _NO_MEMBER)
+        if member is _NO_MEMBER:
+            self.f_set_single(name, value)
+        elif hasattr(member, "__set__"):
+            put(self, name, value)
+        else:
+            raise AttributeError(
+                f"`{name}` of {type(self).__name__} {self._full_name!r} cannot be replaced; "
+                f"use `f_set_single({name!r}, ...)` for data of this name."
+            )
+
+    def __setitem__(self, key: str | int, value: Any) -> None:
+        self.f_set_single(self.f_translate_key(key), value)
+
+    # ----- getting -------------------------------------------------------------------------
+
+    def f_get(self, *args: str | int) -> Any:
+        """Return the item of this name or position, or a list of items for several.
+
+        Without arguments, the only item there is. ``'data'`` stands for the only item unless one
+        is called so.
+
+        Raises
+        ------
+        AttributeError
+            There is no such item, or none at all.
+        ValueError
+            Nothing was named and there are several items.
+        """
+        if not args:
+            return self._only_item()
+        if len(args) == 1:
+            return self._item(args[0])
+        return [self._item(key) for key in args]
+
+    def _only_item(self) -> Any:
+        data = self._data
+        if len(data) == 1:
+            return next(iter(data.values()))
+        if not data:
+            raise AttributeError(
+                f"Result {self._full_name!r} is empty. Set data with `f_set` or load it first."
+            )
+        raise ValueError(
+            f"Result {self._full_name!r} has {len(data)} items, say which: "
+            f"{', '.join(map(str, data))}."
+        )
+
+    def _item(self, key: Any) -> Any:
+        name = self.f_translate_key(key)
+        data = self._data
+        try:
+            return data[name]
+        except (KeyError, TypeError):
+            if name == "data" and len(data) == 1:
+                return next(iter(data.values()))
+            raise self._missing(name) from None
+
+    def _missing(self, name: Any) -> AttributeError:
+        known = ", ".join(map(str, self._data)) or "none"
+        return AttributeError(
+            f"Result {self._full_name!r} has no item {name!r}; there are: {known}."
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        # State that is not set yet and protocols of Python are no data.
+        if name == "_data" or (name[:2] == "__" and name[-2:] == "__"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
+        return self._item(name)
+
+    def __getitem__(self, key: str | int) -> Any:
+        return self._item(key)
+
+    def __contains__(self, key: object) -> bool:
+        return self.f_translate_key(key) in self._data
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def f_to_dict(self, copy: bool = True) -> dict[str, Any]:
+        """Return all items as a (shallow) copy, or the dictionary that keeps them."""
+        return self._data.copy() if copy else self._data
+
+    def f_is_empty(self) -> bool:
+        """Return whether there are no items."""
+        return not self._data
+
+    def f_supports_fast_access(self) -> bool:
+        """Natural naming gives the data if there is one item, named like the result."""
+        return len(self._data) == 1 and self._name in self._data
+
+    # ----- removing ------------------------------------------------------------------------
+
+    def f_remove(self, *args: str | int) -> None:
+        """Remove items from memory.
+
+        Raises
+        ------
+        AttributeError
+            There is no such item; those named before it are removed.
+        """
+        for key in args:
+            name = self.f_translate_key(key)
+            try:
+                del self._data[name]
+            except (KeyError, TypeError):
+                raise self._missing(name) from None
+
+    def f_empty(self) -> None:
+        """Remove all items from memory."""
+        put(self, "_data", {})
+
+    def __delattr__(self, name: str) -> None:
+        if name[:1] == "_" and name not in self._data:
+            object.__delattr__(self, name)
+        else:
+            self.f_remove(name)
+
+    def __delitem__(self, key: str | int) -> None:
+        self.f_remove(key)
+
+    # ----- text ----------------------------------------------------------------------------
+
+    def f_val_to_str(self) -> str:
+        """Return ``key=repr(value)`` of the items, at most 64 characters."""
+        return summary_of(self._data)
+
+    def __str__(self) -> str:
+        comment = f" (`{self._comment}`)" if self._comment else ""
+        value = self.f_val_to_str()
+        return f"{self.f_get_class_name()} {self._full_name}{comment}{': ' if value else ''}{value}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *map(str, self._data)})
+
+    # ----- storing and loading -------------------------------------------------------------
+
+    def _store(self) -> dict[str, Any]:
+        """Return the data by item name."""
+        return self._data.copy()
+
+    def _load(self, load_dict: Mapping[str, Any]) -> None:
+        """Adopt ``load_dict`` as the data; what was there is dropped."""
+        put(self, "_data", load_dict)
+
+    def _encode(self, encoding: str) -> tuple[Item, ...]:
+        """Return the data as items; like `_store`."""
+        return tuple(
+            [encode_value(name, value, None, encoding) for name, value in self._data.items()]
+        )
+
+    def _decode(self, items: Mapping[str, Item], encoding: str) -> None:
+        """Take over what `_encode` returned; like `_load`."""
+        self._load({name: decode_item(item, encoding) for name, item in items.items()})

@@ -1,0 +1,160 @@
+"""`PickleParameter` and `PickleResult`."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from pypet.leaves import PickleParameter, PickleResult
+from pypet.records import ArrayItem
+
+THING = {"a": [1, None, {"b": (2.5, "ü")}]}
+
+
+def items_of(leaf):
+    return {item.name: item for item in leaf._encode("utf8")}
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_parameter_survives_storing_with_its_protocol(protocol):
+    param = PickleParameter("x", THING, "note", protocol)
+    twin = PickleParameter("x")
+
+    twin._decode(items_of(param), "utf8")
+
+    assert twin.f_get() == THING
+    assert twin.v_protocol == protocol
+
+
+def test_protocols_by_default():
+    assert PickleParameter("x").v_protocol == 2
+    assert PickleResult("x").v_protocol == 0
+
+
+def test_items_have_the_established_names():
+    shared = {"k": 1}
+    param = PickleParameter("x", {})
+    param._explore([shared, {"z": 1}, shared, {"k": 1}])
+
+    items = items_of(param)
+
+    assert list(items) == [
+        "data", "__pckl_prtcl__", "xp_00000000", "xp_00000001", "xp_00000002", "explored_data",
+    ]  # fmt: skip
+    assert items["data"].scalar == "bytes"
+    assert items["explored_data"].columns[0].values.tolist() == [0, 1, 0, 2]
+
+
+def test_objects_that_were_shared_are_shared_after_loading():
+    shared = {"k": 1}
+    param = PickleParameter("x", {})
+    param._explore([shared, {"z": 1}, shared])
+    twin = PickleParameter("x")
+
+    twin._decode(items_of(param), "utf8")
+
+    assert twin.f_get_range() == [shared, {"z": 1}, shared]
+    assert twin.f_get_range()[0] is twin.f_get_range()[2]
+
+
+def test_entries_need_the_exact_type_of_the_default():
+    param = PickleParameter("x", ())
+    param._explore([(), (1, "a"), (None,)])
+    assert len(param) == 3
+
+    with pytest.raises(TypeError, match="Entry 1"):
+        PickleParameter("x", 1)._explore([1, 2.0])
+    with pytest.raises(TypeError, match="default"):
+        PickleParameter("x", None)._explore([1])
+
+
+def test_values_are_compared_without_type_errors():
+    param = PickleParameter("x")
+
+    assert param._equal_values({"a": np.arange(2)}, {"a": np.arange(2)})
+    assert not param._equal_values({}, [])
+    assert not param._values_of_same_type(None, 1)
+
+
+def test_missing_data_is_a_warning(caplog):
+    param = PickleParameter("parameters.x")
+
+    param._decode({}, "utf8")
+
+    assert "`parameters.x`" in caplog.text
+    assert param.f_is_empty()
+    assert param.v_locked
+
+
+def test_pickles_of_python_2_have_another_type_name():
+    raw = pickle.dumps({"a": b"\xff"}, 2)
+    items = {
+        "data": ArrayItem("data", "ARRAY", np.array(raw), "COLL_SCALAR", "str"),
+        "__pckl_prtcl__": ArrayItem("__pckl_prtcl__", "ARRAY", np.array(2), "COLL_SCALAR", "int"),
+    }
+    param, result = PickleParameter("x"), PickleResult("x")
+
+    param._decode(items, "utf8")
+    result._decode(items, "utf8")
+
+    assert param.f_get() == {"a": b"\xff"}
+    assert result.f_to_dict() == {"data": {"a": b"\xff"}}
+
+
+def test_parameter_store_dictionary_and_items_agree():
+    pytest.importorskip("pandas")
+    param = PickleParameter("x", THING, protocol=4)
+    param._explore([THING, {}])
+    stored = param._store()
+    twin = PickleParameter("y")
+
+    twin._load(stored)
+
+    assert set(stored) == set(items_of(param))
+    assert (twin.f_get(), twin.f_get_range(), twin.v_protocol) == (THING, [THING, {}], 4)
+
+
+def test_result_takes_anything():
+    result = PickleResult("results.r", None, comment="note", protocol=3, thing=THING)
+    twin = PickleResult("results.r", kept=1)
+
+    twin._decode(items_of(result), "utf8")
+
+    assert twin.f_to_dict() == {"kept": 1, "r": None, "thing": THING}
+    assert (twin.v_protocol, result.v_comment) == (3, "note")
+
+
+def test_result_takes_the_protocol_out_of_the_dictionary():
+    result = PickleResult("results.r", 5)
+    stored = result._store()
+
+    twin = PickleResult("results.r")
+    twin._load(stored)
+
+    assert list(stored) == ["r"]
+    assert twin.r == 5
+
+
+def test_result_loads_without_protocol():
+    result = PickleResult("results.r", protocol=4)
+
+    result._load({"x": pickle.dumps(1)})
+
+    assert (result.x, result.v_protocol) == (1, 4)
+
+
+def test_name_of_the_protocol_is_reserved():
+    with pytest.raises(AttributeError, match="__pckl_prtcl__"):
+        PickleResult("r", __pckl_prtcl__=1)
+
+
+def test_errors_name_the_item():
+    with pytest.raises((AttributeError, TypeError, pickle.PicklingError)) as caught:
+        PickleResult("r", f=lambda: 0)._store()
+    assert "'f'" in caught.value.__notes__[0]
+
+    with pytest.raises(pickle.UnpicklingError) as caught:
+        PickleResult("r")._load({"f": b"no pickle"})
+    assert "'f'" in caught.value.__notes__[0]
