@@ -1,0 +1,180 @@
+"""Adding: from the arguments of the ``f_add_...`` methods to new nodes in the tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pypet.tree.node import NNTreeNode
+from pypet.tree.placing import place
+
+if TYPE_CHECKING:
+    from pypet.tree.group import NNGroupNode
+    from pypet.tree.tree import Tree
+
+_RUNS = "runs"
+_ONLY_RUNS = (_RUNS,)
+
+
+class Kind(NamedTuple):
+    """What a method adds: the typed methods have a branch, the generic ones have none."""
+
+    method: str
+    is_leaf: bool
+    branch: str | None = None
+    run_prefix: bool = False
+    is_parameter: bool = True
+    """What the leaves of the branch have to be; the generic methods take both."""
+
+
+PARAMETER = Kind("f_add_parameter", True, "parameters")
+PARAMETER_GROUP = Kind("f_add_parameter_group", False, "parameters")
+DERIVED_PARAMETER = Kind("f_add_derived_parameter", True, "derived_parameters", True)
+DERIVED_PARAMETER_GROUP = Kind(
+    "f_add_derived_parameter_group", False, "derived_parameters", run_prefix=True
+)
+RESULT = Kind("f_add_result", True, "results", True, False)
+RESULT_GROUP = Kind("f_add_result_group", False, "results", True, False)
+CONFIG = Kind("f_add_config", True, "config")
+CONFIG_GROUP = Kind("f_add_config_group", False, "config")
+ANY_LEAF = Kind("f_add_leaf", True)
+ANY_GROUP = Kind("f_add_group", False)
+
+
+# What a caller asked for: the name, an instance or None, a class or None for the standard one,
+# and positional arguments for the class. A plain tuple, as one is made for every node.
+_Order = tuple[str, Any, Any, tuple[Any, ...]]
+
+
+def add(
+    tree: Tree, start: NNGroupNode, kind: Kind, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Add what the arguments of ``kind.method``, called on ``start``, describe; return the node.
+
+    Raises
+    ------
+    ValueError
+        No name is given, or the name breaks a rule.
+    AttributeError
+        The place is taken, or the path leads through a leaf or link.
+    TypeError
+        The node does not belong there, or not during a run.
+    """
+    root = tree.root
+    if start is not root and tree.groups.get(start._full_name) is not start:
+        raise TypeError(
+            f"Group `{start._full_name}` is not part of the trajectory (any more); "
+            "nothing can be added to it."
+        )
+    name, instance, node_class, args = _read(kind, args, kwargs)
+    wildcards = tree.wildcards
+    components, has_wildcards, _ = parsed = wildcards.parse(name)
+    if has_wildcards:
+        components = wildcards.substitute(parsed, root._idx)
+    tree.rules.check(components)
+    location = start._full_name if kind.branch is None else _location(tree, start, kind, components)
+    full_name = ".".join((location, *components)) if location else ".".join(components)
+    return place(tree, full_name, kind, instance, node_class, args, kwargs)
+
+
+def add_node(tree: Tree, start: NNGroupNode, key: str, node: NNTreeNode) -> Any:
+    """Add an instance at ``<start>.<key>``, as assignment does: without any prefix."""
+    parsed = tree.wildcards.parse(key)
+    components = tree.wildcards.substitute(parsed, tree.root._idx)
+    tree.rules.check(components)
+    location = start._full_name
+    full_name = ".".join((location, *components) if location else components)
+    kind = ANY_LEAF if node._is_leaf else ANY_GROUP
+    return place(tree, full_name, kind, node, None, (), {})
+
+
+# ----- reading the arguments ---------------------------------------------------------------
+
+
+def _read(kind: Kind, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Order:
+    """Find name, class or instance among the arguments; takes the name out of ``kwargs``."""
+    if args:
+        first = args[0]
+        if isinstance(first, str):
+            return first, None, None, args[1:]
+        if isinstance(first, NNTreeNode):
+            return _read_instance(kind, first, args, kwargs)
+        if isinstance(first, type):
+            rest = args[1:]
+            if rest and isinstance(rest[0], str):
+                name, rest = rest[0], rest[1:]
+            else:
+                name = _name_keyword(kind, kwargs)
+            _check_kind(kind, first, f"class {first.__name__}")
+            return name, None, first, rest
+    return _name_keyword(kind, kwargs), None, None, args
+
+
+def _read_instance(
+    kind: Kind, node: NNTreeNode, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> _Order:
+    if len(args) > 1 or kwargs:
+        raise ValueError(
+            f"`{kind.method}` takes an instance alone, but there are further arguments beside "
+            f"the {type(node).__name__} `{node._full_name}`."
+        )
+    if not node._full_name:
+        raise ValueError(
+            f"The {type(node).__name__} given to `{kind.method}` has no name; "
+            "make it with one or assign it: `group.name = instance`."
+        )
+    _check_kind(kind, type(node), f"{type(node).__name__} `{node._full_name}`")
+    return node._full_name, node, None, ()
+
+
+def _name_keyword(kind: Kind, kwargs: dict[str, Any]) -> str:
+    for keyword in ("name", "full_name"):
+        name = kwargs.pop(keyword, None)
+        if name is not None:
+            if not isinstance(name, str):
+                raise ValueError(f"`{kind.method}` needs text as name, not {name!r}.")
+            return name
+    raise ValueError(
+        f"`{kind.method}` found no name: give it as first argument, after a class, "
+        "or as keyword `name`."
+    )
+
+
+def _check_kind(kind: Kind, node_class: type, what: str) -> None:
+    is_leaf = getattr(node_class, "_is_leaf", None)
+    if is_leaf is None:
+        raise TypeError(f"`{kind.method}` needs a class of tree nodes, not {what}.")
+    if is_leaf is not kind.is_leaf:
+        wanted = "leaves" if kind.is_leaf else "groups"
+        raise TypeError(f"`{kind.method}` adds {wanted}; {what} is none.")
+
+
+# ----- where it goes -----------------------------------------------------------------------
+
+
+def _location(tree: Tree, start: NNGroupNode, kind: Kind, components: tuple[str, ...]) -> str:
+    """Return the full name of the group that names given to typed methods are relative to."""
+    branch: str = kind.branch  # type: ignore[assignment]
+    root = tree.root
+    if start is root:
+        if components[0] == branch:
+            return ""
+        location = branch
+        below_branch = _RUNS + "."
+    else:
+        location = start._full_name
+        depth = start._depth
+        if depth == 1:
+            below_branch = _RUNS + "."
+        elif depth == 2 and start._name == _RUNS:
+            below_branch = ""
+        else:
+            return location
+    if not (kind.run_prefix and root._is_run and root._auto_run_prepend):
+        return location
+    if components == _ONLY_RUNS and start is not root and below_branch:
+        return location
+    dummy = tree.wildcards.dummy
+    for name in components:
+        if name == dummy or tree.is_run_name(name):
+            return location
+    return f"{location}.{below_branch}{root._run_name or dummy}"

@@ -1,0 +1,529 @@
+"""`NNGroupNode`: inner nodes of the tree, with natural naming for what is below them."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from pypet.errors import DataNotInStorageError
+from pypet.pypetconstants import LOAD_DATA, STORE_DATA
+from pypet.support.decorators import kwargs_api_change
+from pypet.tree import adding, iteration, links, lookup, removal, storing, text
+from pypet.tree.assignment import assign, assign_item
+from pypet.tree.names import BRANCH_SHORTCUTS
+from pypet.tree.node import NNTreeNode, put, slot_setter
+from pypet.tree.proxies import ChildrenView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pypet.tree.lookup import Key
+    from pypet.tree.tree import Tree
+
+    NodePredicate = Callable[[Any], bool]
+
+
+class KnowsTrajectory:
+    """Marks classes of nodes that get the trajectory as second argument of their constructor."""
+
+    __slots__ = ()
+
+    KNOWS_TRAJECTORY = True
+
+
+class NNGroupNode(NNTreeNode, KnowsTrajectory):
+    """A group of nodes and links.
+
+    Attributes that are no members of the class are nodes below the group: ``group.x`` finds the
+    child ``x`` or the shallowest node ``x`` further down, and gives its value if it is a leaf
+    with a single one. The trajectory's settings ``v_fast_access``, ``v_shortcuts``,
+    ``v_max_depth``, ``v_with_links`` and ``v_auto_load`` rule this and item access.
+    """
+
+    __slots__ = ("_children", "_groups", "_leaves", "_links", "_root")
+
+    _children: dict[str, Any]
+    _groups: dict[str, NNGroupNode]
+    _leaves: dict[str, Any]
+    _links: dict[str, Any]
+    _root: Any
+
+    def __init__(self, full_name: str = "", trajectory: Any = None, comment: str = "") -> None:
+        NNTreeNode.__init__(self, full_name, comment)
+        _set_children(self, {})
+        _set_groups(self, {})
+        _set_leaves(self, {})
+        _set_links(self, {})
+        set_root(self, trajectory)
+
+    def _nn(self) -> Tree:
+        """Return the tree that the group belongs to.
+
+        Raises
+        ------
+        TypeError
+            It belongs to none.
+        """
+        root = self._root
+        if root is None:
+            raise TypeError(
+                f"Group `{self._full_name}` is not part of a trajectory; add it to one first."
+            )
+        tree: Tree = root._tree
+        return tree
+
+    # ----- attributes, items, iteration ----------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:1] == "_":
+            raise AttributeError(f"`{type(self).__name__}` has no attribute `{name}`.")
+        child = self._children.get(name)
+        if child is None and name in BRANCH_SHORTCUTS:
+            child = self._children.get(BRANCH_SHORTCUTS[name])
+        root = self._root
+        if child is not None and root._max_depth is None and root._with_links:
+            if not child._is_leaf:
+                return child
+            if not root._auto_load:
+                if root._fast_access and child.f_supports_fast_access():
+                    return child.f_get()
+                return child
+        if root is None:
+            raise AttributeError(
+                f"Group `{self._full_name}` has no `{name}`: it is not part of a trajectory."
+            )
+        return lookup.get_by_settings(root._tree, self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name[:1] == "_":
+            put(self, name, value)
+            return
+        try:
+            member = getattr(type(self), name)
+        except AttributeError:
+            assign(self._nn(), self, name, value)
+            return
+        if not hasattr(type(member), "__set__"):
+            raise AttributeError(
+                f"`{name}` is a method of {type(self).__name__} and cannot be replaced; "
+                f"a node of this name is reached by `group['{name}']`."
+            )
+        put(self, name, value)
+
+    def __getitem__(self, key: Key) -> Any:
+        return lookup.get_by_settings(self._nn(), self, key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        assign_item(self._nn(), self, key, value)
+
+    def __contains__(self, item: object) -> bool:
+        root = self._nn().root
+        return lookup.contains(
+            root._tree, self, item, root._with_links, root._shortcuts, root._max_depth
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.f_iter_nodes(recursive=self._nn().root._iter_recursive)
+
+    def __dir__(self) -> list[str]:
+        names = list(super().__dir__())
+        # The debugger asks for all of them, which would load and show whole trees.
+        if "pydevd" not in sys.modules:
+            names += self.f_dir_data()
+        return names
+
+    def __str__(self) -> str:
+        return text.group_text(self)
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __copy__(self) -> NNGroupNode:
+        """Copy the whole trajectory and return the group of the copy."""
+        twin = copy.copy(self._nn().root)
+        group: NNGroupNode = twin._tree.get_node(self._full_name)
+        return group
+
+    # ----- who is around -------------------------------------------------------------------
+
+    @property
+    def v_root(self) -> Any:
+        """The trajectory, None for a group outside any."""
+        return self._root
+
+    @property
+    def kids(self) -> ChildrenView:
+        """View of the direct children and links, without shortcuts and values."""
+        return ChildrenView(self)
+
+    def f_get_parent(self) -> NNGroupNode:
+        """Return the group that this one lies in.
+
+        Raises
+        ------
+        TypeError
+            This is the trajectory, or a group outside any.
+        """
+        parent = self._parent
+        if parent is None:
+            raise TypeError(f"`{self._full_name or self._name}` has no parent.")
+        return parent
+
+    def f_children(self) -> int:
+        """Return the number of direct children, links included."""
+        return len(self._children)
+
+    def f_groups(self) -> int:
+        """Return the number of groups among the direct children, links not included."""
+        return len(self._groups)
+
+    def f_leaves(self) -> int:
+        """Return the number of leaves among the direct children, links not included."""
+        return len(self._leaves)
+
+    def f_links(self) -> int:
+        """Return the number of links in this group."""
+        return len(self._links)
+
+    def f_has_children(self) -> bool:
+        """Say whether there are direct children or links."""
+        return bool(self._children)
+
+    def f_has_groups(self) -> bool:
+        """Say whether there are groups among the direct children."""
+        return bool(self._groups)
+
+    def f_has_leaves(self) -> bool:
+        """Say whether there are leaves among the direct children."""
+        return bool(self._leaves)
+
+    def f_has_links(self) -> bool:
+        """Say whether there are links in this group."""
+        return bool(self._links)
+
+    def f_get_children(self, copy: bool = True) -> Mapping[str, Any]:
+        """Return children and links by name: a copy, or the live dictionary, not to be changed."""
+        return self._children.copy() if copy else self._children
+
+    def f_get_groups(self, copy: bool = True) -> Mapping[str, Any]:
+        """Return the groups in here by name, see `f_get_children`."""
+        return self._groups.copy() if copy else self._groups
+
+    def f_get_leaves(self, copy: bool = True) -> Mapping[str, Any]:
+        """Return the leaves in here by name, see `f_get_children`."""
+        return self._leaves.copy() if copy else self._leaves
+
+    def f_get_links(self, copy: bool = True) -> Mapping[str, Any]:
+        """Return the nodes linked from here by the links' names, see `f_get_children`."""
+        return self._links.copy() if copy else self._links
+
+    def f_dir_data(self) -> list[str]:
+        """Return the names of all children and links; with `v_auto_load` also stored ones."""
+        root = self._root
+        if root is not None and root._auto_load and root._storage_service is not None:
+            storing.load_names(root._tree, self)
+        return list(self._children)
+
+    def f_debug(self) -> text.DebugView:
+        """Return a plain object that mirrors the subtree, for debuggers."""
+        return text.debug_view(self)
+
+    # ----- lookup --------------------------------------------------------------------------
+
+    @kwargs_api_change("backwards_search")
+    def f_get(
+        self,
+        name: Key,
+        fast_access: bool = False,
+        with_links: bool = True,
+        shortcuts: bool = True,
+        max_depth: int | None = None,
+        auto_load: bool = False,
+    ) -> Any:
+        """Return the node that ``name`` means: its path below this group, or parts of it.
+
+        ``name`` is dotted text, the index of a run (-1 for the dummy run), or a list of such
+        components. With ``shortcuts`` groups in between may be left out; the shallowest node
+        wins. ``max_depth`` limits the steps down from here. With ``fast_access`` leaves with a
+        single value give that value. With ``auto_load`` what is not in memory is loaded.
+
+        Raises
+        ------
+        AttributeError
+            There is no such node; as `NotUniqueNodeError`, there are several of the same depth.
+        DataNotInStorageError
+            ``auto_load`` found it neither in memory nor in the storage.
+        ValueError
+            The name has more components than ``max_depth``; ``auto_load`` without
+            ``with_links``.
+        TypeError
+            The key is no name.
+        """
+        return lookup.get(
+            self._nn(), self, name, fast_access, with_links, shortcuts, max_depth, auto_load
+        )
+
+    @kwargs_api_change("backwards_search")
+    def f_get_default(
+        self,
+        name: Key,
+        default: Any = None,
+        fast_access: bool = True,
+        with_links: bool = True,
+        shortcuts: bool = True,
+        max_depth: int | None = None,
+        auto_load: bool = False,
+    ) -> Any:
+        """Return what `f_get` finds, or ``default`` if there is nothing or nothing unique."""
+        try:
+            return lookup.get(
+                self._nn(), self, name, fast_access, with_links, shortcuts, max_depth, auto_load
+            )
+        except (AttributeError, DataNotInStorageError):
+            return default
+
+    @kwargs_api_change("backwards_search")
+    def f_contains(
+        self,
+        item: object,
+        with_links: bool = True,
+        shortcuts: bool = False,
+        max_depth: int | None = None,
+    ) -> bool:
+        """Say whether a name, or this very node, is found below the group.
+
+        Raises
+        ------
+        ValueError
+            With ``shortcuts``: the name has more components than ``max_depth``.
+        """
+        return lookup.contains(self._nn(), self, item, with_links, shortcuts, max_depth)
+
+    def f_get_all(
+        self, name: Key, max_depth: int | None = None, shortcuts: bool = True
+    ) -> list[Any]:
+        """Return all nodes below the group that ``name`` fits, shallow ones first.
+
+        Links do not count, and wildcards stand for the current run only.
+        """
+        return lookup.get_all(self._nn(), self, name, max_depth, shortcuts)
+
+    # ----- iteration -----------------------------------------------------------------------
+
+    def f_iter_nodes(
+        self,
+        recursive: bool = True,
+        with_links: bool = True,
+        max_depth: int | None = None,
+        predicate: NodePredicate | Iterable[int | str] | None = None,
+    ) -> Iterator[Any]:
+        """Iterate over the nodes below the group, breadth first, each of them once.
+
+        ``predicate`` is called with a node and says whether to yield it and to go on below it.
+        Or it is a list of run indices and names: nodes of other runs are then left out.
+
+        Raises
+        ------
+        KeyError
+            ``predicate`` has the index of a run that does not exist.
+        """
+        return iteration.iter_nodes(self._nn(), self, recursive, with_links, max_depth, predicate)
+
+    def f_iter_leaves(self, with_links: bool = True) -> Iterator[Any]:
+        """Iterate over the leaves below the group, breadth first."""
+        return iteration.iter_leaves(self._nn(), self, with_links)
+
+    def f_to_dict(
+        self,
+        fast_access: bool = False,
+        short_names: bool = False,
+        nested: bool = False,
+        with_links: bool = True,
+    ) -> dict[str, Any]:
+        """Return the leaves below the group by full or short name, or nested by group.
+
+        Raises
+        ------
+        ValueError
+            ``short_names`` and ``nested`` together, or a short name that occurs twice.
+        """
+        return iteration.to_dict(self._nn(), self, fast_access, short_names, nested, with_links)
+
+    # ----- adding and removing -------------------------------------------------------------
+
+    def f_add_group(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a group below this one and return it.
+
+        Arguments are an instance, or a name and a comment; a class may stand before the name.
+        Groups on the way of a dotted name are made too.
+
+        Raises
+        ------
+        ValueError
+            There is no name, or the name breaks a rule.
+        AttributeError
+            The place is taken, or the way leads through a leaf or link.
+        TypeError
+            A group of this class does not belong there, or not during a run.
+        """
+        return adding.add(self._nn(), self, adding.ANY_GROUP, args, kwargs)
+
+    def f_add_leaf(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a leaf below this group and return it; its class follows from the branch.
+
+        Arguments are an instance, or a name and what the class takes beside it; a class may
+        stand before the name. Errors are those of `f_add_group`.
+        """
+        return adding.add(self._nn(), self, adding.ANY_LEAF, args, kwargs)
+
+    def f_add_link(self, name_or_item: Any, full_name_or_item: Any = None) -> Any:
+        """Link to a node of the tree and return that node.
+
+        Arguments are the node, or a name for the link and then the node or its name.
+
+        Raises
+        ------
+        ValueError
+            The target cannot be linked to, or the name is not possible.
+        AttributeError
+            The name is taken, or the target's name leads nowhere.
+        """
+        return links.add_link(self._nn(), self, name_or_item, full_name_or_item)
+
+    def f_remove_link(self, name: str) -> None:
+        """Remove a link from this group.
+
+        Raises
+        ------
+        ValueError
+            There is no such link.
+        """
+        links.detach_link(self._nn(), self, name)
+
+    def f_remove_child(
+        self, name: str, recursive: bool = False, predicate: NodePredicate | None = None
+    ) -> None:
+        """Remove a direct child from memory, or the link of that name.
+
+        ``predicate`` is called with each node and says whether to remove it; groups above kept
+        nodes stay.
+
+        Raises
+        ------
+        ValueError
+            There is no such child.
+        TypeError
+            The child has children itself and ``recursive`` is false.
+        """
+        removal.remove_child(self._nn(), self, name, recursive, predicate)
+
+    def f_remove(self, recursive: bool = True, predicate: NodePredicate | None = None) -> None:
+        """Remove the group itself from memory; for a trajectory, everything below it.
+
+        Raises
+        ------
+        TypeError
+            The group has children and ``recursive`` is false.
+        ValueError
+            ``recursive`` is false for a trajectory.
+        """
+        tree = self._nn()
+        if self is not tree.root:
+            removal.remove_node(tree, self, recursive, predicate)
+        elif recursive:
+            removal.remove_children(tree, self, predicate)
+        else:
+            raise ValueError("All of a trajectory can only be removed with `recursive=True`.")
+
+    # ----- storage -------------------------------------------------------------------------
+
+    def f_store(
+        self, recursive: bool = True, store_data: int = STORE_DATA, max_depth: int | None = None
+    ) -> None:
+        """Store the group and, if ``recursive``, what is at most ``max_depth`` steps below it.
+
+        Raises
+        ------
+        NoSuchServiceError
+            The trajectory has no storage service.
+        """
+        storing.store_group(
+            self._nn(), self, recursive=recursive, store_data=store_data, max_depth=max_depth
+        )
+
+    def f_store_child(
+        self,
+        name: str,
+        recursive: bool = False,
+        store_data: int = STORE_DATA,
+        max_depth: int | None = None,
+    ) -> None:
+        """Store what lies at the exact path ``name`` below the group, and all on the way to it.
+
+        Raises
+        ------
+        ValueError
+            There is nothing at this path.
+        NoSuchServiceError
+            The trajectory has no storage service.
+        """
+        tree = self._nn()
+        storing.store_child(
+            tree,
+            self,
+            lookup.exact_path(tree, self, name),
+            recursive=recursive,
+            store_data=store_data,
+            max_depth=max_depth,
+        )
+
+    def f_load(
+        self, recursive: bool = True, load_data: int = LOAD_DATA, max_depth: int | None = None
+    ) -> Self:
+        """Load the group and, if ``recursive``, what is at most ``max_depth`` steps below it.
+
+        Raises
+        ------
+        DataNotInStorageError
+            The group is not in the storage.
+        NoSuchServiceError
+            The trajectory has no storage service.
+        """
+        storing.load_group(
+            self._nn(), self, recursive=recursive, load_data=load_data, max_depth=max_depth
+        )
+        return self
+
+    def f_load_child(
+        self,
+        name: str,
+        recursive: bool = False,
+        load_data: int = LOAD_DATA,
+        max_depth: int | None = None,
+    ) -> Any:
+        """Load what lies at the exact path ``name`` below the group, and return it.
+
+        Raises
+        ------
+        DataNotInStorageError
+            There is nothing stored at this path.
+        NoSuchServiceError
+            The trajectory has no storage service.
+        """
+        return lookup.load_exact(
+            self._nn(),
+            self,
+            name,
+            recursive=recursive,
+            load_data=load_data,
+            max_depth=max_depth,
+        )
+
+
+_set_children = slot_setter(NNGroupNode, "_children")
+_set_groups = slot_setter(NNGroupNode, "_groups")
+_set_leaves = slot_setter(NNGroupNode, "_leaves")
+_set_links = slot_setter(NNGroupNode, "_links")
+set_root = slot_setter(NNGroupNode, "_root")

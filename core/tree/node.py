@@ -1,0 +1,155 @@
+"""`NNTreeNode`: what groups and leaves of a tree have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pypet.annotations import WithAnnotations
+from pypet.tree.proxies import FunctionsView, VariablesView
+
+if TYPE_CHECKING:
+    from pypet.tree.group import NNGroupNode
+
+NO_RUN_BRANCH = "trajectory"
+"""``v_run_branch`` of all nodes that lie below no run group."""
+
+# Groups and results have a `__setattr__` of their own, for user data; private state bypasses it.
+put = object.__setattr__
+
+
+def slot_setter(cls: type, name: str) -> Callable[[Any, Any], None]:
+    """Return the setter of a slot, for where nodes are made: it takes half the time of `put`."""
+    setter: Callable[[Any, Any], None] = vars(cls)[name].__set__
+    return setter
+
+
+class NNTreeNode(WithAnnotations):
+    """A group or leaf, named by its dotted path from the root.
+
+    Public methods start with ``f_`` and public attributes with ``v_``; every other public name
+    on a node belongs to the data of users.
+    """
+
+    __slots__ = (
+        "_branch",
+        "_comment",
+        "_depth",
+        "_full_name",
+        "_name",
+        "_parent",
+        "_run_branch",
+        "_stored",
+    )
+
+    _is_leaf = False
+
+    _name: str | None
+    _full_name: str
+    _depth: int
+    _branch: str | None
+    _run_branch: str
+    _stored: bool
+    _comment: str
+    _parent: NNGroupNode | None
+
+    def __init__(self, full_name: str, comment: str = "") -> None:
+        _set_annotations(self, None)
+        _set_full_name(self, full_name)
+        _set_name(self, full_name[full_name.rfind(".") + 1 :] or None)
+        _set_comment(self, comment if type(comment) is str else str(comment))
+        _set_stored(self, False)
+        set_depth(self, 0)
+        set_branch(self, None)
+        set_run_branch(self, NO_RUN_BRANCH)
+        set_parent(self, None)
+
+    @property
+    def v_name(self) -> str | None:
+        """Short name; None for a node that has no name yet."""
+        return self._name
+
+    @property
+    def v_full_name(self) -> str:
+        """Dotted path from the root, ``''`` for the root."""
+        return self._full_name
+
+    @property
+    def v_location(self) -> str:
+        """Full name of the parent, ``''`` if that is the root."""
+        return self._full_name.rpartition(".")[0]
+
+    @property
+    def v_depth(self) -> int:
+        """Number of steps from the root, which has depth 0 as has a node outside any tree."""
+        return self._depth
+
+    @property
+    def v_is_root(self) -> bool:
+        """Whether the node has depth 0."""
+        return self._depth == 0
+
+    @property
+    def v_is_leaf(self) -> bool:
+        """Whether the node is a parameter or result."""
+        return self._is_leaf
+
+    @property
+    def v_is_group(self) -> bool:
+        """Whether the node is a group."""
+        return not self._is_leaf
+
+    @property
+    def v_branch(self) -> str | None:
+        """First component of the path, for instance ``'results'``; None outside a tree and for
+        the root."""
+        return self._branch
+
+    @property
+    def v_run_branch(self) -> str:
+        """Name of the run group that the node is or lies below, ``'trajectory'`` without one."""
+        return self._run_branch
+
+    @property
+    def v_stored(self) -> bool:
+        """Whether the node was stored or loaded."""
+        return self._stored
+
+    @property
+    def v_comment(self) -> str:
+        """What users say about the node; anything assigned becomes text."""
+        return self._comment
+
+    @v_comment.setter
+    def v_comment(self, comment: Any) -> None:
+        put(self, "_comment", str(comment))
+
+    @property
+    def vars(self) -> VariablesView:
+        """View that spares the prefix: ``node.vars.comment`` is ``node.v_comment``."""
+        return VariablesView(self)
+
+    @property
+    def func(self) -> FunctionsView:
+        """View that spares the prefix: ``node.func.store()`` is ``node.f_store()``."""
+        return FunctionsView(self)
+
+    def f_get_class_name(self) -> str:
+        """Return the name of the node's class, without its module."""
+        return type(self).__name__
+
+    def _rename(self, full_name: str) -> None:
+        """Take over a new path; data of the node does not change."""
+        put(self, "_full_name", full_name)
+        put(self, "_name", full_name[full_name.rfind(".") + 1 :] or None)
+
+
+_set_annotations = slot_setter(WithAnnotations, "_annotations")
+_set_full_name = slot_setter(NNTreeNode, "_full_name")
+_set_name = slot_setter(NNTreeNode, "_name")
+_set_comment = slot_setter(NNTreeNode, "_comment")
+_set_stored = slot_setter(NNTreeNode, "_stored")
+set_depth = slot_setter(NNTreeNode, "_depth")
+set_branch = slot_setter(NNTreeNode, "_branch")
+set_run_branch = slot_setter(NNTreeNode, "_run_branch")
+set_parent = slot_setter(NNTreeNode, "_parent")

@@ -1,0 +1,120 @@
+"""The groups of the four branches, which know how to add what belongs there."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from pypet.tree import adding
+from pypet.tree.group import NNGroupNode
+
+
+def _refused_in_run(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse a method of groups with TypeError during a run, and mark it as such."""
+
+    @functools.wraps(method)
+    def guarded(self: NNGroupNode, *args: Any, **kwargs: Any) -> Any:
+        if self._nn().root._is_run:
+            raise TypeError(
+                f"`{method.__name__}` is not available during a single run: parameters and "
+                "config are fixed by then."
+            )
+        return method(self, *args, **kwargs)
+
+    guarded._not_in_run = True  # type: ignore[attr-defined]
+    return guarded
+
+
+class ParameterGroup(NNGroupNode):
+    """A group below ``parameters``."""
+
+    __slots__ = ()
+
+    @_refused_in_run
+    def f_add_parameter(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a parameter and return it: ``f_add_parameter('a.x', 5, comment='size')``.
+
+        Also ``f_add_parameter(ParameterClass, 'a.x', 5)``, or an instance alone. Not available
+        during a run. Errors are those of `f_add_group`, and TypeError for a result.
+        """
+        return adding.add(self._nn(), self, adding.PARAMETER, args, kwargs)
+
+    f_apar = f_add_parameter
+
+    @_refused_in_run
+    def f_add_parameter_group(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a group below ``parameters``, see `f_add_group`. Not available during a run."""
+        return adding.add(self._nn(), self, adding.PARAMETER_GROUP, args, kwargs)
+
+
+class DerivedParameterGroup(NNGroupNode):
+    """A group below ``derived_parameters``."""
+
+    __slots__ = ()
+
+    def f_add_derived_parameter(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a derived parameter and return it; arguments as for `f_add_parameter`.
+
+        During a run the name is put below ``runs`` and the name of the run, unless it has the
+        name of a run already, or `v_auto_run_prepend` is off.
+        """
+        return adding.add(self._nn(), self, adding.DERIVED_PARAMETER, args, kwargs)
+
+    f_adpar = f_add_derived_parameter
+
+    def f_add_derived_parameter_group(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a group below ``derived_parameters``; during a run as `f_add_derived_parameter`."""
+        return adding.add(self._nn(), self, adding.DERIVED_PARAMETER_GROUP, args, kwargs)
+
+
+class ResultGroup(NNGroupNode):
+    """A group below ``results``."""
+
+    __slots__ = ()
+
+    def f_add_result(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a result and return it: ``f_add_result('a.z', 5, other=6, comment='of two')``.
+
+        Also ``f_add_result(ResultClass, 'a.z', 5)``, or an instance alone. During a run the name
+        is put below ``runs`` and the name of the run, unless it has the name of a run already,
+        or `v_auto_run_prepend` is off. Errors are those of `f_add_group`, and TypeError for a
+        parameter.
+        """
+        return adding.add(self._nn(), self, adding.RESULT, args, kwargs)
+
+    f_ares = f_add_result
+
+    def f_add_result_group(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a group below ``results``; during a run as `f_add_result`."""
+        return adding.add(self._nn(), self, adding.RESULT_GROUP, args, kwargs)
+
+
+class ConfigGroup(NNGroupNode):
+    """A group below ``config``."""
+
+    __slots__ = ()
+
+    @_refused_in_run
+    def f_add_config(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a config parameter and return it; arguments as for `f_add_parameter`.
+
+        Not available during a run.
+        """
+        return adding.add(self._nn(), self, adding.CONFIG, args, kwargs)
+
+    f_aconf = f_add_config
+
+    @_refused_in_run
+    def f_add_config_group(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a group below ``config``, see `f_add_group`. Not available during a run."""
+        return adding.add(self._nn(), self, adding.CONFIG_GROUP, args, kwargs)
+
+
+GROUP_CLASSES: dict[str, type[NNGroupNode]] = {
+    "config": ConfigGroup,
+    "parameters": ParameterGroup,
+    "derived_parameters": DerivedParameterGroup,
+    "results": ResultGroup,
+}
+"""Branch -> class of its groups; everywhere else `NNGroupNode`."""

@@ -1,0 +1,297 @@
+"""Wildcards and shortcuts: components of names that stand for other names.
+
+Branch shortcuts and numbered runs (``par``, ``r_3``, ``rts_3``) always mean the same. Wildcards
+(``$``, ``crun``, ``$set``, ... and those of users) depend on the current run.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from pypet.pypetconstants import (
+    FORMATTED_RUN_NAME,
+    FORMATTED_SET_NAME,
+    RUN_NAME_DUMMY,
+    RUNS_PER_SET,
+    SET_NAME_DUMMY,
+)
+from pypet.tree.names import BRANCH_SHORTCUTS
+
+WildcardFunction = Callable[[int], str]
+
+RUN_ALIASES = ("$", "crun")
+SET_ALIASES = ("$set", "crunset")
+_NUMBERED = {"run": RUN_ALIASES, "r": RUN_ALIASES, "runtoset": SET_ALIASES, "rts": SET_ALIASES}
+_CACHE_SIZE = 10_000
+
+
+def make_run_name(idx: int) -> str:
+    """Return the name of run ``idx``, counted from 0; the dummy name for a negative index."""
+    return FORMATTED_RUN_NAME % idx if idx >= 0 else RUN_NAME_DUMMY
+
+
+def make_set_name(idx: int) -> str:
+    """Return the name of the set that run ``idx`` belongs to; the dummy name for a negative."""
+    return FORMATTED_SET_NAME % (idx // RUNS_PER_SET) if idx >= 0 else SET_NAME_DUMMY
+
+
+class ParsedName(NamedTuple):
+    """A name split into components; all but its wildcards are translated."""
+
+    components: tuple[str, ...]
+    has_wildcards: bool
+    fault: str | None
+    """Why no node can have this name: an empty component or one with a leading underscore."""
+
+
+class Wildcards:
+    """The wildcards of one trajectory.
+
+    ``functions`` maps an alias or a tuple of aliases to a function of the run index, which is -1
+    for no particular run. Results are kept, so a function is called once per index. The function
+    of ``('$', 'crun')`` names the runs: a name per index and a dummy that equals none of them.
+
+    Raises
+    ------
+    ValueError
+        An alias is in use already.
+    RuntimeError
+        The function that names runs gives one name twice.
+    """
+
+    __slots__ = ("_functions", "_groups", "_parsed", "_results", "_run_indices", "dummy")
+
+    def __init__(
+        self, functions: Mapping[str | tuple[str, ...], WildcardFunction] | None = None
+    ) -> None:
+        self._functions: dict[tuple[str, ...], WildcardFunction] = {
+            RUN_ALIASES: make_run_name,
+            SET_ALIASES: make_set_name,
+        }
+        self._groups: dict[str, tuple[str, ...]] = {}
+        self._results: dict[tuple[str, ...], dict[int, str]] = {}
+        self._run_indices: dict[str, int] = {}
+        self._parsed: dict[str, ParsedName] = {}
+        for aliases in (RUN_ALIASES, SET_ALIASES):
+            self._groups.update(dict.fromkeys(aliases, aliases))
+        for key, function in dict(functions or {}).items():
+            if key in (RUN_ALIASES, SET_ALIASES):
+                self._functions[key] = function
+                self._results[key] = {}
+            else:
+                self.add({key: function})
+        self.dummy: str = self.run_name(-1)
+        """The run name that stands for no particular run."""
+        self.check_run_names(1)
+
+    def __getstate__(self) -> tuple[None, dict[str, object]]:
+        kept = ("_functions", "_groups", "_results", "_run_indices", "dummy")
+        return None, {**{name: getattr(self, name) for name in kept}, "_parsed": {}}
+
+    def copy(self) -> Wildcards:
+        """Return an independent table with the same functions."""
+        twin = Wildcards.__new__(Wildcards)
+        twin._functions = dict(self._functions)
+        twin._groups = dict(self._groups)
+        twin._results = {key: dict(known) for key, known in self._results.items()}
+        twin._run_indices = dict(self._run_indices)
+        twin._parsed = {}
+        twin.dummy = self.dummy
+        return twin
+
+    # ----- the table of wildcards ----------------------------------------------------------
+
+    @property
+    def functions(self) -> dict[tuple[str, ...], WildcardFunction]:
+        """Aliases -> function, the built-in ones first."""
+        return dict(self._functions)
+
+    @property
+    def names_runs_itself(self) -> bool:
+        """Whether a function of the user names the runs."""
+        return self._functions[RUN_ALIASES] is not make_run_name
+
+    def aliases(self) -> list[str]:
+        """Return all names that are wildcards."""
+        return list(self._groups)
+
+    def knows(self, name: str) -> bool:
+        """Say whether ``name`` is a wildcard."""
+        return name in self._groups
+
+    def add(self, functions: Mapping[str | tuple[str, ...], WildcardFunction]) -> None:
+        """Add wildcards, all or none of them.
+
+        Raises
+        ------
+        ValueError
+            An alias is in use already.
+        """
+        new: dict[str, tuple[str, ...]] = {}
+        for key in functions:
+            aliases = (key,) if isinstance(key, str) else tuple(key)
+            for alias in aliases:
+                if alias in self._groups or alias in new:
+                    raise ValueError(
+                        f"The wildcard {alias!r} exists already; there are "
+                        f"{', '.join(map(repr, self._groups))}."
+                    )
+                new[alias] = aliases
+        for key, function in functions.items():
+            aliases = (key,) if isinstance(key, str) else tuple(key)
+            self._functions[aliases] = function
+            self._results[aliases] = {}
+        self._groups.update(new)
+        self._parsed.clear()
+
+    # ----- what they stand for -------------------------------------------------------------
+
+    def name(self, wildcard: str, idx: int) -> str:
+        """Return what ``wildcard`` stands for in run ``idx``, -1 for no particular run.
+
+        Raises
+        ------
+        KeyError
+            The wildcard is unknown.
+        """
+        try:
+            aliases = self._groups[wildcard]
+        except KeyError:
+            raise KeyError(
+                f"There is no wildcard {wildcard!r}, only {', '.join(map(repr, self._groups))}."
+            ) from None
+        return self._result(aliases, idx)
+
+    def run_name(self, idx: int) -> str:
+        """Return the name of run ``idx``, the dummy name for -1."""
+        return self._result(RUN_ALIASES, idx)
+
+    def set_name(self, idx: int) -> str:
+        """Return the name of the set of run ``idx``, the dummy name for -1."""
+        return self._result(SET_ALIASES, idx)
+
+    def _result(self, aliases: tuple[str, ...], idx: int) -> str:
+        function = self._functions[aliases]
+        if function is make_run_name or function is make_set_name:
+            return function(idx)
+        known = self._results[aliases]
+        name = known.get(idx)
+        if name is None:
+            name = known[idx] = function(idx)
+        return name
+
+    def check_run_names(self, length: int) -> None:
+        """Make sure that the runs 0 to ``length - 1`` have names of their own.
+
+        Costs nothing for the built-in names and for runs that were checked before.
+
+        Raises
+        ------
+        RuntimeError
+            Two runs share a name, or one has the dummy name.
+        """
+        if not self.names_runs_itself:
+            return
+        indices = self._run_indices
+        dummy = self.dummy
+        # `indices` holds the runs 0 to its length minus 1, in their order.
+        for idx in range(len(indices), length):
+            name = self.run_name(idx)
+            if name == dummy or name in indices:
+                other = "no particular run" if name == dummy else f"run {indices[name]}"
+                raise RuntimeError(
+                    f"The wildcard function of {RUN_ALIASES} gives {name!r} for run {idx} and for "
+                    f"{other}; every run needs a name of its own."
+                )
+            indices[name] = idx
+
+    def run_index(self, name: str) -> int | None:
+        """Return which run is called ``name``; None if no run can be, as far as is known.
+
+        Built-in names are known for every index, those of a user's function for the indices
+        given to `check_run_names`.
+        """
+        if self.names_runs_itself:
+            return self._run_indices.get(name)
+        if name[:4] != "run_" or not name[4:].isdecimal() or not name.isascii():
+            return None
+        idx = int(name[4:])
+        return idx if make_run_name(idx) == name else None
+
+    # ----- parsing -------------------------------------------------------------------------
+
+    def parse(self, name: str) -> ParsedName:
+        """Split a dotted name and translate everything that depends on no run."""
+        parsed = self._parsed.get(name)
+        if parsed is None:
+            parsed = self._parse(name.split(".") if name else ())
+            if len(self._parsed) >= _CACHE_SIZE:
+                self._parsed.clear()
+            self._parsed[name] = parsed
+        return parsed
+
+    def parse_key(self, key: str | int | Sequence[str | int]) -> ParsedName:
+        """Do the same for every form of key: text, the index of a run, a list or tuple of both.
+
+        Raises
+        ------
+        TypeError
+            The key, or a part of it, is something else.
+        """
+        if isinstance(key, str):
+            return self.parse(key)
+        parts = key if isinstance(key, (list, tuple)) else (key,)
+        components: list[str] = []
+        for part in parts:
+            if isinstance(part, str):
+                components.extend(part.split("."))
+            else:
+                components.append(self._of_index(part, key))
+        return self._parse(components)
+
+    def _of_index(self, part: object, key: object) -> str:
+        try:
+            idx = operator.index(part)  # type: ignore[arg-type]
+        except TypeError:
+            raise TypeError(
+                f"Nodes are found by name, by the index of a run, or by a list of both, "
+                f"not by {key!r}."
+            ) from None
+        if idx < -1:
+            raise AttributeError(f"There is no run {idx}; -1 stands for the dummy run.")
+        return self.run_name(idx)
+
+    def _parse(self, names: Iterable[str]) -> ParsedName:
+        components = tuple(self._translate(name) for name in names)
+        wild = any(name in self._groups for name in components)
+        fault = None
+        if "" in components:
+            fault = "it has an empty component"
+        elif any(name[0] == "_" for name in components):
+            fault = "names with a leading '_' belong to Python"
+        return ParsedName(components, wild, fault)
+
+    def _translate(self, name: str) -> str:
+        if name in self._groups:
+            return name
+        if name in BRANCH_SHORTCUTS:
+            return BRANCH_SHORTCUTS[name]
+        head, underscore, number = name.partition("_")
+        if underscore and head in _NUMBERED:
+            if number == "A":
+                return self._result(_NUMBERED[head], -1)
+            if number.isdecimal() and number.isascii():
+                return self._result(_NUMBERED[head], int(number))
+        return name
+
+    def substitute(self, parsed: ParsedName, idx: int) -> tuple[str, ...]:
+        """Return the components with each wildcard replaced by its name for run ``idx``."""
+        if not parsed.has_wildcards:
+            return parsed.components
+        groups = self._groups
+        return tuple(
+            self._result(groups[name], idx) if name in groups else name
+            for name in parsed.components
+        )
