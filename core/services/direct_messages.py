@@ -1,0 +1,65 @@
+"""Messages that work on what is stored already, without a request from live nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pypet import pypetconstants as constants
+from pypet.services.transfer import delete
+
+if TYPE_CHECKING:
+    from pypet.services.record_service import RecordStorageService
+
+
+def _backup(
+    service: RecordStorageService,
+    traj: Any,
+    backup_filename: str | None = None,
+    *,
+    trajectory_name: str,
+    **_: Any,
+) -> None:
+    with service.reading():
+        service.copy_to(service.backup_service(trajectory_name, backup_filename), trajectory_name)
+
+
+def _merge(
+    service: RecordStorageService,
+    label: Any,
+    other_trajectory_name: str,
+    rename_dict: Mapping[str, str],
+    move_nodes: bool = False,
+    delete_trajectory: bool = False,
+    other_filename: str | None = None,
+    links: Mapping[str, str] | None = None,
+    *,
+    trajectory_name: str,
+    **_: Any,
+) -> None:
+    """Copy each node alone from its old to its new name, then make the links.
+
+    After an error everything is as it was. What is moved is deleted from the other trajectory
+    only when all of it has arrived.
+    """
+    source = service.beside(other_filename)
+    copying = service.node_copy(trajectory_name)
+    with source.kept_open(other_trajectory_name), service.kept_open(trajectory_name):
+        try:
+            copying.copy(source, other_trajectory_name, rename_dict)
+            copying.link(links or {})
+            service.flush()
+        except BaseException:
+            copying.undo()
+            raise
+        if delete_trajectory:
+            source.delete_trajectory(other_trajectory_name)
+        elif move_nodes:
+            delete(source, other_trajectory_name, copying.copied_leaves)
+
+
+DIRECT: dict[str, Callable[..., None]] = {
+    constants.BACKUP: _backup,
+    constants.MERGE: _merge,
+}
+"""Message -> the function that carries it out."""

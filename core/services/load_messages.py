@@ -1,0 +1,191 @@
+"""What each message to ``load`` brings into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pypet import pypetconstants as constants
+from pypet.errors import NoSuchServiceError
+from pypet.records import LINK
+from pypet.services.entries import split_entries
+from pypet.services.loading import Loading, nothing
+from pypet.services.settings import replace_settings
+
+_LEVELS = (
+    constants.LOAD_NOTHING,
+    constants.LOAD_SKELETON,
+    constants.LOAD_DATA,
+    constants.OVERWRITE_DATA,
+)
+
+
+def _load_trajectory(
+    loading: Loading,
+    traj: Any,
+    as_new: bool,
+    load_parameters: int,
+    load_derived_parameters: int,
+    load_results: int,
+    load_other_data: int,
+    recursive: bool,
+    max_depth: int | None,
+    with_run_information: bool,
+    with_meta_data: bool,
+    force: bool,
+) -> None:
+    levels = {
+        "config": constants.LOAD_NOTHING if as_new else load_parameters,
+        "parameters": load_parameters,
+        "derived_parameters": load_derived_parameters,
+        "results": load_results,
+    }
+    _check_levels([*levels.values(), load_other_data])
+    if as_new and (
+        load_parameters != constants.LOAD_DATA
+        or load_derived_parameters
+        or load_results
+        or load_other_data
+    ):
+        raise ValueError(
+            "A trajectory can be loaded as new only with the data of its parameters and nothing "
+            "else: load_parameters=2 and 0 for derived parameters, results and other data."
+        )
+    loading.into(traj)
+    loading.as_new = as_new
+    meta = loading.service.read_meta(loading.trajectory, with_runs=with_meta_data)
+    if with_meta_data:
+        service = loading.service
+        service.adopt_settings(meta.settings)
+        replace_settings(traj, service.config_group, meta.settings)
+        traj._adopt_meta(
+            meta, as_new=as_new, with_run_information=with_run_information, force=force
+        )
+    traj._stored = not as_new
+    if not any(levels.values()) and not load_other_data:
+        return
+    if max_depth is not None and max_depth < 1:
+        return
+    _load_branches(loading, levels, load_other_data, recursive, max_depth)
+
+
+def _check_levels(levels: Iterable[int]) -> None:
+    for level in levels:
+        if level not in _LEVELS:
+            raise ValueError(f"A load level is one of {_LEVELS}, not {level!r}.")
+
+
+def _load_branches(
+    loading: Loading,
+    levels: dict[str, int],
+    other: int,
+    recursive: bool,
+    max_depth: int | None,
+) -> None:
+    children = list(
+        loading.service.read_nodes(
+            loading.trajectory, "", recursive=True, max_depth=1, wants=nothing
+        )
+    )
+    links = [record for record in children if record.kind == LINK]
+    depth = None if max_depth is None else max_depth - 1
+    for record in children:
+        if not record.path or record.kind == LINK:
+            continue
+        level = levels.get(record.path, other)
+        if level != constants.LOAD_NOTHING:
+            loading.nodes(record.path, level, recursive=recursive, max_depth=depth)
+    if other != constants.LOAD_NOTHING:
+        for record in links:
+            loading.place_link(record, other)
+
+
+def _load_tree(
+    loading: Loading,
+    parent: Any,
+    child_name: str,
+    load_data: int = constants.LOAD_DATA,
+    with_links: bool = True,
+    recursive: bool = False,
+    max_depth: int | None = None,
+    **_: Any,
+) -> None:
+    if load_data == constants.LOAD_NOTHING or (max_depth is not None and max_depth <= 0):
+        return
+    loading.into(parent.v_root)
+    names = child_name.split(".")
+    if max_depth is not None:
+        names, max_depth = names[:max_depth], max(max_depth - len(names), 0)
+    path = loading.along(parent._full_name, names, load_data, with_links=with_links)
+    loading.nodes(path, load_data, recursive=recursive, max_depth=max_depth, with_links=with_links)
+
+
+def _load_group(
+    loading: Loading,
+    group: Any,
+    load_data: int = constants.LOAD_DATA,
+    with_links: bool = True,
+    recursive: bool = False,
+    max_depth: int | None = None,
+    **_: Any,
+) -> None:
+    if load_data == constants.LOAD_NOTHING:
+        return
+    loading.into(group.v_root)
+    loading.nodes(
+        group._full_name,
+        load_data,
+        recursive=recursive,
+        max_depth=max_depth,
+        with_links=with_links,
+    )
+
+
+def _load_leaf(
+    loading: Loading,
+    leaf: Any,
+    load_data: int = constants.LOAD_DATA,
+    load_only: str | Iterable[str] | None = None,
+    load_except: str | Iterable[str] | None = None,
+    **_: Any,
+) -> None:
+    if load_data == constants.LOAD_NOTHING:
+        return
+    if load_only is not None and load_except is not None:
+        raise ValueError(
+            f"Load {leaf._full_name!r} either with `load_only` or with `load_except`, not both."
+        )
+    loading.into(leaf._parent.v_root)
+    if load_only is None and load_except is None:
+        loading.nodes(leaf._full_name, load_data, recursive=False)
+    else:
+        loading.parts(leaf, _names(load_only), _names(load_except))
+
+
+def _names(names: str | Iterable[str] | None) -> frozenset[str] | None:
+    if names is None:
+        return None
+    return frozenset((names,)) if isinstance(names, str) else frozenset(names)
+
+
+def _load_list(
+    loading: Loading, entries: Iterable[tuple[Any, ...]], *args: Any, **kwargs: Any
+) -> None:
+    for message, item, own_args, own_kwargs in split_entries(entries, args, kwargs):
+        loader = LOADERS.get(message)
+        if loader is None or loader in (_load_list, _load_trajectory):
+            raise NoSuchServiceError(
+                f"Message {message!r} cannot stand in a list; to load there go "
+                f"{', '.join(sorted(LOADERS))}."
+            )
+        loader(loading, item, *own_args, **own_kwargs)
+
+
+LOADERS: dict[str, Callable[..., None]] = {
+    constants.TRAJECTORY: _load_trajectory,
+    constants.TREE: _load_tree,
+    constants.GROUP: _load_group,
+    constants.LEAF: _load_leaf,
+    constants.LIST: _load_list,
+}
+"""Message -> the function that loads what it asks for."""

@@ -1,0 +1,270 @@
+"""From stored records to live nodes of one trajectory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+from pypet import pypetconstants as constants
+from pypet.errors import DataNotInStorageError, ParameterLockedException
+from pypet.leaves.class_lookup import create_class
+from pypet.leaves.codec import decode_leaf
+from pypet.records import LEAF, LINK, NodeRecord
+
+if TYPE_CHECKING:
+    from pypet.services.record_service import RecordStorageService
+
+logger = logging.getLogger(__name__)
+
+
+def nothing(path: str) -> bool:
+    """Want the data of no leaf."""
+    return False
+
+
+class Loading:
+    """Places the records that one message asks for into the tree of a trajectory."""
+
+    __slots__ = ("_root", "_tree", "as_new", "service", "trajectory")
+
+    def __init__(self, service: RecordStorageService, trajectory: str) -> None:
+        self.service = service
+        self.trajectory = trajectory
+        self.as_new = False
+        self._root: Any = None
+        self._tree: Any = None
+
+    def into(self, root: Any) -> None:
+        """Say which trajectory object the records go to."""
+        self._root = root
+        self._tree = root._tree
+
+    # ----- reading records -----------------------------------------------------------------
+
+    def nodes(
+        self,
+        path: str,
+        level: int,
+        *,
+        recursive: bool,
+        max_depth: int | None = None,
+        with_links: bool = True,
+    ) -> None:
+        """Load the node at ``path`` and, if ``recursive``, what is below it."""
+        links: list[NodeRecord] = []
+        records = self.service.read_nodes(
+            self.trajectory,
+            path,
+            recursive=recursive,
+            max_depth=max_depth,
+            wants=self._wants(level),
+        )
+        for record in records:
+            if record.kind == LINK:
+                links.append(record)
+            elif record.path:
+                self._place(record, level)
+        if with_links:
+            for record in links:
+                self.place_link(record, level)
+
+    def _wants(self, level: int) -> Callable[[str], bool]:
+        if level < constants.LOAD_DATA:
+            return nothing
+        get_node = self._tree.get_node
+
+        def wants(path: str) -> bool:
+            leaf = get_node(path)
+            if leaf is None or not leaf.v_is_leaf:
+                return True
+            if level == constants.OVERWRITE_DATA:
+                return not (leaf.v_is_parameter and leaf.v_locked)
+            return bool(leaf.f_is_empty())
+
+        return wants
+
+    # ----- placing records -----------------------------------------------------------------
+
+    def _place(self, record: NodeRecord, level: int) -> None:
+        node = self._tree.get_node(record.path)
+        if record.kind == LEAF:
+            if node is None:
+                self._new_leaf(record)
+            else:
+                self._refill_leaf(node, record, level)
+        elif node is None:
+            self._new_group(record)
+        else:
+            _refresh(node, record, level)
+            node._stored = True
+
+    def _new_group(self, record: NodeRecord) -> None:
+        kind = None
+        if record.class_name is not None:
+            kind = create_class(record.class_name, self._root._dynamic_imports)
+        group = self._tree.insert_group(record.path, kind, record.comment)
+        if record.annotations:
+            group.v_annotations.f_set(**record.annotations)
+        group._stored = not self.as_new
+
+    def _new_leaf(self, record: NodeRecord) -> None:
+        if record.class_name is None:
+            raise DataNotInStorageError(
+                f"The stored node {record.path!r} does not say which class it has."
+            )
+        kind = create_class(record.class_name, self._root._dynamic_imports)
+        if getattr(kind, "KNOWS_TRAJECTORY", False):
+            leaf = kind(record.path, self._root)
+        else:
+            leaf = kind(record.path)
+        if record.comment:
+            leaf.v_comment = record.comment
+        if record.annotations:
+            leaf.v_annotations.f_set(**record.annotations)
+        self._fill(leaf, record)
+        leaf._stored = not self.as_new
+        self._tree.insert_leaf(record.path, leaf)
+
+    def _refill_leaf(self, leaf: Any, record: NodeRecord, level: int) -> None:
+        if level == constants.OVERWRITE_DATA:
+            if leaf.v_is_parameter and leaf.v_locked:
+                return
+            leaf.f_empty()
+        _refresh(leaf, record, level)
+        if level == constants.OVERWRITE_DATA or leaf.f_is_empty():
+            self._fill(leaf, record)
+        leaf._stored = not self.as_new
+
+    def _fill(self, leaf: Any, record: NodeRecord) -> None:
+        if record.items:
+            if leaf.v_is_parameter:
+                leaf.f_unlock()
+            try:
+                decode_leaf(leaf, {item.name: item for item in record.items}, self.service.encoding)
+            except Exception as error:
+                error.add_note(
+                    f"This happened while loading {record.path!r} of trajectory "
+                    f"{self.trajectory!r}."
+                )
+                raise
+        if leaf.v_is_parameter:
+            if self.as_new:
+                leaf.f_unlock()
+            elif record.items is not None:
+                leaf.f_lock()
+
+    def place_link(self, record: NodeRecord, level: int) -> None:
+        """Add a link; its target is loaded as a skeleton if it is not in memory."""
+        location, _, name = record.path.rpartition(".")
+        group = self._tree.get_node(location) if location else self._root
+        if group is None or record.target is None:
+            return
+        if name in group._links and level != constants.OVERWRITE_DATA:
+            return
+        try:
+            target = self._skeleton(record.target)
+        except DataNotInStorageError:
+            logger.error(
+                "The stored link %r points to %r, which does not exist; it is left out.",
+                record.path,
+                record.target,
+            )
+            return
+        if name in group._children:
+            if name not in group._links:
+                return
+            self._tree.remove_link(group, name)
+        self._tree.insert_link(record.path, target)
+
+    def _skeleton(self, path: str) -> Any:
+        """Return the node at ``path``, loading the way to it without data if need be."""
+        node = self._tree.get_node(path)
+        if node is None:
+            names = path.split(".")
+            for end in range(1, len(names) + 1):
+                part = ".".join(names[:end])
+                if self._tree.get_node(part) is None:
+                    self.nodes(part, constants.LOAD_SKELETON, recursive=False, with_links=False)
+            node = self._tree.get_node(path)
+            if node is None:
+                raise DataNotInStorageError(f"There is no stored node {path!r}.")
+        return node
+
+    # ----- a path, possibly through links --------------------------------------------------
+
+    def along(self, start: str, names: list[str], level: int, *, with_links: bool) -> str:
+        """Load every node on the way but the last one; return the full name of the last one."""
+        path = start
+        for position, name in enumerate(names, start=1):
+            path = f"{path}.{name}" if path else name
+            if position == len(names):
+                return path
+            node = self._tree.get_node(path)
+            if node is None or level == constants.OVERWRITE_DATA:
+                target = self._link_target(path) if with_links else None
+                if target is not None:
+                    self.nodes(path, level, recursive=False)
+                    path = target
+                else:
+                    self.nodes(path, level, recursive=False, with_links=with_links)
+        return path
+
+    def _link_target(self, path: str) -> str | None:
+        record = next(
+            iter(
+                self.service.read_nodes(
+                    self.trajectory, path, recursive=False, max_depth=None, wants=nothing
+                )
+            )
+        )
+        return record.target if record.kind == LINK else None
+
+    # ----- parts of one leaf ---------------------------------------------------------------
+
+    def parts(self, leaf: Any, only: Collection[str] | None, but: Collection[str] | None) -> None:
+        """Load chosen items into ``leaf``, whether it is empty or not."""
+        if leaf.v_is_parameter and leaf.v_locked:
+            raise ParameterLockedException(
+                f"Parameter {leaf._full_name!r} is locked; unlock it with `f_unlock()` before "
+                "you load parts of it."
+            )
+        seen: set[str] = set()
+
+        def chosen(name: str) -> bool:
+            seen.add(name)
+            return name in only if only is not None else name not in (but or ())
+
+        for record in self.service.read_nodes(
+            self.trajectory,
+            leaf._full_name,
+            recursive=False,
+            max_depth=None,
+            wants=lambda path: True,
+            item_filter=chosen,
+        ):
+            _refresh(leaf, record, constants.LOAD_SKELETON)
+            self._fill(leaf, record)
+            leaf._stored = True
+        missing = sorted(set(only if only is not None else but or ()) - seen)
+        if missing:
+            logger.warning(
+                "%s: no stored items named %s; there are %s.",
+                leaf._full_name,
+                ", ".join(missing),
+                ", ".join(sorted(seen)) or "none",
+            )
+
+
+def _refresh(node: Any, record: NodeRecord, level: int) -> None:
+    """Fill comment and annotations of a node in memory, or replace them at the highest level."""
+    replace = level == constants.OVERWRITE_DATA
+    if record.comment and (replace or not node._comment):
+        node._comment = record.comment
+    elif replace:
+        node._comment = ""
+    annotations = node._annotations
+    if replace and annotations is not None:
+        annotations.f_empty()
+    if record.annotations and (annotations is None or annotations.f_is_empty()):
+        node.v_annotations.f_set(**record.annotations)

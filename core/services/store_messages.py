@@ -1,0 +1,217 @@
+"""What each message to ``store`` collects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pypet import pypetconstants as constants
+from pypet.errors import NoSuchServiceError
+from pypet.records import DeleteItems, DeleteLink, DeleteNode, PutMeta
+from pypet.services.entries import split_entries
+from pypet.services.settings import read_settings
+from pypet.services.storing import Storing, annotations_of
+
+
+def _store_trajectory(
+    storing: Storing,
+    traj: Any,
+    only_init: bool = False,
+    store_data: int = constants.STORE_DATA,
+    max_depth: int | None = None,
+) -> None:
+    settings = read_settings(traj, storing.service.config_group)
+    storing.service.adopt_settings(settings)
+    storing.add(
+        PutMeta(
+            traj._info(),
+            annotations_of(traj),
+            traj._runs.rows(changed_only=traj._stored),
+            tuple(traj._explored),
+            settings,
+            not traj._stored,
+            store_data == constants.OVERWRITE_DATA,
+        ),
+        _MetaStored(traj),
+    )
+    if not only_init and store_data != constants.STORE_NOTHING:
+        storing.put_below(traj, store_data, with_links=True, depth_left=max_depth)
+
+
+def _prepare_merge(
+    storing: Storing, traj: Any, changed_parameters: Iterable[str], old_length: int, **_: Any
+) -> None:
+    """Write the longer run table and the ranges of the parameters that a merge changed."""
+    _store_trajectory(storing, traj, only_init=True)
+    for name in changed_parameters:
+        storing.put_leaf(traj._tree.leaves[name], constants.OVERWRITE_DATA)
+
+
+class _MetaStored:
+    """Stands for the trajectory among the stored nodes: its run table is then up to date."""
+
+    __slots__ = ("_traj",)
+
+    def __init__(self, traj: Any) -> None:
+        self._traj = traj
+
+    @property
+    def _stored(self) -> bool:
+        return bool(self._traj._stored)
+
+    @_stored.setter
+    def _stored(self, value: bool) -> None:
+        self._traj._stored = value
+        self._traj._runs.mark_stored()
+
+
+def _store_single_run(
+    storing: Storing,
+    traj: Any,
+    recursive: bool = True,
+    store_data: int = constants.STORE_DATA,
+    max_depth: int | None = None,
+) -> None:
+    for node in traj._new_nodes.values():
+        if not node._stored and (max_depth is None or node._depth <= max_depth):
+            storing.put_node(node, store_data)
+    for (location, name), target in traj._new_links.items():
+        group = traj if not location else traj._tree.get_node(location)
+        if max_depth is None or group._depth < max_depth:
+            storing.put_link(group, name, target)
+
+
+def _store_tree(
+    storing: Storing,
+    parent: Any,
+    child_name: str,
+    store_data: int = constants.STORE_DATA,
+    with_links: bool = True,
+    recursive: bool = False,
+    max_depth: int | None = None,
+    **_: Any,
+) -> None:
+    if max_depth is not None and max_depth <= 0:
+        return
+    if not parent.v_is_root and not parent._stored:
+        storing.put_path(parent, constants.STORE_DATA_SKIPPING)
+    node = parent
+    for depth, name in enumerate(child_name.split("."), start=1):
+        if max_depth is not None and depth > max_depth:
+            return
+        group, node = node, node._children[name]
+        if name in group._links:
+            if with_links:
+                storing.put_link(group, name, node)
+            return
+        storing.put_node(node, store_data)
+    if recursive and not node.v_is_leaf:
+        left = None if max_depth is None else max_depth - depth
+        storing.put_below(node, store_data, with_links=with_links, depth_left=left)
+
+
+def _store_group(
+    storing: Storing,
+    group: Any,
+    store_data: int = constants.STORE_DATA,
+    with_links: bool = True,
+    recursive: bool = False,
+    max_depth: int | None = None,
+    **_: Any,
+) -> None:
+    if not group.v_is_root:
+        storing.put_path(group, store_data)
+    if recursive:
+        storing.put_below(group, store_data, with_links=with_links, depth_left=max_depth)
+
+
+def _store_leaf(
+    storing: Storing,
+    leaf: Any,
+    store_data: int = constants.STORE_DATA,
+    store_flags: Mapping[str, str] | None = None,
+    overwrite: bool | str | Iterable[str] | None = None,
+    with_links: bool = False,
+    recursive: bool = False,
+    **options: Any,
+) -> None:
+    missing = leaf._parent
+    if missing is not None and not missing.v_is_root and not missing._stored:
+        storing.put_path(missing, constants.STORE_DATA_SKIPPING)
+    storing.put_leaf(
+        leaf,
+        store_data,
+        flags=store_flags,
+        overwrite=_names_to_overwrite(leaf, overwrite),
+        options=options,
+    )
+
+
+def _names_to_overwrite(
+    leaf: Any, overwrite: bool | str | Iterable[str] | None
+) -> bool | frozenset[str]:
+    if not overwrite:
+        return False
+    if overwrite is True:
+        return True
+    if isinstance(overwrite, str):
+        return frozenset((overwrite,))
+    if isinstance(overwrite, list | tuple | set | frozenset):
+        return frozenset(overwrite)
+    raise ValueError(
+        f"`overwrite` for {leaf._full_name!r} takes True, an item name or a list of item names, "
+        f"not {overwrite!r}."
+    )
+
+
+def _store_list(
+    storing: Storing, entries: Iterable[tuple[Any, ...]], *args: Any, **kwargs: Any
+) -> None:
+    for message, item, own_args, own_kwargs in split_entries(entries, args, kwargs):
+        preparer = PREPARERS.get(message)
+        if preparer is None or preparer in (_store_list, _store_trajectory):
+            raise NoSuchServiceError(
+                f"Message {message!r} cannot stand in a list; to store there go "
+                f"{', '.join(sorted(PREPARERS))}."
+            )
+        preparer(storing, item, *own_args, **own_kwargs)
+
+
+def _delete(
+    storing: Storing,
+    node: Any,
+    delete_only: str | Iterable[str] | None = None,
+    remove_from_item: bool = False,
+    recursive: bool = False,
+    **_: Any,
+) -> None:
+    path = node._full_name
+    if delete_only is None:
+        storing.add(DeleteNode(path, recursive))
+        return
+    if not node.v_is_leaf:
+        raise ValueError(f"`delete_only` takes parts of a leaf, but {path!r} is a group.")
+    names = (delete_only,) if isinstance(delete_only, str) else tuple(delete_only)
+    storing.add(DeleteItems(path, names))
+    if remove_from_item:
+        for name in names:
+            if name in node:
+                node.f_remove(name)
+
+
+def _delete_link(storing: Storing, path: str, **_: Any) -> None:
+    storing.add(DeleteLink(path))
+
+
+PREPARERS: dict[str, Callable[..., None]] = {
+    constants.TRAJECTORY: _store_trajectory,
+    constants.PREPARE_MERGE: _prepare_merge,
+    constants.SINGLE_RUN: _store_single_run,
+    constants.TREE: _store_tree,
+    constants.GROUP: _store_group,
+    constants.LEAF: _store_leaf,
+    constants.LIST: _store_list,
+    constants.DELETE: _delete,
+    constants.DELETE_LINK: _delete_link,
+}
+"""Message -> the function that collects what it stores."""

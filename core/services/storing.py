@@ -1,0 +1,174 @@
+"""From live nodes to the operations of one store request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pypet import pypetconstants as constants
+from pypet.leaves.codec import encode_leaf
+from pypet.records import (
+    Exploration,
+    Operation,
+    PutLink,
+    PutNode,
+    StoreRequest,
+)
+
+if TYPE_CHECKING:
+    from pypet.services.record_service import RecordStorageService
+
+_RANGE_ENTRIES_SHOWN = constants.HDF5_STRCOL_MAX_RANGE_LENGTH // 3 + 10
+_PLAIN_GROUPS = frozenset(
+    ("NNGroupNode", "ConfigGroup", "ParameterGroup", "DerivedParameterGroup", "ResultGroup")
+)
+"""Group classes that follow from the place in the tree and are not recorded."""
+_NO_ANNOTATIONS: Mapping[str, Any] = {}
+
+
+class Storing:
+    """Collects what one message stores: operations, and the nodes that will then be stored."""
+
+    __slots__ = ("_nodes", "_operations", "service", "trajectory")
+
+    def __init__(self, service: RecordStorageService, trajectory: str) -> None:
+        self.service = service
+        self.trajectory = trajectory
+        self._operations: list[Operation] = []
+        self._nodes: list[Any] = []
+
+    @property
+    def request(self) -> StoreRequest:
+        """The request to apply; without operations there is nothing to do."""
+        return StoreRequest(self.trajectory, tuple(self._operations))
+
+    def confirm(self) -> None:
+        """Mark what was collected as stored; to be called once the request was accepted."""
+        for node in self._nodes:
+            node._stored = True
+
+    def add(self, operation: Operation, node: Any = None) -> None:
+        """Append an operation; ``node`` counts as stored when the request is confirmed."""
+        self._operations.append(operation)
+        if node is not None:
+            self._nodes.append(node)
+
+    # ----- single nodes --------------------------------------------------------------------
+
+    def put_leaf(
+        self,
+        leaf: Any,
+        level: int = constants.STORE_DATA,
+        *,
+        flags: Mapping[str, str] | None = None,
+        overwrite: bool | frozenset[str] = False,
+        options: Mapping[str, Any] = _NO_ANNOTATIONS,
+    ) -> None:
+        """Add one leaf with its data, as far as the level asks for it."""
+        if level == constants.STORE_NOTHING:
+            return
+        if level == constants.STORE_DATA_SKIPPING and leaf._stored:
+            return
+        if level == constants.OVERWRITE_DATA:
+            overwrite = True
+        path = leaf._full_name
+        comment = leaf._comment
+        service = self.service
+        self.add(
+            PutNode(
+                path,
+                True,
+                leaf.f_get_class_name(),
+                comment,
+                annotations_of(leaf),
+                () if leaf.f_is_empty() else encode_leaf(leaf, service.encoding, flags),
+                overwrite,
+                leaf.f_val_to_str() if service.wants_summary(path, comment) else None,
+                _exploration_of(leaf),
+                options,
+            ),
+            leaf,
+        )
+
+    def put_group(self, group: Any, level: int = constants.STORE_DATA) -> None:
+        """Add one group without its children."""
+        if level == constants.STORE_NOTHING:
+            return
+        if level == constants.STORE_DATA_SKIPPING and group._stored:
+            return
+        class_name = group.f_get_class_name()
+        self.add(
+            PutNode(
+                group._full_name,
+                False,
+                None if class_name in _PLAIN_GROUPS else class_name,
+                group._comment,
+                annotations_of(group),
+                (),
+                level == constants.OVERWRITE_DATA,
+            ),
+            group,
+        )
+
+    def put_link(self, group: Any, name: str, target: Any) -> None:
+        """Add a link of ``group``, and before it its target if that was never stored."""
+        if not target._stored:
+            self.put_path(target, constants.STORE_DATA_SKIPPING)
+        location = group._full_name
+        self.add(PutLink(f"{location}.{name}" if location else name, target._full_name))
+
+    def put_path(self, node: Any, level: int) -> None:
+        """Add a node alone, after those of its parents that were never stored."""
+        missing: list[Any] = []
+        parent = node._parent
+        while parent is not None and not parent.v_is_root and not parent._stored:
+            missing.append(parent)
+            parent = parent._parent
+        for group in reversed(missing):
+            self.put_group(group, level)
+        self.put_node(node, level)
+
+    def put_node(self, node: Any, level: int) -> None:
+        """Add a leaf or a group without its children."""
+        if node.v_is_leaf:
+            self.put_leaf(node, level)
+        else:
+            self.put_group(node, level)
+
+    # ----- trees ---------------------------------------------------------------------------
+
+    def put_below(
+        self, group: Any, level: int, *, with_links: bool, depth_left: int | None
+    ) -> None:
+        """Add everything below ``group``, at most ``depth_left`` levels."""
+        pending: list[tuple[Any, int | None]] = [(group, depth_left)]
+        while pending:
+            parent, left = pending.pop()
+            if left is not None and left <= 0:
+                continue
+            below = None if left is None else left - 1
+            links = parent._links
+            subgroups = []
+            for name, child in parent._children.items():
+                if name in links:
+                    if with_links:
+                        self.put_link(parent, name, child)
+                elif child.v_is_leaf:
+                    self.put_leaf(child, level)
+                else:
+                    self.put_group(child, level)
+                    subgroups.append((child, below))
+            pending.extend(reversed(subgroups))
+
+
+def annotations_of(node: Any) -> Mapping[str, Any]:
+    """Return the annotations of a node without making any for a node that has none."""
+    annotations = node._annotations
+    return _NO_ANNOTATIONS if annotations is None else annotations.f_to_dict()
+
+
+def _exploration_of(leaf: Any) -> Exploration | None:
+    if not (leaf.v_is_parameter and leaf.v_explored and leaf.f_has_range()):
+        return None
+    values = leaf.f_get_range(copy=False)
+    return Exploration(len(values), ", ".join(map(repr, values[:_RANGE_ENTRIES_SHOWN])))

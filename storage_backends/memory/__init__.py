@@ -1,0 +1,155 @@
+"""A storage service that keeps everything in the memory of the main process.
+
+For notebooks, tests and installations without a file format. The data lives as long as the
+service object: load it again through the same object, for example
+``load_trajectory('name', storage_service=env.traj.v_storage_service)``.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+from pypet.interfaces.storage import StorageService
+from pypet.markers import hookimpl
+from pypet.records import (
+    GROUP,
+    DeleteItems,
+    DeleteNode,
+    Info,
+    MetaRecord,
+    NodeRecord,
+    PutLink,
+    PutMeta,
+    PutNode,
+    RunRows,
+    StoreRequest,
+)
+from pypet.services.record_service import RecordStorageService
+from pypet.storage_backends.memory.record_tree import (
+    Node,
+    below,
+    delete_items,
+    delete_link,
+    delete_node,
+    describe,
+    find,
+    put_link,
+    put_node,
+    record,
+)
+
+
+@dataclasses.dataclass(slots=True)
+class _Stored:
+    """One trajectory: what is known about it, its run table and its tree."""
+
+    info: Info
+    root: Node
+    explorations: tuple[str, ...]
+    settings: Mapping[str, Any]
+    runs: RunRows
+
+
+class MemoryStorageService(RecordStorageService):
+    """Keeps records in dictionaries; what goes in and what comes out are copies."""
+
+    name: ClassVar[str] = "memory"
+    main_process_only: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self._trajectories: dict[str, _Stored] = {}
+
+    def __repr__(self) -> str:
+        return f"<MemoryStorageService ({len(self._trajectories)} trajectories)>"
+
+    # ----- writing -------------------------------------------------------------------------
+
+    def apply(self, request: StoreRequest) -> None:
+        """Carry out the operations of a request; see `RecordStorageService.apply`."""
+        for operation in request.operations:
+            if isinstance(operation, PutMeta):
+                self._put_meta(request.trajectory, operation)
+                continue
+            root = self._stored(request.trajectory).root
+            if isinstance(operation, PutNode):
+                put_node(root, operation)
+            elif isinstance(operation, PutLink):
+                put_link(root, operation)
+            elif isinstance(operation, DeleteNode):
+                delete_node(root, operation)
+            elif isinstance(operation, DeleteItems):
+                delete_items(root, operation)
+            else:
+                delete_link(root, operation)
+
+    def _put_meta(self, trajectory: str, meta: PutMeta) -> None:
+        stored = self._trajectories.get(trajectory)
+        if stored is None:
+            root = Node(GROUP, comment=meta.info.comment)
+            root.annotations = copy.deepcopy(dict(meta.annotations))
+            self._trajectories[trajectory] = _Stored(
+                meta.info, root, meta.explorations, dict(meta.settings), meta.runs
+            )
+            return
+        if meta.is_new and stored.info.timestamp != meta.info.timestamp:
+            raise RuntimeError(
+                f"There is already a trajectory {trajectory!r} in memory. Give the new one "
+                "another name, for example with `add_time=True`."
+            )
+        describe(stored.root, meta.info.comment, meta.annotations, replace=meta.overwrite)
+        stored.info = meta.info
+        stored.explorations = meta.explorations
+        stored.settings = dict(meta.settings)
+        stored.runs = stored.runs.merged(meta.runs)
+
+    def _stored(self, trajectory: str) -> _Stored:
+        try:
+            return self._trajectories[trajectory]
+        except KeyError:
+            names = ", ".join(sorted(self._trajectories)) or "none"
+            raise ValueError(
+                f"There is no trajectory {trajectory!r} in memory; there are: {names}. Store it "
+                "first, at least with `f_store(only_init=True)`."
+            ) from None
+
+    # ----- reading -------------------------------------------------------------------------
+
+    def trajectory_names(self) -> list[str]:
+        """Return all names in alphabetical order."""
+        return sorted(self._trajectories)
+
+    def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
+        """Return the data about a trajectory; see `RecordStorageService.read_meta`."""
+        stored = self._stored(trajectory)
+        return MetaRecord(
+            stored.info._replace(comment=stored.root.comment),
+            copy.deepcopy(stored.root.annotations),
+            stored.explorations,
+            dict(stored.settings),
+            stored.runs if with_runs else None,
+        )
+
+    def read_nodes(
+        self,
+        trajectory: str,
+        path: str,
+        *,
+        recursive: bool,
+        max_depth: int | None,
+        wants: Callable[[str], bool],
+        item_filter: Callable[[str], bool] | None = None,
+    ) -> Iterator[NodeRecord]:
+        """Yield records; see `RecordStorageService.read_nodes`."""
+        node = find(self._stored(trajectory).root, path, trajectory)
+        yield record(path, node, wants, item_filter)
+        if recursive:
+            yield from below(path, node, max_depth, wants, item_filter)
+
+
+@hookimpl
+def pypet_register_storage_services() -> list[type[StorageService]]:
+    """Give the memory service."""
+    return [MemoryStorageService]
