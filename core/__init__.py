@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pypet.slots import HasSlots as HasSlots
     from pypet.support.loggers import HasLogger as HasLogger
     from pypet.trajectory import Trajectory as Trajectory
-    from pypet.trajectory import load_trajectory as load_trajectory
+    from pypet.trajectory.load_trajectory import load_trajectory as load_trajectory
     from pypet.trajectory.manual import manual_run as manual_run
     from pypet.tree import ConfigGroup as ConfigGroup
     from pypet.tree import DerivedParameterGroup as DerivedParameterGroup
@@ -92,7 +92,8 @@ _HOMES = {
     ),
     "pypet.slots": ("HasSlots",),
     "pypet.support.loggers": ("HasLogger",),
-    "pypet.trajectory": ("Trajectory", "load_trajectory"),
+    "pypet.trajectory": ("Trajectory",),
+    "pypet.trajectory.load_trajectory": ("load_trajectory",),
     "pypet.trajectory.manual": ("manual_run",),
     "pypet.tree": (
         "ConfigGroup",

@@ -26,28 +26,26 @@ class Face(NamedTuple):
 
 _HDF5 = Face("hdf5", "HDF5StorageService", "hdf5")
 _LAZY = Face("lazy", "LazyStorageService")
-_RENAME = Face("logging", "rename_log_file")
+
+_LOGGING_NAMES = (
+    "FILENAME_INDICATORS",
+    "LOGGING_DICT",
+    "NoInterpolationParser",
+    "get_strings",
+    "rename_log_file",
+    "simple_logging_config",
+    "try_make_dirs",
+    "use_simple_logging",
+)
 
 FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
     {
         ("pypet", "HDF5StorageService"): _HDF5,
         ("pypet", "LazyStorageService"): _LAZY,
-        ("pypet", "rename_log_file"): _RENAME,
+        ("pypet", "rename_log_file"): Face("logging", "rename_log_file"),
         ("pypet.storageservice", "HDF5StorageService"): _HDF5,
         ("pypet.storageservice", "LazyStorageService"): _LAZY,
-        ("pypet.pypetlogging", "rename_log_file"): _RENAME,
-        **{
-            ("pypet.pypetlogging", name): Face("logging", name)
-            for name in (
-                "FILENAME_INDICATORS",
-                "LOGGING_DICT",
-                "NoInterpolationParser",
-                "get_strings",
-                "simple_logging_config",
-                "try_make_dirs",
-                "use_simple_logging",
-            )
-        },
+        **{("pypet.pypetlogging", name): Face("logging", name) for name in _LOGGING_NAMES},
     }
 )
 """(module path, public name) -> its home."""

@@ -102,8 +102,10 @@ def _encode_pandas(name: str, value: Any, encoding: str) -> Item:
 def _as_array(name: str, value: Any, encoding: str) -> Item:
     if type(value) in _ARRAYS:
         return encode_array(name, value, encoding)._replace(flag=constants.ARRAY)
-    if type(value) in SCALAR_ENCODERS or type(value) in _SEQUENCES or value == {}:
+    if type(value) in SCALAR_ENCODERS or type(value) in _SEQUENCES:
         return _BY_TYPE[type(value)](name, value, encoding)
+    if type(value) is dict and not value:
+        return encode_dict(name, value, encoding)
     raise wrong_flag(name, value, constants.ARRAY, "scalars, lists, tuples and arrays")
 
 
@@ -200,7 +202,8 @@ def decode_item(item: Item, encoding: str = "utf8") -> Any:
 def _decode_list(item: ArrayItem, encoding: str) -> list[Any]:
     value = item.value
     if item.flag == constants.VLARRAY:
-        value = rows_of(value)[0]  # a sequence is kept as one row
+        rows = rows_of(value)  # a sequence is kept as one row
+        value = rows[0] if rows else np.empty(0)
     if not value.ndim:
         value = value.reshape(1)  # older files keep sequences of one element as scalars
     if not value.size:

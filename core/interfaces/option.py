@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
+
+_TYPE_NAMES: dict[type, str] = {Integral: "int", Real: "float", type(None): "None"}
+
+
+def type_name(kind: type) -> str:
+    """Return how an accepted type is called in messages and documentation."""
+    return _TYPE_NAMES.get(kind, kind.__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Option:
         if value is None and self.default is None:
             return
         if self.types and not isinstance(value, self.types):
-            names = " or ".join(kind.__name__ for kind in self.types)
+            names = " or ".join(map(type_name, self.types))
             raise TypeError(
                 f"Option {self.name!r} takes {names}, not {value!r} ({type(value).__name__})."
             )

@@ -44,6 +44,12 @@ class Scheduler(Feature, ABC):
     in_process: ClassVar[bool] = False
     """Runs execute in the main process, on the trajectory itself."""
     works_across_hosts: ClassVar[bool] = False
+    default_on_error: ClassVar[str] = "raise"
+    """What a failing run does unless the user says: ``'raise'`` ends the experiment, with
+    ``'continue'`` the others go on."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Read the options of the environment; made anew for each round of runs."""
 
     @abstractmethod
     def start(self, execute: Callable[[Task], Outcome]) -> None:

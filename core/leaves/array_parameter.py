@@ -8,7 +8,8 @@ import numpy as np
 
 from pypet.leaves.distinct import content_key, distinct
 from pypet.leaves.exchange import Sink, Source
-from pypet.leaves.parameter import Parameter, judges_scalars_by_type, supports_array
+from pypet.leaves.parameter import Parameter
+from pypet.leaves.support import judges_scalars_by_type, supports_array
 from pypet.pypetconstants import RUNS_PER_SET
 
 # Not asked of the instance: for dense data of `SparseParameter` the names are the same.

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from pypet.errors import ParameterLockedException
-from pypet.pypetconstants import PARAMETER_SUPPORTED_DATA
+from pypet.leaves.support import SCALAR_TYPES
 from pypet.support.comparisons import nested_equal
 from pypet.tree.leaf import NNLeafNode
 
-SCALAR_TYPES: frozenset[type] = frozenset(PARAMETER_SUPPORTED_DATA)
 NO_VALUE_TEXT = "(no value)"
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from pypet.leaves.distinct import distinct
 from pypet.leaves.exchange import Sink, Source
-from pypet.leaves.parameter import Parameter, judges_scalars_by_type
+from pypet.leaves.parameter import Parameter
 from pypet.leaves.pickling import PROTOCOL_ITEM, dump, restore
+from pypet.leaves.support import judges_scalars_by_type
 from pypet.support.comparisons import nested_equal
 
 

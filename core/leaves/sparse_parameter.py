@@ -7,8 +7,8 @@ from typing import Any
 from pypet.leaves.array_parameter import ArrayParameter
 from pypet.leaves.distinct import distinct
 from pypet.leaves.exchange import Sink, Source
-from pypet.leaves.parameter import judges_scalars_by_type
 from pypet.leaves.sparse import IDENTIFIER, is_sparse, sparse_from_text, sparse_key, sparse_to_text
+from pypet.leaves.support import judges_scalars_by_type
 
 _DATA = f"data{IDENTIFIER}"
 _INDEX_TABLE = f"explored_data{IDENTIFIER}"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pypet.errors import UnknownOptionError
 from pypet.interfaces import Option
 from pypet.manager import DeclaredOption, PluginManager
+from pypet.manager.families import STORAGE
 from pypet.manager.nearest import nearest
 from pypet.options.deprecated import RENAMED, map_deprecated
 from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT
@@ -19,23 +20,23 @@ _POSITIONAL = tuple(ESTABLISHED)[:POSITIONAL_COUNT]
 class OptionValues(dict[str, Any]):
     """Values of all options by name: what was given, else the default.
 
-    ``given`` are the names of those that were given, also where the value is the default.
+    ``given`` are the names of those that were given, also where the value is the default;
+    ``families`` says for each of them to which family it belongs.
     """
 
-    def __init__(self, values: Mapping[str, Any], given: Iterable[str]) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], given: Iterable[str], families: Mapping[str, str]
+    ) -> None:
         super().__init__(values)
         self.given = frozenset(given)
+        self._families = families
 
     def given_of(self, family: str) -> dict[str, Any]:
-        """Return the given values of the established options of a family.
+        """Return the given values of the options of a family, those of plugins included.
 
         For ``'storage'`` these are the keywords that may go to a storage service's ``__init__``.
         """
-        return {
-            name: value
-            for name, value in self.items()
-            if name in self.given and name in ESTABLISHED and ESTABLISHED[name].family == family
-        }
+        return {name: self[name] for name in self.given if self._families[name] == family}
 
 
 class Collected(NamedTuple):
@@ -76,7 +77,8 @@ def collect(
         _validate(known[name], declared.get(name, ()), value)
     check_needs(manager, declared, given)
     values = {name: option.default for name, option in known.items()} | given
-    return Collected(OptionValues(values, given), leftovers)
+    families = {name: _family(known[name], declared.get(name, ())) for name in given}
+    return Collected(OptionValues(values, given, families), leftovers)
 
 
 def known_options(
@@ -139,16 +141,23 @@ def _by_name(options: Iterable[DeclaredOption]) -> dict[str, list[DeclaredOption
     return by_name
 
 
-def _validate(option: Option, declarations: Sequence[DeclaredOption], value: Any) -> None:
-    """Check a value against the table and against those who read it.
+def _family(option: Option, declarations: Sequence[DeclaredOption]) -> str:
+    """Return the family of an option: that of the table, else of the feature that declares it."""
+    if option.name in ESTABLISHED or not declarations:
+        return option.family
+    feature = declarations[0].feature
+    return option.family if feature is None else feature.family.name
 
-    Options of the storage family are left to the service itself: which one reads them is only
+
+def _validate(option: Option, declarations: Sequence[DeclaredOption], value: Any) -> None:
+    """Check a value against the declaration that counts and those of others who read it.
+
+    Other declarations of storage services do not count: which service reads an option is only
     known when the trajectory and its service are.
     """
     if value is option.default:
         return
     option.validate(value)
-    for declaration in declarations:
-        other = declaration.option
-        if other is not option and other.family != "storage":
+    for other, _, feature in declarations:
+        if other is not option and (feature is None or feature.family is not STORAGE):
             other.validate(value)

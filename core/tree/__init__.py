@@ -1,4 +1,4 @@
-"""The tree: nodes, natural naming, wildcards, links, the search index and iteration."""
+"""The tree: nodes and groups, names and wildcards, lookup, links, iteration."""
 
 from pypet.tree.group import KnowsTrajectory, NNGroupNode
 from pypet.tree.leaf import NNLeafNode

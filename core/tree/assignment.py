@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypet.tree.adding import add_node
 from pypet.tree.links import check_target, link
-from pypet.tree.lookup import get, get_by_settings
+from pypet.tree.lookup import get
 from pypet.tree.node import NNTreeNode
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def assign_item(tree: Tree, group: NNGroupNode, key: Any, value: Any) -> None:
         raise TypeError(f"Only names can be assigned to, not {key!r}.")
     way, _, name = key.rpartition(".")
     if way:
-        owner: Any = get_by_settings(tree, group, way)
-        if not isinstance(owner, NNTreeNode) or owner._is_leaf:
+        owner = _look_up(tree, group, way)
+        if owner._is_leaf:
             raise AttributeError(
                 f"`{key}` cannot be assigned to: `{way}` is not a group but a leaf."
             )
@@ -54,7 +54,8 @@ def assign_item(tree: Tree, group: NNGroupNode, key: Any, value: Any) -> None:
         owner = group
     if not name or name[0] == "_":
         raise AttributeError(f"`{key}` cannot be assigned to: `{name}` is no name of a node.")
-    if hasattr(type(owner), name) and name not in owner._children:
+    is_node = isinstance(value, NNTreeNode) or name in owner._children
+    if hasattr(type(owner), name) and not is_node:
         setattr(owner, name, value)
     else:
         assign(tree, owner, name, value)
@@ -73,15 +74,7 @@ def _add_instance(tree: Tree, group: NNGroupNode, key: str, node: NNTreeNode) ->
 
 
 def _set_value(tree: Tree, group: NNGroupNode, key: str, value: Any) -> None:
-    root = tree.root
-    node = get(
-        tree,
-        group,
-        key,
-        with_links=root._with_links,
-        max_depth=root._max_depth,
-        auto_load=root._auto_load,
-    )
+    node = _look_up(tree, group, key)
     if not node._is_leaf:
         raise AttributeError(
             f"`{key}` is the group `{node._full_name}`; it cannot take the value {value!r}."
@@ -92,3 +85,16 @@ def _set_value(tree: Tree, group: NNGroupNode, key: str, value: Any) -> None:
             f"use its `f_set` to say which item should become {value!r}."
         )
     node.f_set(value)
+
+
+def _look_up(tree: Tree, group: NNGroupNode, name: str) -> Any:
+    """Return the node itself that is to be changed; shortcuts are always allowed for this."""
+    root = tree.root
+    return get(
+        tree,
+        group,
+        name,
+        with_links=root._with_links,
+        max_depth=root._max_depth,
+        auto_load=root._auto_load,
+    )

@@ -146,6 +146,13 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
         group: NNGroupNode = twin._tree.get_node(self._full_name)
         return group
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle a group of a trajectory as the trajectory and the way to the group."""
+        root = self._root
+        if root is None or root is self or root._tree.groups.get(self._full_name) is not self:
+            return super().__reduce_ex__(protocol)
+        return _group_of, (root, self._full_name)
+
     # ----- who is around -------------------------------------------------------------------
 
     @property
@@ -520,6 +527,10 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
             load_data=load_data,
             max_depth=max_depth,
         )
+
+
+def _group_of(trajectory: Any, full_name: str) -> Any:
+    return trajectory._tree.groups[full_name]
 
 
 _set_children = slot_setter(NNGroupNode, "_children")

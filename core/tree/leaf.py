@@ -97,7 +97,7 @@ class NNLeafNode(NNTreeNode):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Set what `__getstate__` returned; the tree gives the parent back to its leaves."""
+        """Set what `__getstate__` returned; the leaf is part of no tree then."""
         try:
             object.__getattribute__(self, "_parent")
         except AttributeError:

@@ -6,7 +6,7 @@ import keyword
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from pypet.pypetconstants import HDF5_STRCOL_MAX_NAME_LENGTH
 
@@ -36,7 +36,7 @@ def check_component(name: str) -> None:
         It is empty, too long, starts with an underscore or has a character that is not allowed.
     """
     if not name:
-        raise ValueError("A name has an empty component: look for '..' or a dot at an end.")
+        raise ValueError("A name is empty or has an empty component: '..' or a dot at an end.")
     if name[0] == "_":
         raise ValueError(f"The name {name!r} starts with '_'; such names belong to Python.")
     if not _ALLOWED.fullmatch(name):
@@ -71,25 +71,23 @@ class NameRules:
     hides behind that attribute and earns a SyntaxWarning, as Python keywords do.
     """
 
-    __slots__ = ("_fine", "_hiding", "_root_class")
+    __slots__ = ("_fine", "_hiding")
 
     def __init__(self, root_class: type) -> None:
-        self._root_class = root_class
         self._fine: set[str] = set()
         # Not hasattr: attributes of the metaclass, like `mro`, hide nothing.
         self._hiding = {name for cls in root_class.__mro__ for name in vars(cls)}
 
-    def __reduce__(self) -> tuple[type[NameRules], tuple[type]]:
-        return NameRules, (self._root_class,)
-
-    def check(self, components: Iterable[str]) -> None:
-        """Check new names; warn about those that cannot be reached as attributes.
+    def check(self, components: Sequence[str]) -> None:
+        """Check the components of a new name; warn about those that no attribute can reach.
 
         Raises
         ------
         ValueError
-            A component breaks a rule of `check_component`.
+            There is no component, or one breaks a rule of `check_component`.
         """
+        if not components:
+            check_component("")
         fine = self._fine
         for name in components:
             if name not in fine:
@@ -122,9 +120,9 @@ def _stacklevel() -> int:
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module != "pypet" and not module.startswith("pypet."):
-            return level - 1
+            return level
         level += 1
         if frame.f_back is None:
             break
         frame = frame.f_back
-    return level - 1
+    return level

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from pypet.tree.names import BRANCHES, RESERVED_UNDER_ROOT
+from pypet.tree.node import NO_RUN_BRANCH, set_branch, set_depth, set_run_branch
 
 if TYPE_CHECKING:
     from pypet.tree.adding import Kind
@@ -76,6 +77,9 @@ def attach_with_way(
         if first_new is not None:
             tree.remove_node(first_new, recursive=True)
         node._rename(old_name)
+        set_depth(node, 0)
+        set_branch(node, None)
+        set_run_branch(node, NO_RUN_BRANCH)
         raise
     return node
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pypet.errors import NotUniqueNodeError
 from pypet.tree.index import not_unique
 from pypet.tree.storing import load_path
 
@@ -27,10 +28,6 @@ def walk(
             return None
         node = child
     return node  # type: ignore[no-any-return]
-
-
-class _NotThereError(AttributeError):
-    """Nothing fits, as opposed to several nodes that fit equally well."""
 
 
 class Search:
@@ -75,16 +72,21 @@ class Search:
         if self._auto_load:
             try:
                 node = self._by_shortcuts(components) if self._shortcuts else None
-            except _NotThereError:
+            except NotUniqueNodeError:
+                raise
+            except AttributeError:
                 node = None
-            return node or load_path(self._tree, self._start, components)
+            # Empty parameters are false, so `or` would not do.
+            return node if node is not None else load_path(self._tree, self._start, components)
         if not self._shortcuts:
             raise self._missing(components, components[0], self._start)
         return self._by_shortcuts(components)
 
     def last_link(self) -> tuple[NNGroupNode, str] | None:
         """Return the link that the last step of a successful run went over."""
-        holder: Any = self._holder or walk(self._start, self._components[:-1], self._with_links)
+        holder: Any = self._holder
+        if holder is None:
+            holder = walk(self._start, self._components[:-1], self._with_links)
         name = self._components[-1]
         if holder is None or holder._is_leaf or name not in holder._links:
             return None
@@ -114,7 +116,7 @@ class Search:
         left = self._max_depth
         for name in components:
             if node._is_leaf:
-                raise _NotThereError(
+                raise AttributeError(
                     f"`{'.'.join(components)}` leads through `{node._full_name}`, which is a "
                     f"{type(node).__name__} and has nothing below it."
                 )
@@ -144,19 +146,21 @@ class Search:
         # Links only matter above the best real node: often there are none.
         if self._with_links and tree.links.within(group._depth, limit):
             self._holder, steps = _breadth_first(name, group, limit)
-            return (self._holder._children[name] if self._holder else None), steps
+            if self._holder is None:
+                return None, 0
+            return self._holder._children[name], steps
         if len(best) > 1:
             raise not_unique(name, group, *(node._full_name for node in best))
         return (best[0], limit or 0) if best else (None, 0)
 
     def _missing(
         self, components: tuple[str, ...], name: str, group: NNGroupNode
-    ) -> _NotThereError:
+    ) -> AttributeError:
         start = self._start._full_name or "the trajectory"
         what = ".".join(components)
         detail = "" if what == name else f" (there is no `{name}` below `{group._full_name}`)"
         limit = "" if self._max_depth is None else f" within {self._max_depth} steps"
-        return _NotThereError(f"`{what}` is not part of `{start}`{limit}{detail}.")
+        return AttributeError(f"`{what}` is not part of `{start}`{limit}{detail}.")
 
 
 def _breadth_first(

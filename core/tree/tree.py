@@ -66,14 +66,6 @@ class Tree:
         self.new_links: dict[tuple[str, str], Any] = {}
         """(Full name of the group, link name) -> target, of the same."""
 
-    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
-        for name, value in state[1].items():
-            setattr(self, name, value)
-        # A pickled leaf carries no parent, or it would carry the whole tree with it.
-        groups = self.groups
-        for full_name, leaf in self.leaves.items():
-            set_parent(leaf, groups[full_name.rpartition(".")[0]])
-
     # ----- classes -------------------------------------------------------------------------
 
     def group_class(self, branch: str) -> type[NNGroupNode]:
@@ -212,7 +204,7 @@ class Tree:
             raise placing.in_the_way(parent, name, full_name)
         group = self.group_class(full_name.partition(".")[0])(full_name, self.root)
         self.attach(parent, group)
-        return group, first_new or group
+        return group, group if first_new is None else first_new
 
     def attach(self, parent: NNGroupNode, node: Any) -> None:
         """Enter a node that has its full name already into the tree; its place must be free."""

@@ -61,9 +61,21 @@ class MemoryStorageService(RecordStorageService):
 
     def __init__(self) -> None:
         self._trajectories: dict[str, _Stored] = {}
+        self.backups: dict[str, MemoryStorageService] = {}
+        """Backups by their names, by default ``backup_<trajectory name>``."""
 
     def __repr__(self) -> str:
         return f"<MemoryStorageService ({len(self._trajectories)} trajectories)>"
+
+    def backup_service(self, trajectory: str, filename: str | None) -> MemoryStorageService:
+        """Return the service that keeps a backup of this name; see `backups`."""
+        name = f"backup_{trajectory}" if filename is None else filename
+        return self.backups.setdefault(name, MemoryStorageService())
+
+    def delete_trajectory(self, trajectory: str) -> None:
+        """Delete everything about a trajectory; ValueError if it is not there."""
+        self._stored(trajectory)
+        del self._trajectories[trajectory]
 
     # ----- writing -------------------------------------------------------------------------
 

@@ -98,6 +98,12 @@ def test_frame_with_table_flag_keeps_numpy_types():
     assert same(list(back["a"]), [np.int64(1), np.int64(2)])
 
 
+@pytest.mark.parametrize("flag", ["ARRAY", "CARRAY", "DICT", "SERIES"])
+def test_frames_are_refused_under_other_flags(flag):
+    with pytest.raises(TypeError, match=f"'f' of type DataFrame.*'{flag}'"):
+        encode_value("f", pd.DataFrame({"a": [1]}), flag)
+
+
 def test_flags_go_by_exact_type():
     class OwnFrame(pd.DataFrame):
         pass

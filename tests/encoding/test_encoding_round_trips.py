@@ -206,6 +206,12 @@ def test_list_of_variable_length_comes_back_as_it_was():
     assert round_trip(["a", "b"], "VLARRAY") == ["a", "b"]
 
 
+def test_list_of_variable_length_without_rows_is_empty():
+    item = encode_value("x", ["a"], "VLARRAY")
+
+    assert decode_item(item._replace(value=np.empty(0, dtype=object))) == []
+
+
 def test_empty_arrays_have_no_chunks_but_can_be_extended():
     assert encode_value("x", np.empty(0), "CARRAY").flag == "ARRAY"
     assert encode_value("x", np.empty((0, 3)), "EARRAY").flag == "EARRAY"

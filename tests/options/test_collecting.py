@@ -57,6 +57,12 @@ def test_given_options_of_a_family_can_be_asked_for(manager):
     assert values.given_of("storage") == {"filename": "x.hdf5", "complevel": 9}
 
 
+def test_options_of_storage_plugins_belong_to_the_storage_family(manager):
+    manager.register(storage("shelf", (Option("height", 3), Option("width", 2))), "shelf")
+    values, _ = collect(manager, (), {"height": 4, "filename": "x"})
+    assert values.given_of("storage") == {"height": 4, "filename": "x"}
+
+
 def test_all_positions_may_be_used(manager):
     defaults = [option.default for option in ESTABLISHED.values()][:38]
     assert len(collect(manager, defaults, {}).values.given) == 38
@@ -168,7 +174,7 @@ def test_checks_of_storage_options_are_left_to_the_service(manager):
     def refuse(value):
         raise ValueError("refused")
 
-    manager.register(storage("a", (Option("complevel", family="storage", check=refuse),)), "a")
+    manager.register(storage("a", (Option("complevel", check=refuse),)), "a")
     assert collect(manager, (), {"complevel": "fast"}).values["complevel"] == "fast"
 
 

@@ -33,12 +33,9 @@ if __name__ == "__main__":
 """
 
 ANALYSIS = """
-import shelf_store
-from pypet import Trajectory
+from pypet import load_trajectory
 
-traj = Trajectory("mult")
-traj.v_storage_service = shelf_store.ShelfStorageService("mult.shelf")
-traj.f_load(load_all=2)
+traj = load_trajectory("mult", storage_service="shelf", shelf_file="mult.shelf", load_data=2)
 print([traj.f_get(f"results.runs.{name}.z").f_get() for name in traj.f_get_run_names()])
 """
 

@@ -23,7 +23,7 @@ class ShelfStorageService(RecordStorageService):
 
     name: ClassVar[str] = "shelf"
     options: ClassVar[tuple[Option, ...]] = (
-        Option("shelf_file", "shelf.pickle", (str, Path), "The file.", "storage"),
+        Option("shelf_file", "shelf.pickle", (str, Path), "The file."),
     )
 
     def __init__(self, shelf_file: str | Path = "shelf.pickle") -> None:

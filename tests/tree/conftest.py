@@ -1,6 +1,9 @@
-"""A small root, so that the tree is tested on its own, with real parameters and results."""
+"""The tree is tested on its own, below a small root with real parameters and results, and below
+a real trajectory."""
 
 from __future__ import annotations
+
+import sys
 
 import pytest
 
@@ -13,6 +16,7 @@ from pypet.naturalnaming import (
     ParameterGroup,
     ResultGroup,
 )
+from pypet.trajectory import Trajectory
 
 
 class Runs:
@@ -49,6 +53,9 @@ class Root(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
     def __len__(self):
         return self._runs.length
 
+    def set_length(self, length):
+        self._runs.length = length
+
     def _leaf_added(self, leaf):
         self._told.append(("added", leaf._full_name))
 
@@ -74,11 +81,66 @@ class Root(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
         self.set_run(-1)
 
 
-@pytest.fixture
-def make_root():
-    return Root
+class FullRoot(Trajectory):
+    """A real trajectory with ten runs and what the tests need beside."""
+
+    def __init__(self, wildcard_functions=None):
+        super().__init__("small", wildcard_functions=wildcard_functions)
+        self._told = []
+        self.set_length(10)
+
+    def set_length(self, length):
+        self._runs.reset(length)
+
+    def set_run(self, idx):
+        self._is_run = False
+        self.f_set_crun(idx)
+
+    def start_run(self, idx):
+        self.set_run(idx)
+        self._is_run = True
+
+    def end_run(self):
+        self._is_run = False
+        self._tree.remove_new_nodes()
+        self.set_run(-1)
+
+    def _leaf_added(self, leaf):
+        super()._leaf_added(leaf)
+        self._told.append(("added", leaf._full_name))
+
+    def _leaf_removed(self, leaf):
+        super()._leaf_removed(leaf)
+        self._told.append(("removed", leaf._full_name))
+
+
+@pytest.fixture(params=[Root, FullRoot])
+def make_root(request):
+    return request.param
 
 
 @pytest.fixture
-def traj():
-    return Root()
+def traj(make_root):
+    return make_root()
+
+
+@pytest.fixture
+def count_calls():
+    """Count the Python and C calls that a function makes: its cost, without a clock."""
+
+    def count(function):
+        function()  # what is remembered for next time is not counted
+        calls = 0
+
+        def trace(frame, event, arg):
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        sys.setprofile(trace)
+        try:
+            function()
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    return count

@@ -256,22 +256,6 @@ def test_a_pickled_leaf_does_not_carry_the_tree(traj):
     assert copy.copy(leaf)._parent is None
 
 
-def test_a_tree_survives_pickling(traj):
-    leaf = traj.f_add_parameter("a.x", 4)
-    traj.f_add_result("runs.run_00000001.z", 5)
-    traj.f_add_link("l", leaf)
-    twin = pickle.loads(pickle.dumps(traj, protocol=pickle.HIGHEST_PROTOCOL))
-    assert twin.parameters.a.x == 4
-    assert twin.f_get("x")._parent is twin.parameters.a
-    assert twin.f_get("l") is twin.f_get("x")
-    assert twin.v_root is twin
-    assert twin.parameters.v_root is twin
-    assert twin.f_get("r_1.z").v_run_branch == "run_00000001"
-    twin.f_remove_child("parameters", recursive=True)
-    assert not twin.f_has_links()
-    assert traj.l == 4
-
-
 def test_removed_trees_are_freed_without_the_garbage_collector(traj):
     traj.f_add_result("a.b.z", 1)
     group = weakref.ref(traj.results.a)

@@ -1,0 +1,7 @@
+"""Trajectories: the container of all data of an experiment."""
+
+from pypet.trajectory.load_trajectory import load_trajectory
+from pypet.trajectory.trajectory import Trajectory
+from pypet.tree.wildcards import make_run_name, make_set_name
+
+__all__ = ["Trajectory", "load_trajectory", "make_run_name", "make_set_name"]

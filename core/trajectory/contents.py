@@ -1,0 +1,139 @@
+"""Dictionaries of the leaves of a trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pypet.support.decorators import not_in_run
+from pypet.trajectory.state import TrajectoryState
+from pypet.tree.tree import Tree
+
+
+class BranchLeaves(Mapping[str, Any]):
+    """The leaves of one branch by full name; always up to date, and costs no memory."""
+
+    __slots__ = ("_branch", "_tree")
+
+    def __init__(self, tree: Tree, branch: str) -> None:
+        self._tree = tree
+        self._branch = branch
+
+    def __getitem__(self, full_name: str) -> Any:
+        leaf = self._tree.leaves[full_name]
+        if leaf._branch != self._branch:
+            raise KeyError(full_name)
+        return leaf
+
+    def __iter__(self) -> Iterator[str]:
+        group = self._tree.root._groups.get(self._branch)
+        if group is not None:
+            for leaf in group.f_iter_leaves(with_links=False):
+                yield leaf._full_name
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+class Contents(TrajectoryState):
+    """The part of a trajectory that lists its leaves."""
+
+    __slots__ = ()
+
+    @not_in_run
+    def f_is_empty(self) -> bool:
+        """Say whether there are no leaves except below ``config``."""
+        return all(leaf._branch == "config" for leaf in self._tree.leaves.values())
+
+    def f_get_parameters(self, fast_access: bool = False, copy: bool = True) -> Mapping[str, Any]:
+        """Return the parameters by full name.
+
+        With ``fast_access`` there are values instead of leaves where a leaf has one value that
+        natural naming would give. Without ``copy`` the mapping follows all changes of the tree.
+
+        Raises
+        ------
+        ValueError
+            ``fast_access`` without ``copy``.
+        """
+        return self._list_leaves(self._leaves_of("parameters"), fast_access, copy)
+
+    def f_get_config(self, fast_access: bool = False, copy: bool = True) -> Mapping[str, Any]:
+        """Return the config data by full name; see `f_get_parameters`."""
+        return self._list_leaves(self._leaves_of("config"), fast_access, copy)
+
+    def f_get_derived_parameters(
+        self, fast_access: bool = False, copy: bool = True
+    ) -> Mapping[str, Any]:
+        """Return the derived parameters by full name; see `f_get_parameters`."""
+        return self._list_leaves(self._leaves_of("derived_parameters"), fast_access, copy)
+
+    def f_get_results(self, fast_access: bool = False, copy: bool = True) -> Mapping[str, Any]:
+        """Return the results by full name; see `f_get_parameters`."""
+        return self._list_leaves(self._leaves_of("results"), fast_access, copy)
+
+    def f_get_explored_parameters(
+        self, fast_access: bool = False, copy: bool = True
+    ) -> Mapping[str, Any]:
+        """Return the explored parameters by full name, with None for those not in memory.
+
+        For the arguments see `f_get_parameters`.
+        """
+        return self._list_leaves(self._explored, fast_access, copy)
+
+    def f_to_dict(  # type: ignore[override]  # the established order of arguments
+        self,
+        fast_access: bool = False,
+        short_names: bool = False,
+        nested: bool = False,
+        copy: bool = True,
+        with_links: bool = True,
+    ) -> dict[str, Any]:
+        """Return all leaves by full name, or as the arguments say.
+
+        Parameters
+        ----------
+        fast_access
+            Values instead of leaves, where natural naming would give them.
+        short_names
+            Keys are the names of the leaves alone.
+        nested
+            Dictionaries in dictionaries, as groups lie in groups.
+        copy
+            If False, the dictionary that the tree itself uses: do not change it.
+        with_links
+            Also go through links, which adds nothing to flat dictionaries of the whole tree.
+
+        Raises
+        ------
+        ValueError
+            Two leaves have the same short name; ``short_names`` and ``nested`` are both given;
+            or one of the first three together with ``copy=False``.
+        """
+        if not copy:
+            if fast_access or short_names or nested:
+                raise ValueError(
+                    "`f_to_dict` gives the live dictionary (`copy=False`) only without "
+                    "`fast_access`, `short_names` and `nested`."
+                )
+            return self._tree.leaves
+        return super().f_to_dict(
+            fast_access=fast_access, short_names=short_names, nested=nested, with_links=with_links
+        )
+
+    def _leaves_of(self, branch: str) -> BranchLeaves:
+        return BranchLeaves(self._tree, branch)
+
+    @staticmethod
+    def _list_leaves(leaves: Mapping[str, Any], fast_access: bool, copy: bool) -> Mapping[str, Any]:
+        if not fast_access:
+            return dict(leaves) if copy else leaves
+        if not copy:
+            raise ValueError("`fast_access` gives values, which need a copy: `copy=True`.")
+        return {
+            name: leaf.f_get() if leaf is not None and leaf.f_supports_fast_access() else leaf
+            for name, leaf in leaves.items()
+        }

@@ -1,0 +1,281 @@
+"""Exploring: parameters get a range of values, one for each run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import repeat
+from typing import Any
+
+from pypet.support.decorators import not_in_run
+from pypet.trajectory.state import TrajectoryState
+
+logger = logging.getLogger(__name__)
+
+
+class Exploration(TrajectoryState):
+    """The part of a trajectory that explores, expands and shrinks."""
+
+    __slots__ = ()
+
+    @not_in_run
+    def f_explore(self, build_dict: Mapping[str, Iterable[Any]]) -> None:
+        """Give parameters ranges: value ``i`` of each is the value in run ``i``.
+
+        ``build_dict`` maps names of parameters, found as `f_get` finds them, to iterables of one
+        common length, which becomes the number of runs. Each is consumed once. After an error
+        no parameter of this call is explored.
+
+        Raises
+        ------
+        AttributeError
+            A name is not found, or is not unique (then a `NotUniqueNodeError`).
+        ValueError
+            A name belongs to a group, a result or config data; an iterable is empty, or lengths
+            differ, also from that of what was explored before.
+        TypeError
+            A parameter is explored already or has no value; a value has another type than the
+            parameter's own or one that it does not support; a run is completed (`f_expand` adds
+            further runs then).
+        RuntimeError
+            The wildcard function that names runs gives a name twice.
+        """
+        targets = self._find_targets(build_dict)
+        if not targets:
+            return
+        self._check_explorable(targets)
+        length = len(self._runs) if self._explored else None
+        origin = f"what is explored already ({', '.join(self._explored)})"
+        locked = {name: parameter.v_locked for name, parameter, _ in targets}
+        try:
+            for name, parameter, values in targets:
+                parameter.f_unlock()
+                parameter._explore(values)
+                found = parameter.f_get_range_length()
+                if length is None:
+                    length, origin = found, f"parameter `{name}`"
+                _check_length(name, found, length, origin)
+            self._runs.reset(length or 1)
+        except BaseException:
+            for name, parameter, _ in targets:
+                unexplore(parameter)
+                if locked[name]:
+                    parameter.f_lock()
+            raise
+        for name, parameter, _ in targets:
+            self._register_explored(name, parameter)
+
+    @not_in_run
+    def f_expand(self, build_dict: Mapping[str, Iterable[Any]], fail_safe: bool = True) -> None:
+        """Append further values to the ranges of all explored parameters.
+
+        ``build_dict`` is as for `f_explore`; its names have to be those of exactly the explored
+        parameters. What is known about existing runs stays. With ``fail_safe`` all ranges are as
+        before after an error. Parameters that were stored are deleted from the storage, so that
+        the next `f_store` writes the longer ranges; if this fails, it is only logged.
+        Without explored parameters this is `f_explore`.
+
+        Raises
+        ------
+        AttributeError
+            A name is not found (for instance because the parameter is not in memory), or is not
+            unique (then a `NotUniqueNodeError`).
+        ValueError
+            As for `f_explore`.
+        TypeError
+            The names are not those of the explored parameters, the range of one is not in
+            memory, or a value has another type than the parameter's own.
+        RuntimeError
+            The wildcard function that names runs gives a name twice.
+        """
+        if not self._explored:
+            self.f_explore(build_dict)
+            return
+        targets = [
+            (name, parameter, values if isinstance(values, list) else list(values))
+            for name, parameter, values in self._find_targets(build_dict)
+        ]
+        self._check_expandable(targets)
+        old = len(self._runs)
+        try:
+            for _, parameter, values in targets:
+                parameter.f_unlock()
+                parameter._expand(values)
+            self._runs.expand(old + len(targets[0][2]))
+        except BaseException:
+            if fail_safe:
+                for name, parameter, _ in targets:
+                    self._truncate(name, parameter, old)
+            raise
+        self._outdate([parameter for _, parameter, _ in targets])
+
+    @not_in_run
+    def f_shrink(self, force: bool = False) -> None:
+        """Remove all ranges and everything that is known about runs; one run remains.
+
+        Raises
+        ------
+        TypeError
+            The trajectory was stored, and ``force`` is not given.
+        """
+        if self._stored and not force:
+            raise TypeError(
+                f"Trajectory `{self._name}` was stored, so its runs cannot be taken back. Use "
+                "`force=True` to do it in memory only."
+            )
+        self._leave_run()
+        for parameter in self._explored.values():
+            if parameter is not None:
+                unexplore(parameter)
+        self._explored.clear()
+        self._runs.reset(1)
+
+    def f_find_idx(
+        self, name_list: str | Iterable[str], predicate: Callable[..., Any]
+    ) -> Iterator[int]:
+        """Yield the indices of the runs for which ``predicate`` of the parameters' values is true.
+
+        ``predicate`` is called with one value per name, in the order of the names; parameters
+        that are not explored have the same value in every run. As this is a generator, errors
+        appear when the first index is asked for.
+
+        Raises
+        ------
+        AttributeError
+            A name is not found or not unique.
+        TypeError
+            A name does not belong to a parameter, or the range of a parameter is not in memory:
+            in a run without ``v_full_copy``, or in a copy.
+        """
+        if self._is_run and not self._full_copy:
+            raise TypeError(
+                "During a single run `f_find_idx` needs the ranges of all runs; set "
+                "`v_full_copy` to True before the runs start."
+            )
+        names = [name_list] if isinstance(name_list, str) else list(name_list)
+        columns = [self._values_over_runs(name) for name in names]
+        for idx, values in enumerate(zip(*columns, strict=True)):
+            if predicate(*values):
+                yield idx
+
+    # ----- finding parameters --------------------------------------------------------------
+
+    def _find_targets(
+        self, build_dict: Mapping[str, Iterable[Any]]
+    ) -> list[tuple[str, Any, Iterable[Any]]]:
+        """Return full name, parameter and values of each entry."""
+        targets: dict[str, tuple[str, Any, Iterable[Any]]] = {}
+        for key, values in build_dict.items():
+            node: Any = self.f_get(key)
+            name = node._full_name
+            if not (node._is_leaf and node.v_is_parameter) or node._branch == "config":
+                what = "config data" if node._branch == "config" else f"a {type(node).__name__}"
+                raise ValueError(f"`{name}` (asked for as {key!r}) is {what}, not a parameter.")
+            if name in targets:
+                raise ValueError(f"Parameter `{name}` occurs twice, the second time as {key!r}.")
+            targets[name] = (name, node, values)
+        return list(targets.values())
+
+    def _check_explorable(self, targets: list[tuple[str, Any, Iterable[Any]]]) -> None:
+        for name, parameter, _ in targets:
+            if name in self._explored or parameter.v_explored:
+                raise TypeError(
+                    f"Parameter `{name}` is explored already; use `f_expand` to add values."
+                )
+        if self._runs.any_completed():
+            raise TypeError(
+                f"Runs of trajectory `{self._name}` are completed, so `f_explore` cannot change "
+                "what the runs are any more; use `f_expand` to add runs."
+            )
+        if self._explored and not self._runs.is_complete:
+            raise TypeError(
+                f"It is not known which runs of trajectory `{self._name}` are completed; load it "
+                "with run information, or use `f_expand` to add runs."
+            )
+
+    def _check_expandable(self, targets: list[tuple[str, Any, list[Any]]]) -> None:
+        given = {name for name, _, _ in targets}
+        if given != self._explored.keys():
+            missing = ", ".join(sorted(self._explored.keys() - given)) or "none"
+            foreign = ", ".join(sorted(given - self._explored.keys())) or "none"
+            raise TypeError(
+                "`f_expand` needs values for exactly the explored parameters. "
+                f"Missing: {missing}. Given but not explored: {foreign}."
+            )
+        first, _, values = targets[0]
+        for name, _, others in targets:
+            _check_length(name, len(others), len(values), f"parameter `{first}`")
+        for name, parameter, _ in targets:
+            if not parameter.f_has_range():
+                raise TypeError(
+                    f"The range of parameter `{name}` is not in memory; load its data first."
+                )
+
+    def _values_over_runs(self, name: str) -> Iterable[Any]:
+        node: Any = self.f_get(name)
+        if not (node._is_leaf and node.v_is_parameter):
+            raise TypeError(f"`{node._full_name}` is a {type(node).__name__}, not a parameter.")
+        if node._full_name not in self._explored:
+            return repeat(node.f_get(), len(self._runs))
+        if not node.f_has_range():
+            raise TypeError(
+                f"The range of parameter `{node._full_name}` is not in memory; load its data, or "
+                "set `v_full_copy` before the trajectory is copied."
+            )
+        return node.f_get_range(copy=False)  # type: ignore[no-any-return]
+
+    # ----- book-keeping --------------------------------------------------------------------
+
+    def _register_explored(self, name: str, parameter: Any) -> None:
+        """Note that a parameter is explored; it follows the current run from now on."""
+        self._explored[name] = parameter
+        if self._full_copy:
+            parameter.v_full_copy = True
+        if self._idx >= 0 and parameter.f_has_range():
+            parameter._set_parameter_access(self._idx)
+
+    def _truncate(self, name: str, parameter: Any, length: int) -> None:
+        """Take back what was appended to a range."""
+        if parameter.f_get_range_length() == length:
+            parameter.f_lock()
+            return
+        try:
+            values = parameter.f_get_range()[:length]
+            parameter.f_unlock()
+            parameter._shrink()
+            parameter._explore(values)
+            if self._idx >= 0:
+                parameter._set_parameter_access(self._idx)
+        except Exception:
+            logger.exception("The range of parameter `%s` could not be restored.", name)
+
+    def _outdate(self, parameters: list[Any]) -> None:
+        """Delete parameters from the storage, because what it has is out of date."""
+        stored = [parameter for parameter in parameters if parameter._stored]
+        if not stored or not self._stored:
+            return
+        try:
+            self.f_delete_items(stored)
+        except Exception:
+            logger.exception(
+                "The explored parameters of trajectory `%s` could not be deleted from the "
+                "storage, which keeps the ranges before this expansion.",
+                self._name,
+            )
+
+
+def _check_length(name: str, length: int, expected: int, origin: str) -> None:
+    if length == 0:
+        raise ValueError(f"There are no values for parameter `{name}`; give at least one.")
+    if length != expected:
+        raise ValueError(
+            f"There are {length} values for parameter `{name}`, but {expected} for {origin}; "
+            "all explored parameters need the same number."
+        )
+
+
+def unexplore(parameter: Any) -> None:
+    """Take the range of a parameter away, if it has one; its value stays."""
+    if parameter.f_has_range():
+        parameter.f_unlock()
+        parameter._shrink()

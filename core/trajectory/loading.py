@@ -1,0 +1,271 @@
+"""Loading a trajectory, or single items of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from pypet import pypetconstants as constants
+from pypet.records import MetaRecord
+from pypet.support.decorators import kwargs_api_change, not_in_run
+from pypet.trajectory.items import Entry, entries
+from pypet.trajectory.state import TrajectoryState
+from pypet.trajectory.storage_choice import choose_storage
+from pypet.trajectory.versions import check_version
+from pypet.tree.names import check_trajectory_name
+from pypet.tree.node import put
+from pypet.tree.storing import service_of
+
+logger = logging.getLogger(__name__)
+
+
+class Loading(TrajectoryState):
+    """The part of a trajectory that asks its storage service to load."""
+
+    __slots__ = ()
+
+    @kwargs_api_change("load_all", "load_data")
+    @kwargs_api_change("dynamically_imported_classes", "dynamic_imports")
+    @not_in_run
+    def f_load(  # type: ignore[override]
+        self,
+        /,
+        name: str | None = None,
+        index: int | None = None,
+        as_new: bool = False,
+        load_parameters: int = constants.LOAD_DATA,
+        load_derived_parameters: int = constants.LOAD_SKELETON,
+        load_results: int = constants.LOAD_SKELETON,
+        load_other_data: int = constants.LOAD_SKELETON,
+        recursive: bool = True,
+        load_data: int | None = None,
+        max_depth: int | None = None,
+        force: bool = False,
+        dynamic_imports: Any = None,
+        with_run_information: bool = True,
+        with_meta_data: bool = True,
+        storage_service: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Load a stored trajectory into this one.
+
+        Parameters
+        ----------
+        name, index
+            Which one: by name, or by its place among all stored ones in alphabetical order,
+            counted from 0 or, if negative, from the end. Neither: the one of the own name.
+        as_new
+            Only take over parameters and the number of runs, to run them again: parameters are
+            unlocked, no run is completed, nothing counts as stored, the own name stays.
+            Otherwise name, comment, times, version and runs are those of the stored trajectory,
+            and its nodes are added to what is in memory.
+        load_parameters, load_derived_parameters, load_results, load_other_data
+            How much of each branch: `LOAD_NOTHING` 0; `LOAD_SKELETON` 1: nodes with comments and
+            annotations; `LOAD_DATA` 2: also the data of empty leaves; `OVERWRITE_DATA` 3: empty
+            everything that is not locked and load it anew. ``load_parameters`` rules ``config``
+            too.
+        load_data
+            Replaces these four.
+        recursive
+            If False, only load the direct children of the root.
+        max_depth
+            Only load nodes that are at most so many steps below the root.
+        force
+            Also load what a version wrote whose layout is not known.
+        dynamic_imports
+            Classes of one's own, or their import strings, to be found by name.
+        with_run_information
+            If False, only learn how many runs there are.
+        with_meta_data
+            If False, leave the trajectory itself as it is.
+        storage_service, **kwargs
+            Another service, and arguments to make it with, for instance ``filename``.
+
+        Raises
+        ------
+        ValueError
+            Name and index are both given, there is no such trajectory or file, a level is wrong,
+            or a keyword is unknown.
+        VersionMismatchError
+            The layout is not known, see ``force``.
+        NoSuchServiceError
+            There is no storage service.
+        """
+        if name is not None and index is not None:
+            raise ValueError(
+                f"Load a trajectory either by name or by index, not by both: {name!r}, {index!r}."
+            )
+        self._take_service("`f_load`", storage_service, kwargs)
+        if dynamic_imports is not None:
+            self.f_add_to_dynamic_imports(dynamic_imports)
+        if name is None and index is None:
+            name = self._name
+        if load_data is not None:
+            load_parameters = load_derived_parameters = load_data
+            load_results = load_other_data = load_data
+        if as_new:
+            load_parameters = constants.LOAD_DATA
+            load_derived_parameters = load_results = load_other_data = constants.LOAD_NOTHING
+        service_of(self._tree).load(
+            constants.TRAJECTORY,
+            self,
+            trajectory_name=name,
+            trajectory_index=index,
+            as_new=as_new,
+            load_parameters=load_parameters,
+            load_derived_parameters=load_derived_parameters,
+            load_results=load_results,
+            load_other_data=load_other_data,
+            recursive=recursive,
+            max_depth=max_depth,
+            with_run_information=with_run_information,
+            with_meta_data=with_meta_data,
+            force=force,
+        )
+
+    @not_in_run
+    def f_load_skeleton(self) -> None:
+        """Load all nodes that are stored under the current name, without data.
+
+        What is known about runs stays as it is. Errors are those of `f_load`.
+        """
+        self.f_load(
+            self._name,
+            as_new=False,
+            load_data=constants.LOAD_SKELETON,
+            with_run_information=False,
+        )
+
+    def f_load_item(self, item: Any, *args: Any, **kwargs: Any) -> None:
+        """Load one item, see `f_load_items`."""
+        self.f_load_items([item], *args, **kwargs)
+
+    def f_load_items(
+        self, iterator: Iterable[Any], *args: Any, only_empties: bool = False, **kwargs: Any
+    ) -> None:
+        """Load the data of leaves, or groups, that are in memory.
+
+        An item is a node, its name (found as `f_get` does), or a tuple ``(message, item)`` with
+        arguments and keywords of its own as third and fourth entry. Other arguments go to the
+        storage service: ``load_data``; for leaves ``load_only`` or ``load_except`` with names of
+        stored parts; for groups ``recursive``, ``with_links`` and ``max_depth``. With
+        ``only_empties`` leaves that have data are left out.
+
+        Raises
+        ------
+        NoSuchServiceError
+            The trajectory has no storage service.
+        TypeError
+            The trajectory was never stored.
+        ValueError
+            An item is not of this trajectory, a tuple has not two to four entries, or
+            ``load_only`` and ``load_except`` are both given.
+        ParameterLockedException
+            Parts should be loaded into a locked parameter.
+        DataNotInStorageError
+            An item is not in the storage.
+        AttributeError
+            A name is not found or not unique.
+        """
+        self._check_stored("loaded")
+        chosen: list[Entry] = [
+            entry
+            for entry in entries(self._tree, "load", iterator, args, kwargs)
+            if not (only_empties and entry[1]._is_leaf and not entry[1].f_is_empty())
+        ]
+        if not chosen:
+            logger.warning("Nothing to load into trajectory `%s`.", self._name)
+            return
+        service_of(self._tree).load(constants.LIST, chosen, trajectory_name=self._name)
+
+    # ----- name and service ----------------------------------------------------------------
+
+    @not_in_run
+    def f_migrate(
+        self,
+        /,
+        new_name: str | None = None,
+        in_store: bool = False,
+        new_storage_service: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Rename the trajectory, or give it another storage service, or both.
+
+        Nothing is stored or renamed in a storage. ``in_store`` says whether the trajectory is
+        there already under its new name. Other keywords make the service, for instance
+        ``filename``.
+
+        Raises
+        ------
+        ValueError
+            The name is not possible, or a keyword is unknown.
+        """
+        if new_name is not None:
+            check_trajectory_name(new_name)
+        if new_storage_service is not None or kwargs:
+            choice = choose_storage(new_storage_service, self, **kwargs)
+            choice.check_all_used("`f_migrate`")
+        else:
+            choice = None
+        before = self._name, self._stored
+        put(self, "_name", self._name if new_name is None else new_name)
+        put(self, "_stored", bool(in_store))
+        try:
+            service = self._storage_service if choice is None else choice.make()
+        except BaseException:
+            put(self, "_name", before[0])
+            put(self, "_stored", before[1])
+            raise
+        self.v_storage_service = service
+        if not in_store:
+            self._runs.mark_changed()
+            for node in (*self._tree.groups.values(), *self._tree.leaves.values()):
+                put(node, "_stored", False)
+
+    def _take_service(self, caller: str, service: Any, kwargs: dict[str, Any]) -> None:
+        """Use another storage service if one is described; first make sure that all is right."""
+        if service is None and not kwargs:
+            return
+        choice = choose_storage(service, self, **kwargs)
+        choice.check_all_used(caller)
+        self.v_storage_service = choice.make()
+
+    # ----- what the service found ----------------------------------------------------------
+
+    def _adopt_meta(
+        self, meta: MetaRecord, *, as_new: bool, with_run_information: bool, force: bool
+    ) -> None:
+        """Take over what a storage knows about the trajectory itself.
+
+        Raises
+        ------
+        VersionMismatchError
+            The layout is not known, and ``force`` is not given.
+        """
+        info = meta.info
+        check_version(info, force)
+        current = -1 if as_new else self._idx
+        self._leave_run()
+        if as_new:
+            put(self, "_comment", self._comment or info.comment)
+            self._runs.reset(info.length)
+        else:
+            self._adopt_runs(meta, with_run_information)
+            for attribute in ("name", "comment", "timestamp", "time", "version", "python"):
+                put(self, f"_{attribute}", getattr(info, attribute))
+        if meta.annotations and self.v_annotations.f_is_empty():
+            self.v_annotations.f_set(**meta.annotations)
+        self._explored.clear()
+        leaves = self._tree.leaves
+        self._explored.update({name: leaves.get(name) for name in meta.explorations})
+        if current >= 0 and self._runs.knows(current):
+            self._enter_run(current)
+
+    def _adopt_runs(self, meta: MetaRecord, with_run_information: bool) -> None:
+        info = meta.info
+        if with_run_information and meta.runs is not None:
+            self._runs.adopt(meta.runs, info.length)
+        elif info.timestamp != self._timestamp or info.length != len(self._runs):
+            # Of the same trajectory, what is known already stays known.
+            self._runs.forget(info.length)

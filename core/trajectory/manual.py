@@ -1,0 +1,41 @@
+"""`manual_run`: functions that are a run without an environment."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+R = TypeVar("R")
+
+
+def manual_run(
+    turn_into_run: bool = True, store_meta_data: bool = True, clean_up: bool = True
+) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Make a decorator for functions that take a trajectory first, and are a single run of it.
+
+    The trajectory has to be set to a run. Before the function it is started, after it finished;
+    the arguments are those of `Trajectory.f_start_run` and `Trajectory.f_finalize_run`. What the
+    function adds is not stored unless it calls ``traj.f_store()``. If the function raises, the
+    run is left, incomplete. While an environment runs the trajectory nothing extra happens.
+
+    The decorated function raises ValueError if the trajectory is set to no particular run.
+    """
+
+    def decorate(func: Callable[..., R]) -> Callable[..., R]:
+        @functools.wraps(func)
+        def run(traj: Any, *args: Any, **kwargs: Any) -> R:
+            if traj._run_by_environment:
+                return func(traj, *args, **kwargs)
+            traj.f_start_run(turn_into_run=turn_into_run)
+            try:
+                result = func(traj, *args, **kwargs)
+            except BaseException:
+                traj._abandon_run(clean_up=clean_up)
+                raise
+            traj.f_finalize_run(store_meta_data=store_meta_data, clean_up=clean_up)
+            return result
+
+        return run
+
+    return decorate

@@ -1,0 +1,84 @@
+"""What has to hold before two trajectories can be merged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pypet.trajectory.state import TrajectoryState
+from pypet.tree.node import NO_RUN_BRANCH
+
+DATA_BRANCHES = ("parameters", "derived_parameters")
+
+
+def check_mergeable(traj: Any, other: Any) -> None:
+    """Raise unless ``other`` can be merged into ``traj``; nothing is changed or loaded.
+
+    Raises
+    ------
+    TypeError
+        ``other`` is no trajectory, or its wildcards are others than those of ``traj``.
+    ValueError
+        ``traj`` was never stored, so that there is nothing to merge into.
+    """
+    if not isinstance(other, TrajectoryState):
+        raise TypeError(f"Only a trajectory can be merged, not {other!r}.")
+    if not traj._stored:
+        raise ValueError(
+            f"Trajectory `{traj.v_name}` was never stored, but merging works on stored data; "
+            "call `f_store()` first."
+        )
+    own, others = (_aliases(each) for each in (traj, other))
+    if own != others:
+        raise TypeError(
+            f"Trajectory `{other.v_name}` has the wildcards {sorted(others)}, but "
+            f"`{traj.v_name}` has {sorted(own)}; both need the same to be merged."
+        )
+
+
+def check_parameters(traj: Any, other: Any, ignored: frozenset[str]) -> None:
+    """Raise TypeError unless both have the same parameters with values of the same types.
+
+    Parameters and derived parameters count, but neither those that belong to a run nor those
+    to be ignored.
+    """
+    own, others = (shared_leaves(each, ignored) for each in (traj, other))
+    for name in own.keys() ^ others.keys():
+        holder, lacking = (traj, other) if name in own else (other, traj)
+        raise TypeError(
+            f"`{name}` is in trajectory `{holder.v_name}` but not in `{lacking.v_name}`; both "
+            "need the same parameters to be merged. Name it in `ignore_data` to leave it out."
+        )
+    for name, leaf in own.items():
+        twin = others[name]
+        if leaf.f_is_empty() or twin.f_is_empty():
+            if leaf.f_is_empty() != twin.f_is_empty():
+                raise TypeError(f"`{name}` has a value in one trajectory and none in the other.")
+            continue
+        if not leaf._values_of_same_type(leaf.f_get(), twin.f_get()):
+            raise TypeError(
+                f"`{name}` is {leaf.f_get()!r} in trajectory `{traj.v_name}` but "
+                f"{twin.f_get()!r} in `{other.v_name}`; values have to be of one type."
+            )
+
+
+def shared_leaves(traj: Any, ignored: frozenset[str]) -> dict[str, Any]:
+    """Return parameters and derived parameters that belong to no run, by full name."""
+    dummies = dummy_names(traj)
+    return {
+        name: leaf
+        for name, leaf in traj._tree.leaves.items()
+        if leaf._branch in DATA_BRANCHES
+        and leaf.v_is_parameter
+        and name not in ignored
+        and leaf._run_branch == NO_RUN_BRANCH
+        and not dummies.intersection(name.split("."))
+    }
+
+
+def dummy_names(traj: Any) -> frozenset[str]:
+    """Return what the wildcards of a trajectory stand for outside runs."""
+    return frozenset(traj.f_wildcard(wildcard, -1) for wildcard in traj.f_get_wildcards())
+
+
+def _aliases(traj: Any) -> set[str]:
+    return set(traj.f_get_wildcards())

@@ -1,0 +1,165 @@
+"""`f_merge` and `f_merge_many`: what a trajectory offers for merging."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from pypet import pypetconstants as constants
+from pypet.support.decorators import kwargs_api_change, not_in_run
+from pypet.trajectory.merging.conditions import check_mergeable
+from pypet.trajectory.merging.merger import merge
+from pypet.trajectory.merging.options import MergeOptions
+from pypet.trajectory.state import TrajectoryState
+from pypet.tree.storing import service_of
+
+logger = logging.getLogger(__name__)
+
+
+class Merging(TrajectoryState):
+    """The part of a trajectory that merges others into it and backs it up."""
+
+    __slots__ = ()
+
+    @not_in_run
+    def f_backup(self, backup_filename: str | None = None, **kwargs: Any) -> None:
+        """Copy the stored trajectory, for files into another file.
+
+        The default file is ``backup_<trajectory name>.hdf5`` beside the data file.
+
+        Raises
+        ------
+        ValueError
+            There is a trajectory of this name already.
+        NoSuchServiceError
+            There is no storage service, or it makes no backups.
+        """
+        service_of(self._tree).store(
+            constants.BACKUP,
+            self,
+            trajectory_name=self._name,
+            backup_filename=backup_filename,
+            **kwargs,
+        )
+
+    @kwargs_api_change("backup_filename", "backup")
+    @kwargs_api_change("move_nodes", "move_data")
+    @kwargs_api_change("ignore_trajectory_derived_parameters")
+    @kwargs_api_change("ignore_trajectory_results")
+    @not_in_run
+    def f_merge(
+        self,
+        other_trajectory: Any,
+        trial_parameter: str | None = None,
+        remove_duplicates: bool = False,
+        ignore_data: str | Iterable[str] = (),
+        backup: bool = True,
+        move_data: bool = False,
+        delete_other_trajectory: bool = False,
+        keep_info: bool = True,
+        keep_other_trajectory_info: bool = True,
+        merge_config: bool = True,
+        consecutive_merge: bool = False,
+        slow_merge: bool = False,
+    ) -> None:
+        """Make the runs of another trajectory further runs of this one.
+
+        Both need the same parameters. Those that were explored in one of them, or have different
+        values, are explored afterwards. What the other's runs stored is copied under the names
+        of the new runs; so is everything else that does not exist here. After an error both
+        trajectories are stored as they were.
+
+        Parameters
+        ----------
+        trial_parameter
+            A parameter that counts repetitions 0, 1, 2, ... in both; the other's go on counting
+            where the own ones end.
+        remove_duplicates
+            Leave out runs whose point in the parameter space this trajectory has already.
+        ignore_data
+            Full names of what to leave out: parameters, results, links, targets of links.
+        backup
+            Back up both first, to the default files.
+        move_data
+            Delete what was copied from the other trajectory.
+        delete_other_trajectory
+            Delete the other trajectory from its storage.
+        keep_info, keep_other_trajectory_info
+            Note the merge, and what is known about the other one, below ``config.merge``.
+        merge_config
+            Take over what the other notes about its environments, git commits and merges.
+        consecutive_merge
+            Do not store in the end: many merges follow, then call `f_store` yourself.
+        slow_merge
+            Copy item by item through memory, for services that cannot do it otherwise.
+
+        Raises
+        ------
+        TypeError
+            The other one is no trajectory or has other wildcards or parameters; or the trial
+            parameter does not count trials.
+        ValueError
+            This trajectory was never stored, all runs are duplicates, or there are backups.
+        AttributeError
+            There is no node of the trial parameter's name.
+        """
+        if consecutive_merge and (backup or trial_parameter is not None):
+            logger.warning(
+                "A backup or a trial parameter with every one of many consecutive merges costs "
+                "more with each of them."
+            )
+        options = MergeOptions(
+            trial_parameter,
+            remove_duplicates,
+            _names(ignore_data),
+            move_data,
+            delete_other_trajectory,
+            keep_info,
+            keep_other_trajectory_info,
+            merge_config,
+            consecutive_merge,
+            slow_merge,
+        )
+        merge(self, other_trajectory, options, backup=bool(backup))
+
+    @not_in_run
+    def f_merge_many(
+        self,
+        other_trajectories: Iterable[Any],
+        ignore_data: str | Iterable[str] = (),
+        move_data: bool = False,
+        delete_other_trajectory: bool = False,
+        keep_info: bool = True,
+        keep_other_trajectory_info: bool = True,
+        merge_config: bool = True,
+        backup: bool = True,
+    ) -> None:
+        """Merge several trajectories, one after the other, and store once in the end.
+
+        Only this trajectory is backed up. For the arguments and errors see `f_merge`; all of the
+        others are looked at before the first one is merged.
+        """
+        others = list(other_trajectories)
+        for other in others:
+            check_mergeable(self, other)
+        if backup:
+            self.f_backup()
+        options = MergeOptions(
+            ignore_data=_names(ignore_data),
+            move_data=move_data,
+            delete_other_trajectory=delete_other_trajectory,
+            keep_info=keep_info,
+            keep_other_trajectory_info=keep_other_trajectory_info,
+            merge_config=merge_config,
+            consecutive_merge=True,
+        )
+        try:
+            for other in others:
+                merge(self, other, options, backup=False)
+        finally:
+            self.f_store()
+
+
+def _names(names: str | Iterable[str]) -> frozenset[str]:
+    return frozenset((names,)) if isinstance(names, str) else frozenset(names)

@@ -1,0 +1,179 @@
+"""The merge itself, in an order in which a failure leaves both trajectories as they were."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from pypet import pypetconstants as constants
+from pypet.errors import NoSuchServiceError
+from pypet.leaves.parameter import Parameter
+from pypet.trajectory.exploration import unexplore
+from pypet.trajectory.merging.conditions import check_mergeable, check_parameters
+from pypet.trajectory.merging.info import merge_info
+from pypet.trajectory.merging.item_transfer import transfer_items
+from pypet.trajectory.merging.options import MergeOptions
+from pypet.trajectory.merging.points import MergePoints, plan_points
+from pypet.trajectory.merging.transfer import Transfer, plan_transfer
+from pypet.trajectory.merging.translation import Translation
+from pypet.tree.storing import service_of
+
+logger = logging.getLogger(__name__)
+
+
+def merge(traj: Any, other: Any, options: MergeOptions, *, backup: bool) -> None:
+    """Merge ``other`` into ``traj``.
+
+    First everything is looked at and planned; then data is copied to new places, which can be
+    taken back; only when all of it is there, runs and parameters of ``traj`` change.
+    """
+    check_mergeable(traj, other)
+    for each in (traj, other):
+        each.f_restore_default()
+    if not (options.consecutive_merge and _has_parameters(traj)):
+        _load(traj, skeleton=False)
+    _load(other, skeleton=True)
+    check_parameters(traj, other, options.ignore_data)
+    points = plan_points(traj, other, options)
+    options = replace(options, trial_parameter=points.trial)
+    old_length = len(traj)
+    translation = Translation(traj, other, points.runs, old_length)
+    transfer = plan_transfer(traj, other, translation, options)
+    if backup:
+        other.f_backup()
+        traj.f_backup()
+    with _undone_on_error(traj, list(points.ranges)):
+        _explore(traj, other, points)
+        _move_data(traj, other, transfer, options)
+    _store_points(traj, list(points.ranges), old_length, options)
+    if options.keep_info:
+        for name, value, comment in merge_info(traj, other, options, len(points.runs), old_length):
+            traj._tree.insert_leaf(name, Parameter(name, value, comment))
+    if not options.consecutive_merge:
+        traj.f_store()
+
+
+def _has_parameters(traj: Any) -> bool:
+    """Say whether all parameters are in memory, as they are after a consecutive merge."""
+    return "parameters" in traj._children and not any(
+        leaf is None or leaf.f_is_empty()
+        for leaf in (*traj._explored.values(), *traj.parameters.f_iter_leaves(with_links=False))
+    )
+
+
+def _load(traj: Any, *, skeleton: bool) -> None:
+    """Bring what a merge looks at into memory: parameters, and the nodes that may be copied."""
+    if not traj._stored:
+        return
+    traj.f_load(
+        load_parameters=constants.LOAD_DATA,
+        load_derived_parameters=constants.LOAD_SKELETON,
+        load_results=constants.LOAD_SKELETON if skeleton else constants.LOAD_NOTHING,
+        load_other_data=constants.LOAD_NOTHING,
+        with_meta_data=False,
+    )
+    empty = [
+        leaf
+        for leaf in traj._tree.leaves.values()
+        if leaf._branch == "derived_parameters"
+        and leaf._stored
+        and leaf.f_is_empty()
+        and leaf._run_branch == "trajectory"
+    ]
+    if empty:
+        traj.f_load_items(empty)
+
+
+# ----- data --------------------------------------------------------------------------------------
+
+
+def _move_data(traj: Any, other: Any, transfer: Transfer, options: MergeOptions) -> None:
+    if not options.slow_merge and other._stored:
+        try:
+            _merge_in_storage(traj, other, transfer, options)
+            return
+        except NoSuchServiceError as err:
+            logger.warning("The storage service cannot merge (%s); it is done item by item.", err)
+    transfer_items(traj, other, transfer, options)
+
+
+def _merge_in_storage(traj: Any, other: Any, transfer: Transfer, options: MergeOptions) -> None:
+    service_of(traj._tree).store(
+        constants.MERGE,
+        None,
+        trajectory_name=traj.v_name,
+        other_trajectory_name=other.v_name,
+        rename_dict=transfer.nodes,
+        move_nodes=options.move_data,
+        delete_trajectory=options.delete_other_trajectory,
+        other_filename=_other_filename(traj, other),
+        links=transfer.links,
+    )
+    if options.delete_other_trajectory:
+        other._stored = False
+
+
+def _other_filename(traj: Any, other: Any) -> str | None:
+    """Return the file of the other trajectory, None if it is that of the current one."""
+    own, theirs = traj.v_storage_service, other.v_storage_service
+    if own is theirs:
+        return None
+    filename = getattr(theirs, "filename", None)
+    if filename is None:
+        raise NoSuchServiceError(
+            f"the service of trajectory `{other.v_name}` has no file and is another one"
+        )
+    return None if filename == getattr(own, "filename", None) else str(filename)
+
+
+# ----- runs and parameters -----------------------------------------------------------------------
+
+
+def _explore(traj: Any, other: Any, points: MergePoints) -> None:
+    for name, (own, new) in points.ranges.items():
+        leaf = traj._tree.leaves[name]
+        leaf.f_unlock()
+        if own is None:
+            leaf._expand(new)
+        else:
+            leaf._explore([*own, *new])
+            traj._register_explored(name, leaf)
+    traj._runs.take_over(other._runs, points.runs)
+
+
+@contextmanager
+def _undone_on_error(traj: Any, names: list[str]) -> Iterator[None]:
+    """Restore run table and ranges of a trajectory if the block fails."""
+    runs = traj._runs.copy()
+    explored = set(traj._explored)
+    old_length = len(traj)
+    try:
+        yield
+    except BaseException:
+        traj._runs = runs
+        for name in names:
+            leaf = traj._tree.leaves[name]
+            if name in explored:
+                traj._truncate(name, leaf, old_length)
+            else:
+                unexplore(leaf)
+                traj._explored.pop(name, None)
+        raise
+
+
+def _store_points(
+    traj: Any, changed: list[str], old_length: int, options: MergeOptions
+) -> None:
+    if options.consecutive_merge:
+        traj._outdate([traj._tree.leaves[name] for name in changed])
+        return
+    service_of(traj._tree).store(
+        constants.PREPARE_MERGE,
+        traj,
+        trajectory_name=traj.v_name,
+        changed_parameters=changed,
+        old_length=old_length,
+    )

@@ -1,0 +1,137 @@
+"""Which points of the parameter space the merged trajectory has."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pypet.support.exploration import find_points
+from pypet.trajectory.merging.conditions import shared_leaves
+from pypet.trajectory.merging.options import MergeOptions
+
+logger = logging.getLogger(__name__)
+
+
+class MergePoints(NamedTuple):
+    """The runs that are taken over, and the ranges of the parameters that change with them."""
+
+    runs: list[int]
+    """Indices of the other's runs that become new runs, ascending."""
+    ranges: dict[str, tuple[list[Any] | None, list[Any]]]
+    """Full name -> (values of the old runs, None if they are in the range already; values of
+    the new runs)."""
+    trial: str | None
+    """Full name of the parameter that counts trials, if there is one."""
+
+
+def plan_points(traj: Any, other: Any, options: MergeOptions) -> MergePoints:
+    """Return what the merge does to runs and parameters, without doing it.
+
+    Raises
+    ------
+    AttributeError
+        There is no node of the trial parameter's name.
+    TypeError
+        The trial parameter does not count trials 0, 1, 2, ... in both trajectories.
+    ValueError
+        All points of the other trajectory are duplicates.
+    """
+    own, others = (shared_leaves(each, options.ignore_data) for each in (traj, other))
+    trial = None
+    remove_duplicates = options.remove_duplicates
+    if options.trial_parameter is not None:
+        trial = _trial_parameter(traj, other, options.trial_parameter)
+        if remove_duplicates:
+            logger.warning("With a trial parameter there are no duplicates to remove.")
+            remove_duplicates = False
+    changed = [
+        name
+        for name, leaf in own.items()
+        if name == trial or (not leaf.f_is_empty() and _differ(leaf, others[name]))
+    ]
+    runs = list(range(len(other)))
+    if remove_duplicates:
+        runs = _without_duplicates(traj, other, changed)
+        if not runs:
+            raise ValueError(
+                f"All runs of trajectory `{other.v_name}` are duplicates of runs of "
+                f"`{traj.v_name}`; there is nothing to merge."
+            )
+    ranges = {name: _ranges(traj, other, name, runs, name == trial) for name in changed}
+    return MergePoints(runs, ranges, trial)
+
+
+def _differ(leaf: Any, twin: Any) -> bool:
+    if leaf.f_has_range() or twin.f_has_range():
+        return True
+    return not leaf._equal_values(leaf.f_get(), twin.f_get())
+
+
+def _ranges(
+    traj: Any, other: Any, name: str, runs: list[int], is_trial: bool
+) -> tuple[list[Any] | None, list[Any]]:
+    leaf, twin = traj._tree.leaves[name], other._tree.leaves[name]
+    own = None if leaf.f_has_range() else [leaf.f_get_default()] * len(traj)
+    if twin.f_has_range():
+        values = twin.f_get_range(copy=False)
+        new = [values[idx] for idx in runs]
+    else:
+        new = [twin.f_get_default()] * len(runs)
+    if is_trial:
+        first = max(_values(traj, name)) + 1
+        new = [value + first for value in new]
+    return own, new
+
+
+def _values(traj: Any, name: str) -> Sequence[Any]:
+    leaf = traj._tree.leaves[name]
+    values: Sequence[Any] = (
+        leaf.f_get_range(copy=False) if leaf.f_has_range() else [leaf.f_get_default()]
+    )
+    return values
+
+
+def _trial_parameter(traj: Any, other: Any, name: str) -> str:
+    full_name = None
+    for each in (traj, other):
+        node = each.f_get(name)
+        if not (node.v_is_leaf and node.v_is_parameter):
+            raise TypeError(f"The trial parameter `{node.v_full_name}` is no parameter.")
+        full_name = full_name or node.v_full_name
+        values = _values(each, full_name)
+        if not all(type(value) is int for value in values) or set(values) != set(
+            range(max(values) + 1)
+        ):
+            raise TypeError(
+                f"The trial parameter `{full_name}` of trajectory `{each.v_name}` has to count "
+                f"trials 0, 1, 2, ... without gaps; its values are {sorted(set(values))[:10]}."
+            )
+    return str(full_name)
+
+
+def _without_duplicates(traj: Any, other: Any, changed: list[str]) -> list[int]:
+    """Return the other's runs whose points are not among the own ones."""
+    for name in changed:
+        pair = (traj._tree.leaves[name], other._tree.leaves[name])
+        if not any(leaf.f_has_range() for leaf in pair):
+            return list(range(len(other)))  # points that differ everywhere in this value
+    leaves = [traj._tree.leaves[name] for name in changed]
+    points = [*_points(traj, changed), *_points(other, changed)]
+    own = len(traj)
+    runs: list[int] = []
+    for _, members in find_points(leaves, points):
+        if members[0] >= own:
+            runs += [member - own for member in members]
+    return sorted(runs)
+
+
+def _points(traj: Any, names: list[str]) -> list[tuple[Any, ...]]:
+    columns = []
+    for name in names:
+        leaf = traj._tree.leaves[name]
+        if leaf.f_has_range():
+            columns.append(leaf.f_get_range(copy=False))
+        else:
+            columns.append([leaf.f_get_default()] * len(traj))
+    return list(zip(*columns, strict=True)) if columns else [()] * len(traj)

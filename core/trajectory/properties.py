@@ -1,0 +1,205 @@
+"""Properties of a trajectory: who it is, and its settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pypet.support.decorators import not_in_run
+from pypet.trajectory.state import TrajectoryState
+from pypet.tree.node import put
+
+
+class Properties(TrajectoryState):
+    """The part of a trajectory that consists of properties."""
+
+    __slots__ = ()
+
+    def f_set_properties(self, **kwargs: Any) -> None:
+        """Set several properties; the prefix ``v_`` of their names may be left out.
+
+        Raises
+        ------
+        AttributeError
+            There is no such property, or it cannot be set; then none is.
+        """
+        chosen = {}
+        for key, value in kwargs.items():
+            name = key if key.startswith("v_") else f"v_{key}"
+            found = getattr(type(self), name, None)
+            if not isinstance(found, property):
+                raise AttributeError(f"A trajectory has no property `{name}`.")
+            if found.fset is None:
+                raise AttributeError(f"The property `{name}` of a trajectory cannot be set.")
+            chosen[name] = value
+        for name, value in chosen.items():
+            setattr(self, name, value)
+
+    # ----- identity ------------------------------------------------------------------------
+
+    @property
+    def v_comment(self) -> str:
+        """What users say about the trajectory; cannot be set during a run."""
+        return self._comment
+
+    @v_comment.setter
+    @not_in_run
+    def v_comment(self, comment: Any) -> None:
+        put(self, "_comment", str(comment))
+
+    @property
+    def v_timestamp(self) -> float:
+        """When the trajectory was made, in seconds since the epoch."""
+        return self._timestamp
+
+    @property
+    def v_time(self) -> str:
+        """When the trajectory was made, as local time ``2015_10_21_04h29m00s``."""
+        return self._time
+
+    @property
+    def v_version(self) -> str:
+        """Version of pypet that made the trajectory."""
+        return self._version
+
+    @property
+    def v_python(self) -> str:
+        """Version of Python that made the trajectory, ``major.minor.micro``."""
+        return self._python
+
+    @property
+    def v_environment_name(self) -> str | None:
+        """Name of the environment that the trajectory belongs to, None without."""
+        return self._environment_name
+
+    @property
+    def v_environment_hexsha(self) -> str | None:
+        """SHA-1 of the environment that the trajectory belongs to, None without."""
+        return self._environment_hexsha
+
+    # ----- storage and copies --------------------------------------------------------------
+
+    @property
+    def v_storage_service(self) -> Any:
+        """The service that stores and loads, None without."""
+        return self._storage_service
+
+    @v_storage_service.setter
+    def v_storage_service(self, service: Any) -> None:
+        put(self, "_storage_service", service)
+
+    @property
+    def v_full_copy(self) -> bool:
+        """Whether copies and pickles carry all ranges and records of runs, not only those of the
+        current run. Setting it also sets all explored parameters in memory; not during a run."""
+        return self._full_copy
+
+    @v_full_copy.setter
+    @not_in_run
+    def v_full_copy(self, value: Any) -> None:
+        put(self, "_full_copy", bool(value))
+        for parameter in self._explored.values():
+            if parameter is not None:
+                parameter.v_full_copy = self._full_copy
+
+    # ----- natural naming ------------------------------------------------------------------
+
+    @property
+    def v_fast_access(self) -> bool:
+        """Whether ``traj.x`` gives a value instead of the leaf that holds just this one."""
+        return self._fast_access
+
+    @v_fast_access.setter
+    def v_fast_access(self, value: Any) -> None:
+        put(self, "_fast_access", bool(value))
+
+    @property
+    def v_shortcuts(self) -> bool:
+        """Whether ``traj.x`` may leave out groups."""
+        return self._shortcuts
+
+    @v_shortcuts.setter
+    def v_shortcuts(self, value: Any) -> None:
+        put(self, "_shortcuts", bool(value))
+
+    @property
+    def v_with_links(self) -> bool:
+        """Whether ``traj.x`` follows links."""
+        return self._with_links
+
+    @v_with_links.setter
+    def v_with_links(self, value: Any) -> None:
+        put(self, "_with_links", bool(value))
+
+    @property
+    def v_max_depth(self) -> int | None:
+        """How many steps down ``traj.x`` searches, None without limit."""
+        return self._max_depth
+
+    @v_max_depth.setter
+    def v_max_depth(self, value: int | None) -> None:
+        put(self, "_max_depth", value)
+
+    @property
+    def v_auto_load(self) -> bool:
+        """Whether ``traj.x`` loads what is not in memory."""
+        return self._auto_load
+
+    @v_auto_load.setter
+    def v_auto_load(self, value: Any) -> None:
+        put(self, "_auto_load", bool(value))
+
+    @property
+    def v_iter_recursive(self) -> bool:
+        """Whether iterating over a group goes below its direct children."""
+        return self._iter_recursive
+
+    @v_iter_recursive.setter
+    def v_iter_recursive(self, value: Any) -> None:
+        put(self, "_iter_recursive", bool(value))
+
+    # ----- adding --------------------------------------------------------------------------
+
+    @property
+    def v_auto_run_prepend(self) -> bool:
+        """Whether what is added during a run goes below ``runs`` and the name of the run."""
+        return self._auto_run_prepend
+
+    @v_auto_run_prepend.setter
+    def v_auto_run_prepend(self, value: Any) -> None:
+        put(self, "_auto_run_prepend", bool(value))
+
+    @property
+    def v_no_clobber(self) -> bool:
+        """Whether adding what exists already keeps it, with a warning, instead of failing."""
+        return self._no_clobber
+
+    @v_no_clobber.setter
+    def v_no_clobber(self, value: Any) -> None:
+        put(self, "_no_clobber", bool(value))
+
+    @property
+    def v_standard_parameter(self) -> Any:
+        """Class of parameters, derived parameters and config that are added by name."""
+        return self._standard_parameter
+
+    @v_standard_parameter.setter
+    def v_standard_parameter(self, cls: Any) -> None:
+        put(self, "_standard_parameter", cls)
+
+    @property
+    def v_standard_result(self) -> Any:
+        """Class of results that are added by name."""
+        return self._standard_result
+
+    @v_standard_result.setter
+    def v_standard_result(self, cls: Any) -> None:
+        put(self, "_standard_result", cls)
+
+    @property
+    def v_standard_leaf(self) -> Any:
+        """Class of leaves that are added by name outside the four branches."""
+        return self._standard_leaf
+
+    @v_standard_leaf.setter
+    def v_standard_leaf(self, cls: Any) -> None:
+        put(self, "_standard_leaf", cls)

@@ -1,0 +1,313 @@
+"""`RunTable`: what became of the runs of a trajectory, as columns of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pypet.records import RunRows
+from pypet.records.run_text import parameter_summary, text_columns
+from pypet.trajectory.run_columns import RunColumns
+from pypet.trajectory.run_index import RunIndex
+from pypet.trajectory.run_names import RunNames
+from pypet.trajectory.run_record import RunRecord, read_record
+from pypet.trajectory.run_texts import RunTexts
+
+if TYPE_CHECKING:
+    from pypet.tree.wildcards import Wildcards
+
+HEXSHA_LENGTH = 7
+
+
+class RunTable(RunIndex):
+    """All runs of a trajectory, without a Python object for each.
+
+    The table has a length, the number of runs, and may know all runs or only some of them: after
+    loading without run information, or in a worker, whose copy only knows its own run. Asking
+    about a run that is not known raises KeyError.
+    """
+
+    __slots__ = ("_explored", "columns", "hexshas", "texts")
+
+    columns: RunColumns
+    hexshas: list[str]
+    """Short hashes of environments that executed runs."""
+    texts: RunTexts
+
+    def __init__(self, names: RunNames, explored: Mapping[str, Any], length: int = 1) -> None:
+        """Make a table of ``length`` runs that did not start.
+
+        ``explored`` is the live dictionary of explored parameters by full name, with None for
+        those that are not in memory; summaries of runs are made from their ranges.
+        """
+        self._explored = explored
+        self._names = names
+        self.reset(length)
+
+    # ----- how many runs there are ---------------------------------------------------------
+
+    def reset(self, length: int) -> None:
+        """Start anew with ``length`` runs that did not start.
+
+        Raises
+        ------
+        RuntimeError
+            The user's function of run names gives a name twice, or the dummy name.
+        """
+        names = self._names.fresh()
+        names.check(length)
+        self._names = names
+        self._length = length
+        self.columns = RunColumns(length)
+        self._known = None
+        self.hexshas = []
+        self.texts = RunTexts()
+
+    def expand(self, length: int) -> None:
+        """Append runs that did not start, until there are ``length``.
+
+        Raises
+        ------
+        RuntimeError
+            The user's function of run names gives a name twice, or the dummy name.
+        """
+        added = range(self._length, length)
+        self._names.check(length)
+        self.columns.grow(self.columns.size + len(added))
+        if self._known is not None:
+            self._known = np.append(self._known, np.arange(added.start, added.stop))
+        self._length = length
+
+    def forget(self, length: int) -> None:
+        """Know only that there are ``length`` runs."""
+        self.reset(0)
+        self._length = length
+        if length:
+            self._known = np.zeros(0, np.int64)
+
+    # ----- what became of them -------------------------------------------------------------
+
+    def start(self, idx: int, timestamp: float) -> None:
+        """Note that a run starts, in seconds since the epoch."""
+        row = self.row(idx)
+        columns = self.columns
+        columns.own()
+        columns.timestamp[row] = timestamp
+        columns.changed[row] = True
+        self.texts.drop(row)
+
+    def finish(self, idx: int, finish_timestamp: float, hexsha: str | None = None) -> None:
+        """Note that a run completed; ``hexsha`` is that of the environment, None without one.
+
+        The summary of a run whose ranges are not in memory (in a copy for this run alone) is
+        made now, from the current values of the parameters.
+        """
+        row = self.row(idx)
+        columns = self.columns
+        columns.own()
+        columns.completed[row] = 1
+        columns.finish_timestamp[row] = finish_timestamp
+        columns.environment[row] = -1 if hexsha is None else self.environment_of(hexsha)
+        columns.changed[row] = True
+        self.texts.drop(row)
+        for parameter in self._explored.values():
+            if parameter is not None and not parameter.f_has_range():
+                self.texts.put("parameter_summary", row, self._summary_of_values(idx))
+                return
+
+    def complete(
+        self, idx: int, timestamp: float, finish_timestamp: float, hexsha: str | None = None
+    ) -> None:
+        """Note start and end of a run that completed elsewhere."""
+        self.start(idx, timestamp)
+        self.finish(idx, finish_timestamp, hexsha)
+
+    def take_over(self, other: RunTable, runs: Sequence[int]) -> None:
+        """Append what another table knows about some of its runs, as further runs.
+
+        Names and summaries are those of the new runs; what is not known counts as not started.
+        """
+        first = self._length
+        self.expand(first + len(runs))
+        columns = self.columns
+        columns.own()
+        row = columns.size - len(runs)
+        known = np.arange(other._length) if other._known is None else other._known
+        wanted = np.asarray(runs, np.int64)
+        is_known = np.isin(wanted, known)
+        source = np.searchsorted(known, wanted[is_known])
+        target = row + np.flatnonzero(is_known)
+        theirs = other.columns
+        for name in ("completed", "timestamp", "finish_timestamp"):
+            getattr(columns, name)[target] = getattr(theirs, name)[source]
+        # One more entry at the end stands for index -1: no environment.
+        environments = [*map(self.environment_of, other.hexshas), -1]
+        columns.environment[target] = np.array(environments)[theirs.environment[source]]
+
+    def completed(self, idx: int) -> int:
+        """Return 1 if a run completed, else 0; KeyError for unknown runs."""
+        return int(self.columns.completed[self.row(idx)])
+
+    def all_completed(self) -> bool:
+        """Say whether every run is known to have completed."""
+        return self._known is None and bool(self.columns.completed[: self.columns.size].all())
+
+    def any_completed(self) -> bool:
+        """Say whether some run is known to have completed."""
+        return bool(self.columns.completed[: self.columns.size].any())
+
+    def pending(self, start: int = 0) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the indices of known runs from ``start`` on that did not complete, ascending."""
+        open_rows = np.flatnonzero(self.columns.completed[: self.columns.size] == 0)
+        indices = open_rows if self._known is None else self._known[open_rows]
+        return indices[indices >= start]
+
+    def environment_of(self, hexsha: str) -> int:
+        """Return the number of an environment in column ``environment``; a new one if need be."""
+        short = hexsha[:HEXSHA_LENGTH]
+        if short not in self.hexshas:
+            self.hexshas = [*self.hexshas, short]
+        return self.hexshas.index(short)
+
+    # ----- records of single runs ----------------------------------------------------------
+
+    def record(self, idx: int) -> dict[str, Any]:
+        """Return everything about one run as a new dictionary; KeyError for unknown runs."""
+        return read_record(self, idx, self.row(idx))
+
+    def view(self, idx: int) -> RunRecord:
+        """Return a live view of the record of one run; KeyError for unknown runs."""
+        self.row(idx)
+        return RunRecord(self, idx)
+
+    def ranges(self) -> dict[str, Sequence[Any]]:
+        """Return the ranges that are in memory, by full name of the explored parameter."""
+        return {
+            name: parameter.f_get_range(copy=False)
+            for name, parameter in self._explored.items()
+            if parameter is not None and parameter.f_has_range()
+        }
+
+    def _summary_of_values(self, idx: int) -> str:
+        values = []
+        for name, parameter in self._explored.items():
+            if parameter is None:
+                continue
+            if parameter.f_has_range():
+                values.append((name, parameter.f_get_range(copy=False)[idx]))
+            elif not parameter.f_is_empty():
+                values.append((name, parameter.f_get()))
+        return parameter_summary(values)
+
+    # ----- from and to a storage -----------------------------------------------------------
+
+    def rows(self, *, changed_only: bool = False) -> RunRows:
+        """Return the known runs as plain arrays, or only those that changed since stored."""
+        columns = self.columns
+        if changed_only:
+            rows = np.flatnonzero(columns.changed[: columns.size])
+        else:
+            rows = np.arange(columns.size)
+        idx = rows if self._known is None else self._known[rows]
+        part = columns.take(rows)
+        made = RunRows(
+            idx=idx,
+            completed=part.completed,
+            timestamp=part.timestamp,
+            finish_timestamp=part.finish_timestamp,
+            environment=part.environment,
+            hexshas=tuple(self.hexshas),
+            explored=self.ranges(),
+            names=None
+            if self._names.are_default
+            else [self._names.name(index) for index in idx.tolist()],
+        )
+        text = self._text_of(rows, made)
+        return made if text is None else replace(made, text=text)
+
+    def _text_of(self, rows: Any, made: RunRows) -> dict[str, Any] | None:
+        if not self.texts.any_given(rows):
+            return None
+        whole = self.texts.whole(rows)
+        if whole is not None:
+            return whole
+        return {
+            name: self.texts.column(name, rows, derived)
+            for name, derived in text_columns(made).items()
+        }
+
+    def mark_stored(self) -> None:
+        """Note that all runs as they are now are stored."""
+        if self.columns.changed[: self.columns.size].any():
+            self.columns.own()
+            self.columns.changed[:] = False
+
+    def mark_changed(self) -> None:
+        """Note that no run is stored where the trajectory goes next."""
+        self.columns.own()
+        self.columns.changed[:] = True
+
+    def adopt(self, rows: RunRows, length: int | None = None) -> None:
+        """Replace everything by what was read back; ``length`` is needed if rows are missing."""
+        self.forget(len(rows) if length is None else length)
+        self._names.check(self._length)
+        complete = len(rows) == self._length and (
+            not len(rows) or (rows.idx[0] == 0 and rows.idx[-1] == len(rows) - 1)
+        )
+        self._known = None if complete else np.array(rows.idx, np.int64)
+        self.columns = columns = RunColumns(len(rows))
+        for name in ("completed", "timestamp", "finish_timestamp", "environment"):
+            getattr(columns, name)[:] = getattr(rows, name)
+        columns.changed[:] = False
+        self.hexshas = list(rows.hexshas)
+        self.texts = RunTexts(rows.text)
+        if rows.names is not None:
+            self._names.adopt(zip(rows.idx.tolist(), rows.names, strict=True))
+
+    # ----- copies --------------------------------------------------------------------------
+
+    def copy(self) -> RunTable:
+        """Return an equal table; `bind` it to the trajectory that it is for."""
+        twin = RunTable.__new__(RunTable)
+        twin._explored = self._explored
+        twin._names = self._names
+        twin._length = self._length
+        twin._known = self._known
+        twin.columns = self.columns.copy()
+        twin.hexshas = self.hexshas
+        twin.texts = self.texts.copy()
+        return twin
+
+    def only(self, idx: int) -> RunTable:
+        """Return a table of equal length that knows one run, or none if that is unknown here."""
+        twin = self.copy()
+        try:
+            rows = [self.row(idx)]
+        except KeyError:
+            rows = []
+        if self._known is not None or self._length != 1:
+            twin._known = np.array([idx] * len(rows), np.int64)
+        twin.columns = self.columns.take(rows)
+        twin._names = self._names.only([idx] * len(rows))
+        twin.texts = self.texts.only(rows[0]) if rows else RunTexts()
+        return twin
+
+    def bind(self, wildcards: Wildcards, explored: Mapping[str, Any]) -> None:
+        """Take names and summaries from a trajectory with these wildcards and parameters."""
+        self._names = self._names.copy(wildcards)
+        self._explored = explored
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the explored parameters: the trajectory binds the table again."""
+        names = (*RunIndex.__slots__, *RunTable.__slots__)
+        state = {name: getattr(self, name) for name in names if name != "_explored"}
+        state["columns"] = self.columns.take(slice(None))
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._explored = {}
+        for name, value in state.items():
+            setattr(self, name, value)

@@ -1,0 +1,155 @@
+"""What became of the runs, and runs that are started and finished by hand."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pypet.support.decorators import not_in_run
+from pypet.trajectory.state import TrajectoryState
+
+
+class Runs(TrajectoryState):
+    """The part of a trajectory that keeps the records of runs."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        """Return the number of runs, at least 1."""
+        return len(self._runs)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def f_get_run_names(self, sort: bool = True) -> list[str]:
+        """Return the names of all known runs, in the order of their indices.
+
+        ``sort`` makes no difference: this is the order in which runs are kept.
+        """
+        name = self._runs.name
+        return [name(idx) for idx in self._runs.indices]
+
+    def f_get_run_information(self, name_or_idx: str | int | None = None, copy: bool = True) -> Any:
+        """Return the record of one run or, without argument, of all known runs by their names.
+
+        A record maps ``idx``, ``name``, ``completed`` (0 or 1), ``timestamp`` and
+        ``finish_timestamp`` (seconds since the epoch), ``time`` and ``runtime`` (as text),
+        ``parameter_summary`` and ``short_environment_hexsha``. With ``copy`` it is a dictionary
+        of its own, otherwise a live view in which everything but index and name can be changed.
+
+        Raises
+        ------
+        KeyError
+            There is no such run, or nothing is known about it: after loading without run
+            information, or in a copy for another run.
+        """
+        runs = self._runs
+        record = runs.record if copy else runs.view
+        if name_or_idx is None:
+            return {runs.name(idx): record(idx) for idx in runs.indices}
+        return record(self._known_index(name_or_idx))
+
+    @not_in_run
+    def f_is_completed(self, name_or_id: str | int | None = None) -> int | bool:
+        """Return 1 if a run is completed, else 0; without argument whether all runs are.
+
+        Raises
+        ------
+        KeyError
+            There is no such run, or nothing is known about it.
+        """
+        if name_or_id is None:
+            return self._runs.all_completed()
+        return self._runs.completed(self._known_index(name_or_id))
+
+    def _known_index(self, name_or_idx: str | int) -> int:
+        idx = self._index_of(name_or_idx)
+        self._runs.row(idx)
+        return idx
+
+    # ----- runs by hand --------------------------------------------------------------------
+
+    def f_start_run(
+        self, run_name_or_idx: str | int | None = None, turn_into_run: bool = True
+    ) -> Any:
+        """Start a run, by default the current one, and return the trajectory.
+
+        With ``turn_into_run`` the trajectory behaves as during the run of an environment until
+        `f_finalize_run`. Does nothing if a run is started already.
+
+        Raises
+        ------
+        ValueError
+            No run is given, and the trajectory is set to no particular run.
+        KeyError
+            There is no such run.
+        """
+        if self._run_started:
+            return self
+        if run_name_or_idx is not None:
+            self.f_set_crun(run_name_or_idx)
+        if self._run_name is None:
+            raise ValueError(
+                f"Trajectory `{self._name}` is set to no particular run; choose one with "
+                "`f_set_crun`, `f_iter_runs`, or as an argument."
+            )
+        self._begin_run(time.time(), turn_into_run=turn_into_run)
+        return self
+
+    def f_finalize_run(self, store_meta_data: bool = True, clean_up: bool = True) -> Any:
+        """Finish the run that was started, note that it completed, and return the trajectory.
+
+        With ``clean_up`` everything that was added during the run is removed from memory; it is
+        not stored here. The trajectory stays set to the run. With ``store_meta_data`` the
+        records of runs are stored. Does nothing if no run is started.
+
+        Raises
+        ------
+        NoSuchServiceError
+            Meta data should be stored, but there is no storage service.
+        """
+        if not self._run_started:
+            return self
+        self._runs.finish(self._idx, time.time(), self._environment_hexsha)
+        self._end_run(clean_up=clean_up)
+        if store_meta_data:
+            self.f_store(only_init=True)
+        return self
+
+    def _begin_run(self, timestamp: float, *, turn_into_run: bool = True) -> None:
+        """Note the start of the current run and become one."""
+        self._runs.start(self._idx, timestamp)
+        tree = self._tree
+        if tree.new_nodes or tree.new_links:
+            tree.forget_new_nodes()
+        state = self.__dict__  # half the price of setting attributes, and paid for every run
+        state["_run_started"] = True
+        state["_is_run"] = turn_into_run
+
+    def _end_run(self, *, clean_up: bool) -> None:
+        """Stop being a run; what was added during it is removed or becomes ordinary data."""
+        state = self.__dict__
+        was_run = state["_is_run"]
+        state["_run_started"] = state["_is_run"] = False
+        tree = self._tree
+        if not (tree.new_nodes or tree.new_links):
+            return
+        if clean_up and was_run:
+            tree.remove_new_nodes()
+        else:
+            tree.forget_new_nodes()
+
+    def _abandon_run(self, *, clean_up: bool = True) -> None:
+        """Leave a run that failed: it stays incomplete."""
+        if self._run_started or self._is_run:
+            self._end_run(clean_up=clean_up)
+
+    @property
+    def _new_nodes(self) -> dict[str, Any]:
+        """What was added during the current run, by full name, in the order of adding."""
+        return self._tree.new_nodes
+
+    @property
+    def _new_links(self) -> dict[tuple[str, str], Any]:
+        """Links added during the current run: group and link name -> target."""
+        return self._tree.new_links

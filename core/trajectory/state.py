@@ -1,0 +1,79 @@
+"""What the parts of the trajectory know about each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pypet.trajectory.run_table import RunTable
+from pypet.tree.group import NNGroupNode
+from pypet.tree.tree import Tree
+
+
+class TrajectoryState(NNGroupNode):
+    """The private state of a trajectory that its parts share.
+
+    Each part of the trajectory is a class without slots and without state of its own, in its own
+    module; `pypet.trajectory.trajectory.Trajectory` puts them together.
+    """
+
+    __slots__ = ()
+
+    _tree: Tree
+    _runs: RunTable
+    _explored: dict[str, Any]
+    """Explored parameters by full name; None for those that are not in memory."""
+    _presets: dict[str, tuple[tuple[Any, ...], dict[str, Any]]]
+    """Arguments for ``f_set`` of leaves to come, by full name."""
+
+    _storage_service: Any
+    _dynamic_imports: list[Any]
+
+    _idx: int
+    _run_name: str | None
+    _is_run: bool
+    _run_started: bool
+    _run_by_environment: bool
+    """An environment drives the runs."""
+    _follows_leaves: bool
+    """False while leaves are put in whose state is complete already."""
+    _environment_name: str | None
+    _environment_hexsha: str | None
+
+    _timestamp: float
+    _time: str
+    _version: str
+    _python: str
+
+    _full_copy: bool
+    _fast_access: bool
+    _shortcuts: bool
+    _with_links: bool
+    _max_depth: int | None
+    _auto_load: bool
+    _iter_recursive: bool
+    _auto_run_prepend: bool
+    _no_clobber: bool
+    _standard_parameter: type
+    _standard_result: type
+    _standard_leaf: type
+
+    if TYPE_CHECKING:
+        # What one part offers to the others.
+        def f_copy(self, copy_leaves: bool | str = True, with_links: bool = True) -> Any: ...
+        def f_store(self, *args: Any, **kwargs: Any) -> None: ...
+        def f_set_crun(self, name_or_idx: str | int | None) -> None: ...
+        def f_delete_items(self, iterator: Any, *args: Any, **kwargs: Any) -> None: ...
+        def f_add_to_dynamic_imports(self, dynamic_imports: Any) -> None: ...
+        def _index_of(self, name_or_idx: str | int) -> int: ...
+        def _enter_run(self, idx: int) -> None: ...
+        def _leave_run(self) -> None: ...
+        def _register_explored(self, name: str, parameter: Any) -> None: ...
+        def _apply_preset(self, leaf: Any) -> None: ...
+        def _leaves_of(self, branch: str) -> Mapping[str, Any]: ...
+        def _check_stored(self, what: str) -> None: ...
+        def _take_service(self, caller: str, service: Any, kwargs: dict[str, Any]) -> None: ...
+        @property
+        def _new_nodes(self) -> dict[str, Any]: ...
+        @property
+        def _new_links(self) -> dict[tuple[str, str], Any]: ...

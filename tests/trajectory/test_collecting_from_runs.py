@@ -1,0 +1,89 @@
+"""`f_get_from_runs`."""
+
+from __future__ import annotations
+
+import pytest
+
+from pypet.errors import NotUniqueNodeError
+
+
+@pytest.fixture
+def filled(explored):
+    for idx in range(2):
+        explored.f_add_result(f"runs.r_{idx}.sub.z", idx * 100)
+    return explored
+
+
+def test_items_come_by_run_name_in_order(filled):
+    found = filled.f_get_from_runs("z")
+    assert list(found) == ["run_00000000", "run_00000001"]
+    assert found["run_00000001"] is filled.f_get("run_00000001.z")
+
+
+def test_items_come_as_values_and_by_index_if_so_wanted(filled):
+    assert dict(filled.f_get_from_runs("z", use_indices=True, fast_access=True)) == {0: 0, 1: 100}
+
+
+def test_default_run_fills_in(filled):
+    filled.f_add_result("runs.run_ALL.z", -1)
+    assert list(filled.f_get_from_runs("z", fast_access=True).values()) == [0, 100, -1]
+    found = filled.f_get_from_runs("z", include_default_run=False, fast_access=True)
+    assert list(found.values()) == [0, 100]
+
+
+def test_run_groups_are_found_wherever_they_are(explored):
+    explored.f_add_result("$set.r_2.deep.z", 7)
+    explored.f_add_leaf("elsewhere.r_0.z", 8)
+    assert dict(explored.f_get_from_runs("z", fast_access=True, use_indices=True)) == {0: 8, 2: 7}
+
+
+def test_run_groups_made_before_exploring_are_found(traj):
+    traj.f_add_result("runs.run_00000001.z", 5)
+    traj.f_explore({"x": [1, 2]})
+    assert dict(traj.f_get_from_runs("z", fast_access=True)) == {"run_00000001": 5}
+
+
+def test_several_items_in_one_run_are_not_unique(filled):
+    filled.f_add_derived_parameter("runs.r_1.z", 3)
+    with pytest.raises(NotUniqueNodeError, match="run_00000001"):
+        filled.f_get_from_runs("z")
+
+
+def test_links_are_followed_unless_unwanted(filled):
+    target = filled.f_add_result("shared", 9)
+    filled.f_get("results.runs.run_00000000").f_add_link("linked", target)
+    assert filled.f_get_from_runs("linked")["run_00000000"] is target
+    assert filled.f_get_from_runs("linked", with_links=False) == {}
+
+
+def test_run_groups_that_are_links_are_followed(explored):
+    group = explored.f_add_result_group("kept")
+    group.f_add_leaf("z", 4)
+    explored.f_get("results").f_add_link("run_00000002", group)
+    assert dict(explored.f_get_from_runs("z", fast_access=True)) == {"run_00000002": 4}
+
+
+def test_depth_counts_from_the_parent_of_the_run_group(filled):
+    assert len(filled.f_get_from_runs("z", max_depth=3)) == 2
+    assert len(filled.f_get_from_runs("z", max_depth=2)) == 0
+    assert len(filled.f_get_from_runs("z", shortcuts=False)) == 0
+    assert len(filled.f_get_from_runs("sub.z", shortcuts=False)) == 2
+
+
+def test_wildcards_stand_for_each_run(explored):
+    for idx in range(3):
+        explored.f_add_result(f"runs.r_{idx}.sub.r_{idx}", idx)
+    found = explored.f_get_from_runs("sub.$", fast_access=True)
+    assert list(found.values()) == [0, 1, 2]
+
+
+def test_current_run_is_restored(filled):
+    filled.f_set_crun(2)
+    filled.f_get_from_runs("z")
+    assert (filled.v_idx, filled.x) == (2, 12)
+
+
+@pytest.mark.parametrize("keyword", ["where", "backwards_search"])
+def test_old_keywords_are_ignored_with_a_warning(filled, keyword):
+    with pytest.warns(DeprecationWarning, match=keyword):
+        assert len(filled.f_get_from_runs("z", **{keyword: "results"})) == 2

@@ -1,0 +1,241 @@
+"""What is known about runs, and what of it goes to and comes from storages."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from pypet.records import RunRows
+from pypet.trajectory import Trajectory
+from pypet.trajectory.run_names import RunNames
+from pypet.trajectory.run_table import RunTable
+from pypet.tree.wildcards import Wildcards
+
+
+def make_table(length=4, wildcards=None):
+    return RunTable(RunNames(wildcards or Wildcards()), {}, length)
+
+
+def rows_like(length, **changes):
+    columns = {
+        "idx": np.arange(length),
+        "completed": np.ones(length, np.int8),
+        "timestamp": np.arange(length) + 100.0,
+        "finish_timestamp": np.arange(length) + 200.0,
+        "environment": np.zeros(length, np.int32),
+        "hexshas": ("abcdefg",),
+    }
+    return RunRows(**{**columns, **changes})
+
+
+def test_new_run_is_incomplete_and_never_started():
+    record = make_table().record(2)
+    assert record["idx"] == 2
+    assert record["name"] == "run_00000002"
+    assert record["completed"] == 0
+    assert (record["timestamp"], record["finish_timestamp"]) == (42.0, 1.337)
+    assert record["short_environment_hexsha"] == "N/A"
+    assert record["time"] == record["runtime"] == record["parameter_summary"]
+
+
+def test_finished_run_has_times_and_environment():
+    table = make_table()
+    table.start(1, 1000.0)
+    table.finish(1, 1001.5, "0123456789abcdef")
+    record = table.record(1)
+    assert record["completed"] == 1
+    assert record["runtime"] == "0:00:01.500000"
+    assert record["short_environment_hexsha"] == "0123456"
+
+
+@pytest.mark.parametrize("idx", [-1, 4, 100])
+def test_run_that_does_not_exist_is_a_key_error(idx):
+    with pytest.raises(KeyError, match="4 runs"):
+        make_table().record(idx)
+
+
+@pytest.mark.parametrize(
+    ("name", "idx"),
+    [
+        ("run_00000003", 3),
+        ("run_00000004", None),
+        ("run_3", None),
+        ("run_000000003", None),
+        ("run_ALL", None),
+        ("x", None),
+    ],
+)
+def test_run_is_found_by_its_exact_name_only(name, idx):
+    assert make_table().find(name) == idx
+
+
+def test_only_changed_rows_are_given_after_storing():
+    table = make_table()
+    assert table.rows(changed_only=True).idx.tolist() == [0, 1, 2, 3]
+    table.mark_stored()
+    table.complete(2, 1.0, 2.0)
+    rows = table.rows(changed_only=True)
+    assert rows.idx.tolist() == [2]
+    assert rows.completed.tolist() == [1]
+    assert len(table.rows()) == 4
+
+
+def test_rows_are_not_changed_by_later_runs():
+    table = make_table()
+    rows = table.rows()
+    table.complete(0, 1.0, 2.0)
+    assert rows.completed.tolist() == [0, 0, 0, 0]
+
+
+def test_expanding_keeps_old_runs_and_adds_changed_ones():
+    table = make_table(2)
+    table.complete(1, 5.0, 6.0)
+    table.mark_stored()
+    for length in range(3, 60):
+        table.expand(length)
+    assert table.record(1)["timestamp"] == 5.0
+    assert table.completed(58) == 0
+    assert table.rows(changed_only=True).idx.tolist() == list(range(2, 59))
+
+
+def test_text_that_was_read_back_is_kept_as_it_was():
+    text = {
+        "time": np.array([b"then", b"later"]),
+        "runtime": np.array([b"long", b""]),
+        "parameter_summary": np.array(["x: ü".encode(), b"x: 2"], "S512"),
+    }
+    table = make_table(1)
+    table.adopt(rows_like(2, text=text))
+    assert table.record(0)["time"] == "then"
+    assert table.record(0)["parameter_summary"] == "x: ü"
+    given = table.rows().text
+    assert given["runtime"].tolist() == [b"long", b""]
+    assert given["parameter_summary"].dtype == "S5"
+
+
+def test_rerun_replaces_text_that_was_read_back():
+    text = {name: np.array([b"old"] * 2) for name in ("time", "runtime", "parameter_summary")}
+    table = make_table(1)
+    table.adopt(rows_like(2, text=text))
+    table.complete(1, 1000.0, 1002.0)
+    assert table.record(0)["runtime"] == "old"
+    assert table.record(1)["runtime"] == "0:00:02"
+    changed = table.rows(changed_only=True)
+    assert changed.idx.tolist() == [1]
+    assert changed.text is None
+    assert table.rows().text["runtime"].tolist() == [b"old", b"0:00:02"]
+
+
+def test_names_that_were_read_back_win_over_computed_ones():
+    table = make_table(1)
+    table.adopt(rows_like(2, names=["first", "run_00000001"]))
+    assert table.name(0) == "first"
+    assert table.find("first") == 0
+    assert table.find("run_00000000") is None
+    assert table.find("run_00000001") == 1
+    assert table.rows().names == ["first", "run_00000001"]
+
+
+def test_default_names_need_no_list():
+    assert make_table().rows().names is None
+
+
+def test_missing_rows_are_unknown_runs():
+    table = make_table(1)
+    table.adopt(rows_like(2, idx=np.array([1, 3])), 5)
+    assert len(table) == 5
+    assert not table.is_complete
+    assert table.indices == [1, 3]
+    assert table.record(3)["timestamp"] == 101.0
+    with pytest.raises(KeyError, match="2 of 5"):
+        table.record(0)
+    table.expand(6)
+    assert table.indices == [1, 3, 5]
+
+
+def test_partial_table_never_counts_as_completed():
+    table = make_table(1)
+    table.adopt(rows_like(2), 3)
+    assert not table.all_completed()
+    table.adopt(rows_like(3), 3)
+    assert table.all_completed()
+
+
+def test_copy_is_independent_in_both_directions():
+    table = make_table()
+    twin = table.copy()
+    table.complete(0, 1.0, 2.0)
+    twin.complete(1, 1.0, 2.0)
+    assert [table.completed(idx) for idx in (0, 1)] == [1, 0]
+    assert [twin.completed(idx) for idx in (0, 1)] == [0, 1]
+
+
+def test_copy_of_one_run_keeps_length_and_forgets_others():
+    table = make_table()
+    table.complete(2, 1.0, 3.0, "abc")
+    one = table.only(2)
+    assert len(one) == 4
+    assert one.record(2) == table.record(2)
+    with pytest.raises(KeyError):
+        one.record(1)
+    assert one.rows().idx.tolist() == [2]
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickled_table_knows_the_same(protocol):
+    table = make_table()
+    table.complete(2, 1.0, 3.0, "abc")
+    twin = pickle.loads(pickle.dumps(table, protocol))
+    assert [twin.record(idx) for idx in range(4)] == [table.record(idx) for idx in range(4)]
+    assert copy.deepcopy(table).record(2) == table.record(2)
+
+
+def test_live_record_changes_the_table():
+    traj = Trajectory("test")
+    record = traj.f_get_run_information(0, copy=False)
+    record["completed"] = 1
+    record["short_environment_hexsha"] = "1234567"
+    record["parameter_summary"] = "by hand"
+    assert traj.f_is_completed(0) == 1
+    assert dict(record) == traj.f_get_run_information(0)
+    assert record["parameter_summary"] == "by hand"
+    record["short_environment_hexsha"] = "N/A"
+    assert record["short_environment_hexsha"] == "N/A"
+
+
+def test_live_record_keeps_its_shape():
+    record = Trajectory("test").f_get_run_information(0, copy=False)
+    with pytest.raises(TypeError, match="cannot be changed"):
+        record["idx"] = 3
+    with pytest.raises(KeyError, match="no entry"):
+        record["colour"] = "red"
+    with pytest.raises(TypeError, match="cannot be removed"):
+        del record["completed"]
+
+
+def test_copied_record_does_not_change_the_table():
+    traj = Trajectory("test")
+    traj.f_get_run_information(0)["completed"] = 1
+    assert traj.f_is_completed(0) == 0
+
+
+def test_pending_runs_are_those_not_completed():
+    table = make_table()
+    table.complete(1, 1.0, 2.0)
+    assert table.pending().tolist() == [0, 2, 3]
+    assert table.pending(1).tolist() == [2, 3]
+
+
+def test_take_over_appends_what_another_table_knows():
+    table, other = make_table(2), make_table(3)
+    table.complete(0, 1.0, 2.0, "aaaaaaaa")
+    other.complete(2, 5.0, 6.0, "bbbbbbbb")
+    table.take_over(other, [0, 2])
+    assert len(table) == 4
+    assert table.record(2)["completed"] == 0
+    assert table.record(3)["timestamp"] == 5.0
+    assert table.record(3)["short_environment_hexsha"] == "bbbbbbb"
+    assert table.record(0)["short_environment_hexsha"] == "aaaaaaa"
