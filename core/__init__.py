@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from pypet.slots import HasSlots as HasSlots
     from pypet.support.loggers import HasLogger as HasLogger
     from pypet.trajectory import Trajectory as Trajectory
-    from pypet.trajectory.load_trajectory import load_trajectory as load_trajectory
+    from pypet.trajectory.loader import load_trajectory as load_trajectory
     from pypet.trajectory.manual import manual_run as manual_run
+    from pypet.trajectory.merging.folder import merge_all_in_folder as merge_all_in_folder
     from pypet.tree import ConfigGroup as ConfigGroup
     from pypet.tree import DerivedParameterGroup as DerivedParameterGroup
     from pypet.tree import KnowsTrajectory as KnowsTrajectory
@@ -93,7 +94,8 @@ _HOMES = {
     "pypet.slots": ("HasSlots",),
     "pypet.support.loggers": ("HasLogger",),
     "pypet.trajectory": ("Trajectory",),
-    "pypet.trajectory.load_trajectory": ("load_trajectory",),
+    "pypet.trajectory.loader": ("load_trajectory",),
+    "pypet.trajectory.merging.folder": ("merge_all_in_folder",),
     "pypet.trajectory.manual": ("manual_run",),
     "pypet.tree": (
         "ConfigGroup",

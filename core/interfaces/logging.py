@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from pypet.interfaces.feature import Feature
 
-
 SHOWN_LIVE = "pypet_shown_live"
 """Name of an attribute that is true on log records whose message a progress reporter shows live
 on the terminal: handlers that write to that terminal should leave these records out."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pypet.tree.adding import add_node
 from pypet.tree.links import check_target, link
 from pypet.tree.lookup import get
-from pypet.tree.node import NNTreeNode
+from pypet.tree.node import NNTreeNode, class_member
 
 if TYPE_CHECKING:
     from pypet.tree.group import NNGroupNode
@@ -55,7 +55,7 @@ def assign_item(tree: Tree, group: NNGroupNode, key: Any, value: Any) -> None:
     if not name or name[0] == "_":
         raise AttributeError(f"`{key}` cannot be assigned to: `{name}` is no name of a node.")
     is_node = isinstance(value, NNTreeNode) or name in owner._children
-    if hasattr(type(owner), name) and not is_node:
+    if class_member(type(owner), name) is not None and not is_node:
         setattr(owner, name, value)
     else:
         assign(tree, owner, name, value)

@@ -13,7 +13,7 @@ from pypet.support.decorators import kwargs_api_change
 from pypet.tree import adding, iteration, links, lookup, removal, storing, text
 from pypet.tree.assignment import assign, assign_item
 from pypet.tree.names import BRANCH_SHORTCUTS
-from pypet.tree.node import NNTreeNode, put, slot_setter
+from pypet.tree.node import NNTreeNode, class_member, put, slot_setter
 from pypet.tree.proxies import ChildrenView
 
 if TYPE_CHECKING:
@@ -100,17 +100,16 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
         if name[:1] == "_":
             put(self, name, value)
             return
-        try:
-            member = getattr(type(self), name)
-        except AttributeError:
+        member = class_member(type(self), name)
+        if member is None:
             assign(self._nn(), self, name, value)
-            return
-        if not hasattr(type(member), "__set__"):
+        elif hasattr(type(member), "__set__"):
+            put(self, name, value)
+        else:
             raise AttributeError(
-                f"`{name}` is a method of {type(self).__name__} and cannot be replaced; "
+                f"`{name}` belongs to the class {type(self).__name__} and cannot be replaced; "
                 f"a node of this name is reached by `group['{name}']`."
             )
-        put(self, name, value)
 
     def __getitem__(self, key: Key) -> Any:
         return lookup.get_by_settings(self._nn(), self, key)

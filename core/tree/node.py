@@ -24,6 +24,17 @@ def slot_setter(cls: type, name: str) -> Callable[[Any, Any], None]:
     return setter
 
 
+def class_member(cls: type, name: str) -> Any:
+    """Return what instances of ``cls`` have under ``name`` by their class, None without.
+
+    Unlike ``getattr``, it does not find attributes of the metaclass, such as ``mro``.
+    """
+    for base in cls.__mro__:
+        if name in vars(base):
+            return vars(base)[name]
+    return None
+
+
 class NNTreeNode(WithAnnotations):
     """A group or leaf, named by its dotted path from the root.
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def _is_member(node: NNTreeNode, name: str) -> bool:
     """Say whether ``name`` is an attribute of the node itself, not user data found through it."""
-    if hasattr(type(node), name):
+    if any(name in vars(cls) for cls in type(node).__mro__):
         return True
     try:
         own = object.__getattribute__(node, "__dict__")
@@ -40,8 +40,8 @@ class _PrefixView:
             The node has no such member.
         """
         full = self._prefix + name
-        # Names of the protocol of Python (copy, pickle, ...) are never members of a node.
-        if name.startswith("__") or not _is_member(self._node, full):
+        # Python itself asks for names with underscores: to copy, to pickle, to show.
+        if name.startswith("_") or not _is_member(self._node, full):
             raise AttributeError(
                 f"{type(self._node).__name__} `{self._node._full_name}` has no `{full}`."
             )
@@ -86,7 +86,7 @@ class ChildrenView:
         object.__setattr__(self, "_group", group)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         try:
             return self._group._children[name]

@@ -49,6 +49,7 @@ ESTABLISHED_NAMES = [
     "cartesian_product",
     "find_unique_points",
     "manual_run",
+    "merge_all_in_folder",
     "progressbar",
     "racedirs",
     "rename_log_file",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pypet.trajectory.load_trajectory import load_trajectory
+from pypet.trajectory.loader import load_trajectory
 
 BACKUP_PREFIX = "backup_"
 

@@ -1,0 +1,115 @@
+"""Steps of making an environment: its trajectory, its storage and the parts that plugins give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pypet.environment.storage_choice import check_service, named_service
+from pypet.interfaces import LogContext
+from pypet.options import OptionValues, unknown_option_error
+from pypet.trajectory import Trajectory
+from pypet.trajectory.storage_choice import StorageChoice, choose_storage
+
+if TYPE_CHECKING:
+    from pypet.manager import PluginManager
+
+PROPERTY_PREFIX = "v_"
+
+
+class StoragePlan(NamedTuple):
+    """The storage service to make, and the properties to set on the trajectory."""
+
+    choice: StorageChoice
+    properties: Mapping[str, Any]
+
+
+def make_trajectory(options: Mapping[str, Any]) -> Trajectory:
+    """Return a new trajectory if a name is given, else the one that is given.
+
+    Raises
+    ------
+    TypeError
+        It is neither a name nor a trajectory.
+    """
+    given = options["trajectory"]
+    if isinstance(given, str):
+        return Trajectory(
+            given,
+            add_time=options["add_time"],
+            comment=options["comment"],
+            dynamic_imports=options["dynamic_imports"],
+            wildcard_functions=options["wildcard_functions"],
+        )
+    if not isinstance(given, Trajectory):
+        raise TypeError(
+            f"trajectory={given!r}: give the name of a new trajectory or a Trajectory, not "
+            f"{type(given).__name__}."
+        )
+    return given
+
+
+def plan_storage(
+    trajectory: Trajectory,
+    options: OptionValues,
+    leftovers: Mapping[str, Any],
+    manager: PluginManager,
+    *,
+    replace: bool,
+) -> StoragePlan:
+    """Find out what the storage keywords mean; nothing is made or changed yet.
+
+    A service that the trajectory has already is only replaced if ``replace`` says so.
+
+    Raises
+    ------
+    UnknownOptionError
+        A keyword is none of an option, of the service or of the trajectory.
+    ValueError
+        The service cannot be had or does not go with other options.
+    """
+    storage = options.given_of("storage")
+    storage.pop("storage_service", None)
+    keywords = {**storage, **leftovers}
+    service = None if replace else trajectory.v_storage_service
+    if service is None:
+        service = named_service(options["storage_service"], trajectory, manager)
+    choice = choose_storage(service, trajectory, **keywords)
+    check_service(choice.service, options)
+    settable = _settable_properties(trajectory)
+    properties = {}
+    unknown = []
+    for name in keywords:
+        if name not in choice.unused:
+            continue
+        bare = name.removeprefix(PROPERTY_PREFIX)
+        if bare in settable:
+            properties[PROPERTY_PREFIX + bare] = keywords[name]
+        else:
+            unknown.append(name)
+    if unknown:
+        known = [*settable, *(PROPERTY_PREFIX + name for name in settable), *options]
+        raise unknown_option_error(unknown, known)
+    return StoragePlan(choice, properties)
+
+
+def _settable_properties(trajectory: Trajectory) -> list[str]:
+    """Return the names, without prefix, of the properties of a trajectory that can be set."""
+    cls = type(trajectory)
+    return [
+        name.removeprefix(PROPERTY_PREFIX)
+        for name in dir(cls)
+        if name.startswith(PROPERTY_PREFIX)
+        and isinstance(found := getattr(cls, name), property)
+        and found.fset is not None
+    ]
+
+
+def log_context(trajectory: Trajectory, environment_name: str) -> LogContext:
+    """Return the names that log files of the main process carry."""
+    return LogContext(
+        environment_name=environment_name,
+        trajectory_name=str(trajectory.v_name),
+        run_name=trajectory.f_wildcard("$", -1),
+        set_name=trajectory.f_wildcard("$set", -1),
+    )

@@ -1,0 +1,357 @@
+"""`Environment`: sets an experiment up and executes it."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from pypet.environment import construction
+from pypet.environment.config_entries import EnvironmentConfig
+from pypet.environment.experiment import Experiment
+from pypet.environment.identity import Identity, make_identity
+from pypet.environment.job import Job, MapJob, RunFunction
+from pypet.environment.lazy_debug import debug_options
+from pypet.environment.pipeline import parse_pipeline_result
+from pypet.environment.postprocessing import PostProcessing, Results
+from pypet.environment.scheduler_choice import choose_scheduler
+from pypet.environment.validation import check_options
+from pypet.manager import PluginManager, get_manager
+from pypet.options import ESTABLISHED, OptionsDoc, OptionsSignature, collect
+from pypet.support.decorators import prefix_naming
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pypet.interfaces import Scheduler
+    from pypet.trajectory import Trajectory
+
+_logger = logging.getLogger(__name__)
+_pypet_logger = logging.getLogger("pypet")
+
+_DOC = """Supervises an experiment: storing, logging and the execution of runs.
+
+::
+
+    with Environment(trajectory='example', filename='example.hdf5') as env:
+        env.traj.f_add_parameter('x', 1.0)
+        env.traj.f_explore({'x': [1.0, 2.0, 3.0]})
+        env.run(simulate)
+
+Leaving the ``with`` block detaches the log files. Every public name may also be written with the
+prefix ``f_`` or ``v_``.
+
+Raises
+------
+ValueError
+    An option has a wrong value, contradicts another, or is unknown (`UnknownOptionError`).
+MissingDependencyError
+    An option asks for a feature whose package is not installed; also a ValueError.
+TypeError
+    An option has a value of a wrong type.
+"""
+
+
+class _Signature(OptionsSignature):
+    """Lists the options, but not for derived classes with a constructor of their own."""
+
+    def __get__(self, instance: object, owner: type | None = None) -> inspect.Signature:
+        maker = next(
+            (cls for cls in getattr(owner, "__mro__", ()) if "__init__" in vars(cls)), None
+        )
+        if maker is not Environment:
+            raise AttributeError("__signature__")
+        return super().__get__(instance, owner)
+
+
+@prefix_naming
+class Environment:
+    __signature__ = _Signature()
+    __doc__ = OptionsDoc(_DOC)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        manager = _manager_for(kwargs)
+        options, leftovers = collect(manager, args, kwargs)
+        check_options(options, manager)
+        debugged = debug_options(options)
+        options.update(debugged)
+        self._manager = manager
+        self._options = options
+        self._scheduler_class = choose_scheduler(options, manager)
+        self._logging = [setup(options) for setup in manager.logging_setups()]
+        self._progress = [reporter(options) for reporter in manager.progress_reporters()]
+        self._versionings = [versioning(options) for versioning in manager.versionings()]
+        self._postprocessing: PostProcessing | None = None
+        self._current_idx = 0
+        self._first_start: float | None = None
+        self._trajectory = construction.make_trajectory(options)
+        storage = construction.plan_storage(
+            self._trajectory, options, leftovers, manager, replace=bool(debugged)
+        )
+        self._identity = self._identify()
+        self._config = EnvironmentConfig(self._trajectory, self.name)
+        try:
+            self._set_up(storage)
+        except BaseException:
+            self.disable_logging()
+            raise
+        manager.environment_created(self)
+
+    # ----- what it is -----------------------------------------------------------------------
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The trajectory that the environment runs."""
+        return self._trajectory
+
+    @property
+    def traj(self) -> Trajectory:
+        """The same as `trajectory`."""
+        return self._trajectory
+
+    @property
+    def name(self) -> str:
+        """``environment_<7 characters of hexsha>_<time>``; names the group in the config."""
+        return self._identity.name
+
+    @property
+    def hexsha(self) -> str:
+        """SHA-1 of the commit that was made for the environment, else of names and times."""
+        return self._identity.hexsha
+
+    @property
+    def timestamp(self) -> float:
+        """When the environment was made, in seconds since the epoch; with a new trajectory, when
+        that was made."""
+        return self._identity.timestamp
+
+    @property
+    def time(self) -> str:
+        """The timestamp as local time, ``2015_10_21_04h29m00s``."""
+        return self._identity.time
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The values of all options, also those of plugins, by name."""
+        return MappingProxyType(self._options)
+
+    @property
+    def current_idx(self) -> int:
+        """Index of the first run that the next call looks at; completed ones are skipped.
+
+        After all runs were executed it is the number of runs, after an error or interruption the
+        first run that is not completed. Can be set.
+        """
+        return self._current_idx
+
+    @current_idx.setter
+    def current_idx(self, index: int) -> None:
+        self._current_idx = index
+
+    def __repr__(self) -> str:
+        return f"<Environment {self.name} for Trajectory {self._trajectory.v_name}>"
+
+    # ----- running --------------------------------------------------------------------------
+
+    def run(self, runfunc: RunFunction, *args: Any, **kwargs: Any) -> Results:
+        """Execute all runs that are due with the same arguments.
+
+        ``runfunc(traj, *args, **kwargs)`` is called once for each run.
+
+        Returns
+        -------
+        list
+            Tuples ``(index, return value)`` of the runs executed by this call, by index.
+
+        Raises
+        ------
+        RuntimeError
+            The environment was made with ``do_single_runs=False``, or the trajectory is new but
+            its name is taken in the storage.
+        PresettingError
+            A parameter was preset but never added.
+        Exception
+            Whatever a run raises, with a note that names the run; see ``on_error``.
+        """
+        self._check_runs_wanted("run")
+        return Experiment(self).execute(lambda: Job(runfunc, args, kwargs))
+
+    def run_map(self, runfunc: RunFunction, *iter_args: Any, **iter_kwargs: Any) -> Results:
+        """Execute all runs that are due, each with arguments of its own.
+
+        Every argument is an iterable that gives one element for each run, in the order of runs;
+        it is asked right before the run. Longer iterables are fine.
+
+        Returns
+        -------
+        list
+            As for `run`.
+
+        Raises
+        ------
+        ValueError
+            There is no argument, or an iterable is too short. If its length is known, this is
+            told before anything runs.
+        TypeError
+            An argument is no iterable.
+        Exception
+            As for `run`.
+        """
+        self._check_runs_wanted("run_map")
+        if not iter_args and not iter_kwargs:
+            raise ValueError("run_map needs at least one iterable beside the run function.")
+        return Experiment(self).execute(lambda: MapJob(runfunc, iter_args, iter_kwargs))
+
+    def pipeline(self, pipeline: Callable[[Trajectory], Any]) -> Results:
+        """Execute an experiment that a function describes.
+
+        ``pipeline(traj)`` is called once, adds and explores parameters, and returns the run
+        function with its arguments: ``run``, ``(run,)``, ``(run, args)`` or
+        ``(run, args, kwargs)``, or two such tuples, the second one for post-processing.
+
+        Returns
+        -------
+        list
+            As for `run`; empty if the pipeline returns None, which is allowed with
+            ``do_single_runs=False`` only.
+
+        Raises
+        ------
+        RuntimeError
+            The pipeline returns something else, or a run function although
+            ``do_single_runs=False``.
+        Exception
+            As for `run`.
+        """
+        return Experiment(self).execute(lambda: self._pre_process(pipeline, Job))
+
+    def pipeline_map(self, pipeline: Callable[[Trajectory], Any]) -> Results:
+        """As `pipeline`, but the arguments of the run function are iterables as in `run_map`."""
+        return Experiment(self).execute(lambda: self._pre_process(pipeline, MapJob))
+
+    def add_postprocessing(self, postproc: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Call ``postproc(traj, results, *args, **kwargs)`` when all runs are executed.
+
+        ``results`` is the list that `run` returns. If the function expands the trajectory, or
+        returns a dictionary to expand it with, the new runs are executed and it is called again.
+        It may return a tuple of up to five entries: that dictionary, new ``args`` and ``kwargs``
+        of the run function, and new ``args`` and ``kwargs`` of post-processing. There is one
+        function; a later one replaces it.
+        """
+        self._postprocessing = PostProcessing(postproc, args, kwargs)
+
+    def add_postproc(self, postproc: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """The same as `add_postprocessing`."""
+        self.add_postprocessing(postproc, *args, **kwargs)
+
+    def disable_logging(self, remove_all_handlers: bool = True) -> None:
+        """Detach and close the log files; with False everything stays as it is."""
+        for setup in self._logging:
+            setup.stop(remove_all_handlers=remove_all_handlers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.disable_logging()
+
+    # ----- construction ---------------------------------------------------------------------
+
+    def _identify(self) -> Identity:
+        """Return the identity, with the revision that a versioning feature made, if any."""
+        trajectory = self._trajectory
+        is_new = trajectory is not self._options["trajectory"]
+        timestamp = trajectory.v_timestamp if is_new else time.time()
+        revisions = [versioning.snapshot(self) for versioning in self._versionings]
+        revision = next((made for made in revisions if made is not None), None)
+        return make_identity(str(trajectory.v_name), trajectory.v_timestamp, timestamp, revision)
+
+    def _set_up(self, storage: construction.StoragePlan) -> None:
+        """Start logging, make the storage service, and write down the settings."""
+        trajectory = self._trajectory
+        self._sign_trajectory()
+        context = construction.log_context(trajectory, self.name)
+        for setup in self._logging:
+            setup.start(context)
+        trajectory.v_storage_service = storage.choice.make()
+        trajectory.f_set_properties(**storage.properties)
+        self._config.add_settings(self._options)
+        _logger.info("%r is ready.", self)
+
+    def _sign_trajectory(self) -> None:
+        """Let the trajectory know whose it is; another environment may have had it meanwhile."""
+        self._trajectory._environment_name = self.name
+        self._trajectory._environment_hexsha = self.hexsha
+
+    # ----- for experiments ------------------------------------------------------------------
+
+    def _check_runs_wanted(self, method: str) -> None:
+        if not self._options["do_single_runs"]:
+            raise RuntimeError(
+                f"`{method}` is not available: the environment was made with "
+                "do_single_runs=False, for analysis only."
+            )
+
+    def _pre_process(self, pipeline: Callable[[Trajectory], Any], kind: type[Job]) -> Job | None:
+        """Call a pipeline function and return the job that it describes."""
+        _pypet_logger.info("Calling the pipeline function for pre-processing")
+        parts = parse_pipeline_result(pipeline(self._trajectory))
+        if parts is None:
+            if self._options["do_single_runs"]:
+                raise RuntimeError(
+                    "The pipeline function returned None instead of a run function. That is "
+                    "allowed with do_single_runs=False only."
+                )
+            return None
+        self._check_runs_wanted("pipeline with a run function")
+        if parts.postprocessing is not None:
+            self._postprocessing = PostProcessing(*parts.postprocessing)
+        return kind(*parts.run)
+
+    def _note_start(self, timestamp: float) -> float:
+        """Return when the first experiment of this environment started: now, or earlier."""
+        if self._first_start is None:
+            self._first_start = timestamp
+        return self._first_start
+
+    def _pending_runs(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the indices of the runs that are due.
+
+        Raises
+        ------
+        RuntimeError
+            It is not known of all runs whether they are completed.
+        """
+        runs = self._trajectory._runs
+        if not runs.is_complete:
+            raise RuntimeError(
+                f"It is not known which of the {len(runs)} runs of trajectory "
+                f"{self._trajectory.v_name!r} are completed; load it with run information."
+            )
+        return runs.pending(self._current_idx)
+
+    def _resume_at_first_pending(self) -> None:
+        """Let the next call begin where this one was interrupted, if it was."""
+        runs = self._trajectory._runs
+        if self._current_idx < len(runs):
+            pending = runs.pending(self._current_idx)
+            self._current_idx = int(pending[0]) if len(pending) else len(runs)
+
+    def _scheduler(self) -> Scheduler:
+        return self._scheduler_class(self._options)
+
+
+def _manager_for(kwargs: Mapping[str, Any]) -> PluginManager:
+    """Return the plugin manager without the plugins that the user switches off."""
+    option = ESTABLISHED["disable_plugins"]
+    disabled = kwargs.get(option.name, option.default)
+    option.validate(disabled)
+    return get_manager(disabled)

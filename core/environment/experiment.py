@@ -1,0 +1,225 @@
+"""One experiment: everything that a call of `run`, `run_map` or `pipeline` does, in order."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from pypet.environment.cleaning import RunDataCleaner
+from pypet.environment.interruption import sigint_handling
+from pypet.environment.job import Job
+from pypet.environment.on_error import ErrorPolicy
+from pypet.environment.postprocessing import PostProcessing, Results
+from pypet.environment.run_loop import RunLoop
+from pypet.environment.single_run import SingleRun
+
+if TYPE_CHECKING:
+    from pypet.environment.environment import Environment
+
+_logger = logging.getLogger("pypet")
+
+NAMES_SHOWN = 20
+"""How many incomplete runs the log names."""
+
+
+class Experiment:
+    """Executes the runs of a trajectory that are due, and post-processing; made for one call."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._trajectory: Any = environment.trajectory
+        self._manager = environment._manager
+        self._options = environment.options
+        self._results: Results = []
+
+    def execute(self, obtain_job: Callable[[], Job | None]) -> Results:
+        """Execute everything and return the results.
+
+        ``obtain_job`` is called once, before parameters are locked; None stands for no runs.
+
+        Raises
+        ------
+        RuntimeError
+            The trajectory is in a run, or an environment runs it already.
+        PresettingError
+            A parameter was preset but never added.
+        Exception
+            Whatever the run function raises, unless the others go on without it; whatever
+            post-processing raises, or storing.
+        """
+        if self._trajectory._is_run or self._trajectory._run_by_environment:
+            raise RuntimeError(
+                f"Trajectory {self._trajectory.v_name!r} is being run already; an experiment "
+                "cannot start from within a run or from post-processing."
+            )
+        started = self._environment._note_start(time.time())
+        job = obtain_job()
+        self._trajectory._prepare_experiment()
+        self._trajectory.f_store(only_init=True)
+        completed = False
+        try:
+            with self._supervision():
+                self._tell_started()
+                if job is not None:
+                    self._execute_rounds(job)
+            self._finish(started)
+            completed = self._trajectory._runs.all_completed()
+        except BaseException:
+            self._rescue()
+            raise
+        finally:
+            self._manager.experiment_finished(self._environment, completed)
+        if job is not None:
+            self._report(completed)
+        if completed:
+            for versioning in self._environment._versionings:
+                versioning.experiment_finished(self._environment)
+        return self._results
+
+    @contextmanager
+    def _supervision(self) -> Iterator[None]:
+        """Let the trajectory know that an environment runs it, and catch interruptions."""
+        trajectory = self._trajectory
+        trajectory._run_by_environment = True
+        self._environment._sign_trajectory()
+        if self._options["graceful_exit"]:
+            sigint_handling.start()
+        try:
+            yield
+        finally:
+            sigint_handling.finalize()
+            trajectory._run_by_environment = False
+            trajectory._leave_run()
+            self._environment._resume_at_first_pending()
+
+    def _tell_started(self) -> None:
+        for versioning in self._environment._versionings:
+            versioning.experiment_started(self._environment)
+        self._manager.experiment_started(self._environment)
+
+    # ----- rounds of runs and post-processing ----------------------------------------------
+
+    def _execute_rounds(self, job: Job) -> None:
+        """Execute runs and post-processing in turn until the trajectory does not grow."""
+        trajectory = self._trajectory
+        postprocessing = self._environment._postprocessing
+        cleaner = RunDataCleaner(trajectory) if self._cleans(postprocessing) else None
+        while True:
+            self._execute_runs(job)
+            if postprocessing is None:
+                return
+            length = len(trajectory)
+            trajectory._leave_run()
+            trajectory.f_store(only_init=True)
+            _logger.info("Calling post-processing with %d results", len(self._results))
+            postprocessing.call(trajectory, self._results, job)
+            if len(trajectory) == length or sigint_handling.hit:
+                return
+            _logger.info(
+                "Post-processing expanded the trajectory from %d to %d runs",
+                length,
+                len(trajectory),
+            )
+            self._environment._config.put_expansion()
+            trajectory._leave_run()
+            if cleaner is not None:
+                cleaner.clean()
+            trajectory.f_store(only_init=True)
+
+    def _cleans(self, postprocessing: PostProcessing | None) -> bool:
+        return postprocessing is not None and bool(self._options["clean_up_runs"])
+
+    def _execute_runs(self, job: Job) -> None:
+        """Execute the runs that are due."""
+        environment, trajectory = self._environment, self._trajectory
+        indices = environment._pending_runs()
+        job.check_runs(len(indices))
+        scheduler = environment._scheduler()
+        run = SingleRun(
+            trajectory,
+            job,
+            environment.hexsha,
+            automatic_storing=bool(self._options["automatic_storing"]),
+            clean_up=bool(self._options["clean_up_runs"]),
+        )
+        policy = ErrorPolicy.parse(self._options["on_error"], scheduler.default_on_error)
+        loop = RunLoop(
+            environment,
+            self._manager,
+            scheduler,
+            job,
+            self._results,
+            environment._progress,
+            policy,
+        )
+        with self._progress(len(trajectory), len(indices)), self._kept_open():
+            loop.execute(indices, run)
+        if not sigint_handling.hit:
+            environment.current_idx = len(trajectory)
+
+    @contextmanager
+    def _progress(self, total: int, due: int) -> Iterator[None]:
+        if not due:
+            yield
+            return
+        reporters = self._environment._progress
+        try:
+            for reporter in reporters:
+                reporter.start(total, total - due)
+            yield
+        finally:
+            for reporter in reporters:
+                reporter.stop()
+
+    def _kept_open(self) -> AbstractContextManager[Any]:
+        """Keep the storage open for many messages; services of users may not know how."""
+        trajectory = self._trajectory
+        kept_open = getattr(trajectory.v_storage_service, "kept_open", None)
+        if kept_open is None:
+            return nullcontext()
+        context: AbstractContextManager[Any] = kept_open(trajectory.v_name)
+        return context
+
+    # ----- the end --------------------------------------------------------------------------
+
+    def _finish(self, started: float) -> None:
+        """Store everything, or only meta data without automatic storing."""
+        trajectory = self._trajectory
+        config = self._environment._config
+        stores = bool(self._options["automatic_storing"])
+        config.put_wildcards()
+        with self._kept_open():
+            trajectory.f_store(only_init=not stores)
+            config.put_times(started, time.time(), store=stores)
+        finalize = getattr(trajectory.v_storage_service, "finalize", None)
+        if finalize is not None:
+            finalize()
+
+    def _rescue(self) -> None:
+        """After an error, store what can be, so that completed runs can be used."""
+        try:
+            self._trajectory.f_store(only_init=not self._options["automatic_storing"])
+        except Exception:
+            _logger.exception(
+                "Storing trajectory %r after the error that follows failed, too.",
+                self._trajectory.v_name,
+            )
+
+    def _report(self, completed: bool) -> None:
+        """Log whether all runs are completed."""
+        trajectory = self._trajectory
+        if completed:
+            _logger.info("All %d runs are completed.", len(trajectory))
+            return
+        pending = trajectory._runs.pending()
+        names = [trajectory.f_idx_to_run(int(index)) for index in pending[:NAMES_SHOWN]]
+        _logger.error(
+            "%d of %d runs are not completed: %s%s",
+            len(pending),
+            len(trajectory),
+            ", ".join(names),
+            ", ..." if len(pending) > NAMES_SHOWN else "",
+        )

@@ -1,0 +1,38 @@
+"""Who an environment is: the hash and the name under which a trajectory remembers it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from pypet.pypetconstants import VERSION
+from pypet.support.run_text import format_time
+
+SHORT_HEXSHA_LENGTH = 7
+
+
+class Identity(NamedTuple):
+    """``timestamp`` is in seconds since the epoch, ``time`` the same as formatted local time."""
+
+    name: str
+    hexsha: str
+    timestamp: float
+    time: str
+
+
+def make_identity(
+    trajectory_name: str, trajectory_timestamp: float, timestamp: float, revision: str | None
+) -> Identity:
+    """Return the identity of an environment made at ``timestamp``.
+
+    ``revision`` is the SHA-1 of a commit that was made for the environment; without one the
+    hash comes from the name and the time of the trajectory, the time of the environment and the
+    version of pypet.
+    """
+    hexsha = revision
+    if hexsha is None:
+        text = f"{trajectory_name}{trajectory_timestamp!r}{timestamp!r}{VERSION}"
+        hexsha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    time = format_time(timestamp)
+    name = f"environment_{hexsha[:SHORT_HEXSHA_LENGTH]}_{time}"
+    return Identity(name, hexsha, timestamp, time)

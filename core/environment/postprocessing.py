@@ -1,0 +1,74 @@
+"""Post-processing: the function that is called after the runs, and what it may return."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pypet.environment.job import Job
+
+if TYPE_CHECKING:
+    from pypet.trajectory import Trajectory
+
+Results = list[tuple[int, Any]]
+
+_logger = logging.getLogger("pypet")
+
+MAX_PARTS = 5
+
+
+class PostProcessing:
+    """A function of the user with the arguments of its next call."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] = {},
+    ) -> None:
+        self.function = function
+        self.args = tuple(args)
+        self.kwargs = dict(kwargs)
+
+    def call(self, trajectory: Trajectory, results: Results, job: Job) -> None:
+        """Call the function once and do what it returns: expand, exchange arguments.
+
+        Raises
+        ------
+        TypeError
+            New arguments are of a wrong type.
+        Exception
+            Whatever the function raises, or expanding the trajectory.
+        """
+        answer = self.function(trajectory, results, *self.args, **self.kwargs)
+        parts = _parts(answer)
+        if parts is None:
+            return
+        expansion, args, kwargs, postproc_args, postproc_kwargs = parts
+        if expansion:
+            trajectory.f_expand(expansion)
+        job.replace(args, kwargs)
+        if postproc_args is not None:
+            self.args = tuple(postproc_args)
+        if postproc_kwargs is not None:
+            self.kwargs = dict(postproc_kwargs)
+
+
+def _parts(answer: Any) -> tuple[Any, ...] | None:
+    """Return the five parts of an answer, None for those that are missing; None if nothing."""
+    if answer is None:
+        return None
+    if isinstance(answer, Mapping):
+        return (answer, None, None, None, None)
+    if isinstance(answer, tuple) and 1 <= len(answer) <= MAX_PARTS:
+        expansion = answer[0]
+        if not expansion or isinstance(expansion, Mapping):
+            return (*answer, *[None] * (MAX_PARTS - len(answer)))
+    _logger.error(
+        "Post-processing returned %r, which is ignored: return None, a dictionary that expands "
+        "the trajectory, or a tuple of at most 5 entries (expansion, args, kwargs, "
+        "postproc_args, postproc_kwargs).",
+        answer,
+    )
+    return None

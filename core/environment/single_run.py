@@ -1,0 +1,86 @@
+"""One run: set the trajectory to it, call the run function, store, take notes."""
+
+from __future__ import annotations
+
+import logging
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from pypet.environment.job import Job
+from pypet.interfaces import Outcome, Task
+
+if TYPE_CHECKING:
+    from pypet.trajectory import Trajectory
+
+_logger = logging.getLogger("pypet")
+
+
+class SingleRun:
+    """Executes tasks of one job on one trajectory, in the process that the trajectory is in."""
+
+    __slots__ = ("_clean_up", "_hexsha", "_job", "_stores", "_trajectory")
+
+    def __init__(
+        self,
+        trajectory: Trajectory,
+        job: Job,
+        hexsha: str,
+        *,
+        automatic_storing: bool,
+        clean_up: bool,
+    ) -> None:
+        """``hexsha`` is that of the environment, for the records of the runs."""
+        self._trajectory = trajectory
+        self._job = job
+        self._stores = automatic_storing
+        self._clean_up = clean_up
+        self._hexsha = hexsha
+
+    def __call__(self, task: Task) -> Outcome:
+        """Execute a task; what the run raises is in the outcome.
+
+        Afterwards the trajectory is in no run, also after an error; then the run is incomplete
+        and what it added is gone from memory.
+
+        Raises
+        ------
+        BaseException
+            Only what is no `Exception`: KeyboardInterrupt, SystemExit.
+        """
+        trajectory: Any = self._trajectory
+        index = task.index
+        tells = _logger.isEnabledFor(logging.INFO)
+        if tells:
+            _tell("Starting single run #%d of %d", index, len(trajectory))
+        started = time()
+        try:
+            trajectory._enter_run(index)
+            trajectory._begin_run(started)
+            value = self._call(trajectory, task)
+            if self._stores:
+                trajectory.f_store()
+            finished = time()
+            trajectory._runs.finish(index, finished, self._hexsha)
+            trajectory._end_run(clean_up=self._clean_up)
+        except BaseException as error:
+            trajectory._abandon_run()
+            if not isinstance(error, Exception):
+                raise
+            return Outcome(index, None, started, time(), error)
+        if tells:
+            _tell("Finished single run #%d of %d", index, len(trajectory))
+        return Outcome(index, value, started, finished)
+
+    def _call(self, trajectory: Trajectory, task: Task) -> Any:
+        job = self._job
+        if task.args or task.kwargs:
+            return job.function(trajectory, *job.args, *task.args, **job.kwargs, **task.kwargs)
+        return job.function(trajectory, *job.args, **job.kwargs)
+
+
+def _tell(text: str, index: int, total: int) -> None:
+    # Not `_logger.info`: it looks through the stack for its caller, a third of the record's cost.
+    record = _logger.makeRecord(
+        _logger.name, logging.INFO, __file__, 0, text, (index, total), None, SingleRun.__name__
+    )
+    _logger.handle(record)

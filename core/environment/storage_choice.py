@@ -1,0 +1,49 @@
+"""Which storage service an environment gives its trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pypet.errors import UnknownPluginError
+from pypet.leaves.class_lookup import create_class
+
+if TYPE_CHECKING:
+    from pypet.manager import PluginManager
+    from pypet.trajectory import Trajectory
+
+
+def named_service(service: Any, trajectory: Trajectory, manager: PluginManager) -> Any:
+    """Return the class of a name: registered, or among the trajectory's dynamic imports.
+
+    Everything but a name without dots is returned as it is.
+
+    Raises
+    ------
+    MissingDependencyError
+        A package that the service needs is not installed.
+    UnknownPluginError
+        Nobody knows the name, or the service is switched off.
+    """
+    if not isinstance(service, str) or "." in service:
+        return service
+    try:
+        return manager.storage_service(service)
+    except UnknownPluginError as unknown:
+        try:
+            return create_class(service, trajectory._dynamic_imports)
+        except ImportError:
+            raise unknown from None
+
+
+def check_service(service: Any, options: Mapping[str, Any]) -> None:
+    """Raise ValueError if a service lives in the main process but runs would not.
+
+    ``service`` may be a class or an instance.
+    """
+    if options["multiproc"] and getattr(service, "main_process_only", False):
+        name = getattr(service, "name", None) or type(service).__name__
+        raise ValueError(
+            f"storage_service={name!r} keeps its data in the memory of the main process; it "
+            "does not work with multiproc=True."
+        )

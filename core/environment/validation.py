@@ -1,0 +1,81 @@
+"""Checks of options that contradict each other; those of single options are with the options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pypet import pypetconstants
+from pypet.errors import PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pypet.interfaces import WrapMode
+    from pypet.manager import PluginManager
+
+
+def check_options(options: Mapping[str, Any], manager: PluginManager) -> None:
+    """Raise unless the options go together.
+
+    Raises
+    ------
+    ValueError
+        Two options contradict each other, or with ``multiproc`` the wrap mode cannot be had.
+    """
+    for first, second in _EXCLUSIVE:
+        if options[first] and options[second]:
+            raise ValueError(f"Give either {first} or {second}; they do not work together.")
+    if options["freeze_input"] and not (options["use_pool"] or options["use_scoop"]):
+        raise ValueError("freeze_input needs workers that stay: use_pool=True or use_scoop=True.")
+    if options["resumable"] and not options["automatic_storing"]:
+        raise ValueError(
+            "resumable needs automatic_storing=True: runs that are not stored cannot be resumed."
+        )
+    _check_wrap_mode(_wrap_mode(options, manager), options)
+
+
+def wrap_mode_name(options: Mapping[str, Any]) -> str:
+    """Return the name of the wrap mode; the option's None stands for ``'NONE'``."""
+    name: str | None = options["wrap_mode"]
+    return pypetconstants.WRAP_MODE_NONE if name is None else name
+
+
+_MODE_NAMES = frozenset(
+    value for name, value in vars(pypetconstants).items() if name.startswith("WRAP_MODE_")
+)
+
+_EXCLUSIVE = (
+    ("use_pool", "use_scoop"),
+    ("immediate_postproc", "use_pool"),
+    ("immediate_postproc", "use_scoop"),
+    ("graceful_exit", "use_scoop"),
+)
+
+
+def _wrap_mode(options: Mapping[str, Any], manager: PluginManager) -> type[WrapMode] | None:
+    """Return the class of the wrap mode; None if it is neither needed nor installed."""
+    name = wrap_mode_name(options)
+    try:
+        return manager.wrap_mode(name)
+    except (ValueError, PluginError):
+        # The default is a mode that a small installation lacks, and one core needs none.
+        if options["multiproc"] or name.upper() not in _MODE_NAMES:
+            raise
+        return None
+
+
+def _check_wrap_mode(mode: type[WrapMode] | None, options: Mapping[str, Any]) -> None:
+    """Ask the class of the mode whether it can do what other options want."""
+    name = wrap_mode_name(options)
+    listens = mode is not None and any(option.name == "port" for option in mode.options)
+    if options["port"] is not None and not listens:
+        raise ValueError(
+            f"port={options['port']!r}: wrap_mode={name!r} listens to no port; leave it out or "
+            "choose a network wrap mode."
+        )
+    if mode is None:
+        return
+    if options["use_scoop"] and not mode.works_across_hosts:
+        raise ValueError(f"use_scoop does not work with wrap_mode={name!r}: it needs one host.")
+    if options["resumable"] and not mode.supports_resume:
+        raise ValueError(f"resumable does not work with wrap_mode={name!r}.")

@@ -1,0 +1,5 @@
+"""The established home of what works on several trajectories."""
+
+from pypet.trajectory.merging.folder import merge_all_in_folder
+
+__all__ = ["merge_all_in_folder"]
