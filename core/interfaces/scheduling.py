@@ -12,7 +12,7 @@ from pypet.interfaces.feature import Feature
 class Task(NamedTuple):
     """One run to execute: its index and the arguments that only this run has."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides the method of tuples, which nobody needs
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = {}
 
@@ -25,7 +25,7 @@ class Outcome(NamedTuple):
     wants to bring back from the worker with the outcome.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides the method of tuples, which nobody needs
     value: Any
     started: float
     finished: float

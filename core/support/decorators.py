@@ -7,25 +7,25 @@ import logging
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
-S = TypeVar("S")
 C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])
 
 _NOT_IN_RUN_NOTE = "\n\nNot available during a single run.\n"
 
 
-def not_in_run(func: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+def not_in_run(func: F) -> F:
     """Refuse a method with TypeError while ``self._is_run`` is true.
 
     The returned method carries the attribute ``_not_in_run`` and says so in its docstring.
     """
 
     @functools.wraps(func)
-    def guarded(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
-        if self._is_run:  # type: ignore[attr-defined]
+    def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._is_run:
             raise TypeError(
                 f"`{func.__name__}` is not available during a single run; "
                 "call it before the runs start or after they are finished."
@@ -34,15 +34,15 @@ def not_in_run(func: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, 
 
     guarded.__doc__ = (func.__doc__ or "") + _NOT_IN_RUN_NOTE
     guarded._not_in_run = True  # type: ignore[attr-defined]
-    return cast("Callable[Concatenate[S, P], R]", guarded)
+    return cast("F", guarded)
 
 
-def with_open_store(func: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+def with_open_store(func: F) -> F:
     """Refuse a method with TypeError unless the store of ``self.traj`` is open."""
 
     @functools.wraps(func)
-    def checked(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
-        if not self.traj.v_storage_service.is_open:  # type: ignore[attr-defined]
+    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not self.traj.v_storage_service.is_open:
             raise TypeError(
                 f"`{func.__name__}` needs an open store: "
                 "use it within `with StorageContextManager(traj):`."
@@ -50,7 +50,7 @@ def with_open_store(func: Callable[Concatenate[S, P], R]) -> Callable[Concatenat
         return func(self, *args, **kwargs)
 
     checked.__doc__ = (func.__doc__ or "") + "\n\nOnly available while the store is open.\n"
-    return cast("Callable[Concatenate[S, P], R]", checked)
+    return cast("F", checked)
 
 
 def deprecated(msg: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:

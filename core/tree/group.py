@@ -25,15 +25,7 @@ if TYPE_CHECKING:
     NodePredicate = Callable[[Any], bool]
 
 
-class KnowsTrajectory:
-    """Marks classes of nodes that get the trajectory as second argument of their constructor."""
-
-    __slots__ = ()
-
-    KNOWS_TRAJECTORY = True
-
-
-class NNGroupNode(NNTreeNode, KnowsTrajectory):
+class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
     """A group of nodes and links.
 
     Attributes that are no members of the class are nodes below the group: ``group.x`` finds the
@@ -42,37 +34,7 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
     ``v_max_depth``, ``v_with_links`` and ``v_auto_load`` rule this and item access.
     """
 
-    __slots__ = ("_children", "_groups", "_leaves", "_links", "_root")
-
-    _children: dict[str, Any]
-    _groups: dict[str, NNGroupNode]
-    _leaves: dict[str, Any]
-    _links: dict[str, Any]
-    _root: Any
-
-    def __init__(self, full_name: str = "", trajectory: Any = None, comment: str = "") -> None:
-        NNTreeNode.__init__(self, full_name, comment)
-        _set_children(self, {})
-        _set_groups(self, {})
-        _set_leaves(self, {})
-        _set_links(self, {})
-        set_root(self, trajectory)
-
-    def _nn(self) -> Tree:
-        """Return the tree that the group belongs to.
-
-        Raises
-        ------
-        TypeError
-            It belongs to none.
-        """
-        root = self._root
-        if root is None:
-            raise TypeError(
-                f"Group `{self._full_name}` is not part of a trajectory; add it to one first."
-            )
-        tree: Tree = root._tree
-        return tree
+    __slots__ = ()
 
     # ----- attributes, items, iteration ----------------------------------------------------
 
@@ -151,90 +113,6 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
         if root is None or root is self or root._tree.groups.get(self._full_name) is not self:
             return super().__reduce_ex__(protocol)
         return _group_of, (root, self._full_name)
-
-    # ----- who is around -------------------------------------------------------------------
-
-    @property
-    def v_root(self) -> Any:
-        """The trajectory, None for a group outside any."""
-        return self._root
-
-    @property
-    def kids(self) -> ChildrenView:
-        """View of the direct children and links, without shortcuts and values."""
-        return ChildrenView(self)
-
-    def f_get_parent(self) -> NNGroupNode:
-        """Return the group that this one lies in.
-
-        Raises
-        ------
-        TypeError
-            This is the trajectory, or a group outside any.
-        """
-        parent = self._parent
-        if parent is None:
-            raise TypeError(f"`{self._full_name or self._name}` has no parent.")
-        return parent
-
-    def f_children(self) -> int:
-        """Return the number of direct children, links included."""
-        return len(self._children)
-
-    def f_groups(self) -> int:
-        """Return the number of groups among the direct children, links not included."""
-        return len(self._groups)
-
-    def f_leaves(self) -> int:
-        """Return the number of leaves among the direct children, links not included."""
-        return len(self._leaves)
-
-    def f_links(self) -> int:
-        """Return the number of links in this group."""
-        return len(self._links)
-
-    def f_has_children(self) -> bool:
-        """Say whether there are direct children or links."""
-        return bool(self._children)
-
-    def f_has_groups(self) -> bool:
-        """Say whether there are groups among the direct children."""
-        return bool(self._groups)
-
-    def f_has_leaves(self) -> bool:
-        """Say whether there are leaves among the direct children."""
-        return bool(self._leaves)
-
-    def f_has_links(self) -> bool:
-        """Say whether there are links in this group."""
-        return bool(self._links)
-
-    def f_get_children(self, copy: bool = True) -> Mapping[str, Any]:
-        """Return children and links by name: a copy, or the live dictionary, not to be changed."""
-        return self._children.copy() if copy else self._children
-
-    def f_get_groups(self, copy: bool = True) -> Mapping[str, Any]:
-        """Return the groups in here by name, see `f_get_children`."""
-        return self._groups.copy() if copy else self._groups
-
-    def f_get_leaves(self, copy: bool = True) -> Mapping[str, Any]:
-        """Return the leaves in here by name, see `f_get_children`."""
-        return self._leaves.copy() if copy else self._leaves
-
-    def f_get_links(self, copy: bool = True) -> Mapping[str, Any]:
-        """Return the nodes linked from here by the links' names, see `f_get_children`."""
-        return self._links.copy() if copy else self._links
-
-    def f_dir_data(self) -> list[str]:
-        """Return the names of all children and links; with `v_auto_load` also stored ones."""
-        root = self._root
-        if root is not None and root._auto_load and root._storage_service is not None:
-            storing.load_names(root._tree, self)
-        return list(self._children)
-
-    def f_debug(self) -> text.DebugView:
-        """Return a plain object that mirrors the subtree, for debuggers."""
-        return text.debug_view(self)
 
     # ----- lookup --------------------------------------------------------------------------
 
@@ -443,97 +321,7 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
         else:
             raise ValueError("All of a trajectory can only be removed with `recursive=True`.")
 
-    # ----- storage -------------------------------------------------------------------------
-
-    def f_store(
-        self, recursive: bool = True, store_data: int = STORE_DATA, max_depth: int | None = None
-    ) -> None:
-        """Store the group and, if ``recursive``, what is at most ``max_depth`` steps below it.
-
-        Raises
-        ------
-        NoSuchServiceError
-            The trajectory has no storage service.
-        """
-        storing.store_group(
-            self._nn(), self, recursive=recursive, store_data=store_data, max_depth=max_depth
-        )
-
-    def f_store_child(
-        self,
-        name: str,
-        recursive: bool = False,
-        store_data: int = STORE_DATA,
-        max_depth: int | None = None,
-    ) -> None:
-        """Store what lies at the exact path ``name`` below the group, and all on the way to it.
-
-        Raises
-        ------
-        ValueError
-            There is nothing at this path.
-        NoSuchServiceError
-            The trajectory has no storage service.
-        """
-        tree = self._nn()
-        storing.store_child(
-            tree,
-            self,
-            lookup.exact_path(tree, self, name),
-            recursive=recursive,
-            store_data=store_data,
-            max_depth=max_depth,
-        )
-
-    def f_load(
-        self, recursive: bool = True, load_data: int = LOAD_DATA, max_depth: int | None = None
-    ) -> Self:
-        """Load the group and, if ``recursive``, what is at most ``max_depth`` steps below it.
-
-        Raises
-        ------
-        DataNotInStorageError
-            The group is not in the storage.
-        NoSuchServiceError
-            The trajectory has no storage service.
-        """
-        storing.load_group(
-            self._nn(), self, recursive=recursive, load_data=load_data, max_depth=max_depth
-        )
-        return self
-
-    def f_load_child(
-        self,
-        name: str,
-        recursive: bool = False,
-        load_data: int = LOAD_DATA,
-        max_depth: int | None = None,
-    ) -> Any:
-        """Load what lies at the exact path ``name`` below the group, and return it.
-
-        Raises
-        ------
-        DataNotInStorageError
-            There is nothing stored at this path.
-        NoSuchServiceError
-            The trajectory has no storage service.
-        """
-        return lookup.load_exact(
-            self._nn(),
-            self,
-            name,
-            recursive=recursive,
-            load_data=load_data,
-            max_depth=max_depth,
-        )
-
-
 def _group_of(trajectory: Any, full_name: str) -> Any:
     return trajectory._tree.groups[full_name]
 
 
-_set_children = slot_setter(NNGroupNode, "_children")
-_set_groups = slot_setter(NNGroupNode, "_groups")
-_set_leaves = slot_setter(NNGroupNode, "_leaves")
-_set_links = slot_setter(NNGroupNode, "_links")
-set_root = slot_setter(NNGroupNode, "_root")

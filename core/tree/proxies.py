@@ -39,16 +39,18 @@ class _PrefixView:
         AttributeError
             The node has no such member.
         """
+        if name.startswith("_"):  # asked for by Python itself: to copy, to pickle, to show
+            raise AttributeError(name)
         full = self._prefix + name
-        # Python itself asks for names with underscores: to copy, to pickle, to show.
-        if name.startswith("_") or not _is_member(self._node, full):
+        if not _is_member(self._node, full):
             raise AttributeError(
                 f"{type(self._node).__name__} `{self._node._full_name}` has no `{full}`."
             )
         return full
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._node, self._full(name))
+        full = self._full(name)
+        return getattr(self._node, full)
 
     def __dir__(self) -> list[str]:
         size = len(self._prefix)

@@ -53,19 +53,13 @@ def put_node(root: Node, operation: PutNode) -> None:
     if operation.class_name is not None and (replace or node.class_name is None):
         node.class_name = operation.class_name
     describe(node, operation.comment, operation.annotations, replace=replace)
+    names = operation.overwrite if isinstance(operation.overwrite, frozenset) else frozenset()
     for item in operation.items:
-        if (
-            replace
-            or item.name not in node.items
-            or (operation.overwrite and item.name in operation.overwrite)
-        ):
+        if replace or item.name not in node.items or item.name in names:
             node.items[item.name] = _copied(item)
-    if operation.overwrite and not replace:
-        missing = operation.overwrite - {item.name for item in operation.items}
-        if missing:
-            logger.warning(
-                "%s has no items named %s to overwrite.", operation.path, ", ".join(missing)
-            )
+    missing = names - {item.name for item in operation.items}
+    if missing:
+        logger.warning("%s has no items named %s to overwrite.", operation.path, ", ".join(missing))
 
 
 def describe(node: Node, comment: str, annotations: Mapping[str, Any], *, replace: bool) -> None:
