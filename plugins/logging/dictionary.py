@@ -1,0 +1,142 @@
+"""Logging configurations in the schema of `logging.config.dictConfig`."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
+from pypet.plugins.logging.ini import level_number
+from pypet.plugins.logging.lines import STANDARD_DOUBLES, LineFormatter
+
+
+def check_dictionary(config: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the schema's version is 1 and the configuration is a full one."""
+    if config.get("version") != 1:
+        raise ValueError(
+            f"A logging configuration needs 'version': 1, not {config.get('version')!r}."
+        )
+    if config.get("incremental"):
+        raise ValueError(
+            "A logging configuration of an environment cannot be incremental: leave "
+            "'incremental' out, or pass log_config=None and configure logging yourself."
+        )
+
+
+def build_from_dictionary(config: Mapping[str, Any], place: Callable[[str], str]) -> LoggingPlan:
+    """Create the handlers; ``place`` turns each ``filename`` into the one to open.
+
+    Unlike `logging.config.dictConfig`, loggers that are not mentioned only fall silent if
+    ``disable_existing_loggers`` is there and true.
+
+    Raises
+    ------
+    ValueError
+        Something is missing, or a handler cannot be made.
+    """
+    builder = _Builder(_with_places(config, place))
+    try:
+        return builder.build()
+    except BaseException:
+        close_handlers(builder.handlers.values())
+        raise
+
+
+def _with_places(config: Any, place: Callable[[str], str]) -> Any:
+    """Return a copy in which every ``filename``, at any depth, is where the file shall be."""
+    if isinstance(config, Mapping):
+        return {
+            key: place(value)
+            if key == "filename" and isinstance(value, str)
+            else _with_places(value, place)
+            for key, value in config.items()
+        }
+    if isinstance(config, list):
+        return [_with_places(value, place) for value in config]
+    return config
+
+
+class _Builder(logging.config.DictConfigurator):
+    """Makes what a dictionary describes, without touching any logger."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self.handlers: dict[str, logging.Handler] = {}
+
+    def resolve(self, s: str) -> Any:
+        """Find an object by its dotted name; some standard classes are replaced."""
+        found = super().resolve(s)
+        return STANDARD_DOUBLES.get(found, found) if isinstance(found, type) else found
+
+    def build(self) -> LoggingPlan:
+        for kind, make in (
+            ("formatters", self._make_formatter),
+            ("filters", self.configure_filter),
+        ):
+            group = self.config.get(kind, {})
+            for name in group:
+                group[name] = self._attempt(kind, name, make, group[name])
+        self._make_handlers()
+        loggers = [
+            self._logger_plan(name, section)
+            for name, section in self.config.get("loggers", {}).items()
+        ]
+        if self.config.get("root"):
+            loggers.insert(0, self._logger_plan("", self.config["root"]))
+        return LoggingPlan(
+            tuple(loggers),
+            tuple(self.handlers.values()),
+            bool(self.config.get("disable_existing_loggers", False)),
+        )
+
+    def _make_formatter(self, section: Any) -> logging.Formatter:
+        formatter: logging.Formatter = self.configure_formatter(section)
+        return LineFormatter.like(formatter)
+
+    def _make_handlers(self) -> None:
+        """Make handlers; those that name another one wait until it is made."""
+        group = self.config.get("handlers", {})
+        waiting = sorted(group)
+        while waiting:
+            postponed = []
+            for name in waiting:
+                try:
+                    handler: logging.Handler = self.configure_handler(group[name])
+                except Exception as err:
+                    if "not configured yet" not in f"{err} {err.__cause__}":
+                        raise ValueError(f"Cannot make the log handler {name!r}: {err}") from err
+                    postponed.append(name)
+                    continue
+                handler.name = name
+                group[name] = self.handlers[name] = handler
+            if postponed == waiting:
+                raise ValueError(f"Log handlers wait for each other: {', '.join(waiting)}.")
+            waiting = postponed
+
+    def _attempt(self, kind: str, name: str, make: Callable[[Any], Any], section: Any) -> Any:
+        try:
+            return make(section)
+        except Exception as err:
+            raise ValueError(
+                f"Cannot make {name!r} of {kind!r} in the logging configuration: {err}"
+            ) from err
+
+    def _logger_plan(self, name: str, section: Mapping[str, Any]) -> LoggerPlan:
+        level = section.get("level")
+        try:
+            handlers = tuple(self.handlers[key] for key in section.get("handlers", ()))
+            filters = tuple(self.config["filters"][key] for key in section.get("filters", ()))
+        except KeyError as err:
+            raise ValueError(
+                f"The logging configuration of logger {name or 'root'!r} names {err}, which it "
+                "does not define."
+            ) from None
+        return LoggerPlan(
+            name,
+            None if level is None else level_number(level),
+            handlers,
+            section.get("propagate"),
+            filters,
+        )

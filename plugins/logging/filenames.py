@@ -1,0 +1,134 @@
+"""Names of log files: wildcards, and the folders that they need."""
+
+from __future__ import annotations
+
+import ast
+import multiprocessing
+import os
+import socket
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pypet import pypetconstants as constants
+from pypet.interfaces import LogContext
+
+if TYPE_CHECKING:
+    from pypet.trajectory import Trajectory
+
+FILENAME_INDICATORS = frozenset(
+    (
+        constants.LOG_ENV,
+        constants.LOG_TRAJ,
+        constants.LOG_RUN,
+        constants.LOG_SET,
+        constants.LOG_PROC,
+        constants.LOG_HOST,
+        ".log",
+        ".txt",
+    )
+)
+"""A string among the arguments of a handler is a file name if it contains one of these."""
+
+
+def is_filename(text: str) -> bool:
+    """Return whether ``text`` looks like the name of a log file."""
+    return any(indicator in text for indicator in FILENAME_INDICATORS)
+
+
+def rename_log_file(
+    filename: str,
+    trajectory: Trajectory | None = None,
+    env_name: str | None = None,
+    traj_name: str | None = None,
+    set_name: str | None = None,
+    run_name: str | None = None,
+    process_name: str | None = None,
+    host_name: str | None = None,
+) -> str:
+    """Replace the wildcards in the name of a log file.
+
+    ``$env``, ``$traj``, ``$run`` and ``$set`` stand for names of the environment, the
+    trajectory, its current run and run set (``run_ALL`` and ``run_set_ALL`` outside runs),
+    ``$proc`` for the process and ``$host`` for the computer. Names that are given win over
+    those of ``trajectory``.
+
+    Raises
+    ------
+    ValueError
+        A wildcard is used whose name is neither given nor known from the trajectory.
+    """
+
+    def ask(attribute: Callable[[Trajectory], str | None]) -> Callable[[], str | None]:
+        return lambda: None if trajectory is None else attribute(trajectory)
+
+    replacements: tuple[tuple[str, str | None, Callable[[], str | None]], ...] = (
+        (constants.LOG_ENV, env_name, ask(lambda traj: traj.v_environment_name)),
+        (constants.LOG_TRAJ, traj_name, ask(lambda traj: traj.v_name)),
+        (constants.LOG_RUN, run_name, ask(lambda traj: traj.f_wildcard("$"))),
+        (constants.LOG_SET, set_name, ask(lambda traj: traj.f_wildcard("$set"))),
+        (constants.LOG_PROC, process_name, current_process_name),
+        (constants.LOG_HOST, host_name, current_host_name),
+    )
+    renamed = filename
+    for wildcard, given, find in replacements:
+        if wildcard not in renamed:
+            continue
+        name = given if given is not None else find()
+        if name is None:
+            raise ValueError(
+                f"There is no name for {wildcard!r} in the log file name {filename!r}: pass the "
+                "name, or a trajectory of an environment."
+            )
+        renamed = renamed.replace(wildcard, name)
+    return renamed
+
+
+def place_log_file(filename: str, context: LogContext) -> str:
+    """Replace the wildcards in a file name and create the folder of the file."""
+    renamed = rename_log_file(
+        filename,
+        env_name=context.environment_name,
+        traj_name=context.trajectory_name,
+        run_name=context.run_name,
+        set_name=context.set_name,
+    )
+    try_make_dirs(renamed)
+    return renamed
+
+
+def try_make_dirs(filename: str) -> None:
+    """Create the folder of a file with all parents; a failure is only told on stderr."""
+    folder = os.path.dirname(os.path.abspath(filename))
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as err:
+        sys.stderr.write(f"Cannot create the folder {folder!r} of a log file: {err}\n")
+
+
+def get_strings(args: str) -> list[str]:
+    """Return the string literals in a Python expression, such as the ``args`` of a handler.
+
+    Raises
+    ------
+    SyntaxError
+        The text is no Python expression.
+    """
+    nodes = ast.walk(ast.parse(args.strip(), mode="eval"))
+    return [
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
+def current_process_name() -> str:
+    """Return ``<process name>-<pid>``."""
+    return f"{multiprocessing.current_process().name}-{os.getpid()}"
+
+
+@lru_cache(maxsize=1)  # may ask a name server
+def current_host_name() -> str:
+    """Return the full name of this computer, with ``-`` for dots."""
+    return socket.getfqdn().replace(".", "-")

@@ -1,0 +1,208 @@
+"""Logging configurations in the layout of `logging.config.fileConfig`."""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import logging
+import logging.config
+import operator
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
+from pypet.plugins.logging.filenames import is_filename
+from pypet.plugins.logging.lines import STANDARD_DOUBLES, LineFormatter
+
+Sections = Mapping[str, Mapping[str, str]]
+REQUIRED_SECTIONS = ("loggers", "handlers", "formatters")
+
+
+class NoInterpolationParser(configparser.ConfigParser):
+    """Reads ini files in which ``%`` has no special meaning, as in formats of log lines."""
+
+    def __init__(self) -> None:
+        super().__init__(interpolation=None)
+
+
+def read_sections(source: str | os.PathLike[str] | configparser.RawConfigParser) -> Sections:
+    """Return all sections of an ini file or parser as plain text.
+
+    Raises
+    ------
+    ValueError
+        There is no such file, or it is no ini file.
+    """
+    if isinstance(source, configparser.RawConfigParser):
+        parser: configparser.RawConfigParser = source
+    else:
+        path = Path(source)
+        if not path.is_file():
+            raise ValueError(
+                f"There is no logging configuration file {str(path)!r} (looked for at "
+                f"{str(path.absolute())!r}). Pass log_config=None to configure no logging."
+            )
+        parser = NoInterpolationParser()
+        try:
+            parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
+        except (configparser.Error, UnicodeDecodeError) as err:
+            raise ValueError(f"{str(path)!r} is no ini file: {err}") from err
+    return {name: dict(parser.items(name, raw=True)) for name in parser.sections()}
+
+
+def check_sections(sections: Sections, origin: str) -> None:
+    """Raise ValueError unless the sections that every configuration needs are there."""
+    missing = [f"[{name}]" for name in REQUIRED_SECTIONS if name not in sections]
+    if missing:
+        raise ValueError(
+            f"The logging configuration {origin} lacks {', '.join(missing)}. Its layout is that "
+            "of Python's `logging.config.fileConfig`."
+        )
+
+
+def build_from_sections(sections: Sections, place: Callable[[str], str]) -> LoggingPlan:
+    """Create the handlers; ``place`` turns each file name into the one to open.
+
+    As with `logging.config.fileConfig`, classes and arguments of handlers are Python
+    expressions that are evaluated: whoever writes the file decides what runs.
+
+    Raises
+    ------
+    ValueError
+        Something that is needed is missing, or a handler cannot be made.
+    """
+    handlers: dict[str, logging.Handler] = {}
+    try:
+        formatters = {
+            key: _formatter(_section(sections, f"formatter_{key}"))
+            for key in _keys(sections, "formatters")
+        }
+        for key in _keys(sections, "handlers"):
+            handlers[key] = _handler(key, _section(sections, f"handler_{key}"), formatters, place)
+        _set_targets(sections, handlers)
+        loggers = tuple(
+            _logger_plan(key, _section(sections, f"logger_{key}"), handlers)
+            for key in _keys(sections, "loggers")
+        )
+    except BaseException:
+        close_handlers(handlers.values())
+        raise
+    return LoggingPlan(loggers, tuple(handlers.values()))
+
+
+def _section(sections: Sections, name: str) -> Mapping[str, str]:
+    try:
+        return sections[name]
+    except KeyError:
+        raise ValueError(f"The logging configuration lacks the section [{name}].") from None
+
+
+def _keys(sections: Sections, name: str) -> list[str]:
+    return _listed(_section(sections, name).get("keys", ""))
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _formatter(section: Mapping[str, str]) -> logging.Formatter:
+    kind: Any = LineFormatter
+    if section.get("class"):
+        kind = _find_class(section["class"])
+    formatter: logging.Formatter = kind(
+        section.get("format"), section.get("datefmt"), section.get("style", "%")
+    )
+    return formatter
+
+
+def _handler(
+    key: str,
+    section: Mapping[str, str],
+    formatters: Mapping[str, logging.Formatter],
+    place: Callable[[str], str],
+) -> logging.Handler:
+    if "class" not in section:
+        raise ValueError(f"Section [handler_{key}] of the logging configuration lacks `class`.")
+    kind = _find_class(section["class"])
+    try:
+        args = eval(section.get("args") or "()", vars(logging))
+        kwargs = eval(section.get("kwargs") or "{}", vars(logging))
+        args = tuple(_placed(value, place) for value in args)
+        kwargs = {name: _placed(value, place) for name, value in kwargs.items()}
+        handler: logging.Handler = STANDARD_DOUBLES.get(kind, kind)(*args, **kwargs)
+    except Exception as err:
+        raise ValueError(f"Cannot make the log handler of section [handler_{key}]: {err}") from err
+    handler.name = key
+    if "level" in section:
+        handler.setLevel(section["level"])
+    if section.get("formatter"):
+        handler.setFormatter(_known(formatters, section["formatter"], "formatter"))
+    return handler
+
+
+def _placed(value: Any, place: Callable[[str], str]) -> Any:
+    return place(value) if isinstance(value, str) and is_filename(value) else value
+
+
+def _set_targets(sections: Sections, handlers: Mapping[str, logging.Handler]) -> None:
+    """Connect handlers that hand on to others, which may be listed later."""
+    for key, handler in handlers.items():
+        target = sections[f"handler_{key}"].get("target")
+        if target and hasattr(handler, "setTarget"):
+            handler.setTarget(_known(handlers, target, "handler"))
+
+
+def _logger_plan(
+    key: str, section: Mapping[str, str], handlers: Mapping[str, logging.Handler]
+) -> LoggerPlan:
+    level = section.get("level")
+    names = _listed(section.get("handlers", ""))
+    chosen = tuple(_known(handlers, name, "handler") for name in names)
+    number = None if not level else level_number(level)
+    if key == "root":
+        return LoggerPlan("", number, chosen)
+    propagate = section.get("propagate", "1").strip() != "0"
+    return LoggerPlan(section.get("qualname", key), number, chosen, propagate)
+
+
+def level_number(level: str | int) -> int:
+    """Return the number of a level that is given by name or number.
+
+    Raises
+    ------
+    ValueError
+        No level has this name.
+    """
+    if isinstance(level, int):
+        return level
+    name = level.strip()
+    if name.isdigit():
+        return int(name)
+    number = logging.getLevelName(name.upper())
+    if not isinstance(number, int):
+        raise ValueError(f"There is no logging level {level!r}; use for example 'INFO' or 20.")
+    return number
+
+
+def _known(things: Mapping[str, Any], name: str, kind: str) -> Any:
+    try:
+        return things[name]
+    except KeyError:
+        raise ValueError(
+            f"The logging configuration names the {kind} {name!r}, but lists only "
+            f"{', '.join(things) or 'none'}."
+        ) from None
+
+
+def _find_class(name: str) -> Any:
+    """Return a class by a name in the module `logging` or by its full dotted name."""
+    with contextlib.suppress(AttributeError):
+        return operator.attrgetter(name)(logging)
+    try:
+        return logging.config.BaseConfigurator({}).resolve(name)
+    except (ValueError, ImportError) as err:
+        raise ValueError(
+            f"The class {name!r} of the logging configuration cannot be found: {err}"
+        ) from err

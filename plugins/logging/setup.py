@@ -1,0 +1,176 @@
+"""The logging set-up of an experiment: what to configure, when, and how to take it down."""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any, ClassVar
+
+from pypet.interfaces import LogContext, LoggingSetup, Option
+from pypet.options.established import established
+from pypet.plugins.logging import dictionary, ini
+from pypet.plugins.logging.attachment import Attachment, LoggingPlan
+from pypet.plugins.logging.filenames import place_log_file
+from pypet.plugins.logging.simple import (
+    SIMPLE_KEYWORDS,
+    WORKER_PREFIX,
+    both_given,
+    simple_dictionary,
+    use_simple_logging,
+)
+from pypet.pypetconstants import DEFAULT_LOGGING
+
+_in_force: ExperimentLogging | None = None
+"""Python's logging is global to the process, so one set-up replaces the other."""
+
+
+class ExperimentLogging(LoggingSetup):
+    """Configures loggers as ``log_config`` says, with wildcards in the names of log files.
+
+    Handlers of others are never detached or closed. The set-up of a later environment replaces
+    that of an earlier one, unless it configures nothing (``log_config=None``). Can be pickled
+    for worker processes; then it brings the configuration, not the handlers.
+    """
+
+    name: ClassVar[str] = "logging"
+    options: ClassVar[tuple[Option, ...]] = established("log_config", *SIMPLE_KEYWORDS)
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._main, self._worker = _configurations(options)
+        self._attachment: Attachment | None = None
+
+    def start(self, context: LogContext) -> None:
+        """Create folders, files and handlers in the main process.
+
+        Raises
+        ------
+        ValueError
+            A handler cannot be made from the configuration.
+        """
+        if self._main is not None:
+            self._put_in_force(self._main, context)
+
+    def start_worker(self, context: LogContext) -> None:
+        """Replace what the process inherited by the configuration for workers, if there is one."""
+        if self._worker is not None:
+            self._put_in_force(self._worker, context)
+
+    def stop(self, *, remove_all_handlers: bool = True) -> None:
+        """Detach and close the handlers, and restore levels of loggers; otherwise do nothing."""
+        global _in_force
+        if not remove_all_handlers:
+            return
+        if self._attachment is not None:
+            self._attachment.detach()
+            self._attachment = None
+        if _in_force is self:
+            _in_force = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the handlers in this process."""
+        return {**self.__dict__, "_attachment": None}
+
+    def _put_in_force(self, configuration: _Configuration, context: LogContext) -> None:
+        global _in_force
+        plan = configuration.build(context)
+        if _in_force is not None:
+            _in_force.stop()
+        self.stop()
+        self._attachment = Attachment(plan)
+        _in_force = self
+
+
+class _IniConfiguration:
+    """A configuration read from an ini file or a parser."""
+
+    def __init__(self, sections: ini.Sections) -> None:
+        self._sections = sections
+
+    def build(self, context: LogContext) -> LoggingPlan:
+        return ini.build_from_sections(self._sections, lambda name: place_log_file(name, context))
+
+
+class _DictConfiguration:
+    """A configuration given as a dictionary."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+
+    def build(self, context: LogContext) -> LoggingPlan:
+        return dictionary.build_from_dictionary(
+            self._config, lambda name: place_log_file(name, context)
+        )
+
+
+_Configuration = _IniConfiguration | _DictConfiguration
+
+
+def _configurations(
+    options: Mapping[str, Any],
+) -> tuple[_Configuration | None, _Configuration | None]:
+    """Return the configurations of the main process and of workers; None where there is none."""
+    log_config = options["log_config"]
+    if use_simple_logging(options):
+        given = {name: options[name] for name in SIMPLE_KEYWORDS if options[name] is not None}
+        if log_config != DEFAULT_LOGGING:
+            raise both_given(list(given))
+        log_config = simple_dictionary(**given)
+    if log_config is None:
+        return None, None
+    # Parsers are mappings, too.
+    if isinstance(log_config, Mapping) and not isinstance(log_config, configparser.RawConfigParser):
+        return _from_dictionary(log_config)
+    if isinstance(log_config, str) and log_config == DEFAULT_LOGGING:
+        parser = ini.NoInterpolationParser()
+        parser.read_string(default_ini())
+        log_config = parser
+    if not isinstance(log_config, str | os.PathLike | configparser.RawConfigParser):
+        raise ValueError(
+            f"log_config={log_config!r}: give the path of an ini file, a dictionary, a parser, "
+            f"{DEFAULT_LOGGING!r}, or None."
+        )
+    return _from_sections(log_config)
+
+
+def default_ini() -> str:
+    """Return the text of the default configuration that comes with pypet."""
+    return (resources.files("pypet") / "logging" / "default.ini").read_text(encoding="utf-8")
+
+
+def _from_dictionary(
+    config: Mapping[str, Any],
+) -> tuple[_Configuration, _Configuration | None]:
+    main, worker = _split(config)
+    dictionary.check_dictionary(main)
+    if not worker:
+        return _DictConfiguration(main), None
+    shared = ("version", "disable_existing_loggers")
+    common: dict[str, Any] = {key: main[key] for key in shared if key in main}
+    return _DictConfiguration(main), _DictConfiguration({**common, **worker})
+
+
+def _from_sections(
+    source: str | os.PathLike[str] | configparser.RawConfigParser,
+) -> tuple[_Configuration, _Configuration | None]:
+    main, worker = _split(ini.read_sections(source))
+    origin = "given by a parser"
+    if not isinstance(source, configparser.RawConfigParser):
+        origin = repr(os.fspath(source))
+    ini.check_sections(main, origin)
+    if not worker:
+        return _IniConfiguration(main), None
+    ini.check_sections(worker, f"of workers ({WORKER_PREFIX}...) {origin}")
+    return _IniConfiguration(main), _IniConfiguration(worker)
+
+
+def _split(parts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Separate what is for workers, without its prefix."""
+    main = {name: part for name, part in parts.items() if not name.startswith(WORKER_PREFIX)}
+    worker = {
+        name.removeprefix(WORKER_PREFIX): part
+        for name, part in parts.items()
+        if name.startswith(WORKER_PREFIX)
+    }
+    return main, worker

@@ -1,0 +1,64 @@
+"""Execute runs one after the other in the main process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from pypet.interfaces import Outcome, Scheduler, Task
+from pypet.markers import hookimpl
+
+BATCH = 64
+"""Tasks that are accepted ahead; only how often the run loop turns depends on it."""
+
+
+class SerialScheduler(Scheduler):
+    """Runs a task when its outcome is asked for, on the trajectory of the environment itself."""
+
+    name: ClassVar[str] = "serial"
+    in_process: ClassVar[bool] = True
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Make a scheduler; it reads no options."""
+        super().__init__(options)
+        self._pending: deque[Task] = deque()
+        self._execute: Callable[[Task], Outcome] | None = None
+
+    def start(self, execute: Callable[[Task], Outcome]) -> None:
+        """Get ready to call ``execute``."""
+        self._execute = execute
+
+    def room(self) -> int:
+        """Return how many tasks may be submitted: `BATCH` when none is pending, else none."""
+        return 0 if self._pending else BATCH
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Accept tasks; none of them is executed yet."""
+        self._pending.extend(tasks)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Execute the pending tasks in their order, each when it is asked for.
+
+        Raises
+        ------
+        RuntimeError
+            `start` was not called, or `stop` was called since.
+        """
+        execute = self._execute
+        if execute is None:
+            raise RuntimeError("The serial scheduler was not started; call `start` first.")
+        pending = self._pending
+        while pending:
+            yield execute(pending.popleft())
+
+    def stop(self) -> None:
+        """Give up the pending tasks."""
+        self._pending.clear()
+        self._execute = None
+
+
+@hookimpl
+def pypet_register_schedulers() -> list[type[Scheduler]]:
+    """Register the serial scheduler."""
+    return [SerialScheduler]

@@ -1,0 +1,156 @@
+"""What plugins are told while an experiment runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from pypet.interfaces import Versioning
+from pypet.manager import get_manager
+from pypet.markers import hookimpl
+
+
+class Listener:
+    """Notes everything that it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    @hookimpl
+    def pypet_environment_created(self, environment):
+        self.told.append(("created", environment.traj.v_name))
+
+    @hookimpl
+    def pypet_experiment_started(self, environment):
+        self.told.append(("started", environment.traj.f_get("x").v_locked))
+
+    @hookimpl
+    def pypet_runs_started(self, environment, indices):
+        self.told.append(("runs", list(indices)))
+
+    @hookimpl
+    def pypet_runs_finished(self, environment, outcomes):
+        self.told.append(("done", [(outcome.index, outcome.value) for outcome in outcomes]))
+
+    @hookimpl
+    def pypet_runs_failed(self, environment, outcomes):
+        self.told.append(("failed", [type(outcome.error) for outcome in outcomes]))
+
+    @hookimpl
+    def pypet_experiment_finished(self, environment, completed):
+        self.told.append(("finished", completed))
+
+
+@pytest.fixture
+def listen(make_env, monkeypatch):
+    """Make an environment that a listener is told about."""
+
+    def listen(listener, **options):
+        # A set of disabled names of its own gives a manager of its own.
+        name = f"nobody-{id(listener)}"
+        get_manager((name,)).register(listener, f"listener-{id(listener)}")
+        env = make_env(disable_plugins=(name,), **options)
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": range(3)})
+        return env
+
+    return listen
+
+
+def test_a_whole_experiment(listen):
+    listener = Listener()
+    listen(listener).run(lambda traj: traj.x)
+    assert listener.told == [
+        ("created", "test"),
+        ("started", True),
+        ("runs", [0, 1, 2]),
+        ("done", [(0, 0), (1, 1), (2, 2)]),
+        ("finished", True),
+    ]
+
+
+def fail_at_one(traj):
+    if traj.v_idx == 1:
+        raise ZeroDivisionError
+    return traj.x
+
+
+def test_an_experiment_that_ends_with_an_error(listen):
+    listener = Listener()
+    with pytest.raises(ZeroDivisionError):
+        listen(listener).run(fail_at_one)
+    assert listener.told[3:] == [
+        ("done", [(0, 0)]),
+        ("failed", [ZeroDivisionError]),
+        ("finished", False),
+    ]
+
+
+def test_an_experiment_with_a_failed_run(listen):
+    listener = Listener()
+    listen(listener, on_error="continue").run(fail_at_one)
+    assert listener.told[3:] == [
+        ("done", [(0, 0)]),
+        ("failed", [ZeroDivisionError]),
+        ("done", [(2, 2)]),
+        ("finished", False),
+    ]
+
+
+def test_arguments_that_are_drawn_one_by_one_are_told_one_by_one(listen):
+    listener = Listener()
+    listen(listener).run_map(lambda traj, a: a, iter("abc"))
+    assert [what for what in listener.told if what[0] == "runs"] == [
+        ("runs", [0]),
+        ("runs", [1]),
+        ("runs", [2]),
+    ]
+
+
+def test_a_faulty_listener_does_not_stop_the_experiment(listen, caplog):
+    class Faulty:
+        @hookimpl
+        def pypet_runs_finished(self, environment, outcomes):
+            raise RuntimeError("broken listener")
+
+    assert len(listen(Faulty()).run(lambda traj: 1)) == 3
+    assert "broken listener" in caplog.text
+
+
+class NotingVersioning(Versioning):
+    """Makes a revision and notes when it is called."""
+
+    name = "noting"
+    told: list = []
+
+    def __init__(self, options):
+        self.told.clear()
+
+    def snapshot(self, environment):
+        self.told.append(("snapshot", environment.traj.v_name))
+        return "c0ffee" + "0" * 34
+
+    def experiment_started(self, environment):
+        self.told.append("started")
+
+    def experiment_finished(self, environment):
+        self.told.append("finished")
+
+
+class VersioningPlugin:
+    @hookimpl
+    def pypet_register_versioning(self):
+        return [NotingVersioning]
+
+
+def test_versioning_gives_the_hash_and_records_the_experiment(listen):
+    env = listen(VersioningPlugin())
+    assert env.hexsha.startswith("c0ffee0")
+    assert env.name.startswith("environment_c0ffee0_")
+    env.run(lambda traj: 1)
+    assert NotingVersioning.told == [("snapshot", "test"), "started", "finished"]
+
+
+def test_versioning_records_no_failed_experiment(listen):
+    env = listen(VersioningPlugin(), on_error="continue")
+    env.run(fail_at_one)
+    assert NotingVersioning.told == [("snapshot", "test"), "started"]

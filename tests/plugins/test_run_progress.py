@@ -1,0 +1,196 @@
+"""Progress of runs: accepted forms, lines, and the live bar."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import sys
+
+import pytest
+
+from pypet.interfaces.logging import SHOWN_LIVE
+from pypet.plugins.progress import ProgressSettings, RunProgress, parse_report_progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def make_terminal(monkeypatch):
+    # In the test itself: pytest exchanges the streams between fixtures and test.
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    return stream
+
+
+@pytest.fixture
+def quiet_logger():
+    """A logger that no handler of the test runner listens to, with its records."""
+    logger = logging.getLogger("progress_of_test")
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    yield records
+    logger.removeHandler(handler)
+
+
+def reporter(value):
+    return RunProgress({"report_progress": value})
+
+
+def run(progress, total, done=0):
+    progress.start(total, done)
+    for _ in range(total - done):
+        progress.advance()
+    progress.stop()
+
+
+def lines(records):
+    return [record.getMessage() for record in records]
+
+
+@pytest.mark.parametrize(
+    ("value", "settings"),
+    [
+        (True, (5, "pypet", logging.INFO)),
+        (10, (10, "pypet", logging.INFO)),
+        (0.5, (0.5, "pypet", logging.INFO)),
+        ("mine", (5, "mine", logging.INFO)),
+        ((20, "print"), (20, "print", logging.INFO)),
+        ((20, "mine", 40), (20, "mine", 40)),
+    ],
+)
+def test_every_form_is_a_triple_in_the_end(value, settings):
+    assert parse_report_progress(value) == ProgressSettings(*settings)
+
+
+@pytest.mark.parametrize("value", [False, None, 0, "", ()])
+def test_falsy_values_switch_it_off(value, quiet_logger):
+    assert parse_report_progress(value) is None
+    run(reporter(value), 3)
+    assert quiet_logger == []
+
+
+@pytest.mark.parametrize(
+    "value", [(5,), (5, "a", 1, 2), (-1, "a"), -3, ("a", 5), (5, None), (True, "a"), object()]
+)
+def test_other_forms_are_refused(value):
+    with pytest.raises(ValueError, match="report_progress"):
+        reporter(value)
+
+
+def test_lines_come_at_the_start_at_each_step_and_at_the_end(quiet_logger):
+    run(reporter((25, "progress_of_test")), 8)
+    texts = lines(quiet_logger)
+    assert texts[0] == "PROGRESS: Finished 0/8 runs [                    ]  0.0%"
+    assert texts[2].startswith(
+        "PROGRESS: Finished 4/8 runs [==========          ] 50.0%, remaining: 0:00:0"
+    )
+    assert texts[-1] == "PROGRESS: Finished 8/8 runs [====================]100.0%"
+    assert len(texts) == 5
+    assert {record.levelno for record in quiet_logger} == {logging.INFO}
+
+
+def test_the_number_of_runs_is_padded(quiet_logger):
+    run(reporter((10, "progress_of_test", logging.WARNING)), 100)
+    texts = lines(quiet_logger)
+    assert len(texts) == 11
+    assert texts[0].startswith("PROGRESS: Finished   0/100 runs")
+    assert texts[1].startswith("PROGRESS: Finished  10/100 runs")
+    assert quiet_logger[0].levelno == logging.WARNING
+
+
+def test_starting_again_continues_the_count(quiet_logger):
+    progress = reporter((25, "progress_of_test"))
+    run(progress, 2)
+    quiet_logger.clear()
+    run(progress, 4, done=1)
+    texts = lines(quiet_logger)
+    assert texts[0] == "PROGRESS: Finished 1/4 runs [=====               ] 25.0%"
+    assert texts[-1] == "PROGRESS: Finished 4/4 runs [====================]100.0%"
+
+
+def test_failed_runs_count_as_ended(quiet_logger):
+    progress = reporter((50, "progress_of_test"))
+    progress.start(2)
+    progress.advance(0, failed=1)
+    progress.advance()
+    progress.stop()
+    assert lines(quiet_logger)[-1].endswith("100.0%")
+
+
+def test_print_goes_to_stdout(capsys):
+    run(reporter((50, "print")), 2)
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 3
+    assert out[0] == "PROGRESS: Finished 0/2 runs [                    ]  0.0%"
+
+
+def test_print_at_level_zero_writes_over_the_last_line(capsys):
+    run(reporter((50, "print", 0)), 2)
+    out = capsys.readouterr().out
+    assert out.count("\rPROGRESS: Finished") == 3
+    assert out.count("\n") == 1
+    assert out.endswith("100.0%\n")
+
+
+def test_a_terminal_gets_a_live_bar_and_the_log_gets_lines(monkeypatch, quiet_logger):
+    terminal = make_terminal(monkeypatch)
+    run(reporter((50, "progress_of_test")), 4)
+    assert "PROGRESS" not in terminal.getvalue()
+    assert re.search(r"100%.*4/4", terminal.getvalue())
+    assert len(quiet_logger) == 3
+    assert all(getattr(record, SHOWN_LIVE) for record in quiet_logger)
+
+
+def test_the_live_bar_tells_failed_runs(monkeypatch, quiet_logger):
+    terminal = make_terminal(monkeypatch)
+    progress = reporter((50, "progress_of_test"))
+    progress.start(2)
+    progress.advance(0, failed=1)
+    progress.stop()
+    assert "1 failed" in terminal.getvalue()
+
+
+def test_without_tqdm_there_are_lines(monkeypatch, quiet_logger):
+    terminal = make_terminal(monkeypatch)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    run(reporter((50, "progress_of_test")), 4)
+    assert terminal.getvalue() == ""
+    assert len(quiet_logger) == 3
+    assert not any(getattr(record, SHOWN_LIVE) for record in quiet_logger)
+
+
+def test_no_bar_where_another_handler_writes_lines_to_the_terminal(monkeypatch, quiet_logger):
+    terminal = make_terminal(monkeypatch)
+    logger = logging.getLogger("progress_of_test")
+    handler = logging.StreamHandler(terminal)
+    logger.addHandler(handler)
+    try:
+        run(reporter((50, "progress_of_test")), 4)
+    finally:
+        logger.removeHandler(handler)
+    assert terminal.getvalue().count("PROGRESS: Finished") == 3
+    assert "it/s" not in terminal.getvalue()
+    assert "run/s" not in terminal.getvalue()
+
+
+def test_no_live_bar_without_a_terminal(quiet_logger, capsys):
+    run(reporter((50, "progress_of_test")), 4)
+    assert capsys.readouterr().err == ""
+    assert not any(getattr(record, SHOWN_LIVE) for record in quiet_logger)
+
+
+def test_stop_may_be_called_twice_and_before_start(monkeypatch, quiet_logger):
+    terminal = make_terminal(monkeypatch)
+    progress = reporter((50, "progress_of_test"))
+    progress.stop()
+    progress.start(2)
+    progress.stop()
+    progress.stop()
+    assert terminal.getvalue().endswith("\n")
