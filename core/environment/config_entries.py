@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pypet import pypetconstants
 from pypet.leaves import Parameter
 from pypet.pypetconstants import OVERWRITE_DATA
 
@@ -32,9 +34,15 @@ class EnvironmentConfig:
         self._trajectory = trajectory
         self._prefix = f"{GROUP}.{environment_name}"
 
-    def add_settings(self, options: Mapping[str, Any]) -> None:
+    def add_settings(
+        self, options: Mapping[str, Any], timestamp: float, hexsha: str, seed: int
+    ) -> None:
         """Add and lock what is known when the environment is made."""
-        for entry in _settings(options):
+        trajectory = self._trajectory
+        for entry in (
+            *_settings(options, seed),
+            *_origins(str(trajectory.v_name), trajectory.v_timestamp, timestamp, hexsha),
+        ):
             self.put(entry).f_lock()
 
     def put(self, entry: Entry) -> Parameter:
@@ -81,11 +89,34 @@ class EnvironmentConfig:
             self._trajectory.f_store_items(leaves, store_data=OVERWRITE_DATA)
 
 
-def _settings(options: Mapping[str, Any]) -> Iterator[Entry]:
-    """Yield the entries about how runs are executed; none if there will be no runs."""
-    if not options["do_single_runs"]:
-        return
-    yield Entry("multiproc", bool(options["multiproc"]), "Whether runs are executed in parallel.")
+def _settings(options: Mapping[str, Any], seed: int) -> Iterator[Entry]:
+    """Yield the entries about how runs are executed, if there will be runs, and stored."""
+    if options["do_single_runs"]:
+        yield Entry("multiproc", bool(options["multiproc"]), "Whether runs run in parallel.")
+        for name, comment in (
+            ("clean_up_runs", "Whether data of runs is dropped from memory after them."),
+            ("resumable", "Whether a crashed experiment can be resumed."),
+            ("graceful_exit", "Whether an interruption lets active runs finish."),
+        ):
+            yield Entry(name, bool(options[name]), comment)
+        yield Entry("seed", seed, "Seed of the random number generators of all runs.")
+    stores = bool(options["automatic_storing"])
+    yield Entry("automatic_storing", stores, "Whether runs and trajectory store themselves.")
+
+
+def _origins(
+    trajectory_name: str, trajectory_timestamp: float, timestamp: float, hexsha: str
+) -> Iterator[Entry]:
+    """Yield the entries about where data comes from."""
+    yield Entry("trajectory.name", trajectory_name, "Name of the trajectory.")
+    yield Entry("trajectory.timestamp", trajectory_timestamp, "When the trajectory was made.")
+    yield Entry("timestamp", timestamp, "When the environment was made.")
+    yield Entry("hexsha", hexsha, "SHA-1 that identifies the environment.")
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if script is not None:
+        yield Entry("script", str(script), "The script that was started.")
+    for package, version in pypetconstants.VERSIONS_TO_STORE.items():
+        yield Entry(f"versions.{package}", version, f"Version of {package}.")
 
 
 def _wildcard(

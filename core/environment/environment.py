@@ -22,6 +22,7 @@ from pypet.environment.validation import check_options
 from pypet.manager import PluginManager, get_manager
 from pypet.options import ESTABLISHED, OptionsDoc, OptionsSignature, collect
 from pypet.support.decorators import prefix_naming
+from pypet.trajectory.randomness import draw_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -283,7 +284,9 @@ class Environment:
             setup.start(context)
         trajectory.v_storage_service = storage.choice.make()
         trajectory.f_set_properties(**storage.properties)
-        self._config.add_settings(self._options)
+        seed = self._options["seed"]
+        trajectory._seed = draw_seed() if seed is None else seed
+        self._config.add_settings(self._options, self.timestamp, self.hexsha, trajectory._seed)
         _logger.info("%r is ready.", self)
 
     def _sign_trajectory(self) -> None:

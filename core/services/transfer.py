@@ -63,9 +63,7 @@ class NodeCopy:
         self.copied_leaves: list[str] = []
         """Full names, in the source, of the leaves that were copied."""
 
-    def copy(
-        self, source: RecordStorageService, trajectory: str, names: Mapping[str, str]
-    ) -> None:
+    def copy(self, source: RecordStorageService, trajectory: str, names: Mapping[str, str]) -> None:
         """Copy each node alone from its old to its new full name.
 
         A node whose name is taken under the same name on both sides is left out with a warning.

@@ -40,6 +40,7 @@ class Copying(TrajectoryState):
         put(twin, "_dynamic_imports", list(self._dynamic_imports))
         put(twin, "_presets", dict(self._presets))
         put(twin, "_explored", {})
+        put(twin, "_generators", {})
         tree = Tree(twin)
         tree.wildcards = self._tree.wildcards.copy()
         put(twin, "_tree", tree)
@@ -109,6 +110,7 @@ class Copying(TrajectoryState):
         for name in ("_children", "_groups", "_leaves", "_links", "_root", "_tree"):
             del state[name]
         state["_runs"] = self._runs if self._full_copy else self._runs.only(max(self._idx, 0))
+        state["_generators"] = {}
         state["_explored"] = list(self._explored)
         state["_tree"] = tree_state(self._tree)
         return state

@@ -40,6 +40,11 @@ class TrajectoryState(NNGroupNode):
     _environment_name: str | None
     _environment_hexsha: str | None
 
+    _seed: int | None
+    """Seed of the experiment; None until one is needed."""
+    _generators: dict[tuple[int, str | None], Any]
+    """Generators of the current run and of none, by run index and name."""
+
     _timestamp: float
     _time: str
     _version: str

@@ -22,6 +22,7 @@ from pypet.trajectory.loading import Loading
 from pypet.trajectory.merging.face import Merging
 from pypet.trajectory.presetting import Presetting
 from pypet.trajectory.properties import Properties
+from pypet.trajectory.randomness import Randomness
 from pypet.trajectory.removing import Removing
 from pypet.trajectory.run_names import RunNames
 from pypet.trajectory.run_table import RunTable
@@ -56,6 +57,7 @@ class Trajectory(
     Removing,
     Merging,
     Copying,
+    Randomness,
     Teaching,
     LeafEvents,
     Properties,
@@ -144,6 +146,8 @@ class Trajectory(
         self._run_started = False
         self._run_by_environment = False
         self._follows_leaves = True
+        self._seed = None
+        self._generators = {}
         self._storage_service = None
         self._full_copy = False
         self._fast_access = True

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from pypet.errors import DataNotInStorageError
-from pypet.pypetconstants import LOAD_DATA, STORE_DATA
 from pypet.support.decorators import kwargs_api_change
-from pypet.tree import adding, iteration, links, lookup, removal, storing, text
+from pypet.tree import adding, iteration, links, lookup, removal, text
 from pypet.tree.assignment import assign, assign_item
+from pypet.tree.group_relatives import Relatives
+from pypet.tree.group_state import KnowsTrajectory
+from pypet.tree.group_storage import GroupStorage
 from pypet.tree.names import BRANCH_SHORTCUTS
-from pypet.tree.node import NNTreeNode, class_member, put, slot_setter
-from pypet.tree.proxies import ChildrenView
+from pypet.tree.node import class_member, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pypet.tree.lookup import Key
-    from pypet.tree.tree import Tree
 
     NodePredicate = Callable[[Any], bool]
+
+__all__ = ["KnowsTrajectory", "NNGroupNode"]
 
 
 class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
@@ -321,7 +323,6 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         else:
             raise ValueError("All of a trajectory can only be removed with `recursive=True`.")
 
+
 def _group_of(trajectory: Any, full_name: str) -> Any:
     return trajectory._tree.groups[full_name]
-
-

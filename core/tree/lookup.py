@@ -19,6 +19,7 @@ from pypet.tree.storing import load_child, load_data_of
 
 if TYPE_CHECKING:
     from pypet.tree.group import NNGroupNode
+    from pypet.tree.group_state import GroupState
     from pypet.tree.tree import Tree
 
     Key = str | int | Sequence[str | int]
@@ -216,7 +217,7 @@ def _text(name: Key) -> str:
     return str(name)
 
 
-def exact_path(tree: Tree, start: NNGroupNode, name: str) -> str:
+def exact_path(tree: Tree, start: GroupState, name: str) -> str:
     """Return the translated path of an existing node or link, for the current run or the dummy.
 
     Raises
@@ -235,7 +236,7 @@ def exact_path(tree: Tree, start: NNGroupNode, name: str) -> str:
     )
 
 
-def load_exact(tree: Tree, start: NNGroupNode, name: str, **kwargs: Any) -> NNTreeNode:
+def load_exact(tree: Tree, start: GroupState, name: str, **kwargs: Any) -> NNTreeNode:
     """Load the node at a complete path, for the current run or else the dummy, and return it.
 
     Raises

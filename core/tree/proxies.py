@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pypet.tree.group import NNGroupNode
+    from pypet.tree.group_state import GroupState
     from pypet.tree.node import NNTreeNode
 
 
@@ -82,9 +82,9 @@ class ChildrenView:
 
     __slots__ = ("_group",)
 
-    _group: NNGroupNode
+    _group: Any
 
-    def __init__(self, group: NNGroupNode) -> None:
+    def __init__(self, group: GroupState) -> None:
         object.__setattr__(self, "_group", group)
 
     def __getattr__(self, name: str) -> Any:
@@ -101,4 +101,5 @@ class ChildrenView:
         raise AttributeError("`kids` is read-only: assign to the group itself.")
 
     def __dir__(self) -> list[str]:
-        return self._group.f_dir_data()
+        names: list[str] = self._group.f_dir_data()
+        return names

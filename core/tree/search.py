@@ -11,12 +11,13 @@ from pypet.tree.storing import load_path
 
 if TYPE_CHECKING:
     from pypet.tree.group import NNGroupNode
+    from pypet.tree.group_state import GroupState
     from pypet.tree.node import NNTreeNode
     from pypet.tree.tree import Tree
 
 
 def walk(
-    start: NNGroupNode, components: Sequence[str], with_links: bool = True
+    start: GroupState, components: Sequence[str], with_links: bool = True
 ) -> NNTreeNode | None:
     """Follow direct children, and links if they count; None if one is missing."""
     node: Any = start

@@ -10,7 +10,7 @@ from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError, NoSuchServiceError
 
 if TYPE_CHECKING:
-    from pypet.tree.group import NNGroupNode
+    from pypet.tree.group_state import GroupState
     from pypet.tree.node import NNTreeNode
     from pypet.tree.tree import Tree
 
@@ -34,27 +34,27 @@ def service_of(tree: Tree) -> Any:
     return service
 
 
-def store_group(tree: Tree, group: NNGroupNode, **kwargs: Any) -> None:
+def store_group(tree: Tree, group: GroupState, **kwargs: Any) -> None:
     """Store a group and, if asked for, what is below it."""
     service_of(tree).store(constants.GROUP, group, trajectory_name=tree.root._name, **kwargs)
 
 
-def store_child(tree: Tree, group: NNGroupNode, path: str, **kwargs: Any) -> None:
+def store_child(tree: Tree, group: GroupState, path: str, **kwargs: Any) -> None:
     """Store what lies at the exact ``path`` below ``group`` and everything on the way."""
     service_of(tree).store(constants.TREE, group, path, trajectory_name=tree.root._name, **kwargs)
 
 
-def load_group(tree: Tree, group: NNGroupNode, **kwargs: Any) -> None:
+def load_group(tree: Tree, group: GroupState, **kwargs: Any) -> None:
     """Load a group and, if asked for, what is below it."""
     service_of(tree).load(constants.GROUP, group, trajectory_name=tree.root._name, **kwargs)
 
 
-def load_child(tree: Tree, group: NNGroupNode, path: str, **kwargs: Any) -> None:
+def load_child(tree: Tree, group: GroupState, path: str, **kwargs: Any) -> None:
     """Load what lies at the exact ``path`` below ``group`` and everything on the way."""
     service_of(tree).load(constants.TREE, group, path, trajectory_name=tree.root._name, **kwargs)
 
 
-def load_names(tree: Tree, group: NNGroupNode) -> None:
+def load_names(tree: Tree, group: GroupState) -> None:
     """Try to load the skeleton one level below ``group``; that it fails is no error."""
     try:
         load_group(tree, group, recursive=True, load_data=constants.LOAD_SKELETON, max_depth=1)
@@ -62,7 +62,7 @@ def load_names(tree: Tree, group: NNGroupNode) -> None:
         logger.debug("The children of `%s` could not be loaded: %r", group._full_name, error)
 
 
-def load_path(tree: Tree, start: NNGroupNode, components: Sequence[str]) -> NNTreeNode:
+def load_path(tree: Tree, start: GroupState, components: Sequence[str]) -> NNTreeNode:
     """Load a node that is not in memory, with its data, from its exact path below ``start``.
 
     Raises

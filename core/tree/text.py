@@ -6,12 +6,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pypet.tree.group import NNGroupNode
+    from pypet.tree.group_state import GroupState
 
 _SHOWN_CHILDREN = 6
 
 
-def children_text(group: NNGroupNode) -> str:
+def children_text(group: GroupState) -> str:
     """Return names and classes of the first children; an ellipsis follows the sixth."""
     shown = [
         f"({name}: {type(child)})"
@@ -22,7 +22,7 @@ def children_text(group: NNGroupNode) -> str:
     return ", ".join(shown)
 
 
-def group_text(group: NNGroupNode) -> str:
+def group_text(group: GroupState) -> str:
     """Return class, full name, comment and children of a group."""
     comment = f" (`{group._comment}`)" if group._comment else ""
     name = f"{type(group).__name__} {group._full_name}{comment}"
@@ -44,7 +44,7 @@ class DebugView:
         return f"<{type(self).__name__} of {', '.join(vars(self)) or 'nothing'}>"
 
 
-def debug_view(group: NNGroupNode) -> DebugView:
+def debug_view(group: GroupState) -> DebugView:
     """Return a mirror of a group: leaves as they are, groups nested, links as text."""
     view = DebugView()
     entries = vars(view)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pypet.tree import adding, links, lookup, placing, removal
-from pypet.tree.group import NNGroupNode, set_root
+from pypet.tree import links, lookup, placing, removal
+from pypet.tree.group import NNGroupNode
+from pypet.tree.group_state import set_root
 from pypet.tree.index import NameIndex
 from pypet.tree.links import LinkRegistry
 from pypet.tree.names import NameRules
@@ -103,16 +104,6 @@ class Tree:
         return lookup.find(self, start, name, **settings)
 
     # ----- adding --------------------------------------------------------------------------
-
-    def add(
-        self,
-        start: NNGroupNode,
-        kind: adding.Kind,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        """Add as the ``f_add_...`` methods do, see `pypet.tree.adding.add`."""
-        return adding.add(self, start, kind, args, {} if kwargs is None else kwargs)
 
     def insert_leaf(self, full_name: str, leaf: Any) -> Any:
         """Put a leaf at exactly this full name, without checks of name or run; return it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+import pypet
 from pypet import Parameter, load_trajectory
 
 
@@ -111,3 +112,21 @@ def test_runs_carry_the_hash_of_the_environment_that_executed_them(env, make_env
     env.run(lambda traj: 1)
     assert env.traj.f_get_run_information(0)["short_environment_hexsha"] == env.hexsha[:7]
     assert env.traj.v_environment_name == env.name
+
+
+def test_settings_and_origins_are_complete(make_env):
+    env = make_env(clean_up_runs=False, seed=42)
+    values = {name: leaf.f_get() for name, leaf in entries(env).items()}
+    versions = {name for name in values if name.startswith("versions.")}
+    assert len(versions) == 12
+    assert values["versions.pypet"] == pypet.__version__
+    assert values["clean_up_runs"] is False
+    assert values["resumable"] is False
+    assert values["graceful_exit"] is False
+    assert values["automatic_storing"] is True
+    assert values["seed"] == 42
+    assert values["hexsha"] == env.hexsha
+    assert values["timestamp"] == env.timestamp
+    assert values["trajectory.name"] == env.traj.v_name
+    assert values["trajectory.timestamp"] == env.traj.v_timestamp
+    assert values["script"].endswith(".py")

@@ -164,9 +164,7 @@ def _undone_on_error(traj: Any, names: list[str]) -> Iterator[None]:
         raise
 
 
-def _store_points(
-    traj: Any, changed: list[str], old_length: int, options: MergeOptions
-) -> None:
+def _store_points(traj: Any, changed: list[str], old_length: int, options: MergeOptions) -> None:
     if options.consecutive_merge:
         traj._outdate([traj._tree.leaves[name] for name in changed])
         return

@@ -1,0 +1,58 @@
+"""Random numbers that depend on the experiment's seed and on the run, and on nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+import numpy as np
+
+from pypet.trajectory.state import TrajectoryState
+
+SEED_BITS = 63
+"""A seed drawn at random fits into a signed integer of 64 bits, so it can be stored."""
+
+
+def draw_seed() -> int:
+    """Return a seed from the operating system's source of randomness."""
+    return secrets.randbits(SEED_BITS)
+
+
+class Randomness(TrajectoryState):
+    """The part of a trajectory that hands out random number generators."""
+
+    __slots__ = ()
+
+    def f_rng(self, name: str | None = None) -> np.random.Generator:
+        """Return the random number generator of the current run.
+
+        It is seeded with the seed of the experiment (option ``seed`` of the environment, drawn
+        at random without one), the index of the run and ``name``, so that numbers depend neither
+        on the order of the runs nor on where they are executed. Asked again in the same run it
+        goes on; it does not start again. Different names give independent generators. Outside
+        runs there is one more of each name.
+
+        Notes
+        -----
+        Made by ``numpy.random.SeedSequence``, whose spawn key is the run index plus one and, with
+        a name, the SHA-256 of the name in words of 32 bits.
+        """
+        idx = self._idx
+        key = (idx, name)
+        generator = self._generators.get(key)
+        if generator is None:
+            if self._seed is None:
+                self._seed = draw_seed()
+            if any(other != idx for other, _ in self._generators):
+                self._generators = {}
+            words = (idx + 1, *_words(name))
+            sequence = np.random.SeedSequence(self._seed, spawn_key=words)
+            generator = self._generators[key] = np.random.default_rng(sequence)
+        return generator
+
+
+def _words(name: str | None) -> tuple[int, ...]:
+    if name is None:
+        return ()
+    digest = hashlib.sha256(name.encode()).digest()
+    return tuple(np.frombuffer(digest, "<u4").tolist())
