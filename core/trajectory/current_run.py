@@ -169,6 +169,9 @@ class CurrentRun(TrajectoryState):
         state = self.__dict__  # half the price of setting attributes, and paid for every run
         state["_idx"] = idx
         state["_run_name"] = name
+        generators = state["_generators"]
+        if generators:  # those of runs start again; those for no particular run go on
+            state["_generators"] = {key: each for key, each in generators.items() if key[0] < 0}
 
     def _leave_run(self) -> None:
         """Set the trajectory to no particular run."""

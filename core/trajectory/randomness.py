@@ -29,8 +29,8 @@ class Randomness(TrajectoryState):
         It is seeded with the seed of the experiment (option ``seed`` of the environment, drawn
         at random without one), the index of the run and ``name``, so that numbers depend neither
         on the order of the runs nor on where they are executed. Asked again in the same run it
-        goes on; it does not start again. Different names give independent generators. Outside
-        runs there is one more of each name.
+        goes on; it starts again when the trajectory is set to the run again. Different names
+        give independent generators. For no particular run there is one more of each name.
 
         Notes
         -----
@@ -43,8 +43,6 @@ class Randomness(TrajectoryState):
         if generator is None:
             if self._seed is None:
                 self._seed = draw_seed()
-            if any(other != idx for other, _ in self._generators):
-                self._generators = {}
             words = (idx + 1, *_words(name))
             sequence = np.random.SeedSequence(self._seed, spawn_key=words)
             generator = self._generators[key] = np.random.default_rng(sequence)

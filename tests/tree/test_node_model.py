@@ -111,6 +111,15 @@ def test_views_spare_the_prefixes(traj):
         leaf.func.get = 3
 
 
+def test_views_refuse_what_python_asks_for(traj):
+    for view in (traj.vars, traj.func, traj.kids):
+        for name in ("_repr_html_", "__len__", "__array__"):
+            assert not hasattr(view, name)
+        bare = type(view).__new__(type(view))
+        with pytest.raises(AttributeError):
+            bare.anything
+
+
 def test_views_do_not_search_the_tree(traj):
     traj.f_add_result("v_mine", 3)
     with pytest.raises(AttributeError):

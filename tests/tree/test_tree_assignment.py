@@ -151,6 +151,13 @@ def test_members_of_the_class_are_set_or_refused(traj):
     assert group["f_get"] == 3
 
 
+def test_attributes_of_the_metaclass_are_names_like_others(traj):
+    traj.mro = Result("mro", 3)
+    assert traj.mro == 3
+    traj["mro"] = 4
+    assert traj.mro == 4
+
+
 def test_children_are_not_deleted_by_del(traj):
     traj.f_add_leaf("x", 1)
     with pytest.raises(AttributeError):
