@@ -1,0 +1,31 @@
+"""From the ``filename`` argument to the path of the file."""
+
+from __future__ import annotations
+
+import os
+
+DEFAULT_NAME = "Experiments"
+EXTENSION = ".hdf5"
+DEFAULT_FOLDER = "hdf5"
+
+
+def resolve_filename(filename: str | os.PathLike[str] | None, trajectory: str | None) -> str:
+    """Return the absolute path of the file for a trajectory of that name.
+
+    Without ``filename`` that is ``hdf5/<trajectory>.hdf5`` in the working directory, or
+    ``Experiments.hdf5`` there if the trajectory is not known either. A folder, or a path that
+    ends in a separator, gets ``<trajectory>.hdf5`` (``Experiments.hdf5``) inside.
+    """
+    name = (DEFAULT_NAME if trajectory is None else trajectory) + EXTENSION
+    if filename is None:
+        folder = "" if trajectory is None else DEFAULT_FOLDER
+        return os.path.join(os.getcwd(), folder, name)
+    path = os.path.expanduser(os.fspath(filename))
+    if path.endswith(("/", os.sep)) or os.path.isdir(path):
+        path = os.path.join(path, name)
+    return os.path.abspath(path)
+
+
+def default_title(trajectory: str | None) -> str:
+    """Return the title of a file whose user gave none."""
+    return DEFAULT_NAME if trajectory is None else trajectory

@@ -1,0 +1,205 @@
+"""One open handle per file and process, shared by all services that use the file.
+
+HDF5 refuses to open a file twice in different ways, and what one handle wrote is not visible
+through another. So services hold an `OpenFile` together: the first one opens it, the last one
+closes it. A forked child inherits none of them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from h5py import h5a, h5f
+
+from pypet.storage_backends.hdf5.attribute_reading import read_text
+from pypet.storage_backends.hdf5.attributes import encode_text, replace_attribute
+from pypet.storage_backends.hdf5.opening import create_file, is_vacant, open_file
+from pypet.storage_backends.hdf5.settings import Filters
+
+
+class Cache(Protocol):
+    """What is remembered about one trajectory of an open file."""
+
+    def write_pending(self) -> None:
+        """Write what was only collected so far."""
+
+    def forget_handles(self) -> None:
+        """Drop everything that is open in the file: it is about to be closed."""
+
+
+class OpenFile:
+    """An open file, how it is open, and what is remembered about its content."""
+
+    __slots__ = ("_flushed_at", "caches", "generation", "holders", "id", "key", "path", "writable")
+
+    def __init__(self, path: str, key: str, file_id: h5f.FileID, *, writable: bool) -> None:
+        self.path = path
+        self.key = key
+        self.id: h5f.FileID | None = file_id
+        self.writable = writable
+        self.holders = 0
+        self.generation = 0
+        """Changes whenever handles of groups and datasets become invalid."""
+        self.caches: dict[str, Any] = {}
+        self._flushed_at = time.monotonic()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether this process may use it: not closed, and not inherited through a fork."""
+        return self.id is not None
+
+    # ----- durability ----------------------------------------------------------------------
+
+    def flush(self, *, durable: bool = False) -> None:
+        """Hand everything to the operating system, or with ``durable`` to the disk."""
+        if self.id is None or not self.writable:
+            return
+        for cache in self.caches.values():
+            cache.write_pending()
+        h5f.flush(self.id)
+        if durable:
+            os.fsync(self.id.get_vfd_handle())
+        self._flushed_at = time.monotonic()
+
+    def flush_if_due(self, interval: float) -> None:
+        """Flush unless that was done less than ``interval`` seconds ago."""
+        if time.monotonic() - self._flushed_at > interval:
+            self.flush()
+
+    # ----- opening and closing ---------------------------------------------------------------
+
+    def close(self) -> None:
+        """Write everything and close the file for good."""
+        try:
+            self.flush()
+        finally:
+            self._drop()
+
+    def make_writable(self) -> None:
+        """Open again for writing what was open for reading."""
+        self._drop()
+        try:
+            self.id = open_file(self.path, writable=True)
+        except OSError:
+            self.id = open_file(self.path, writable=False)
+            raise
+        self.writable = True
+
+    @contextmanager
+    def lent(self) -> Iterator[str]:
+        """Close the file for the duration of a ``with`` block, for another library to open it.
+
+        Two HDF5 libraries on one file would not see what the other one holds in its cache.
+        """
+        self.flush()
+        self._drop()
+        try:
+            yield self.path
+        finally:
+            self.id = open_file(self.path, writable=self.writable)
+
+    def _drop(self) -> None:
+        self.generation += 1
+        for cache in self.caches.values():
+            cache.forget_handles()
+        file_id, self.id = self.id, None
+        if file_id is not None:
+            file_id.close()
+
+
+_OPEN: dict[str, OpenFile] = {}
+_INHERITED: list[Any] = []
+
+
+def hold(path: str, *, writable: bool, title: str = "", filters: Filters | None = None) -> OpenFile:
+    """Return the open file at ``path``; to be given back with `release`.
+
+    To write, the file is created if it is missing, with ``filters`` noted for other programs,
+    and gets ``title``.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no file to read.
+    OSError, StorageFormatError
+        The file cannot be opened; see `pypet.storage_backends.hdf5.opening`.
+    """
+    key = os.path.realpath(path)
+    file = _OPEN.get(key)
+    if file is None:
+        if writable and is_vacant(path):
+            file_id = create_file(path, title, filters or Filters())
+        else:
+            file_id = open_file(path, writable=writable)
+        file = _OPEN[key] = OpenFile(path, key, file_id, writable=writable)
+    elif writable and not file.writable:
+        file.make_writable()
+    file.holders += 1
+    if writable:
+        _retitle(file, title)
+    return file
+
+
+def release(file: OpenFile) -> None:
+    """Give back what `hold` returned; the last one to do so closes the file."""
+    file.holders -= 1
+    if file.holders <= 0 and file.is_alive:
+        _OPEN.pop(file.key, None)
+        file.close()
+
+
+def release_durably(file: OpenFile) -> None:
+    """Give back what `hold` returned after everything was written to the disk."""
+    try:
+        file.flush(durable=True)
+    finally:
+        release(file)
+
+
+def close_at(path: str) -> None:
+    """Close whatever is open at ``path``, whoever holds it: the file is to be deleted."""
+    file = _OPEN.pop(os.path.realpath(path), None)
+    if file is not None:
+        file.close()
+
+
+def _retitle(file: OpenFile, title: str) -> None:
+    if not h5a.exists(file.id, b"TITLE") or read_text(file.id, b"TITLE") != title:
+        replace_attribute(file.id, b"TITLE", encode_text(title.encode("utf8")))
+
+
+# ----- forks and the end of the process --------------------------------------------------------
+
+
+def _flush_before_fork() -> None:
+    for file in _OPEN.values():
+        file.flush()
+
+
+def _disown_in_child() -> None:
+    # The parent's files stay the parent's: nothing that HDF5 does in the child on closing, like
+    # cutting the file to the length that it knew, may reach them.
+    for file in _OPEN.values():
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, file.id.get_vfd_handle())  # type: ignore[union-attr]
+        os.close(nowhere)
+        _INHERITED.append((file.id, list(file.caches.values())))
+        file.id = None
+        file.caches = {}
+    _OPEN.clear()
+
+
+def _close_at_exit() -> None:
+    while _OPEN:
+        _, file = _OPEN.popitem()
+        file.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_flush_before_fork, after_in_child=_disown_in_child)
+atexit.register(_close_at_exit)

@@ -1,0 +1,127 @@
+"""Pandas items: written and read by pandas through PyTables, while h5py has the file closed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from pypet.records import FrameItem
+from pypet.storage_backends.hdf5.files import OpenFile
+from pypet.storage_backends.hdf5.settings import Settings
+from pypet.storage_backends.hdf5.undo import Undo
+
+
+class PendingFrame(NamedTuple):
+    """A pandas item that waits for its turn."""
+
+    item: FrameItem
+    undo: Undo
+    path: str
+    """Absolute path in the file."""
+    replaces: str | None
+    """The path of the item that it takes the place of."""
+    options: dict[str, Any]
+    settings: Settings
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Suppress what PyTables and pandas say about names and pickled columns: both are known."""
+    from pandas.errors import PerformanceWarning
+    from tables import NaturalNameWarning
+    from tables import PerformanceWarning as TooManyNodesWarning
+
+    with warnings.catch_warnings():
+        for category in (PerformanceWarning, NaturalNameWarning, TooManyNodesWarning):
+            warnings.simplefilter("ignore", category)
+        yield
+
+
+@contextmanager
+def opened_store(path: str, mode: str, settings: Settings | None = None) -> Iterator[Any]:
+    """Open a file that nobody else has open as a pandas ``HDFStore``."""
+    from pandas import HDFStore
+
+    options: dict[str, Any] = {}
+    if settings is not None and settings.complevel:
+        options = {
+            "complevel": settings.complevel,
+            "complib": settings.complib,
+            "fletcher32": settings.fletcher32,
+        }
+    with quiet(), HDFStore(path, mode, **options) as store:
+        yield store
+
+
+def put_frame(store: Any, frame: PendingFrame) -> None:
+    """Write one pandas item with PyTables' attribute that says what it is.
+
+    Raises
+    ------
+    Exception
+        Whatever pandas raises for data that it cannot keep in this format.
+    """
+    arguments = {
+        "format": frame.settings.pandas_format,
+        "encoding": frame.settings.encoding,
+        "track_times": False,
+        **frame.item.options,
+        **frame.options,
+    }
+    if not len(frame.item.value) and str(arguments["format"]).startswith("t"):
+        arguments["format"] = "fixed"  # pandas keeps nothing of an empty frame in a table
+    store.put(frame.path, _without_text_dtypes(frame.item.value), **arguments)
+    file = store._handle
+    file.set_node_attr(frame.path, "SRVC_STORE", frame.item.flag)
+    if frame.replaces is not None:
+        parent, _, name = frame.replaces.rpartition("/")
+        file.remove_node(parent, name, recursive=True)
+        file.rename_node(frame.path, name)
+
+
+def write_frames(file: OpenFile, frames: list[PendingFrame]) -> None:
+    """Write pandas items, closing the file for h5py meanwhile; takes them off the list.
+
+    Raises
+    ------
+    Exception
+        Whatever pandas raises for the first item that it cannot keep; what was made of that
+        node is removed, the others are written.
+    """
+    failures: list[tuple[PendingFrame, Exception]] = []
+    pending, frames[:] = frames[:], []
+    with file.lent() as path, opened_store(path, "a", pending[0].settings) as store:
+        for frame in pending:
+            try:
+                put_frame(store, frame)
+            except Exception as err:  # the file must be whole again before anybody hears of it
+                failures.append((frame, err))
+    for frame, error in failures:
+        frame.undo.take_back()
+        frame.undo.explain(error)
+    if failures:
+        raise failures[0][1]
+
+
+def _without_text_dtypes(value: Any) -> Any:
+    """Return the data with pandas' own text types as objects, which HDF5 files can hold."""
+    import pandas
+
+    if isinstance(value, pandas.Series):
+        return value.astype(object) if _is_text(value.dtype) else value
+    text = {name: object for name, dtype in value.dtypes.items() if _is_text(dtype)}
+    return value.astype(text) if text else value
+
+
+def _is_text(dtype: Any) -> bool:
+    import pandas
+
+    return isinstance(dtype, pandas.StringDtype)
+
+
+def read_frames(file: OpenFile, paths: Iterable[str]) -> list[Any]:
+    """Return the pandas objects at absolute paths, closing the file for h5py meanwhile."""
+    with file.lent() as path, opened_store(path, "r") as store:
+        return [store.get(name) for name in paths]

@@ -1,0 +1,310 @@
+"""Putting nodes into the file: new subtrees from templates, the rest node by node."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from h5py import h5a, h5g
+
+from pypet.records import FrameItem, Item, PutNode
+from pypet.storage_backends.hdf5.attribute_reading import attribute_names, read_flag
+from pypet.storage_backends.hdf5.attributes import (
+    TRUE,
+    encode_attribute,
+    replace_attribute,
+    write_attribute,
+)
+from pypet.storage_backends.hdf5.filters import packed
+from pypet.storage_backends.hdf5.frames import PendingFrame
+from pypet.storage_backends.hdf5.groups import create_group, has_child, is_link
+from pypet.storage_backends.hdf5.item_writing import CreationOptions, nested_group, write_item
+from pypet.storage_backends.hdf5.leaf_notes import LeafNotes
+from pypet.storage_backends.hdf5.options import check_options, creation_options, pandas_options
+from pypet.storage_backends.hdf5.settings import Settings
+from pypet.storage_backends.hdf5.shapes import BatchShape, batch_shape
+from pypet.storage_backends.hdf5.templates import TEMPLATES
+from pypet.storage_backends.hdf5.trajectory_cache import TrajectoryCache
+from pypet.storage_backends.hdf5.undo import Undo
+
+logger = logging.getLogger(__name__)
+
+CLASS_NAME = b"SRVC_INIT_CLASS_NAME"
+COMMENT = b"SRVC_INIT_COMMENT"
+LEAF = b"SRVC_LEAF"
+ANNOTATED = b"SRVC_ANNOTATED"
+ANNOTATION = b"SRVC_AN_"
+_REPLACEMENT = b"__new_item__"
+
+
+class NodeWriter:
+    """Carries out the `PutNode` operations of one request."""
+
+    def __init__(self, cache: TrajectoryCache, settings: Settings) -> None:
+        self._cache = cache
+        self._settings = settings
+        self._filters = settings.filters
+        self._notes = LeafNotes(cache, settings)
+        self.frames: list[PendingFrame] = []
+        """Pandas items, to be written when all others are."""
+
+    # ----- batches ---------------------------------------------------------------------------
+
+    def put(self, nodes: Iterable[PutNode]) -> None:
+        """Put nodes; those at and below one missing group are made together."""
+        groups = self._cache.groups
+        batches: dict[str, list[PutNode]] = {}
+        for node in nodes:
+            root = _topmost_unknown(groups, node.path)
+            if root in batches:
+                batches[root].append(node)
+            else:
+                batches[root] = [node]
+        for root, batch in batches.items():
+            self._put_batch(root, batch)
+
+    def _put_batch(self, root: str, nodes: list[PutNode]) -> None:
+        location, _, name = root.rpartition(".")
+        parent = self._cache.group(location)
+        if parent is None:
+            raise ValueError(f"{root!r} cannot be stored: {location!r} is no group in the file.")
+        raw = name.encode("utf8")
+        shape = batch_shape(root, nodes)
+        # To copy a known shape fails if the place is taken; to ask before takes time.
+        is_likely = shape is not None and TEMPLATES.knows(self._filters, shape.shape)
+        if is_likely or not has_child(parent, raw):
+            if shape is not None and self._copy_batch(parent, raw, root, nodes, shape):
+                return
+            is_new = not has_child(parent, raw)
+        else:
+            is_new = False
+        if is_new:
+            self._make_first(parent, raw, root, nodes)
+        elif is_link(parent, raw):
+            raise ValueError(
+                f"{root!r} cannot be stored: there is a link of this name. Delete it first."
+            )
+        else:
+            group = self._cache.remember(root, h5g.open(parent, raw))
+            for node in nodes:
+                if node.path == root:
+                    self._complete(group, node)
+        below = [node for node in nodes if node.path != root]
+        if below:
+            self.put(below)
+
+    def _copy_batch(
+        self,
+        parent: h5g.GroupID,
+        name: bytes,
+        root: str,
+        nodes: list[PutNode],
+        shape: BatchShape,
+    ) -> bool:
+        """Make a new subtree from a template; return False if its nodes go one by one."""
+        try:
+            TEMPLATES.copy_subtree(
+                parent, name, root, nodes, self._filters, shape.shape, shape.copied
+            )
+        except (TypeError, ValueError, KeyError, OSError, RuntimeError) as err:
+            # The place is taken, or what is wrong is said when the node is stored alone.
+            logger.debug("%s is stored node by node: %s", root, err)
+            return False
+        direct = {id(node): items for node, items in shape.direct}
+        skip = len(root)
+        for node in nodes:
+            comment = self._notes.comment_of_new(node) if node.is_leaf else node.comment
+            items = direct.get(id(node), ())
+            if comment or node.annotations or items:
+                path = name + node.path[skip:].replace(".", "/").encode("utf8")
+                group = h5g.open(parent, path)
+                self._fill_new(group, node, comment, items, removable=node.is_leaf)
+            if node.is_leaf:
+                self._notes.leaf_made(node)
+        return True
+
+    def _make_first(
+        self, parent: h5g.GroupID, name: bytes, root: str, nodes: list[PutNode]
+    ) -> None:
+        """Make the topmost of new nodes alone, those that are it and a plain group otherwise."""
+        own = [node for node in nodes if node.path == root]
+        first = own[0] if own else PutNode(root, False, None, "", {}, ())
+        if first.is_leaf:
+            bare = [first._replace(items=(), options={}, comment="", annotations={})]
+            shape = batch_shape(root, bare)
+            assert shape is not None
+            TEMPLATES.copy_subtree(parent, name, root, bare, self._filters, shape.shape, ())
+            group = h5g.open(parent, name)
+            comment = self._notes.comment_of_new(first)
+            self._fill_new(group, first, comment, first.items, removable=True)
+            self._notes.leaf_made(first)
+        else:
+            group = create_group(parent, name, filters=packed(self._filters))
+            self._fill_new(group, first, first.comment, (), removable=True)
+            if first.class_name is not None:
+                write_attribute(group, CLASS_NAME, encode_attribute(first.class_name))
+        self._cache.remember(root, group)
+        for node in own[1:]:
+            self._complete(group, node)
+
+    def _fill_new(
+        self,
+        group: h5g.GroupID,
+        node: PutNode,
+        comment: str,
+        items: Iterable[Item],
+        *,
+        removable: bool,
+    ) -> None:
+        with Undo(self._cache, node, self.frames) as undo:
+            if removable:
+                undo.made(self._cache.hdf5_path(node.path))
+            if comment:
+                write_attribute(group, COMMENT, encode_attribute(comment))
+            if node.annotations:
+                annotate(group, node.annotations, (), replace=False)
+            if items:
+                self._write_items(group, node, items, undo)
+
+    # ----- nodes that exist ------------------------------------------------------------------
+
+    def _complete(self, group: h5g.GroupID, node: PutNode) -> None:
+        """Add to an existing node what is missing, or replace what is to be overwritten."""
+        known = attribute_names(group)
+        replace = node.overwrite is True
+        with Undo(self._cache, node, self.frames) as undo:
+            if node.is_leaf and not (LEAF in known and read_flag(group, LEAF)):
+                # A bare group, which an older version or a parent of something left behind.
+                replace_attribute(group, LEAF, TRUE)
+                comment = self._notes.comment_of_new(node)
+                self._notes.leaf_made(node)
+            elif node.is_leaf and not replace:
+                comment = ""
+            elif node.is_leaf:
+                comment = self._notes.comment_of_new(node)
+            else:
+                comment = node.comment
+            self._describe(group, node, comment, known)
+            if node.annotations or replace:
+                annotate(group, node.annotations, known, replace=replace)
+            if node.items or node.overwrite:
+                self._write_items(group, node, node.items, undo)
+
+    def _describe(
+        self, group: h5g.GroupID, node: PutNode, comment: str, known: list[bytes]
+    ) -> None:
+        replace = node.overwrite is True
+        if comment and (replace or COMMENT not in known):
+            replace_attribute(group, COMMENT, encode_attribute(comment))
+        if node.class_name is not None and (replace or CLASS_NAME not in known):
+            replace_attribute(group, CLASS_NAME, encode_attribute(node.class_name))
+
+    # ----- items -----------------------------------------------------------------------------
+
+    def _write_items(
+        self, leaf: h5g.GroupID, node: PutNode, items: Iterable[Item], undo: Undo
+    ) -> None:
+        has_frames = any(isinstance(item, FrameItem) for item in items)
+        check_options(node.options, node.path, has_frames=has_frames)
+        options = creation_options(node.options, self._filters)
+        chosen = node.overwrite if isinstance(node.overwrite, frozenset) else frozenset()
+        for item in items:
+            replace = node.overwrite is True or item.name in chosen
+            is_old = self._write_item(leaf, node, item, options, undo, replace=replace)
+            if item.name in chosen and not is_old:
+                logger.warning(
+                    "Item %r of %s should be overwritten, but was not stored before.",
+                    item.name,
+                    node.path,
+                )
+        unknown = chosen - {item.name for item in items}
+        if unknown:
+            logger.warning(
+                "%s has no items named %s to overwrite.", node.path, ", ".join(sorted(unknown))
+            )
+
+    def _write_item(
+        self,
+        leaf: h5g.GroupID,
+        node: PutNode,
+        item: Item,
+        options: CreationOptions,
+        undo: Undo,
+        *,
+        replace: bool,
+    ) -> bool:
+        """Write one item unless it is there and to stay; return whether it was there."""
+        *nested, name = item.name.split(".")
+        group = leaf
+        base = self._cache.hdf5_path(node.path)
+        if nested:
+            group = nested_group(leaf, nested, options.filters, node.path)
+            base += b"/" + "/".join(nested).encode("utf8")
+        raw = name.encode("utf8")
+        is_old = has_child(group, raw)
+        if is_old and not replace:
+            return True
+        target = _REPLACEMENT if is_old else raw
+        if is_old and has_child(group, target):  # left behind by a process that was killed
+            group.unlink(target)
+        undo.made(base + b"/" + target)
+        if isinstance(item, FrameItem):
+            self._postpone(node, item, undo, base, target, raw)
+            return is_old
+        write_item(group, target, item, options)
+        if is_old:
+            group.unlink(raw)
+            group.move(target, raw)
+        return is_old
+
+    def _postpone(
+        self,
+        node: PutNode,
+        item: FrameItem,
+        undo: Undo,
+        base: bytes,
+        target: bytes,
+        name: bytes,
+    ) -> None:
+        self.frames.append(
+            PendingFrame(
+                item,
+                undo,
+                (base + b"/" + target).decode("utf8"),
+                (base + b"/" + name).decode("utf8") if target != name else None,
+                pandas_options(node.options),
+                self._settings,
+            )
+        )
+
+
+def _topmost_unknown(groups: Mapping[str, Any], path: str) -> str:
+    """Return ``path`` or that of its highest parent that is not among the open groups."""
+    parent = path.rpartition(".")[0]
+    if parent in groups or not parent:
+        return path
+    while True:
+        path, parent = parent, parent.rpartition(".")[0]
+        if parent in groups or not parent:
+            return path
+
+
+def annotate(
+    location: Any, annotations: Mapping[str, Any], known: Collection[bytes], *, replace: bool
+) -> None:
+    """Add annotations that are missing; with ``replace`` those given are the only ones left.
+
+    ``known`` are the names of all attributes that are there.
+    """
+    if replace:
+        for old in known:
+            if old.startswith(ANNOTATION):
+                h5a.delete(location, old)
+        known = [name for name in known if not name.startswith(ANNOTATION)]
+    if annotations and ANNOTATED not in known:
+        write_attribute(location, ANNOTATED, TRUE)
+    for name, value in annotations.items():
+        raw = ANNOTATION + name.encode("utf8")
+        if raw not in known:
+            write_attribute(location, raw, encode_attribute(value))

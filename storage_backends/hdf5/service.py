@@ -1,0 +1,441 @@
+"""The HDF5 storage service; h5py is imported when it opens its first file."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pypet.interfaces.option import Option
+from pypet.records import MetaRecord, NodeRecord, PutMeta, StoreRequest
+from pypet.services.record_service import RecordStorageService
+from pypet.storage_backends.hdf5.filename import default_title, resolve_filename
+from pypet.storage_backends.hdf5.leaf_tables import wants_summary
+from pypet.storage_backends.hdf5.names import HDF5Names
+from pypet.storage_backends.hdf5.progress import Progress
+from pypet.storage_backends.hdf5.service_options import OPTIONS
+from pypet.storage_backends.hdf5.settings import PANDAS_FORMATS, Settings, initial_tables
+from pypet.support.optional import require
+
+if TYPE_CHECKING:
+    from pypet.storage_backends.hdf5.files import OpenFile
+
+logger = logging.getLogger(f"{__name__}.HDF5StorageService")
+
+_MOST_COMMENTS = 10_000
+_NODES_PER_LOOK = 100
+"""The clock is not looked at for every node that is read."""
+
+
+class HDF5StorageService(HDF5Names, RecordStorageService):
+    """Keeps trajectories in an HDF5 file, any number per file.
+
+    Every message opens the file and closes it again, unless it is kept open. HDF5 locks files:
+    while one process has a file open for writing, no other one can open it. Services of one
+    process share the open file.
+
+    Can be pickled; the copy is closed.
+    """
+
+    name: ClassVar[str] = "hdf5"
+    extra: ClassVar[str | None] = "hdf5"
+    requires: ClassVar[tuple[str, ...]] = ("h5py", "tables", "pandas")
+    options: ClassVar[tuple[Option, ...]] = OPTIONS
+    config_group: ClassVar[str | None] = "hdf5"
+
+    commit_interval: float = 0.2
+    """Seconds after which a file that is kept open is flushed."""
+
+    def __init__(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        file_title: str | None = None,
+        overwrite_file: bool = False,
+        encoding: str = "utf8",
+        complevel: int = 9,
+        complib: str = "zlib",
+        shuffle: bool = True,
+        fletcher32: bool = False,
+        pandas_format: str = "fixed",
+        purge_duplicate_comments: bool = True,
+        summary_tables: bool = True,
+        small_overview_tables: bool = True,
+        large_overview_tables: bool = False,
+        results_per_run: int = 0,
+        derived_parameters_per_run: int = 0,
+        display_time: float = 20,
+        trajectory: Any = None,
+    ) -> None:
+        """Take the settings; the file itself is first touched by the first message.
+
+        ``overwrite_file`` deletes an existing file at once.
+
+        Raises
+        ------
+        ValueError
+            Comments should be purged without the summary tables that keep one of each.
+        """
+        if purge_duplicate_comments and not summary_tables:
+            raise ValueError(
+                "`purge_duplicate_comments=True` needs `summary_tables=True`, where one comment "
+                "of each kind is kept."
+            )
+        self._trajectory_name = None if trajectory is None else str(trajectory.v_name)
+        self._filename = resolve_filename(filename, self._trajectory_name)
+        self._file_title = file_title or default_title(self._trajectory_name)
+        self._file: OpenFile | None = None
+        self._settings = Settings(
+            complevel=complevel,
+            complib=complib,
+            shuffle=bool(shuffle),
+            fletcher32=bool(fletcher32),
+            pandas_format=pandas_format,
+            encoding=encoding,
+            purge_duplicate_comments=bool(purge_duplicate_comments),
+            results_per_run=results_per_run,
+            derived_parameters_per_run=derived_parameters_per_run,
+            tables=initial_tables(
+                small=small_overview_tables, large=large_overview_tables, summaries=summary_tables
+            ),
+        )
+        self._progress = Progress(display_time)
+        self._told: set[tuple[str, str]] = set()
+        self._latest = self._trajectory_name or ""
+        if overwrite_file:
+            self._delete_file()
+        if trajectory is not None:
+            self.join(trajectory)
+
+    def __repr__(self) -> str:
+        return f"<HDF5StorageService (filename:`{self._filename}`)>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_file": None, "_told": set()}
+
+    # ----- settings ------------------------------------------------------------------------
+
+    @property
+    def filename(self) -> str:
+        """Path of the file."""
+        return self._filename
+
+    @filename.setter
+    def filename(self, filename: str | os.PathLike[str] | None) -> None:
+        resolved = resolve_filename(filename, self._trajectory_name)
+        if resolved != self._filename:
+            self.close()
+            self._filename = resolved
+
+    @property
+    def display_time(self) -> float:
+        """Seconds between two lines in the log about progress."""
+        return self._progress.interval
+
+    @display_time.setter
+    def display_time(self, seconds: float) -> None:
+        self._progress.interval = seconds
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # the base has a plain attribute
+        """How text is encoded."""
+        return self._settings.encoding
+
+    @encoding.setter
+    def encoding(self, encoding: str) -> None:
+        self._settings.encoding = encoding
+
+    @property
+    def complevel(self) -> int:
+        """Compression level, 0 to 9."""
+        return self._settings.complevel
+
+    @complevel.setter
+    def complevel(self, level: int) -> None:
+        self._settings.complevel = level
+
+    @property
+    def complib(self) -> str:
+        """Compression library."""
+        return self._settings.complib
+
+    @complib.setter
+    def complib(self, library: str) -> None:
+        self._settings.complib = library
+
+    @property
+    def shuffle(self) -> bool:
+        """Whether bytes are reordered before they are compressed."""
+        return self._settings.shuffle
+
+    @shuffle.setter
+    def shuffle(self, shuffle: bool) -> None:
+        self._settings.shuffle = bool(shuffle)
+
+    @property
+    def fletcher32(self) -> bool:
+        """Whether checksums are kept."""
+        return self._settings.fletcher32
+
+    @fletcher32.setter
+    def fletcher32(self, fletcher32: bool) -> None:
+        self._settings.fletcher32 = bool(fletcher32)
+
+    @property
+    def pandas_format(self) -> str:
+        """How pandas frames are kept."""
+        return self._settings.pandas_format
+
+    @pandas_format.setter
+    def pandas_format(self, pandas_format: str) -> None:
+        if pandas_format not in PANDAS_FORMATS:
+            raise ValueError(
+                f"`pandas_format` is one of {', '.join(PANDAS_FORMATS)}, not {pandas_format!r}."
+            )
+        self._settings.pandas_format = pandas_format
+
+    def settings(self) -> Mapping[str, tuple[Any, str]]:
+        """Return all settings that are kept with a trajectory, with a comment each."""
+        return self._settings.entries()
+
+    def adopt_settings(self, settings: Mapping[str, Any]) -> None:
+        """Take over settings of a trajectory; names that are unknown are ignored.
+
+        Raises
+        ------
+        RuntimeError
+            Comments would be purged without the tables that keep one of each.
+        """
+        self._settings.adopt(settings)
+
+    def wants_summary(self, path: str, comment: str) -> bool:
+        """Return whether an overview table will show the value of the leaf at ``path``."""
+        file = self._file
+        if file is not None and file.is_alive:
+            return wants_summary(self._settings, file.caches.get(self._latest), path, comment)
+        if comment and (path.partition(".")[0], comment) in self._told:
+            comment = ""  # the value of an earlier leaf stands for all with this comment
+        wanted = wants_summary(self._settings, None, path, comment)
+        if wanted and comment and len(self._told) < _MOST_COMMENTS:
+            self._told.add((path.partition(".")[0], comment))
+        return wanted
+
+    # ----- the file ------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is kept open between messages."""
+        return self._file is not None and self._file.is_alive
+
+    def open(self) -> None:
+        """Open the file for writing, making it if necessary, and keep it open until `close`.
+
+        Raises
+        ------
+        OSError, StorageFormatError
+            The file cannot be opened; the message says why and what to do.
+        """
+        if not self.is_open:
+            self._file = self._hold(writable=True)
+            self._progress.restart()
+
+    def close(self) -> None:
+        """Write everything to the disk and close the file, if it is kept open."""
+        file, self._file = self._file, None
+        if file is not None and file.is_alive:
+            _files().release_durably(file)
+
+    def flush(self) -> None:
+        """Write everything to the disk, if the file is kept open."""
+        if self._file is not None:
+            self._file.flush(durable=True)
+
+    def relocate(self, *, filename: str | None = None, file_title: str | None = None) -> None:
+        """Follow the location keywords that may come with any message."""
+        if filename is not None:
+            self.filename = filename
+        if file_title is not None:
+            self._file_title = file_title
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep the file open for reading during one message.
+
+        Raises
+        ------
+        ValueError
+            There is no file.
+        """
+        with self._held_for_reading():
+            yield
+
+    def _hold(self, *, writable: bool) -> OpenFile:
+        for package in self.requires[:1]:
+            require(package, plugin=self.name, extra=self.extra)
+        file: OpenFile = _files().hold(
+            self._filename,
+            writable=writable,
+            title=self._file_title,
+            filters=self._settings.filters,
+        )
+        return file
+
+    @contextmanager
+    def _held_for_reading(self) -> Iterator[OpenFile]:
+        if self._file is not None and self._file.is_alive:
+            yield self._file
+            return
+        try:
+            file = self._hold(writable=False)
+        except FileNotFoundError as err:
+            raise ValueError(
+                f"There is no file {self._filename}, so nothing can be loaded; give the "
+                "`filename` with which the trajectory was stored."
+            ) from err
+        try:
+            yield file
+        finally:
+            _files().release(file)
+
+    def _delete_file(self) -> None:
+        if os.path.exists(self._filename):
+            _files().close_at(self._filename)
+            os.remove(self._filename)
+
+    # ----- other files ---------------------------------------------------------------------
+
+    def beside(self, filename: str | None) -> HDF5StorageService:
+        """Return the service for another file; self for None or the own one."""
+        if filename is None or os.path.realpath(filename) == os.path.realpath(self._filename):
+            return self
+        return type(self)(filename=filename)
+
+    def backup_service(self, trajectory: str, filename: str | None) -> HDF5StorageService:
+        """Return the service that a backup goes to.
+
+        The default is ``backup_<trajectory name>.hdf5`` beside the file; the title of a backup is
+        its path.
+        """
+        if filename is None:
+            folder = os.path.dirname(self._filename)
+            filename = os.path.join(folder, f"backup_{trajectory}.hdf5")
+        return type(self)(filename=filename, file_title=filename)
+
+    def copy_to(self, target: RecordStorageService, trajectory: str) -> None:
+        """Copy a whole trajectory into another file, as it is.
+
+        Raises
+        ------
+        ValueError
+            The other file has a trajectory of this name, or this one has none.
+        """
+        assert isinstance(target, HDF5StorageService)
+        with self._held_for_reading() as file:
+            self._check_known(file, trajectory)
+            with target.kept_open(trajectory):
+                _transfers().copy_trajectory(file, target._file, trajectory)
+
+    def delete_trajectory(self, trajectory: str) -> None:
+        """Delete everything about a trajectory; ValueError if it is not there."""
+        with self.kept_open(trajectory):
+            assert self._file is not None
+            self._check_known(self._file, trajectory)
+            _transfers().delete_trajectory(self._file, trajectory)
+
+    # ----- records -------------------------------------------------------------------------
+
+    def apply(self, request: StoreRequest) -> None:
+        """Carry out the operations of a request; see `RecordStorageService.apply`.
+
+        Raises
+        ------
+        OSError, StorageFormatError
+            The file cannot be opened; the message says why and what to do.
+        """
+        if not request.operations:
+            return
+        file = self._file
+        self._latest = request.trajectory
+        if file is not None and file.is_alive:
+            _store().apply_request(file, request, self._settings)
+            file.flush_if_due(self.commit_interval)
+            self._progress.count(len(request.operations), self._report_stored)
+            return
+        if not os.path.exists(self._filename) and not isinstance(request.operations[0], PutMeta):
+            raise ValueError(
+                f"There is no file {self._filename} with a trajectory {request.trajectory!r}. "
+                "Store the trajectory first, at least with `f_store(only_init=True)`."
+            )
+        file = self._hold(writable=True)
+        try:
+            _store().apply_request(file, request, self._settings)
+        finally:
+            _files().release(file)
+
+    def trajectory_names(self) -> list[str]:
+        """Return the names of all trajectories of the file in alphabetical order."""
+        with self._held_for_reading() as file:
+            names: list[str] = _store().trajectory_names(file)
+            return names
+
+    def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
+        """Return the data about a trajectory; see `RecordStorageService.read_meta`."""
+        from pypet.storage_backends.hdf5.meta_reading import read_meta
+
+        with self._held_for_reading() as file:
+            self._check_known(file, trajectory)
+            file.flush()
+            return read_meta(file, trajectory, with_runs=with_runs)
+
+    def read_nodes(
+        self,
+        trajectory: str,
+        path: str,
+        *,
+        recursive: bool,
+        max_depth: int | None,
+        wants: Callable[[str], bool],
+        item_filter: Callable[[str], bool] | None = None,
+    ) -> Iterator[NodeRecord]:
+        """Yield records; see `RecordStorageService.read_nodes`."""
+        from pypet.storage_backends.hdf5.tree_reading import TreeReader
+
+        with self._held_for_reading() as file:
+            self._check_known(file, trajectory)
+            reader = TreeReader(file, trajectory, wants, item_filter)
+            self._progress.restart()
+            records = reader.read(path, recursive=recursive, max_depth=max_depth)
+            for number, record in enumerate(records, 1):
+                yield record
+                if not number % _NODES_PER_LOOK:
+                    self._progress.count(_NODES_PER_LOOK, self._report_loaded)
+
+    def _check_known(self, file: OpenFile, trajectory: str) -> None:
+        if not _store().cache_of(file, trajectory).exists():
+            raise _store().unknown_trajectory(file, trajectory)
+
+    def _report_stored(self, nodes: int, rate: float) -> None:
+        logger.info("Stored %d nodes in %s (%.1f/s).", nodes, self._filename, rate)
+
+    def _report_loaded(self, nodes: int, rate: float) -> None:
+        logger.info("Loaded %d nodes from %s (%.1f/s).", nodes, self._filename, rate)
+
+
+def _files() -> Any:
+    # Modules that need h5py are imported when they are first needed.
+    from pypet.storage_backends.hdf5 import files
+
+    return files
+
+
+def _transfers() -> Any:
+    from pypet.storage_backends.hdf5 import transfers
+
+    return transfers
+
+
+def _store() -> Any:
+    from pypet.storage_backends.hdf5 import store
+
+    return store

@@ -1,0 +1,203 @@
+"""PyTables' tables: making them, and reading, appending and changing their rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from h5py import h5a, h5d, h5s, h5t
+
+from pypet.records import Column, TableItem
+from pypet.storage_backends.hdf5.attribute_reading import read_text
+from pypet.storage_backends.hdf5.attributes import (
+    encode_attribute,
+    encode_text,
+    write_attribute,
+    write_text,
+)
+from pypet.storage_backends.hdf5.filters import chunk_shape, chunked
+from pypet.storage_backends.hdf5.settings import Filters
+from pypet.storage_backends.hdf5.types import dtype_of, file_type, native
+
+Rows = np.ndarray[Any, Any]
+
+MAX_COLUMNS = 512
+"""Tables with more columns are split: PyTables' limit."""
+
+_CLASS = encode_text(b"TABLE")
+_VERSION = encode_text(b"2.7")
+_EMPTY_TEXT = encode_text(b"\0", h5t.CSET_ASCII)
+
+
+# ----- from items to rows and back -------------------------------------------------------------
+
+
+def table_shape(item: TableItem) -> tuple[Any, ...]:
+    """Return what items have in common whose tables differ in their values only."""
+    return (
+        item.name,
+        item.flag,
+        *[
+            (
+                column.name,
+                column.values.dtype,
+                column.values.shape,
+                column.collection,
+                column.scalar,
+            )
+            for column in item.columns
+        ],
+    )
+
+
+def row_dtype(columns: tuple[Column, ...]) -> np.dtype[Any]:
+    """Return the dtype of the rows of a table with these columns."""
+    return np.dtype(
+        [
+            (column.name, column.values.dtype.newbyteorder("="), column.values.shape[1:])
+            for column in columns
+        ]
+    )
+
+
+def rows_of(columns: tuple[Column, ...], dtype: np.dtype[Any]) -> Rows:
+    """Return columns as an array of rows."""
+    rows = np.zeros(len(columns[0].values) if columns else 0, dtype=dtype)
+    for column in columns:
+        rows[column.name] = column.values
+    return rows
+
+
+# ----- writing ---------------------------------------------------------------------------------
+
+
+def create_table(
+    parent: Any,
+    name: bytes,
+    dtype: np.dtype[Any],
+    length: int,
+    filters: Filters,
+    *,
+    title: str,
+    chunk_rows: int | None = None,
+) -> h5d.DatasetID:
+    """Make a table of ``length`` rows without writing them.
+
+    Raises
+    ------
+    TypeError
+        A column has a dtype that HDF5 has no place for.
+    """
+    if chunk_rows is None:
+        chunk_rows = chunk_shape((length,), dtype.itemsize)[0]
+    properties = chunked((max(1, chunk_rows),), filters, dtype.itemsize)
+    space = h5s.create_simple((length,), (h5s.UNLIMITED,))
+    table = h5d.create(parent, name, file_type(dtype), space, properties)
+    write_attribute(table, b"CLASS", _CLASS)
+    write_attribute(table, b"VERSION", _VERSION)
+    write_attribute(table, b"TITLE", encode_text(title.encode("utf8")))
+    for position, column in enumerate(dtype.names or ()):
+        prefix = b"FIELD_%d_" % position
+        write_text(table, prefix + b"NAME", column)
+        write_attribute(table, prefix + b"FILL", _fill_value(dtype[column]))
+    write_attribute(table, b"NROWS", encode_attribute(length))
+    return table
+
+
+def _fill_value(dtype: np.dtype[Any]) -> Any:
+    base = dtype.base
+    if base.kind == "S":
+        return _EMPTY_TEXT
+    return encode_attribute(np.zeros((), dtype=base)[()])
+
+
+def write_types(table: Any, item: TableItem) -> None:
+    """Write the attributes that recall what was in the cells of an item."""
+    for column in item.columns:
+        prefix = f"SRVC_COLUMN_{column.name}_".encode()
+        if column.collection is not None:
+            write_text(table, prefix + b"COLL_TYPE", column.collection)
+        if column.scalar is not None:
+            write_text(table, prefix + b"SCALAR_TYPE", column.scalar)
+
+
+def write_all(table: h5d.DatasetID, rows: Rows) -> None:
+    """Write the rows of a table that was made for so many."""
+    if len(rows):
+        table.write(h5s.ALL, h5s.ALL, rows, file_type(rows.dtype))
+
+
+def write_rows(table: h5d.DatasetID, start: int, rows: Rows) -> None:
+    """Replace rows from index ``start`` on; all of them must exist."""
+    if not len(rows):
+        return
+    space = table.get_space()
+    space.select_hyperslab((start,), (len(rows),))
+    table.write(h5s.create_simple((len(rows),)), space, rows, file_type(rows.dtype))
+
+
+def append_rows(table: h5d.DatasetID, rows: Rows) -> None:
+    """Add rows at the end."""
+    if not len(rows):
+        return
+    length = table.shape[0]
+    table.set_extent((length + len(rows),))
+    write_rows(table, length, rows)
+    attribute = h5a.open(table, b"NROWS")
+    attribute.write(np.array(length + len(rows)), h5t.NATIVE_INT64)
+
+
+def fitted(columns: dict[str, Any], length: int, dtype: np.dtype[Any]) -> Rows:
+    """Return rows of ``dtype`` filled from columns of the same names; others stay empty."""
+    rows = np.zeros(length, dtype=dtype)
+    for name in dtype.names or ():
+        if name in columns:
+            rows[name] = columns[name]
+    return rows
+
+
+# ----- reading ---------------------------------------------------------------------------------
+
+
+def dtype_of_table(table: h5d.DatasetID) -> np.dtype[Any]:
+    """Return the dtype of the rows in the file."""
+    return dtype_of(table.get_type())
+
+
+def read_rows(table: h5d.DatasetID, start: int = 0, stop: int | None = None) -> Rows:
+    """Return rows ``start`` to ``stop`` (exclusive); by default all."""
+    length = table.shape[0]
+    stop = length if stop is None else min(stop, length)
+    kind = table.get_type()
+    rows = np.zeros(max(0, stop - start), dtype=dtype_of(kind))
+    if not len(rows):
+        return rows
+    if len(rows) == length:
+        table.read(h5s.ALL, h5s.ALL, rows, kind)
+    else:
+        space = table.get_space()
+        space.select_hyperslab((start,), (len(rows),))
+        table.read(h5s.create_simple((len(rows),)), space, rows, kind)
+    return native(rows)
+
+
+def read_column(table: h5d.DatasetID, name: str) -> np.ndarray[Any, Any]:
+    """Return one column without reading the others into memory."""
+    dtype = dtype_of_table(table)
+    column = np.zeros(table.shape[0], dtype=np.dtype([(name, dtype[name])]))
+    if len(column):
+        kind = h5t.create(h5t.COMPOUND, column.dtype.itemsize)
+        full = table.get_type()
+        index = full.get_member_index(name.encode("utf8"))
+        kind.insert(name.encode("utf8"), 0, full.get_member_type(index))
+        table.read(h5s.ALL, h5s.ALL, column, kind)
+    return native(column)[name]
+
+
+def column_types(table: Any, names: list[bytes], column: str) -> tuple[str | None, str | None]:
+    """Return the collection and scalar type of a column from the attributes of its table."""
+    prefix = f"SRVC_COLUMN_{column}_".encode()
+    return (
+        read_text(table, prefix + b"COLL_TYPE") if prefix + b"COLL_TYPE" in names else None,
+        read_text(table, prefix + b"SCALAR_TYPE") if prefix + b"SCALAR_TYPE" in names else None,
+    )

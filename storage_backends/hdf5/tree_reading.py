@@ -1,0 +1,182 @@
+"""Walking the tree of a trajectory in the file, node by node."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from h5py import h5g, h5l, h5o
+
+from pypet.errors import DataNotInStorageError
+from pypet.records import GROUP, LEAF, LINK, NodeRecord
+from pypet.storage_backends.hdf5.attribute_reading import (
+    attribute_names,
+    read_flag,
+    read_text,
+    read_value,
+)
+from pypet.storage_backends.hdf5.files import OpenFile
+from pypet.storage_backends.hdf5.groups import child_names, hdf5_path, is_link
+from pypet.storage_backends.hdf5.item_reading import ItemFilter, ItemReader
+
+logger = logging.getLogger(__name__)
+
+_LEAF = b"SRVC_LEAF"
+_CLASS_NAME = b"SRVC_INIT_CLASS_NAME"
+_COMMENT = b"SRVC_INIT_COMMENT"
+_ANNOTATION = b"SRVC_AN_"
+_OVERVIEW = b"overview"
+
+Wants = Callable[[str], bool]
+
+
+class _Level:
+    """A group whose children are being visited."""
+
+    __slots__ = ("children", "depth", "generation", "group", "links", "path", "position")
+
+    def __init__(self, group: h5g.GroupID, path: str, depth: int, generation: int) -> None:
+        self.group = group
+        self.path = path
+        self.depth = depth
+        self.generation = generation
+        self.children, self.links = child_names(group)
+        self.position = 0
+
+
+class TreeReader:
+    """Reads nodes of one trajectory from an open file."""
+
+    def __init__(
+        self, file: OpenFile, trajectory: str, wants: Wants, item_filter: ItemFilter | None
+    ) -> None:
+        self._file = file
+        self._trajectory = trajectory
+        self._wants = wants
+        self._item_filter = item_filter
+        self._items = ItemReader(file)
+
+    def read(self, path: str, *, recursive: bool, max_depth: int | None) -> Iterator[NodeRecord]:
+        """Yield the node at ``path`` and, if asked for, those below it.
+
+        Raises
+        ------
+        DataNotInStorageError
+            There is no such node.
+        """
+        location, _, name = path.rpartition(".")
+        parent = self._open(location) if path else self._file.id
+        raw = (name if path else self._trajectory).encode("utf8")
+        if parent is None or not parent.links.exists(raw):
+            raise DataNotInStorageError(
+                f"There is no stored node {path!r} of trajectory {self._trajectory!r} in "
+                f"{self._file.path}."
+            )
+        if is_link(parent, raw):
+            link = self._link(parent, path, raw)
+            if link is not None:
+                yield link
+            return
+        group = h5g.open(parent, raw)
+        generation = self._file.generation
+        record = self._record(group, path)
+        yield record
+        if recursive and record.kind == GROUP and (max_depth is None or max_depth > 0):
+            if generation != self._file.generation:
+                group = self._open(path)
+            yield from self._below(_Level(group, path, 0, self._file.generation), max_depth)
+
+    def _open(self, path: str) -> h5g.GroupID | None:
+        try:
+            return h5g.open(self._file.id, hdf5_path(self._trajectory, path))
+        except ValueError:
+            return None
+
+    # ----- walking ---------------------------------------------------------------------------
+
+    def _below(self, top: _Level, max_depth: int | None) -> Iterator[NodeRecord]:
+        stack = [top]
+        file = self._file
+        while stack:
+            level = stack[-1]
+            if level.position >= len(level.children):
+                stack.pop()
+                yield from self._links(level)
+                continue
+            raw = level.children[level.position]
+            level.position += 1
+            if raw == _OVERVIEW and not level.path:
+                continue
+            self._refresh(level)
+            try:
+                group = h5g.open(level.group, raw)
+            except ValueError:
+                logger.warning("%r in %s is no node and left out.", raw.decode(), file.path)
+                continue
+            path = f"{level.path}.{raw.decode('utf8')}" if level.path else raw.decode("utf8")
+            generation = file.generation
+            record = self._record(group, path)
+            yield record
+            depth = level.depth + 1
+            if record.kind == GROUP and (max_depth is None or depth < max_depth):
+                if generation != file.generation:
+                    group = self._open(path)
+                stack.append(_Level(group, path, depth, file.generation))
+
+    def _refresh(self, level: _Level) -> None:
+        """Open the group again if the file was closed since."""
+        if level.generation != self._file.generation:
+            level.group = self._open(level.path)
+            level.generation = self._file.generation
+
+    # ----- records ---------------------------------------------------------------------------
+
+    def _record(self, group: h5g.GroupID, path: str) -> NodeRecord:
+        names = attribute_names(group)
+        is_leaf = False
+        class_name = None
+        comment = ""
+        annotations: dict[str, Any] = {}
+        for name in names:
+            if not name.startswith(b"SRVC_"):
+                continue
+            if name == _LEAF:
+                is_leaf = read_flag(group, name)
+            elif name == _CLASS_NAME:
+                class_name = read_text(group, name)
+            elif name == _COMMENT:
+                comment = read_text(group, name)
+            elif name.startswith(_ANNOTATION):
+                annotations[name[len(_ANNOTATION) :].decode("utf8")] = read_value(group, name)
+        if not is_leaf:
+            return NodeRecord(path, GROUP, class_name, comment, annotations)
+        items = None
+        if self._wants(path):
+            items = self._items.read(group, hdf5_path(self._trajectory, path), self._item_filter)
+        return NodeRecord(path, LEAF, class_name, comment, annotations, items)
+
+    # ----- links -----------------------------------------------------------------------------
+
+    def _links(self, level: _Level) -> Iterator[NodeRecord]:
+        for raw in level.links:
+            self._refresh(level)
+            name = raw.decode("utf8")
+            path = f"{level.path}.{name}" if level.path else name
+            record = self._link(level.group, path, raw)
+            if record is not None:
+                yield record
+
+    def _link(self, group: Any, path: str, raw: bytes) -> NodeRecord | None:
+        """Return the record of a link; None, with an error in the log, if it leads nowhere."""
+        if group.links.get_info(raw).type != h5l.TYPE_SOFT:
+            logger.error("The link %s is no soft link and left out.", path)
+            return None
+        target = group.links.get_val(raw).decode("utf8")
+        root = f"/{self._trajectory}/"
+        if not target.startswith(root) or not h5o.exists_by_name(group, raw):
+            logger.error(
+                "The link %s in %s is broken, its target is %s.", path, self._file.path, target
+            )
+            return None
+        return NodeRecord(path, LINK, target=target[len(root) :].replace("/", "."))

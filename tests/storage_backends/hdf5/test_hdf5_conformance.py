@@ -1,0 +1,18 @@
+from pathlib import Path
+
+import pytest
+
+from pypet.interfaces.storage import StorageService
+from pypet.testing.storage import StorageConformance
+
+pytest.importorskip("h5py")
+
+from pypet.storage_backends.hdf5 import HDF5StorageService
+
+
+class TestHDF5Storage(StorageConformance):
+    def make_service(self, folder: Path) -> HDF5StorageService:
+        return HDF5StorageService(filename=str(folder / "data.hdf5"))
+
+    def reopen(self, service: StorageService, folder: Path) -> HDF5StorageService:
+        return self.make_service(folder)
