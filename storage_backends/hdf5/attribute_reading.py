@@ -52,7 +52,8 @@ def read_text(location: Any, name: bytes) -> str:
             attribute.read(buffer, kind)
         except OSError:  # another character set, or no text at all
             return _as_text(_read(attribute, location, name))
-        return buffer[0].tobytes().rstrip(b"\0").decode("utf8", "replace")
+        raw: bytes = buffer[0].tobytes()
+        return raw.rstrip(b"\0").decode("utf8", "replace")
     return _as_text(_read(attribute, location, name))
 
 

@@ -191,7 +191,7 @@ def read_values(dataset: h5d.DatasetID) -> np.ndarray[Any, Any]:
 
 def _read_scalar(dataset: h5d.DatasetID, scalar: str | None) -> np.ndarray[Any, Any]:
     """Return the only value of a dataset, whose type follows from that of the scalar."""
-    expected = _SCALARS.get(scalar)
+    expected = _SCALARS.get(scalar or "")
     try:
         if expected is not None and dataset.get_storage_size() == expected[0].itemsize:
             value = np.zeros((), dtype=expected[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any
 
 from h5py import h5f, h5p
 
@@ -84,7 +83,7 @@ def create_file(path: str, title: str, filters: Filters) -> h5f.FileID:
     return file
 
 
-def _explained(err: OSError, path: str, *, writable: bool) -> OSError:
+def _explained(err: OSError, path: str, *, writable: bool) -> Exception:
     folder = os.path.dirname(path)
     if not os.path.exists(path):
         if not writable:
@@ -116,7 +115,7 @@ def _is_locked(err: OSError) -> bool:
     return err.errno in (errno.EAGAIN, errno.EWOULDBLOCK) or "unable to lock file" in str(err)
 
 
-def _explained_content(err: OSError, path: str) -> Any:
+def _explained_content(err: OSError, path: str) -> Exception:
     with open(path, "rb") as stream:
         start = stream.read(len(_SIGNATURE))
     if start != _SIGNATURE:

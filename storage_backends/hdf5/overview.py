@@ -142,7 +142,7 @@ class OverviewTable:
     def _first_row(self) -> Row:
         if self._first is None:
             table = self.open()
-            rows = read_rows(table, 0, 1)  # type: ignore[arg-type]
+            rows = read_rows(table, 0, 1)
             self._first = {name: rows[name][0] for name in ("location", "name")}
         return self._first
 

@@ -138,7 +138,7 @@ class HDF5StorageService(HDF5Names, RecordStorageService):
         self._progress.interval = seconds
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]  # the base has a plain attribute
+    def encoding(self) -> str:
         """How text is encoded."""
         return self._settings.encoding
 

@@ -1,0 +1,46 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf8")
+
+
+def test_the_script_of_the_readme_prints_its_products(tmp_path):
+    pytest.importorskip("h5py")
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    script = tmp_path / "mult.py"
+    script.write_text(code, encoding="utf8")
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["run_00000000 3.0", "run_00000001 8.0"]
+    assert (tmp_path / "mult.hdf5").is_file()
+
+
+def test_options_of_the_readme_have_the_defaults_that_it_says():
+    from pypet.options.established import ESTABLISHED
+
+    rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", README, flags=re.MULTILINE)
+    defaults = {name: default for name, default in rows if name in ESTABLISHED}
+    assert len(defaults) > 5
+    written_out = {"filename": "./hdf5/<trajectory>.hdf5", "report_progress": "(5, 'pypet', INFO)"}
+    for name, default in defaults.items():
+        assert default == written_out.get(name, repr(ESTABLISHED[name].default))
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([\w./]+)\)", README))
+def test_links_of_the_readme_lead_somewhere(target):
+    assert (Path(__file__).parents[2] / target).is_file()
