@@ -20,6 +20,7 @@ from pypet.storage_backends.hdf5.settings import PANDAS_FORMATS, Settings, initi
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
+    from pypet.services.transfer import NodeCopy
     from pypet.storage_backends.hdf5.files import OpenFile
 
 logger = logging.getLogger(f"{__name__}.HDF5StorageService")
@@ -321,6 +322,12 @@ class HDF5StorageService(HDF5Names, RecordStorageService):
             folder = os.path.dirname(self._filename)
             filename = os.path.join(folder, f"backup_{trajectory}.hdf5")
         return type(self)(filename=filename, file_title=filename)
+
+    def node_copy(self, trajectory: str) -> NodeCopy:
+        """Return what copies nodes into a stored trajectory, here or from another file."""
+        from pypet.storage_backends.hdf5.node_copying import HDF5NodeCopy
+
+        return HDF5NodeCopy(self, trajectory)
 
     def copy_to(self, target: RecordStorageService, trajectory: str) -> None:
         """Copy a whole trajectory into another file, as it is.
