@@ -70,28 +70,6 @@ class RunRows:
                 else {name: column[part] for name, column in self.text.items()},
             )
 
-    def merged(self, newer: RunRows) -> RunRows:
-        """Return these rows with those of ``newer`` put in place or appended.
-
-        ``self`` holds all rows from index 0 on; ``newer`` any choice of rows.
-        """
-        if len(newer) == 0:
-            return replace(self, explored=newer.explored)
-        length = max(len(self), int(newer.idx[-1]) + 1)
-        columns: dict[str, Any] = {"idx": np.arange(length)}
-        for name in ("completed", "timestamp", "finish_timestamp", "environment"):
-            before, after = getattr(self, name), getattr(newer, name)
-            column = np.zeros(length, dtype=after.dtype)
-            column[: len(before)] = before
-            column[newer.idx] = after
-            columns[name] = column
-        names = None
-        if newer.names is not None:
-            names = [*(self.names or ()), *[""] * (length - len(self))]
-            for index, name in zip(newer.idx.tolist(), newer.names, strict=True):
-                names[index] = name
-        return RunRows(**columns, hexshas=newer.hexshas, explored=newer.explored, names=names)
-
 
 class MetaRecord(NamedTuple):
     """What a storage service reads back about a trajectory."""

@@ -27,6 +27,7 @@ from pypet.records import (
     RunRows,
     StoreRequest,
 )
+from pypet.records.run_merging import merged
 from pypet.services.record_service import RecordStorageService
 from pypet.storage_backends.memory.record_tree import (
     Node,
@@ -115,7 +116,7 @@ class MemoryStorageService(RecordStorageService):
         stored.info = meta.info
         stored.explorations = meta.explorations
         stored.settings = dict(meta.settings)
-        stored.runs = stored.runs.merged(meta.runs)
+        stored.runs = merged(stored.runs, meta.runs)
 
     def _stored(self, trajectory: str) -> _Stored:
         try:
