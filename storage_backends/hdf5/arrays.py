@@ -19,6 +19,7 @@ from pypet.storage_backends.hdf5.attributes import (
     write_attribute,
     write_text,
 )
+from pypet.storage_backends.hdf5.chunk_writing import write_chunks
 from pypet.storage_backends.hdf5.filters import chunk_shape, chunked
 from pypet.storage_backends.hdf5.settings import Filters
 from pypet.storage_backends.hdf5.types import file_type, native
@@ -79,6 +80,8 @@ def write_array(dataset: h5d.DatasetID, item: ArrayItem) -> None:
             target[position] = row
         return
     value = native(item.value)
+    if item.flag != constants.ARRAY and write_chunks(dataset, value, item.name):
+        return
     if value.size:
         dataset.write(h5s.ALL, h5s.ALL, value, file_type(value.dtype))
 

@@ -10,7 +10,11 @@ from pypet.storage_backends.hdf5.attributes import MANY
 from pypet.storage_backends.hdf5.settings import Filters
 
 CHUNK_BYTES = 128 * 1024
-"""About so large are the chunks of large datasets; smaller datasets have one chunk."""
+"""About so large are the chunks of datasets; smaller datasets have one chunk."""
+LARGE_CHUNK_BYTES = 1024 * 1024
+"""The same for datasets of several megabytes: fast compression then is as good as slow one, and
+a chunk still fits into HDF5's cache, by default a megabyte a dataset."""
+LARGE_BYTES = 4 * LARGE_CHUNK_BYTES
 
 _LIBRARY_IDS = {"zlib": 1, "lzo": 2, "bzip2": 3, "blosc": 4, "blosc2": 5}
 """PyTables' numbers of libraries in the attribute FILTERS."""
@@ -91,10 +95,11 @@ def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     size = max(1, itemsize)
     for length in chunk:
         size *= length
+    limit = LARGE_CHUNK_BYTES if size >= LARGE_BYTES else CHUNK_BYTES
     for axis in range(len(chunk)):
-        if size <= CHUNK_BYTES:
+        if size <= limit:
             break
         rest = size // chunk[axis]
-        chunk[axis] = max(1, CHUNK_BYTES // rest)
+        chunk[axis] = max(1, limit // rest)
         size = rest * chunk[axis]
     return tuple(chunk)
