@@ -31,6 +31,9 @@ class Cache(Protocol):
     def forget_handles(self) -> None:
         """Drop everything that is open in the file: it is about to be closed."""
 
+    def end(self) -> None:
+        """The file is closed for good, everything was written."""
+
 
 class OpenFile:
     """An open file, how it is open, and what is remembered about its content."""
@@ -77,6 +80,8 @@ class OpenFile:
         """Write everything and close the file for good."""
         try:
             self.flush()
+            for cache in self.caches.values():
+                cache.end()
         finally:
             self._drop()
 

@@ -50,11 +50,20 @@ def create_group(
 
 def child_names(group: h5g.GroupID) -> tuple[list[bytes], list[bytes]]:
     """Return the names of children and of soft links, each in alphabetical order."""
-    children: list[bytes] = []
+    children, links = child_addresses(group)
+    return [name for name, _ in children], links
+
+
+def child_addresses(group: h5g.GroupID) -> tuple[list[tuple[bytes, int | None]], list[bytes]]:
+    """Return names and header addresses of children, and names of links, alphabetically."""
+    children: list[tuple[bytes, int | None]] = []
     links: list[bytes] = []
 
     def note(name: bytes, info: Any) -> None:
-        (children if info.type == h5l.TYPE_HARD else links).append(name)
+        if info.type == h5l.TYPE_HARD:
+            children.append((name, info.u))
+        else:
+            links.append(name)
 
     # In whatever order they are kept: HDF5 takes longer to sort a few names than Python.
     group.links.iterate(note, info=True, order=h5.ITER_NATIVE)

@@ -91,7 +91,8 @@ def _check_same(cache: TrajectoryCache, root: h5g.GroupID, meta: PutMeta) -> Non
                 return
     raise RuntimeError(
         f"There is already a trajectory {cache.name!r} in {cache.file.path}. Give the new one "
-        "another name, for example with `add_time=True`, or another file."
+        "another name, for example with `add_time=True`, or another file, or let "
+        "`overwrite_file=True` delete this one with all that is in it."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from h5py import h5g, h5o
+from h5py import h5a, h5g, h5o
 
 from pypet.records import PutNode, StoreRequest
 from pypet.services.record_service import RecordStorageService
@@ -42,7 +42,7 @@ class HDF5NodeCopy(NodeCopy):
             raw = name.encode("utf8")
             if parent is None or not has_child(parent, raw) or is_link(parent, raw):
                 others[old] = new  # reported as missing when it is read
-            elif read_flag(h5g.open(parent, raw), LEAF):
+            elif _is_leaf(h5g.open(parent, raw)):
                 leaves.append((old, parent, raw, new))
             else:
                 others[old] = new
@@ -72,6 +72,10 @@ class HDF5NodeCopy(NodeCopy):
             known = parent is not None and has_child(parent, name.encode("utf8"))
             self._exists[path] = known
         return known
+
+
+def _is_leaf(group: Any) -> bool:
+    return bool(h5a.exists(group, LEAF)) and read_flag(group, LEAF)
 
 
 def _open_cache(service: Any, trajectory: str) -> TrajectoryCache:

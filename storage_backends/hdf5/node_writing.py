@@ -244,6 +244,8 @@ class NodeWriter:
         raw = name.encode("utf8")
         is_old = has_child(group, raw)
         if is_old and not replace:
+            if isinstance(item, FrameItem) and node.options.get("append"):
+                self._postpone(node, item, undo, base, raw, raw)
             return True
         target = _REPLACEMENT if is_old else raw
         if is_old and has_child(group, target):  # left behind by a process that was killed

@@ -126,10 +126,13 @@ class OverviewTable:
         return self._cap is None or self._length + len(self._pending) < self._cap
 
     def add(self, row: Row) -> None:
-        """Note a row; in a table of fewer than two rows it replaces one about the same leaf."""
+        """Note a row.
+
+        In a capped table of fewer than two rows it replaces one about the same leaf.
+        """
         if not self.has_room():
             return
-        if self._length + len(self._pending) < 2:  # type: ignore[operator]
+        if self._cap is not None and self._length + len(self._pending) < 2:  # type: ignore[operator]
             for position, other in enumerate(self._pending):
                 if _same_leaf(other, row):
                     self._pending[position] = row

@@ -16,7 +16,8 @@ from pypet.storage_backends.hdf5.leaf_tables import wants_summary
 from pypet.storage_backends.hdf5.names import HDF5Names
 from pypet.storage_backends.hdf5.progress import Progress
 from pypet.storage_backends.hdf5.service_options import OPTIONS
-from pypet.storage_backends.hdf5.settings import PANDAS_FORMATS, Settings, initial_tables
+from pypet.storage_backends.hdf5.settings import Settings, initial_tables
+from pypet.storage_backends.hdf5.settings_properties import SettingsProperties
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _NODES_PER_LOOK = 100
 """The clock is not looked at for every node that is read."""
 
 
-class HDF5StorageService(HDF5Names, RecordStorageService):
+class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
     """Keeps trajectories in an HDF5 file, any number per file.
 
     Every message opens the file and closes it again, unless it is kept open. HDF5 locks files:
@@ -137,64 +138,6 @@ class HDF5StorageService(HDF5Names, RecordStorageService):
     @display_time.setter
     def display_time(self, seconds: float) -> None:
         self._progress.interval = seconds
-
-    @property
-    def encoding(self) -> str:
-        """How text is encoded."""
-        return self._settings.encoding
-
-    @encoding.setter
-    def encoding(self, encoding: str) -> None:
-        self._settings.encoding = encoding
-
-    @property
-    def complevel(self) -> int:
-        """Compression level, 0 to 9."""
-        return self._settings.complevel
-
-    @complevel.setter
-    def complevel(self, level: int) -> None:
-        self._settings.complevel = level
-
-    @property
-    def complib(self) -> str:
-        """Compression library."""
-        return self._settings.complib
-
-    @complib.setter
-    def complib(self, library: str) -> None:
-        self._settings.complib = library
-
-    @property
-    def shuffle(self) -> bool:
-        """Whether bytes are reordered before they are compressed."""
-        return self._settings.shuffle
-
-    @shuffle.setter
-    def shuffle(self, shuffle: bool) -> None:
-        self._settings.shuffle = bool(shuffle)
-
-    @property
-    def fletcher32(self) -> bool:
-        """Whether checksums are kept."""
-        return self._settings.fletcher32
-
-    @fletcher32.setter
-    def fletcher32(self, fletcher32: bool) -> None:
-        self._settings.fletcher32 = bool(fletcher32)
-
-    @property
-    def pandas_format(self) -> str:
-        """How pandas frames are kept."""
-        return self._settings.pandas_format
-
-    @pandas_format.setter
-    def pandas_format(self, pandas_format: str) -> None:
-        if pandas_format not in PANDAS_FORMATS:
-            raise ValueError(
-                f"`pandas_format` is one of {', '.join(PANDAS_FORMATS)}, not {pandas_format!r}."
-            )
-        self._settings.pandas_format = pandas_format
 
     def settings(self) -> Mapping[str, tuple[Any, str]]:
         """Return all settings that are kept with a trajectory, with a comment each."""

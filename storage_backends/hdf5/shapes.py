@@ -19,6 +19,8 @@ TEXT_BYTES = 64
 TABLE_COLUMNS = 32
 BATCH_NODES = 64
 BATCH_ITEMS = 128
+_RUNS = "." + constants.RUN_NAME
+"""A group with runs in it will have many: it is not made from a template of small groups."""
 
 _COPIED_FLAGS = (constants.ARRAY, constants.CARRAY)
 
@@ -52,7 +54,7 @@ def item_shape(item: Item) -> Shape | None:
 
 
 def batch_shape(root: str, nodes: list[PutNode]) -> BatchShape | None:
-    """Return the shape of the subtree at ``root``; None if it is too large for a template."""
+    """Return the shape of the subtree at ``root``; None if it cannot be made from a template."""
     if len(nodes) > BATCH_NODES:
         return None
     skip = len(root)
@@ -60,9 +62,10 @@ def batch_shape(root: str, nodes: list[PutNode]) -> BatchShape | None:
     copied: list[Item] = []
     direct: list[tuple[PutNode, list[Item]]] = []
     for node in nodes:
-        if node.options:
+        path = node.path[skip:]
+        if node.options or _RUNS in path:
             return None
-        shape += (node.path[skip:], node.is_leaf, node.class_name)
+        shape += (path, node.is_leaf, node.class_name)
         rest: list[Item] = []
         for item in node.items:
             common = None if "." in item.name else item_shape(item)

@@ -16,6 +16,7 @@ from pypet.records import (
     PutNode,
     StoreRequest,
 )
+from pypet.storage_backends.hdf5.conversion import make_tables_writable
 from pypet.storage_backends.hdf5.deletion import delete_items, delete_link, delete_node
 from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.filters import packed
@@ -54,6 +55,12 @@ def apply_request(file: OpenFile, request: StoreRequest, settings: Settings) -> 
     cache = cache_of(file, request.trajectory)
     if not cache.exists() and type(request.operations[0]) is not PutMeta:
         raise unknown_trajectory(file, request.trajectory)
+    if not cache.is_writable:
+        first = request.operations[0]
+        if isinstance(first, PutMeta):
+            settings.adopt(first.settings)
+        make_tables_writable(cache, settings.filters)
+        cache.is_writable = True
     writer = NodeWriter(cache, settings)
     nodes: list[PutNode] = []
     try:

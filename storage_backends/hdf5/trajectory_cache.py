@@ -27,6 +27,8 @@ class TrajectoryCache:
         self.name = name
         self.groups: dict[str, h5g.GroupID] = {}
         """Groups that are open, by full name; '' is the trajectory itself."""
+        self.is_writable = False
+        """Whether the overview tables are known to be such that rows can be added."""
         self._tables: dict[str, OverviewTable] = {}
         self._summaries: dict[str, Summary] = {}
 
@@ -102,8 +104,17 @@ class TrajectoryCache:
         """Drop what is known about tables: they may have been made anew."""
         self.write_pending()
         self._tables.clear()
-        self._summaries.clear()
+        self._forget_summaries()
 
     def forget_handles(self) -> None:
         """Drop everything that is open in the file."""
         self.groups.clear()
+
+    def end(self) -> None:
+        """Keep what is useful when the file, which is closed for good, is opened again."""
+        self._forget_summaries()
+
+    def _forget_summaries(self) -> None:
+        for summary in self._summaries.values():
+            summary.remember()
+        self._summaries.clear()

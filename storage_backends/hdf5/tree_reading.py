@@ -17,8 +17,10 @@ from pypet.storage_backends.hdf5.attribute_reading import (
     read_value,
 )
 from pypet.storage_backends.hdf5.files import OpenFile
-from pypet.storage_backends.hdf5.groups import child_names, hdf5_path, is_link
+from pypet.storage_backends.hdf5.groups import child_addresses, hdf5_path, is_link
 from pypet.storage_backends.hdf5.item_reading import ItemFilter, ItemReader
+from pypet.storage_backends.hdf5.object_headers import Header
+from pypet.storage_backends.hdf5.plain_nodes import PlainNodes
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +38,28 @@ class _Level:
 
     __slots__ = ("children", "depth", "generation", "group", "links", "path", "position")
 
-    def __init__(self, group: h5g.GroupID, path: str, depth: int, generation: int) -> None:
-        self.group = group
+    def __init__(
+        self,
+        path: str,
+        depth: int,
+        group: h5g.GroupID | None,
+        generation: int,
+        header: Header | None = None,
+    ) -> None:
         self.path = path
         self.depth = depth
+        self.group = group
+        """None if it was not necessary to open it."""
         self.generation = generation
-        self.children, self.links = child_names(group)
         self.position = 0
+        self.children: list[tuple[bytes, int | None]]
+        self.links: list[bytes]
+        if header is None:
+            self.children, self.links = child_addresses(group)
+        else:
+            links = sorted(header.links)
+            self.children = [(name, address) for name, address in links if address is not None]
+            self.links = [name for name, address in links if address is None]
 
 
 class TreeReader:
@@ -56,6 +73,7 @@ class TreeReader:
         self._wants = wants
         self._item_filter = item_filter
         self._items = ItemReader(file)
+        self._plain = PlainNodes(file)
 
     def read(self, path: str, *, recursive: bool, max_depth: int | None) -> Iterator[NodeRecord]:
         """Yield the node at ``path`` and, if asked for, those below it.
@@ -79,13 +97,10 @@ class TreeReader:
                 yield link
             return
         group = h5g.open(parent, raw)
-        generation = self._file.generation
-        record = self._record(group, path)
+        record, level = self._visit(group, path, 0)
         yield record
         if recursive and record.kind == GROUP and (max_depth is None or max_depth > 0):
-            if generation != self._file.generation:
-                group = self._open(path)
-            yield from self._below(_Level(group, path, 0, self._file.generation), max_depth)
+            yield from self._below(level, max_depth)
 
     def _open(self, path: str) -> h5g.GroupID | None:
         try:
@@ -95,40 +110,84 @@ class TreeReader:
 
     # ----- walking ---------------------------------------------------------------------------
 
-    def _below(self, top: _Level, max_depth: int | None) -> Iterator[NodeRecord]:
-        stack = [top]
-        file = self._file
+    def _below(self, top: Callable[[], _Level], max_depth: int | None) -> Iterator[NodeRecord]:
+        stack = [top()]
         while stack:
             level = stack[-1]
             if level.position >= len(level.children):
                 stack.pop()
-                yield from self._links(level)
+                if level.links:
+                    yield from self._links(level)
                 continue
-            raw = level.children[level.position]
+            raw, address = level.children[level.position]
             level.position += 1
             if raw == _OVERVIEW and not level.path:
                 continue
-            self._refresh(level)
-            try:
-                group = h5g.open(level.group, raw)
-            except ValueError:
-                logger.warning("%r in %s is no node and left out.", raw.decode(), file.path)
-                continue
-            path = f"{level.path}.{raw.decode('utf8')}" if level.path else raw.decode("utf8")
-            generation = file.generation
-            record = self._record(group, path)
-            yield record
+            name = raw.decode("utf8")
+            path = f"{level.path}.{name}" if level.path else name
             depth = level.depth + 1
+            found = self._visit_plain(address, path, depth) if self._is_same(level) else None
+            if found is None:
+                group = self._child(level, raw)
+                if group is None:
+                    continue
+                found = self._visit(group, path, depth)
+            record, below = found
+            yield record
             if record.kind == GROUP and (max_depth is None or depth < max_depth):
-                if generation != file.generation:
-                    group = self._open(path)
-                stack.append(_Level(group, path, depth, file.generation))
+                stack.append(below())
 
-    def _refresh(self, level: _Level) -> None:
-        """Open the group again if the file was closed since."""
-        if level.generation != self._file.generation:
+    def _is_same(self, level: _Level) -> bool:
+        """Return whether the file was not closed since its addresses were read."""
+        return level.generation == self._file.generation
+
+    def _child(self, level: _Level, name: bytes) -> h5g.GroupID | None:
+        try:
+            return h5g.open(self._group(level), name)
+        except ValueError:
+            logger.warning("%r in %s is no node and left out.", name.decode(), self._file.path)
+            return None
+
+    def _group(self, level: _Level) -> Any:
+        """Return the open group of a level, opened again if the file was closed since."""
+        if level.group is None or not self._is_same(level):
             level.group = self._open(level.path)
             level.generation = self._file.generation
+        return level.group
+
+    def _visit(
+        self, group: h5g.GroupID, path: str, depth: int
+    ) -> tuple[NodeRecord, Callable[[], _Level]]:
+        """Return the record of an open node and what makes the level of its children."""
+        generation = self._file.generation
+        record = self._record(group, path)
+
+        def below() -> _Level:
+            now = self._file.generation
+            return _Level(path, depth, group if now == generation else self._open(path), now)
+
+        return record, below
+
+    def _visit_plain(
+        self, address: int | None, path: str, depth: int
+    ) -> tuple[NodeRecord, Callable[[], _Level]] | None:
+        """Return the same for a plain node that needs not be opened, None for others."""
+        header = self._plain.header(address)
+        if header is None:
+            return None
+        record = self._plain.record(header, path)
+        if record is None:
+            return None
+        if record.kind == LEAF and self._wants(path):
+            items = self._plain.items(header, self._item_filter)
+            if items is None:
+                group = self._open(path)
+                items = self._items.read(
+                    group, hdf5_path(self._trajectory, path), self._item_filter
+                )
+            record = record._replace(items=items)
+        generation = self._file.generation
+        return record, lambda: _Level(path, depth, None, generation, header)
 
     # ----- records ---------------------------------------------------------------------------
 
@@ -160,10 +219,9 @@ class TreeReader:
 
     def _links(self, level: _Level) -> Iterator[NodeRecord]:
         for raw in level.links:
-            self._refresh(level)
             name = raw.decode("utf8")
             path = f"{level.path}.{name}" if level.path else name
-            record = self._link(level.group, path, raw)
+            record = self._link(self._group(level), path, raw)
             if record is not None:
                 yield record
 
@@ -174,9 +232,17 @@ class TreeReader:
             return None
         target = group.links.get_val(raw).decode("utf8")
         root = f"/{self._trajectory}/"
-        if not target.startswith(root) or not h5o.exists_by_name(group, raw):
+        if not target.startswith(root) or not _leads_somewhere(group, raw):
             logger.error(
                 "The link %s in %s is broken, its target is %s.", path, self._file.path, target
             )
             return None
         return NodeRecord(path, LINK, target=target[len(root) :].replace("/", "."))
+
+
+def _leads_somewhere(group: Any, raw: bytes) -> bool:
+    """Say whether the target of a link exists; HDF5 fails if a group on the way is missing."""
+    try:
+        return bool(h5o.exists_by_name(group, raw))
+    except RuntimeError:
+        return False

@@ -15,6 +15,7 @@ from h5py import h5t
 from pypet.errors import StorageFormatError
 
 _FILE_TYPES: dict[np.dtype[Any], h5t.TypeID] = {}
+_COMPOUNDS: dict[bytes, np.dtype[Any]] = {}
 _MOST_CACHED = 4096
 
 
@@ -125,6 +126,16 @@ def _enum_dtype(kind: h5t.TypeID) -> np.dtype[Any]:
 
 
 def _compound_dtype(kind: h5t.TypeID) -> np.dtype[Any]:
+    key: bytes = kind.encode()
+    known = _COMPOUNDS.get(key)
+    if known is None:
+        if len(_COMPOUNDS) >= _MOST_CACHED:
+            _COMPOUNDS.clear()
+        known = _COMPOUNDS[key] = _make_compound_dtype(kind)
+    return known
+
+
+def _make_compound_dtype(kind: h5t.TypeID) -> np.dtype[Any]:
     count = kind.get_nmembers()
     names = [kind.get_member_name(index) for index in range(count)]
     formats = [dtype_of(kind.get_member_type(index)) for index in range(count)]

@@ -1,0 +1,46 @@
+"""Overview tables that were compressed by filters which h5py does not have."""
+
+from __future__ import annotations
+
+from h5py import h5d, h5g
+
+from pypet.storage_backends.hdf5.filters import chunked
+from pypet.storage_backends.hdf5.foreign import missing_filter, read_foreign
+from pypet.storage_backends.hdf5.groups import child_names, has_child
+from pypet.storage_backends.hdf5.overview import CHUNK_ROWS
+from pypet.storage_backends.hdf5.settings import Filters
+from pypet.storage_backends.hdf5.tables import create_table, write_all
+from pypet.storage_backends.hdf5.trajectory_cache import TrajectoryCache
+
+
+def make_tables_writable(cache: TrajectoryCache, filters: Filters) -> None:
+    """Write overview tables anew, with ``filters``, if h5py could not change them.
+
+    Other data stays as it is; it can be read through PyTables.
+
+    Raises
+    ------
+    ValueError
+        There is no such compression here either.
+    """
+    group = cache.group("overview")
+    if group is None or not has_child(group, b"info") or not _is_foreign(group, b"info"):
+        return
+    chunked((1,), filters, 1)  # raises before anything is touched
+    names = [name for name in child_names(group)[0] if _is_foreign(group, name)]
+    base = cache.hdf5_path("overview").decode("utf8")
+    with read_foreign(cache.file) as source:
+        tables = {name: source.values(f"{base}/{name.decode('utf8')}") for name in names}
+    group = cache.group("overview")
+    assert group is not None
+    for name, rows in tables.items():
+        group.unlink(name)
+        title = "" if name == b"explorations" else name.decode("utf8")
+        table = create_table(
+            group, name, rows.dtype, len(rows), filters, title=title, chunk_rows=CHUNK_ROWS
+        )
+        write_all(table, rows)
+
+
+def _is_foreign(group: h5g.GroupID, name: bytes) -> bool:
+    return bool(missing_filter(h5d.open(group, name)))
