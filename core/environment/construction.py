@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pypet.environment.storage_choice import check_service, named_service
+from pypet.environment.storage_choice import check_service, named_service, service_name
 from pypet.interfaces import LogContext
 from pypet.options import OptionValues, unknown_option_error
 from pypet.trajectory import Trajectory
@@ -89,7 +89,7 @@ def plan_storage(
             unknown.append(name)
     if unknown:
         known = [*settable, *(PROPERTY_PREFIX + name for name in settable), *options]
-        raise unknown_option_error(unknown, known)
+        raise unknown_option_error(unknown, known, service_name(choice.service))
     return StoragePlan(choice, properties)
 
 

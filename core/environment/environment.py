@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pypet.interfaces import Scheduler
     from pypet.trajectory import Trajectory
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("pypet.environment.Environment")
 _pypet_logger = logging.getLogger("pypet")
 
 _DOC = """Supervises an experiment: storing, logging and the execution of runs.

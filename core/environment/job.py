@@ -11,15 +11,26 @@ RunFunction = Callable[..., Any]
 
 
 class Job:
-    """Calls the run function with the same arguments in every run."""
+    """Calls the run function with the same arguments in every run.
+
+    Raises
+    ------
+    TypeError
+        The run function cannot be called.
+    """
 
     draws = False
     """Whether each task takes something that cannot be given back."""
 
     def __init__(
-        self, function: RunFunction, args: Sequence[Any] = (), kwargs: Mapping[str, Any] = {}
+        self, function: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] = {}
     ) -> None:
-        self.function = function
+        if not callable(function):
+            raise TypeError(
+                f"The run function must be a function `run(traj, ...)`, not {function!r} "
+                f"({type(function).__name__})."
+            )
+        self.function: RunFunction = function
         self.args = tuple(args)
         self.kwargs = dict(kwargs)
 

@@ -42,8 +42,15 @@ def check_service(service: Any, options: Mapping[str, Any]) -> None:
     ``service`` may be a class or an instance.
     """
     if options["multiproc"] and getattr(service, "main_process_only", False):
-        name = getattr(service, "name", None) or type(service).__name__
         raise ValueError(
-            f"storage_service={name!r} keeps its data in the memory of the main process; it "
-            "does not work with multiproc=True."
+            f"storage_service={service_name(service)} keeps its data in the memory of the main "
+            "process; it does not work with multiproc=True."
         )
+
+
+def service_name(service: Any) -> str:
+    """Return how messages call a service, which may be a class or an instance: as users type it."""
+    name = getattr(service, "name", None)
+    if isinstance(name, str) and name:
+        return repr(name)
+    return (service if isinstance(service, type) else type(service)).__name__

@@ -98,22 +98,26 @@ def known_options(
     }
 
 
-def unknown_option_error(names: Iterable[str], known: Iterable[str] = ()) -> UnknownOptionError:
+def unknown_option_error(
+    names: Iterable[str], known: Iterable[str] = (), service: str = ""
+) -> UnknownOptionError:
     """Return the error that names all keywords that nobody takes, and the nearest known names.
 
+    ``service`` is the storage service in use, for messages.
     ``known`` are further names that would have been understood, for example options of plugins
     and settable properties of the trajectory; established options and old names always count.
     """
     candidates = {*known, *ESTABLISHED, *RENAMED}
-    lines = [_unknown(name, candidates - {name}, name in candidates) for name in names]
+    lines = [_unknown(name, candidates - {name}, name in candidates, service) for name in names]
     return UnknownOptionError(" ".join(lines))
 
 
-def _unknown(name: str, others: Iterable[str], is_known: bool) -> str:
+def _unknown(name: str, others: Iterable[str], is_known: bool, service: str) -> str:
     if is_known:
         option = ESTABLISHED.get(name)
         if option is not None and option.family == "storage":
-            return f"The storage service in use does not take {name!r}."
+            named = f", {service}," if service else ""
+            return f"The storage service in use{named} does not take {name!r}."
         return f"Option {name!r} is not taken here."
     near = nearest(name, others)
     suggestion = f"; did you mean {near!r}?" if near else "; see help(pypet.Environment)."

@@ -33,14 +33,16 @@ def _merge(
     delete_trajectory: bool = False,
     other_filename: str | None = None,
     links: Mapping[str, str] | None = None,
+    last_step: Callable[[], None] | None = None,
     *,
     trajectory_name: str,
     **_: Any,
 ) -> None:
     """Copy each node alone from its old to its new name, then make the links.
 
-    After an error everything is as it was. What is moved is deleted from the other trajectory
-    only when all of it has arrived.
+    ``last_step`` is called when all of it has arrived. After an error, also of the last step,
+    what was copied is deleted again. What is moved is deleted from the other trajectory at the
+    very end.
     """
     source = service.beside(other_filename)
     copying = service.node_copy(trajectory_name)
@@ -48,6 +50,8 @@ def _merge(
         try:
             copying.copy(source, other_trajectory_name, rename_dict)
             copying.link(links or {})
+            if last_step is not None:
+                last_step()
             service.flush()
         except BaseException:
             copying.undo()

@@ -265,8 +265,8 @@ class RecordStorageService(StorageService, ABC):
     def _find_trajectory(self, name: str | None, index: int | None) -> str:
         if (name is None) == (index is None):
             raise ValueError(
-                "Give either the name or the index of the trajectory to load, not "
-                f"{'both' if name is not None else 'neither'}."
+                "Give the name or the index of the trajectory to load; "
+                f"{'both were' if name is not None else 'neither was'} given."
             )
         if name is not None:
             return name
@@ -274,7 +274,7 @@ class RecordStorageService(StorageService, ABC):
         if not -len(names) <= index < len(names):  # type: ignore[operator]
             raise ValueError(
                 f"There is no trajectory with index {index}; there are {len(names)}: "
-                f"{', '.join(names)}."
+                f"{', '.join(names) or 'none is stored'}."
             )
         return names[index]  # type: ignore[index]
 

@@ -10,6 +10,7 @@ from pypet.errors import DataNotInStorageError
 from pypet.records import (
     LEAF,
     LINK,
+    DeleteLink,
     DeleteNode,
     NodeRecord,
     Operation,
@@ -60,6 +61,8 @@ class NodeCopy:
         self._exists: dict[str, bool] = {"": True}
         self.created: list[str] = []
         """Topmost nodes that were not there before."""
+        self.created_links: list[str] = []
+        """Links in groups that were there before."""
         self.copied_leaves: list[str] = []
         """Full names, in the source, of the leaves that were copied."""
 
@@ -104,13 +107,27 @@ class NodeCopy:
         """Store links, by full name of link and target."""
         operations = []
         for path, target in links.items():
+            if self._is_there(path):
+                logger.warning(
+                    "`%s` exists in trajectory `%s` already; the link of this name to `%s` is not "
+                    "merged.",
+                    path,
+                    self.trajectory,
+                    target,
+                )
+                continue
             self._note(path)
+            if self.created and self.created[-1] == path:
+                self.created_links.append(self.created.pop())
             operations.append(PutLink(path, target))
         if operations:
             self.service.apply(StoreRequest(self.trajectory, tuple(operations)))
 
     def undo(self) -> None:
         """Delete what was copied."""
+        for path in reversed(self.created_links):
+            if has_node(self.service, self.trajectory, path):
+                self.service.apply(StoreRequest(self.trajectory, (DeleteLink(path),)))
         for path in reversed(self.created):
             if has_node(self.service, self.trajectory, path):
                 delete(self.service, self.trajectory, [path])

@@ -124,6 +124,17 @@ class Contents(TrajectoryState):
             fast_access=fast_access, short_names=short_names, nested=nested, with_links=with_links
         )
 
+    @property
+    def _linked_by(self) -> dict[str, dict[str, tuple[Any, set[str]]]]:
+        """Who links to whom: full name of the target -> full name of the linking group -> that
+        group and the names of its links to the target."""
+        users: dict[str, dict[str, tuple[Any, set[str]]]] = {}
+        for target, places in self._tree.links.linked_by.items():
+            groups = users[target] = {}
+            for (location, name), group in places.items():
+                groups.setdefault(location, (group, set()))[1].add(name)
+        return users
+
     def _leaves_of(self, branch: str) -> BranchLeaves:
         return BranchLeaves(self._tree, branch)
 

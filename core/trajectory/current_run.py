@@ -55,6 +55,9 @@ class CurrentRun(TrajectoryState):
 
         None, -1 and the dummy name stand for no particular run (`f_restore_default`).
 
+        Searches still see the nodes of all runs: if several runs have a ``z``, ``traj.z`` is not
+        unique, but ``traj.crun.z`` is that of the current run.
+
         Raises
         ------
         KeyError

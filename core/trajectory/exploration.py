@@ -35,8 +35,8 @@ class Exploration(TrajectoryState):
             differ, also from that of what was explored before.
         TypeError
             A parameter is explored already or has no value; a value has another type than the
-            parameter's own or one that it does not support; a run is completed (`f_expand` adds
-            further runs then).
+            parameter's own or one that it does not support; there is no iterable; a run is
+            completed (`f_expand` adds further runs then).
         RuntimeError
             The wildcard function that names runs gives a name twice.
         """
@@ -171,6 +171,13 @@ class Exploration(TrajectoryState):
             if not (node._is_leaf and node.v_is_parameter) or node._branch == "config":
                 what = "config data" if node._branch == "config" else f"a {type(node).__name__}"
                 raise ValueError(f"`{name}` (asked for as {key!r}) is {what}, not a parameter.")
+            try:
+                iter(values)
+            except TypeError as err:
+                raise TypeError(
+                    f"Parameter `{name}` needs an iterable with one value for each run, not "
+                    f"{values!r:.80} ({type(values).__name__})."
+                ) from err
             if name in targets:
                 raise ValueError(f"Parameter `{name}` occurs twice, the second time as {key!r}.")
             targets[name] = (name, node, values)

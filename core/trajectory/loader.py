@@ -50,8 +50,8 @@ def load_trajectory(
     """
     if (name is None) == (index is None):
         raise ValueError(
-            "Give either the name or the index of the trajectory to load, not "
-            f"{'neither' if name is None else 'both'}."
+            "Give the name or the index of the trajectory to load; "
+            f"{'neither was' if name is None else 'both were'} given."
         )
     traj = Trajectory(
         new_name,

@@ -254,6 +254,11 @@ class RunTable(RunIndex):
         """Replace everything by what was read back; ``length`` is needed if rows are missing."""
         self.forget(len(rows) if length is None else length)
         self._names.check(self._length)
+        if len(rows) and rows.idx[-1] >= self._length:  # of runs before the trajectory shrank
+            kept = int(np.searchsorted(rows.idx, self._length))
+            if not kept:
+                return
+            rows = next(rows.blocks(kept))
         complete = len(rows) == self._length and (
             not len(rows) or (rows.idx[0] == 0 and rows.idx[-1] == len(rows) - 1)
         )

@@ -65,18 +65,29 @@ def choose_storage(service: Any, trajectory: Any = None, **kwargs: Any) -> Stora
     Raises
     ------
     ValueError
-        The extension or the name is unknown, or a package is not installed.
-    ImportError
+        The extension or the name is unknown, a package is not installed, or the service's own
+        declaration of an option refuses a keyword's value.
+    ImportError, AttributeError
         An import string leads nowhere.
+    TypeError
+        ``service`` can neither store nor load, or a keyword's value has a wrong type.
     """
     if service is None and "filename" in kwargs:
         service = _service_for(kwargs["filename"])
     if isinstance(service, str):
         service = _service_named(service, trajectory)
     if not isinstance(service, type):
+        if not (service is None or hasattr(service, "store") or hasattr(service, "load")):
+            raise TypeError(
+                f"storage_service={service!r} ({type(service).__name__}) can neither store nor "
+                "load; give a registered name, a class, its import string or an instance."
+            )
         return StorageChoice(service, {}, frozenset(kwargs))
     offered = kwargs if trajectory is None else {**kwargs, "trajectory": trajectory}
     keywords = get_matching_kwargs(service, offered)
+    for option in getattr(service, "options", ()):
+        if option.name in keywords:
+            option.validate(keywords[option.name])
     return StorageChoice(service, keywords, frozenset(kwargs) - frozenset(keywords))
 
 
@@ -104,7 +115,11 @@ def _service_for(filename: Any) -> str:
 
 def _service_named(name: str, trajectory: Any) -> Any:
     if "." in name:
-        return load_class(name)
+        try:
+            return load_class(name)
+        except (ImportError, AttributeError) as err:
+            err.add_note(f"This happened while importing storage_service={name!r}.")
+            raise
     try:
         return get_manager().storage_service(name)
     except UnknownPluginError as unknown:

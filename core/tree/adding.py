@@ -174,7 +174,8 @@ def _location(tree: Tree, start: NNGroupNode, kind: Kind, components: tuple[str,
     if components == _ONLY_RUNS and start is not root and below_branch:
         return location
     dummy = tree.wildcards.dummy
+    find_run = root._runs.find
     for name in components:
-        if name == dummy or tree.is_run_name(name):
+        if name == dummy or find_run(name) is not None:
             return location
     return f"{location}.{below_branch}{root._run_name or dummy}"

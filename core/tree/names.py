@@ -51,14 +51,20 @@ def check_component(name: str) -> None:
         )
 
 
-def check_trajectory_name(name: str) -> None:
+def check_trajectory_name(name: object) -> None:
     """Check the name of a trajectory.
 
     Raises
     ------
+    TypeError
+        It is no string.
     ValueError
         It has a dot or is no valid component.
     """
+    if not isinstance(name, str):
+        raise TypeError(
+            f"The name of a trajectory is a string, not {name!r} ({type(name).__name__})."
+        )
     if "." in name:
         raise ValueError(f"The name of a trajectory must not contain a dot: {name!r}.")
     check_component(name)
@@ -89,6 +95,8 @@ class NameRules:
         if not components:
             check_component("")
         fine = self._fine
+        if fine.issuperset(components):
+            return
         for name in components:
             if name not in fine:
                 check_component(name)

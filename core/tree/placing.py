@@ -37,6 +37,11 @@ def place(
     location, _, name = full_name.rpartition(".")
     branch = full_name.partition(".")[0]
     check_place(tree, full_name, branch)
+    if not location and kind.is_leaf and full_name in BRANCHES:
+        raise ValueError(
+            f"The name `{full_name}` directly under the trajectory is reserved for a group, so no "
+            "parameter or result has it."
+        )
     parent = tree.groups.get(location)
     if parent is not None and name in parent._children:
         return taken(tree, parent, name)
@@ -146,6 +151,11 @@ def knows_trajectory(node_class: type) -> bool:
 
 
 def _check_group_class(tree: Tree, group: Any, branch: str, full_name: str) -> None:
+    if group._root is group:
+        raise TypeError(
+            f"A trajectory cannot be part of another one; no group `{full_name}` is made of "
+            f"`{group._name}`. `f_merge` takes over its runs."
+        )
     wanted_class = tree.group_class(branch)
     if type(group) is not wanted_class and tree.is_standard_group_class(type(group)):
         raise TypeError(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pypet.tree.group_state import set_root
 from pypet.tree.links import detach_link
 from pypet.tree.lookup import find, find_link
-from pypet.tree.node import NNTreeNode, put, set_parent
+from pypet.tree.node import NNTreeNode, set_parent
 
 if TYPE_CHECKING:
     from pypet.tree.group import NNGroupNode
@@ -20,23 +21,25 @@ def detach(tree: Tree, node: Any) -> None:
     """Take one node without children out of the tree, with all links to it."""
     full_name = node._full_name
     name = node._name
+    linked_by = tree.links.linked_by
+    if linked_by and full_name in linked_by:
+        for group_name, link_name in list(linked_by[full_name]):
+            detach_link(tree, tree.groups[group_name], link_name)
+    parent: Any
     if node._is_leaf:
         tree.root._leaf_removed(node)
-    parent = tree.groups[full_name.rpartition(".")[0]]
-    if full_name in tree.links.linked_by:
-        for group_name, link_name in list(tree.links.linked_by[full_name]):
-            detach_link(tree, tree.groups[group_name], link_name)
-    del parent._children[name]
-    if node._is_leaf:
+        parent = tree.groups[full_name[: -len(name) - 1]]
         del parent._leaves[name]
         del tree.leaves[full_name]
         if node._parent is parent:  # a leaf may be shared with another trajectory
             set_parent(node, None)
     else:
+        parent = node._parent
         del parent._groups[name]
         del tree.groups[full_name]
         set_parent(node, None)
-        put(node, "_root", None)
+        set_root(node, None)
+    del parent._children[name]
     tree.index.remove(name, node._depth, full_name)
     if tree.new_nodes:
         tree.new_nodes.pop(full_name, None)
@@ -176,10 +179,16 @@ def remove_new_nodes(tree: Tree) -> None:
         group = tree.groups.get(group_name)
         if group is not None and link_name in group._links:
             detach_link(tree, group, link_name)
-    for node in reversed(new_nodes.values()):
-        if node._full_name in _FRAMES or tree.get_node(node._full_name) is not node:
+    known: Any
+    for full_name, node in reversed(new_nodes.items()):
+        if node._is_leaf:
+            known = tree.leaves.get(full_name)
+            if known is node:
+                detach(tree, node)
             continue
-        if node._is_leaf or not node._children:
-            detach(tree, node)
-        else:  # holds what was added outside of the run
-            remove_subtree(tree, node)
+        known = tree.groups.get(full_name)
+        if known is node and full_name not in _FRAMES:
+            if not node._children:
+                detach(tree, node)
+            else:  # holds what was added outside of the run
+                remove_subtree(tree, node)

@@ -157,11 +157,11 @@ class Search:
     def _missing(
         self, components: tuple[str, ...], name: str, group: NNGroupNode
     ) -> AttributeError:
-        start = self._start._full_name or "the trajectory"
+        start = f"`{self._start._full_name}`" if self._start._full_name else "the trajectory"
         what = ".".join(components)
         detail = "" if what == name else f" (there is no `{name}` below `{group._full_name}`)"
         limit = "" if self._max_depth is None else f" within {self._max_depth} steps"
-        return AttributeError(f"`{what}` is not part of `{start}`{limit}{detail}.")
+        return AttributeError(f"`{what}` is not part of {start}{limit}{detail}.")
 
 
 def _breadth_first(

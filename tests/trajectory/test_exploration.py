@@ -73,6 +73,7 @@ def test_derived_parameters_and_links_can_be_explored(traj):
         ({"x": [1, 2], "y": [1.0]}, ValueError, "1 values for parameter `parameters.y`.*2"),
         ({"x": []}, ValueError, "no entries|no values"),
         ({"x": [1.0]}, TypeError, "parameters.group.x"),
+        ({"x": 3}, TypeError, "`parameters.group.x` needs an iterable"),
         ({"y": np.arange(3.0)}, TypeError, "tolist"),
         ({"empty": [1]}, TypeError, "no value"),
         ({"x": [1], "group.x": [2]}, ValueError, "twice"),

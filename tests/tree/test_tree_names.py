@@ -97,6 +97,27 @@ def test_trajectory_names_follow_the_rules_of_components():
             check_trajectory_name(name)
 
 
+def test_a_trajectory_needs_a_name_that_is_text():
+    with pytest.raises(TypeError, match="None"):
+        check_trajectory_name(None)
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ("f_add_parameter", "parameters"),
+        ("f_add_parameter", "par"),
+        ("f_add_config", "config"),
+        ("f_add_result", "results"),
+        ("f_add_leaf", "derived_parameters"),
+    ],
+)
+def test_no_leaf_takes_the_place_of_a_branch(traj, method, name):
+    with pytest.raises(ValueError, match="reserved"):
+        getattr(traj, method)(name, 3)
+    assert not traj.f_has_children()
+
+
 def test_a_name_is_used_once_per_group_for_whatever(traj):
     leaf = traj.f_add_leaf("g.leaf", 1)
     traj.f_add_group("g.group")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pypet.trajectory.state import TrajectoryState
-from pypet.tree.node import NO_RUN_BRANCH
 
 DATA_BRANCHES = ("parameters", "derived_parameters")
 
@@ -27,7 +26,7 @@ def check_mergeable(traj: Any, other: Any) -> None:
             f"Trajectory `{traj.v_name}` was never stored, but merging works on stored data; "
             "call `f_store()` first."
         )
-    own, others = (_aliases(each) for each in (traj, other))
+    own, others = (chosen_aliases(each) for each in (traj, other))
     if own != others:
         raise TypeError(
             f"Trajectory `{other.v_name}` has the wildcards {sorted(others)}, but "
@@ -64,14 +63,15 @@ def check_parameters(traj: Any, other: Any, ignored: frozenset[str]) -> None:
 def shared_leaves(traj: Any, ignored: frozenset[str]) -> dict[str, Any]:
     """Return parameters and derived parameters that belong to no run, by full name."""
     dummies = dummy_names(traj)
+    find = traj._runs.names.find
     return {
         name: leaf
         for name, leaf in traj._tree.leaves.items()
         if leaf._branch in DATA_BRANCHES
         and leaf.v_is_parameter
         and name not in ignored
-        and leaf._run_branch == NO_RUN_BRANCH
-        and not dummies.intersection(name.split("."))
+        and not dummies.intersection(components := name.split("."))
+        and not any(find(component) is not None for component in components)
     }
 
 
@@ -80,5 +80,13 @@ def dummy_names(traj: Any) -> frozenset[str]:
     return frozenset(traj.f_wildcard(wildcard, -1) for wildcard in traj.f_get_wildcards())
 
 
-def _aliases(traj: Any) -> set[str]:
-    return set(traj.f_get_wildcards())
+def chosen_aliases(traj: Any) -> set[str]:
+    """Return one alias of each wildcard: the second one, or the only one.
+
+    Trajectories whose sets are equal can be merged, whatever their other aliases are.
+    """
+    return {aliases[1] if len(aliases) > 1 else aliases[0] for aliases in _groups(traj)}
+
+
+def _groups(traj: Any) -> list[tuple[str, ...]]:
+    return list(traj._tree.wildcards.functions)

@@ -37,8 +37,17 @@ def merge_info(
         entries.append(("version", VERSION, "Version of pypet that merged"))
     if options.keep_other_trajectory_info:
         entries += _about_other(traj, other)
-    group = f"config.merge.merge_{hexsha[:7]}_{format_time(timestamp)}"
+    group = _free_name(traj, f"config.merge.merge_{hexsha[:7]}_{format_time(timestamp)}")
     return [(f"{group}.{name}", value, comment) for name, value, comment in entries]
+
+
+def _free_name(traj: Any, name: str) -> str:
+    """Return the name, or with a number if the same two were merged in the same second."""
+    free, number = name, 1
+    while traj._tree.get_node(free) is not None:
+        number += 1
+        free = f"{name}_{number}"
+    return free
 
 
 def _about_other(traj: Any, other: Any) -> list[tuple[str, Any, str]]:

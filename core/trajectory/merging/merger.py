@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,12 @@ from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
 from pypet.leaves.parameter import Parameter
 from pypet.trajectory.exploration import unexplore
-from pypet.trajectory.merging.conditions import check_mergeable, check_parameters
+from pypet.trajectory.merging.conditions import (
+    DATA_BRANCHES,
+    check_mergeable,
+    check_parameters,
+    shared_leaves,
+)
 from pypet.trajectory.merging.info import merge_info
 from pypet.trajectory.merging.item_transfer import transfer_items
 from pypet.trajectory.merging.options import MergeOptions
@@ -33,9 +38,9 @@ def merge(traj: Any, other: Any, options: MergeOptions, *, backup: bool) -> None
     check_mergeable(traj, other)
     for each in (traj, other):
         each.f_restore_default()
-    if not (options.consecutive_merge and _has_parameters(traj)):
-        _load(traj, skeleton=False)
-    _load(other, skeleton=True)
+    if not (options.consecutive_merge and _has_parameters(traj, options.ignore_data)):
+        _load(traj, options.ignore_data, skeleton=False)
+    _load(other, options.ignore_data, skeleton=True)
     check_parameters(traj, other, options.ignore_data)
     points = plan_points(traj, other, options)
     options = replace(options, trial_parameter=points.trial)
@@ -43,45 +48,62 @@ def merge(traj: Any, other: Any, options: MergeOptions, *, backup: bool) -> None
     translation = Translation(traj, other, points.runs, old_length)
     transfer = plan_transfer(traj, other, translation, options)
     if backup:
-        other.f_backup()
+        if other._stored:
+            other.f_backup()
         traj.f_backup()
-    with _undone_on_error(traj, list(points.ranges)):
-        _explore(traj, other, points)
-        _move_data(traj, other, transfer, options)
-    _store_points(traj, list(points.ranges), old_length, options)
+    info = merge_info(traj, other, options, len(points.runs), old_length)
+    is_begun = False
+
+    def store_points() -> None:
+        nonlocal is_begun
+        is_begun = True
+        _store_points(traj, points, old_length, options)
+
+    try:
+        with _undone_on_error(traj, list(points.ranges)):
+            _explore(traj, other, points)
+            _move_data(traj, other, transfer, options, store_points)
+    except BaseException:
+        if is_begun and not options.consecutive_merge:
+            _restore_stored(traj, points, old_length)
+        raise
     if options.keep_info:
-        for name, value, comment in merge_info(traj, other, options, len(points.runs), old_length):
+        for name, value, comment in info:
             traj._tree.insert_leaf(name, Parameter(name, value, comment))
     if not options.consecutive_merge:
         traj.f_store()
 
 
-def _has_parameters(traj: Any) -> bool:
-    """Say whether all parameters are in memory, as they are after a consecutive merge."""
-    return "parameters" in traj._children and not any(
-        leaf is None or leaf.f_is_empty()
-        for leaf in (*traj._explored.values(), *traj.parameters.f_iter_leaves(with_links=False))
+def _has_parameters(traj: Any, ignored: frozenset[str]) -> bool:
+    """Say whether all that is compared is in memory, as it is after a consecutive merge."""
+    return (
+        all(branch in traj._children for branch in DATA_BRANCHES)
+        and None not in traj._explored.values()
+        and not any(leaf.f_is_empty() for leaf in shared_leaves(traj, ignored).values())
     )
 
 
-def _load(traj: Any, *, skeleton: bool) -> None:
+def _load(traj: Any, ignored: frozenset[str], *, skeleton: bool) -> None:
     """Bring what a merge looks at into memory: parameters, and the nodes that may be copied."""
     if not traj._stored:
         return
+    if not traj._runs.is_complete:
+        traj.f_load(load_data=constants.LOAD_NOTHING, force=True)
     traj.f_load(
         load_parameters=constants.LOAD_DATA,
         load_derived_parameters=constants.LOAD_SKELETON,
         load_results=constants.LOAD_SKELETON if skeleton else constants.LOAD_NOTHING,
-        load_other_data=constants.LOAD_NOTHING,
+        load_other_data=constants.LOAD_SKELETON,
         with_meta_data=False,
     )
+    shared = shared_leaves(traj, ignored)
     empty = [
         leaf
         for leaf in traj._tree.leaves.values()
         if leaf._branch == "derived_parameters"
         and leaf._stored
         and leaf.f_is_empty()
-        and leaf._run_branch == "trajectory"
+        and leaf._full_name in shared
     ]
     if empty:
         traj.f_load_items(empty)
@@ -90,17 +112,37 @@ def _load(traj: Any, *, skeleton: bool) -> None:
 # ----- data --------------------------------------------------------------------------------------
 
 
-def _move_data(traj: Any, other: Any, transfer: Transfer, options: MergeOptions) -> None:
+def _move_data(
+    traj: Any,
+    other: Any,
+    transfer: Transfer,
+    options: MergeOptions,
+    store_points: Callable[[], None],
+) -> None:
+    """Copy what is to be copied, store the longer ranges, and only then delete from ``other``."""
     if not options.slow_merge and other._stored:
         try:
-            _merge_in_storage(traj, other, transfer, options)
+            _merge_in_storage(traj, other, transfer, options, store_points)
             return
         except NoSuchServiceError as err:
             logger.warning("The storage service cannot merge (%s); it is done item by item.", err)
-    transfer_items(traj, other, transfer, options)
+    transfer_items(traj, other, transfer, options, store_points)
 
 
-def _merge_in_storage(traj: Any, other: Any, transfer: Transfer, options: MergeOptions) -> None:
+def _merge_in_storage(
+    traj: Any,
+    other: Any,
+    transfer: Transfer,
+    options: MergeOptions,
+    store_points: Callable[[], None],
+) -> None:
+    is_done = False
+
+    def last_step() -> None:
+        nonlocal is_done
+        store_points()
+        is_done = True
+
     service_of(traj._tree).store(
         constants.MERGE,
         None,
@@ -111,7 +153,10 @@ def _merge_in_storage(traj: Any, other: Any, transfer: Transfer, options: MergeO
         delete_trajectory=options.delete_other_trajectory,
         other_filename=_other_filename(traj, other),
         links=transfer.links,
+        last_step=last_step,
     )
+    if not is_done:  # a service of users that knows the established arguments only
+        store_points()
     if options.delete_other_trajectory:
         other._stored = False
 
@@ -164,7 +209,8 @@ def _undone_on_error(traj: Any, names: list[str]) -> Iterator[None]:
         raise
 
 
-def _store_points(traj: Any, changed: list[str], old_length: int, options: MergeOptions) -> None:
+def _store_points(traj: Any, points: MergePoints, old_length: int, options: MergeOptions) -> None:
+    changed = list(points.ranges)
     if options.consecutive_merge:
         traj._outdate([traj._tree.leaves[name] for name in changed])
         return
@@ -175,3 +221,18 @@ def _store_points(traj: Any, changed: list[str], old_length: int, options: Merge
         changed_parameters=changed,
         old_length=old_length,
     )
+
+
+def _restore_stored(traj: Any, points: MergePoints, old_length: int) -> None:
+    """Store runs and ranges as they are again in memory, after storing longer ones failed."""
+    fresh = [traj._tree.leaves[name] for name, (own, _) in points.ranges.items() if own is not None]
+    try:
+        # Writing a leaf anew leaves stored parts alone that it does not have any more: a range.
+        traj.f_delete_items([leaf for leaf in fresh if leaf._stored])
+        _store_points(traj, points, old_length, MergeOptions())
+    except Exception:
+        logger.exception(
+            "What trajectory `%s` has stored about runs and explored parameters could not be "
+            "restored; `f_store(store_data=3)` does so.",
+            traj.v_name,
+        )

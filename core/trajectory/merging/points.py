@@ -6,8 +6,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pypet.support.exploration import find_points
-from pypet.trajectory.merging.conditions import shared_leaves
+from pypet.trajectory.merging.conditions import DATA_BRANCHES, shared_leaves
 from pypet.trajectory.merging.options import MergeOptions
 
 logger = logging.getLogger(__name__)
@@ -96,18 +98,23 @@ def _trial_parameter(traj: Any, other: Any, name: str) -> str:
     full_name = None
     for each in (traj, other):
         node = each.f_get(name)
-        if not (node.v_is_leaf and node.v_is_parameter):
+        if not (node.v_is_leaf and node.v_is_parameter and node.v_branch in DATA_BRANCHES):
             raise TypeError(f"The trial parameter `{node.v_full_name}` is no parameter.")
         full_name = full_name or node.v_full_name
         values = _values(each, full_name)
-        if not all(type(value) is int for value in values) or set(values) != set(
+        if not all(_is_integer(value) for value in values) or set(values) != set(
             range(max(values) + 1)
         ):
+            shown = ", ".join(map(repr, values[:10]))
             raise TypeError(
                 f"The trial parameter `{full_name}` of trajectory `{each.v_name}` has to count "
-                f"trials 0, 1, 2, ... without gaps; its values are {sorted(set(values))[:10]}."
+                f"trials 0, 1, 2, ... without gaps; its values are {shown}."
             )
     return str(full_name)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _without_duplicates(traj: Any, other: Any, changed: list[str]) -> list[int]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from pypet.support.comparisons import nested_equal
 from pypet.trajectory.merging.options import MergeOptions
 from pypet.trajectory.merging.translation import Translation
-from pypet.tree.node import NO_RUN_BRANCH
 
 logger = logging.getLogger(__name__)
 
 _TRANSFERRED = ("results", "derived_parameters")
+_FRAMES = frozenset(name for branch in _TRANSFERRED for name in (branch, f"{branch}.runs"))
 _MERGED_CONFIG = ("config.git", "config.environment", "config.merge")
 
 
@@ -32,17 +33,24 @@ def plan_transfer(
 ) -> Transfer:
     """Return what the merge copies; the skeleton of ``other`` has to be in memory."""
     transfer = Transfer()
+    dummies: list[Any] = []
     for group in [*other._tree.groups.values()]:
         if group._branch in _TRANSFERRED and _is_special(group):
-            _plan_node(traj, other, group, translation, options, transfer)
+            _plan_node(traj, group, translation, options, transfer, dummies)
     for leaf in other._tree.leaves.values():
         if leaf._branch in _TRANSFERRED:
-            _plan_node(traj, other, leaf, translation, options, transfer)
+            _plan_node(traj, leaf, translation, options, transfer, dummies)
         elif options.merge_config and leaf._full_name.startswith(_MERGED_CONFIG):
             _plan_config(traj, leaf, transfer)
+    # What a run has itself wins over what all runs have in common.
+    taken = _with_ways(transfer.nodes.values())
+    for leaf in dummies:
+        if not _is_known(traj, other, leaf):
+            _plan_dummy(leaf, translation, transfer, taken)
+    taken |= _with_ways(transfer.nodes.values())
     for group in [*other._tree.groups.values()]:
         for name, target in group._links.items():
-            _plan_link(other, group, name, target, translation, options, transfer)
+            _plan_link(traj, other, group, name, target, translation, options, transfer, taken)
     return transfer
 
 
@@ -58,34 +66,40 @@ def _is_special(group: Any) -> bool:
 
 def _plan_node(
     traj: Any,
-    other: Any,
     node: Any,
     translation: Translation,
     options: MergeOptions,
     transfer: Transfer,
+    dummies: list[Any],
 ) -> None:
     path = node._full_name
     if path in options.ignore_data:
         return
-    if node._run_branch != NO_RUN_BRANCH:
-        old = other.f_idx_to_run(node._run_branch)
+    old = translation.run_of(path)
+    if old is not None:
         if old in translation.new_indices:
             transfer.nodes[path] = translation.of_run(path, old)
     elif translation.has_dummy(path):
-        if node._is_leaf and not _is_known(traj, other, node):
-            _plan_dummy(node, translation, transfer)
-    elif path not in ("results", "derived_parameters", "results.runs", "derived_parameters.runs"):
+        if node._is_leaf:
+            dummies.append(node)
+    elif path not in _FRAMES:
         if node._is_leaf and node.v_is_parameter and path in traj._tree.leaves:
             return  # a shared derived parameter: its values are merged, not the node
-        transfer.nodes[path] = path
+        own = traj._tree.get_node(path)
+        if own is None or own._stored:  # the storage knows whether the name is taken
+            transfer.nodes[path] = path
+        elif node._is_leaf:
+            logger.warning("`%s` exists already; the other one is not merged.", path)
 
 
-def _plan_dummy(node: Any, translation: Translation, transfer: Transfer) -> None:
+def _plan_dummy(node: Any, translation: Translation, transfer: Transfer, taken: set[str]) -> None:
     """Store what the other has for all of its runs under the first new run, and link to it."""
     path = node._full_name
     first: str | None = None
     for new in translation.new_indices.values():
         name = translation.of_dummy(path, new)
+        if name in taken:
+            continue
         if first is None:
             first = transfer.nodes[path] = name
         elif name != first:
@@ -123,6 +137,7 @@ def _plan_config(traj: Any, leaf: Any, transfer: Transfer) -> None:
 
 
 def _plan_link(
+    traj: Any,
     other: Any,
     group: Any,
     name: str,
@@ -130,25 +145,40 @@ def _plan_link(
     translation: Translation,
     options: MergeOptions,
     transfer: Transfer,
+    taken: set[str],
 ) -> None:
-    location = group._full_name
+    location, goal = group._full_name, target._full_name
     path = f"{location}.{name}" if location else name
-    if {path, target._full_name} & options.ignore_data:
+    if {path, goal} & options.ignore_data:
         return
-    if translation.has_dummy(path) or translation.has_dummy(target._full_name):
+    if translation.has_dummy(path) or translation.has_dummy(goal):
         logger.warning(
-            "The link `%s` to `%s` belongs to no single run; it is not merged.",
-            path,
-            target._full_name,
+            "The link `%s` to `%s` belongs to no single run; it is not merged.", path, goal
         )
         return
     new_names = []
-    for part, branch in ((path, group._run_branch), (target._full_name, target._run_branch)):
-        if branch == NO_RUN_BRANCH:
+    for part in (path, goal):
+        old = translation.run_of(part)
+        if old is None:
             new_names.append(part)
-            continue
-        old = other.f_idx_to_run(branch)
-        if old not in translation.new_indices:
+        elif old in translation.new_indices:
+            new_names.append(translation.of_run(part, old))
+        else:
             return
-        new_names.append(translation.of_run(part, old))
-    transfer.links[new_names[0]] = new_names[1]
+    new_path, new_goal = new_names
+    if new_path in taken or new_path in transfer.links:
+        logger.warning("There is a `%s` already; the link to `%s` is not merged.", path, goal)
+    elif new_goal not in taken and traj._tree.get_node(new_goal) is None:
+        logger.error("The link `%s` leads to `%s`, which is not merged.", path, goal)
+    else:
+        transfer.links[new_path] = new_goal
+
+
+def _with_ways(names: Iterable[str]) -> set[str]:
+    """Return full names and those of all groups on the way to them."""
+    places = set()
+    for name in names:
+        while name and name not in places:
+            places.add(name)
+            name = name.rpartition(".")[0]
+    return places

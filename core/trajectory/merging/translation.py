@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pypet.trajectory.merging.conditions import chosen_aliases
+
 
 class Translation:
     """Renames what belongs to a run: each component that a wildcard gave for the old run becomes
@@ -13,11 +15,9 @@ class Translation:
         """``runs`` of ``other`` become the runs from ``first_new`` on of ``traj``."""
         self._traj = traj
         self._other = other
-        self._wildcards = traj.f_get_wildcards()
+        self._wildcards = sorted(chosen_aliases(traj))
         self.new_indices = {old: first_new + position for position, old in enumerate(runs)}
-        self.dummies = {
-            other.f_wildcard(wildcard, -1): wildcard for wildcard in other.f_get_wildcards()
-        }
+        self.dummies = {other.f_wildcard(wildcard, -1): wildcard for wildcard in self._wildcards}
         self._tables: dict[int, dict[str, str]] = {}
 
     def table(self, old: int) -> dict[str, str]:
@@ -31,6 +31,14 @@ class Translation:
             }
             self._tables = {old: table}  # nodes of one run come together
         return table
+
+    def run_of(self, path: str) -> int | None:
+        """Return the other's run that something belongs to: a component is the name of the run."""
+        for part in path.split("."):
+            idx = self._other._runs.find(part)
+            if idx is not None:
+                return int(idx)
+        return None
 
     def of_run(self, path: str, old: int) -> str:
         """Return the new full name of something that belongs to the other's run ``old``."""
