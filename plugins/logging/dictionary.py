@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
+from pypet.plugins.logging.filenames import handler_error
 from pypet.plugins.logging.ini import level_number
 from pypet.plugins.logging.lines import STANDARD_DOUBLES, LineFormatter
 
@@ -106,7 +107,7 @@ class _Builder(logging.config.DictConfigurator):
                     handler: logging.Handler = self.configure_handler(group[name])
                 except Exception as err:
                     if "not configured yet" not in f"{err} {err.__cause__}":
-                        raise ValueError(f"Cannot make the log handler {name!r}: {err}") from err
+                        raise handler_error(repr(name), err) from err
                     postponed.append(name)
                     continue
                 handler.name = name

@@ -107,6 +107,14 @@ def try_make_dirs(filename: str) -> None:
         sys.stderr.write(f"Cannot create the folder {folder!r} of a log file: {err}\n")
 
 
+def handler_error(handler: str, err: Exception) -> ValueError:
+    """Return the error for a log handler that cannot be made; with advice if it is for its file."""
+    text = f"Cannot make the log handler {handler}: {err}"
+    if isinstance(err, OSError) or isinstance(err.__cause__, OSError):
+        text += ". Give another `log_folder`, or log_config=None for no log files."
+    return ValueError(text)
+
+
 def get_strings(args: str) -> list[str]:
     """Return the string literals in a Python expression, such as the ``args`` of a handler.
 

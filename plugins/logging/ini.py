@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
-from pypet.plugins.logging.filenames import is_filename
+from pypet.plugins.logging.filenames import handler_error, is_filename
 from pypet.plugins.logging.lines import STANDARD_DOUBLES, LineFormatter
 
 Sections = Mapping[str, Mapping[str, str]]
@@ -133,7 +133,7 @@ def _handler(
         kwargs = {name: _placed(value, place) for name, value in kwargs.items()}
         handler: logging.Handler = STANDARD_DOUBLES.get(kind, kind)(*args, **kwargs)
     except Exception as err:
-        raise ValueError(f"Cannot make the log handler of section [handler_{key}]: {err}") from err
+        raise handler_error(f"of section [handler_{key}]", err) from err
     handler.name = key
     if "level" in section:
         handler.setLevel(section["level"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 
 import pypet
 from pypet import Parameter, load_trajectory
@@ -129,4 +130,4 @@ def test_settings_and_origins_are_complete(make_env):
     assert values["timestamp"] == env.timestamp
     assert values["trajectory.name"] == env.traj.v_name
     assert values["trajectory.timestamp"] == env.traj.v_timestamp
-    assert values["script"].endswith(".py")
+    assert values["script"] == sys.modules["__main__"].__file__

@@ -177,6 +177,45 @@ def test_the_file_name_decides_without_a_service(make_env, tmp_path):
         make_env(storage_service=None, filename="some.txt")
 
 
+@pytest.mark.parametrize(
+    ("option", "error"),
+    [
+        ({"complevel": 11}, ValueError),
+        ({"complevel": "a"}, TypeError),
+        ({"complib": "zip"}, ValueError),
+        ({"pandas_format": "x"}, ValueError),
+        ({"encoding": "x"}, ValueError),
+    ],
+)
+def test_a_value_that_the_service_refuses_is_told_before_anything_is_made(
+    make_env, tmp_path, option, error
+):
+    with pytest.raises(error, match=next(iter(option))):
+        make_env(storage_service="hdf5", filename="x.hdf5", **option)
+    assert not list(tmp_path.iterdir())
+
+
+def test_declarations_of_other_services_do_not_count(make_env):
+    service = make_env(storage_service=Greedy, complevel=11).traj.v_storage_service
+    assert service.kwargs["complevel"] == 11
+
+
+def test_something_that_is_no_service_is_told(make_env):
+    with pytest.raises(TypeError, match=r"storage_service=3 \(int\)"):
+        make_env(storage_service=3)
+
+
+def test_a_dotted_path_that_leads_nowhere_names_the_option(make_env):
+    with pytest.raises(ImportError) as caught:
+        make_env(storage_service="no_such_module.Service")
+    assert "storage_service='no_such_module.Service'" in caught.value.__notes__[0]
+
+
+def test_a_keyword_that_the_service_does_not_take_names_both(make_env):
+    with pytest.raises(UnknownOptionError, match="'memory', does not take 'filename'"):
+        make_env(storage_service="memory", filename="x.hdf5")
+
+
 def test_a_service_on_the_trajectory_is_used(make_env):
     service = Service()
     env = make_env(Trajectory("A", storage_service=service), storage_service="memory")

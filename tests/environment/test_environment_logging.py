@@ -7,6 +7,8 @@ import os
 
 import pytest
 
+from pypet import Environment
+
 
 @pytest.fixture
 def run_logged(make_env):
@@ -114,6 +116,14 @@ def test_a_later_environment_takes_over_unless_it_configures_nothing(make_env):
 def test_log_folder(make_env, tmp_path):
     env = make_env(log_config="DEFAULT", log_folder=str(tmp_path / "there"))
     assert (tmp_path / "there" / "test" / env.name / "LOG.txt").is_file()
+
+
+@pytest.mark.parametrize("option", [{"log_config": "DEFAULT"}, {"log_folder": "logs"}])
+def test_log_files_that_cannot_be_made_are_told_with_what_to_do(tmp_path, option):
+    (tmp_path / "logs").write_text("a file is where the folder should be", encoding="utf8")
+    with pytest.raises(ValueError, match=r"LOG\.txt|ERROR\.txt") as caught:
+        Environment("test", storage_service="memory", **option)
+    assert "another `log_folder`, or log_config=None" in str(caught.value)
 
 
 def test_a_failing_constructor_detaches_its_log_files(make_env):

@@ -247,6 +247,13 @@ def test_what_the_user_stores_is_there_without_automatic_storing(make_env):
     assert load(env).r_1.z == 2
 
 
+def test_what_cannot_be_called_is_refused_before_anything_is_stored(env):
+    with pytest.raises(TypeError, match=r"run function .*, not 3 \(int\)"):
+        env.run(3)
+    assert not env.traj.v_stored
+    assert env.run(add_z)[0][0] == 0
+
+
 def test_a_taken_name_is_told_and_add_time_helps(env, make_env):
     env.run(add_z)
     service = env.traj.v_storage_service

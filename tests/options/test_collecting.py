@@ -282,6 +282,6 @@ def test_the_error_names_all_leftovers_and_the_nearest_known_names():
 
 
 def test_a_known_storage_option_is_blamed_on_the_service():
-    assert str(unknown_option_error(["filename"])) == (
-        "The storage service in use does not take 'filename'."
+    assert str(unknown_option_error(["filename"], service="'memory'")) == (
+        "The storage service in use, 'memory', does not take 'filename'."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -10,10 +11,12 @@ import pytest
 
 from pypet.manager import PluginManager, Status
 from pypet.manager.discovery import candidates
+from pypet.options.families import PLUGIN_FAMILIES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))
 ENTRY_POINTS = PYPROJECT["project"]["entry-points"]["pypet"]
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 FOLDERS = PYPROJECT["tool"]["setuptools"]["package-dir"]
 
 
@@ -61,13 +64,37 @@ def test_every_own_plugin_loads_and_is_named_like_its_feature(builtin, name):
 
 
 def test_every_extra_that_a_feature_names_exists(builtin):
-    extras = PYPROJECT["project"]["optional-dependencies"]
     for entry in builtin.entries:
         for feature in entry.features:
             if feature.hint():
-                assert feature.item.extra in extras
+                assert feature.item.extra in EXTRAS
             else:
                 assert getattr(feature.item, "requires", ()) == ()
+
+
+def brought_by(extra):
+    """Return the names of all distributions, and of the extras, that an extra brings."""
+    names = set()
+    for line in EXTRAS[extra]:
+        name, own = re.fullmatch(r"([\w-]+)(?:\[([\w,]+)\])?.*", line).groups()
+        if name == "pypet":
+            names.update(own.split(","), *(brought_by(each) for each in own.split(",")))
+        else:
+            names.add(name)
+    return names
+
+
+def test_the_extra_all_is_everything_but_tools_of_development():
+    assert EXTRAS.keys() - brought_by("all") == {"all", "dev"}
+    assert "all" in brought_by("dev")
+
+
+def test_the_extra_sumatra_brings_git_along():
+    assert "GitPython" in brought_by("sumatra")
+
+
+def test_every_extra_that_an_option_may_need_exists():
+    assert {family.extra for family in PLUGIN_FAMILIES.values() if family.extra} <= EXTRAS.keys()
 
 
 def test_the_version_is_the_same_everywhere():
