@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pypet.errors import GitDiffError as GitDiffError
     from pypet.errors import MissingDependencyError as MissingDependencyError
     from pypet.errors import NoSuchServiceError as NoSuchServiceError
+    from pypet.errors import NotStoredError as NotStoredError
     from pypet.errors import NotUniqueNodeError as NotUniqueNodeError
     from pypet.errors import ParameterLockedException as ParameterLockedException
     from pypet.errors import PluginError as PluginError
@@ -67,6 +68,7 @@ _HOMES = {
         "GitDiffError",
         "MissingDependencyError",
         "NoSuchServiceError",
+        "NotStoredError",
         "NotUniqueNodeError",
         "ParameterLockedException",
         "PluginError",
