@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
@@ -11,7 +10,7 @@ from pypet.interfaces import Option, Outcome, StorageService, WrapMode
 from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.wrap_modes._local.failures import Failure, not_stored
-from pypet.wrap_modes._local.parcels import Parcel
+from pypet.wrap_modes._local.parcels import Parcel, dump_copy, load
 from pypet.wrap_modes._local.senders import Sender
 from pypet.wrap_modes._local.storing import GarbageCollection
 
@@ -27,15 +26,15 @@ class ReferenceWrapper(Sender):
 
     def __init__(self, service: StorageService | None = None) -> None:
         super().__init__(service)
-        self.references: dict[str, list[bytes]] = {}
-        """Name of the trajectory -> parcels, pickled."""
+        self.references: dict[str, list[list[bytes]]] = {}
+        """Name of the trajectory -> parcels as bytes."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "references": {}}
 
     def deliver(self, parcel: Parcel) -> None:
         """Keep a parcel."""
-        self.references.setdefault(parcel.trajectory, []).append(pickle.dumps(parcel, 5))
+        self.references.setdefault(parcel.trajectory, []).append(dump_copy(parcel))
 
     def free_references(self) -> None:
         """Forget everything."""
@@ -102,7 +101,7 @@ class LocalWrapMode(WrapMode):
         if outcome.references:
             self.store_references(outcome.references)
 
-    def store_references(self, references: Mapping[str, list[bytes]]) -> None:
+    def store_references(self, references: Mapping[str, list[list[bytes]]]) -> None:
         """Store what `take_home` gave; everything is tried before an error is raised.
 
         Raises
@@ -113,8 +112,8 @@ class LocalWrapMode(WrapMode):
         service = self.main_service()
         failures = []
         cause: Exception | None = None
-        for pickled in (each for group in references.values() for each in group):
-            parcel: Parcel = pickle.loads(pickled)
+        for pieces in (each for group in references.values() for each in group):
+            parcel = load(pieces)
             try:
                 parcel.store(service)
             except Exception as error:

@@ -168,13 +168,9 @@ class Pipe:
                 return bool(accepted)
 
 
-def _shared_pipe(key: int) -> Pipe:
-    try:
-        return Pipe._shared[key]
-    except KeyError:
-        raise RuntimeError(
-            "wrap_mode='PIPE' works only in processes that are forked while it is active."
-        ) from None
+def _shared_pipe(key: int) -> Pipe | None:
+    """Return the pipe of this key, None in processes that did not inherit it."""
+    return Pipe._shared.get(key)
 
 
 class PipeEnd(Source):
@@ -227,12 +223,18 @@ class PipeStorageServiceSender(Sender):
 
     mode: ClassVar[str] = "PIPE"
 
-    def __init__(self, pipe: Pipe, service: StorageService | None = None) -> None:
+    def __init__(self, pipe: Pipe | None, service: StorageService | None = None) -> None:
         super().__init__(service)
         self.pipe = pipe
 
     def deliver(self, parcel: Parcel) -> None:
         """Send a parcel to the writer."""
+        if self.pipe is None:
+            raise NotStoredError(
+                f"{parcel.what()} cannot be stored: wrap_mode='PIPE' works only in processes "
+                "that are forked while it is active.",
+                [parcel.run],
+            )
         self.pipe.put(parcel)
 
 
@@ -309,7 +311,7 @@ class PipeWrapMode(WrapMode):
             if writer is not None:
                 writer.stop()
         finally:
-            if sender is not None:
+            if sender is not None and sender.pipe is not None:
                 sender.pipe.close()
             if lock is not None:
                 lock.remove()

@@ -21,7 +21,7 @@ from pypet.interfaces import Option, Outcome, StorageService, WrapMode
 from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.wrap_modes._local import frames
-from pypet.wrap_modes._local.parcels import Parcel, dump, load
+from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, dump, load
 from pypet.wrap_modes._local.senders import Sender
 from pypet.wrap_modes._local.writer import Source
 from pypet.wrap_modes._local.writer_process import WriterProcess
@@ -124,7 +124,8 @@ class _Client(frames.Inbox):
         if len(self._known) < SECRET_BYTES:
             return False
         if not hmac.compare_digest(self._known, self._secret):
-            raise frames.FrameError("A stranger connected.")
+            _logger.error("A stranger tried to hand over data; it was turned away.")
+            raise EOFError
         return True
 
 
@@ -190,8 +191,8 @@ class Listener(Source):
             if not client.is_between_frames:
                 _logger.error("A worker died while it sent data; what it was sending is lost.")
             self._drop(client)
-        except Exception:
-            _logger.exception("A connection brought what nobody can read; it is closed.")
+        except frames.FrameError as error:
+            parcels.append(Parcel(NO_RUN, Unreadable(error)))
             self._drop(client)
 
     def _drop(self, client: _Client) -> None:

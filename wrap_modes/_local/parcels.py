@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,10 +12,12 @@ from pypet.interfaces import StorageService
 from pypet.records import StoreRequest
 from pypet.services.record_service import RecordStorageService
 from pypet.services.store_messages import PREPARERS
+from pypet.wrap_modes._local.compact import flatten, unflatten
 
 OUT_OF_BAND_BYTES = 16384
 """Buffers of arrays from this size on are not copied into the pickle."""
 NO_RUN = -1
+_RUN = struct.Struct("<q")
 _LOCATION = ("filename", "file_title")
 
 
@@ -27,11 +30,17 @@ class Message(NamedTuple):
     kwargs: dict[str, Any]
 
 
+class Unreadable(NamedTuple):
+    """Stands for content that got lost on the way."""
+
+    error: Exception
+
+
 class Parcel(NamedTuple):
     """One storing message of one run; ``run`` is `NO_RUN` outside of runs."""
 
     run: int
-    content: StoreRequest | Message
+    content: StoreRequest | Message | Unreadable
 
     @property
     def trajectory(self) -> str:
@@ -39,20 +48,26 @@ class Parcel(NamedTuple):
         content = self.content
         if isinstance(content, StoreRequest):
             return content.trajectory
-        return str(content.kwargs.get("trajectory_name", ""))
+        if isinstance(content, Message):
+            return str(content.kwargs.get("trajectory_name", ""))
+        return ""
 
     def store(self, service: StorageService) -> None:
         """Store the content; raises what the service raises."""
         content = self.content
         if isinstance(content, StoreRequest):
             service.apply(content)  # type: ignore[attr-defined]
+        elif isinstance(content, Unreadable):
+            raise content.error
         else:
             service.store(content.message, content.stuff, *content.args, **content.kwargs)
 
     def what(self) -> str:
         """Return which nodes are stored, for messages."""
         content = self.content
-        if not isinstance(content, StoreRequest):
+        if isinstance(content, Unreadable):
+            return "data that cannot be read"
+        if isinstance(content, Message):
             name = getattr(content.stuff, "v_full_name", "")
             return f"{content.message} {name}".rstrip()
         paths = [getattr(each, "path", "") or content.trajectory for each in content.operations]
@@ -93,7 +108,7 @@ def run_of(stuff: Any) -> int | None:
 
 
 def dump(parcel: Parcel) -> list[Any]:
-    """Return a parcel as its pickle and the large buffers of its arrays.
+    """Return a parcel as bytes: its run, its pickle, and the large buffers of its arrays.
 
     Raises
     ------
@@ -109,10 +124,24 @@ def dump(parcel: Parcel) -> list[Any]:
         buffers.append(raw)
         return False
 
-    return [pickle.dumps(parcel, 5, buffer_callback=is_small), *buffers]
+    pickled = pickle.dumps(_plain(parcel.content), 5, buffer_callback=is_small)
+    return [_RUN.pack(parcel.run), pickled, *buffers]
+
+
+def dump_copy(parcel: Parcel) -> list[bytes]:
+    """Return the same with the buffers copied into the pickle, so that nothing changes it."""
+    return [_RUN.pack(parcel.run), pickle.dumps(_plain(parcel.content), 5)]
 
 
 def load(pieces: Sequence[Any]) -> Parcel:
-    """Return the parcel whose `dump` gave the pieces."""
-    parcel: Parcel = pickle.loads(pieces[0], buffers=pieces[1:])
-    return parcel
+    """Return the parcel whose dump gave the pieces; one without content if that fails."""
+    (run,) = _RUN.unpack(pieces[0])
+    try:
+        content = pickle.loads(pieces[1], buffers=pieces[2:])
+        return Parcel(run, unflatten(content) if type(content) is tuple else content)
+    except Exception as error:
+        return Parcel(run, Unreadable(error))
+
+
+def _plain(content: Any) -> Any:
+    return flatten(content) if type(content) is StoreRequest else content

@@ -51,8 +51,9 @@ class Store:
     def store(self, parcel: Parcel) -> None:
         """Store a parcel."""
         try:
-            if parcel.trajectory != self._trajectory:
-                self._switch(parcel.trajectory)
+            name = parcel.trajectory
+            if name and name != self._trajectory:
+                self._switch(name)
             parcel.store(self._service)
         except Exception as error:
             failure = Failure.of(parcel, error)
