@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from pypet.environment import Environment as Environment
+    from pypet.environment import MultiprocContext as MultiprocContext
     from pypet.errors import DataNotInStorageError as DataNotInStorageError
     from pypet.errors import GitDiffError as GitDiffError
     from pypet.errors import MissingDependencyError as MissingDependencyError
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 from pypet.version import __version__ as __version__  # noqa: E402 - after the guard
 
 _HOMES = {
-    "pypet.environment": ("Environment",),
+    "pypet.environment": ("Environment", "MultiprocContext"),
     "pypet.errors": (
         "DataNotInStorageError",
         "GitDiffError",

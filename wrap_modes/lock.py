@@ -100,6 +100,7 @@ class LockWrapMode(WrapMode):
         """Make the mode; a ``lock`` in ``options`` is used instead of one of its own."""
         super().__init__(options)
         self._given_lock = options.get("lock")
+        self._pickle_lock = options.get("pickle_lock", True)
         self._own_lock: FileLock | None = None
         self._wrapper: LockWrapper | None = None
 
@@ -119,7 +120,7 @@ class LockWrapMode(WrapMode):
         lock = self._given_lock
         if lock is None:
             lock = self._own_lock = FileLock.make()
-        self._wrapper = LockWrapper(service, lock)
+        self._wrapper = LockWrapper(service, lock, self._pickle_lock)
 
     def worker_service(self) -> StorageService:
         """Return the service within its lock.

@@ -21,6 +21,7 @@ from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.wrap_modes._local import frames
 from pypet.wrap_modes._local.file_lock import FileLock
+from pypet.wrap_modes._local.given_queue import GivenPipe, GivenQueueWriter, put_parcel
 from pypet.wrap_modes._local.parcels import Parcel, dump, load
 from pypet.wrap_modes._local.senders import Sender
 from pypet.wrap_modes._local.writer import Source
@@ -223,7 +224,9 @@ class PipeStorageServiceSender(Sender):
 
     mode: ClassVar[str] = "PIPE"
 
-    def __init__(self, pipe: Pipe | None, service: StorageService | None = None) -> None:
+    def __init__(
+        self, pipe: Pipe | GivenPipe | None, service: StorageService | None = None
+    ) -> None:
         super().__init__(service)
         self.pipe = pipe
 
@@ -235,7 +238,10 @@ class PipeStorageServiceSender(Sender):
                 "that are forked while it is active.",
                 [parcel.run],
             )
-        self.pipe.put(parcel)
+        if isinstance(self.pipe, Pipe):
+            self.pipe.put(parcel)
+        else:
+            put_parcel(self.pipe, parcel)
 
 
 class PipeWrapMode(WrapMode):
@@ -246,10 +252,14 @@ class PipeWrapMode(WrapMode):
     options: ClassVar[tuple[Option, ...]] = established("queue_maxsize", "gc_interval")
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Read how many messages may wait, and when the writer collects garbage."""
+        """Read how many messages may wait, and when the writer collects garbage.
+
+        A pair of connections as ``queue`` in ``options`` is used instead of a pipe of its own,
+        with ``lock`` if that is given, too.
+        """
         super().__init__(options)
         self._options = options
-        self._writer: WriterProcess | None = None
+        self._writer: WriterProcess | GivenQueueWriter | None = None
         self._lock: FileLock | None = None
         self._sender: PipeStorageServiceSender | None = None
 
@@ -267,6 +277,9 @@ class PipeWrapMode(WrapMode):
                 f"{mp_context.get_start_method()!r}; use start_method='fork' or "
                 "wrap_mode='QUEUE'."
             )
+        if self._options.get("queue") is not None:
+            self._start_given(self._options["queue"], service, mp_context)
+            return
         ours, theirs = socket.socketpair(socket.AF_UNIX, _KIND)
         try:
             self._writer = WriterProcess(
@@ -279,6 +292,16 @@ class PipeWrapMode(WrapMode):
             theirs.close()
         self._lock = FileLock.make()
         self._sender = PipeStorageServiceSender(Pipe(ours, self._lock), service)
+
+    def _start_given(
+        self, connections: Any, service: StorageService, mp_context: BaseContext
+    ) -> None:
+        lock = self._options.get("lock")
+        if lock is None:
+            lock = self._lock = FileLock.make()
+        pipe = GivenPipe(connections, lock)
+        self._writer = GivenQueueWriter(self.name, pipe, service, mp_context, self._options)
+        self._sender = PipeStorageServiceSender(pipe, service)
 
     def worker_service(self) -> StorageService:
         """Return the sender.
@@ -311,7 +334,7 @@ class PipeWrapMode(WrapMode):
             if writer is not None:
                 writer.stop()
         finally:
-            if sender is not None and sender.pipe is not None:
+            if sender is not None and isinstance(sender.pipe, Pipe):
                 sender.pipe.close()
             if lock is not None:
                 lock.remove()

@@ -21,10 +21,24 @@ from pypet.interfaces import Option, Outcome, StorageService, WrapMode
 from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.wrap_modes._local import frames
+from pypet.wrap_modes._local.given_queue import (
+    DONE,
+    GivenQueueWriter,
+    QueueStorageServiceWriter,
+    put_parcel,
+)
 from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, dump, load
 from pypet.wrap_modes._local.senders import Sender
 from pypet.wrap_modes._local.writer import Source
 from pypet.wrap_modes._local.writer_process import WriterProcess
+
+__all__ = [
+    "Channel",
+    "QueueStorageServiceSender",
+    "QueueStorageServiceWriter",
+    "QueueWrapMode",
+    "pypet_register_wrap_modes",
+]
 
 _logger = logging.getLogger("pypet.wrap_modes")
 
@@ -207,13 +221,21 @@ class QueueStorageServiceSender(Sender):
 
     mode: ClassVar[str] = "QUEUE"
 
-    def __init__(self, queue: Channel, service: StorageService | None = None) -> None:
+    def __init__(self, queue: Any, service: StorageService | None = None) -> None:
+        """Send to ``queue``: a `Channel`, or any queue that a `QueueStorageServiceWriter` reads."""
         super().__init__(service)
         self.queue = queue
 
     def deliver(self, parcel: Parcel) -> None:
         """Send a parcel to the writer."""
-        self.queue.put(parcel)
+        if isinstance(self.queue, Channel):
+            self.queue.put(parcel)
+        else:
+            put_parcel(self.queue, parcel)
+
+    def send_done(self) -> None:
+        """Tell the reader of a queue that nothing more will come."""
+        self.queue.put((DONE,))
 
 
 class QueueWrapMode(WrapMode):
@@ -223,14 +245,22 @@ class QueueWrapMode(WrapMode):
     options: ClassVar[tuple[Option, ...]] = established("queue_maxsize", "gc_interval")
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Read how long the queue may be, and when the writer collects garbage."""
+        """Read how long the queue may be, and when the writer collects garbage.
+
+        A ``queue`` in ``options`` is used instead of one of its own.
+        """
         super().__init__(options)
         self._options = options
-        self._writer: WriterProcess | None = None
+        self._writer: WriterProcess | GivenQueueWriter | None = None
         self._sender: QueueStorageServiceSender | None = None
 
     def start(self, service: StorageService, mp_context: BaseContext) -> None:
         """Start the writer process."""
+        queue = self._options.get("queue")
+        if queue is not None:
+            self._writer = GivenQueueWriter(self.name, queue, service, mp_context, self._options)
+            self._sender = QueueStorageServiceSender(queue, service)
+            return
         secret = secrets.token_bytes(SECRET_BYTES)
         listening = _listen()
         try:
@@ -270,7 +300,7 @@ class QueueWrapMode(WrapMode):
         """Let the writer store the rest; see `WrapMode.stop`."""
         sender, self._sender = self._sender, None
         writer, self._writer = self._writer, None
-        if sender is not None:
+        if sender is not None and isinstance(sender.queue, Channel):
             sender.queue.close()
         if writer is not None:
             writer.stop()
