@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import mmap
 import os
 import selectors
 import socket
@@ -22,16 +23,17 @@ from pypet.options.established import established
 from pypet.wrap_modes._local import frames
 from pypet.wrap_modes._local.file_lock import FileLock
 from pypet.wrap_modes._local.given_queue import GivenPipe, GivenQueueWriter, put_parcel
-from pypet.wrap_modes._local.parcels import Parcel, dump, load
+from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, dump, load
 from pypet.wrap_modes._local.senders import Sender
 from pypet.wrap_modes._local.writer import Source
-from pypet.wrap_modes._local.writer_process import WriterProcess
+from pypet.wrap_modes._local.writer_process import WriterProcess, queue_length
 
 PACKET_BYTES = 65536
-ATTEMPTS = 3
-"""How often a message is sent that arrives damaged."""
-_PACKET = struct.Struct("<4sIQQII")
-_ANSWER = struct.Struct("<4sQQ?")
+MOST_UNANSWERED = 64
+"""Messages on their way, at most; answers to so many fit into the pipe."""
+_PACKET = struct.Struct("<4sIqQQII")
+_ANSWER = struct.Struct("<4sQ")
+_COUNT = struct.Struct("<Q")
 _KIND = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
 """Keeps packets whole: one that was begun is either received, or was never sent."""
 
@@ -42,20 +44,22 @@ class _Head(NamedTuple):
     magic: bytes
     checksum: int
     """CRC-32 of what follows the head."""
+    run: int
     sender: int
     number: int
     part: int
     parts: int
 
 
-def _packets(sender: int, number: int, pieces: list[Any]) -> Iterator[bytes]:
+def _packets(run: int, sender: int, number: int, pieces: list[Any]) -> Iterator[bytes]:
     """Yield the packets of a message; together they carry one frame."""
     whole = b"".join(frames.encode(number, pieces))
     room = PACKET_BYTES - _PACKET.size
     parts = -(-len(whole) // room)
     for part in range(parts):
         data = whole[part * room : (part + 1) * room]
-        yield _PACKET.pack(frames.MAGIC, zlib.crc32(data), sender, number, part, parts) + data
+        checksum = zlib.crc32(data)
+        yield _PACKET.pack(frames.MAGIC, checksum, run, sender, number, part, parts) + data
 
 
 class Assembly:
@@ -65,16 +69,15 @@ class Assembly:
         self._parts: list[bytes] = []
         self._owner: tuple[int, int] | None = None
 
-    def add(self, packet: bytes) -> tuple[_Head, Parcel | None] | None:
-        """Take a packet; return head and parcel when a message is complete.
+    def add(self, packet: bytes) -> Parcel | None:
+        """Take a packet; return the parcel when it is complete, one without content if damaged.
 
-        The parcel is None if the message arrived damaged. Whatever a sender that died left
-        incomplete is forgotten when the next one begins.
+        Whatever a sender that died left incomplete is forgotten when the next one begins.
         """
         try:
             head = _Head(*_PACKET.unpack_from(packet))
         except struct.error:
-            return None
+            return Parcel(NO_RUN, Unreadable(frames.FrameError("What came is no packet.")))
         data = packet[_PACKET.size :]
         message = (head.sender, head.number)
         if head.part == 0:
@@ -91,82 +94,89 @@ class Assembly:
             self._owner = None
         if head.part < head.parts - 1:
             return None
-        if not intact:
-            return head, None
         whole, self._parts, self._owner = b"".join(self._parts), [], None
-        return head, _parcel(whole)
-
-
-def _parcel(whole: bytes) -> Parcel | None:
-    try:
-        return load(frames.decode_whole(whole).pieces)
-    except frames.FrameError:
-        return None
+        try:
+            if not intact:
+                raise frames.FrameError(f"Message {head.number} arrived damaged.")
+            return load(frames.decode_whole(whole).pieces)
+        except frames.FrameError as error:
+            return Parcel(head.run, Unreadable(error))
 
 
 class Pipe:
-    """The workers' end of the pipe: one sends at a time, and waits until it is told to go on.
+    """The workers' end of the pipe: one sends at a time; the writer tells what has arrived.
 
-    Processes share it by being forked. Pickles only name it, so they work in such processes only.
+    A sender waits while ``window`` messages, of whomever, are without an answer. Processes share
+    the pipe by being forked. Pickles only name it, so they work in such processes only.
     """
 
     _shared: ClassVar[dict[int, Pipe]] = {}
     _keys = itertools.count()
 
-    def __init__(self, connection: socket.socket, lock: Any) -> None:
+    def __init__(self, connection: socket.socket, lock: Any, window: int) -> None:
         self.connection = connection
         self.lock = lock
+        self._window = window
         self._number = 0
+        self._sent = mmap.mmap(-1, _COUNT.size)
+        self._arrived = mmap.mmap(-1, _COUNT.size)
+        """Counts of all processes, changed only by the holder of the lock."""
         self._key = next(self._keys)
         self._shared[self._key] = self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _shared_pipe, (self._key,)
 
+    @property
+    def sent(self) -> int:
+        """How many messages all processes sent completely."""
+        count: int = _COUNT.unpack_from(self._sent)[0]
+        return count
+
     def put(self, parcel: Parcel) -> None:
-        """Send a parcel; returns when it has arrived intact.
+        """Send a parcel; waits while the writer is behind.
 
         Raises
         ------
         NotStoredError
-            There is no writer any more, or the parcel never arrived intact.
+            There is no writer any more.
         """
         pieces = dump(parcel)
         with self.lock:
             try:
-                for _ in range(ATTEMPTS):
-                    self._number += 1
-                    for packet in _packets(os.getpid(), self._number, pieces):
-                        self.connection.sendall(packet)
-                    if self._is_accepted():
-                        return
+                self._take_answers()
+                self._number += 1
+                for packet in _packets(parcel.run, os.getpid(), self._number, pieces):
+                    self.connection.sendall(packet)
             except OSError as error:
                 raise NotStoredError(
                     f"{parcel.what()} cannot be stored: the process that stores data for "
                     f"wrap_mode='PIPE' is gone ({error}).",
                     [parcel.run],
                 ) from error
-        raise NotStoredError(
-            f"{parcel.what()} did not get through the pipe to the process that stores: it "
-            f"arrived damaged {ATTEMPTS} times.",
-            [parcel.run],
-        )
+            _COUNT.pack_into(self._sent, 0, self.sent + 1)
 
     def close(self) -> None:
         """Close the end of this process."""
         self._shared.pop(self._key, None)
         self.connection.close()
+        self._sent.close()
+        self._arrived.close()
 
-    def _is_accepted(self) -> bool:
-        """Wait for the answer to the message sent last; answers to others are of the dead."""
-        own = (os.getpid(), self._number)
+    def _take_answers(self) -> None:
+        """Take the answers that are there, and wait for more while too many are missing."""
+        sent = self.sent
         while True:
-            answer = self.connection.recv(_ANSWER.size)
+            waits = sent - _COUNT.unpack_from(self._arrived)[0] >= self._window
+            try:
+                answer = self.connection.recv(_ANSWER.size, 0 if waits else socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
             if not answer:
                 raise ConnectionResetError("it ended without an answer")
-            _, sender, number, accepted = _ANSWER.unpack(answer)
-            if (sender, number) == own:
-                return bool(accepted)
+            # Answers count everything that arrived, so that it does no harm if one is lost with
+            # a process that took it and died.
+            _COUNT.pack_into(self._arrived, 0, _ANSWER.unpack(answer)[1])
 
 
 def _shared_pipe(key: int) -> Pipe | None:
@@ -181,6 +191,7 @@ class PipeEnd(Source):
         self._connection = connection
         self._workers_end = workers_end
         self._assembly = Assembly()
+        self.received = 0
 
     def register(self, selector: selectors.BaseSelector) -> None:
         """Register the end of the pipe."""
@@ -207,15 +218,13 @@ class PipeEnd(Source):
                 return False
             if not packet:
                 return False
-            message = self._assembly.add(packet)
-            if message is None:
+            parcel = self._assembly.add(packet)
+            if parcel is None:
                 continue
-            head, parcel = message
-            if parcel is not None:
-                parcels.append(parcel)
-            answer = _ANSWER.pack(frames.MAGIC, head.sender, head.number, parcel is not None)
+            self.received += 1
+            parcels.append(parcel)
             with contextlib.suppress(OSError):  # nobody is left who waits for it
-                self._connection.send(answer)
+                self._connection.send(_ANSWER.pack(frames.MAGIC, self.received))
             return True
 
 
@@ -245,7 +254,7 @@ class PipeStorageServiceSender(Sender):
 
 
 class PipeWrapMode(WrapMode):
-    """Workers send what they store to one process, one at a time, and wait for its receipt."""
+    """Workers send what they store to one process, one at a time, and are told what arrived."""
 
     name: ClassVar[str] = "PIPE"
     needs_fork: ClassVar[bool] = True
@@ -291,7 +300,8 @@ class PipeWrapMode(WrapMode):
         finally:
             theirs.close()
         self._lock = FileLock.make()
-        self._sender = PipeStorageServiceSender(Pipe(ours, self._lock), service)
+        window = min(queue_length(self._options) or MOST_UNANSWERED, MOST_UNANSWERED)
+        self._sender = PipeStorageServiceSender(Pipe(ours, self._lock, window), service)
 
     def _start_given(
         self, connections: Any, service: StorageService, mp_context: BaseContext
@@ -330,12 +340,15 @@ class PipeWrapMode(WrapMode):
         sender, self._sender = self._sender, None
         writer, self._writer = self._writer, None
         lock, self._lock = self._lock, None
+        own = sender.pipe if sender is not None and isinstance(sender.pipe, Pipe) else None
         try:
-            if writer is not None:
+            if isinstance(writer, WriterProcess):
+                writer.stop(sent=0 if own is None else own.sent)
+            elif writer is not None:
                 writer.stop()
         finally:
-            if sender is not None and isinstance(sender.pipe, Pipe):
-                sender.pipe.close()
+            if own is not None:
+                own.close()
             if lock is not None:
                 lock.remove()
 

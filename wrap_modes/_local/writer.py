@@ -30,6 +30,8 @@ class Report(NamedTuple):
     durable: list[int]
     failures: list[Failure]
     is_last: bool = False
+    received: int = 0
+    """With the last report: how many parcels came, readable or not."""
 
 
 class Source(ABC):
@@ -37,6 +39,8 @@ class Source(ABC):
 
     stores_between_looks: ClassVar[int] = 1
     """How many parcels may be stored before the source is looked at again."""
+    received: int = 0
+    """How many parcels came, where that is counted."""
 
     @abstractmethod
     def register(self, selector: selectors.BaseSelector) -> None:
@@ -151,7 +155,7 @@ class Writer:
         store.close()
         self._source.close()
         self._selector.close()
-        self._tell(Report(store.durable, store.failures, is_last=True))
+        self._tell(Report(store.durable, store.failures, True, self._source.received))
 
     def _tell(self, report: Report) -> None:
         with contextlib.suppress(OSError):  # nobody is there to be told
