@@ -106,17 +106,16 @@ class Assembly:
 class Pipe:
     """The workers' end of the pipe: one sends at a time; the writer tells what has arrived.
 
-    A sender waits while ``window`` messages, of whomever, are without an answer. Processes share
-    the pipe by being forked. Pickles only name it, so they work in such processes only.
+    A sender waits while `MOST_UNANSWERED` messages, of whomever, are without an answer. Processes
+    share the pipe by being forked. Pickles only name it, so they work in such processes only.
     """
 
     _shared: ClassVar[dict[int, Pipe]] = {}
     _keys = itertools.count()
 
-    def __init__(self, connection: socket.socket, lock: Any, window: int) -> None:
+    def __init__(self, connection: socket.socket, lock: Any) -> None:
         self.connection = connection
         self.lock = lock
-        self._window = window
         self._number = 0
         self._sent = mmap.mmap(-1, _COUNT.size)
         self._arrived = mmap.mmap(-1, _COUNT.size)
@@ -167,7 +166,7 @@ class Pipe:
         """Take the answers that are there, and wait for more while too many are missing."""
         sent = self.sent
         while True:
-            waits = sent - _COUNT.unpack_from(self._arrived)[0] >= self._window
+            waits = sent - _COUNT.unpack_from(self._arrived)[0] >= MOST_UNANSWERED
             try:
                 answer = self.connection.recv(_ANSWER.size, 0 if waits else socket.MSG_DONTWAIT)
             except BlockingIOError:
@@ -187,18 +186,32 @@ def _shared_pipe(key: int) -> Pipe | None:
 class PipeEnd(Source):
     """The writer's end of the pipe."""
 
-    def __init__(self, connection: socket.socket, workers_end: socket.socket) -> None:
+    stores_between_looks: ClassVar[int] = MOST_UNANSWERED // 4
+
+    def __init__(self, connection: socket.socket, workers_end: socket.socket, most: int) -> None:
+        """Take ``most`` messages at once, 0 for any number."""
+        self._most = min(most or self.stores_between_looks, self.stores_between_looks)
+        self._buffer = bytearray(PACKET_BYTES)
         self._connection = connection
         self._workers_end = workers_end
         self._assembly = Assembly()
         self.received = 0
+        self._answered = 0
 
     def register(self, selector: selectors.BaseSelector) -> None:
         """Register the end of the pipe."""
         # The fork left a copy here, which would hide from this process that workers are gone.
         self._workers_end.close()
         self._connection.setblocking(False)
-        selector.register(self._connection, selectors.EVENT_READ, self._take)
+        selector.register(self._connection, selectors.EVENT_READ, self._take_some)
+
+    def idle(self) -> None:
+        """Answer: each answer may wake a worker, and that takes time from this process."""
+        if self._answered == self.received:
+            return
+        self._answered = self.received
+        with contextlib.suppress(OSError):  # nobody is left who waits for it
+            self._connection.send(_ANSWER.pack(frames.MAGIC, self.received))
 
     def drain(self, parcels: deque[Parcel]) -> None:
         """Take what is in the pipe."""
@@ -209,22 +222,26 @@ class PipeEnd(Source):
         """Close the end."""
         self._connection.close()
 
+    def _take_some(self, parcels: deque[Parcel]) -> None:
+        while len(parcels) < self._most and self._take(parcels):
+            pass
+
     def _take(self, parcels: deque[Parcel]) -> bool:
         """Take packets up to the end of a message, if they are there, and answer."""
         while True:
             try:
-                packet = self._connection.recv(PACKET_BYTES)
+                count = self._connection.recv_into(self._buffer)
             except (BlockingIOError, ConnectionError):
                 return False
-            if not packet:
+            if not count:
                 return False
-            parcel = self._assembly.add(packet)
+            parcel = self._assembly.add(bytes(memoryview(self._buffer)[:count]))
             if parcel is None:
                 continue
             self.received += 1
             parcels.append(parcel)
-            with contextlib.suppress(OSError):  # nobody is left who waits for it
-                self._connection.send(_ANSWER.pack(frames.MAGIC, self.received))
+            if self.received - self._answered >= MOST_UNANSWERED // 4:
+                self.idle()
             return True
 
 
@@ -292,7 +309,11 @@ class PipeWrapMode(WrapMode):
         ours, theirs = socket.socketpair(socket.AF_UNIX, _KIND)
         try:
             self._writer = WriterProcess(
-                self.name, PipeEnd(theirs, ours), service, mp_context, self._options
+                self.name,
+                PipeEnd(theirs, ours, queue_length(self._options)),
+                service,
+                mp_context,
+                self._options,
             )
         except BaseException:
             ours.close()
@@ -300,8 +321,7 @@ class PipeWrapMode(WrapMode):
         finally:
             theirs.close()
         self._lock = FileLock.make()
-        window = min(queue_length(self._options) or MOST_UNANSWERED, MOST_UNANSWERED)
-        self._sender = PipeStorageServiceSender(Pipe(ours, self._lock, window), service)
+        self._sender = PipeStorageServiceSender(Pipe(ours, self._lock), service)
 
     def _start_given(
         self, connections: Any, service: StorageService, mp_context: BaseContext

@@ -47,6 +47,9 @@ class Source(ABC):
         """Register what becomes readable when there is something to `take`; data is a callable
         that takes the deque for parcels."""
 
+    def idle(self) -> None:  # noqa: B027 - most have nothing to do
+        """Do what is best done before the writer waits for the next parcel."""
+
     @abstractmethod
     def drain(self, parcels: deque[Parcel]) -> None:
         """Take everything that was sent so far."""
@@ -109,6 +112,8 @@ class Writer:
         is_full = 0 < self._maxsize <= len(parcels)
         if is_full:
             return
+        if not parcels:
+            self._source.idle()
         timeout = 0.0 if parcels else (FLUSH_SECONDS if self._store.has_unflushed else None)
         ready = self._selector.select(timeout)
         if not ready and not parcels:
