@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import mmap
 import os
@@ -29,10 +28,9 @@ from pypet.wrap_modes._local.writer import Source
 from pypet.wrap_modes._local.writer_process import WriterProcess, queue_length
 
 PACKET_BYTES = 65536
-MOST_UNANSWERED = 64
-"""Messages on their way, at most; answers to so many fit into the pipe."""
+MOST_SENDERS = 1 << 20
+"""Processes that have a count of their own; more of them share."""
 _PACKET = struct.Struct("<4sIqQQII")
-_ANSWER = struct.Struct("<4sQ")
 _COUNT = struct.Struct("<Q")
 _KIND = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
 """Keeps packets whole: one that was begun is either received, or was never sent."""
@@ -63,74 +61,105 @@ def _packets(run: int, sender: int, number: int, pieces: list[Any]) -> Iterator[
 
 
 class Assembly:
-    """Puts messages together from packets; one at a time, as its sender holds the lock."""
+    """Puts messages together from packets; those of different senders may alternate."""
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._owner: tuple[int, int] | None = None
+        self._begun: dict[int, tuple[int, list[bytes]]] = {}
+        """Sender -> number and parts of its message."""
 
     def add(self, packet: bytes) -> Parcel | None:
         """Take a packet; return the parcel when it is complete, one without content if damaged.
 
-        Whatever a sender that died left incomplete is forgotten when the next one begins.
+        What a sender left incomplete is forgotten when it begins anew.
         """
         try:
             head = _Head(*_PACKET.unpack_from(packet))
         except struct.error:
             return Parcel(NO_RUN, Unreadable(frames.FrameError("What came is no packet.")))
         data = packet[_PACKET.size :]
-        message = (head.sender, head.number)
+        number, parts = self._begun.pop(head.sender, (0, []))
         if head.part == 0:
-            self._owner, self._parts = message, []
-        intact = (
-            head.magic == frames.MAGIC
-            and zlib.crc32(data) == head.checksum
-            and self._owner == message
-            and head.part == len(self._parts)
-        )
-        if intact:
-            self._parts.append(data)
-        else:
-            self._owner = None
-        if head.part < head.parts - 1:
+            number, parts = head.number, []
+        if (
+            head.magic != frames.MAGIC
+            or zlib.crc32(data) != head.checksum
+            or number != head.number
+            or head.part != len(parts)
+        ):
+            return _damaged(head, "arrived damaged")
+        parts.append(data)
+        if len(parts) < head.parts:
+            self._begun[head.sender] = number, parts
             return None
-        whole, self._parts, self._owner = b"".join(self._parts), [], None
         try:
-            if not intact:
-                raise frames.FrameError(f"Message {head.number} arrived damaged.")
-            return load(frames.decode_whole(whole).pieces)
+            return load(frames.decode_whole(b"".join(parts)).pieces)
         except frames.FrameError as error:
-            return Parcel(head.run, Unreadable(error))
+            return _damaged(head, str(error))
+
+
+def _damaged(head: _Head, why: str) -> Parcel | None:
+    """Return what stands for a message, once: when its last packet or the only one is there."""
+    if head.part < head.parts - 1:
+        return None
+    error = frames.FrameError(f"Message {head.number} of process {head.sender}: {why}")
+    return Parcel(head.run, Unreadable(error))
+
+
+class Counts:
+    """How many messages every process sent, and how many arrived, in memory that all share."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _COUNT.size * (2 + MOST_SENDERS))
+        """Count of what arrived, count of senders, counts of senders."""
+
+    def new_sender(self) -> int:
+        """Return the place of a new sender; to be called under a lock."""
+        number: int = _COUNT.unpack_from(self._memory, _COUNT.size)[0]
+        _COUNT.pack_into(self._memory, _COUNT.size, number + 1)
+        return _COUNT.size * (2 + number % MOST_SENDERS)
+
+    def add_sent(self, place: int) -> None:
+        """Count a message that was sent."""
+        _COUNT.pack_into(self._memory, place, _COUNT.unpack_from(self._memory, place)[0] + 1)
+
+    def acknowledge(self, received: int) -> None:
+        """Note how many messages have arrived; for the writer only."""
+        _COUNT.pack_into(self._memory, 0, received)
+
+    @property
+    def missing(self) -> int:
+        """How many messages were sent but have not arrived."""
+        senders = min(_COUNT.unpack_from(self._memory, _COUNT.size)[0], MOST_SENDERS)
+        counts = struct.unpack_from(f"<{senders}Q", self._memory, 2 * _COUNT.size)
+        return max(0, sum(counts) - int(_COUNT.unpack_from(self._memory)[0]))
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._memory.close()
 
 
 class Pipe:
-    """The workers' end of the pipe: one sends at a time; the writer tells what has arrived.
+    """The workers' end of the pipe; the writer acknowledges what arrived in shared memory.
 
-    A sender waits while `MOST_UNANSWERED` messages, of whomever, are without an answer. Processes
-    share the pipe by being forked. Pickles only name it, so they work in such processes only.
+    Packets of several processes may alternate, each is whole. Processes share the pipe by being
+    forked. Pickles only name it, so they work in such processes only.
     """
 
     _shared: ClassVar[dict[int, Pipe]] = {}
     _keys = itertools.count()
 
-    def __init__(self, connection: socket.socket, lock: Any) -> None:
+    def __init__(self, connection: socket.socket, lock: Any, counts: Counts) -> None:
         self.connection = connection
         self.lock = lock
+        self.counts = counts
+        self._pid = -1
+        self._place = 0
         self._number = 0
-        self._sent = mmap.mmap(-1, _COUNT.size)
-        self._arrived = mmap.mmap(-1, _COUNT.size)
-        """Counts of all processes, changed only by the holder of the lock."""
         self._key = next(self._keys)
         self._shared[self._key] = self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _shared_pipe, (self._key,)
-
-    @property
-    def sent(self) -> int:
-        """How many messages all processes sent completely."""
-        count: int = _COUNT.unpack_from(self._sent)[0]
-        return count
 
     def put(self, parcel: Parcel) -> None:
         """Send a parcel; waits while the writer is behind.
@@ -141,41 +170,28 @@ class Pipe:
             There is no writer any more.
         """
         pieces = dump(parcel)
-        with self.lock:
-            try:
-                self._take_answers()
-                self._number += 1
-                for packet in _packets(parcel.run, os.getpid(), self._number, pieces):
-                    self.connection.sendall(packet)
-            except OSError as error:
-                raise NotStoredError(
-                    f"{parcel.what()} cannot be stored: the process that stores data for "
-                    f"wrap_mode='PIPE' is gone ({error}).",
-                    [parcel.run],
-                ) from error
-            _COUNT.pack_into(self._sent, 0, self.sent + 1)
+        pid = os.getpid()
+        if self._pid != pid:
+            with self.lock:
+                self._place = self.counts.new_sender()
+            self._pid = pid
+        self._number += 1
+        try:
+            for packet in _packets(parcel.run, pid, self._number, pieces):
+                self.connection.sendall(packet)
+        except OSError as error:
+            raise NotStoredError(
+                f"{parcel.what()} cannot be stored: the process that stores data for "
+                f"wrap_mode='PIPE' is gone ({error}).",
+                [parcel.run],
+            ) from error
+        self.counts.add_sent(self._place)
 
     def close(self) -> None:
         """Close the end of this process."""
         self._shared.pop(self._key, None)
         self.connection.close()
-        self._sent.close()
-        self._arrived.close()
-
-    def _take_answers(self) -> None:
-        """Take the answers that are there, and wait for more while too many are missing."""
-        sent = self.sent
-        while True:
-            waits = sent - _COUNT.unpack_from(self._arrived)[0] >= MOST_UNANSWERED
-            try:
-                answer = self.connection.recv(_ANSWER.size, 0 if waits else socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            if not answer:
-                raise ConnectionResetError("it ended without an answer")
-            # Answers count everything that arrived, so that it does no harm if one is lost with
-            # a process that took it and died.
-            _COUNT.pack_into(self._arrived, 0, _ANSWER.unpack(answer)[1])
+        self.counts.close()
 
 
 def _shared_pipe(key: int) -> Pipe | None:
@@ -186,17 +202,19 @@ def _shared_pipe(key: int) -> Pipe | None:
 class PipeEnd(Source):
     """The writer's end of the pipe."""
 
-    stores_between_looks: ClassVar[int] = MOST_UNANSWERED // 4
+    stores_between_looks: ClassVar[int] = 16
 
-    def __init__(self, connection: socket.socket, workers_end: socket.socket, most: int) -> None:
+    def __init__(
+        self, connection: socket.socket, workers_end: socket.socket, counts: Counts, most: int
+    ) -> None:
         """Take ``most`` messages at once, 0 for any number."""
-        self._most = min(most or self.stores_between_looks, self.stores_between_looks)
-        self._buffer = bytearray(PACKET_BYTES)
         self._connection = connection
         self._workers_end = workers_end
+        self._counts = counts
+        self._most = min(most or self.stores_between_looks, self.stores_between_looks)
+        self._buffer = bytearray(PACKET_BYTES)
         self._assembly = Assembly()
-        self.received = 0
-        self._answered = 0
+        self._received = 0
 
     def register(self, selector: selectors.BaseSelector) -> None:
         """Register the end of the pipe."""
@@ -204,14 +222,6 @@ class PipeEnd(Source):
         self._workers_end.close()
         self._connection.setblocking(False)
         selector.register(self._connection, selectors.EVENT_READ, self._take_some)
-
-    def idle(self) -> None:
-        """Answer: each answer may wake a worker, and that takes time from this process."""
-        if self._answered == self.received:
-            return
-        self._answered = self.received
-        with contextlib.suppress(OSError):  # nobody is left who waits for it
-            self._connection.send(_ANSWER.pack(frames.MAGIC, self.received))
 
     def drain(self, parcels: deque[Parcel]) -> None:
         """Take what is in the pipe."""
@@ -227,22 +237,19 @@ class PipeEnd(Source):
             pass
 
     def _take(self, parcels: deque[Parcel]) -> bool:
-        """Take packets up to the end of a message, if they are there, and answer."""
-        while True:
-            try:
-                count = self._connection.recv_into(self._buffer)
-            except (BlockingIOError, ConnectionError):
-                return False
-            if not count:
-                return False
-            parcel = self._assembly.add(bytes(memoryview(self._buffer)[:count]))
-            if parcel is None:
-                continue
-            self.received += 1
+        """Take a packet if there is one, and acknowledge a message that is complete."""
+        try:
+            count = self._connection.recv_into(self._buffer)
+        except (BlockingIOError, ConnectionError):
+            return False
+        if not count:
+            return False
+        parcel = self._assembly.add(bytes(memoryview(self._buffer)[:count]))
+        if parcel is not None:
             parcels.append(parcel)
-            if self.received - self._answered >= MOST_UNANSWERED // 4:
-                self.idle()
-            return True
+            self._received += 1
+            self._counts.acknowledge(self._received)
+        return True
 
 
 class PipeStorageServiceSender(Sender):
@@ -307,21 +314,17 @@ class PipeWrapMode(WrapMode):
             self._start_given(self._options["queue"], service, mp_context)
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, _KIND)
+        self._lock, counts = FileLock.make(), Counts()
+        pipe = Pipe(ours, self._lock, counts)
+        self._sender = PipeStorageServiceSender(pipe, service)
+        end = PipeEnd(theirs, ours, counts, queue_length(self._options))
         try:
-            self._writer = WriterProcess(
-                self.name,
-                PipeEnd(theirs, ours, queue_length(self._options)),
-                service,
-                mp_context,
-                self._options,
-            )
+            self._writer = WriterProcess(self.name, end, service, mp_context, self._options)
         except BaseException:
-            ours.close()
+            self.stop()
             raise
         finally:
             theirs.close()
-        self._lock = FileLock.make()
-        self._sender = PipeStorageServiceSender(Pipe(ours, self._lock), service)
 
     def _start_given(
         self, connections: Any, service: StorageService, mp_context: BaseContext
@@ -360,17 +363,22 @@ class PipeWrapMode(WrapMode):
         sender, self._sender = self._sender, None
         writer, self._writer = self._writer, None
         lock, self._lock = self._lock, None
-        own = sender.pipe if sender is not None and isinstance(sender.pipe, Pipe) else None
+        pipe = sender.pipe if sender is not None and isinstance(sender.pipe, Pipe) else None
+        missing = 0
         try:
-            if isinstance(writer, WriterProcess):
-                writer.stop(sent=0 if own is None else own.sent)
-            elif writer is not None:
+            if writer is not None:
                 writer.stop()
+            missing = 0 if pipe is None else pipe.counts.missing
         finally:
-            if own is not None:
-                own.close()
+            if pipe is not None:
+                pipe.close()
             if lock is not None:
                 lock.remove()
+        if missing:
+            raise NotStoredError(
+                f"With wrap_mode={self.name!r} {missing} messages got lost on their way to the "
+                "process that stores."
+            )
 
 
 @hookimpl

@@ -30,8 +30,6 @@ class Report(NamedTuple):
     durable: list[int]
     failures: list[Failure]
     is_last: bool = False
-    received: int = 0
-    """With the last report: how many parcels came, readable or not."""
 
 
 class Source(ABC):
@@ -39,16 +37,11 @@ class Source(ABC):
 
     stores_between_looks: ClassVar[int] = 1
     """How many parcels may be stored before the source is looked at again."""
-    received: int = 0
-    """How many parcels came, where that is counted."""
 
     @abstractmethod
     def register(self, selector: selectors.BaseSelector) -> None:
         """Register what becomes readable when there is something to `take`; data is a callable
         that takes the deque for parcels."""
-
-    def idle(self) -> None:  # noqa: B027 - most have nothing to do
-        """Do what is best done before the writer waits for the next parcel."""
 
     @abstractmethod
     def drain(self, parcels: deque[Parcel]) -> None:
@@ -112,8 +105,6 @@ class Writer:
         is_full = 0 < self._maxsize <= len(parcels)
         if is_full:
             return
-        if not parcels:
-            self._source.idle()
         timeout = 0.0 if parcels else (FLUSH_SECONDS if self._store.has_unflushed else None)
         ready = self._selector.select(timeout)
         if not ready and not parcels:
@@ -160,7 +151,7 @@ class Writer:
         store.close()
         self._source.close()
         self._selector.close()
-        self._tell(Report(store.durable, store.failures, True, self._source.received))
+        self._tell(Report(store.durable, store.failures, is_last=True))
 
     def _tell(self, report: Report) -> None:
         with contextlib.suppress(OSError):  # nobody is there to be told

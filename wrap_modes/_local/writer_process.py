@@ -50,7 +50,6 @@ class WriterProcess:
         """Runs that are on the disk, but not known to be finished."""
         self._asked = False
         self._ask_at = 0.0
-        self._received = 0
         setup = WriterSetup(
             source,
             service,
@@ -107,10 +106,8 @@ class WriterProcess:
                 self._failed.pop(failure.run, None)
             raise not_stored(self._mode, late)
 
-    def stop(self, *, sent: int = 0) -> None:
+    def stop(self) -> None:
         """Wait until the process has stored everything, and end it.
-
-        ``sent`` is how many parcels must have arrived, where that is counted.
 
         Raises
         ------
@@ -130,11 +127,6 @@ class WriterProcess:
         self._failed.clear()
         if failures:
             raise not_stored(self._mode, failures)
-        if self._received < sent:
-            raise NotStoredError(
-                f"With wrap_mode={self._mode!r} {sent - self._received} of {sent} messages got "
-                "lost on their way to the process that stores."
-            )
 
     # ----- questions and answers -----------------------------------------------------------
 
@@ -159,7 +151,6 @@ class WriterProcess:
                 self._accepted.discard(run)
             else:
                 self._early.add(run)
-        self._received = report.received
         for failure in report.failures:
             self._failed.setdefault(failure.run, []).append(failure)
         return report.is_last
