@@ -116,7 +116,8 @@ class Counts:
         """Return the place of a new sender; to be called under a lock."""
         number: int = _COUNT.unpack_from(self._memory, _COUNT.size)[0]
         _COUNT.pack_into(self._memory, _COUNT.size, number + 1)
-        return _COUNT.size * (2 + number % MOST_SENDERS)
+        place: int = _COUNT.size * (2 + number % MOST_SENDERS)
+        return place
 
     def add_sent(self, place: int) -> None:
         """Count a message that was sent."""

@@ -64,7 +64,8 @@ class WrapModeConformance(ABC):
             pytest.skip(f"start method {method!r} is not asked for")
         if method != "fork" and self.make_mode(OPTIONS).needs_fork:
             pytest.skip("the mode declares that it needs fork")
-        return multiprocessing.get_context(method)
+        context: BaseContext = multiprocessing.get_context(method)
+        return context
 
     @pytest.fixture
     def quick_context(self) -> BaseContext:
@@ -173,11 +174,11 @@ class WrapModeConformance(ABC):
         except RuntimeError as error:
             errors.append(error)
         errors += started.refusals
-        for error in errors:
-            assert "run 1" in str(error)
-            assert "run 2" not in str(error)
+        for refusal in errors:
+            assert "run 1" in str(refusal)
+            assert "run 2" not in str(refusal)
         errors += [each.error for each in started.outcomes if each.index == 1 and each.error]
-        assert any(REASON in str(error) for error in errors)
+        assert any(REASON in str(each) for each in errors)
         loaded = self.load(traj, tmp_path)
         assert loaded.f_get("results.runs.run_00000002.good").f_get() == 2
         assert not loaded.f_contains("results.runs.run_00000001.bad")

@@ -34,7 +34,8 @@ def _operation(flat: tuple[Any, ...]) -> Operation:
     if flat[0] == _OTHER:
         other: Operation = flat[1]
         return other
-    return PutNode(*flat[1:6], tuple(map(_item, flat[6])), *flat[7:])
+    _, *before, items = flat[:7]
+    return PutNode._make((*before, tuple(map(_item, items)), *flat[7:]))
 
 
 def _flat_item(item: Item) -> Any:

@@ -177,7 +177,8 @@ def queue_length(options: Mapping[str, Any]) -> int:
     length: int = options.get("queue_maxsize", -1)
     if length >= 0:
         return length
-    return 2 * max(1, options.get("ncores", 1))
+    cores: int = options.get("ncores", 1)
+    return 2 * max(1, cores)
 
 
 def _signal_name(number: int) -> str:
