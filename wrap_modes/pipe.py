@@ -132,7 +132,8 @@ class Counts:
         """How many messages were sent but have not arrived."""
         senders = min(_COUNT.unpack_from(self._memory, _COUNT.size)[0], MOST_SENDERS)
         counts = struct.unpack_from(f"<{senders}Q", self._memory, 2 * _COUNT.size)
-        return max(0, sum(counts) - int(_COUNT.unpack_from(self._memory)[0]))
+        missing: int = sum(counts) - _COUNT.unpack_from(self._memory)[0]
+        return max(0, missing)
 
     def close(self) -> None:
         """Give the memory back."""
