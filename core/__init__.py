@@ -15,10 +15,12 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from pypet.environment import Environment as Environment
+    from pypet.environment import MultiprocContext as MultiprocContext
     from pypet.errors import DataNotInStorageError as DataNotInStorageError
     from pypet.errors import GitDiffError as GitDiffError
     from pypet.errors import MissingDependencyError as MissingDependencyError
     from pypet.errors import NoSuchServiceError as NoSuchServiceError
+    from pypet.errors import NotStoredError as NotStoredError
     from pypet.errors import NotUniqueNodeError as NotUniqueNodeError
     from pypet.errors import ParameterLockedException as ParameterLockedException
     from pypet.errors import PluginError as PluginError
@@ -61,12 +63,13 @@ if TYPE_CHECKING:
 from pypet.version import __version__ as __version__  # noqa: E402 - after the guard
 
 _HOMES = {
-    "pypet.environment": ("Environment",),
+    "pypet.environment": ("Environment", "MultiprocContext"),
     "pypet.errors": (
         "DataNotInStorageError",
         "GitDiffError",
         "MissingDependencyError",
         "NoSuchServiceError",
+        "NotStoredError",
         "NotUniqueNodeError",
         "ParameterLockedException",
         "PluginError",

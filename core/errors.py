@@ -7,6 +7,8 @@ derive from `PypetError` and from the builtin that a careful caller would catch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class PypetError(Exception):
     """Root of the exceptions that pypet adds to the established ones."""
@@ -62,6 +64,17 @@ class UnknownOptionError(PypetError, ValueError):
 
 class StorageFormatError(PypetError, ValueError):
     """A file exists but is not what the storage service can read: damaged, foreign or truncated."""
+
+
+class NotStoredError(PypetError, RuntimeError):
+    """Data that a run handed over to be stored was lost; ``runs`` are the indices concerned."""
+
+    def __init__(self, message: str, runs: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.runs = tuple(runs)
+
+    def __reduce__(self) -> tuple[type, tuple[str, tuple[int, ...]]]:
+        return type(self), (str(self), self.runs)
 
 
 class PluginWarning(UserWarning):

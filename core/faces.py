@@ -38,6 +38,14 @@ _LOGGING_NAMES = (
     "use_simple_logging",
 )
 
+_WRAPPERS = {
+    "LockWrapper": "lock",
+    "PipeStorageServiceSender": "pipe",
+    "QueueStorageServiceSender": "queue",
+    "QueueStorageServiceWriter": "queue",
+    "ReferenceWrapper": "local",
+}
+
 FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
     {
         ("pypet", "HDF5StorageService"): _HDF5,
@@ -46,6 +54,9 @@ FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
         ("pypet.storageservice", "HDF5StorageService"): _HDF5,
         ("pypet.storageservice", "LazyStorageService"): _LAZY,
         **{("pypet.pypetlogging", name): Face("logging", name) for name in _LOGGING_NAMES},
+        **{
+            ("pypet.utils.mpwrappers", name): Face(entry, name) for name, entry in _WRAPPERS.items()
+        },
     }
 )
 """(module path, public name) -> its home."""

@@ -121,6 +121,13 @@ class RecordStorageService(StorageService, ABC):
         """Return the present settings with a comment each, by name below the config group."""
         return {}
 
+    def for_preparing(self) -> RecordStorageService:
+        """Return a service that prepares requests as this one does; it needs no stored data.
+
+        Workers get it, inherited or pickled, where another process applies the requests.
+        """
+        return self
+
     def wants_summary(self, path: str, comment: str) -> bool:
         """Return whether `PutNode.summary` of the leaf at ``path`` will be read."""
         return False

@@ -68,6 +68,10 @@ class MemoryStorageService(RecordStorageService):
     def __repr__(self) -> str:
         return f"<MemoryStorageService ({len(self._trajectories)} trajectories)>"
 
+    def for_preparing(self) -> MemoryStorageService:
+        """Return an empty service: the data stays where it is."""
+        return MemoryStorageService()
+
     def backup_service(self, trajectory: str, filename: str | None) -> MemoryStorageService:
         """Return the service that keeps a backup of this name; see `backups`."""
         name = f"backup_{trajectory}" if filename is None else filename

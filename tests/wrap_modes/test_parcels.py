@@ -1,0 +1,217 @@
+"""What travels between processes arrives as it was sent, or is known to be lost."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+
+import numpy as np
+import pytest
+
+from pypet.records import ArrayItem, DeleteLink, PutNode, StoreRequest
+from pypet.wrap_modes._local import frames
+from pypet.wrap_modes._local.file_lock import FileLock
+from pypet.wrap_modes._local.parcels import Message, Parcel, Unreadable, dump, dump_copy, load
+
+needs_fork = pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="the platform cannot fork"
+)
+VALUES = [
+    np.array(1.5),
+    np.array(7),
+    np.array(b"bytes", dtype="S5"),
+    np.array([b"a", b"bc"]),
+    np.arange(6).reshape(2, 3),
+    np.asfortranarray(np.arange(6).reshape(2, 3)),
+    np.zeros((0, 3)),
+    np.arange(10.0)[::2],
+    np.arange(100_000.0),
+    np.array([True, False]),
+    np.zeros(2, dtype=[("a", int), ("b", float)]),
+    np.array("", dtype="S"),
+]
+
+
+def parcel_of(value, run=3):
+    item = ArrayItem("data", "ARRAY", value, "COLL_SCALAR", "float", "numpy")
+    node = PutNode("results.z", True, "Result", "comment", {"note": 1}, (item,), summary="1.5")
+    return Parcel(run, StoreRequest("traj", (node, DeleteLink("results.old"))))
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: f"{value.dtype}{value.shape}")
+@pytest.mark.parametrize("dumped", [dump, dump_copy])
+def test_requests_arrive_as_they_were(dumped, value):
+    sent = parcel_of(value)
+    arrived = load([bytes(piece) for piece in dumped(sent)])
+    assert arrived.run == 3
+    assert arrived.trajectory == "traj"
+    node, link = arrived.content.operations
+    (item,) = node.items
+    assert node._replace(items=()) == sent.content.operations[0]._replace(items=())
+    assert link == DeleteLink("results.old")
+    assert item.value.dtype == value.dtype
+    np.testing.assert_array_equal(item.value, value)
+    assert item._replace(value=None) == sent.content.operations[0].items[0]._replace(value=None)
+
+
+def test_messages_arrive_as_they_were():
+    message = Message("LEAF", {"a": 1}, (2,), {"trajectory_name": "traj"})
+    arrived = load(dump(Parcel(-1, message)))
+    assert arrived == Parcel(-1, message)
+    assert arrived.trajectory == "traj"
+
+
+def test_what_cannot_be_read_still_tells_its_run():
+    run, pickled = dump(parcel_of(np.array(1.5), run=7))
+    arrived = load([run, pickled[:-5]])
+    assert arrived.run == 7
+    assert isinstance(arrived.content, Unreadable)
+    with pytest.raises(type(arrived.content.error)):
+        arrived.store(None)
+
+
+def received(inbox):
+    found = []
+    while True:
+        try:
+            found += [(frame.number, [bytes(p) for p in frame.pieces]) for frame in inbox.receive()]
+        except EOFError:
+            return found
+
+
+@pytest.mark.parametrize("size", [0, 10, frames.ROOM - 24, frames.ROOM, 3 * frames.ROOM])
+def test_frames_arrive_whole_whatever_their_size(size):
+    ours, theirs = socket.socketpair()
+    sent = [(1, [b"head", b"x" * size]), (2, []), (3, [b"y" * 100])]
+    inbox = frames.Inbox(theirs)
+    found = []
+    with ours, theirs:
+        for number, pieces in sent:
+            stream = b"".join(frames.encode(number, pieces))
+            for start in range(0, len(stream), 30_000):
+                ours.sendall(stream[start : start + 30_000])
+                found += [(f.number, [bytes(p) for p in f.pieces]) for f in inbox.receive()]
+        ours.close()
+        found += received(inbox)
+    assert found == sent
+    assert inbox.is_between_frames
+
+
+def test_damaged_frames_are_refused():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stream = bytearray(b"".join(frames.encode(1, [b"some data"])))
+        stream[-1] ^= 1
+        ours.sendall(stream)
+        with pytest.raises(frames.FrameError, match="checksum"):
+            list(frames.Inbox(theirs).receive())
+        ours.sendall(b"no frame at all, but long enough")
+        with pytest.raises(frames.FrameError, match="begin"):
+            list(frames.Inbox(theirs).receive())
+
+
+def test_half_a_frame_is_noticed():
+    ours, theirs = socket.socketpair()
+    with theirs:
+        with ours:
+            ours.sendall(b"".join(frames.encode(1, [b"some data"]))[:-3])
+        inbox = frames.Inbox(theirs)
+        assert received(inbox) == []
+        assert not inbox.is_between_frames
+
+
+# ----- the pipe ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def packets():
+    """The packets of a parcel of three packets, as they come out of the pipe."""
+    if sys.platform != "linux":
+        pytest.skip("needs packets that keep their order and the end of a stream")
+    from pypet.wrap_modes.pipe import PACKET_BYTES, Counts, Pipe
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    counts = Counts()
+    pipe = Pipe(ours, FileLock.make(), counts)
+    pipe.put(parcel_of(np.arange(20_000.0)))
+    assert counts.missing == 1
+    counts.acknowledge(1)
+    assert counts.missing == 0
+    pipe.close()
+    pipe.lock.remove()
+    with theirs:
+        found = list(iter(lambda: theirs.recv(PACKET_BYTES), b""))
+    assert len(found) == 3
+    return found
+
+
+def assembled(packets):
+    from pypet.wrap_modes.pipe import Assembly
+
+    assembly = Assembly()
+    return [parcel for packet in packets if (parcel := assembly.add(packet)) is not None]
+
+
+def test_packets_are_put_together(packets):
+    (parcel,) = assembled(packets)
+    (item,) = parcel.content.operations[0].items
+    np.testing.assert_array_equal(item.value, np.arange(20_000.0))
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_a_damaged_packet_loses_its_message_only_and_tells_the_run(packets, position):
+    damaged = list(packets)
+    damaged[position] = damaged[position][:-1] + bytes([damaged[position][-1] ^ 1])
+    lost, intact = assembled(damaged + packets)
+    assert lost.run == 3
+    assert isinstance(lost.content, Unreadable)
+    assert isinstance(intact.content, StoreRequest)
+
+
+def test_what_a_dead_sender_left_is_forgotten(packets):
+    (parcel,) = assembled(packets[:2] + packets)
+    assert isinstance(parcel.content, StoreRequest)
+
+
+def test_a_missing_packet_is_noticed(packets):
+    (parcel,) = assembled([packets[0], packets[2]])
+    assert isinstance(parcel.content, Unreadable)
+
+
+# ----- the lock ----------------------------------------------------------------------------
+
+
+def acquire_and_die(lock):
+    lock.acquire()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def count_up(lock, path):
+    for _ in range(200):
+        with lock:
+            number = int(path.read_text())
+            path.write_text(str(number + 1))
+
+
+@needs_fork
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_lock_keeps_processes_apart_and_survives_its_holder(tmp_path, method):
+    lock, path = FileLock.make(), tmp_path / "number"
+    path.write_text("0")
+    context = multiprocessing.get_context(method)
+    dying = multiprocessing.get_context("fork").Process(target=acquire_and_die, args=(lock,))
+    dying.start()
+    dying.join(30)
+    workers = [context.Process(target=count_up, args=(lock, path)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    count_up(lock, path)
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+    assert path.read_text() == "600"
+    lock.remove()
+    assert not os.path.exists(lock.path)

@@ -1,0 +1,44 @@
+"""What could not be stored, and how to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pypet.errors import NotStoredError
+from pypet.wrap_modes._local.parcels import NO_RUN, Parcel
+
+TEXT_LENGTH = 400
+MOST_SHOWN = 10
+
+
+class Failure(NamedTuple):
+    """One parcel that was not stored."""
+
+    run: int
+    what: str
+    cause: str
+    """Type and text of the exception."""
+    is_general: bool
+    """The medium failed, not this parcel: what follows will hardly fare better."""
+
+    @classmethod
+    def of(cls, parcel: Parcel, error: BaseException) -> Failure:
+        """Return the failure of a parcel."""
+        cause = f"{type(error).__name__}: {error}"[:TEXT_LENGTH]
+        return cls(parcel.run, parcel.what()[:TEXT_LENGTH], cause, isinstance(error, OSError))
+
+    def __str__(self) -> str:
+        place = "outside of runs" if self.run == NO_RUN else f"run {self.run}"
+        return f"{place}, {self.what}: {self.cause}"
+
+
+def not_stored(mode: str, failures: Iterable[Failure]) -> NotStoredError:
+    """Return the error that tells about failures."""
+    listed = list(failures)
+    shown = "; ".join(map(str, listed[:MOST_SHOWN]))
+    rest = f"; and {len(listed) - MOST_SHOWN} more" if len(listed) > MOST_SHOWN else ""
+    return NotStoredError(
+        f"With wrap_mode={mode!r} not everything was stored ({shown}{rest}).",
+        runs=sorted({failure.run for failure in listed if failure.run != NO_RUN}),
+    )

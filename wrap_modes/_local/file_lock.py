@@ -1,0 +1,92 @@
+"""A lock between processes that the operating system takes back when its holder dies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+
+_OPEN: dict[str, int] = {}
+"""Path -> descriptor in this process; one each, because closing any of them would unlock."""
+
+
+class FileLock:
+    """Excludes other processes, whatever they were started by, while one of them holds it.
+
+    Processes share the lock by inheriting or unpickling the object: it is known by the path of
+    its file. A holder that is killed loses the lock. Threads of one process are not kept apart,
+    and a second `acquire` of the holder does not block.
+
+    Notes
+    -----
+    A record lock of ``fcntl`` belongs to a process and not to an open file, so that neither
+    children of the holder keep it nor an inherited descriptor shares it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @classmethod
+    def make(cls) -> FileLock:
+        """Return a new lock whose file is in a new folder for temporary data."""
+        folder = tempfile.mkdtemp(prefix="pypet-lock-")
+        path = os.path.join(folder, "lock")
+        with open(path, "wb") as stream:
+            stream.write(b"\0")
+        return cls(path)
+
+    def acquire(self) -> bool:
+        """Wait, without spinning, until no other process holds the lock; return True."""
+        _lock(self._descriptor())
+        return True
+
+    def release(self) -> None:
+        """Give the lock back."""
+        _unlock(self._descriptor())
+
+    def __enter__(self) -> FileLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
+
+    def remove(self) -> None:
+        """Remove the file; to be called once, when nobody needs the lock any more."""
+        descriptor = _OPEN.pop(self.path, None)
+        if descriptor is not None:
+            os.close(descriptor)
+        shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
+
+    def _descriptor(self) -> int:
+        descriptor = _OPEN.get(self.path)
+        if descriptor is None:
+            descriptor = _OPEN[self.path] = os.open(self.path, os.O_RDWR)
+        return descriptor
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        while True:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            try:
+                msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+                return
+            except OSError:  # after ten seconds of waiting
+                continue
+
+    def _unlock(descriptor: int) -> None:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX)
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.lockf(descriptor, fcntl.LOCK_UN)

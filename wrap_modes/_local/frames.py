@@ -1,0 +1,166 @@
+"""Frames: numbered, checked pieces of data on a stream of bytes.
+
+A frame is a header (magic bytes, CRC-32 of the rest, number, length of the body), and a body: the
+count and lengths of its pieces as unsigned 64-bit integers, then the pieces. All numbers are
+little-endian.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+MAGIC = b"pypF"
+_HEADER = struct.Struct("<4sIQQ")
+_MOST_AT_ONCE = 512
+"""Buffers per system call; platforms allow about a thousand."""
+ROOM = 1 << 16
+"""Bytes that are read from a stream at once."""
+
+
+class FrameError(ValueError):
+    """Bytes are no frame, or not the ones that were sent."""
+
+
+class Frame(NamedTuple):
+    """A frame that arrived whole."""
+
+    number: int
+    pieces: list[memoryview]
+
+
+def encode(number: int, pieces: Sequence[Any]) -> list[Any]:
+    """Return the buffers that make up a frame, without copying the pieces."""
+    lengths = [len(piece) for piece in pieces]
+    index = struct.pack(f"<{len(lengths) + 1}Q", len(lengths), *lengths)
+    checksum = zlib.crc32(index)
+    for piece in pieces:
+        checksum = zlib.crc32(piece, checksum)
+    header = _HEADER.pack(MAGIC, checksum, number, len(index) + sum(lengths))
+    return [header + index, *pieces]
+
+
+def send(connection: socket.socket, number: int, pieces: Sequence[Any]) -> None:
+    """Send a frame, waiting as long as there is no room for it.
+
+    Raises
+    ------
+    OSError
+        Nobody receives any more.
+    """
+    buffers = encode(number, pieces)
+    if not hasattr(connection, "sendmsg"):
+        connection.sendall(b"".join(buffers))
+        return
+    while buffers:
+        sent = connection.sendmsg(buffers[:_MOST_AT_ONCE])
+        while buffers and sent >= len(buffers[0]):
+            sent -= len(buffers[0])
+            del buffers[0]
+        if sent:
+            buffers[0] = memoryview(buffers[0])[sent:]
+
+
+def decode(body: memoryview, checksum: int, number: int) -> Frame:
+    """Return a frame from its body.
+
+    Raises
+    ------
+    FrameError
+        The checksum or the lengths do not fit.
+    """
+    if zlib.crc32(body) != checksum:
+        raise FrameError(f"Frame {number} of {len(body)} bytes does not have its checksum.")
+    (count,) = struct.unpack_from("<Q", body)
+    lengths = struct.unpack_from(f"<{count}Q", body, 8)
+    start = 8 * (count + 1)
+    pieces = []
+    for length in lengths:
+        pieces.append(body[start : start + length])
+        start += length
+    return Frame(number, pieces)
+
+
+def decode_whole(whole: bytes) -> Frame:
+    """Return the frame that a sequence of bytes is.
+
+    Raises
+    ------
+    FrameError
+        It is none, or is damaged.
+    """
+    if len(whole) < _HEADER.size:
+        raise FrameError(f"{len(whole)} bytes are too few for a frame.")
+    magic, checksum, number, length = _HEADER.unpack_from(whole)
+    body = memoryview(whole)[_HEADER.size :]
+    if magic != MAGIC or len(body) != length:
+        raise FrameError(f"{len(whole)} bytes do not form a frame.")
+    return decode(body, checksum, number)
+
+
+class Inbox:
+    """Takes frames from one stream, as they come, never waiting for the rest of one."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self.connection = connection
+        self._buffer = bytearray(ROOM)
+        self._end = 0
+
+    @property
+    def is_between_frames(self) -> bool:
+        """Whether everything that arrived was part of a whole frame."""
+        return self._end == 0
+
+    def receive(self) -> Iterator[Frame]:
+        """Read once what has arrived and yield the frames that are complete.
+
+        Raises
+        ------
+        EOFError
+            The other side is gone; an incomplete frame is lost.
+        FrameError
+            The bytes are no frames.
+        """
+        try:
+            count = self.connection.recv_into(memoryview(self._buffer)[self._end :])
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            count = 0
+        if not count:
+            raise EOFError
+        self._end += count
+        yield from self._complete()
+
+    def _complete(self) -> Iterator[Frame]:
+        start, buffer = 0, self._buffer
+        while self._end - start >= _HEADER.size:
+            magic, checksum, number, length = _HEADER.unpack_from(buffer, start)
+            if magic != MAGIC:
+                raise FrameError("What was received does not begin like a frame.")
+            whole = _HEADER.size + length
+            if self._end - start < whole:
+                if whole > len(buffer):
+                    self._move(start, bytearray(whole))
+                    return
+                break
+            if not start and whole == len(buffer) > ROOM:
+                body = memoryview(buffer)[_HEADER.size :]
+                self._buffer, self._end = bytearray(ROOM), 0
+                yield decode(body, checksum, number)
+                return
+            first = start + _HEADER.size
+            start += whole
+            yield decode(memoryview(bytes(buffer[first:start])), checksum, number)
+        self._move(start, buffer)
+
+    def _move(self, start: int, target: bytearray) -> None:
+        """Bring what is left of the buffer to the beginning of ``target``, and go on there."""
+        left = self._end - start
+        if start or target is not self._buffer:
+            target[:left] = self._buffer[start : self._end]
+        self._buffer, self._end = target, left

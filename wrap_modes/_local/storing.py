@@ -1,0 +1,112 @@
+"""Storing parcels one after the other, with the storage kept open."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from contextlib import ExitStack
+from typing import Any
+
+from pypet import pypetconstants as constants
+from pypet.interfaces import StorageService
+from pypet.wrap_modes._local.failures import Failure
+from pypet.wrap_modes._local.parcels import NO_RUN, Parcel
+
+FLUSH_SECONDS = 1.0
+_logger = logging.getLogger("pypet.wrap_modes")
+
+
+class GarbageCollection:
+    """Collects garbage at the first of every ``interval`` operations; never for None."""
+
+    def __init__(self, interval: int | None) -> None:
+        self._interval = interval
+        self._operations = 0
+
+    def count(self) -> None:
+        """Count an operation, and collect if it is time to."""
+        if not self._interval:
+            return
+        if self._operations % self._interval == 0:
+            _logger.debug("Collecting garbage after %d operations", self._operations)
+            gc.collect()
+        self._operations += 1
+
+
+class Store:
+    """Stores parcels with a service of its own; what fails is noted, not raised."""
+
+    def __init__(self, service: StorageService, gc_interval: int | None) -> None:
+        self._service = service
+        self._garbage = GarbageCollection(gc_interval)
+        self._open = ExitStack()
+        self._trajectory: str | None = None
+        self._unflushed: set[int] = set()
+        self._flushed_at = time.monotonic()
+        self.failures: list[Failure] = []
+        self.durable: list[int] = []
+        """Runs of which something is stored durably, since this was last emptied."""
+
+    def store(self, parcel: Parcel) -> None:
+        """Store a parcel."""
+        try:
+            name = parcel.trajectory
+            if name and name != self._trajectory:
+                self._switch(name)
+            parcel.store(self._service)
+        except Exception as error:
+            failure = Failure.of(parcel, error)
+            self.failures.append(failure)
+            _logger.error("Not stored: %s", failure, exc_info=error)
+            return
+        if parcel.run != NO_RUN:
+            self._unflushed.add(parcel.run)
+        self._garbage.count()
+
+    def flush_if_due(self, *, idle: bool = False) -> None:
+        """Flush unless that was done less than `FLUSH_SECONDS` ago, or at once if ``idle``."""
+        if self._unflushed and (idle or time.monotonic() - self._flushed_at > FLUSH_SECONDS):
+            self._attempt("flush", self._flush)
+
+    @property
+    def has_unflushed(self) -> bool:
+        """Whether a flush would do something."""
+        return bool(self._unflushed)
+
+    def close(self) -> None:
+        """Write everything and close the storage."""
+        self._attempt("close", self._close)
+
+    def _flush(self) -> None:
+        self._service.store(constants.FLUSH, None, trajectory_name=self._trajectory)
+        self._settle()
+
+    def _close(self) -> None:
+        self._open.close()
+        self._trajectory = None
+        self._settle()
+
+    def _settle(self) -> None:
+        self.durable.extend(self._unflushed)
+        self._unflushed.clear()
+        self._flushed_at = time.monotonic()
+
+    def _switch(self, trajectory: str) -> None:
+        self._close()
+        kept_open: Any = getattr(self._service, "kept_open", None)
+        if kept_open is not None:
+            self._open.enter_context(kept_open(trajectory))
+        self._trajectory = trajectory
+
+    def _attempt(self, what: str, action: Any) -> None:
+        """Do something that concerns all runs since the last flush."""
+        try:
+            action()
+        except Exception as error:
+            _logger.error("The storage could not %s", what, exc_info=error)
+            cause = f"{type(error).__name__}: {error}"
+            runs = sorted(self._unflushed) or [NO_RUN]
+            self.failures += [Failure(run, f"{what} of the storage", cause, True) for run in runs]
+            self._unflushed.clear()
+            self._flushed_at = time.monotonic()

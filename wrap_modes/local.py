@@ -1,0 +1,134 @@
+"""Let workers collect what they store; the main process stores it when the run comes home."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from multiprocessing.context import BaseContext
+from typing import Any, ClassVar
+
+from pypet.interfaces import Option, Outcome, StorageService, WrapMode
+from pypet.markers import hookimpl
+from pypet.options.established import established
+from pypet.wrap_modes._local.failures import Failure, not_stored
+from pypet.wrap_modes._local.parcels import Parcel, dump_copy, load
+from pypet.wrap_modes._local.senders import Sender
+from pypet.wrap_modes._local.storing import GarbageCollection
+
+
+class ReferenceWrapper(Sender):
+    """What runs see with wrap mode LOCAL: keeps what is to be stored until the run comes home.
+
+    Each message is kept as it was when it was stored; what the run changes later is not seen.
+    Removing data in a run frees no memory.
+    """
+
+    mode: ClassVar[str] = "LOCAL"
+
+    def __init__(self, service: StorageService | None = None) -> None:
+        super().__init__(service)
+        self.references: dict[str, list[list[bytes]]] = {}
+        """Name of the trajectory -> parcels as bytes."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "references": {}}
+
+    def deliver(self, parcel: Parcel) -> None:
+        """Keep a parcel."""
+        self.references.setdefault(parcel.trajectory, []).append(dump_copy(parcel))
+
+    def free_references(self) -> None:
+        """Forget everything."""
+        self.references = {}
+
+
+class LocalWrapMode(WrapMode):
+    """Nothing is stored outside the main process, so that any service can be used."""
+
+    name: ClassVar[str] = "LOCAL"
+    works_across_hosts: ClassVar[bool] = True
+    supports_resume: ClassVar[bool] = True
+    stores_in_main_process: ClassVar[bool] = True
+    options: ClassVar[tuple[Option, ...]] = established("gc_interval")
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Read when to collect garbage."""
+        super().__init__(options)
+        self._garbage = GarbageCollection(options.get("gc_interval"))
+        self._service: StorageService | None = None
+        self._wrapper: ReferenceWrapper | None = None
+
+    def start(self, service: StorageService, mp_context: BaseContext) -> None:
+        """Remember ``service``; nothing has to be started."""
+        self._service = service
+        self._wrapper = ReferenceWrapper(service)
+
+    def worker_service(self) -> StorageService:
+        """Return what collects.
+
+        Raises
+        ------
+        RuntimeError
+            `start` was not called, or `stop` was called since.
+        """
+        if self._wrapper is None:
+            raise RuntimeError("Wrap mode 'LOCAL' was not started; call `start` first.")
+        return self._wrapper
+
+    def main_service(self) -> StorageService:
+        """Return the service itself; raises as `worker_service` does."""
+        self.worker_service()
+        assert self._service is not None
+        return self._service
+
+    @staticmethod
+    def take_home(trajectory: Any) -> Any:
+        """Return what the run stored, by name of the trajectory; None if that is nothing."""
+        wrapper = trajectory.v_storage_service
+        if not isinstance(wrapper, ReferenceWrapper) or not wrapper.references:
+            return None
+        references = wrapper.references
+        wrapper.free_references()
+        return references
+
+    def accept(self, outcome: Outcome) -> None:
+        """Store what came home.
+
+        Raises
+        ------
+        RuntimeError
+            Something could not be stored; the message names the nodes.
+        """
+        if outcome.references:
+            self.store_references(outcome.references)
+
+    def store_references(self, references: Mapping[str, list[list[bytes]]]) -> None:
+        """Store what `take_home` gave; everything is tried before an error is raised.
+
+        Raises
+        ------
+        RuntimeError
+            Something could not be stored; the message names the nodes.
+        """
+        service = self.main_service()
+        failures = []
+        cause: Exception | None = None
+        for pieces in (each for group in references.values() for each in group):
+            parcel = load(pieces)
+            try:
+                parcel.store(service)
+            except Exception as error:
+                failures.append(Failure.of(parcel, error))
+                cause = cause or error
+        self._garbage.count()
+        if failures:
+            raise not_stored(self.name, failures) from cause
+
+    def stop(self) -> None:
+        """Forget the service: everything that came home is stored."""
+        self._service = self._wrapper = None
+
+
+@hookimpl
+def pypet_register_wrap_modes() -> list[type[WrapMode]]:
+    """Register the wrap mode that stores in the main process."""
+    return [LocalWrapMode]

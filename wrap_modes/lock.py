@@ -1,0 +1,148 @@
+"""Let every worker store by itself, one at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from multiprocessing.context import BaseContext
+from typing import Any, ClassVar
+
+from pypet.interfaces import StorageService, WrapMode
+from pypet.markers import hookimpl
+from pypet.wrap_modes._local.file_lock import FileLock
+
+_logger = logging.getLogger("pypet.wrap_modes")
+
+
+class LockWrapper(StorageService):
+    """What runs see with wrap mode LOCK: the service, used while nobody else uses it.
+
+    As long as the service keeps its storage open, between the messages ``OPEN_FILE`` and
+    ``CLOSE_FILE``, the lock is held. ``lock`` is anything with ``acquire`` and ``release``; with
+    ``pickle_lock=False`` it is left out of pickles.
+    """
+
+    multiproc_safe = True
+
+    def __init__(self, storage_service: StorageService, lock: Any, pickle_lock: bool = True):
+        self._storage_service = storage_service
+        self.lock = lock
+        self.pickle_lock = pickle_lock
+        self._holder = -1
+
+    def __repr__(self) -> str:
+        return f"<LockWrapper of {self._storage_service!r}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self._storage_service, name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**self.__dict__, "_holder": -1}
+        if not self.pickle_lock:
+            state["lock"] = None
+        return state
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether this process holds the lock."""
+        return self._holder == os.getpid()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the service keeps its storage open."""
+        return bool(self._storage_service.is_open)
+
+    def acquire_lock(self) -> None:
+        """Wait until nobody else uses the storage."""
+        if not self.is_locked:
+            self.lock.acquire()
+            self._holder = os.getpid()
+
+    def release_lock(self) -> None:
+        """Let others use the storage, unless it is kept open."""
+        if self.is_locked and not self.is_open:
+            self._holder = -1
+            try:
+                self.lock.release()
+            except Exception:
+                _logger.exception("The lock of the storage could not be released.")
+
+    def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
+        """Store while nobody else does; raises what the service raises."""
+        return self._locked(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
+
+    def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
+        """Load while nobody stores; raises what the service raises."""
+        return self._locked(self._storage_service.load, msg, stuff_to_load, *args, **kwargs)
+
+    def _locked(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.acquire_lock()
+        try:
+            return action(*args, **kwargs)
+        finally:
+            self.release_lock()
+
+
+class LockWrapMode(WrapMode):
+    """Workers use the storage directly, each opening and closing it under a lock.
+
+    The lock of a worker that dies is free for the others.
+    """
+
+    name: ClassVar[str] = "LOCK"
+    supports_loading: ClassVar[bool] = True
+    supports_resume: ClassVar[bool] = True
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Make the mode; a ``lock`` in ``options`` is used instead of one of its own."""
+        super().__init__(options)
+        self._given_lock = options.get("lock")
+        self._pickle_lock = options.get("pickle_lock", True)
+        self._own_lock: FileLock | None = None
+        self._wrapper: LockWrapper | None = None
+
+    def start(self, service: StorageService, mp_context: BaseContext) -> None:
+        """Make the lock.
+
+        Raises
+        ------
+        ValueError
+            The service lives in the main process only.
+        """
+        if getattr(service, "main_process_only", False):
+            raise ValueError(
+                f"wrap_mode='LOCK' stores in the workers, but {service!r} keeps its data in the "
+                "memory of the main process; use wrap_mode='LOCAL'."
+            )
+        lock = self._given_lock
+        if lock is None:
+            lock = self._own_lock = FileLock.make()
+        self._wrapper = LockWrapper(service, lock, self._pickle_lock)
+
+    def worker_service(self) -> StorageService:
+        """Return the service within its lock.
+
+        Raises
+        ------
+        RuntimeError
+            `start` was not called, or `stop` was called since.
+        """
+        if self._wrapper is None:
+            raise RuntimeError("Wrap mode 'LOCK' was not started; call `start` first.")
+        return self._wrapper
+
+    def stop(self) -> None:
+        """Remove the lock: everything is stored already."""
+        self._wrapper = None
+        lock, self._own_lock = self._own_lock, None
+        if lock is not None:
+            lock.remove()
+
+
+@hookimpl
+def pypet_register_wrap_modes() -> list[type[WrapMode]]:
+    """Register the wrap mode that locks."""
+    return [LockWrapMode]
