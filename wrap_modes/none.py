@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from multiprocessing.context import BaseContext
+from typing import Any, ClassVar
 
 from pypet.interfaces import StorageService, WrapMode
 from pypet.markers import hookimpl
@@ -16,10 +18,12 @@ class NoWrapping(WrapMode):
     works_across_hosts: ClassVar[bool] = True
     supports_resume: ClassVar[bool] = True
 
-    def __init__(self) -> None:
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Make the mode; it reads no options."""
+        super().__init__(options)
         self._service: StorageService | None = None
 
-    def start(self, service: StorageService) -> None:
+    def start(self, service: StorageService, mp_context: BaseContext) -> None:
         """Remember ``service``; nothing has to be started."""
         self._service = service
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from multiprocessing.context import BaseContext
+from typing import Any, ClassVar
 
 from pypet.interfaces.feature import Feature
+from pypet.interfaces.scheduling import Outcome
 from pypet.interfaces.storage import StorageService
 
 
@@ -13,7 +16,8 @@ class WrapMode(Feature, ABC):
     """Gives workers a storage service that is safe to use beside all others.
 
     Lives in the main process: ``start`` before the first worker, ``stop`` after the last one,
-    also after errors.
+    also after errors. Only `take_home` is called in workers; it gets there with the service
+    that is attached to the trajectory.
     """
 
     capabilities: ClassVar[tuple[str, ...]] = (
@@ -33,20 +37,66 @@ class WrapMode(Feature, ABC):
     stores_in_main_process: ClassVar[bool] = False
     """Workers only collect; the main process stores. Services that live there can be used."""
 
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Read the options of the environment; nothing is started yet."""
+
     @abstractmethod
-    def start(self, service: StorageService) -> None:
-        """Start what the mode needs (a lock, a writer process, a server) around ``service``."""
+    def start(self, service: StorageService, mp_context: BaseContext) -> None:
+        """Start what the mode needs (a lock, a writer process, a server) around ``service``.
+
+        Processes of its own are started by ``mp_context``, the context of the start method
+        that workers are started with.
+
+        Raises
+        ------
+        ValueError
+            The mode does not work with this start method or this service.
+        """
 
     @abstractmethod
     def worker_service(self) -> StorageService:
-        """Return the service that a worker attaches to its trajectory."""
+        """Return the service that a worker attaches to its trajectory.
 
-    @abstractmethod
-    def stop(self) -> None:
-        """Wait until all data is stored, then end every helper. Safe to call twice.
+        It can be inherited by workers and be pickled as an argument of their processes.
+        """
+
+    def main_service(self) -> StorageService:
+        """Return the service that the main process uses as long as workers are active."""
+        return self.worker_service()
+
+    @staticmethod
+    def take_home(trajectory: Any) -> Any:
+        """Return what has to travel to the main process with the outcome of a run.
+
+        Called in the worker after each run, also a failed one; what it returns becomes
+        `Outcome.references`. Modes that store elsewhere return None.
+        """
+        return None
+
+    def accept(self, outcome: Outcome) -> None:
+        """Take what came home; called in the main process before a run counts as finished.
 
         Raises
         ------
         RuntimeError
-            Something that a worker handed over was not stored.
+            What the run handed over could not be stored; the message says why.
+        """
+
+    def check(self) -> None:
+        """Raise if a helper of the mode has died.
+
+        Raises
+        ------
+        RuntimeError
+            A process that stores or synchronises is gone; the message names it.
+        """
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Wait until everything handed over is stored, then end every helper. Safe to call twice.
+
+        Raises
+        ------
+        RuntimeError
+            Something that a worker handed over was not stored; the message names the runs.
         """

@@ -158,7 +158,7 @@ def remove_item(tree: Tree, item: Any, recursive: bool = False) -> None:
         remove_node(tree, find(tree, tree.root, item), recursive)
 
 
-_FRAMES = frozenset(
+FRAMES = frozenset(
     name for branch in ("results", "derived_parameters") for name in (branch, f"{branch}.runs")
 )
 """Groups that belong to no run but are made by the first one that adds something: kept, since
@@ -177,7 +177,7 @@ def remove_new_nodes(tree: Tree) -> None:
         if group is not None and link_name in group._links:
             detach_link(tree, group, link_name)
     for node in reversed(new_nodes.values()):
-        if node._full_name in _FRAMES or tree.get_node(node._full_name) is not node:
+        if node._full_name in FRAMES or tree.get_node(node._full_name) is not node:
             continue
         if node._is_leaf or not node._children:
             detach(tree, node)
