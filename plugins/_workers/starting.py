@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from multiprocessing.process import BaseProcess
 
 GRACE_SECONDS = 5.0
@@ -23,7 +24,30 @@ def start_process(process: BaseProcess) -> None:
     with warnings.catch_warnings() if quiet else nullcontext():
         if quiet:
             warnings.filterwarnings("ignore", "This process .* is multi-threaded")
-        process.start()
+        with _no_interrupt():
+            process.start()
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Let CTRL+C wait a moment: in the middle of a fork it would leave locks of Python held.
+
+    The new process inherits this; see `let_interrupts_in`.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def let_interrupts_in() -> None:
+    """Let a new process have its signals, once it knows what to do about them."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
 
 
 def end_processes(processes: Iterable[BaseProcess], *, at_once: bool) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from pypet.interfaces import Outcome, Task, Work
 from pypet.plugins._workers.outcomes import ended_by_run, pack
 from pypet.plugins._workers.settling import be_nice
+from pypet.plugins._workers.starting import let_interrupts_in
 
 HEADER = struct.Struct("<iI")
 """Begins every report: how many outcomes, and how many tasks of the batch are given back."""
@@ -54,8 +55,11 @@ def _get_ready(
     for connection in foreign:
         connection.close()
     be_nice(niceness)
-    if isinstance(execute, Work):
-        execute.start_worker(index)
+    try:
+        if isinstance(execute, Work):
+            execute.start_worker(index)
+    finally:
+        let_interrupts_in()
 
 
 def _perform(execute: Execute, task: Task) -> Outcome:
