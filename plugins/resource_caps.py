@@ -116,7 +116,7 @@ class ResourceCaps(AdmissionGate):
         percent = float(memory.percent)
         if not self._estimate:
             return percent
-        share = 100.0 / memory.total
+        share = 100.0 / float(memory.total)
         growth = max(0.0, active * self._estimate - self._used_by_children())
         return percent + (growth + self._estimate) * share
 

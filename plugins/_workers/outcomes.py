@@ -47,7 +47,7 @@ def _pack_each(outcomes: Sequence[Outcome]) -> bytes:
     return pickle.dumps([_travelling(outcome) for outcome in outcomes], PROTOCOL)
 
 
-def unpack(data: bytes) -> list[Outcome]:
+def unpack(data: bytes | memoryview) -> list[Outcome]:
     """Return the outcomes of `pack`.
 
     Raises
