@@ -152,20 +152,14 @@ def test_runs_do_not_see_what_others_changed(make_parallel, way):
     assert [value for _, value in results] == [([], 10, True, False)] * 6
 
 
-def spoil_in_place(traj):
-    before = traj.mutable["a"]
-    traj.mutable["a"] = traj.v_idx + 100
-    return before
-
-
 def test_runs_do_not_see_what_others_changed_in_place(make_parallel):
     env = make_parallel(**POOL)
     env.traj.f_add_result("mutable", a={"a": 1})
     env.traj.f_get("mutable").v_annotations.kept = True
-    assert [value for _, value in env.run(lambda_of_module)] == [1] * 6
+    assert [value for _, value in env.run(spoil_in_place)] == [1] * 6
 
 
-def lambda_of_module(traj):
+def spoil_in_place(traj):
     data = traj.results.f_get("mutable").f_get("a")
     before = data["a"]
     data["a"] = 100
@@ -391,7 +385,7 @@ def test_post_processing_begins_while_the_last_runs_are_active(make_parallel):
 
 def entries(env):
     group = env.traj.f_get(f"config.environment.{env.name}")
-    return {name: leaf.f_get() for name, leaf in group.f_to_dict(short_names=False).items()} and {
+    return {
         leaf.v_full_name.split(f"{env.name}.")[1]: leaf.f_get() for leaf in group.f_iter_leaves()
     }
 
