@@ -50,6 +50,18 @@ class PluginError(PypetError, RuntimeError):
     """A plugin could not be loaded or broke its contract; the message names its distribution."""
 
 
+class WorkerDiedError(PypetError, RuntimeError):
+    """A worker process ended during a run: it was killed, crashed, or the run ended it."""
+
+
+class RemoteRunError(PypetError, RuntimeError):
+    """What a run raised or returned in a worker cannot travel; the message describes it."""
+
+
+class RunSkippedError(PypetError, RuntimeError):
+    """A run was not started any more because the experiment was interrupted."""
+
+
 class UnknownPluginError(PypetError, ValueError):
     """Nobody registered a feature under the name that was asked for."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +13,7 @@ from pypet.leaves import Parameter
 from pypet.pypetconstants import OVERWRITE_DATA
 
 if TYPE_CHECKING:
+    from pypet.interfaces import WrapMode
     from pypet.trajectory import Trajectory
 
 GROUP = "environment"
@@ -35,12 +36,22 @@ class EnvironmentConfig:
         self._prefix = f"{GROUP}.{environment_name}"
 
     def add_settings(
-        self, options: Mapping[str, Any], timestamp: float, hexsha: str, seed: int
+        self,
+        options: Mapping[str, Any],
+        timestamp: float,
+        hexsha: str,
+        seed: int,
+        mode: type[WrapMode] | None = None,
     ) -> None:
-        """Add and lock what is known when the environment is made."""
+        """Add and lock what is known when the environment is made.
+
+        ``mode`` is the wrap mode of parallel runs, None if there will be none.
+        """
         trajectory = self._trajectory
+        parallel = mode is not None and options["do_single_runs"]
         for entry in (
             *_settings(options, seed),
+            *(_parallel_settings(options, mode) if parallel else ()),
             *_origins(str(trajectory.v_name), trajectory.v_timestamp, timestamp, hexsha),
         ):
             self.put(entry).f_lock()
@@ -102,6 +113,46 @@ def _settings(options: Mapping[str, Any], seed: int) -> Iterator[Entry]:
         yield Entry("seed", seed, "Seed of the random number generators of all runs.")
     stores = bool(options["automatic_storing"])
     yield Entry("automatic_storing", stores, "Whether runs and trajectory store themselves.")
+
+
+def _parallel_settings(options: Mapping[str, Any], mode: type[WrapMode] | None) -> Iterator[Entry]:
+    """Yield the entries about workers and how they share the storage."""
+    yield Entry("use_pool", bool(options["use_pool"]), "Whether workers stay for many runs.")
+    yield Entry("use_scoop", bool(options["use_scoop"]), "Whether SCOOP distributes the runs.")
+    yield Entry("ncores", int(options["ncores"]), "Number of workers.")
+    yield Entry("start_method", str(options["start_method"]), "How processes are started.")
+    if options["niceness"] is not None:
+        yield Entry("niceness", int(options["niceness"]), "Least nice value of workers.")
+    if options["use_pool"]:
+        yield Entry("freeze_input", bool(options["freeze_input"]), "Whether runs share input.")
+    if not (options["use_pool"] or options["use_scoop"]):
+        yield from _caps(options)
+        immediate = bool(options["immediate_postproc"])
+        yield Entry("immediate_postprocessing", immediate, "Whether it began before all runs.")
+    if mode is not None:
+        yield Entry("wrap_mode", mode.name, "How workers share the storage service.")
+        yield from _mode_settings(options, {option.name for option in mode.options})
+
+
+def _caps(options: Mapping[str, Any]) -> Iterator[Entry]:
+    memory = options["memory_cap"]
+    percent, megabytes = memory if isinstance(memory, tuple) else (memory, 0.0)
+    yield Entry("cpu_cap", float(options["cpu_cap"]), "No process starts above it, in percent.")
+    caps = (float(percent), float(megabytes))
+    yield Entry("memory_cap", caps, "The same for memory, and estimated MB a process.")
+    yield Entry("swap_cap", float(options["swap_cap"]), "The same for swap, in percent.")
+
+
+def _mode_settings(options: Mapping[str, Any], read: Container[str]) -> Iterator[Entry]:
+    """Yield the entries about options that the wrap mode reads."""
+    if "queue_maxsize" in read:
+        yield Entry("queue_maxsize", int(options["queue_maxsize"]), "Length of the queue.")
+    if "timeout" in read or options["use_scoop"]:
+        timeout = options["timeout"]
+        seconds = -1.0 if timeout is None else float(timeout)
+        yield Entry("timeout", seconds, "Seconds until something is given up, -1.0 for never.")
+    if "gc_interval" in read and options["gc_interval"]:
+        yield Entry("gc_interval", int(options["gc_interval"]), "Operations between collections.")
 
 
 def _origins(

@@ -12,6 +12,7 @@ from pypet.trajectory import Trajectory
 from pypet.trajectory.storage_choice import StorageChoice, choose_storage
 
 if TYPE_CHECKING:
+    from pypet.interfaces import WrapMode
     from pypet.manager import PluginManager
 
 PROPERTY_PREFIX = "v_"
@@ -55,11 +56,13 @@ def plan_storage(
     leftovers: Mapping[str, Any],
     manager: PluginManager,
     *,
+    mode: type[WrapMode] | None,
     replace: bool,
 ) -> StoragePlan:
     """Find out what the storage keywords mean; nothing is made or changed yet.
 
-    A service that the trajectory has already is only replaced if ``replace`` says so.
+    ``mode`` is the wrap mode of parallel runs. A service that the trajectory has already is only
+    replaced if ``replace`` says so.
 
     Raises
     ------
@@ -75,7 +78,7 @@ def plan_storage(
     if service is None:
         service = named_service(options["storage_service"], trajectory, manager)
     choice = choose_storage(service, trajectory, **keywords)
-    check_service(choice.service, options)
+    check_service(choice.service, mode)
     settable = _settable_properties(trajectory)
     properties = {}
     unknown = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import multiprocessing
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType, TracebackType
@@ -17,8 +18,9 @@ from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.lazy_debug import debug_options
 from pypet.environment.pipeline import parse_pipeline_result
 from pypet.environment.postprocessing import PostProcessing, Results
-from pypet.environment.scheduler_choice import choose_scheduler
-from pypet.environment.validation import check_options
+from pypet.environment.scheduler_choice import choose_scheduler, implied_flags
+from pypet.environment.shared_storage import SharedStorage
+from pypet.environment.validation import check_options, parallel_wrap_mode
 from pypet.manager import PluginManager, get_manager
 from pypet.options import ESTABLISHED, OptionsDoc, OptionsSignature, collect
 from pypet.support.decorators import prefix_naming
@@ -27,11 +29,13 @@ from pypet.trajectory.randomness import draw_seed
 if TYPE_CHECKING:
     import numpy as np
 
-    from pypet.interfaces import Scheduler
+    from pypet.interfaces import Scheduler, WrapMode
     from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet.environment.Environment")
 _pypet_logger = logging.getLogger("pypet")
+
+QUEUE_LENGTH_PER_CORE = 2
 
 _DOC = """Supervises an experiment: storing, logging and the execution of runs.
 
@@ -76,12 +80,15 @@ class Environment:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         manager = _manager_for(kwargs)
         options, leftovers = collect(manager, args, kwargs)
+        self._scheduler_class = choose_scheduler(options, manager)
+        options.update(implied_flags(options, self._scheduler_class))
         check_options(options, manager)
         debugged = debug_options(options)
         options.update(debugged)
         self._manager = manager
         self._options = options
-        self._scheduler_class = choose_scheduler(options, manager)
+        self._wrap_class = self._settle_parallel_runs()
+        self._gates = [gate(options) for gate in manager.admission_gates()]
         self._logging = [setup(options) for setup in manager.logging_setups()]
         self._progress = [reporter(options) for reporter in manager.progress_reporters()]
         self._versionings = [versioning(options) for versioning in manager.versionings()]
@@ -90,7 +97,12 @@ class Environment:
         self._first_start: float | None = None
         self._trajectory = construction.make_trajectory(options)
         storage = construction.plan_storage(
-            self._trajectory, options, leftovers, manager, replace=bool(debugged)
+            self._trajectory,
+            options,
+            leftovers,
+            manager,
+            mode=self._wrap_class,
+            replace=bool(debugged),
         )
         self._identity = self._identify()
         self._config = EnvironmentConfig(self._trajectory, self.name)
@@ -266,6 +278,16 @@ class Environment:
 
     # ----- construction ---------------------------------------------------------------------
 
+    def _settle_parallel_runs(self) -> type[WrapMode] | None:
+        """Replace options by what is in effect and return the wrap mode of parallel runs."""
+        if self._scheduler_class.in_process:
+            return None
+        options = self._options
+        options.update(self._scheduler_class.settle(options))
+        if options["queue_maxsize"] < 0:
+            options["queue_maxsize"] = QUEUE_LENGTH_PER_CORE * options["ncores"]
+        return parallel_wrap_mode(options, self._manager)
+
     def _identify(self) -> Identity:
         """Return the identity, with the revision that a versioning feature made, if any."""
         trajectory = self._trajectory
@@ -286,7 +308,9 @@ class Environment:
         trajectory.f_set_properties(**storage.properties)
         seed = self._options["seed"]
         trajectory._seed = draw_seed() if seed is None else seed
-        self._config.add_settings(self._options, self.timestamp, self.hexsha, trajectory._seed)
+        self._config.add_settings(
+            self._options, self.timestamp, self.hexsha, trajectory._seed, self._wrap_class
+        )
         _logger.info("%r is ready.", self)
 
     def _sign_trajectory(self) -> None:
@@ -350,6 +374,13 @@ class Environment:
 
     def _scheduler(self) -> Scheduler:
         return self._scheduler_class(self._options)
+
+    def _shared_storage(self) -> SharedStorage | None:
+        """Return what shares the storage with workers; None if runs are executed here."""
+        if self._wrap_class is None:
+            return None
+        context = multiprocessing.get_context(self._options["start_method"])
+        return SharedStorage(self._trajectory, self._wrap_class(self._options), context)
 
 
 def _manager_for(kwargs: Mapping[str, Any]) -> PluginManager:

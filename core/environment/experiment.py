@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.cleaning import RunDataCleaner
@@ -14,9 +15,14 @@ from pypet.environment.job import Job
 from pypet.environment.on_error import ErrorPolicy
 from pypet.environment.postprocessing import PostProcessing, Results
 from pypet.environment.run_loop import RunLoop
+from pypet.environment.shared_storage import SharedStorage
 from pypet.environment.single_run import SingleRun
+from pypet.environment.worker_run import WorkerRun, WorkerSettings
+from pypet.interfaces import Outcome, Scheduler, Task
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pypet.environment.environment import Environment
 
 _logger = logging.getLogger("pypet")
@@ -138,15 +144,34 @@ class Experiment:
         indices = environment._pending_runs()
         job.check_runs(len(indices))
         scheduler = environment._scheduler()
-        run = SingleRun(
-            trajectory,
-            job,
-            environment.hexsha,
-            automatic_storing=bool(self._options["automatic_storing"]),
-            clean_up=bool(self._options["clean_up_runs"]),
-        )
         policy = ErrorPolicy.parse(self._options["on_error"], scheduler.default_on_error)
-        loop = RunLoop(
+        storage = environment._shared_storage() if len(indices) else None
+        try:
+            with (
+                self._progress(len(trajectory), len(indices)),
+                storage or nullcontext(),
+                self._kept_open(storage),
+            ):
+                loop = self._loop(job, scheduler, policy, storage)
+                loop.execute(indices, self._work(job, storage))
+        except RuntimeError as error:
+            self._lose(error, policy)
+        if not sigint_handling.hit:
+            environment.current_idx = len(trajectory)
+
+    def _loop(
+        self, job: Job, scheduler: Scheduler, policy: ErrorPolicy, storage: SharedStorage | None
+    ) -> RunLoop:
+        environment = self._environment
+        refill = None
+        if storage is not None:
+            scheduler.check = storage.check
+            scheduler.gates = environment._gates
+            for gate in environment._gates:
+                gate.start()
+            if self._options["immediate_postproc"] and environment._postprocessing is not None:
+                refill = partial(self._post_process_at_once, environment._postprocessing, job)
+        return RunLoop(
             environment,
             self._manager,
             scheduler,
@@ -154,11 +179,70 @@ class Experiment:
             self._results,
             environment._progress,
             policy,
+            storage,
+            refill,
         )
-        with self._progress(len(trajectory), len(indices)), self._kept_open():
-            loop.execute(indices, run)
-        if not sigint_handling.hit:
-            environment.current_idx = len(trajectory)
+
+    def _work(self, job: Job, storage: SharedStorage | None) -> Callable[[Task], Outcome]:
+        """Return what executes a run, here or in a worker."""
+        environment, options = self._environment, self._options
+        if storage is None:
+            return SingleRun(
+                self._trajectory,
+                job,
+                environment.hexsha,
+                automatic_storing=bool(options["automatic_storing"]),
+                clean_up=bool(options["clean_up_runs"]),
+            )
+        settings = WorkerSettings(
+            service=storage.worker_service(),
+            take_home=storage.take_home(),
+            log_setups=environment._logging,
+            environment_name=environment.name,
+            hexsha=environment.hexsha,
+            automatic_storing=bool(options["automatic_storing"]),
+            clean_up=bool(options["clean_up_runs"]),
+            graceful=bool(options["graceful_exit"]),
+            freeze_input=bool(options["freeze_input"]),
+        )
+        return WorkerRun(self._trajectory, job, settings)
+
+    def _lose(self, error: RuntimeError, policy: ErrorPolicy) -> None:
+        """Act upon an error of storing that came after the runs were reported as finished.
+
+        Such errors name the indices of their runs; these count as not completed.
+        """
+        indices = getattr(error, "runs", ())
+        if not indices:
+            raise error
+        runs = self._trajectory._runs
+        lost = frozenset(indices)
+        for index in lost:
+            runs.start(index, runs.record(index)["timestamp"])
+            runs.columns.completed[runs.row(index)] = 0
+        self._results[:] = [pair for pair in self._results if pair[0] not in lost]
+        if policy.raises:
+            raise error
+        _logger.error("Data of %d runs was not stored", len(lost), exc_info=error)
+
+    def _post_process_at_once(
+        self, postprocessing: PostProcessing, job: Job
+    ) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+        """Call post-processing while runs are active; return the runs that it added, if any."""
+        trajectory = self._trajectory
+        length = len(trajectory)
+        _logger.info("Calling post-processing with the first %d results", len(self._results))
+        postprocessing.call(trajectory, self._results, job)
+        if len(trajectory) == length:
+            return None
+        self._environment._config.put_expansion()
+        trajectory._leave_run()
+        trajectory.f_store(only_init=True)
+        added = trajectory._runs.pending(length)
+        job.check_runs(len(added))
+        for reporter in self._environment._progress:
+            reporter.start(len(trajectory), len(trajectory) - len(trajectory._runs.pending()))
+        return added  # type: ignore[no-any-return]
 
     @contextmanager
     def _progress(self, total: int, due: int) -> Iterator[None]:
@@ -174,11 +258,14 @@ class Experiment:
             for reporter in reporters:
                 reporter.stop()
 
-    def _kept_open(self) -> AbstractContextManager[Any]:
-        """Keep the storage open for many messages; services of users may not know how."""
+    def _kept_open(self, storage: SharedStorage | None = None) -> AbstractContextManager[Any]:
+        """Keep the storage open for many messages; services of users may not know how.
+
+        Not while others than the main process open it, too.
+        """
         trajectory = self._trajectory
         kept_open = getattr(trajectory.v_storage_service, "kept_open", None)
-        if kept_open is None:
+        if kept_open is None or (storage is not None and not storage.stores_here):
             return nullcontext()
         context: AbstractContextManager[Any] = kept_open(trajectory.v_name)
         return context

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
 from pypet.environment.on_error import ErrorPolicy, describe_run
+from pypet.environment.outcome_batch import OutcomeBatch
 from pypet.environment.postprocessing import Results
+from pypet.environment.shared_storage import SharedStorage
+from pypet.errors import PluginError, RunSkippedError
 from pypet.interfaces import Outcome, ProgressReporter, Scheduler, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
 
     from pypet.environment.environment import Environment
     from pypet.manager import PluginManager
 
-_logger = logging.getLogger("pypet")
+    Indices = np.ndarray[Any, np.dtype[np.int64]]
 
-BLOCK = 4096
-BATCH_SECONDS = 0.2
-"""How long outcomes are gathered before plugins are told about them."""
+_logger = logging.getLogger("pypet")
 
 
 class RunLoop:
-    """Executes the runs of one round; made anew for each."""
+    """Executes the runs of one round; made anew for each.
+
+    ``storage`` is what runs in other processes store with, None if there are none. ``refill`` is
+    called when the last run was handed to the scheduler; it may return the indices of more.
+    """
 
     def __init__(
         self,
@@ -41,13 +42,19 @@ class RunLoop:
         results: Results,
         progress: Sequence[ProgressReporter],
         policy: ErrorPolicy,
+        storage: SharedStorage | None = None,
+        refill: Callable[[], Indices | None] | None = None,
     ) -> None:
         self._environment = environment
+        self._runs = environment.trajectory._runs
+        self._hexsha = environment.hexsha
         self._scheduler = scheduler
         self._job = job
         self._results = results
         self._progress = progress
         self._policy = policy
+        self._storage = storage
+        self._refill = refill
         self._tell_started = manager.listens("pypet_runs_started")
         self._manager = manager
         self._finished = OutcomeBatch(
@@ -57,10 +64,10 @@ class RunLoop:
         self._retries: list[Task] = []
         self._pending = 0
         self._tasks: dict[int, Task] = {}
+        self._remaining = _Remaining(())
+        self._asks_for_more = refill is not None
 
-    def execute(
-        self, indices: np.ndarray[Any, np.dtype[np.int64]], run: Callable[[Task], Outcome]
-    ) -> None:
+    def execute(self, indices: Indices, run: Callable[[Task], Outcome]) -> None:
         """Execute the runs of these indices and append what they return to the results.
 
         Stops early, without an error, after a signal that should end the experiment gracefully.
@@ -71,22 +78,27 @@ class RunLoop:
             A run raised and the policy says so, or an iterable of arguments is too short.
         """
         first = len(self._results)
-        remaining = _each(indices)
+        self._remaining = _Remaining(indices)
         self._scheduler.start(run)
         try:
-            self._feed(remaining)
+            self._feed()
             while self._pending:
+                self._ask_for_more(run)
                 self._take_outcomes()
-                if sigint_handling.hit and self._scheduler.in_process:
-                    return
-                self._feed(remaining)
+                if sigint_handling.hit:
+                    if self._scheduler.in_process:
+                        return
+                    self._pending -= self._scheduler.cancel()
+                self._feed()
         finally:
             self._scheduler.stop()
             self._finished.tell()
+            # Immediate post-processing may have taken out some of the former results.
+            start = first if self._refill is None else 0
             # In place: post-processing and the caller of `run` hold the same list.
-            self._results[first:] = sorted(self._results[first:], key=lambda pair: pair[0])
+            self._results[start:] = sorted(self._results[start:], key=lambda pair: pair[0])
 
-    def _feed(self, remaining: Iterator[int]) -> None:
+    def _feed(self) -> None:
         """Submit as many tasks as the scheduler takes, none after an interruption."""
         if sigint_handling.hit:
             return
@@ -95,7 +107,7 @@ class RunLoop:
         room -= len(tasks)
         if self._job.draws and self._scheduler.in_process:
             room = min(room, 1)  # generators may depend on the runs before
-        tasks += map(self._job.task, islice(remaining, room))
+        tasks += map(self._job.task, self._remaining.take(room))
         if not tasks:
             return
         if self._tell_started:
@@ -105,27 +117,67 @@ class RunLoop:
         self._scheduler.submit(tasks)
         self._pending += len(tasks)
 
+    def _ask_for_more(self, run: Callable[[Task], Outcome]) -> None:
+        """Ask for more runs once the last one was handed out, as often as there are any."""
+        while self._asks_for_more and self._remaining.is_empty and not sigint_handling.hit:
+            more = None if self._refill is None else self._refill()
+            if more is None:
+                self._asks_for_more = False
+                return
+            self._remaining = _Remaining(more)
+            self._scheduler.start(run)
+            self._feed()
+
     def _take_outcomes(self) -> None:
         """Take outcomes until there is room for further tasks."""
+        arrived = False
         for outcome in self._scheduler.outcomes():
+            arrived = True
             self._pending -= 1
-            if outcome.error is None:
-                self._results.append((outcome.index, outcome.value))
-                if self._policy.retries:
-                    self._tasks.pop(outcome.index, None)
-                self._finished.add(outcome)
-                for reporter in self._progress:
-                    reporter.advance()
-            else:
-                self._failed(outcome, outcome.error)
+            self._take(outcome)
             if sigint_handling.hit or self._scheduler.room():
                 return
+        if self._pending and not arrived:
+            raise PluginError(
+                f"Scheduler {self._scheduler.name!r} has lost {self._pending} tasks: there are no "
+                "outcomes of them."
+            )
+
+    def _take(self, outcome: Outcome) -> None:
+        """Do what an outcome demands."""
+        if outcome.interrupted:
+            sigint_handling.hit = True
+        storage = self._storage
+        error = outcome.error
+        if storage is not None:
+            try:
+                storage.accept(outcome)
+            except Exception as refusal:
+                error = error or refusal
+        if error is not None:
+            self._failed(outcome, error)
+            return
+        if storage is not None:
+            index, _, started, finished, *_ = outcome
+            self._runs.complete(index, started, finished, self._hexsha)
+        self._results.append((outcome.index, outcome.value))
+        if self._policy.retries:
+            self._tasks.pop(outcome.index, None)
+        self._finished.add(outcome)
+        for reporter in self._progress:
+            reporter.advance()
 
     def _failed(self, outcome: Outcome, error: BaseException) -> None:
         """Try a failed run again, raise its error, or go on without it."""
+        if isinstance(error, RunSkippedError):
+            for reporter in self._progress:
+                reporter.advance()
+            return
+        if isinstance(error, KeyboardInterrupt):
+            raise error
         self._finished.tell()
         if self._manager.listens("pypet_runs_failed"):
-            self._manager.runs_failed(self._environment, [outcome])
+            self._manager.runs_failed(self._environment, [outcome._replace(error=error)])
         what = describe_run(self._environment.trajectory, outcome.index)
         times = self._failures.get(outcome.index, 0) + 1
         self._failures[outcome.index] = times
@@ -141,38 +193,23 @@ class RunLoop:
             raise error
 
 
-def _each(indices: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[int]:
-    """Yield plain numbers, a block at a time: a million at once would be large."""
-    for start in range(0, len(indices), BLOCK):
-        yield from indices[start : start + BLOCK].tolist()
+class _Remaining:
+    """Gives run indices as plain numbers, some at a time: a million at once would be large."""
 
+    __slots__ = ("_indices", "_position")
 
-class OutcomeBatch:
-    """Gathers outcomes for listeners; does nothing without any."""
+    def __init__(self, indices: Any) -> None:
+        self._indices = indices
+        self._position = 0
 
-    def __init__(
-        self,
-        environment: Environment,
-        listener: Callable[[Environment, Sequence[Outcome]], Any] | None,
-    ) -> None:
-        self._environment = environment
-        self._listener = listener
-        self._outcomes: list[Outcome] = []
-        self._due = 0.0
+    @property
+    def is_empty(self) -> bool:
+        return self._position >= len(self._indices)
 
-    def add(self, outcome: Outcome) -> None:
-        """Take an outcome, and tell if the first one has waited long enough."""
-        if self._listener is None:
-            return
-        now = time.monotonic()
-        if not self._outcomes:
-            self._due = now + BATCH_SECONDS
-        self._outcomes.append(outcome)
-        if now >= self._due:
-            self.tell()
-
-    def tell(self) -> None:
-        """Tell about what was gathered."""
-        if self._outcomes and self._listener is not None:
-            outcomes, self._outcomes = self._outcomes, []
-            self._listener(self._environment, outcomes)
+    def take(self, count: int) -> list[int]:
+        if self.is_empty:
+            return []
+        part = self._indices[self._position : self._position + count]
+        self._position += len(part)
+        taken: list[int] = part.tolist()
+        return taken

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pypet.errors import PluginError
-
 if TYPE_CHECKING:
     from pypet.interfaces import Scheduler
     from pypet.manager import PluginManager
@@ -25,8 +23,6 @@ def choose_scheduler(options: Mapping[str, Any], manager: PluginManager) -> type
     ------
     ValueError
         ``scheduler`` and the flags contradict each other, or nobody gives the scheduler.
-    PluginError
-        The scheduler executes runs elsewhere than in the main process.
     """
     by_flags = _name_by_flags(options)
     wanted = options["scheduler"]
@@ -38,14 +34,15 @@ def choose_scheduler(options: Mapping[str, Any], manager: PluginManager) -> type
             f"scheduler={wanted!r} and the flags multiproc, use_pool and use_scoop, which stand "
             f"for {by_flags!r}, contradict each other: leave the flags out."
         )
-    scheduler = manager.scheduler(name)
-    if not scheduler.in_process:
-        # The storage service of the trajectory would be used by several processes at once.
-        raise PluginError(
-            f"Scheduler {name!r} executes runs outside of the main process; this version of "
-            "pypet cannot do that."
-        )
-    return scheduler
+    return manager.scheduler(name)
+
+
+def implied_flags(options: Mapping[str, Any], scheduler: type[Scheduler]) -> dict[str, bool]:
+    """Return the flags that stand for a scheduler that was chosen by its name."""
+    if options["multiproc"] or scheduler.in_process:
+        return {}
+    flags = {flag: True for flag, name in _PARALLEL if name == scheduler.name}
+    return {"multiproc": True, **flags}
 
 
 def _name_by_flags(options: Mapping[str, Any]) -> str:

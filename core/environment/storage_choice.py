@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pypet.errors import UnknownPluginError
 from pypet.leaves.class_lookup import create_class
 
 if TYPE_CHECKING:
+    from pypet.interfaces import WrapMode
     from pypet.manager import PluginManager
     from pypet.trajectory import Trajectory
 
@@ -36,15 +36,18 @@ def named_service(service: Any, trajectory: Trajectory, manager: PluginManager) 
             raise unknown from None
 
 
-def check_service(service: Any, options: Mapping[str, Any]) -> None:
-    """Raise ValueError if a service lives in the main process but runs would not.
+def check_service(service: Any, mode: type[WrapMode] | None) -> None:
+    """Raise ValueError if a service lives in the main process but runs would store elsewhere.
 
-    ``service`` may be a class or an instance.
+    ``service`` may be a class or an instance, ``mode`` is that of parallel runs.
     """
-    if options["multiproc"] and getattr(service, "main_process_only", False):
+    if mode is None or mode.stores_in_main_process:
+        return
+    if getattr(service, "main_process_only", False):
         raise ValueError(
-            f"storage_service={service_name(service)} keeps its data in the memory of the main "
-            "process; it does not work with multiproc=True."
+            f"storage_service={service_name(service)} keeps its data in the memory of the main process; with "
+            "multiproc=True it only works with a wrap mode that stores there, such as 'LOCAL', "
+            f"not with wrap_mode={mode.name!r}."
         )
 
 

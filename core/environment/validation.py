@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants
-from pypet.errors import PluginError
+from pypet.errors import MissingDependencyError, PluginError
+from pypet.support.optional import install_hint, is_installed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,10 @@ def check_options(options: Mapping[str, Any], manager: PluginManager) -> None:
         raise ValueError(
             "resumable needs automatic_storing=True: runs that are not stored cannot be resumed."
         )
+    if options["ncores"] == 0 and not is_installed("psutil"):
+        raise MissingDependencyError(
+            f"ncores=0 needs psutil to count the cores: {install_hint('monitor')}."
+        )
     _check_wrap_mode(_wrap_mode(options, manager), options)
 
 
@@ -38,6 +43,24 @@ def wrap_mode_name(options: Mapping[str, Any]) -> str:
     """Return the name of the wrap mode; the option's None stands for ``'NONE'``."""
     name: str | None = options["wrap_mode"]
     return pypetconstants.WRAP_MODE_NONE if name is None else name
+
+
+def parallel_wrap_mode(options: Mapping[str, Any], manager: PluginManager) -> type[WrapMode]:
+    """Return the class of the wrap mode for parallel runs.
+
+    Raises
+    ------
+    ValueError
+        Nobody gives the mode, or it works with forked processes only and these are not.
+    """
+    mode = manager.wrap_mode(wrap_mode_name(options))
+    method = options["start_method"]
+    if mode.needs_fork and method != "fork":
+        raise ValueError(
+            f"wrap_mode={mode.name!r} needs processes that are forked, but start_method is "
+            f"{method!r}; choose another wrap mode."
+        )
+    return mode
 
 
 _MODE_NAMES = frozenset(

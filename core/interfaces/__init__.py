@@ -5,7 +5,7 @@ from pypet.interfaces.command import Command
 from pypet.interfaces.feature import Feature
 from pypet.interfaces.logging import LogContext, LoggingSetup, ProgressReporter
 from pypet.interfaces.option import Option
-from pypet.interfaces.scheduling import Outcome, Scheduler, Task
+from pypet.interfaces.scheduling import Outcome, Scheduler, Task, Work
 from pypet.interfaces.storage import StorageService
 from pypet.interfaces.versioning import Versioning
 from pypet.interfaces.wrapping import WrapMode
@@ -23,5 +23,6 @@ __all__ = [
     "StorageService",
     "Task",
     "Versioning",
+    "Work",
     "WrapMode",
 ]

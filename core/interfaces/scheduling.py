@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+from pypet.interfaces.admission import AdmissionGate
 from pypet.interfaces.feature import Feature
 
 
@@ -22,7 +23,8 @@ class Outcome(NamedTuple):
 
     ``started`` and ``finished`` are seconds since the epoch. ``error`` is the exception that
     the run function raised, None if the run completed. ``references`` is what a wrap mode
-    wants to bring back from the worker with the outcome.
+    wants to bring back from the worker with the outcome. ``interrupted`` says that the process
+    was asked to end gracefully: no further runs should start.
     """
 
     index: int  # type: ignore[assignment]  # hides the method of tuples, which nobody needs
@@ -31,6 +33,37 @@ class Outcome(NamedTuple):
     finished: float
     error: BaseException | None = None
     references: Any = None
+    interrupted: bool = False
+
+
+class Work(ABC):
+    """What schedulers execute in other processes: a function of tasks that can travel.
+
+    A process that was forked may call the object itself; it then shares everything that existed
+    before the fork. Where processes do not inherit, or stay for many runs, `packed` is what they
+    get: it is pickled as an argument of the process, and nothing else of the work travels.
+    """
+
+    @abstractmethod
+    def packed(self) -> Work:
+        """Return the same work with everything that can change serialised, once for all workers.
+
+        Raises
+        ------
+        Exception
+            Something cannot be pickled; a note says what can be done.
+        """
+
+    @abstractmethod
+    def start_worker(self, index: int | None = None) -> None:
+        """Get ready in a worker, before the first task.
+
+        ``index`` is the only run that the process will execute, None if it stays for many.
+        """
+
+    @abstractmethod
+    def __call__(self, task: Task) -> Outcome:
+        """Execute a task; never raises an `Exception` for what a run does."""
 
 
 class Scheduler(Feature, ABC):
@@ -48,12 +81,38 @@ class Scheduler(Feature, ABC):
     """What a failing run does unless the user says: ``'raise'`` ends the experiment, with
     ``'continue'`` the others go on."""
 
+    gates: Sequence[AdmissionGate] = ()
+    """All of these must admit a process before it starts beside others; schedulers whose number
+    of workers is fixed do not ask. Set before `start`."""
+    check: Callable[[], None] | None = None
+    """To be called at least once a second while the scheduler waits; raises what should end the
+    experiment, for example that nobody stores any more. Set before `start`."""
+
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Read the options of the environment; made anew for each round of runs."""
 
+    @classmethod
+    def settle(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the options whose value follows from others or from the machine.
+
+        Called once for each environment; what is returned replaces what was given, also in the
+        config of the trajectory.
+
+        Raises
+        ------
+        ValueError
+            The scheduler cannot work with the options.
+        """
+        return {}
+
     @abstractmethod
     def start(self, execute: Callable[[Task], Outcome]) -> None:
-        """Get ready; ``execute`` performs one task and never raises for what a run does."""
+        """Get ready; ``execute`` performs one task and never raises for what a run does.
+
+        Schedulers that leave the process get a `Work` from the environment. Called again while
+        tasks are pending, it exchanges what is executed from the next submitted task on; only
+        schedulers that ask gates must be able to do that.
+        """
 
     @abstractmethod
     def room(self) -> int:
@@ -69,6 +128,13 @@ class Scheduler(Feature, ABC):
 
         The caller may leave the iterator, submit more tasks and ask for a new one.
         """
+
+    def cancel(self) -> int:
+        """Give up submitted tasks that did not begin, if that is possible; return how many.
+
+        There will be no outcomes of them.
+        """
+        return 0
 
     @abstractmethod
     def stop(self) -> None:

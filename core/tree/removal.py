@@ -161,7 +161,7 @@ def remove_item(tree: Tree, item: Any, recursive: bool = False) -> None:
         remove_node(tree, find(tree, tree.root, item), recursive)
 
 
-_FRAMES = frozenset(
+FRAMES = frozenset(
     name for branch in ("results", "derived_parameters") for name in (branch, f"{branch}.runs")
 )
 """Groups that belong to no run but are made by the first one that adds something: kept, since
@@ -187,7 +187,7 @@ def remove_new_nodes(tree: Tree) -> None:
                 detach(tree, node)
             continue
         known = tree.groups.get(full_name)
-        if known is node and full_name not in _FRAMES:
+        if known is node and full_name not in FRAMES:
             if not node._children:
                 detach(tree, node)
             else:  # holds what was added outside of the run

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from pypet import PluginError, PresettingError, Trajectory, load_trajectory, manual_run
+from pypet import PresettingError, Trajectory, load_trajectory, manual_run
 from pypet.plugins.serial import SerialScheduler
 
 
@@ -342,12 +342,6 @@ def test_analysis_only_refuses_to_run(make_env):
         env.run(add_z)
     with pytest.raises(RuntimeError, match="do_single_runs"):
         env.run_map(add_z, [1])
-
-
-def test_schedulers_that_leave_the_process_are_refused(make_env, monkeypatch):
-    monkeypatch.setattr(SerialScheduler, "in_process", False)
-    with pytest.raises(PluginError, match="outside of the main process"):
-        make_env()
 
 
 def test_experiments_do_not_nest(env):

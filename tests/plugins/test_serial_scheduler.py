@@ -6,6 +6,7 @@ import pytest
 
 from pypet.interfaces import Outcome, Task
 from pypet.plugins.serial import SerialScheduler
+from pypet.testing.schedulers import SchedulerConformance
 
 
 @pytest.fixture
@@ -57,3 +58,9 @@ def test_stop_gives_up_pending_tasks(scheduler, executed):
 def test_it_runs_in_the_main_process_and_raises_errors():
     assert SerialScheduler.in_process
     assert SerialScheduler.default_on_error == "raise"
+
+
+class TestSerial(SchedulerConformance):
+    @pytest.fixture
+    def make_scheduler(self):
+        return lambda **options: SerialScheduler(options)

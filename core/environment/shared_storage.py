@@ -1,0 +1,89 @@
+"""The storage of parallel runs: a wrap mode that is active around the runs of one round."""
+
+from __future__ import annotations
+
+import logging
+from multiprocessing.context import BaseContext
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from pypet.interfaces import Outcome, StorageService, WrapMode
+
+if TYPE_CHECKING:
+    from pypet.trajectory import Trajectory
+
+_logger = logging.getLogger("pypet")
+
+
+class SharedStorage:
+    """Shares the storage service of a trajectory with workers, in a ``with`` block.
+
+    Within the block the trajectory has the service that the wrap mode gives to the main process.
+    A service that can be used by several processes at once is not wrapped.
+    """
+
+    def __init__(self, trajectory: Trajectory, mode: WrapMode, context: BaseContext) -> None:
+        self._trajectory = trajectory
+        self._service: Any = trajectory.v_storage_service
+        self._mode: WrapMode | None = mode
+        self._context = context
+        if getattr(self._service, "multiproc_safe", False):
+            _logger.info("The storage service needs no wrap mode: it is safe for many processes.")
+            self._mode = None
+
+    def __enter__(self) -> Self:
+        if self._mode is not None:
+            try:
+                self._mode.start(self._service, self._context)
+                self._trajectory.v_storage_service = self._mode.main_service()
+            except BaseException:
+                self._end(hides=True)
+                raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end(hides=exc_value is not None)
+
+    @property
+    def stores_here(self) -> bool:
+        """Whether data of runs is stored by the main process, and by nobody else."""
+        return self._mode is not None and self._mode.stores_in_main_process
+
+    def worker_service(self) -> StorageService:
+        """Return the service for workers."""
+        service: StorageService = self._service
+        return service if self._mode is None else self._mode.worker_service()
+
+    def take_home(self) -> Any:
+        """Return the function that collects in a worker what travels home."""
+        return WrapMode.take_home if self._mode is None else type(self._mode).take_home
+
+    def accept(self, outcome: Outcome) -> None:
+        """Take what came home with an outcome; raises if it cannot be stored."""
+        if self._mode is not None:
+            self._mode.accept(outcome)
+
+    def check(self) -> None:
+        """Raise if a helper of the wrap mode has died."""
+        if self._mode is not None:
+            self._mode.check()
+
+    def _end(self, *, hides: bool) -> None:
+        """Give the trajectory its service back and wait until everything is stored.
+
+        ``hides`` says that an error is on its way, which one from here must not replace.
+        """
+        self._trajectory.v_storage_service = self._service
+        if self._mode is None:
+            return
+        try:
+            self._mode.stop()
+        except Exception:
+            if not hides:
+                raise
+            _logger.exception("After the error that follows, data of runs was lost, too.")

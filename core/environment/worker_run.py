@@ -1,0 +1,227 @@
+"""Runs in worker processes: what travels there, and how a worker executes it."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from time import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pypet.environment.interruption import sigint_handling
+from pypet.environment.job import Job
+from pypet.environment.pristine import Pristine
+from pypet.environment.single_run import SingleRun
+from pypet.errors import RunSkippedError
+from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, Task, Work
+from pypet.tree.node import put
+
+if TYPE_CHECKING:
+    from pypet.trajectory import Trajectory
+
+_logger = logging.getLogger("pypet")
+
+PROTOCOL = pickle.HIGHEST_PROTOCOL
+
+
+class WorkerSettings(NamedTuple):
+    """How workers execute runs; picklable as an argument of a process."""
+
+    service: StorageService
+    """What a trajectory stores with in a worker."""
+    take_home: Callable[[Trajectory], Any]
+    """Returns what travels home with the outcome of a run."""
+    log_setups: Sequence[LoggingSetup]
+    environment_name: str
+    hexsha: str
+    automatic_storing: bool
+    clean_up: bool
+    graceful: bool
+    freeze_input: bool
+    """Runs share trajectory, function and arguments instead of getting them as they were."""
+
+
+class WorkerRun(Work):
+    """Executes runs in processes that were forked: each on the trajectory that it inherits."""
+
+    def __init__(self, trajectory: Trajectory, job: Job, settings: WorkerSettings) -> None:
+        self._trajectory: Any = trajectory
+        self._job = job
+        self._settings = settings
+
+    def packed(self) -> PackedRun:
+        """Return the same work in pickles, one for the trajectory and one for the job.
+
+        Raises
+        ------
+        Exception
+            What pickling raises, with a note that names the culprit and the remedy.
+        """
+        job = Job(self._job.function, self._job.args, self._job.kwargs)
+        job_image = _pickled(
+            job,
+            "The run function or its arguments",
+            "Use functions of modules, not lambdas or functions in functions; or execute every "
+            "run in a process of its own with use_pool=False on a platform that can fork.",
+        )
+        flags = _full_copy_flags(self._trajectory)
+        with _bare_and_full(self._trajectory):
+            image = _pickled(self._trajectory, "The trajectory", "Some leaf holds such data.")
+        return PackedRun(image, job_image, flags, self._settings)
+
+    def start_worker(self, index: int | None = None) -> None:
+        """Take over the storage service and set up logging and signals."""
+        settings = self._settings
+        _prepare_process(self._trajectory, index, settings)
+        put(self._trajectory, "_storage_service", settings.service)
+
+    def __call__(self, task: Task) -> Outcome:
+        """Execute the one task of the process."""
+        settings = self._settings
+        run = _single_run(self._trajectory, self._job, settings, clean_up=False)
+        return _execute(run, self._trajectory, task, settings)
+
+
+class PackedRun(Work):
+    """Executes runs in workers that stay, or that were not forked, from pickles."""
+
+    def __init__(
+        self,
+        image: bytes,
+        job_image: bytes,
+        full_copy_flags: dict[str, bool],
+        settings: WorkerSettings,
+    ) -> None:
+        self._image = image
+        self._job_image = job_image
+        self._flags = full_copy_flags
+        self._settings = settings
+        self._trajectory: Any = None
+        self._pristine: Pristine | None = None
+        self._run: SingleRun | None = None
+
+    def packed(self) -> PackedRun:
+        """Return itself."""
+        return self
+
+    def start_worker(self, index: int | None = None) -> None:
+        """Unpickle everything, and set up logging and signals."""
+        self._unpack()
+        _prepare_process(self._trajectory, index, self._settings)
+
+    def __call__(self, task: Task) -> Outcome:
+        """Execute a task, as if there had been no other before unless input is frozen."""
+        settings = self._settings
+        if settings.freeze_input:
+            if self._run is None:
+                self._run = self._new_run(settings.clean_up)
+            return _execute(self._run, self._trajectory, task, settings)
+        if self._pristine is None:
+            self._pristine = Pristine(self._trajectory)
+        try:
+            return _execute(self._new_run(True), self._trajectory, task, settings)
+        finally:
+            if not self._pristine.is_unchanged():
+                self._unpack()
+
+    def _new_run(self, clean_up: bool) -> SingleRun:
+        job: Job = pickle.loads(self._job_image)
+        return _single_run(self._trajectory, job, self._settings, clean_up=clean_up)
+
+    def _unpack(self) -> None:
+        """Make the trajectory anew."""
+        trajectory = pickle.loads(self._image)
+        put(trajectory, "_storage_service", self._settings.service)
+        put(trajectory, "_full_copy", self._flags[""])
+        for name, parameter in trajectory._explored.items():
+            if parameter is not None:
+                parameter.v_full_copy = self._flags[name]
+        self._trajectory = trajectory
+        self._pristine = None
+
+
+def _single_run(
+    trajectory: Trajectory, job: Job, settings: WorkerSettings, *, clean_up: bool
+) -> SingleRun:
+    return SingleRun(
+        trajectory,
+        job,
+        settings.hexsha,
+        automatic_storing=settings.automatic_storing,
+        clean_up=clean_up,
+    )
+
+
+def _execute(
+    run: SingleRun, trajectory: Trajectory, task: Task, settings: WorkerSettings
+) -> Outcome:
+    """Execute a task and take along what the wrap mode wants to bring home."""
+    if sigint_handling.hit:
+        skipped = RunSkippedError(f"Run {task.index} was not started: interrupted.")
+        return Outcome(task.index, None, 0.0, 0.0, skipped, interrupted=True)
+    outcome = run(task)
+    if outcome.error is not None:
+        _logger.error("Failed: run %d", task.index, exc_info=outcome.error)
+    try:
+        references = settings.take_home(trajectory)
+    except Exception as error:
+        return Outcome(task.index, None, outcome.started, time(), outcome.error or error)
+    if references is not None or sigint_handling.hit:
+        return outcome._replace(references=references, interrupted=sigint_handling.hit)
+    return outcome
+
+
+def _prepare_process(trajectory: Any, index: int | None, settings: WorkerSettings) -> None:
+    """Set up signals and logging of a worker."""
+    if settings.graceful:
+        sigint_handling.start()
+    elif threading.current_thread() is threading.main_thread():
+        # CTRL+C reaches all processes of a terminal; the main process decides and ends workers.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    number = -1 if index is None else index
+    context = LogContext(
+        environment_name=settings.environment_name,
+        trajectory_name=str(trajectory.v_name),
+        run_name=trajectory.f_wildcard("$", number),
+        set_name=trajectory.f_wildcard("$set", number),
+    )
+    for setup in settings.log_setups:
+        setup.start_worker(context)
+
+
+def _full_copy_flags(trajectory: Any) -> dict[str, bool]:
+    """Return the user's ``v_full_copy`` of all explored parameters and, as ``''``, of all."""
+    flags = {
+        name: parameter.v_full_copy
+        for name, parameter in trajectory._explored.items()
+        if parameter is not None
+    }
+    return {"": trajectory.v_full_copy, **flags}
+
+
+@contextmanager
+def _bare_and_full(trajectory: Any) -> Iterator[None]:
+    """Let pickles of a trajectory have all ranges, but not the storage service."""
+    flags = _full_copy_flags(trajectory)
+    service = trajectory._storage_service
+    put(trajectory, "_storage_service", None)
+    trajectory.v_full_copy = True
+    try:
+        yield
+    finally:
+        put(trajectory, "_storage_service", service)
+        put(trajectory, "_full_copy", flags[""])
+        for name, parameter in trajectory._explored.items():
+            if parameter is not None:
+                parameter.v_full_copy = flags[name]
+
+
+def _pickled(thing: Any, what: str, remedy: str) -> bytes:
+    try:
+        return pickle.dumps(thing, PROTOCOL)
+    except Exception as error:
+        error.add_note(f"pypet: {what} cannot be sent to workers. {remedy}")
+        raise

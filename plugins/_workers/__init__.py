@@ -1,0 +1,1 @@
+"""What schedulers that start processes on this machine share; registers nothing itself."""

@@ -1,0 +1,138 @@
+"""Outcomes on their way from a worker to the main process."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import traceback
+from collections.abc import Sequence
+from time import time
+from typing import Any, NamedTuple
+
+from pypet.errors import RemoteRunError, WorkerDiedError
+from pypet.interfaces import Outcome
+
+PROTOCOL = pickle.HIGHEST_PROTOCOL
+
+
+class RemoteTraceback(Exception):  # noqa: N818 - not raised, only shown as a cause
+    """The traceback of an exception in the process where it was raised, as text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.text}"""'
+
+
+class _Failure(NamedTuple):
+    """An exception with its traceback; exceptions leave it behind when they are pickled."""
+
+    error: BaseException
+    text: str
+
+
+def pack(outcomes: Sequence[Outcome]) -> bytes:
+    """Return outcomes in a form that surely travels; what does not becomes an error of its run."""
+    if any(outcome.error is not None for outcome in outcomes):
+        return _pack_each(outcomes)
+    try:
+        return pickle.dumps(outcomes, PROTOCOL)
+    except Exception:
+        return _pack_each(outcomes)
+
+
+def _pack_each(outcomes: Sequence[Outcome]) -> bytes:
+    return pickle.dumps([_travelling(outcome) for outcome in outcomes], PROTOCOL)
+
+
+def unpack(data: bytes | memoryview) -> list[Outcome]:
+    """Return the outcomes of `pack`.
+
+    Raises
+    ------
+    Exception
+        Some value cannot be unpickled here.
+    """
+    return [_arrived(outcome) for outcome in pickle.loads(data)]
+
+
+def _arrived(outcome: Outcome) -> Outcome:
+    failure: Any = outcome.error
+    if not isinstance(failure, _Failure):
+        return outcome
+    failure.error.__cause__ = RemoteTraceback(failure.text)
+    return outcome._replace(error=failure.error)
+
+
+def _travelling(outcome: Outcome) -> Outcome:
+    """Return an outcome that can be pickled and, if it is an error, unpickled again."""
+    error = outcome.error
+    if error is None:
+        try:
+            pickle.dumps(outcome, PROTOCOL)
+            return outcome
+        except Exception as refusal:
+            error = RemoteRunError(
+                f"Run {outcome.index} returned a value of type {type(outcome.value).__name__} "
+                f"that cannot be pickled, so it cannot leave its process: {refusal}"
+            )
+    text = "".join(traceback.format_exception(error))
+    try:
+        if type(pickle.loads(pickle.dumps(error, PROTOCOL))) is not type(error):
+            error = _described(error)
+    except Exception:
+        error = _described(error)
+    failed = outcome._replace(value=None, error=_Failure(error, text))  # type: ignore[arg-type]
+    try:
+        pickle.dumps(outcome.references, PROTOCOL)
+    except Exception:
+        return failed._replace(references=None)
+    return failed
+
+
+def _described(error: BaseException) -> RemoteRunError:
+    try:
+        text = str(error)
+    except Exception:
+        text = "(no message)"
+    return RemoteRunError(
+        f"{type(error).__module__}.{type(error).__qualname__}: {text} (the exception itself "
+        "cannot be pickled)"
+    )
+
+
+def ended_by_run(index: int, error: BaseException, started: float) -> Outcome:
+    """Return the outcome of a run that tried to end its process, by `sys.exit` for example."""
+    died = WorkerDiedError(f"Run {index} ended its process by {error!r}.")
+    return Outcome(index, None, started, time(), died)
+
+
+def killed(index: int, pid: int | None, exit_code: int | None, started: float) -> Outcome:
+    """Return the outcome of a run whose worker is gone."""
+    died = WorkerDiedError(f"The worker of run {index} (pid {pid}) {describe_exit(exit_code)}.")
+    return Outcome(index, None, started, time(), died)
+
+
+def unreadable(index: int, error: BaseException) -> Outcome:
+    """Return the outcome of a run whose real one cannot be unpickled."""
+    now = time()
+    lost = RemoteRunError(
+        f"What run {index} returned cannot be unpickled in the main process: {error!r}"
+    )
+    lost.__cause__ = error
+    return Outcome(index, None, now, now, lost)
+
+
+def describe_exit(exit_code: int | None) -> str:
+    """Return how a process ended, as part of a sentence."""
+    if exit_code is None:
+        return "is gone"
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code} in the middle of the run"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    return f"was killed by {name}"

@@ -1,0 +1,77 @@
+"""Starting and ending worker processes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from multiprocessing.process import BaseProcess
+
+GRACE_SECONDS = 5.0
+"""How long a process may take to end when asked to; then it is killed."""
+
+
+def start_process(process: BaseProcess) -> None:
+    """Start a process without Python's warning that other threads are not forked, too.
+
+    What those threads may hold at that moment are locks; the libraries behind pypet take care
+    of theirs.
+    """
+    quiet = sys.version_info >= (3, 12)
+    with warnings.catch_warnings() if quiet else nullcontext():
+        if quiet:
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded")
+        with _no_interrupt():
+            process.start()
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Let CTRL+C wait a moment: in the middle of a fork it would leave locks of Python held.
+
+    The new process inherits this; see `let_interrupts_in`.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def let_interrupts_in() -> None:
+    """Let a new process have its signals, once it knows what to do about them."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
+
+
+def end_processes(processes: Iterable[BaseProcess], *, at_once: bool) -> None:
+    """Wait until processes have ended; with ``at_once`` ask them to, at last kill them."""
+    alive = list(processes)
+    try:
+        if at_once:
+            for process in alive:
+                process.terminate()
+        _join(alive)
+        late = [process for process in alive if process.is_alive()]
+        for process in late:
+            process.terminate()
+        _join(late)
+    finally:
+        # Also if the user cannot wait any longer and interrupts this.
+        for process in alive:
+            if process.is_alive():
+                process.kill()
+                process.join()
+            process.close()
+
+
+def _join(processes: Iterable[BaseProcess]) -> None:
+    deadline = time.monotonic() + GRACE_SECONDS
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))

@@ -1,0 +1,139 @@
+"""What wrap modes report about runs that were not stored."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import pytest
+
+from pypet.interfaces import WrapMode
+from tests.environment.file_per_run import FilePerRun
+
+pytestmark = pytest.mark.timeout(60)
+
+
+class LostRunsError(RuntimeError):
+    def __init__(self, runs):
+        super().__init__(f"runs {runs} were lost")
+        self.runs = runs
+
+
+class Lossy(WrapMode):
+    """Hands the service out as it is, and says at the end that runs were lost."""
+
+    name = "LOSSY"
+    lost = ()
+    refused = ()
+    helper_died = False
+    accepted = []
+
+    def start(self, service, mp_context):
+        self.service = service
+
+    def worker_service(self):
+        return self.service
+
+    @staticmethod
+    def take_home(trajectory):
+        return f"references of {trajectory.v_crun}"
+
+    def accept(self, outcome):
+        self.accepted.append(outcome.references)
+        if outcome.index in self.refused:
+            raise OSError("disk full")
+
+    def check(self):
+        if self.helper_died:
+            raise RuntimeError("the writer is gone")
+
+    def stop(self):
+        lost, self.lost = self.lost, ()
+        if lost:
+            raise LostRunsError(lost)
+
+
+class Unsafe(FilePerRun):
+    multiproc_safe = False
+
+
+@pytest.fixture(params=[{"use_pool": True}, {}], ids=["pool", "process"])
+def make(request, make_env, tmp_path):
+    def make(mode, **options):
+        service = Unsafe(tmp_path)
+        parallel = {"multiproc": True, "ncores": 2, "wrap_mode": "NONE", **request.param}
+        env = make_env(storage_service=service, **parallel, **options)
+        env._wrap_class = mode
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": range(4)})
+        return env
+
+    return make
+
+
+def identity(traj):
+    return traj.x
+
+
+def test_what_travels_home_is_accepted_for_every_run(make):
+    class Mode(Lossy):
+        accepted = []
+
+    make(Mode).run(identity)
+    assert sorted(Mode.accepted) == [f"references of run_{i:08d}" for i in range(4)]
+
+
+def test_runs_that_were_lost_are_incomplete_and_raised(make):
+    class Mode(Lossy):
+        lost = (1, 2)
+
+    env = make(Mode, on_error="raise")
+    service = env.traj.v_storage_service
+    with pytest.raises(LostRunsError):
+        env.run(identity)
+    assert [env.traj.f_is_completed(i) for i in range(4)] == [1, 0, 0, 1]
+    assert env.traj.v_storage_service is service
+    assert env.current_idx == 1
+
+
+def test_runs_that_were_lost_may_be_left_out(make, caplog):
+    class Mode(Lossy):
+        lost = (1, 2)
+
+    assert make(Mode, on_error="continue").run(identity) == [(0, 0), (3, 3)]
+    errors = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
+    assert "Data of 2 runs was not stored" in errors
+
+
+def test_a_run_that_is_not_accepted_has_failed(make):
+    class Mode(Lossy):
+        refused = (3,)
+
+    env = make(Mode, on_error="continue")
+    assert env.run(identity) == [(0, 0), (1, 1), (2, 2)]
+    assert not env.traj.f_is_completed(3)
+
+
+def sleep_a_second(traj):
+    time.sleep(1)
+
+
+def test_a_dead_helper_ends_the_experiment(make):
+    class Mode(Lossy):
+        helper_died = True
+
+    with pytest.raises(RuntimeError, match="the writer is gone"):
+        make(Mode).run(sleep_a_second)
+
+
+def test_losses_do_not_hide_the_error_of_a_run(make, caplog):
+    class Mode(Lossy):
+        lost = (0,)
+
+    with pytest.raises(ZeroDivisionError):
+        make(Mode, on_error="raise").run(divide_by_zero)
+    assert "data of runs was lost" in caplog.text
+
+
+def divide_by_zero(traj):
+    return 1 / 0

@@ -1,0 +1,139 @@
+"""The pool: fixed workers, batches, deaths, and what runs may not share."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+
+import pytest
+
+from pypet.errors import WorkerDiedError
+from pypet.interfaces import Outcome, Task, Work
+from pypet.plugins.pool import PoolScheduler
+from pypet.testing import schedulers
+from pypet.testing.schedulers import ProcessesConformance, execute_all, square
+
+
+def make_pool(**options):
+    defaults = {"ncores": 2, "start_method": "fork", "niceness": None}
+    return PoolScheduler({**defaults, **options})
+
+
+class TestForkedPool(ProcessesConformance):
+    FEW = schedulers.MANY
+
+    @pytest.fixture
+    def make_scheduler(self):
+        return make_pool
+
+
+class TestSpawnedPool(ProcessesConformance):
+    FEW = schedulers.MANY
+
+    @pytest.fixture
+    def make_scheduler(self):
+        return lambda **options: make_pool(start_method="spawn", **options)
+
+
+@pytest.fixture
+def run():
+    made = []
+
+    def run(execute, count, **options):
+        pool = make_pool(**options)
+        made.append(pool)
+        pool.start(execute)
+        return execute_all(pool, [Task(index) for index in range(count)])
+
+    yield run
+    for pool in made:
+        pool.stop()
+    assert multiprocessing.active_children() == []
+
+
+def test_workers_stay(run):
+    assert len({outcome.value[1] for outcome in run(square, 200)}) <= 2
+
+
+def test_workers_are_only_started_for_tasks(run):
+    assert len({outcome.value[1] for outcome in run(square, 1, ncores=8)}) == 1
+
+
+def sleepy(task):
+    started = time.time()
+    if task.index % 100 == 50:
+        time.sleep(0.3)
+    return Outcome(task.index, os.getpid(), started, time.time())
+
+
+@pytest.mark.timeout(60)
+def test_a_long_run_does_not_keep_others_of_its_batch_waiting(run):
+    outcomes = run(sleepy, 1000)
+    assert sorted(outcome.index for outcome in outcomes) == list(range(1000))
+
+
+def nice_value(task):
+    return Outcome(task.index, os.nice(0), 0.0, 1.0)
+
+
+def test_workers_are_nice_and_the_main_process_is_not(run):
+    before = os.nice(0)
+    assert [outcome.value for outcome in run(nice_value, 2, niceness=before + 3)] == [
+        before + 3
+    ] * 2
+    assert os.nice(0) == before
+
+
+class Unwilling(Work):
+    def packed(self):
+        return self
+
+    def start_worker(self, index=None):
+        raise OSError("no space left for logs")
+
+    def __call__(self, task):
+        return Outcome(task.index, None, 0.0, 1.0)
+
+
+@pytest.mark.timeout(60)
+def test_a_worker_that_cannot_be_set_up_ends_the_experiment(run):
+    with pytest.raises(WorkerDiedError, match="no space left for logs"):
+        run(Unwilling(), 4)
+
+
+class Dying(Unwilling):
+    def start_worker(self, index=None):
+        os._exit(3)
+
+
+@pytest.mark.timeout(60)
+def test_workers_that_die_at_once_are_not_started_for_ever(run):
+    with pytest.raises(WorkerDiedError, match="exit code 3"):
+        run(Dying(), 4)
+
+
+def test_arguments_that_cannot_be_pickled_are_an_error(run):
+    pool = make_pool()
+    pool.start(square)
+    with pytest.raises(Exception, match="pickle") as caught:
+        pool.submit([Task(0, (lambda: None,))])
+    assert "workers" in caught.value.__notes__[0]
+    pool.stop()
+
+
+def test_large_arguments_do_not_block():
+    pool = make_pool()
+    pool.start(schedulers.echo)
+    tasks = [Task(index, ("x" * 300_000,)) for index in range(40)]
+    assert len(execute_all(pool, tasks)) == 40
+    pool.stop()
+
+
+def test_cancelled_tasks_have_no_outcome(run):
+    pool = make_pool()
+    pool.start(square)
+    pool.submit([Task(index) for index in range(4)])
+    cancelled = pool.cancel()
+    assert len(list(pool.outcomes())) == 4 - cancelled
+    pool.stop()
