@@ -72,7 +72,7 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
     }
     if not len(frame.item.value) and str(arguments["format"]).startswith("t"):
         arguments["format"] = "fixed"  # pandas keeps nothing of an empty frame in a table
-    store.put(frame.path, _without_text_dtypes(frame.item.value), **arguments)
+    store.put(frame.path, without_text_dtypes(frame.item.value), **arguments)
     file = store._handle
     file.set_node_attr(frame.path, "SRVC_STORE", frame.item.flag)
     if frame.replaces is not None:
@@ -105,7 +105,7 @@ def write_frames(file: OpenFile, frames: list[PendingFrame]) -> None:
         raise failures[0][1]
 
 
-def _without_text_dtypes(value: Any) -> Any:
+def without_text_dtypes(value: Any) -> Any:
     """Return the data with pandas' own text types as objects, which HDF5 files can hold."""
     import pandas
 
