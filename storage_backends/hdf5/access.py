@@ -12,6 +12,7 @@ from pypet.storage_backends.hdf5.settings import Settings
 from pypet.storage_backends.hdf5.shared_creation import create
 from pypet.storage_backends.hdf5.shared_frames import get_frame, put_shared_frame, select_frame
 from pypet.storage_backends.hdf5.shared_place import SharedPlace
+from pypet.support.portable_pickle import portable_pickles
 
 _SHAREABLE = frozenset(
     (
@@ -115,7 +116,7 @@ def access(
     assert isinstance(guest, PyTablesGuest)
     place = SharedPlace(guest.store, settings, *location)
     special = _SPECIAL.get(request)
-    with quiet():
+    with quiet(), portable_pickles():
         if special is not None:
             return special(place, *(args or ()), **(kwargs or {}))
         if args is None and kwargs is None:

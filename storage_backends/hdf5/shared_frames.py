@@ -6,6 +6,7 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.encoding.pandas_types import is_pandas
+from pypet.storage_backends.hdf5.frame_compat import adapt_to_older_pandas
 from pypet.storage_backends.hdf5.frames import without_text_dtypes
 from pypet.storage_backends.hdf5.shared_place import SharedPlace
 
@@ -51,6 +52,7 @@ def put_shared_frame(
         place.made_parent()
         try:
             place.store.put(place.path, frame, format=format, append=append, **arguments)
+            _adapt(place, place.path)
             place.mark(constants.FRAME)
         except BaseException:
             place.remove()
@@ -72,6 +74,7 @@ def _replace(place: SharedPlace, frame: Any, arguments: dict[str, Any]) -> None:
     beside = f"{parent}/{_REPLACEMENT}"
     try:
         place.store.put(beside, frame, **arguments)
+        _adapt(place, beside)
     except BaseException:
         if beside in place.file:
             place.file.remove_node(beside, recursive=True)
@@ -79,6 +82,12 @@ def _replace(place: SharedPlace, frame: Any, arguments: dict[str, Any]) -> None:
     place.remove()
     place.file.rename_node(beside, place.name)
     place.mark(constants.FRAME)
+
+
+def _adapt(place: SharedPlace, path: str) -> None:
+    group = place.file.get_node(path)
+    is_table = str(group._v_attrs["pandas_type"]).endswith("_table")
+    adapt_to_older_pandas(group, is_table=is_table)
 
 
 def get_frame(place: SharedPlace) -> Any:
