@@ -63,7 +63,7 @@ class PyTablesGuest:
                 "fletcher32": settings.fletcher32,
             }
         with quiet():
-            self.store = HDFStore(path, "a" if writable else "r", **options)
+            self.store: Any = HDFStore(path, "a" if writable else "r", **options)
 
     @property
     def is_open(self) -> bool:

@@ -38,7 +38,9 @@ class Cache(Protocol):
 class Guest(Protocol):
     """The file as another library has it open."""
 
-    is_open: bool
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody closed it meanwhile."""
 
     def flush(self, *, durable: bool) -> None:
         """Hand everything to the operating system, or with ``durable`` to the disk."""

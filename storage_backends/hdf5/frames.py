@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pypet.records import FrameItem
 from pypet.storage_backends.hdf5.files import OpenFile
@@ -42,7 +42,9 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def opened_store(path: str, mode: str, settings: Settings | None = None) -> Iterator[Any]:
+def opened_store(
+    path: str, mode: Literal["a", "r"], settings: Settings | None = None
+) -> Iterator[Any]:
     """Open a file that nobody else has open as a pandas ``HDFStore``."""
     from pandas import HDFStore
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from pypet import pypetconstants as constants
 from pypet.encoding import encode_column, encode_value
-from pypet.records import ArrayItem, TableItem
+from pypet.encoding.pandas_types import is_pandas
+from pypet.records import ArrayItem, Column, TableItem
 from pypet.storage_backends.hdf5.settings import Filters, Settings
 from pypet.storage_backends.hdf5.shared_frames import put_shared_frame
 from pypet.storage_backends.hdf5.shared_place import SharedPlace
@@ -119,31 +120,24 @@ def _filters(options: dict[str, Any], settings: Settings) -> Any:
 def _create_table(place: SharedPlace, obj: Any, options: dict[str, Any]) -> None:
     options["filters"] = _filters(options, place.settings)
     first_row = options.pop("first_row", None)
-    item = None
+    columns: tuple[Column, ...] = ()
     if first_row is not None:
         options["obj"] = _first_row(place, first_row)
-    elif _is_frame(obj):
+    elif is_pandas(obj, "DataFrame"):
         item = encode_value(place.item, obj, constants.TABLE, place.settings.encoding)
         if not isinstance(item, TableItem):
             raise TypeError(f"{place} cannot be made of a table without columns.")
-        options["obj"] = rows_of(item.columns, row_dtype(item.columns))
+        columns = item.columns
+        options["obj"] = rows_of(columns, row_dtype(columns))
     elif obj is not None:
         options["obj"] = obj
     node = _made(place, place.file.create_table, options)
-    for column in item.columns if item is not None else ():
+    for column in columns:
         prefix = f"SRVC_COLUMN_{column.name}_"
         if column.collection is not None:
             node._v_attrs[prefix + "COLL_TYPE"] = column.collection
         if column.scalar is not None:
             node._v_attrs[prefix + "SCALAR_TYPE"] = column.scalar
-
-
-def _is_frame(obj: Any) -> bool:
-    return (
-        obj is not None
-        and type(obj).__module__.partition(".")[0] != "numpy"
-        and hasattr(obj, "iloc")
-    )
 
 
 def _first_row(place: SharedPlace, row: Mapping[str, Any]) -> np.ndarray[Any, Any]:

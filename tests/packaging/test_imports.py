@@ -86,7 +86,7 @@ def test_importing_pypet_imports_nothing_else():
 @pytest.mark.parametrize(
     "code",
     [
-        "from pypet import Environment, Trajectory, Parameter, Result",
+        "from pypet import Environment, Trajectory, Parameter, Result, SharedResult",
         "import pypet.storageservice, pypet.parameter, pypet.naturalnaming, pypet.pypetlogging",
         "import pypet.pypetconstants, pypet.pypetexceptions, pypet.trajectory, pypet.environment",
         "from pypet import HDF5StorageService, LazyStorageService",
