@@ -42,6 +42,16 @@ if TYPE_CHECKING:
     from pypet.leaves import Result as Result
     from pypet.leaves import SparseParameter as SparseParameter
     from pypet.leaves import SparseResult as SparseResult
+    from pypet.shareddata import SharedArray as SharedArray
+    from pypet.shareddata import SharedCArray as SharedCArray
+    from pypet.shareddata import SharedEArray as SharedEArray
+    from pypet.shareddata import SharedPandasFrame as SharedPandasFrame
+    from pypet.shareddata import SharedResult as SharedResult
+    from pypet.shareddata import SharedTable as SharedTable
+    from pypet.shareddata import SharedVLArray as SharedVLArray
+    from pypet.shareddata import StorageContextManager as StorageContextManager
+    from pypet.shareddata import make_ordinary_result as make_ordinary_result
+    from pypet.shareddata import make_shared_result as make_shared_result
     from pypet.slots import HasSlots as HasSlots
     from pypet.support.loggers import HasLogger as HasLogger
     from pypet.trajectory import Trajectory as Trajectory
@@ -94,6 +104,18 @@ _HOMES = {
         "SparseParameter",
         "SparseResult",
     ),
+    "pypet.shareddata": (
+        "SharedArray",
+        "SharedCArray",
+        "SharedEArray",
+        "SharedPandasFrame",
+        "SharedResult",
+        "SharedTable",
+        "SharedVLArray",
+        "StorageContextManager",
+        "make_ordinary_result",
+        "make_shared_result",
+    ),
     "pypet.slots": ("HasSlots",),
     "pypet.support.loggers": ("HasLogger",),
     "pypet.trajectory": ("Trajectory",),
@@ -131,6 +153,7 @@ _SUBMODULES = (
     "pypetconstants",
     "pypetexceptions",
     "pypetlogging",
+    "shareddata",
     "slots",
     "storageservice",
     "testing",

@@ -29,7 +29,7 @@ from pypet.encoding.tables import (
     encode_table,
 )
 from pypet.encoding.type_names import as_text
-from pypet.records import ArrayItem, FrameItem, Item, TableItem
+from pypet.records import ArrayItem, FrameItem, Item, SharedItem, TableItem
 
 _SEQUENCES: dict[type, str] = {list: constants.COLL_LIST, tuple: constants.COLL_TUPLE}
 _ARRAYS = (np.ndarray, np.matrix)
@@ -174,6 +174,7 @@ def decode_item(item: Item, encoding: str = "utf8") -> Any:
 
     The value may share memory with the item. Attributes as older versions wrote them are
     understood: byte strings, spellings of Python 2, sequences of one element kept as scalars.
+    Shared data has no value in memory: its item is returned as it is.
 
     Raises
     ------
@@ -196,7 +197,7 @@ def decode_item(item: Item, encoding: str = "utf8") -> Any:
     except (TypeError, ValueError) as err:
         err.add_note(f"This happened while decoding item {item.name!r}.")
         raise
-    return item.value
+    return item if isinstance(item, SharedItem) else item.value
 
 
 def _decode_list(item: ArrayItem, encoding: str) -> list[Any]:

@@ -35,6 +35,9 @@ _BUILT_IN: dict[str, type] = {
     )
 }
 
+_BUILT_IN_ABOVE = {"SharedResult": "pypet.shareddata.SharedResult"}
+"""Classes of layers above this one, imported when they are asked for."""
+
 
 def load_class(path: str) -> type:
     """Import the class with this dotted path, for example ``'my_package.my_module.MyResult'``.
@@ -69,6 +72,8 @@ def create_class(class_name: str, dynamic_imports: Iterable[type | str]) -> type
     built_in = _BUILT_IN.get(class_name)
     if built_in is not None:
         return built_in
+    if class_name in _BUILT_IN_ABOVE:
+        return load_class(_BUILT_IN_ABOVE[class_name])
     imports = list(dynamic_imports)
     for candidate in imports:
         if isinstance(candidate, str):

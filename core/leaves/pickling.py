@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+from pypet.support import portable_pickle
+
 PROTOCOL_ITEM = "__pckl_prtcl__"
 """Name of the item that holds the pickle protocol."""
 
@@ -12,7 +14,7 @@ PROTOCOL_ITEM = "__pckl_prtcl__"
 def dump(name: str, value: Any, protocol: int) -> bytes:
     """Return ``value`` pickled; an error carries a note that names the item."""
     try:
-        return pickle.dumps(value, protocol)
+        return portable_pickle.dumps(value, protocol)
     except Exception as err:
         err.add_note(f"Item {name!r} of type {type(value).__name__} cannot be pickled.")
         raise

@@ -4,7 +4,7 @@ Nothing here knows a live node or a file: records can be pickled with their arra
 sent over a socket, appended to a journal and applied twice with the effect of once.
 """
 
-from pypet.records.items import ArrayItem, Column, FrameItem, Item, TableItem
+from pypet.records.items import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
 from pypet.records.meta import Info, MetaRecord, RunRows
 from pypet.records.nodes import GROUP, LEAF, LINK, NodeRecord
 from pypet.records.requests import (
@@ -39,6 +39,7 @@ __all__ = [
     "PutMeta",
     "PutNode",
     "RunRows",
+    "SharedItem",
     "StoreRequest",
     "TableItem",
 ]

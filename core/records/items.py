@@ -57,4 +57,16 @@ class FrameItem(NamedTuple):
     options: dict[str, Any] = {}
 
 
-Item = ArrayItem | TableItem | FrameItem
+class SharedItem(NamedTuple):
+    """Data that stays in the storage and is accessed there: nothing but where it is.
+
+    Only reading gives such items; storing a leaf leaves shared data alone.
+    """
+
+    name: str
+    flag: str
+    """How the data is kept: ``'ARRAY'``, ``'CARRAY'``, ``'EARRAY'``, ``'VLARRAY'``, ``'TABLE'``
+    or ``'FRAME'``."""
+
+
+Item = ArrayItem | TableItem | FrameItem | SharedItem

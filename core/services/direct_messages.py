@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
@@ -62,8 +62,23 @@ def _merge(
             delete(source, other_trajectory_name, copying.copied_leaves)
 
 
-DIRECT: dict[str, Callable[..., None]] = {
+def _access_data(
+    service: RecordStorageService,
+    path: str,
+    item_name: str,
+    request: str,
+    args: Sequence[Any] | None,
+    kwargs: Mapping[str, Any] | None,
+    *,
+    trajectory_name: str,
+    **_: Any,
+) -> Any:
+    return service.access_data(trajectory_name, path, item_name, request, args, kwargs)
+
+
+DIRECT: dict[str, Callable[..., Any]] = {
     constants.BACKUP: _backup,
     constants.MERGE: _merge,
+    constants.ACCESS_DATA: _access_data,
 }
 """Message -> the function that carries it out."""

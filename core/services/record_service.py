@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -36,6 +36,8 @@ class RecordStorageService(StorageService, ABC):
     """How text is encoded in items."""
     config_group: ClassVar[str | None] = None
     """Name of the group below ``config`` that holds the settings of this service."""
+    is_kept_open: bool = False
+    """Open because of `kept_open`, so that whoever opens and closes it meanwhile need not."""
 
     # ----- what a backend implements -------------------------------------------------------
 
@@ -174,6 +176,34 @@ class RecordStorageService(StorageService, ABC):
         """Delete everything about a trajectory; ValueError if it is not there."""
         raise NoSuchServiceError(f"{type(self).__name__} deletes no trajectories.")
 
+    def access_data(
+        self,
+        trajectory: str,
+        path: str,
+        item_name: str,
+        request: str,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+    ) -> Any:
+        """Create, read or change shared data: an item of a leaf that stays in the storage.
+
+        ``request`` names a method of the stored object, called with ``args`` and ``kwargs``, or
+        an attribute if both are None. Requests that every such service knows are
+        ``create_shared_data``, ``pandas_put``, ``pandas_get``, ``pandas_select``,
+        ``make_shared``, ``make_ordinary`` and ``__thenode__``, the stored object itself.
+
+        Raises
+        ------
+        NoSuchServiceError
+            The service keeps no shared data.
+        DataNotInStorageError
+            There is no such leaf or item.
+        """
+        raise NoSuchServiceError(
+            f"{type(self).__name__} keeps no shared data, so {request!r} of item {item_name!r} of "
+            f"{path!r} is not possible. Use the HDF5 storage service, or ordinary results."
+        )
+
     # ----- the contract of storage services ------------------------------------------------
 
     @contextmanager
@@ -183,9 +213,11 @@ class RecordStorageService(StorageService, ABC):
             yield self
             return
         self.open()
+        self.is_kept_open = True
         try:
             yield self
         finally:
+            self.is_kept_open = False
             self.close()
 
     def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
@@ -202,15 +234,15 @@ class RecordStorageService(StorageService, ABC):
         if msg in _FILE_MESSAGES:
             kwargs.pop("trajectory_name", None)
             getattr(self, _FILE_MESSAGES[msg])()
-            return
+            return None
         direct = DIRECT.get(msg)
         if direct is not None:
-            direct(self, stuff_to_store, *args, **kwargs)
-            return
+            return direct(self, stuff_to_store, *args, **kwargs)
         prepared = self.prepare(msg, stuff_to_store, *args, **kwargs)
         if prepared.request.operations:
             self.apply(prepared.request)
         prepared.confirm()
+        return None
 
     def prepare(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Storing:
         """Return the request that a message stands for without applying it.

@@ -17,6 +17,7 @@ import pytest
 from pypet.errors import DataNotInStorageError, NoSuchServiceError, ParameterLockedException
 from pypet.interfaces.storage import StorageService
 from pypet.leaves import ArrayParameter, Parameter, Result
+from pypet.shareddata import SharedArray, SharedResult
 from pypet.testing.equality import assert_same_tree, assert_same_value
 from pypet.trajectory import Trajectory, load_trajectory
 
@@ -350,6 +351,24 @@ class StorageConformance(ABC):
         loaded = self.load(stored, tmp_path).f_get("results.outcome")
         assert "text" not in loaded
         assert loaded.value == 42
+
+    # ----- shared data -----------------------------------------------------------------------
+
+    def test_shared_data_is_kept_or_refused(self, stored: Trajectory, tmp_path: Path) -> None:
+        result = stored.f_add_result(SharedResult, "shared", SharedArray())
+        refusal = None
+        try:
+            result.create_shared_data(obj=np.arange(3))
+        except NoSuchServiceError as err:
+            refusal = str(err)
+        if refusal is not None:
+            assert "results.shared" in refusal
+        else:
+            result.shared[0] = 7
+            loaded = self.load(stored, tmp_path).f_get("results.shared").f_get()
+            assert type(loaded) is SharedArray
+            np.testing.assert_array_equal(loaded.read(), [7, 1, 2])
+        assert self.load(stored, tmp_path).f_get("results.outcome").value == 42
 
     # ----- robustness ----------------------------------------------------------------------
 

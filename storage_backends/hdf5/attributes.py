@@ -7,7 +7,6 @@ that PyTables would change on reading (NULs, bytes that look like a pickle) are 
 
 from __future__ import annotations
 
-import pickle
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from h5py import h5a, h5s, h5t
 
 from pypet.storage_backends.hdf5.types import file_type, native, text_type
+from pypet.support import portable_pickle
 
 SCALAR = h5s.create(h5s.SCALAR)
 NULL = h5s.create(h5s.NULL)
@@ -46,7 +46,7 @@ def encode_attribute(value: Any) -> Encoded:
         array = np.asarray(value)
         if array.dtype.kind in "biufcS" and array.dtype.names is None:
             return _encode_array(native(array))
-    return encode_text(pickle.dumps(value, 0), h5t.CSET_ASCII)
+    return encode_text(portable_pickle.dumps(value, 0), h5t.CSET_ASCII)
 
 
 def _encode_array(array: np.ndarray[Any, Any]) -> Encoded:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -35,15 +35,44 @@ class Cache(Protocol):
         """The file is closed for good, everything was written."""
 
 
-class OpenFile:
-    """An open file, how it is open, and what is remembered about its content."""
+class Guest(Protocol):
+    """The file as another library has it open."""
 
-    __slots__ = ("_flushed_at", "caches", "generation", "holders", "id", "key", "path", "writable")
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody closed it meanwhile."""
+
+    def flush(self, *, durable: bool) -> None:
+        """Hand everything to the operating system, or with ``durable`` to the disk."""
+
+    def close(self) -> None:
+        """Write everything and close the file."""
+
+
+class OpenFile:
+    """An open file, how it is open, and what is remembered about its content.
+
+    Two HDF5 libraries on one file would not see what the other one holds in its cache. So either
+    h5py has it open, or another library as a guest; who asks for `id` sends the guest away.
+    """
+
+    __slots__ = (
+        "_flushed_at",
+        "_guest",
+        "_id",
+        "caches",
+        "generation",
+        "holders",
+        "key",
+        "path",
+        "writable",
+    )
 
     def __init__(self, path: str, key: str, file_id: h5f.FileID, *, writable: bool) -> None:
         self.path = path
         self.key = key
-        self.id: h5f.FileID | None = file_id
+        self._id: h5f.FileID | None = file_id
+        self._guest: Guest | None = None
         self.writable = writable
         self.holders = 0
         self.generation = 0
@@ -54,19 +83,34 @@ class OpenFile:
     @property
     def is_alive(self) -> bool:
         """Whether this process may use it: not closed, and not inherited through a fork."""
-        return self.id is not None
+        return self._id is not None or self._guest is not None
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether another library has it open."""
+        return self._guest is not None
+
+    @property
+    def id(self) -> h5f.FileID | None:
+        """The file as h5py has it open, None if it is closed."""
+        if self._guest is not None:
+            self.take_back()
+        return self._id
 
     # ----- durability ----------------------------------------------------------------------
 
     def flush(self, *, durable: bool = False) -> None:
         """Hand everything to the operating system, or with ``durable`` to the disk."""
-        if self.id is None or not self.writable:
+        if not self.writable:
             return
-        for cache in self.caches.values():
-            cache.write_pending()
-        h5f.flush(self.id)
-        if durable:
-            os.fsync(self.id.get_vfd_handle())
+        if self._guest is not None:  # nothing waited to be written when it came
+            self._guest.flush(durable=durable)
+        elif self._id is not None:
+            for cache in self.caches.values():
+                cache.write_pending()
+            h5f.flush(self._id)
+            if durable:
+                os.fsync(self._id.get_vfd_handle())
         self._flushed_at = time.monotonic()
 
     def flush_if_due(self, interval: float) -> None:
@@ -89,30 +133,52 @@ class OpenFile:
         """Open again for writing what was open for reading."""
         self._drop()
         try:
-            self.id = open_file(self.path, writable=True)
+            self._id = open_file(self.path, writable=True)
         except OSError:
-            self.id = open_file(self.path, writable=False)
+            self._id = open_file(self.path, writable=False)
             raise
         self.writable = True
 
     @contextmanager
     def lent(self) -> Iterator[str]:
-        """Close the file for the duration of a ``with`` block, for another library to open it.
-
-        Two HDF5 libraries on one file would not see what the other one holds in its cache.
-        """
+        """Close the file for the duration of a ``with`` block, for another library to open it."""
         self.flush()
         self._drop()
         try:
             yield self.path
         finally:
-            self.id = open_file(self.path, writable=self.writable)
+            self._id = open_file(self.path, writable=self.writable)
+
+    def lend(self, invite: Callable[[str, bool], Guest]) -> Guest:
+        """Return the guest that has the file now, until somebody asks for `id`.
+
+        ``invite`` opens the file at a path, if the second argument is true for writing.
+        """
+        if self._guest is not None and self._guest.is_open:
+            return self._guest
+        self.flush()
+        self._drop()
+        try:
+            self._guest = invite(self.path, self.writable)
+        except BaseException:
+            self._id = open_file(self.path, writable=self.writable)
+            raise
+        return self._guest
+
+    def take_back(self) -> None:
+        """Send the guest away, if there is one, and open the file with h5py again."""
+        if self._guest is not None:
+            self._drop()
+            self._id = open_file(self.path, writable=self.writable)
 
     def _drop(self) -> None:
         self.generation += 1
         for cache in self.caches.values():
             cache.forget_handles()
-        file_id, self.id = self.id, None
+        guest, self._guest = self._guest, None
+        if guest is not None:
+            guest.close()
+        file_id, self._id = self._id, None
         if file_id is not None:
             file_id.close()
 
@@ -183,6 +249,7 @@ def _retitle(file: OpenFile, title: str) -> None:
 
 def _flush_before_fork() -> None:
     for file in _OPEN.values():
+        file.take_back()  # a guest could not be told in the child that the file is not its own
         file.flush()
 
 
@@ -194,7 +261,7 @@ def _disown_in_child() -> None:
         os.dup2(nowhere, file.id.get_vfd_handle())  # type: ignore[union-attr]
         os.close(nowhere)
         _INHERITED.append((file.id, list(file.caches.values())))
-        file.id = None
+        file._id = None
         file.caches = {}
     _OPEN.clear()
 

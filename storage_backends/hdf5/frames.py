@@ -9,8 +9,10 @@ from typing import Any, Literal, NamedTuple
 
 from pypet.records import FrameItem
 from pypet.storage_backends.hdf5.files import OpenFile
+from pypet.storage_backends.hdf5.frame_compat import adapt_to_older_pandas
 from pypet.storage_backends.hdf5.settings import Settings
 from pypet.storage_backends.hdf5.undo import Undo
+from pypet.support.portable_pickle import portable_pickles
 
 
 class PendingFrame(NamedTuple):
@@ -74,8 +76,11 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
     }
     if not len(frame.item.value) and str(arguments["format"]).startswith("t"):
         arguments["format"] = "fixed"  # pandas keeps nothing of an empty frame in a table
-    store.put(frame.path, _without_text_dtypes(frame.item.value), **arguments)
+    with portable_pickles():
+        store.put(frame.path, without_text_dtypes(frame.item.value), **arguments)
     file = store._handle
+    is_table = str(arguments["format"]).startswith("t")
+    adapt_to_older_pandas(file.get_node(frame.path), is_table=is_table)
     file.set_node_attr(frame.path, "SRVC_STORE", frame.item.flag)
     if frame.replaces is not None:
         parent, _, name = frame.replaces.rpartition("/")
@@ -107,7 +112,7 @@ def write_frames(file: OpenFile, frames: list[PendingFrame]) -> None:
         raise failures[0][1]
 
 
-def _without_text_dtypes(value: Any) -> Any:
+def without_text_dtypes(value: Any) -> Any:
     """Return the data with pandas' own text types as objects, which HDF5 files can hold."""
     import pandas
 

@@ -12,7 +12,7 @@ from h5py import h5d, h5g, h5s
 
 from pypet import pypetconstants as constants
 from pypet.errors import StorageFormatError
-from pypet.records import ArrayItem, Column, FrameItem, Item, TableItem
+from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
 from pypet.storage_backends.hdf5.attribute_reading import attribute_names, read_text
 from pypet.storage_backends.hdf5.attributes import SCALAR
 from pypet.storage_backends.hdf5.files import OpenFile
@@ -24,6 +24,7 @@ from pypet.storage_backends.hdf5.types import dtype_of, file_type, native
 logger = logging.getLogger(__name__)
 
 STORE = b"SRVC_STORE"
+SHARED_TYPE = b"SRVC_SHARED_TYPE"
 COLLECTION = b"SRVC_DATA_COLL_TYPE"
 SCALAR_TYPE = b"SRVC_DATA_SCALAR_TYPE"
 FLAVOR = b"FLAVOR"
@@ -117,12 +118,6 @@ def _walk(
                 name,
                 path.decode(),
             )
-        elif flag == constants.SHARED_DATA:
-            logger.warning(
-                "%r at %s is left out: it is shared data, which is accessed in the file.",
-                name,
-                path.decode(),
-            )
         elif wants is None or wants(name):
             yield name, flag, location
 
@@ -143,6 +138,10 @@ def _read_item(location: Any, name: str, flag: str) -> Item | None:
         return _read_table(location, name, flag)
     if flag == constants.VLARRAY:
         return _read_ragged(location, name)
+    if flag == constants.SHARED_DATA:
+        shared = _text_or_none(location, SHARED_TYPE)
+        if shared is not None:
+            return SharedItem(name, shared)
     logger.warning("Item %r is left out: nothing is known about its kind %r.", name, flag)
     return None
 

@@ -8,7 +8,8 @@ import numpy as np
 from h5py import h5g
 
 from pypet import pypetconstants as constants
-from pypet.records import ArrayItem, Column, Item, TableItem
+from pypet.errors import NoSuchServiceError
+from pypet.records import ArrayItem, Column, Item, SharedItem, TableItem
 from pypet.storage_backends.hdf5.arrays import create_array, write_array
 from pypet.storage_backends.hdf5.attribute_reading import attribute_names, read_text
 from pypet.storage_backends.hdf5.attributes import ONE, write_attribute, write_text
@@ -57,6 +58,11 @@ def write_item(group: h5g.GroupID, name: bytes, item: Item, options: CreationOpt
             _write_split_table(group, name, item, options)
         else:
             _write_table(group, name, item, options)
+    elif isinstance(item, SharedItem):
+        raise NoSuchServiceError(
+            f"Item {item.name!r} is shared data of another place, which only copying the whole "
+            "node within or between HDF5 files brings along."
+        )
     else:
         raise TypeError(f"Item {item.name!r} is a pandas object, which goes through pandas.")
 

@@ -15,6 +15,7 @@ class _TypeFlags:
         import pandas as pd
 
         from pypet.encoding.object_table import object_table_class
+        from pypet.shareddata import SharedResult
 
         return {
             **dict.fromkeys(constants.PARAMETER_SUPPORTED_DATA, constants.ARRAY),
@@ -26,6 +27,7 @@ class _TypeFlags:
             object_table_class(): constants.TABLE,
             pd.DataFrame: constants.FRAME,
             pd.Series: constants.SERIES,
+            **dict.fromkeys(SharedResult.FLAG_CLASS_MAPPING.values(), constants.SHARED_DATA),
         }
 
 

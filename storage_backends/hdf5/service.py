@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -114,7 +114,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         return f"<HDF5StorageService (filename:`{self._filename}`)>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_told": set()}
+        return {**self.__dict__, "_file": None, "_told": set(), "is_kept_open": False}
 
     # ----- settings ------------------------------------------------------------------------
 
@@ -320,6 +320,49 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         file = self._hold(writable=True)
         try:
             _store().apply_request(file, request, self._settings)
+        finally:
+            _files().release(file)
+
+    def access_data(
+        self,
+        trajectory: str,
+        path: str,
+        item_name: str,
+        request: str,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+    ) -> Any:
+        """Create, read or change shared data; see `RecordStorageService.access_data`.
+
+        It is done by PyTables and pandas, which keep the file while nothing else is asked for.
+
+        Raises
+        ------
+        ValueError
+            There is no such file or trajectory, or something exists that is to be created.
+        Exception
+            Whatever PyTables or pandas raises for the request.
+        """
+        for package in self.requires:
+            require(package, plugin=self.name, extra=self.extra)
+        from pypet.storage_backends.hdf5 import access
+
+        writable = access.changes(request, args, kwargs)
+        with self._held_for_access(writable=writable) as file:
+            if not file.is_lent:
+                self._check_known(file, trajectory)
+            location = (trajectory, path, item_name)
+            return access.access(file, self._settings, location, request, args, kwargs)
+
+    @contextmanager
+    def _held_for_access(self, *, writable: bool) -> Iterator[OpenFile]:
+        if self.is_open or not writable or not os.path.exists(self._filename):
+            with self._held_for_reading() as file:
+                yield file
+            return
+        file = self._hold(writable=True)
+        try:
+            yield file
         finally:
             _files().release(file)
 

@@ -19,7 +19,7 @@ import numpy as np
 from h5py import h5d, h5f, h5g, h5o, h5p, h5s
 
 from pypet import pypetconstants as constants
-from pypet.records import ArrayItem, FrameItem, Item, PutNode, TableItem
+from pypet.records import ArrayItem, Item, PutNode, TableItem
 from pypet.storage_backends.hdf5.arrays import create_array
 from pypet.storage_backends.hdf5.attributes import TRUE, write_attribute, write_text
 from pypet.storage_backends.hdf5.filters import packed
@@ -224,7 +224,7 @@ def _make_item(parent: Any, name: bytes, item: Item, filters: Filters) -> _Slot:
     if isinstance(item, ArrayItem):
         dtype = item.value.dtype.newbyteorder("=")
         return _Slot(create_array(parent, name, item, filters), dtype, item, filters)
-    assert not isinstance(item, FrameItem)
+    assert isinstance(item, TableItem)
     return _Slot(*_make_table(parent, name, item, filters), item, filters)
 
 

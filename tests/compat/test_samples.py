@@ -12,7 +12,7 @@ pytest.importorskip("scipy")
 from pypet import load_trajectory
 from tests.compat.sidecar import SAMPLES, expected, same
 
-FILES = ["params", "runs", "env"]
+FILES = ["params", "runs", "env", "shared"]
 
 
 @pytest.fixture(scope="module", params=FILES)

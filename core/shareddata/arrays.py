@@ -1,0 +1,112 @@
+"""Handles on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from pypet import pypetconstants as constants
+from pypet.shareddata.handle import SharedData, attribute
+
+
+class SharedArray(SharedData):
+    """An array of fixed shape, kept as it is.
+
+    `create_shared_data` takes ``obj``, or ``shape`` and ``atom``.
+    """
+
+    FLAG: ClassVar[str] = constants.ARRAY
+
+    nrows = attribute("nrows", "Number of rows: the length of the first axis.")
+    rowsize = attribute("rowsize", "Size of a row in bytes.")
+    atom = attribute("atom", "The type of the elements.")
+
+    def read(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
+        out: Any = None,
+    ) -> Any:
+        """Return rows, all by default; ``out`` is an array to read them into."""
+        return self._call("read", start=start, stop=stop, step=step, out=out)
+
+    def get_enum(self) -> Any:
+        """Return the enumeration of an enumerated array; others raise TypeError."""
+        return self._call("get_enum")
+
+    def iterrows(
+        self, start: int | None = None, stop: int | None = None, step: int | None = None
+    ) -> Any:
+        """Iterate over rows; only with an open store, otherwise TypeError."""
+        return self._call_open("iterrows", start=start, stop=stop, step=step)
+
+    def next(self) -> Any:
+        """Return the next row of the running iteration; only with an open store."""
+        return self._call_open("__next__")
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._call("__getitem__", key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._call("__setitem__", key, value)
+
+    def __len__(self) -> int:
+        return int(self.nrows)
+
+    def __iter__(self) -> Iterator[Any]:
+        self._check_place()
+        rows: Iterator[Any] = self._call("__iter__") if self._is_open() else iter(self.read())
+        return rows
+
+
+class SharedCArray(SharedArray):
+    """An array of fixed shape, kept in compressed chunks."""
+
+    FLAG: ClassVar[str] = constants.CARRAY
+
+
+class SharedEArray(SharedArray):
+    """An array that grows along its first axis.
+
+    `create_shared_data` takes ``obj``, or ``atom`` and a ``shape`` that begins with 0.
+    """
+
+    FLAG: ClassVar[str] = constants.EARRAY
+
+    def append(self, sequence: Any) -> None:
+        """Add rows; all other axes must agree."""
+        self._call("append", sequence)
+
+
+class SharedVLArray(SharedEArray):
+    """Rows of different lengths.
+
+    `create_shared_data` takes ``obj``, which becomes the first row, or ``atom``.
+    """
+
+    FLAG: ClassVar[str] = constants.VLARRAY
+
+    def read(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
+        out: Any = None,
+    ) -> Any:
+        """Return a list of rows, all by default.
+
+        Raises
+        ------
+        TypeError
+            ``out`` was given: rows of different lengths cannot be read into an array.
+        """
+        if out is not None:
+            raise TypeError(
+                f"{self!r} has rows of different lengths and cannot be read into `out`."
+            )
+        return self._call("read", start=start, stop=stop, step=step)
+
+    def append(self, sequence: Any) -> None:
+        """Add one row."""
+        self._call("append", sequence)
