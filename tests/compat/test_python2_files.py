@@ -71,10 +71,13 @@ def test_items_of_a_result_have_the_types_that_were_meant():
     assert result.tup == (1, 2)
     assert [type(element) for element in result.tup] == [int, int]
     assert result.txt == "bytes text"
-    assert type(result.lng) is int and result.lng == 2**40
-    assert result.nd.dtype == np.int64 and result.nd.tolist() == [0, 1, 2]
+    assert type(result.lng) is int
+    assert result.lng == 2**40
+    assert result.nd.dtype == np.int64
+    assert result.nd.tolist() == [0, 1, 2]
 
 
 def test_byte_strings_in_annotations_are_text():
     note = load(NEWER).f_get("results.r").v_annotations.note
-    assert type(note) is np.str_ and note == "my note"
+    assert type(note) is np.str_
+    assert note == "my note"
