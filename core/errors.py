@@ -64,5 +64,9 @@ class StorageFormatError(PypetError, ValueError):
     """A file exists but is not what the storage service can read: damaged, foreign or truncated."""
 
 
+class RefusedPickleError(PypetError, ValueError):
+    """Something pickled was not loaded, because loading it might run code."""
+
+
 class PluginWarning(UserWarning):
     """Plugins contradict each other, for example two give a feature of the same name."""
