@@ -5,10 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from pypet.encoding.unpickling import Unpickling
+from pypet.errors import RefusedPickleError
 from pypet.records import FrameItem
 from pypet.storage_backends.hdf5.files import OpenFile
+from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.settings import Settings
 from pypet.storage_backends.hdf5.undo import Undo
 
@@ -40,7 +43,9 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def opened_store(path: str, mode: str, settings: Settings | None = None) -> Iterator[Any]:
+def opened_store(
+    path: str, mode: Literal["r", "a"], settings: Settings | None = None
+) -> Iterator[Any]:
     """Open a file that nobody else has open as a pandas ``HDFStore``."""
     from pandas import HDFStore
 
@@ -81,17 +86,25 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
         file.rename_node(frame.path, name)
 
 
-def write_frames(file: OpenFile, frames: list[PendingFrame]) -> None:
+def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> None:
     """Write pandas items, closing the file for h5py meanwhile; takes them off the list.
 
     Raises
     ------
+    RefusedPickleError
+        PyTables would come upon a pickle that ``rule`` forbids to load; nothing is written.
     Exception
         Whatever pandas raises for the first item that it cannot keep; what was made of that
         node is removed, the others are written.
     """
     failures: list[tuple[PendingFrame, Exception]] = []
     pending, frames[:] = frames[:], []
+    try:
+        inspect_items(file, [frame.replaces or frame.path for frame in pending], rule)
+    except RefusedPickleError:
+        for frame in pending:
+            frame.undo.take_back()
+        raise
     with file.lent() as path, opened_store(path, "a", pending[0].settings) as store:
         for frame in pending:
             try:
