@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pypet.errors import PluginWarning as PluginWarning
     from pypet.errors import PresettingError as PresettingError
     from pypet.errors import PypetError as PypetError
+    from pypet.errors import RefusedPickleError as RefusedPickleError
     from pypet.errors import StorageFormatError as StorageFormatError
     from pypet.errors import TooManyGroupsError as TooManyGroupsError
     from pypet.errors import UnknownOptionError as UnknownOptionError
@@ -86,6 +87,7 @@ _HOMES = {
         "PluginWarning",
         "PresettingError",
         "PypetError",
+        "RefusedPickleError",
         "StorageFormatError",
         "TooManyGroupsError",
         "UnknownOptionError",
@@ -137,7 +139,7 @@ _HOMES = {
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-_FACES = ("HDF5StorageService", "LazyStorageService", "rename_log_file")
+_FACES = ("HDF5StorageService", "LazyStorageService", "compact_hdf5_file", "rename_log_file")
 """Names whose home is a plugin; `pypet.faces` knows which."""
 
 _SUBMODULES = (

@@ -45,8 +45,9 @@ def check_service(service: Any, mode: type[WrapMode] | None) -> None:
         return
     if getattr(service, "main_process_only", False):
         raise ValueError(
-            f"storage_service={service_name(service)} keeps its data in the memory of the main process; with "
-            "multiproc=True it only works with a wrap mode that stores there, such as 'LOCAL', "
+            f"storage_service={service_name(service)} keeps its data in the memory of the main "
+            "process; with multiproc=True it only works with a wrap mode that stores there, such "
+            "as 'LOCAL', "
             f"not with wrap_mode={mode.name!r}."
         )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from h5py import h5g
 
+from pypet.encoding.unpickling import Unpickling
+from pypet.errors import DataNotInStorageError
 from pypet.records import (
     DeleteItems,
     DeleteLink,
@@ -27,6 +30,8 @@ from pypet.storage_backends.hdf5.node_writing import NodeWriter
 from pypet.storage_backends.hdf5.settings import Filters, Settings
 from pypet.storage_backends.hdf5.trajectory_cache import TrajectoryCache
 
+logger = logging.getLogger(__name__)
+
 _DELETIONS: dict[type, Callable[[TrajectoryCache, Any], None]] = {
     DeleteNode: delete_node,
     DeleteItems: delete_items,
@@ -42,13 +47,17 @@ def cache_of(file: OpenFile, trajectory: str) -> TrajectoryCache:
     return cache
 
 
-def apply_request(file: OpenFile, request: StoreRequest, settings: Settings) -> None:
+def apply_request(
+    file: OpenFile, request: StoreRequest, settings: Settings, rule: Unpickling
+) -> None:
     """Carry out the operations of a request in their order.
 
     Raises
     ------
     ValueError
         The trajectory is not in the file, and the request does not put it there.
+    RefusedPickleError
+        Another library would have to load a pickle that ``rule`` forbids.
     RuntimeError, TypeError, DataNotInStorageError
         As the single operations say.
     """
@@ -59,7 +68,7 @@ def apply_request(file: OpenFile, request: StoreRequest, settings: Settings) -> 
         first = request.operations[0]
         if isinstance(first, PutMeta):
             settings.adopt(first.settings)
-        make_tables_writable(cache, settings.filters)
+        make_tables_writable(cache, settings.filters, rule)
         cache.is_writable = True
     writer = NodeWriter(cache, settings)
     nodes: list[PutNode] = []
@@ -76,18 +85,27 @@ def apply_request(file: OpenFile, request: StoreRequest, settings: Settings) -> 
                 _put_link(cache, operation, settings.filters)  # type: ignore[arg-type]
                 continue
             if writer.frames:
-                write_frames(file, writer.frames)
+                write_frames(file, writer.frames, rule)
             if kind is PutMeta:
                 settings.adopt(operation.settings)  # type: ignore[union-attr]
                 put_meta(cache, operation, settings)  # type: ignore[arg-type]
                 writer = NodeWriter(cache, settings)
             else:
-                _DELETIONS[kind](cache, operation)
+                _delete(cache, operation, replayed=request.replayed)
         if nodes:
             writer.put(nodes)
     finally:
         if writer.frames:
-            write_frames(file, writer.frames)
+            write_frames(file, writer.frames, rule)
+
+
+def _delete(cache: TrajectoryCache, operation: Any, *, replayed: bool) -> None:
+    try:
+        _DELETIONS[type(operation)](cache, operation)
+    except (DataNotInStorageError, TypeError) as err:
+        if not replayed:
+            raise
+        logger.debug("Nothing is deleted again: %s", err)
 
 
 def _put_link(cache: TrajectoryCache, link: PutLink, filters: Filters) -> None:

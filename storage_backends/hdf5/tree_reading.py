@@ -6,12 +6,15 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from h5py import h5g, h5l, h5o
 
+from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError
 from pypet.records import GROUP, LEAF, LINK, NodeRecord
 from pypet.storage_backends.hdf5.attribute_reading import (
     attribute_names,
+    is_byte_string,
     read_flag,
     read_text,
     read_value,
@@ -66,13 +69,19 @@ class TreeReader:
     """Reads nodes of one trajectory from an open file."""
 
     def __init__(
-        self, file: OpenFile, trajectory: str, wants: Wants, item_filter: ItemFilter | None
+        self,
+        file: OpenFile,
+        trajectory: str,
+        wants: Wants,
+        item_filter: ItemFilter | None,
+        rule: Unpickling,
     ) -> None:
         self._file = file
         self._trajectory = trajectory
         self._wants = wants
         self._item_filter = item_filter
-        self._items = ItemReader(file)
+        self._rule = rule
+        self._items = ItemReader(file, rule)
         self._plain = PlainNodes(file)
 
     def read(self, path: str, *, recursive: bool, max_depth: int | None) -> Iterator[NodeRecord]:
@@ -207,7 +216,10 @@ class TreeReader:
             elif name == _COMMENT:
                 comment = read_text(group, name)
             elif name.startswith(_ANNOTATION):
-                annotations[name[len(_ANNOTATION) :].decode("utf8")] = read_value(group, name)
+                label = name[len(_ANNOTATION) :].decode("utf8")
+                annotations[label] = read_value(group, name, self._rule, path)
+        if annotations and _CLASS_NAME in names and is_byte_string(group, _CLASS_NAME):
+            annotations = _as_text(annotations)  # Python 2 knew no other text
         if not is_leaf:
             return NodeRecord(path, GROUP, class_name, comment, annotations)
         items = None
@@ -238,6 +250,13 @@ class TreeReader:
             )
             return None
         return NodeRecord(path, LINK, target=target[len(root) :].replace("/", "."))
+
+
+def _as_text(annotations: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: np.str_(value.decode("utf8", "replace")) if isinstance(value, np.bytes_) else value
+        for name, value in annotations.items()
+    }
 
 
 def _leads_somewhere(group: Any, raw: bytes) -> bool:
