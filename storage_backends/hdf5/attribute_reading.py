@@ -57,6 +57,12 @@ def read_text(location: Any, name: bytes) -> str:
     return _as_text(_read(attribute, location, name))
 
 
+def is_byte_string(location: Any, name: bytes) -> bool:
+    """Return whether an attribute holds bytes, as all text of Python 2 did."""
+    kind = h5a.open(location, name).get_type()
+    return bool(kind.get_class() == h5t.STRING and kind.get_cset() == h5t.CSET_ASCII)
+
+
 def read_flag(location: Any, name: bytes) -> bool:
     """Return an attribute that says yes or no: a boolean, in older files an integer."""
     attribute = h5a.open(location, name)

@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from h5py import h5g, h5l, h5o
 
 from pypet.errors import DataNotInStorageError
 from pypet.records import GROUP, LEAF, LINK, NodeRecord
 from pypet.storage_backends.hdf5.attribute_reading import (
     attribute_names,
+    is_byte_string,
     read_flag,
     read_text,
     read_value,
@@ -208,6 +210,8 @@ class TreeReader:
                 comment = read_text(group, name)
             elif name.startswith(_ANNOTATION):
                 annotations[name[len(_ANNOTATION) :].decode("utf8")] = read_value(group, name)
+        if annotations and _CLASS_NAME in names and is_byte_string(group, _CLASS_NAME):
+            annotations = _as_text(annotations)  # Python 2 knew no other text
         if not is_leaf:
             return NodeRecord(path, GROUP, class_name, comment, annotations)
         items = None
@@ -238,6 +242,13 @@ class TreeReader:
             )
             return None
         return NodeRecord(path, LINK, target=target[len(root) :].replace("/", "."))
+
+
+def _as_text(annotations: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: np.str_(value.decode("utf8", "replace")) if isinstance(value, np.bytes_) else value
+        for name, value in annotations.items()
+    }
 
 
 def _leads_somewhere(group: Any, raw: bytes) -> bool:

@@ -7,20 +7,28 @@ from typing import Any
 import pytest
 
 pytest.importorskip("h5py")
+pytest.importorskip("tables")
+pytest.importorskip("pandas")
 pytest.importorskip("scipy")
 
-from pypet import load_trajectory
+from pypet import ResultGroup, load_trajectory
 from tests.compat.sidecar import SAMPLES, expected, same
 
-FILES = ["params", "runs", "env", "shared"]
+FILES = ["params", "results", "runs", "merged", "backup_of_a", "settings", "env", "shared"]
+TRAJECTORIES = [(file, name) for file in FILES for name in expected(file)]
 
 
-@pytest.fixture(scope="module", params=FILES)
+class MyGroup(ResultGroup):
+    """The group class of somebody's project."""
+
+
+@pytest.fixture(scope="module", params=TRAJECTORIES, ids="/".join)
 def sample(request: pytest.FixtureRequest) -> tuple[Any, dict[str, Any]]:
-    """A sample loaded in full, and what it should hold."""
-    ((name, content),) = expected(request.param).items()
-    path = SAMPLES / f"{request.param}.hdf5"
-    return load_trajectory(name, filename=str(path), load_data=2), content
+    """A trajectory of a sample file loaded in full, and what it should hold."""
+    file, name = request.param
+    path = str(SAMPLES / f"{file}.hdf5")
+    traj = load_trajectory(name, filename=path, load_data=2, dynamic_imports=MyGroup)
+    return traj, expected(file)[name]
 
 
 def test_identity_and_length(sample):

@@ -16,14 +16,20 @@ from pypet.storage_backends.hdf5 import HDF5StorageService
 from tests.storage_backends.hdf5.pytables_layout import layout
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
-NAMES = {"runs": "runs_traj", "env": "env_traj", "params": "params"}
+NAMES = [
+    ("runs", "runs_traj"),
+    ("env", "env_traj"),
+    ("params", "params"),
+    ("backup_of_a", "a_traj"),
+    ("merged", "b_traj"),
+]
 
 
-@pytest.fixture(params=sorted(NAMES))
+@pytest.fixture(params=NAMES, ids="/".join)
 def sample(request):
-    side = json.loads((SAMPLES / f"{request.param}.json").read_text())
-    name = NAMES[request.param]
-    return SAMPLES / f"{request.param}.hdf5", name, side["trajectories"][name]
+    file, name = request.param
+    side = json.loads((SAMPLES / f"{file}.json").read_text())
+    return SAMPLES / f"{file}.hdf5", name, side["trajectories"][name]
 
 
 def read_all(service, name):
