@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pypet.errors import PluginWarning as PluginWarning
     from pypet.errors import PresettingError as PresettingError
     from pypet.errors import PypetError as PypetError
+    from pypet.errors import RefusedPickleError as RefusedPickleError
     from pypet.errors import StorageFormatError as StorageFormatError
     from pypet.errors import TooManyGroupsError as TooManyGroupsError
     from pypet.errors import UnknownOptionError as UnknownOptionError
@@ -86,6 +87,7 @@ _HOMES = {
         "PluginWarning",
         "PresettingError",
         "PypetError",
+        "RefusedPickleError",
         "StorageFormatError",
         "TooManyGroupsError",
         "UnknownOptionError",

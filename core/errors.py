@@ -89,5 +89,9 @@ class NotStoredError(PypetError, RuntimeError):
         return type(self), (str(self), self.runs)
 
 
+class RefusedPickleError(PypetError, ValueError):
+    """Something pickled was not loaded, because loading it might run code."""
+
+
 class PluginWarning(UserWarning):
     """Plugins contradict each other, for example two give a feature of the same name."""

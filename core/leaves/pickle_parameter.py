@@ -70,13 +70,15 @@ class PickleParameter(Parameter):
         if self.PROTOCOL in source:
             self._protocol = source.value(self.PROTOCOL)
         if "data" in source:
-            self._take_value(restore("data", source.raw("data")))
+            self._take_value(restore(self, "data", source.raw("data")))
         else:
             self._warn_about_missing_data()
         if "explored_data" in source:
             indices = source.column("explored_data", "idx")
             names = {index: _entry_name(index) for index in set(indices)}
-            entries = {index: restore(name, source.raw(name)) for index, name in names.items()}
+            entries = {
+                index: restore(self, name, source.raw(name)) for index, name in names.items()
+            }
             self._take_range([entries[index] for index in indices])
 
 

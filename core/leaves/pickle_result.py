@@ -69,7 +69,7 @@ class PickleResult(Result):
         pickles: Any = load_dict
         put(self, "_protocol", pickles.pop(self.PROTOCOL, self._protocol))
         for name, raw in load_dict.items():
-            self._data[name] = restore(name, raw)
+            self._data[name] = restore(self, name, raw)
 
     def _encode(self, encoding: str) -> tuple[Item, ...]:
         """Return the pickles as items; like `_store`."""

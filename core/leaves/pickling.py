@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+from pypet.encoding.unpickling import rule_in_force
 from pypet.support import portable_pickle
 
 PROTOCOL_ITEM = "__pckl_prtcl__"
@@ -20,10 +21,16 @@ def dump(name: str, value: Any, protocol: int) -> bytes:
         raise
 
 
-def restore(name: str, raw: bytes) -> Any:
-    """Return the pickled value; an error carries a note that names the item."""
+def restore(leaf: Any, name: str, raw: bytes) -> Any:
+    """Return the pickled value; an error carries a note that names the item.
+
+    Raises
+    ------
+    RefusedPickleError
+        The rule in force (`pypet.encoding.unpickling`) forbids it.
+    """
     try:
-        return pickle.loads(raw)
+        return rule_in_force().loads(raw, f"Item {name!r} of {leaf.v_full_name!r}")
     except Exception as err:
         err.add_note(f"This happened while unpickling item {name!r}.")
         raise

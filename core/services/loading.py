@@ -13,6 +13,7 @@ from pypet.leaves.codec import decode_leaf
 from pypet.records import LEAF, LINK, NodeRecord
 
 if TYPE_CHECKING:
+    from pypet.encoding.unpickling import Unpickling
     from pypet.services.record_service import RecordStorageService
 
 logger = logging.getLogger(__name__)
@@ -26,11 +27,12 @@ def nothing(path: str) -> bool:
 class Loading:
     """Places the records that one message asks for into the tree of a trajectory."""
 
-    __slots__ = ("_root", "_tree", "as_new", "service", "trajectory")
+    __slots__ = ("_root", "_rule", "_tree", "as_new", "service", "trajectory")
 
-    def __init__(self, service: RecordStorageService, trajectory: str) -> None:
+    def __init__(self, service: RecordStorageService, trajectory: str, rule: Unpickling) -> None:
         self.service = service
         self.trajectory = trajectory
+        self._rule = rule
         self.as_new = False
         self._root: Any = None
         self._tree: Any = None
@@ -39,6 +41,7 @@ class Loading:
         """Say which trajectory object the records go to."""
         self._root = root
         self._tree = root._tree
+        self._rule.admit(root._dynamic_imports)
 
     # ----- reading records -----------------------------------------------------------------
 

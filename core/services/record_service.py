@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from pypet import pypetconstants as constants
+from pypet.encoding.unpickling import Unpickling, unpickling
 from pypet.errors import NoSuchServiceError
 from pypet.interfaces.storage import StorageService
 from pypet.records import MetaRecord, NodeRecord, StoreRequest
@@ -34,6 +35,8 @@ class RecordStorageService(StorageService, ABC):
 
     encoding: str = "utf8"
     """How text is encoded in items."""
+    unpickle: str = "trust"
+    """What is loaded of pickles in the storage; see `pypet.encoding.unpickling`."""
     config_group: ClassVar[str | None] = None
     """Name of the group below ``config`` that holds the settings of this service."""
     is_kept_open: bool = False
@@ -271,6 +274,8 @@ class RecordStorageService(StorageService, ABC):
             The trajectory or its index is missing or wrong, or arguments contradict each other.
         DataNotInStorageError
             The node is not in the storage.
+        RefusedPickleError
+            Something is pickled that `unpickle` does not let in.
         """
         self._relocate(kwargs)
         name = kwargs.pop("trajectory_name", None)
@@ -278,8 +283,8 @@ class RecordStorageService(StorageService, ABC):
         loader = LOADERS.get(msg)
         if loader is None:
             raise self._unknown(msg, "load", LOADERS)
-        with self.reading():
-            loading = Loading(self, self._find_trajectory(name, index))
+        with self.reading(), unpickling(Unpickling(self.unpickle)) as rule:
+            loading = Loading(self, self._find_trajectory(name, index), rule)
             loader(loading, stuff_to_load, *args, **kwargs)
 
     def join(self, trajectory: Any) -> None:

@@ -6,14 +6,14 @@ Nothing is unpickled but what `read_value` is asked for: annotations.
 from __future__ import annotations
 
 import logging
-import pickle
 from typing import Any
 
 import h5py
 import numpy as np
 from h5py import h5a, h5f, h5g, h5s, h5t
 
-from pypet.errors import StorageFormatError
+from pypet.encoding.unpickling import TRUST, Unpickling, is_pickle
+from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.storage_backends.hdf5.types import dtype_of, native, text_type
 
 logger = logging.getLogger(__name__)
@@ -81,22 +81,43 @@ def read_integer(location: Any, name: bytes) -> int:
     return int(_read(h5a.open(location, name), location, name))
 
 
-def read_value(location: Any, name: bytes) -> Any:
-    """Return an attribute as PyTables gives it: numpy scalars, arrays, unpickled objects."""
+def read_bytes(location: Any, name: bytes) -> bytes:
+    """Return the bytes of an attribute that holds text; none for any other."""
+    raw = _read(h5a.open(location, name), location, name)
+    if isinstance(raw, str):
+        return raw.encode("utf8")
+    return raw if isinstance(raw, bytes) else b""
+
+
+def read_value(location: Any, name: bytes, rule: Unpickling, path: str) -> Any:
+    """Return an attribute as PyTables gives it: numpy scalars, arrays, unpickled objects.
+
+    ``path`` is the full name of the node.
+
+    Raises
+    ------
+    RefusedPickleError
+        The attribute is pickled, and ``rule`` forbids to load it.
+    """
     raw = _read(h5a.open(location, name), location, name)
     if isinstance(raw, bytes) and raw.endswith(b"."):
-        return _unpickled(raw, name)
+        label = name.decode("utf8").removeprefix("SRVC_AN_")
+        return _unpickled(raw, rule, f"Annotation {label!r} of {path or 'the trajectory'!r}")
     return np.bytes_(raw) if type(raw) is bytes else raw
 
 
-def _unpickled(raw: bytes, name: bytes) -> Any:
+def _unpickled(raw: bytes, rule: Unpickling, where: str) -> Any:
+    if rule.mode != TRUST and not is_pickle(raw):
+        return np.bytes_(raw)
     try:
         try:
-            return pickle.loads(raw)
+            return rule.loads(raw, where)
         except UnicodeDecodeError:  # pickled by Python 2
-            return pickle.loads(raw, encoding="latin1")
+            return rule.loads(raw, where, "latin1")
+    except RefusedPickleError:
+        raise
     except Exception as err:  # whatever unpickling runs into, the text is what is known
-        logger.debug("Attribute %r is not unpickled: %s", name, err)
+        logger.debug("%s is not unpickled: %s", where, err)
         return np.bytes_(raw)
 
 

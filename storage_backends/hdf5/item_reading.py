@@ -11,6 +11,7 @@ import numpy as np
 from h5py import h5d, h5g, h5s
 
 from pypet import pypetconstants as constants
+from pypet.encoding.unpickling import Unpickling
 from pypet.errors import StorageFormatError
 from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
 from pypet.storage_backends.hdf5.attribute_reading import attribute_names, read_text
@@ -18,6 +19,7 @@ from pypet.storage_backends.hdf5.attributes import SCALAR
 from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.foreign import missing_filter, read_foreign
 from pypet.storage_backends.hdf5.frames import read_frames
+from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.tables import column_types
 from pypet.storage_backends.hdf5.types import dtype_of, file_type, native
 
@@ -51,14 +53,20 @@ class _Found(NamedTuple):
 class ItemReader:
     """Reads the items of one leaf after another from an open file."""
 
-    def __init__(self, file: OpenFile) -> None:
+    def __init__(self, file: OpenFile, rule: Unpickling) -> None:
         self._file = file
+        self._rule = rule
 
     def read(self, leaf: h5g.GroupID, path: bytes, wants: ItemFilter | None) -> tuple[Item, ...]:
         """Return the items, in alphabetical order, for which ``wants(name)`` is true.
 
         ``path`` is the absolute path of the leaf in the file. Handles of groups may be invalid
         afterwards, which `OpenFile.generation` tells.
+
+        Raises
+        ------
+        RefusedPickleError
+            Something that pandas or PyTables would unpickle may not be.
         """
         items: list[Item] = []
         frames: list[_Found] = []
@@ -76,6 +84,7 @@ class ItemReader:
                 continue
             if item is not None:
                 items.append(item)
+        inspect_items(self._file, [found.path for found in frames + foreign], self._rule)
         if frames:
             values = read_frames(self._file, [frame.path for frame in frames])
             items += [

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from h5py import h5d, h5g
 
+from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError
 from pypet.records import Info, MetaRecord
 from pypet.storage_backends.hdf5.attribute_reading import (
@@ -20,6 +21,7 @@ from pypet.storage_backends.hdf5.attribute_reading import (
 from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.foreign import missing_filter, read_foreign
 from pypet.storage_backends.hdf5.groups import child_names, has_child, hdf5_path
+from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.run_rows import read_runs
 from pypet.storage_backends.hdf5.settings import TABLES
 from pypet.storage_backends.hdf5.tables import read_rows
@@ -34,15 +36,17 @@ _LEAF = b"SRVC_LEAF"
 Rows = np.ndarray[Any, Any]
 
 
-def read_meta(file: OpenFile, trajectory: str, *, with_runs: bool) -> MetaRecord:
+def read_meta(file: OpenFile, trajectory: str, rule: Unpickling, *, with_runs: bool) -> MetaRecord:
     """Return info, annotations, explorations, settings and, if asked for, the run table.
 
     Raises
     ------
     DataNotInStorageError
         The overview that every trajectory has is missing.
+    RefusedPickleError
+        An annotation is pickled, and ``rule`` forbids to load it.
     """
-    tables = _Tables(file, trajectory)
+    tables = _Tables(file, trajectory, rule)
     info = tables.rows("info")
     if info is None or not len(info):
         raise DataNotInStorageError(
@@ -57,7 +61,7 @@ def read_meta(file: OpenFile, trajectory: str, *, with_runs: bool) -> MetaRecord
     root = h5g.open(file.id, hdf5_path(trajectory, ""))
     return MetaRecord(
         _info(info, root, trajectory),
-        _annotations(root),
+        _annotations(root, rule),
         _explored_in_old_file(root)
         if explorations is None
         else tuple(name.decode("utf8") for name in explorations["explorations"].tolist()),
@@ -69,8 +73,9 @@ def read_meta(file: OpenFile, trajectory: str, *, with_runs: bool) -> MetaRecord
 class _Tables:
     """The overview tables of a trajectory, however they are compressed."""
 
-    def __init__(self, file: OpenFile, trajectory: str) -> None:
+    def __init__(self, file: OpenFile, trajectory: str, rule: Unpickling) -> None:
         self._file = file
+        self._rule = rule
         self._path = hdf5_path(trajectory, "overview")
 
     def rows(self, name: str) -> Rows | None:
@@ -108,8 +113,10 @@ class _Tables:
         return h5d.open(group, raw) if has_child(group, raw) else None
 
     def _foreign_rows(self, name: str) -> Rows:
+        path = f"{self._path.decode('utf8')}/{name}"
+        inspect_items(self._file, [path], self._rule)
         with read_foreign(self._file) as source:
-            return source.values(f"{self._path.decode('utf8')}/{name}")
+            return source.values(path)
 
 
 def _info(rows: Rows, root: h5g.GroupID, trajectory: str) -> Info:
@@ -131,9 +138,9 @@ def _info(rows: Rows, root: h5g.GroupID, trajectory: str) -> Info:
     )
 
 
-def _annotations(root: h5g.GroupID) -> dict[str, Any]:
+def _annotations(root: h5g.GroupID, rule: Unpickling) -> dict[str, Any]:
     return {
-        name[len(_ANNOTATION) :].decode("utf8"): read_value(root, name)
+        name[len(_ANNOTATION) :].decode("utf8"): read_value(root, name, rule, "")
         for name in attribute_names(root)
         if name.startswith(_ANNOTATION)
     }

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pypet.encoding.unpickling import check_mode, rule_in_force
 from pypet.interfaces.option import Option
 from pypet.records import MetaRecord, NodeRecord, PutMeta, StoreRequest
 from pypet.services.record_service import RecordStorageService
@@ -69,15 +70,20 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         derived_parameters_per_run: int = 0,
         display_time: float = 20,
         trajectory: Any = None,
+        *,
+        unpickle: str = "trust",
     ) -> None:
         """Take the settings; the file itself is first touched by the first message.
 
-        ``overwrite_file`` deletes an existing file at once.
+        ``overwrite_file`` deletes an existing file at once. ``unpickle`` says what is loaded of
+        pickles: with ``'trust'`` all, with ``'safe'`` plain data and the classes among the
+        trajectory's dynamic imports, with ``'never'`` none. It is not kept in the file.
 
         Raises
         ------
         ValueError
-            Comments should be purged without the summary tables that keep one of each.
+            Comments should be purged without the summary tables that keep one of each, or
+            ``unpickle`` is none of the three.
         """
         if purge_duplicate_comments and not summary_tables:
             raise ValueError(
@@ -102,6 +108,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
                 small=small_overview_tables, large=large_overview_tables, summaries=summary_tables
             ),
         )
+        self.unpickle = unpickle
         self._progress = Progress(display_time)
         self._told: set[tuple[str, str]] = set()
         self._latest = self._trajectory_name or ""
@@ -138,6 +145,16 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
     @display_time.setter
     def display_time(self, seconds: float) -> None:
         self._progress.interval = seconds
+
+    @property
+    def unpickle(self) -> str:  # type: ignore[override]
+        """What is loaded of pickles in the file: ``'trust'``, ``'safe'`` or ``'never'``."""
+        return self._unpickle
+
+    @unpickle.setter
+    def unpickle(self, mode: str) -> None:
+        check_mode(mode)
+        self._unpickle = mode
 
     def settings(self) -> Mapping[str, tuple[Any, str]]:
         """Return all settings that are kept with a trajectory, with a comment each."""
@@ -253,7 +270,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         """Return the service for another file; self for None or the own one."""
         if filename is None or os.path.realpath(filename) == os.path.realpath(self._filename):
             return self
-        return type(self)(filename=filename)
+        return type(self)(filename=filename, unpickle=self._unpickle)
 
     def backup_service(self, trajectory: str, filename: str | None) -> HDF5StorageService:
         """Return the service that a backup goes to.
@@ -264,7 +281,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         if filename is None:
             folder = os.path.dirname(self._filename)
             filename = os.path.join(folder, f"backup_{trajectory}.hdf5")
-        return type(self)(filename=filename, file_title=filename)
+        return type(self)(filename=filename, file_title=filename, unpickle=self._unpickle)
 
     def node_copy(self, trajectory: str) -> NodeCopy:
         """Return what copies nodes into a stored trajectory, here or from another file."""
@@ -379,7 +396,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         with self._held_for_reading() as file:
             self._check_known(file, trajectory)
             file.flush()
-            return read_meta(file, trajectory, with_runs=with_runs)
+            rule = rule_in_force(self._unpickle)
+            return read_meta(file, trajectory, rule, with_runs=with_runs)
 
     def read_nodes(
         self,
@@ -396,7 +414,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
 
         with self._held_for_reading() as file:
             self._check_known(file, trajectory)
-            reader = TreeReader(file, trajectory, wants, item_filter)
+            rule = rule_in_force(self._unpickle)
+            reader = TreeReader(file, trajectory, wants, item_filter, rule)
             self._progress.restart()
             records = reader.read(path, recursive=recursive, max_depth=max_depth)
             for number, record in enumerate(records, 1):

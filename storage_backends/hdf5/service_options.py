@@ -7,6 +7,7 @@ import os
 from numbers import Integral, Real
 from typing import Any
 
+from pypet.encoding.unpickling import check_mode
 from pypet.interfaces.option import Option
 from pypet.storage_backends.hdf5.settings import PANDAS_FORMATS
 
@@ -73,5 +74,12 @@ OPTIONS = (
     _option("results_per_run", 0, (Integral,), "Expected number of results per run."),
     _option("derived_parameters_per_run", 0, (Integral,), "Expected number of derived parameters."),
     _option("display_time", 20, (Real,), "Seconds between two lines about progress."),
+    _option(
+        "unpickle",
+        "trust",
+        (str,),
+        "Pickled data in files: 'trust' it, load only 'safe' types, or 'never' load it.",
+        check_mode,
+    ),
 )
 """In the order of the constructor's arguments."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from h5py import h5g, h5l, h5o
 
+from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError
 from pypet.records import GROUP, LEAF, LINK, NodeRecord
 from pypet.storage_backends.hdf5.attribute_reading import (
@@ -68,13 +69,19 @@ class TreeReader:
     """Reads nodes of one trajectory from an open file."""
 
     def __init__(
-        self, file: OpenFile, trajectory: str, wants: Wants, item_filter: ItemFilter | None
+        self,
+        file: OpenFile,
+        trajectory: str,
+        wants: Wants,
+        item_filter: ItemFilter | None,
+        rule: Unpickling,
     ) -> None:
         self._file = file
         self._trajectory = trajectory
         self._wants = wants
         self._item_filter = item_filter
-        self._items = ItemReader(file)
+        self._rule = rule
+        self._items = ItemReader(file, rule)
         self._plain = PlainNodes(file)
 
     def read(self, path: str, *, recursive: bool, max_depth: int | None) -> Iterator[NodeRecord]:
@@ -209,7 +216,8 @@ class TreeReader:
             elif name == _COMMENT:
                 comment = read_text(group, name)
             elif name.startswith(_ANNOTATION):
-                annotations[name[len(_ANNOTATION) :].decode("utf8")] = read_value(group, name)
+                label = name[len(_ANNOTATION) :].decode("utf8")
+                annotations[label] = read_value(group, name, self._rule, path)
         if annotations and _CLASS_NAME in names and is_byte_string(group, _CLASS_NAME):
             annotations = _as_text(annotations)  # Python 2 knew no other text
         if not is_leaf:

@@ -1,0 +1,190 @@
+"""What a pickle may name: data of known kinds, and nothing that could do something else."""
+
+import collections
+import datetime
+import decimal
+import os
+import pathlib
+import pickle
+
+import numpy as np
+import pytest
+
+from pypet.encoding.unpickling import Unpickling, is_pickle
+from pypet.errors import RefusedPickleError
+from pypet.support.comparisons import nested_equal
+
+PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
+WHERE = "Item 'data' of 'results.x'"
+
+
+class Declared:
+    """A class that somebody may name among the dynamic imports."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+class Calls:
+    """Pickles as a call of any function."""
+
+    def __init__(self, function, *args):
+        self._call = (function, args)
+
+    def __reduce__(self):
+        return self._call
+
+
+PLAIN = [
+    None,
+    1 + 2j,
+    "ü",
+    b"\xff\0",
+    bytearray(b"ab"),
+    [1, (2.5, {"a": {1, 2}}), frozenset((3,))],
+    collections.OrderedDict(a=1),
+    collections.defaultdict(list, a=[1]),
+    datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC),
+    decimal.Decimal("1.5"),
+    pathlib.PurePosixPath("/a"),
+    slice(1, 2),
+    np.float32(1.5),
+    np.datetime64("2020-01-01"),
+    np.arange(6).reshape(2, 3)[:, ::2],
+    np.array([None, "a"], dtype=object),
+    np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),
+    np.arange(4).reshape(2, 2).view(np.matrix),
+    np.dtype("f4"),
+]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("value", PLAIN, ids=lambda value: type(value).__name__)
+def test_plain_data_is_safe(value, protocol):
+    found = Unpickling("safe").loads(pickle.dumps(value, protocol), WHERE)
+    assert type(found) is type(value)
+    assert nested_equal(found, value)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_masked_arrays_and_random_states_are_safe(protocol):
+    masked = np.ma.masked_array([1, 2], [True, False])
+    generator = np.random.default_rng(3)
+    raw = pickle.dumps((masked, generator), protocol)
+    found, other = Unpickling("safe").loads(raw, WHERE)
+    assert found.mask.tolist() == [True, False]
+    assert other.integers(1000) == generator.integers(1000)
+
+
+def pandas_values():
+    pandas = pytest.importorskip("pandas")
+    index = pandas.date_range("2020", periods=2, tz="UTC", freq="D")
+    frame = pandas.DataFrame({"a": [1, 2], "s": ["x", None]}, index=index)
+    return [
+        frame,
+        frame["a"],
+        pandas.MultiIndex.from_tuples([("a", 1), ("b", 2)]),
+        pandas.Series(["a", "b", "a"], dtype="category"),
+        pandas.Series([1, None], dtype="Int64"),
+        pandas.Series(pandas.period_range("2020", periods=2, freq="M")),
+        pandas.Series(pandas.interval_range(0, 2)),
+        pandas.Timestamp("2020-01-01", tz="Europe/Berlin"),
+        pandas.Timedelta("1 day"),
+        pandas.RangeIndex(3),
+        pandas.offsets.Day(2),
+        pandas.NaT,
+    ]
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_pandas_data_is_safe(protocol):
+    for value in pandas_values():
+        found = Unpickling("safe").loads(pickle.dumps(value, protocol), WHERE)
+        assert type(found) is type(value)
+        assert repr(found) == repr(value)
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dia", "bsr", "dok"])
+def test_sparse_matrices_are_safe(kind):
+    sparse = pytest.importorskip("scipy.sparse")
+    for make in (sparse.csr_matrix, sparse.csr_array):
+        value = make(np.eye(3)).asformat(kind)
+        found = Unpickling("safe").loads(pickle.dumps(value, 2), WHERE)
+        assert type(found) is type(value)
+        assert np.array_equal(found.toarray(), np.eye(3))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_declared_classes_are_safe_as_class_and_as_path(protocol):
+    raw = pickle.dumps(Declared(3), protocol)
+    with pytest.raises(RefusedPickleError, match="Declared"):
+        Unpickling("safe").loads(raw, WHERE)
+    assert Unpickling("safe", [Declared]).loads(raw, WHERE).value == 3
+    path = f"{Declared.__module__}.Declared"
+    assert (
+        Unpickling("safe", ["pypet.parameter.PickleParameter", path]).loads(raw, WHERE).value == 3
+    )
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_calls_of_anything_else_are_refused_and_not_made(protocol, tmp_path):
+    mark = str(tmp_path / "mark")
+    calls = [
+        Calls(os.mkdir, mark),
+        Calls(eval, f"open({mark!r}, 'w')"),
+        Calls(np.memmap, mark, "u1", "w+", 0, (3,)),
+        Calls(np.save, mark, np.arange(3)),
+        Calls(np.fromfile, mark),
+        Calls(getattr, "save", "upper"),
+        Calls(pickle.loads, pickle.dumps(1)),
+    ]
+    for call in calls:
+        raw = pickle.dumps(call, protocol)
+        with pytest.raises(RefusedPickleError) as error:
+            Unpickling("safe").loads(raw, WHERE)
+        assert WHERE in str(error.value)
+        with pytest.raises(RefusedPickleError):
+            Unpickling("never").loads(raw, WHERE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pandas_functions_and_methods_are_refused(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1]})
+    mark = str(tmp_path / "mark")
+    for call in (
+        Calls(pandas.read_pickle, mark),
+        Calls(pandas.eval, "1"),
+        Calls(pandas.HDFStore, mark),
+        Calls(pandas.DataFrame.to_csv, frame, mark),
+    ):
+        with pytest.raises(RefusedPickleError):
+            Unpickling("safe").loads(pickle.dumps(call, 4), WHERE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_trust_loads_everything_and_never_nothing():
+    raw = pickle.dumps(Declared(3))
+    assert Unpickling("trust").loads(raw, WHERE).value == 3
+    with pytest.raises(RefusedPickleError, match="unpickle='never'"):
+        Unpickling("never").loads(pickle.dumps(1), WHERE)
+
+
+def test_constants_for_other_libraries_pass_even_in_mode_never():
+    rule = Unpickling("never")
+    rule.check_constants(pickle.dumps([None, ("a", 1)], 0), WHERE)
+    with pytest.raises(RefusedPickleError):
+        rule.check_constants(pickle.dumps(np.arange(3), 0), WHERE)
+
+
+def test_an_unknown_mode_is_refused():
+    with pytest.raises(ValueError, match="'trust', 'safe', 'never'"):
+        Unpickling("maybe")
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [(b"text.", False), (b"", False), (b"N.", True), (b"N.N.", False), (b"I1\n.", True)],
+)
+def test_pickles_are_told_from_text(raw, expected):
+    assert is_pickle(raw) is expected
