@@ -139,7 +139,7 @@ _HOMES = {
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-_FACES = ("HDF5StorageService", "LazyStorageService", "rename_log_file")
+_FACES = ("HDF5StorageService", "LazyStorageService", "compact_hdf5_file", "rename_log_file")
 """Names whose home is a plugin; `pypet.faces` knows which."""
 
 _SUBMODULES = (

@@ -25,6 +25,7 @@ class Face(NamedTuple):
 
 
 _HDF5 = Face("hdf5", "HDF5StorageService", "hdf5")
+_COMPACTING = Face("hdf5", "compact_hdf5_file", "hdf5")
 _LAZY = Face("lazy", "LazyStorageService")
 
 _LOGGING_NAMES = (
@@ -50,9 +51,11 @@ FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
     {
         ("pypet", "HDF5StorageService"): _HDF5,
         ("pypet", "LazyStorageService"): _LAZY,
+        ("pypet", "compact_hdf5_file"): _COMPACTING,
         ("pypet", "rename_log_file"): Face("logging", "rename_log_file"),
         ("pypet.storageservice", "HDF5StorageService"): _HDF5,
         ("pypet.storageservice", "LazyStorageService"): _LAZY,
+        ("pypet.utils.hdf5compression", "compact_hdf5_file"): _COMPACTING,
         **{("pypet.pypetlogging", name): Face("logging", name) for name in _LOGGING_NAMES},
         **{
             ("pypet.utils.mpwrappers", name): Face(entry, name) for name, entry in _WRAPPERS.items()

@@ -232,6 +232,23 @@ def release_durably(file: OpenFile) -> None:
         release(file)
 
 
+@contextmanager
+def set_aside(path: str) -> Iterator[None]:
+    """Close the file for the duration of a ``with`` block, in which it may be replaced.
+
+    Raises
+    ------
+    OSError, StorageFormatError
+        The file cannot be opened, for example because another process writes to it.
+    """
+    file = hold(path, writable=False)
+    try:
+        with file.lent():
+            yield
+    finally:
+        release(file)
+
+
 def close_at(path: str) -> None:
     """Close whatever is open at ``path``, whoever holds it: the file is to be deleted."""
     file = _OPEN.pop(os.path.realpath(path), None)

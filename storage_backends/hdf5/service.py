@@ -389,6 +389,14 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
             names: list[str] = _store().trajectory_names(file)
             return names
 
+    def check_has(self, name: str | None, index: int | None) -> None:
+        """Raise ValueError unless the file has the trajectory of this name or index.
+
+        Give one of both; see `load` for the errors.
+        """
+        with self._held_for_reading() as file:
+            self._check_known(file, self._find_trajectory(name, index))
+
     def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
         """Return the data about a trajectory; see `RecordStorageService.read_meta`."""
         from pypet.storage_backends.hdf5.meta_reading import read_meta

@@ -57,6 +57,7 @@ ESTABLISHED_NAMES = [
     "HasSlots",
     "HasLogger",
     "cartesian_product",
+    "compact_hdf5_file",
     "find_unique_points",
     "manual_run",
     "merge_all_in_folder",
