@@ -1,6 +1,7 @@
 """Store requests: everything that one storing call changes, complete in itself.
 
-Applying a request twice has the effect of applying it once.
+Applying a request twice has the effect of applying it once. Who applies one again, or the
+requests of a journal from its beginning, says so with ``replayed=True``.
 """
 
 from __future__ import annotations
@@ -91,3 +92,6 @@ class StoreRequest(NamedTuple):
 
     trajectory: str
     operations: tuple[Operation, ...]
+    replayed: bool = False
+    """The request, and others after it, may have been applied before: what it would delete may
+    be gone, or stand for something that came later, and that is no error."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pypet import pypetconstants as constants
@@ -147,6 +147,7 @@ def _load_leaf(
     load_data: int = constants.LOAD_DATA,
     load_only: str | Iterable[str] | None = None,
     load_except: str | Iterable[str] | None = None,
+    load_flags: Mapping[str, str] | None = None,
     **_: Any,
 ) -> None:
     if load_data == constants.LOAD_NOTHING:
@@ -156,10 +157,12 @@ def _load_leaf(
             f"Load {leaf._full_name!r} either with `load_only` or with `load_except`, not both."
         )
     loading.into(leaf._parent.v_root)
+    loading.flags = load_flags
     if load_only is None and load_except is None:
         loading.nodes(leaf._full_name, load_data, recursive=False)
     else:
         loading.parts(leaf, _names(load_only), _names(load_except))
+    loading.flags = None
 
 
 def _names(names: str | Iterable[str] | None) -> frozenset[str] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
@@ -27,13 +27,15 @@ def nothing(path: str) -> bool:
 class Loading:
     """Places the records that one message asks for into the tree of a trajectory."""
 
-    __slots__ = ("_root", "_rule", "_tree", "as_new", "service", "trajectory")
+    __slots__ = ("_root", "_rule", "_tree", "as_new", "flags", "service", "trajectory")
 
     def __init__(self, service: RecordStorageService, trajectory: str, rule: Unpickling) -> None:
         self.service = service
         self.trajectory = trajectory
         self._rule = rule
         self.as_new = False
+        self.flags: Mapping[str, str] | None = None
+        """Flags by item name for the next leaves, over those that they were stored with."""
         self._root: Any = None
         self._tree: Any = None
 
@@ -144,7 +146,8 @@ class Loading:
             if leaf.v_is_parameter:
                 leaf.f_unlock()
             try:
-                decode_leaf(leaf, {item.name: item for item in record.items}, self.service.encoding)
+                items = {item.name: item for item in record.items}
+                decode_leaf(leaf, items, self.service.encoding, self.flags)
             except Exception as error:
                 error.add_note(
                     f"This happened while loading {record.path!r} of trajectory "

@@ -55,7 +55,9 @@ class RecordStorageService(StorageService, ABC):
         RuntimeError
             A trajectory that should be new is already there.
         DataNotInStorageError
-            Something to delete is not there.
+            Something to delete is not there, and the request is not replayed.
+        TypeError
+            A node to delete has children, and neither is that asked for nor the request replayed.
         """
 
     @abstractmethod

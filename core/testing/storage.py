@@ -14,9 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pypet.errors import DataNotInStorageError, NoSuchServiceError, ParameterLockedException
+from pypet.errors import (
+    DataNotInStorageError,
+    NoSuchServiceError,
+    ParameterLockedException,
+    RefusedPickleError,
+)
 from pypet.interfaces.storage import StorageService
-from pypet.leaves import ArrayParameter, Parameter, Result
+from pypet.leaves import ArrayParameter, Parameter, PickleResult, Result
+from pypet.records import DeleteLink, DeleteNode, PutNode, StoreRequest
+from pypet.services.record_service import RecordStorageService
 from pypet.shareddata import SharedArray, SharedResult
 from pypet.testing.equality import assert_same_tree, assert_same_value
 from pypet.trajectory import Trajectory, load_trajectory
@@ -48,6 +55,10 @@ VALUES: list[Any] = [
     np.ones(3, dtype=complex),
 ]
 """What a result may hold, one of each kind."""
+
+
+class Undeclared:
+    """A class that a pickle may hold and nobody declared."""
 
 
 class StorageConformance(ABC):
@@ -385,6 +396,88 @@ class StorageConformance(ABC):
         first[:] = -2
         second = self.load(traj, tmp_path).f_get("results.array").f_get()
         np.testing.assert_array_equal(second, np.arange(5))
+
+    # ----- how data is kept ----------------------------------------------------------------
+
+    def test_items_stored_by_flags_come_back(self, stored: Trajectory, tmp_path: Path) -> None:
+        matrix = np.arange(6.0).reshape(2, 3)
+        flags = {"plain": "ARRAY", "chunks": "CARRAY", "growing": "EARRAY", "ragged": "VLARRAY"}
+        leaf = stored.f_add_result(
+            "kinds", plain=matrix, chunks=matrix, growing=matrix, ragged=matrix[0]
+        )
+        stored.f_store_item(leaf, store_flags=flags)
+        found = self.load(stored, tmp_path).f_get("results.kinds")
+        for name in ("plain", "chunks", "growing"):
+            np.testing.assert_array_equal(found[name], matrix)
+        (row,) = found["ragged"]
+        np.testing.assert_array_equal(row, matrix[0])
+
+    def test_unknown_flags_are_refused(self, stored: Trajectory) -> None:
+        leaf = stored.f_add_result("kinds", x=1)
+        with pytest.raises(RuntimeError, match="NONE"):
+            stored.f_store_item(leaf, store_flags={"x": "NONE"})
+
+    def test_pickled_data_comes_back(self, stored: Trajectory, tmp_path: Path) -> None:
+        value = [None, {"a": {1, 2}}]
+        stored.f_store_item(
+            stored.f_add_result(PickleResult, "anything", value=value, nothing=None)
+        )
+        found = self.load(stored, tmp_path).f_get("results.anything")
+        assert found["value"] == value
+        assert found["nothing"] is None
+
+    def test_pickles_are_loaded_as_the_service_is_told(
+        self, stored: Trajectory, service: StorageService, tmp_path: Path
+    ) -> None:
+        if not hasattr(service, "unpickle"):
+            pytest.skip("the service has no rule about pickles")
+        stored.f_store_item(stored.f_add_result(PickleResult, "data", [1, None]))
+        stored.f_store_item(stored.f_add_result(PickleResult, "code", Undeclared()))
+        reader: Any = self.reopen(service, tmp_path)
+        before, reader.unpickle = reader.unpickle, "safe"
+        try:
+            again = Trajectory(NAME, add_time=False, storage_service=reader)
+            again.f_load(name=NAME, load_data=1)
+            again.f_load_item("results.data")
+            assert again.f_get("results.data").f_get() == [1, None]
+            with pytest.raises(RefusedPickleError, match=r"results\.code.*Undeclared"):
+                again.f_load_item("results.code")
+            again.f_add_to_dynamic_imports(Undeclared)
+            again.f_load_item("results.code")
+            assert type(again.f_get("results.code").f_get()) is Undeclared
+            reader.unpickle = "never"
+            with pytest.raises(RefusedPickleError, match=r"results\.data.*'never'"):
+                again.f_load_item("results.data", load_data=3)
+        finally:
+            reader.unpickle = before
+
+    # ----- requests ------------------------------------------------------------------------
+
+    def test_a_replayed_request_changes_nothing(
+        self, stored: Trajectory, service: StorageService, tmp_path: Path
+    ) -> None:
+        if not isinstance(service, RecordStorageService):
+            pytest.skip("the service knows no requests")
+        first = StoreRequest(
+            NAME,
+            (
+                PutNode("results.again", False, None, "", {}, ()),
+                DeleteNode("results.again", recursive=False),
+                DeleteNode("results.outcome", recursive=True),
+                DeleteLink("results.shortcut"),
+            ),
+        )
+        then = StoreRequest(NAME, (PutNode("results.again.below", False, None, "late", {}, ()),))
+        service.apply(first)
+        service.apply(then)
+        with pytest.raises((DataNotInStorageError, TypeError)):
+            service.apply(first)
+        service.apply(first._replace(replayed=True))
+        service.apply(then._replace(replayed=True))
+        found = self.load(stored, tmp_path)
+        assert found.f_get("results.again.below").v_comment == "late"
+        assert not found.f_contains("results.outcome", shortcuts=False)
+        assert not found.f_contains("results.shortcut", shortcuts=False)
 
     def test_failed_store_leaves_earlier_data_readable(
         self, stored: Trajectory, tmp_path: Path

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from h5py import h5g
 
+from pypet.errors import DataNotInStorageError
 from pypet.records import (
     DeleteItems,
     DeleteLink,
@@ -26,6 +28,8 @@ from pypet.storage_backends.hdf5.meta import put_meta
 from pypet.storage_backends.hdf5.node_writing import NodeWriter
 from pypet.storage_backends.hdf5.settings import Filters, Settings
 from pypet.storage_backends.hdf5.trajectory_cache import TrajectoryCache
+
+logger = logging.getLogger(__name__)
 
 _DELETIONS: dict[type, Callable[[TrajectoryCache, Any], None]] = {
     DeleteNode: delete_node,
@@ -82,12 +86,21 @@ def apply_request(file: OpenFile, request: StoreRequest, settings: Settings) -> 
                 put_meta(cache, operation, settings)  # type: ignore[arg-type]
                 writer = NodeWriter(cache, settings)
             else:
-                _DELETIONS[kind](cache, operation)
+                _delete(cache, operation, replayed=request.replayed)
         if nodes:
             writer.put(nodes)
     finally:
         if writer.frames:
             write_frames(file, writer.frames)
+
+
+def _delete(cache: TrajectoryCache, operation: Any, *, replayed: bool) -> None:
+    try:
+        _DELETIONS[type(operation)](cache, operation)
+    except (DataNotInStorageError, TypeError) as err:
+        if not replayed:
+            raise
+        logger.debug("Nothing is deleted again: %s", err)
 
 
 def _put_link(cache: TrajectoryCache, link: PutLink, filters: Filters) -> None:

@@ -12,11 +12,13 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
+from pypet.errors import DataNotInStorageError
 from pypet.interfaces.storage import StorageService
 from pypet.markers import hookimpl
 from pypet.records import (
     GROUP,
     DeleteItems,
+    DeleteLink,
     DeleteNode,
     Info,
     MetaRecord,
@@ -95,12 +97,8 @@ class MemoryStorageService(RecordStorageService):
                 put_node(root, operation)
             elif isinstance(operation, PutLink):
                 put_link(root, operation)
-            elif isinstance(operation, DeleteNode):
-                delete_node(root, operation)
-            elif isinstance(operation, DeleteItems):
-                delete_items(root, operation)
             else:
-                delete_link(root, operation)
+                _delete(root, operation, replayed=request.replayed)
 
     def _put_meta(self, trajectory: str, meta: PutMeta) -> None:
         stored = self._trajectories.get(trajectory)
@@ -170,3 +168,18 @@ class MemoryStorageService(RecordStorageService):
 def pypet_register_storage_services() -> list[type[StorageService]]:
     """Give the memory service."""
     return [MemoryStorageService]
+
+
+def _delete(
+    root: Node, operation: DeleteNode | DeleteItems | DeleteLink, *, replayed: bool
+) -> None:
+    try:
+        if isinstance(operation, DeleteNode):
+            delete_node(root, operation)
+        elif isinstance(operation, DeleteItems):
+            delete_items(root, operation)
+        else:
+            delete_link(root, operation)
+    except (DataNotInStorageError, TypeError):
+        if not replayed:
+            raise
