@@ -419,9 +419,8 @@ class StorageConformance(ABC):
 
     def test_pickled_data_comes_back(self, stored: Trajectory, tmp_path: Path) -> None:
         value = [None, {"a": {1, 2}}]
-        stored.f_store_item(
-            stored.f_add_result(PickleResult, "anything", value=value, nothing=None)
-        )
+        leaf = stored.f_add_result(PickleResult, "anything", value=value, nothing=None)
+        stored.f_store_item(leaf)
         found = self.load(stored, tmp_path).f_get("results.anything")
         assert found["value"] == value
         assert found["nothing"] is None

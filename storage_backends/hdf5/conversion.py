@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from h5py import h5d, h5g
 
+from pypet.encoding.unpickling import Unpickling
 from pypet.storage_backends.hdf5.filters import chunked
 from pypet.storage_backends.hdf5.foreign import missing_filter, read_foreign
 from pypet.storage_backends.hdf5.groups import child_names, has_child
 from pypet.storage_backends.hdf5.overview import CHUNK_ROWS
+from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.settings import Filters
 from pypet.storage_backends.hdf5.tables import create_table, write_all
 from pypet.storage_backends.hdf5.trajectory_cache import TrajectoryCache
 
 
-def make_tables_writable(cache: TrajectoryCache, filters: Filters) -> None:
+def make_tables_writable(cache: TrajectoryCache, filters: Filters, rule: Unpickling) -> None:
     """Write overview tables anew, with ``filters``, if h5py could not change them.
 
     Other data stays as it is; it can be read through PyTables.
@@ -22,6 +24,8 @@ def make_tables_writable(cache: TrajectoryCache, filters: Filters) -> None:
     ------
     ValueError
         There is no such compression here either.
+    RefusedPickleError
+        PyTables would come upon a pickle that ``rule`` forbids to load.
     """
     group = cache.group("overview")
     if group is None or not has_child(group, b"info") or not _is_foreign(group, b"info"):
@@ -29,6 +33,7 @@ def make_tables_writable(cache: TrajectoryCache, filters: Filters) -> None:
     chunked((1,), filters, 1)  # raises before anything is touched
     names = [name for name in child_names(group)[0] if _is_foreign(group, name)]
     base = cache.hdf5_path("overview").decode("utf8")
+    inspect_items(cache.file, [f"{base}/{name.decode('utf8')}" for name in names], rule)
     with read_foreign(cache.file) as source:
         tables = {name: source.values(f"{base}/{name.decode('utf8')}") for name in names}
     group = cache.group("overview")

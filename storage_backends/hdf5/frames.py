@@ -7,9 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
+from pypet.encoding.unpickling import Unpickling
+from pypet.errors import RefusedPickleError
 from pypet.records import FrameItem
 from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.frame_compat import adapt_to_older_pandas
+from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.settings import Settings
 from pypet.storage_backends.hdf5.undo import Undo
 from pypet.support.portable_pickle import portable_pickles
@@ -88,17 +91,25 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
         file.rename_node(frame.path, name)
 
 
-def write_frames(file: OpenFile, frames: list[PendingFrame]) -> None:
+def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> None:
     """Write pandas items, closing the file for h5py meanwhile; takes them off the list.
 
     Raises
     ------
+    RefusedPickleError
+        PyTables would come upon a pickle that ``rule`` forbids to load; nothing is written.
     Exception
         Whatever pandas raises for the first item that it cannot keep; what was made of that
         node is removed, the others are written.
     """
     failures: list[tuple[PendingFrame, Exception]] = []
     pending, frames[:] = frames[:], []
+    try:
+        inspect_items(file, [frame.replaces or frame.path for frame in pending], rule)
+    except RefusedPickleError:
+        for frame in pending:
+            frame.undo.take_back()
+        raise
     with file.lent() as path, opened_store(path, "a", pending[0].settings) as store:
         for frame in pending:
             try:

@@ -23,7 +23,9 @@ _PSEUDO_ATOM = b"PSEUDOATOM"
 
 
 def inspect_items(file: OpenFile, paths: Iterable[str], rule: Unpickling) -> None:
-    """Check everything that PyTables touches to read the items at absolute paths.
+    """Check everything that PyTables touches to read or replace the items at absolute paths.
+
+    Items that are not there yet count as empty.
 
     Raises
     ------
@@ -35,6 +37,8 @@ def inspect_items(file: OpenFile, paths: Iterable[str], rule: Unpickling) -> Non
     for path in paths:
         for parent in _parents(path):
             _check_attributes(h5g.open(file.id, parent.encode("utf8")), parent, rule)
+        if path not in h5py.File(file.id):
+            continue
         node = h5py.File(file.id)[path]
         _check_node(node, path, rule)
         if isinstance(node, h5py.Group):

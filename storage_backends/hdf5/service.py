@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pypet.encoding.unpickling import check_mode, rule_in_force
+from pypet.encoding.unpickling import Unpickling, check_mode, rule_in_force
 from pypet.interfaces.option import Option
 from pypet.records import MetaRecord, NodeRecord, PutMeta, StoreRequest
 from pypet.services.record_service import RecordStorageService
@@ -147,7 +147,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         self._progress.interval = seconds
 
     @property
-    def unpickle(self) -> str:  # type: ignore[override]
+    def unpickle(self) -> str:
         """What is loaded of pickles in the file: ``'trust'``, ``'safe'`` or ``'never'``."""
         return self._unpickle
 
@@ -323,9 +323,10 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         if not request.operations:
             return
         file = self._file
+        rule = Unpickling(self._unpickle)
         self._latest = request.trajectory
         if file is not None and file.is_alive:
-            _store().apply_request(file, request, self._settings)
+            _store().apply_request(file, request, self._settings, rule)
             file.flush_if_due(self.commit_interval)
             self._progress.count(len(request.operations), self._report_stored)
             return
@@ -336,7 +337,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
             )
         file = self._hold(writable=True)
         try:
-            _store().apply_request(file, request, self._settings)
+            _store().apply_request(file, request, self._settings, rule)
         finally:
             _files().release(file)
 

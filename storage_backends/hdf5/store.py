@@ -8,6 +8,7 @@ from typing import Any
 
 from h5py import h5g
 
+from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError
 from pypet.records import (
     DeleteItems,
@@ -46,13 +47,17 @@ def cache_of(file: OpenFile, trajectory: str) -> TrajectoryCache:
     return cache
 
 
-def apply_request(file: OpenFile, request: StoreRequest, settings: Settings) -> None:
+def apply_request(
+    file: OpenFile, request: StoreRequest, settings: Settings, rule: Unpickling
+) -> None:
     """Carry out the operations of a request in their order.
 
     Raises
     ------
     ValueError
         The trajectory is not in the file, and the request does not put it there.
+    RefusedPickleError
+        Another library would have to load a pickle that ``rule`` forbids.
     RuntimeError, TypeError, DataNotInStorageError
         As the single operations say.
     """
@@ -63,7 +68,7 @@ def apply_request(file: OpenFile, request: StoreRequest, settings: Settings) -> 
         first = request.operations[0]
         if isinstance(first, PutMeta):
             settings.adopt(first.settings)
-        make_tables_writable(cache, settings.filters)
+        make_tables_writable(cache, settings.filters, rule)
         cache.is_writable = True
     writer = NodeWriter(cache, settings)
     nodes: list[PutNode] = []
@@ -80,7 +85,7 @@ def apply_request(file: OpenFile, request: StoreRequest, settings: Settings) -> 
                 _put_link(cache, operation, settings.filters)  # type: ignore[arg-type]
                 continue
             if writer.frames:
-                write_frames(file, writer.frames)
+                write_frames(file, writer.frames, rule)
             if kind is PutMeta:
                 settings.adopt(operation.settings)  # type: ignore[union-attr]
                 put_meta(cache, operation, settings)  # type: ignore[arg-type]
@@ -91,7 +96,7 @@ def apply_request(file: OpenFile, request: StoreRequest, settings: Settings) -> 
             writer.put(nodes)
     finally:
         if writer.frames:
-            write_frames(file, writer.frames)
+            write_frames(file, writer.frames, rule)
 
 
 def _delete(cache: TrajectoryCache, operation: Any, *, replayed: bool) -> None:

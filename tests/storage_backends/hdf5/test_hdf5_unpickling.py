@@ -1,6 +1,7 @@
 """What the HDF5 service does with pickles in a file, by its option ``unpickle``."""
 
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ pytest.importorskip("h5py")
 pytest.importorskip("tables")
 pytest.importorskip("pandas")
 
+import h5py
 import pandas
 
 from pypet import PickleParameter, PickleResult, Trajectory, load_trajectory
@@ -174,3 +176,19 @@ def test_bytes_that_end_like_a_pickle_are_annotations_in_every_mode(stored):
 def test_modes_that_do_not_exist_are_refused(tmp_path):
     with pytest.raises(ValueError, match="unpickle"):
         Trajectory("traj", filename=str(tmp_path / "f.hdf5"), unpickle="maybe")
+
+
+def test_storing_frames_into_a_strangers_file_runs_nothing_either(stored, tmp_path, folder):
+    store, load = stored
+    store(lambda traj: traj.f_add_result("plain", 3))
+    with h5py.File(tmp_path / "file.hdf5", "r+") as file:
+        file.attrs["note"] = np.bytes_(pickle.dumps(MakesFolder(folder), 0))
+    traj = load("safe")
+    traj.f_add_result("frame", pandas.DataFrame({"x": [1]}))
+    traj.f_add_result("more", 4)
+    with pytest.raises(RefusedPickleError, match=r"'note' of /.*mkdir"):
+        traj.f_store()
+    assert not folder.exists()
+    again = load("safe")
+    assert (again.plain, again.more) == (3, 4)
+    assert not again.f_contains("results.frame", shortcuts=False)
