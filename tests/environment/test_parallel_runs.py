@@ -345,6 +345,15 @@ def interrupt_main_and_sleep(traj):
         time.sleep(30)
 
 
+@pytest.fixture
+def _interruptible():
+    """Let an interrupt raise KeyboardInterrupt also where a shell started the tests ignoring it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_an_interrupt_ends_at_once_without_graceful_exit(make_parallel, way):
     env = make_parallel(**way)
     began = time.monotonic()
