@@ -6,9 +6,11 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable
+from contextlib import nullcontext
 from multiprocessing.process import BaseProcess
+
+from pypet.support.interrupts import without_interrupts
 
 GRACE_SECONDS = 5.0
 """How long a process may take to end when asked to; then it is killed."""
@@ -24,24 +26,8 @@ def start_process(process: BaseProcess) -> None:
     with warnings.catch_warnings() if quiet else nullcontext():
         if quiet:
             warnings.filterwarnings("ignore", "This process .* is multi-threaded")
-        with _no_interrupt():
+        with without_interrupts():
             process.start()
-
-
-@contextmanager
-def _no_interrupt() -> Iterator[None]:
-    """Let CTRL+C wait a moment: in the middle of a fork it would leave locks of Python held.
-
-    The new process inherits this; see `let_interrupts_in`.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def let_interrupts_in() -> None:

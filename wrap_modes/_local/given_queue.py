@@ -11,6 +11,7 @@ from typing import Any
 
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, StorageService
+from pypet.support.interrupts import without_interrupts
 from pypet.wrap_modes._local.failures import Failure, not_stored
 from pypet.wrap_modes._local.parcels import Parcel, dump_copy, load
 from pypet.wrap_modes._local.storing import Store
@@ -124,7 +125,8 @@ class GivenQueueWriter:
             name=f"pypet-{mode.lower()}-writer",
             daemon=True,
         )
-        self._process.start()
+        with without_interrupts():  # the writer ignores them from its first step on
+            self._process.start()
         theirs.close()
 
     def accept(self, outcome: Outcome) -> None:

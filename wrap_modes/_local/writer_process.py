@@ -10,6 +10,7 @@ from typing import Any
 
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, StorageService
+from pypet.support.interrupts import without_interrupts
 from pypet.wrap_modes._local.failures import Failure, not_stored
 from pypet.wrap_modes._local.parcels import NO_RUN
 from pypet.wrap_modes._local.writer import FINISH, REPORT, Report, Source, WriterSetup, write
@@ -62,7 +63,8 @@ class WriterProcess:
         self._process = mp_context.Process(  # type: ignore[attr-defined]
             target=write, args=(setup,), name=f"pypet-{mode.lower()}-writer", daemon=True
         )
-        self._process.start()
+        with without_interrupts():  # the writer ignores them from its first step on
+            self._process.start()
         theirs.close()
 
     def accept(self, outcome: Outcome) -> None:

@@ -1,0 +1,25 @@
+"""Interrupts from the keyboard while processes start."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Let CTRL+C wait during a ``with`` block, for instance while a process starts.
+
+    In the middle of a fork it would leave locks of Python held, and a process that has just begun
+    could not yet say what it does about it. A process that is started here inherits that they
+    wait, until it lets them in.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
