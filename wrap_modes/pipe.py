@@ -16,15 +16,15 @@ from multiprocessing.context import BaseContext
 from typing import Any, ClassVar, NamedTuple
 
 from pypet.errors import NotStoredError
-from pypet.interfaces import Option, Outcome, StorageService, WrapMode
+from pypet.interfaces import StorageService, WrapMode
 from pypet.markers import hookimpl
-from pypet.options.established import established
 from pypet.wrap_modes._local import frames
 from pypet.wrap_modes._local.file_lock import FileLock
 from pypet.wrap_modes._local.given_queue import GivenPipe, GivenQueueWriter, put_parcel
 from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, dump, load
 from pypet.wrap_modes._local.senders import Sender
 from pypet.wrap_modes._local.writer import Source
+from pypet.wrap_modes._local.writer_mode import WriterMode
 from pypet.wrap_modes._local.writer_process import WriterProcess, queue_length
 
 PACKET_BYTES = 65536
@@ -279,12 +279,11 @@ class PipeStorageServiceSender(Sender):
             put_parcel(self.pipe, parcel)
 
 
-class PipeWrapMode(WrapMode):
+class PipeWrapMode(WriterMode[PipeStorageServiceSender]):
     """Workers send what they store to one process, one at a time, and are told what arrived."""
 
     name: ClassVar[str] = "PIPE"
     needs_fork: ClassVar[bool] = True
-    options: ClassVar[tuple[Option, ...]] = established("queue_maxsize", "gc_interval")
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Read how many messages may wait, and when the writer collects garbage.
@@ -293,10 +292,7 @@ class PipeWrapMode(WrapMode):
         with ``lock`` if that is given, too.
         """
         super().__init__(options)
-        self._options = options
-        self._writer: WriterProcess | GivenQueueWriter | None = None
         self._lock: FileLock | None = None
-        self._sender: PipeStorageServiceSender | None = None
 
     def start(self, service: StorageService, mp_context: BaseContext) -> None:
         """Start the writer process.
@@ -337,28 +333,6 @@ class PipeWrapMode(WrapMode):
         pipe = GivenPipe(connections, lock)
         self._writer = GivenQueueWriter(self.name, pipe, service, mp_context, self._options)
         self._sender = PipeStorageServiceSender(pipe, service)
-
-    def worker_service(self) -> StorageService:
-        """Return the sender.
-
-        Raises
-        ------
-        RuntimeError
-            `start` was not called, or `stop` was called since.
-        """
-        if self._sender is None:
-            raise RuntimeError("Wrap mode 'PIPE' was not started; call `start` first.")
-        return self._sender
-
-    def accept(self, outcome: Outcome) -> None:
-        """Raise if it is known that the run could not be stored; see `WrapMode.accept`."""
-        if self._writer is not None:
-            self._writer.accept(outcome)
-
-    def check(self) -> None:
-        """Raise if the writer has died, or can store nothing any more; see `WrapMode.check`."""
-        if self._writer is not None:
-            self._writer.check()
 
     def stop(self) -> None:
         """Let the writer store the rest; see `WrapMode.stop`."""

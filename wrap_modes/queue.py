@@ -12,14 +12,12 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
 from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
 
 from pypet.errors import NotStoredError
-from pypet.interfaces import Option, Outcome, StorageService, WrapMode
+from pypet.interfaces import StorageService, WrapMode
 from pypet.markers import hookimpl
-from pypet.options.established import established
 from pypet.wrap_modes._local import frames
 from pypet.wrap_modes._local.given_queue import (
     DONE,
@@ -30,6 +28,7 @@ from pypet.wrap_modes._local.given_queue import (
 from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, dump, load
 from pypet.wrap_modes._local.senders import Sender
 from pypet.wrap_modes._local.writer import Source
+from pypet.wrap_modes._local.writer_mode import WriterMode
 from pypet.wrap_modes._local.writer_process import WriterProcess
 
 __all__ = [
@@ -238,21 +237,13 @@ class QueueStorageServiceSender(Sender):
         self.queue.put((DONE,))
 
 
-class QueueWrapMode(WrapMode):
-    """Workers send what they store to one process, and go on at once."""
+class QueueWrapMode(WriterMode[QueueStorageServiceSender]):
+    """Workers send what they store to one process, and go on at once.
+
+    A ``queue`` in the options is used instead of one of its own.
+    """
 
     name: ClassVar[str] = "QUEUE"
-    options: ClassVar[tuple[Option, ...]] = established("queue_maxsize", "gc_interval")
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        """Read how long the queue may be, and when the writer collects garbage.
-
-        A ``queue`` in ``options`` is used instead of one of its own.
-        """
-        super().__init__(options)
-        self._options = options
-        self._writer: WriterProcess | GivenQueueWriter | None = None
-        self._sender: QueueStorageServiceSender | None = None
 
     def start(self, service: StorageService, mp_context: BaseContext) -> None:
         """Start the writer process."""
@@ -273,28 +264,6 @@ class QueueWrapMode(WrapMode):
             )
         finally:
             listening.close()
-
-    def worker_service(self) -> StorageService:
-        """Return the sender.
-
-        Raises
-        ------
-        RuntimeError
-            `start` was not called, or `stop` was called since.
-        """
-        if self._sender is None:
-            raise RuntimeError("Wrap mode 'QUEUE' was not started; call `start` first.")
-        return self._sender
-
-    def accept(self, outcome: Outcome) -> None:
-        """Raise if it is known that the run could not be stored; see `WrapMode.accept`."""
-        if self._writer is not None:
-            self._writer.accept(outcome)
-
-    def check(self) -> None:
-        """Raise if the writer has died, or can store nothing any more; see `WrapMode.check`."""
-        if self._writer is not None:
-            self._writer.check()
 
     def stop(self) -> None:
         """Let the writer store the rest; see `WrapMode.stop`."""

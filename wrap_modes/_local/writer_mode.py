@@ -1,0 +1,48 @@
+"""What wrap modes have in common whose workers send what they store to a writer process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pypet.interfaces import Option, Outcome, StorageService, WrapMode
+from pypet.options.established import established
+from pypet.wrap_modes._local.given_queue import GivenQueueWriter
+from pypet.wrap_modes._local.writer_process import WriterProcess
+
+Sender = TypeVar("Sender", bound=StorageService)
+
+
+class WriterMode(WrapMode, Generic[Sender]):
+    """Holds a writer and the sender that workers get; `start` and `stop` are the mode's own."""
+
+    options: ClassVar[tuple[Option, ...]] = established("queue_maxsize", "gc_interval")
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Read how much may wait for the writer, and when it collects garbage."""
+        super().__init__(options)
+        self._options = options
+        self._writer: WriterProcess | GivenQueueWriter | None = None
+        self._sender: Sender | None = None
+
+    def worker_service(self) -> StorageService:
+        """Return the sender.
+
+        Raises
+        ------
+        RuntimeError
+            `start` was not called, or `stop` was called since.
+        """
+        if self._sender is None:
+            raise RuntimeError(f"Wrap mode {self.name!r} was not started; call `start` first.")
+        return self._sender
+
+    def accept(self, outcome: Outcome) -> None:
+        """Raise if it is known that the run could not be stored; see `WrapMode.accept`."""
+        if self._writer is not None:
+            self._writer.accept(outcome)
+
+    def check(self) -> None:
+        """Raise if the writer has died, or can store nothing any more; see `WrapMode.check`."""
+        if self._writer is not None:
+            self._writer.check()
