@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from pypet.interfaces import StorageService, WrapMode
 from pypet.markers import hookimpl
 from pypet.wrap_modes._local.file_lock import FileLock
+from pypet.wrap_modes._local.parcels import can_be_prepared, understands_requests
 
 _logger = logging.getLogger("pypet.wrap_modes")
 
@@ -72,7 +73,14 @@ class LockWrapper(StorageService):
 
     def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
         """Store while nobody else does; raises what the service raises."""
-        return self._locked(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
+        service: Any = self._storage_service
+        if self.is_locked or not (understands_requests(service) and can_be_prepared(msg, kwargs)):
+            return self._locked(service.store, msg, stuff_to_store, *args, **kwargs)
+        prepared = service.prepare(msg, stuff_to_store, *args, **kwargs)
+        if prepared.request.operations:
+            self._locked(service.apply, prepared.request)
+        prepared.confirm()
+        return None
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
         """Load while nobody stores; raises what the service raises."""

@@ -7,7 +7,7 @@ from h5py import h5d, h5g
 from pypet.encoding.unpickling import Unpickling
 from pypet.storage_backends.hdf5.filters import chunked
 from pypet.storage_backends.hdf5.foreign import missing_filter, read_foreign
-from pypet.storage_backends.hdf5.groups import child_names, has_child
+from pypet.storage_backends.hdf5.groups import child_address, child_names, has_child
 from pypet.storage_backends.hdf5.overview import CHUNK_ROWS
 from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.settings import Filters
@@ -28,15 +28,27 @@ def make_tables_writable(cache: TrajectoryCache, filters: Filters, rule: Unpickl
         PyTables would come upon a pickle that ``rule`` forbids to load.
     """
     group = cache.group("overview")
-    if group is None or not has_child(group, b"info") or not _is_foreign(group, b"info"):
+    if group is None or not has_child(group, b"info"):
         return
+    address = child_address(group, b"info")
+    if cache.file.memory.writable.get(cache.name) == address:
+        return
+    if _is_foreign(group, b"info"):
+        _convert(cache, group, filters, rule)
+    else:
+        cache.file.memory.writable[cache.name] = address
+
+
+def _convert(
+    cache: TrajectoryCache, group: h5g.GroupID, filters: Filters, rule: Unpickling
+) -> None:
     chunked((1,), filters, 1)  # raises before anything is touched
     names = [name for name in child_names(group)[0] if _is_foreign(group, name)]
     base = cache.hdf5_path("overview").decode("utf8")
     inspect_items(cache.file, [f"{base}/{name.decode('utf8')}" for name in names], rule)
     with read_foreign(cache.file) as source:
         tables = {name: source.values(f"{base}/{name.decode('utf8')}") for name in names}
-    group = cache.group("overview")
+    group = cache.group("overview")  # the file was closed meanwhile
     assert group is not None
     for name, rows in tables.items():
         group.unlink(name)

@@ -18,7 +18,8 @@ from h5py import h5a, h5f
 
 from pypet.storage_backends.hdf5.attribute_reading import read_text
 from pypet.storage_backends.hdf5.attributes import encode_text, replace_attribute
-from pypet.storage_backends.hdf5.opening import create_file, is_vacant, open_file
+from pypet.storage_backends.hdf5.file_memory import FileMemory, forget, memory_of
+from pypet.storage_backends.hdf5.opening import create_file, open_file
 from pypet.storage_backends.hdf5.settings import Filters
 
 
@@ -63,14 +64,16 @@ class OpenFile:
         "caches",
         "generation",
         "holders",
-        "key",
+        "memory",
         "path",
         "writable",
     )
 
-    def __init__(self, path: str, key: str, file_id: h5f.FileID, *, writable: bool) -> None:
+    def __init__(
+        self, path: str, memory: FileMemory, file_id: h5f.FileID, *, writable: bool
+    ) -> None:
         self.path = path
-        self.key = key
+        self.memory = memory
         self._id: h5f.FileID | None = file_id
         self._guest: Guest | None = None
         self.writable = writable
@@ -106,12 +109,15 @@ class OpenFile:
         if self._guest is not None:  # nothing waited to be written when it came
             self._guest.flush(durable=durable)
         elif self._id is not None:
-            for cache in self.caches.values():
-                cache.write_pending()
+            self._write_pending()
             h5f.flush(self._id)
             if durable:
                 os.fsync(self._id.get_vfd_handle())
         self._flushed_at = time.monotonic()
+
+    def _write_pending(self) -> None:
+        for cache in self.caches.values():
+            cache.write_pending()
 
     def flush_if_due(self, interval: float) -> None:
         """Flush unless that was done less than ``interval`` seconds ago."""
@@ -123,7 +129,8 @@ class OpenFile:
     def close(self) -> None:
         """Write everything and close the file for good."""
         try:
-            self.flush()
+            if self.writable and self._id is not None:
+                self._write_pending()  # the rest HDF5 writes when it closes
             for cache in self.caches.values():
                 cache.end()
         finally:
@@ -148,6 +155,7 @@ class OpenFile:
             yield self.path
         finally:
             self._id = open_file(self.path, writable=self.writable)
+            self.memory = memory_of(self.path) or self.memory  # it may be another file now
 
     def lend(self, invite: Callable[[str, bool], Guest]) -> Guest:
         """Return the guest that has the file now, until somebody asks for `id`.
@@ -200,14 +208,16 @@ def hold(path: str, *, writable: bool, title: str = "", filters: Filters | None 
     OSError, StorageFormatError
         The file cannot be opened; see `pypet.storage_backends.hdf5.opening`.
     """
-    key = os.path.realpath(path)
-    file = _OPEN.get(key)
+    memory = memory_of(path)
+    file = _OPEN.get(os.path.realpath(path) if memory is None else memory.key)
     if file is None:
-        if writable and is_vacant(path):
+        if writable and memory is None:
             file_id = create_file(path, title, filters or Filters())
+            memory = memory_of(path)
         else:
             file_id = open_file(path, writable=writable)
-        file = _OPEN[key] = OpenFile(path, key, file_id, writable=writable)
+        assert memory is not None
+        file = _OPEN[memory.key] = OpenFile(path, memory, file_id, writable=writable)
     elif writable and not file.writable:
         file.make_writable()
     file.holders += 1
@@ -220,7 +230,7 @@ def release(file: OpenFile) -> None:
     """Give back what `hold` returned; the last one to do so closes the file."""
     file.holders -= 1
     if file.holders <= 0 and file.is_alive:
-        _OPEN.pop(file.key, None)
+        _OPEN.pop(file.memory.key, None)
         file.close()
 
 
@@ -251,14 +261,18 @@ def set_aside(path: str) -> Iterator[None]:
 
 def close_at(path: str) -> None:
     """Close whatever is open at ``path``, whoever holds it: the file is to be deleted."""
+    forget(path)
     file = _OPEN.pop(os.path.realpath(path), None)
     if file is not None:
         file.close()
 
 
 def _retitle(file: OpenFile, title: str) -> None:
+    if file.memory.title == title:
+        return
     if not h5a.exists(file.id, b"TITLE") or read_text(file.id, b"TITLE") != title:
         replace_attribute(file.id, b"TITLE", encode_text(title.encode("utf8")))
+    file.memory.title = title
 
 
 # ----- forks and the end of the process --------------------------------------------------------

@@ -83,6 +83,12 @@ def is_link(group: h5g.GroupID, name: bytes) -> bool:
     return bool(group.links.get_info(name).type != h5l.TYPE_HARD)
 
 
+def child_address(group: h5g.GroupID, name: bytes) -> int:
+    """Return where in the file the child of this name is; it is no link."""
+    address: int = group.links.get_info(name).u
+    return address
+
+
 def hdf5_path(trajectory: str, path: str) -> bytes:
     """Return the absolute path in the file of the node with full name ``path``."""
     full = f"/{trajectory}/{path.replace('.', '/')}" if path else f"/{trajectory}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 
 from h5py import h5f, h5p
@@ -16,6 +17,7 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 PYTABLES_FORMAT = "2.1"
 
 
+@functools.cache
 def access_properties() -> h5p.PropFAID:
     """Return how files are opened: in formats that every HDF5 since 1.8 reads, closed for good."""
     properties = h5p.create(h5p.FILE_ACCESS)
@@ -43,14 +45,6 @@ def open_file(path: str, *, writable: bool) -> h5f.FileID:
         return h5f.open(os.fsencode(path), flags, fapl=access_properties())
     except OSError as err:
         raise _explained(err, path, writable=writable) from err
-
-
-def is_vacant(path: str) -> bool:
-    """Return whether a file can be made at ``path``: there is none, or an empty one."""
-    try:
-        return os.path.getsize(path) == 0
-    except OSError:  # no file, or no folder either
-        return True
 
 
 def create_file(path: str, title: str, filters: Filters) -> h5f.FileID:

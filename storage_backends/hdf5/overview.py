@@ -29,12 +29,15 @@ GROUP_NAME = b"overview"
 CHUNK_ROWS = 16
 """Few, so that adding one row does not compress many."""
 
+DIGEST_SIZE = 64
+"""Bytes that are kept for the digest of a comment."""
+
 _LOCATION = ("location", f"S{constants.HDF5_STRCOL_MAX_LOCATION_LENGTH}")
 _NAME = ("name", f"S{constants.HDF5_STRCOL_MAX_NAME_LENGTH}")
 _VALUE = ("value", f"S{constants.HDF5_STRCOL_MAX_VALUE_LENGTH}")
 _COMMENT = ("comment", f"S{constants.HDF5_STRCOL_MAX_COMMENT_LENGTH}")
 _LEAVES = np.dtype([_LOCATION, _NAME, _VALUE, _COMMENT])
-_SUMMARY = np.dtype([_LOCATION, _NAME, _VALUE, ("hexdigest", "S64"), _COMMENT])
+_SUMMARY = np.dtype([_LOCATION, _NAME, _VALUE, ("hexdigest", f"S{DIGEST_SIZE}"), _COMMENT])
 _EXPLORED = np.dtype(
     [
         _LOCATION,

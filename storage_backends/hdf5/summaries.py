@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
 
 from h5py import h5d
 
 from pypet.records import PutNode
-from pypet.storage_backends.hdf5.overview import OverviewTable, Place, leaf_row
-from pypet.storage_backends.hdf5.tables import read_column, read_rows
-
-
-class _Memory(NamedTuple):
-    """What is known about a table that was read before: it may only have grown since."""
-
-    digests: set[bytes]
-    length: int
-    last: bytes
-
-
-_REMEMBERED: dict[tuple[str, str, str], _Memory] = {}
+from pypet.storage_backends.hdf5.file_memory import FileMemory, KnownComments
+from pypet.storage_backends.hdf5.overview import DIGEST_SIZE, OverviewTable, Place, leaf_row
+from pypet.storage_backends.hdf5.tables import has_chunk, last_chunk, read_bytes
 
 
 class Summary:
     """The distinct comments of one branch."""
 
-    def __init__(self, place: Place, file_key: str, trajectory: str, table: str) -> None:
+    def __init__(self, place: Place, memory: FileMemory, trajectory: str, table: str) -> None:
         self._table = OverviewTable(place, table, cap=None)
-        self._key = (file_key, trajectory, table)
-        self._known: _Memory | None = None
+        self._memory = memory
+        self._key = (trajectory, table)
+        self._known: KnownComments | None = None
         self._new: list[bytes] = []
         self._comments: set[str] = set()
         self._exists = False
@@ -60,19 +50,20 @@ class Summary:
         if self._new and self._known is not None:
             self._table.write_pending()
             length = self._known.length + len(self._new)
-            self._known = _Memory(self._known.digests, length, self._new[-1])
+            self._known = KnownComments(self._known.digests, length, self._new[-1])
             self._new.clear()
 
     def remember(self) -> None:
         """Keep what is known for the next time that the file is open."""
         if self._exists and self._known is not None and self._known.length:
-            _REMEMBERED[self._key] = self._known
+            self._memory.comments[self._key] = self._known
 
     def _digests(self) -> set[bytes]:
         if self._known is None:
             table = self._table.open()
             self._exists = table is not None
-            self._known = _Memory(set(), 0, b"") if table is None else _read(table, self._key)
+            former = self._memory.comments.pop(self._key, None)
+            self._known = KnownComments(set(), 0, b"") if table is None else _read(table, former)
         return self._known.digests
 
 
@@ -80,14 +71,16 @@ def _digest(comment: str) -> bytes:
     return hashlib.sha1(comment.encode("utf8"), usedforsecurity=False).hexdigest().encode("ascii")
 
 
-def _read(table: h5d.DatasetID, key: tuple[str, str, str]) -> _Memory:
-    """Return the digests in a table; of a table that only grew since, read the new rows only."""
-    digests, known, last = _REMEMBERED.pop(key, _Memory(set(), 0, b""))
+def _read(table: h5d.DatasetID, former: KnownComments | None) -> KnownComments:
+    """Return the digests in a table; of one that was read before, read the new rows only."""
     length = table.shape[0]
-    if 0 < known <= length:
-        new: list[bytes] = read_rows(table, known - 1)["hexdigest"].tolist()
-        if new[0] == last:
-            digests.update(new)
-            return _Memory(digests, length, new[-1])
-    found: list[bytes] = read_column(table, "hexdigest").tolist()
-    return _Memory(set(found), length, found[-1] if found else b"")
+    if former is not None and 0 < former.length <= length:
+        chunk = former.last_chunk
+        if length == former.length and chunk is not None and has_chunk(table, chunk):
+            return former
+        new = read_bytes(table, "hexdigest", DIGEST_SIZE, former.length - 1)
+        if new[0] == former.last:
+            former.digests.update(new)
+            return KnownComments(former.digests, length, new[-1], last_chunk(table))
+    found = read_bytes(table, "hexdigest", DIGEST_SIZE)
+    return KnownComments(set(found), length, found[-1] if found else b"", last_chunk(table))

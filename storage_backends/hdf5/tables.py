@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pypet.storage_backends.hdf5.attributes import (
     write_attribute,
     write_text,
 )
+from pypet.storage_backends.hdf5.file_memory import Chunk
 from pypet.storage_backends.hdf5.filters import chunk_shape, chunked
 from pypet.storage_backends.hdf5.settings import Filters
 from pypet.storage_backends.hdf5.types import dtype_of, file_type, native
@@ -181,17 +183,44 @@ def read_rows(table: h5d.DatasetID, start: int = 0, stop: int | None = None) -> 
     return native(rows)
 
 
-def read_column(table: h5d.DatasetID, name: str) -> np.ndarray[Any, Any]:
-    """Return one column without reading the others into memory."""
-    dtype = dtype_of_table(table)
-    column = np.zeros(table.shape[0], dtype=np.dtype([(name, dtype[name])]))
+def read_bytes(table: h5d.DatasetID, name: str, size: int, start: int = 0) -> list[bytes]:
+    """Return one column of byte strings, from row ``start`` on, without reading the others.
+
+    Strings are cut to ``size`` bytes.
+    """
+    dtype, kind = _one_column(name, size)
+    column = np.zeros(max(0, table.shape[0] - start), dtype=dtype)
     if len(column):
-        kind = h5t.create(h5t.COMPOUND, column.dtype.itemsize)
-        full = table.get_type()
-        index = full.get_member_index(name.encode("utf8"))
-        kind.insert(name.encode("utf8"), 0, full.get_member_type(index))
-        table.read(h5s.ALL, h5s.ALL, column, kind)
-    return native(column)[name]
+        space = table.get_space()
+        space.select_hyperslab((start,), (len(column),))
+        table.read(h5s.create_simple((len(column),)), space, column, kind)
+    found: list[bytes] = column[name].tolist()
+    return found
+
+
+def last_chunk(table: h5d.DatasetID) -> Chunk | None:
+    """Return the chunk of the last row as it is in the file; None if there is none.
+
+    To compare it takes a twentieth of the time that reading a row takes.
+    """
+    rows = table.get_create_plist().get_chunk()[0]
+    first_row = (table.shape[0] - 1) // rows * rows
+    return None if first_row < 0 else Chunk(first_row, table.read_direct_chunk((first_row,))[1])
+
+
+def has_chunk(table: h5d.DatasetID, chunk: Chunk) -> bool:
+    """Return whether a table still has a chunk."""
+    try:
+        content: bytes = table.read_direct_chunk((chunk.first_row,))[1]
+    except (OSError, RuntimeError, ValueError):  # nothing is there, or it is not chunked
+        return False
+    return content == chunk.content
+
+
+@functools.cache
+def _one_column(name: str, size: int) -> tuple[np.dtype[Any], h5t.TypeID]:
+    dtype = np.dtype([(name, f"S{size}")])
+    return dtype, file_type(dtype)
 
 
 def column_types(table: Any, names: list[bytes], column: str) -> tuple[str | None, str | None]:

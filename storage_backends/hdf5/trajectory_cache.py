@@ -87,7 +87,7 @@ class TrajectoryCache:
         """Return the comments of a branch, one of `leaf_tables.SUMMARIES`."""
         summary = self._summaries.get(branch)
         if summary is None:
-            summary = Summary(self, self.file.key, self.name, SUMMARIES[branch])
+            summary = Summary(self, self.file.memory, self.name, SUMMARIES[branch])
             self._summaries[branch] = summary
         return summary
 

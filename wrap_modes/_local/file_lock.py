@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
 import tempfile
+import time
+
+SPIN_SECONDS = 0.001
+"""How long to try again and again before sleeping: a holder mostly needs the lock for a shorter
+time, and to be woken up takes about as long."""
 
 _OPEN: dict[str, int] = {}
 """Path -> descriptor in this process; one each, because closing any of them would unlock."""
@@ -37,7 +43,7 @@ class FileLock:
         return cls(path)
 
     def acquire(self) -> bool:
-        """Wait, without spinning, until no other process holds the lock; return True."""
+        """Wait until no other process holds the lock; return True."""
         _lock(self._descriptor())
         return True
 
@@ -86,6 +92,17 @@ else:
     import fcntl
 
     def _lock(descriptor: int) -> None:
+        deadline = time.perf_counter() + SPIN_SECONDS
+        while True:
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.EAGAIN):
+                    raise
+            if time.perf_counter() > deadline:
+                break
+            os.sched_yield()
         fcntl.lockf(descriptor, fcntl.LOCK_EX)
 
     def _unlock(descriptor: int) -> None:
