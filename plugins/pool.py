@@ -40,6 +40,7 @@ class PoolScheduler(Scheduler):
 
     name: ClassVar[str] = "pool"
     options: ClassVar[tuple[Option, ...]] = (*OPTIONS, *established("use_pool", "freeze_input"))
+    workers_stay: ClassVar[bool] = True
     default_on_error: ClassVar[str] = "raise"
 
     def __init__(self, options: Mapping[str, Any]) -> None:

@@ -42,16 +42,18 @@ class EnvironmentConfig:
         hexsha: str,
         seed: int,
         mode: type[WrapMode] | None = None,
+        scheduler: str = "",
     ) -> None:
         """Add and lock what is known when the environment is made.
 
-        ``mode`` is the wrap mode of parallel runs, None if there will be none.
+        ``mode`` is the wrap mode of parallel runs, None if there will be none; ``scheduler`` says
+        what executes them.
         """
         trajectory = self._trajectory
         parallel = mode is not None and options["do_single_runs"]
         for entry in (
             *_settings(options, seed),
-            *(_parallel_settings(options, mode) if parallel else ()),
+            *(_parallel_settings(options, mode, scheduler) if parallel else ()),
             *_origins(str(trajectory.v_name), trajectory.v_timestamp, timestamp, hexsha),
         ):
             self.put(entry).f_lock()
@@ -115,12 +117,16 @@ def _settings(options: Mapping[str, Any], seed: int) -> Iterator[Entry]:
     yield Entry("automatic_storing", stores, "Whether runs and trajectory store themselves.")
 
 
-def _parallel_settings(options: Mapping[str, Any], mode: type[WrapMode] | None) -> Iterator[Entry]:
+def _parallel_settings(
+    options: Mapping[str, Any], mode: type[WrapMode] | None, scheduler: str
+) -> Iterator[Entry]:
     """Yield the entries about workers and how they share the storage."""
+    yield Entry("scheduler", scheduler, "What executes the runs.")
     yield Entry("use_pool", bool(options["use_pool"]), "Whether workers stay for many runs.")
     yield Entry("use_scoop", bool(options["use_scoop"]), "Whether SCOOP distributes the runs.")
     yield Entry("ncores", int(options["ncores"]), "Number of workers.")
-    yield Entry("start_method", str(options["start_method"]), "How processes are started.")
+    if options["start_method"] is not None:
+        yield Entry("start_method", str(options["start_method"]), "How processes are started.")
     if options["niceness"] is not None:
         yield Entry("niceness", int(options["niceness"]), "Least nice value of workers.")
     if options["use_pool"]:

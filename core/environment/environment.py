@@ -82,7 +82,7 @@ class Environment:
         options, leftovers = collect(manager, args, kwargs)
         self._scheduler_class = choose_scheduler(options, manager)
         options.update(implied_flags(options, self._scheduler_class))
-        check_options(options, manager)
+        check_options(options, manager, self._scheduler_class)
         debugged = debug_options(options)
         options.update(debugged)
         self._manager = manager
@@ -286,7 +286,7 @@ class Environment:
         options.update(self._scheduler_class.settle(options))
         if options["queue_maxsize"] < 0:
             options["queue_maxsize"] = QUEUE_LENGTH_PER_CORE * options["ncores"]
-        return parallel_wrap_mode(options, self._manager)
+        return parallel_wrap_mode(options, self._manager, self._scheduler_class)
 
     def _identify(self) -> Identity:
         """Return the identity, with the revision that a versioning feature made, if any."""
@@ -309,7 +309,12 @@ class Environment:
         seed = self._options["seed"]
         trajectory._seed = draw_seed() if seed is None else seed
         self._config.add_settings(
-            self._options, self.timestamp, self.hexsha, trajectory._seed, self._wrap_class
+            self._options,
+            self.timestamp,
+            self.hexsha,
+            trajectory._seed,
+            self._wrap_class,
+            self._scheduler_class.describe(self._options),
         )
         _logger.info("%r is ready.", self)
 

@@ -29,17 +29,19 @@ def choose_scheduler(options: Mapping[str, Any], manager: PluginManager) -> type
     name = by_flags
     if wanted is not None:
         name = wanted if isinstance(wanted, str) else _EXECUTOR
-    if options["multiproc"] and name.lower() != by_flags:
+    scheduler = manager.scheduler(name)
+    says_more = options["use_pool"] or options["use_scoop"]
+    if options["multiproc"] and (scheduler.in_process or (says_more and name.lower() != by_flags)):
         raise ValueError(
             f"scheduler={wanted!r} and the flags multiproc, use_pool and use_scoop, which stand "
             f"for {by_flags!r}, contradict each other: leave the flags out."
         )
-    return manager.scheduler(name)
+    return scheduler
 
 
 def implied_flags(options: Mapping[str, Any], scheduler: type[Scheduler]) -> dict[str, bool]:
     """Return the flags that stand for a scheduler that was chosen by its name."""
-    if options["multiproc"] or scheduler.in_process:
+    if scheduler.in_process:
         return {}
     flags = {flag: True for flag, name in _PARALLEL if name == scheduler.name}
     return {"multiproc": True, **flags}

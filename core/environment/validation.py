@@ -11,11 +11,13 @@ from pypet.support.optional import install_hint, is_installed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pypet.interfaces import WrapMode
+    from pypet.interfaces import Scheduler, WrapMode
     from pypet.manager import PluginManager
 
 
-def check_options(options: Mapping[str, Any], manager: PluginManager) -> None:
+def check_options(
+    options: Mapping[str, Any], manager: PluginManager, scheduler: type[Scheduler]
+) -> None:
     """Raise unless the options go together.
 
     Raises
@@ -26,8 +28,14 @@ def check_options(options: Mapping[str, Any], manager: PluginManager) -> None:
     for first, second in _EXCLUSIVE:
         if options[first] and options[second]:
             raise ValueError(f"Give either {first} or {second}; they do not work together.")
-    if options["freeze_input"] and not (options["use_pool"] or options["use_scoop"]):
+    stay = options["use_pool"] or options["use_scoop"] or scheduler.workers_stay
+    if options["freeze_input"] and not stay:
         raise ValueError("freeze_input needs workers that stay: use_pool=True or use_scoop=True.")
+    if options["immediate_postproc"] and scheduler.workers_stay:
+        raise ValueError(
+            f"immediate_postproc needs a process for each run, but the scheduler is "
+            f"{scheduler.name!r}: leave one of them out."
+        )
     if options["resumable"] and not options["automatic_storing"]:
         raise ValueError(
             "resumable needs automatic_storing=True: runs that are not stored cannot be resumed."
@@ -45,20 +53,28 @@ def wrap_mode_name(options: Mapping[str, Any]) -> str:
     return pypetconstants.WRAP_MODE_NONE if name is None else name
 
 
-def parallel_wrap_mode(options: Mapping[str, Any], manager: PluginManager) -> type[WrapMode]:
+def parallel_wrap_mode(
+    options: Mapping[str, Any], manager: PluginManager, scheduler: type[Scheduler]
+) -> type[WrapMode]:
     """Return the class of the wrap mode for parallel runs.
 
     Raises
     ------
     ValueError
-        Nobody gives the mode, or it works with forked processes only and these are not.
+        Nobody gives the mode, or it does not work with processes that are started this way.
     """
     mode = manager.wrap_mode(wrap_mode_name(options))
+    if scheduler.works_across_hosts and not mode.works_across_hosts:
+        raise ValueError(
+            f"wrap_mode={mode.name!r} works with processes that pypet starts, but those of "
+            f"scheduler {scheduler.name!r} are started elsewhere; choose a wrap mode that works "
+            "across hosts, for example wrap_mode='LOCAL'."
+        )
     method = options["start_method"]
     if mode.needs_fork and method != "fork":
         raise ValueError(
             f"wrap_mode={mode.name!r} needs processes that are forked, but start_method is "
-            f"{method!r}; choose another wrap mode."
+            f"{method!r}; choose another wrap mode, for example 'QUEUE'."
         )
     return mode
 
@@ -99,6 +115,12 @@ def _check_wrap_mode(mode: type[WrapMode] | None, options: Mapping[str, Any]) ->
     if mode is None:
         return
     if options["use_scoop"] and not mode.works_across_hosts:
-        raise ValueError(f"use_scoop does not work with wrap_mode={name!r}: it needs one host.")
+        raise ValueError(
+            f"use_scoop does not work with wrap_mode={name!r}, which needs one host; choose "
+            "one that works across hosts, for example wrap_mode='LOCAL'."
+        )
     if options["resumable"] and not mode.supports_resume:
-        raise ValueError(f"resumable does not work with wrap_mode={name!r}.")
+        raise ValueError(
+            f"resumable does not work with wrap_mode={name!r}, which may report a run before it is "
+            "stored; choose another one, for example wrap_mode='LOCK'."
+        )

@@ -73,10 +73,14 @@ class Scheduler(Feature, ABC):
     ``outcomes`` in turn, then ``stop`` in every case.
     """
 
-    capabilities: ClassVar[tuple[str, ...]] = ("in_process", "works_across_hosts")
+    capabilities: ClassVar[tuple[str, ...]] = ("in_process", "works_across_hosts", "workers_stay")
     in_process: ClassVar[bool] = False
     """Runs execute in the main process, on the trajectory itself."""
     works_across_hosts: ClassVar[bool] = False
+    """Workers are processes that somebody else starts, maybe on other machines: they inherit
+    nothing, so that only wrap modes that work across hosts can be used."""
+    workers_stay: ClassVar[bool] = False
+    """Workers execute many runs each, so that these can share their input."""
     default_on_error: ClassVar[str] = "raise"
     """What a failing run does unless the user says: ``'raise'`` ends the experiment, with
     ``'continue'`` the others go on."""
@@ -104,6 +108,11 @@ class Scheduler(Feature, ABC):
             The scheduler cannot work with the options.
         """
         return {}
+
+    @classmethod
+    def describe(cls, options: Mapping[str, Any]) -> str:
+        """Return what the config of the trajectory says about who executes runs."""
+        return cls.name
 
     @abstractmethod
     def start(self, execute: Callable[[Task], Outcome]) -> None:

@@ -41,7 +41,7 @@ OPTIONS: dict[str, Any] = {"ncores": 2, "queue_maxsize": -1, "gc_interval": None
 class WrapModeConformance(ABC):
     """Derive, implement `make_mode` and `make_service`."""
 
-    start_methods: ClassVar[Sequence[str]] = ("fork", "spawn")
+    start_methods: ClassVar[Sequence[str]] = ("fork", "spawn", "forkserver")
     """Of these, the ones that the platform has and the mode allows are tested."""
 
     @abstractmethod

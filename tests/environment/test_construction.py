@@ -307,7 +307,7 @@ def test_immediate_post_processing_has_no_effect_on_one_core(make_env):
 
 def test_parallel_runs_need_a_plugin(make_env):
     with pytest.raises(ValueError, match="multiproc"):
-        make_env(multiproc=True, disable_plugins=("pool", "process", "lock"))
+        make_env(multiproc=True, disable_plugins=("pool", "process", "executor", "lock"))
 
 
 def test_options_of_a_plugin_that_is_switched_off_are_refused(make_env):

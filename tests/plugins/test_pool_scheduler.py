@@ -36,6 +36,13 @@ class TestSpawnedPool(ProcessesConformance):
         return lambda **options: make_pool(start_method="spawn", **options)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork server")
+class TestPoolOfForkServer(TestSpawnedPool):
+    @pytest.fixture
+    def make_scheduler(self):
+        return lambda **options: make_pool(start_method="forkserver", **options)
+
+
 @pytest.fixture
 def run():
     made = []

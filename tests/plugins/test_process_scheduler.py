@@ -32,6 +32,13 @@ class TestSpawnedProcesses(ProcessesConformance):
         return lambda **options: make_processes(start_method="spawn", **options)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork server")
+class TestProcessesOfForkServer(TestSpawnedProcesses):
+    @pytest.fixture
+    def make_scheduler(self):
+        return lambda **options: make_processes(start_method="forkserver", **options)
+
+
 @pytest.fixture
 def run():
     made = []

@@ -35,7 +35,6 @@ class TestLock(OnHDF5):
 
 class TestQueue(OnHDF5):
     mode_class = QueueWrapMode
-    start_methods = ("fork", "spawn", "forkserver")
 
 
 class TestPipe(OnHDF5):

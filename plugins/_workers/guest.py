@@ -1,0 +1,82 @@
+"""What happens in a process of somebody else's executor: work that comes in by name or as bytes.
+
+The work is large and the same for all batches, so that it is sent along only until every worker
+has it: a worker that gets a name which it does not know asks for the bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import traceback
+from collections.abc import Sequence
+from time import monotonic, time
+from typing import Any, NamedTuple
+
+from pypet.interfaces import Outcome, Task, Work
+from pypet.plugins._workers.outcomes import ended_by_run, pack
+
+PATIENCE_SECONDS = 0.2
+"""After so long the rest of a batch is given back: its runs take longer than expected."""
+
+hosts: dict[str, int] = {}
+"""Names of works that this process has given away, and its own id: forks inherit this, too."""
+_known: dict[str, Any] = {}
+"""The latest work of this process; one at a time, for trajectories may be large."""
+
+
+class Reply(NamedTuple):
+    """What a batch comes back with: ``outcomes``, packed, of its first ``done`` tasks.
+
+    Without them nothing was executed: because of ``trouble``, or because the work is missing.
+    """
+
+    outcomes: bytes | None = None
+    done: int = 0
+    trouble: str | None = None
+
+
+def perform_batch(name: str, pickled: bytes | None, tasks: bytes) -> Reply:
+    """Execute tasks by the work of this name; ``pickled`` is that work or None."""
+    if hosts.get(name) == os.getpid():
+        return Reply(trouble="It executes tasks in the main process, whose memory they would share")
+    try:
+        if name not in _known:
+            if pickled is None:
+                return Reply()
+            _get_ready(name, pickled)
+        execute, todo = _known[name], pickle.loads(tasks)
+    except Exception:
+        return Reply(trouble=traceback.format_exc())
+    outcomes = _perform(execute, todo)
+    return Reply(pack(outcomes), len(outcomes))
+
+
+def _get_ready(name: str, pickled: bytes) -> None:
+    _known.clear()
+    work = pickle.loads(pickled)
+    if isinstance(work, Work):
+        work.start_worker()
+    _known[name] = work
+
+
+def _perform(execute: Any, tasks: Sequence[Task]) -> list[Outcome]:
+    begun = monotonic()
+    outcomes: list[Outcome] = []
+    for task in tasks:
+        outcomes.append(_perform_one(execute, task))
+        if monotonic() - begun > PATIENCE_SECONDS:
+            break
+    return outcomes
+
+
+def _perform_one(execute: Any, task: Task) -> Outcome:
+    """Execute a task; what would end the process of somebody else ends the run only."""
+    started = time()
+    try:
+        outcome: Outcome = execute(task)
+    except KeyboardInterrupt as interrupt:
+        return Outcome(task.index, None, started, time(), interrupt, interrupted=True)
+    except BaseException as error:
+        return ended_by_run(task.index, error, started)
+    return outcome

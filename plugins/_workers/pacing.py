@@ -1,0 +1,32 @@
+"""How many short runs make a batch, learnt from how long runs take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pypet.interfaces import Outcome
+
+BATCH_SECONDS = 0.02
+MAX_BATCH = 512
+
+
+class Pace:
+    """Knows about how long a run takes; batches are single runs until that is known."""
+
+    def __init__(self) -> None:
+        self._seconds_per_run: float | None = None
+
+    @property
+    def batch_size(self) -> int:
+        """How many runs take about `BATCH_SECONDS`, from 1 to `MAX_BATCH`."""
+        if self._seconds_per_run is None:
+            return 1
+        return max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(self._seconds_per_run, 1e-9))))
+
+    def learn(self, outcomes: Sequence[Outcome]) -> None:
+        """Take outcomes of one batch, in order, into account."""
+        mean = (outcomes[-1].finished - outcomes[0].started) / len(outcomes)
+        if mean < 0:
+            return  # the clock was set
+        former = self._seconds_per_run
+        self._seconds_per_run = mean if former is None else (former + mean) / 2
