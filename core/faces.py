@@ -31,7 +31,9 @@ _LAZY = Face("lazy", "LazyStorageService")
 _LOGGING_NAMES = (
     "FILENAME_INDICATORS",
     "LOGGING_DICT",
+    "LoggingManager",
     "NoInterpolationParser",
+    "StdoutToLogger",
     "get_strings",
     "rename_log_file",
     "simple_logging_config",

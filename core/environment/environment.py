@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 import multiprocessing
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,7 +30,7 @@ from pypet.trajectory.randomness import draw_seed
 if TYPE_CHECKING:
     import numpy as np
 
-    from pypet.interfaces import Scheduler, WrapMode
+    from pypet.interfaces import LogContext, LoggingSetup, Scheduler, WrapMode
     from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet.environment.Environment")
@@ -261,7 +262,10 @@ class Environment:
         self.add_postprocessing(postproc, *args, **kwargs)
 
     def disable_logging(self, remove_all_handlers: bool = True) -> None:
-        """Detach and close the log files; with False everything stays as it is."""
+        """Detach and close the log files, and restore loggers and stdout.
+
+        With ``remove_all_handlers=False`` only stdout is restored, the log files go on.
+        """
         for setup in self._logging:
             setup.stop(remove_all_handlers=remove_all_handlers)
 
@@ -385,7 +389,16 @@ class Environment:
         if self._wrap_class is None:
             return None
         context = multiprocessing.get_context(self._options["start_method"])
-        return SharedStorage(self._trajectory, self._wrap_class(self._options), context)
+        names = construction.log_context(self._trajectory, self.name)
+        setup = functools.partial(_log_in_helper, self._logging, names)
+        mode = self._wrap_class({**self._options, "helper_setup": setup})
+        return SharedStorage(self._trajectory, mode, context)
+
+
+def _log_in_helper(setups: Sequence[LoggingSetup], context: LogContext) -> None:
+    """Set up logging in a process that a wrap mode started."""
+    for setup in setups:
+        setup.start_worker(context)
 
 
 def _manager_for(kwargs: Mapping[str, Any]) -> PluginManager:

@@ -19,6 +19,7 @@ from pypet.environment.shared_storage import SharedStorage
 from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
 from pypet.interfaces import Outcome, Scheduler, Task
+from pypet.support import run_banners
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,6 +97,7 @@ class Experiment:
         try:
             yield
         finally:
+            run_banners.flush()
             sigint_handling.finalize()
             trajectory._run_by_environment = False
             trajectory._leave_run()

@@ -225,7 +225,7 @@ class MultiprocContext:
         )
 
     def _helper_setup(self) -> Any:
-        if self._log_options["log_config"] is None:
+        if self._log_options["log_config"] is None and not self._log_options["log_stdout"]:
             return None
         context = log_context(self._trajectory, "")
         return functools.partial(_configure_logging, self._log_options, context)

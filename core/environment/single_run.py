@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from time import time
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.job import Job
 from pypet.interfaces import Outcome, Task
+from pypet.support import run_banners
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
-
-_logger = logging.getLogger("pypet")
 
 
 class SingleRun:
@@ -49,9 +47,9 @@ class SingleRun:
         """
         trajectory: Any = self._trajectory
         index = task.index
-        tells = _logger.isEnabledFor(logging.INFO)
+        tells = run_banners.is_wanted()
         if tells:
-            _tell("Starting single run #%d of %d", index, len(trajectory))
+            run_banners.tell_starting(index, len(trajectory))
         started = time()
         try:
             trajectory._enter_run(index)
@@ -68,7 +66,7 @@ class SingleRun:
                 raise
             return Outcome(index, None, started, time(), error)
         if tells:
-            _tell("Finished single run #%d of %d", index, len(trajectory))
+            run_banners.tell_finished(index, len(trajectory))
         return Outcome(index, value, started, finished)
 
     def _call(self, trajectory: Trajectory, task: Task) -> Any:
@@ -76,11 +74,3 @@ class SingleRun:
         if task.args or task.kwargs:
             return job.function(trajectory, *job.args, *task.args, **job.kwargs, **task.kwargs)
         return job.function(trajectory, *job.args, **job.kwargs)
-
-
-def _tell(text: str, index: int, total: int) -> None:
-    # Not `_logger.info`: it looks through the stack for its caller, a third of the record's cost.
-    record = _logger.makeRecord(
-        _logger.name, logging.INFO, __file__, 0, text, (index, total), None, SingleRun.__name__
-    )
-    _logger.handle(record)

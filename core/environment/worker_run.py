@@ -17,6 +17,7 @@ from pypet.environment.pristine import Pristine
 from pypet.environment.single_run import SingleRun
 from pypet.errors import RunSkippedError
 from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, Task, Work
+from pypet.support import run_banners
 from pypet.tree.node import put
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ def _prepare_process(trajectory: Any, index: int | None, settings: WorkerSetting
     )
     for setup in settings.log_setups:
         setup.start_worker(context)
+    run_banners.flush_at_end_of_worker()
 
 
 def _full_copy_flags(trajectory: Any) -> dict[str, bool]:

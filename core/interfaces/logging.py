@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,6 +16,50 @@ on the terminal: handlers that write to that terminal should leave these records
 LEAVES_OUT_SHOWN_LIVE = "leaves_out_shown_live"
 """Name of an attribute that is true on handlers that do so, and that do not garble a live bar.
 A reporter shows nothing live while some other handler writes its records to the terminal."""
+
+
+class LiveDisplay:
+    """Where a progress reporter draws at the moment; there is one in a process, `live_display`.
+
+    A process that was forked meanwhile inherits it, and knows by `is_elsewhere` that its parent
+    is the one who draws.
+    """
+
+    def __init__(self) -> None:
+        self.stream: Any = None
+        self._pid = 0
+
+    def begin(self, stream: Any) -> None:
+        """Tell that drawing on ``stream`` begins in this process."""
+        self.stream, self._pid = stream, os.getpid()
+
+    def end(self) -> None:
+        """Tell that nothing is drawn any more."""
+        self.stream = None
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the parent of this process draws."""
+        return self.stream is not None and self._pid != os.getpid()
+
+    def covers(self, stream: Any) -> bool:
+        """Return whether what is written to ``stream`` appears where something is drawn."""
+        drawn = self.stream
+        return drawn is not None and (
+            stream is drawn or (is_terminal(drawn) and is_terminal(stream))
+        )
+
+
+live_display = LiveDisplay()
+
+
+def is_terminal(stream: Any) -> bool:
+    """Return whether a stream is an open terminal; None and objects of any kind are not."""
+    isatty = getattr(stream, "isatty", None)
+    try:
+        return isatty is not None and bool(isatty())
+    except ValueError:  # the stream was closed
+        return False
 
 
 class LogContext(NamedTuple):

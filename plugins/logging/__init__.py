@@ -13,12 +13,18 @@ from pypet.plugins.logging.filenames import (
 from pypet.plugins.logging.ini import NoInterpolationParser
 from pypet.plugins.logging.setup import ExperimentLogging
 from pypet.plugins.logging.simple import LOGGING_DICT, simple_logging_config, use_simple_logging
+from pypet.plugins.logging.stdout import StdoutToLogger
+
+LoggingManager = ExperimentLogging
+"""The name under which scripts may know it."""
 
 __all__ = [
     "FILENAME_INDICATORS",
     "LOGGING_DICT",
     "ExperimentLogging",
+    "LoggingManager",
     "NoInterpolationParser",
+    "StdoutToLogger",
     "get_strings",
     "rename_log_file",
     "simple_logging_config",

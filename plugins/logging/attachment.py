@@ -7,6 +7,9 @@ import logging
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from pypet.plugins.logging.lines import LineFileHandler
+from pypet.support import run_banners
+
 
 class LoggerPlan(NamedTuple):
     """What a configuration wants of one logger. ``name`` is ``''`` for the root."""
@@ -36,10 +39,18 @@ class _Before(NamedTuple):
 
 
 class Attachment:
-    """One plan in force. `detach` restores what it changed, unless it was changed since."""
+    """A plan that can be put in force with `attach`, as often as it is suspended."""
 
     def __init__(self, plan: LoggingPlan) -> None:
         self._plan = plan
+        self._before: list[_Before] = []
+        self._silenced: list[logging.Logger] = []
+
+    def attach(self) -> None:
+        """Configure the loggers and note what they were; does nothing while that holds."""
+        if self._before:
+            return
+        plan = self._plan
         self._before = [_remember(each.name) for each in plan.loggers]
         self._silenced = _others(plan) if plan.disables_others else []
         for each, before in zip(plan.loggers, self._before, strict=True):
@@ -47,13 +58,30 @@ class Attachment:
         for logger in self._silenced:
             logger.disabled = True
 
+    def suspend(self) -> None:
+        """Take the handlers off and restore loggers, unless they were changed since.
+
+        Files that can be opened again are closed until the next record.
+        """
+        self._take_off()
+        for handler in self._plan.handlers:
+            if type(handler) is LineFileHandler and handler.mode == "a":
+                handler.close()
+
     def detach(self) -> None:
-        """Take the handlers off, close them, and restore levels."""
-        for each, before in zip(self._plan.loggers, self._before, strict=True):
-            _restore(each, before)
+        """Take the handlers off for good: close them."""
+        self._take_off()
+        close_handlers(self._plan.handlers)
+
+    def _take_off(self) -> None:
+        run_banners.flush()
+        before, self._before = self._before, []
+        # The last one first: a logger that is named twice gets what it was at the beginning.
+        for each, remembered in reversed(list(zip(self._plan.loggers, before, strict=False))):
+            _restore(each, remembered)
         for logger in self._silenced:
             logger.disabled = False
-        close_handlers(self._plan.handlers)
+        self._silenced = []
 
 
 def close_handlers(handlers: Iterable[logging.Handler]) -> None:

@@ -1,4 +1,4 @@
-"""Cheaper and tidier doubles of two standard classes: log lines in files and on the console."""
+"""Cheaper and tidier doubles of standard classes: log lines in files and on the console."""
 
 from __future__ import annotations
 
@@ -7,13 +7,26 @@ import sys
 import time
 from typing import Any
 
-from pypet.interfaces.logging import SHOWN_LIVE
+from pypet.interfaces.logging import SHOWN_LIVE, is_terminal, live_display
+from pypet.support import run_banners
+
+WIPE_LINE = "\r\033[K"
+"""Wipes the line of the cursor; only written by forked processes, whose terminals know it."""
 
 
 class LineFormatter(logging.Formatter):
-    """Formats the time of a record once a second; the result is that of `logging.Formatter`."""
+    """Gives what `logging.Formatter` gives, with fewer steps for each record."""
 
-    _second: tuple[int, str] = (-1, "")
+    def __init__(
+        self,
+        fmt: str | None = None,
+        datefmt: str | None = None,
+        style: Any = "%",
+        validate: bool = True,
+        **more: Any,
+    ) -> None:
+        super().__init__(fmt, datefmt, style, validate, **more)
+        self._prepare()
 
     @classmethod
     def like(cls, formatter: logging.Formatter) -> logging.Formatter:
@@ -22,12 +35,29 @@ class LineFormatter(logging.Formatter):
             return formatter
         double = cls()
         double.__dict__.update(formatter.__dict__)
+        double._prepare()
         return double
+
+    def _prepare(self) -> None:
+        self._second: tuple[int, str] = (-1, "")
+        self._tells_time = self.usesTime()
+        style = self._style
+        is_plain = type(style) is logging.PercentStyle and not getattr(style, "_defaults", None)
+        self._plain = style._fmt if is_plain else None
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, or lines, of a record."""
+        if self._plain is None or record.exc_info or record.exc_text or record.stack_info:
+            return super().format(record)
+        record.message = record.getMessage()
+        if self._tells_time:
+            record.asctime = self.formatTime(record, self.datefmt)
+        return self._plain % record.__dict__
 
     def formatTime(  # noqa: N802 - the name is logging's
         self, record: logging.LogRecord, datefmt: str | None = None
     ) -> str:
-        """Return the time of the record's creation as text."""
+        """Return the time of the record's creation as text; the seconds are made once each."""
         if datefmt:
             return super().formatTime(record, datefmt)
         second, text = self._second
@@ -39,10 +69,21 @@ class LineFormatter(logging.Formatter):
 
 
 class _LineHandler(logging.StreamHandler[Any]):
-    """Does what the standard handler does, with half of its calls for each record."""
+    """Does what the standard handler does, with half of its calls for each record.
+
+    It takes part in `pypet.support.run_banners`.
+    """
+
+    takes_late_run_banners = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._lines: list[str] = []
+        super().__init__(*args, **kwargs)
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Write a record unless a filter refuses it."""
+        if run_banners.RUN_BANNER not in record.__dict__:
+            run_banners.flush()
         if self.filters or self.lock is None:
             return super().handle(record)
         with self.lock:
@@ -51,11 +92,18 @@ class _LineHandler(logging.StreamHandler[Any]):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record as one line and flush it."""
-        if self.stream is None or self.formatter is None:
+        if self.stream is None:
             super().emit(record)
             return
         try:
-            self.stream.write(f"{self.formatter.format(record)}{self.terminator}")
+            text = f"{self.format(record)}{self.terminator}"
+            if record.__dict__.get(run_banners.RUN_BANNER) is run_banners.MORE_FOLLOW:
+                self._lines.append(text)
+                return
+            if self._lines:
+                text = f"{''.join(self._lines)}{text}"
+                self._lines.clear()
+            self.stream.write(text)
             self.stream.flush()
         except RecursionError:
             raise
@@ -68,28 +116,35 @@ class LineFileHandler(_LineHandler, logging.FileHandler):
 
 
 class ConsoleHandler(_LineHandler):
-    """Writes whole lines above live progress bars, and leaves out what such a bar shows."""
+    """Writes whole lines above a live display, and leaves out what that shows."""
 
     leaves_out_shown_live = True
 
     def __init__(self, stream: Any = None) -> None:
         super().__init__(stream)
-        self._terminal: Any = self.stream if _is_terminal(self.stream) else None
+        self._terminal: Any = self.stream if is_terminal(self.stream) else None
         self._bars = _LiveBars()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
-        if self.stream is not self._terminal:
+        stream = self.stream
+        attributes = record.__dict__
+        if stream is self._terminal and attributes.get(SHOWN_LIVE):
+            return
+        if live_display.covers(stream):
+            if attributes.get(SHOWN_LIVE) or run_banners.RUN_BANNER in attributes:
+                return
+            if live_display.is_elsewhere:
+                stream.write(WIPE_LINE)
+                super().emit(record)
+                return
+        if stream is not self._terminal:
             super().emit(record)
-        elif not getattr(record, SHOWN_LIVE, False):
-            bars = self._bars.hide()
-            super().emit(record)
-            for bar in bars:
-                bar.refresh()
-
-
-def _is_terminal(stream: Any) -> bool:
-    return hasattr(stream, "isatty") and bool(stream.isatty())
+            return
+        bars = self._bars.hide()
+        super().emit(record)
+        for bar in bars:
+            bar.refresh()
 
 
 class _LiveBars:

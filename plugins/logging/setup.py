@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import configparser
 import os
+import sys
+import weakref
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any, ClassVar
@@ -20,10 +22,14 @@ from pypet.plugins.logging.simple import (
     simple_dictionary,
     use_simple_logging,
 )
+from pypet.plugins.logging.stdout import StdoutToLogger, parse_log_stdout
 from pypet.pypetconstants import DEFAULT_LOGGING
 
-_in_force: ExperimentLogging | None = None
-"""Python's logging is global to the process, so one set-up replaces the other."""
+_in_force: list[weakref.ref[ExperimentLogging]] = []
+"""Python's logging is global to the process, so one set-up replaces the other: the last one
+counts, those before come back when it ends."""
+_holder: ExperimentLogging | None = None
+"""Keeps the last one alive: an environment may be forgotten, its log files go on."""
 
 
 class ExperimentLogging(LoggingSetup):
@@ -35,14 +41,18 @@ class ExperimentLogging(LoggingSetup):
     """
 
     name: ClassVar[str] = "logging"
-    options: ClassVar[tuple[Option, ...]] = established("log_config", *SIMPLE_KEYWORDS)
+    options: ClassVar[tuple[Option, ...]] = established(
+        "log_config", *SIMPLE_KEYWORDS, "log_stdout"
+    )
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._main, self._worker = _configurations(options)
+        self._printed = parse_log_stdout(options.get("log_stdout", False))
         self._attachment: Attachment | None = None
+        self._stdout: StdoutToLogger | None = None
 
     def start(self, context: LogContext) -> None:
-        """Create folders, files and handlers in the main process.
+        """Create folders, files and handlers in the main process; capture stdout if so wanted.
 
         Raises
         ------
@@ -50,36 +60,79 @@ class ExperimentLogging(LoggingSetup):
             A handler cannot be made from the configuration.
         """
         if self._main is not None:
-            self._put_in_force(self._main, context)
+            attachment = Attachment(self._main.build(context))
+            self._replace_former()
+            self._put_in_force(attachment)
+        self._capture()
 
     def start_worker(self, context: LogContext) -> None:
         """Replace what the process inherited by the configuration for workers, if there is one."""
         if self._worker is not None:
-            self._put_in_force(self._worker, context)
+            attachment = Attachment(self._worker.build(context))
+            for former in _living():
+                former._let_go()
+            _in_force.clear()
+            self._let_go()
+            self._put_in_force(attachment)
+        if isinstance(sys.stdout, StdoutToLogger):
+            sys.stdout.adopt()
+        self._capture()
 
     def stop(self, *, remove_all_handlers: bool = True) -> None:
-        """Detach and close the handlers, and restore levels of loggers; otherwise do nothing."""
-        global _in_force
-        if not remove_all_handlers:
+        """Detach and close the handlers, restore levels of loggers and stdout.
+
+        A set-up that this one replaced, and that did not end meanwhile, is in force again. With
+        ``remove_all_handlers=False`` only stdout is restored.
+        """
+        global _holder
+        if self._stdout is not None:
+            self._stdout.finalize()
+            self._stdout = None
+            print("Printed lines are not logged any more.")  # noqa: T201 - as users know it
+        if not remove_all_handlers or self._attachment is None:
             return
-        if self._attachment is not None:
-            self._attachment.detach()
-            self._attachment = None
-        if _in_force is self:
-            _in_force = None
+        before = _living()
+        self._let_go()
+        after = [each for each in before if each is not self]
+        _in_force[:] = [weakref.ref(each) for each in after]
+        if before and before[-1] is self:
+            _holder = after[-1] if after else None
+            if after and after[-1]._attachment is not None:
+                after[-1]._attachment.attach()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the handlers in this process."""
-        return {**self.__dict__, "_attachment": None}
+        return {**self.__dict__, "_attachment": None, "_stdout": None}
 
-    def _put_in_force(self, configuration: _Configuration, context: LogContext) -> None:
-        global _in_force
-        plan = configuration.build(context)
-        if _in_force is not None:
-            _in_force.stop()
-        self.stop()
-        self._attachment = Attachment(plan)
-        _in_force = self
+    def _replace_former(self) -> None:
+        """Suspend what is in force; files are closed meanwhile, nothing is lost."""
+        self._let_go()
+        former = [each for each in _living() if each is not self]
+        if former and former[-1]._attachment is not None:
+            former[-1]._attachment.suspend()
+
+    def _put_in_force(self, attachment: Attachment) -> None:
+        global _holder
+        attachment.attach()
+        self._attachment = attachment
+        others = [each for each in _living() if each is not self]
+        _in_force[:] = [weakref.ref(each) for each in (*others, self)]
+        _holder = self
+
+    def _let_go(self) -> None:
+        if self._attachment is not None:
+            self._attachment.detach()
+            self._attachment = None
+
+    def _capture(self) -> None:
+        if self._printed is not None and self._stdout is None:
+            self._stdout = StdoutToLogger(*self._printed)
+            self._stdout.start()
+
+
+def _living() -> list[ExperimentLogging]:
+    """Return the set-ups that are in force or suspended, the last one last."""
+    return [each for ref in _in_force if (each := ref()) is not None]
 
 
 class _IniConfiguration:

@@ -65,7 +65,8 @@ def active():
 
 
 def writer_pid():
-    (process,) = [p for p in multiprocessing.active_children() if p.name.endswith("-writer")]
+    names = ("QueueProcess", "PipeProcess")
+    (process,) = [p for p in multiprocessing.active_children() if p.name in names]
     return process.pid
 
 

@@ -122,7 +122,7 @@ class GivenQueueWriter:
                 options.get("helper_setup"),
                 theirs,
             ),
-            name=f"pypet-{mode.lower()}-writer",
+            name=f"{mode.capitalize()}Process",
             daemon=True,
         )
         with without_interrupts():  # the writer ignores them from its first step on

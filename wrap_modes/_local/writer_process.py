@@ -61,7 +61,7 @@ class WriterProcess:
         )
         # The contexts of all start methods have `Process`, their common base does not say so.
         self._process = mp_context.Process(  # type: ignore[attr-defined]
-            target=write, args=(setup,), name=f"pypet-{mode.lower()}-writer", daemon=True
+            target=write, args=(setup,), name=f"{mode.capitalize()}Process", daemon=True
         )
         with without_interrupts():  # the writer ignores them from its first step on
             self._process.start()
