@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, ClassVar
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Option, Outcome, Scheduler, Task, Work
+from pypet.interfaces import Activity, Option, Outcome, Scheduler, Task, Work
 from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.plugins._workers.crew import Member
@@ -109,6 +109,11 @@ class PoolScheduler(Scheduler):
                 return
             self._dispatch()
             self._wait()
+
+    def activity(self) -> Activity | None:
+        """Return the runs that are in the cells of the workers."""
+        cells = [] if self._cells is None else list(self._cells)
+        return Activity(self._ncores, [index for index in cells if index != IDLE])
 
     def cancel(self) -> int:
         """Give up the tasks that are not with a worker yet."""

@@ -15,7 +15,7 @@ from multiprocessing.process import BaseProcess
 from time import time
 from typing import Any, ClassVar, NamedTuple
 
-from pypet.interfaces import Option, Outcome, Scheduler, Task, Work
+from pypet.interfaces import Activity, Option, Outcome, Scheduler, Task, Work
 from pypet.markers import hookimpl
 from pypet.plugins._workers.outcomes import killed, unpack, unreadable
 from pypet.plugins._workers.settling import OPTIONS, settle_processes
@@ -100,6 +100,10 @@ class ProcessScheduler(Scheduler):
                 return
             self._launch()
             self._wait()
+
+    def activity(self) -> Activity | None:
+        """Return the runs whose processes are active."""
+        return Activity(self._ncores, [each.task.index for each in self._active.values()])
 
     def cancel(self) -> int:
         """Give up the tasks for which no process was started."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from pypet.environment.run_loop import RunLoop
 from pypet.environment.shared_storage import SharedStorage
 from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
-from pypet.interfaces import Outcome, Scheduler, Task
+from pypet.interfaces import Outcome, ProgressReporter, Scheduler, Task
 from pypet.support import run_banners
 
 if TYPE_CHECKING:
@@ -154,6 +154,8 @@ class Experiment:
                 storage or nullcontext(),
                 self._kept_open(storage),
             ):
+                for reporter in environment._progress:
+                    reporter.watch(scheduler.activity)
                 loop = self._loop(job, scheduler, policy, storage)
                 loop.execute(indices, self._work(job, storage))
         except RuntimeError as error:
@@ -167,7 +169,7 @@ class Experiment:
         environment = self._environment
         refill = None
         if storage is not None:
-            scheduler.check = storage.check
+            scheduler.check = partial(_check, storage, environment._progress)
             scheduler.gates = environment._gates
             for gate in environment._gates:
                 gate.start()
@@ -312,3 +314,10 @@ class Experiment:
             ", ".join(names),
             ", ..." if len(pending) > NAMES_SHOWN else "",
         )
+
+
+def _check(storage: SharedStorage, reporters: Sequence[ProgressReporter]) -> None:
+    """Do what is to be done while a scheduler waits."""
+    for reporter in reporters:
+        reporter.refresh()
+    storage.check()

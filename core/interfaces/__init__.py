@@ -5,12 +5,13 @@ from pypet.interfaces.command import Command
 from pypet.interfaces.feature import Feature
 from pypet.interfaces.logging import LogContext, LoggingSetup, ProgressReporter
 from pypet.interfaces.option import Option
-from pypet.interfaces.scheduling import Outcome, Scheduler, Task, Work
+from pypet.interfaces.scheduling import Activity, Outcome, Scheduler, Task, Work
 from pypet.interfaces.storage import StorageService
 from pypet.interfaces.versioning import Versioning
 from pypet.interfaces.wrapping import WrapMode
 
 __all__ = [
+    "Activity",
     "AdmissionGate",
     "Command",
     "Feature",

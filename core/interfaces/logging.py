@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pypet.interfaces.feature import Feature
+from pypet.interfaces.scheduling import Activity
 
 SHOWN_LIVE = "pypet_shown_live"
 """Name of an attribute that is true on log records whose message a progress reporter shows live
@@ -117,6 +118,12 @@ class ProgressReporter(Feature, ABC):
     @abstractmethod
     def advance(self, finished: int = 1, failed: int = 0) -> None:
         """Count runs that have ended since the last call."""
+
+    def watch(self, activity: Callable[[], Activity | None]) -> None:
+        """Take the function that tells what the workers do, until `stop`; called after `start`."""
+
+    def refresh(self) -> None:
+        """Show the present state again; called about twice a second while schedulers wait."""
 
     @abstractmethod
     def stop(self) -> None:

@@ -36,6 +36,15 @@ class Outcome(NamedTuple):
     interrupted: bool = False
 
 
+class Activity(NamedTuple):
+    """What the workers of a scheduler do at a moment."""
+
+    workers: int
+    """How many there may be."""
+    running: Sequence[int]
+    """Indices of the runs that are being executed, as far as that is known."""
+
+
 class Work(ABC):
     """What schedulers execute in other processes: a function of tasks that can travel.
 
@@ -137,6 +146,13 @@ class Scheduler(Feature, ABC):
 
         The caller may leave the iterator, submit more tasks and ask for a new one.
         """
+
+    def activity(self) -> Activity | None:
+        """Return what the workers do now, None if that cannot be told cheaply.
+
+        Asked a few times a second, only while somebody shows it.
+        """
+        return None
 
     def cancel(self) -> int:
         """Give up submitted tasks that did not begin, if that is possible; return how many.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time as clock
+from collections.abc import Callable
 from datetime import timedelta
 
 PRINT = "print"
@@ -33,11 +34,14 @@ class ProgressBar:
         time: bool = True,
         length: int = 20,
         reset: bool = False,
+        remaining: Callable[[], float | None] | None = None,
     ) -> str | None:
         """Return the bar as text if it is due after step ``index`` of ``total``, else None.
 
         It is due at the first call, whenever another ``percentage_step`` percent are done, and
-        at the last step. The other arguments are those of `progressbar`.
+        at the last step. ``remaining`` gives the seconds to the end, None if it does not know;
+        otherwise they follow from the pace since the loop began. The other arguments are those
+        of `progressbar`.
 
         Raises
         ------
@@ -58,7 +62,11 @@ class ProgressBar:
         self._interval = interval
         share = (index + 1) / total
         text = f"[{'=' * int(length * share):<{length}}] {100 * share:4.1f}%"
-        return text if is_first or not time else f"{text}, remaining: {self._remaining()}"
+        if is_first or not time:
+            return text
+        seconds = remaining() if remaining is not None else None
+        left = self._remaining() if seconds is None else timedelta(seconds=int(seconds))
+        return f"{text}, remaining: {left}"
 
     def _remaining(self) -> timedelta:
         """Return the expected time to the end, from the pace since the loop began."""

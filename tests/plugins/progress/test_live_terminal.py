@@ -1,0 +1,95 @@
+"""The live bar in terminals of different width, as somebody sees it."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+
+pytest.importorskip("tqdm")
+if sys.platform == "win32":
+    pytest.skip("needs pseudo-terminals", allow_module_level=True)
+
+from tests.plugins.progress.terminal import Screen, run_in_terminal
+
+SCRIPT = """
+import logging, os, time
+from pypet import Environment
+
+def simulate(traj):
+    time.sleep({pause})
+    if traj.x == 3:
+        raise ZeroDivisionError
+    if traj.x == 5:
+        logging.getLogger("model").warning("a word of the model")
+
+def grow(traj, results):
+    if len(traj) == 30:
+        return {{"x": list(range(100, 110))}}
+
+if __name__ == "__main__":
+    with Environment("t", on_error="continue", **{options}) as env:
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({{"x": range(30)}})
+        env.add_postprocessing(grow)
+        env.run(simulate)
+"""
+SERIAL = {"storage_service": "memory"}
+PARALLEL = {
+    "storage_service": "memory",
+    "multiproc": True,
+    "ncores": 2,
+    "use_pool": True,
+    "wrap_mode": "LOCAL",
+}
+
+
+def show(tmp_path, columns, options=SERIAL, pause=0.01):
+    script = SCRIPT.format(options=repr(options), pause=pause)
+    screen, code = run_in_terminal(script, columns, tmp_path)
+    assert code == 0, "\n".join(screen.lines)
+    return screen
+
+
+def bars(screen):
+    return [line for line in screen.states + screen.lines if re.match(r" *\d+%\|", line)]
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+@pytest.mark.parametrize("options", [SERIAL, PARALLEL], ids=["serial", "pool"])
+def test_the_bar_never_wraps_and_tells_of_failures_and_growth(tmp_path, columns, options):
+    screen = show(tmp_path, columns, options)
+    drawn = bars(screen)
+    assert drawn
+    assert not [line for line in screen.wraps if re.match(r" *\d+%\|", line)]
+    assert all(len(line) < columns for line in drawn)
+    finished = [line for line in screen.lines if re.match(r"100%\|", line)]
+    assert re.search(r"30/30, 1 failed", finished[0])
+    assert re.search(r"40/40", finished[-1])
+    # Nothing is left of the bars but their last state, one each round.
+    assert len([line for line in screen.lines if re.match(r" *\d+%\|", line)]) == 2
+
+
+def test_lines_of_runs_do_not_scroll_past_the_bar_but_are_in_the_file(tmp_path):
+    screen = show(tmp_path, 200)
+    text = "\n".join(screen.lines)
+    assert "single run" not in text
+    assert "PROGRESS" not in text
+    assert "MainProcess model WARNING  a word of the model" in map(str.rstrip, screen.lines)
+    assert "All 40 runs" in text or "of 40 runs are not completed" in text
+    (log,) = (path.read_text() for path in tmp_path.glob("logs/*/*/LOG.txt"))
+    assert log.count("Finished single run") == 39
+    assert log.count("PROGRESS: Finished") > 10
+
+
+def test_the_bar_tells_rate_remaining_time_and_active_runs(tmp_path):
+    drawn = bars(show(tmp_path, 120, PARALLEL, pause=0.05))
+    assert any(re.search(r"\d/30, .*0:00:0\d left, [\d.]+ runs/s, [12] running", x) for x in drawn)
+
+
+def test_the_screen_of_these_tests_works():
+    screen = Screen(4)
+    screen.feed("ab\rx\r\n12345\r\033[Kz")
+    assert screen.lines == ["xb", "1234", "z"]
+    assert screen.wraps == ["1234"]
