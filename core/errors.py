@@ -46,6 +46,10 @@ class GitDiffError(RuntimeError):
     """There are uncommitted changes although the experiment asked to fail in this case."""
 
 
+class GitError(PypetError, RuntimeError):
+    """Git could not commit, compare or restore the code of an experiment."""
+
+
 class PluginError(PypetError, RuntimeError):
     """A plugin could not be loaded or broke its contract; the message names its distribution."""
 

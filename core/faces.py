@@ -58,6 +58,10 @@ FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
         ("pypet.storageservice", "HDF5StorageService"): _HDF5,
         ("pypet.storageservice", "LazyStorageService"): _LAZY,
         ("pypet.utils.hdf5compression", "compact_hdf5_file"): _COMPACTING,
+        **{
+            ("pypet.utils.gitintegration", name): Face("git", name, "git")
+            for name in ("add_commit_variables", "make_git_commit")
+        },
         **{("pypet.pypetlogging", name): Face("logging", name) for name in _LOGGING_NAMES},
         **{
             ("pypet.utils.mpwrappers", name): Face(entry, name) for name, entry in _WRAPPERS.items()

@@ -1,0 +1,44 @@
+"""``pypet checkout``: the code of an experiment on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pypet.errors import GitError
+from pypet.interfaces import Command
+from pypet.plugins.git.checkout import checkout_code
+from pypet.support.optional import require
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Load the config of the trajectory and write its code into the folder."""
+    # Only here: the command is registered with every start of `pypet`.
+    from pypet.trajectory import load_trajectory
+
+    git = require("git", plugin="git", extra="git")
+    traj = load_trajectory(
+        arguments.trajectory,
+        filename=arguments.file,
+        load_parameters=2,
+        load_derived_parameters=0,
+        load_results=0,
+        load_other_data=0,
+    )
+    try:
+        folder = checkout_code(traj, arguments.folder, arguments.repository, arguments.snapshot)
+    except (git.NoSuchPathError, git.InvalidGitRepositoryError) as err:
+        raise GitError(f"There is no repository {err}: name one with --repository.") from err
+    sys.stdout.write(f"{folder}\n")
+    return 0
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="HDF5 file")
+    parser.add_argument("trajectory", help="name of the trajectory")
+    parser.add_argument("folder", help="new folder for the code")
+    parser.add_argument("--repository", help="where its commit is; default: where it was")
+    parser.add_argument("--snapshot", help="group below config.git, if there are several")
+
+
+CHECKOUT = Command("checkout", "Restore the code of an experiment.", _run, _add_arguments)

@@ -1,0 +1,116 @@
+"""What a work tree looks like compared with its last commit, read without a write to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from pypet.support.optional import require
+
+UNCHANGED = "."
+
+
+class WorkTree(NamedTuple):
+    """Paths are relative to the root of the work tree; see ``git help status``, porcelain v2."""
+
+    changed: tuple[str, ...]
+    """Tracked files that differ from the last commit and that a commit would take."""
+    conflicts: tuple[str, ...]
+    """Files of an unfinished merge that nobody has resolved."""
+    dirty_submodules: tuple[str, ...]
+    """Submodules with changes of their own that no commit of this repository can hold."""
+    untracked: tuple[str, ...]
+    """Files that git does not know and does not ignore."""
+
+    @property
+    def uncommitted(self) -> tuple[str, ...]:
+        """Everything tracked that no commit holds."""
+        return tuple(sorted({*self.changed, *self.conflicts, *self.dirty_submodules}))
+
+
+def open_repository(path: str | os.PathLike[str]) -> Any:
+    """Return GitPython's ``Repo`` whose work tree holds the path; ``~`` is expanded.
+
+    Raises
+    ------
+    git.NoSuchPathError, git.InvalidGitRepositoryError
+        The path does not exist, is in no repository, or the repository has no work tree.
+    """
+    git = require("git", plugin="git", extra="git")
+    repository = git.Repo(Path(path).expanduser(), search_parent_directories=True)
+    if repository.bare:
+        repository.close()
+        raise git.InvalidGitRepositoryError(f"{path} is bare: it has no files to commit.")
+    # Asking for the status would otherwise refresh the index, a write.
+    repository.git.update_environment(GIT_OPTIONAL_LOCKS="0")
+    return repository
+
+
+def read_work_tree(repository: Any) -> WorkTree:
+    """Return how the work tree differs from the last commit; staged or not is all the same."""
+    changed, conflicts, submodules, untracked = [], [], [], []
+    for line in read_bytes(
+        repository,
+        *("status", "--porcelain=v2", "-z", "--no-renames"),
+        *("--untracked-files=all", "--ignore-submodules=none"),
+    ).split(b"\0"):
+        kind, _, rest = os.fsdecode(line).partition(" ")
+        if kind == "?":
+            untracked.append(rest)
+        elif kind == "u":
+            conflicts.append(rest.split(" ", 9)[-1])
+        elif kind == "1":
+            states, submodule, *_, path = rest.split(" ", 7)
+            is_submodule = submodule.startswith("S")
+            if is_submodule and submodule[2] == "M":
+                submodules.append(path)
+            if states[0] != UNCHANGED or not is_submodule or submodule[1] == "C":
+                changed.append(path)
+    return WorkTree(tuple(changed), tuple(conflicts), tuple(submodules), tuple(untracked))
+
+
+def read_submodules(repository: Any) -> tuple[str, ...]:
+    """Return lines of ``git submodule status``: a flag, the checked-out commit, and the path.
+
+    The flag is empty, ``-`` (not checked out), ``+`` (another commit than recorded), or ``U``
+    (conflicts).
+    """
+    if not (Path(repository.working_tree_dir) / ".gitmodules").is_file():
+        return ()
+    lines = os.fsdecode(read_bytes(repository, "submodule", "status")).splitlines()
+    return tuple(line.strip() for line in lines)
+
+
+def read_bytes(repository: Any, *arguments: str, **options: Any) -> bytes:
+    """Return exactly what a git command writes to stdout."""
+    output: bytes = repository.git.execute(
+        ["git", *arguments],
+        stdout_as_string=False,
+        strip_newline_in_stdout=False,
+        **options,
+    )
+    return output
+
+
+@contextmanager
+def separate_index(repository: Any) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Give a folder and an environment in which git has an index and new objects of its own.
+
+    Commands that get the environment read the repository and write to the folder, which is
+    removed afterwards. Source: ``git help git``, GIT_INDEX_FILE and GIT_OBJECT_DIRECTORY.
+    """
+    with TemporaryDirectory(prefix="pypet-git-") as name:
+        folder = Path(name)
+        (folder / "objects").mkdir()
+        yield (
+            folder,
+            {
+                "GIT_INDEX_FILE": str(folder / "index"),
+                "GIT_OBJECT_DIRECTORY": str(folder / "objects"),
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(Path(repository.common_dir) / "objects"),
+            },
+        )
