@@ -44,8 +44,8 @@ def checkout_code(
     base, patch = _contents(traj, name)
     if repository is None:
         repository = str(traj.f_get(f"config.git.{name}.repository", fast_access=True))
-    git = require("git", plugin="git", extra="git")
     with open_repository(repository) as repo, separate_index(repo) as (scratch, env):
+        git = require("git", plugin="git", extra="git")
         try:
             read_bytes(repo, "read-tree", *([base] if base else ["--empty"]), env=env)
             root = repo.working_tree_dir

@@ -16,15 +16,18 @@ def _run(arguments: argparse.Namespace) -> int:
     # Only here: the command is registered with every start of `pypet`.
     from pypet.trajectory import load_trajectory
 
+    try:
+        traj = load_trajectory(
+            arguments.trajectory,
+            filename=arguments.file,
+            load_parameters=2,
+            load_derived_parameters=0,
+            load_results=0,
+            load_other_data=0,
+        )
+    except ValueError as err:
+        raise GitError(str(err)) from err
     git = require("git", plugin="git", extra="git")
-    traj = load_trajectory(
-        arguments.trajectory,
-        filename=arguments.file,
-        load_parameters=2,
-        load_derived_parameters=0,
-        load_results=0,
-        load_other_data=0,
-    )
     try:
         folder = checkout_code(traj, arguments.folder, arguments.repository, arguments.snapshot)
     except (git.NoSuchPathError, git.InvalidGitRepositoryError) as err:

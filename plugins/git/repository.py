@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from pypet.errors import MissingDependencyError
 from pypet.support.optional import require
 
 UNCHANGED = "."
@@ -39,8 +40,18 @@ def open_repository(path: str | os.PathLike[str]) -> Any:
     ------
     git.NoSuchPathError, git.InvalidGitRepositoryError
         The path does not exist, is in no repository, or the repository has no work tree.
+    MissingDependencyError
+        GitPython or git itself is not installed.
     """
-    git = require("git", plugin="git", extra="git")
+    try:
+        git = require("git", plugin="git", extra="git")
+    except MissingDependencyError:
+        raise
+    except ImportError as err:
+        # GitPython is there, but looks for the program while it is imported.
+        raise MissingDependencyError(
+            "git_repository needs the program git: install it or add its folder to PATH."
+        ) from err
     repository = git.Repo(Path(path).expanduser(), search_parent_directories=True)
     if repository.bare:
         repository.close()

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from pypet import Environment, GitDiffError
+from pypet.cli import main
 from pypet.errors import GitError
 from pypet.plugins.git import checkout_code
 from tests.plugins.git.conftest import files_in
@@ -160,6 +161,30 @@ def test_the_command_restores_from_a_file(work, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(tmp_path / "code2")
     assert files_in(tmp_path / "code2") == work.files()
+
+
+def test_the_command_tells_in_one_line_that_there_is_no_file(tmp_path, capsys):
+    pytest.importorskip("h5py")
+    assert main(["checkout", str(tmp_path / "no.hdf5"), "G", str(tmp_path / "code2")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "There is no file" in line
+
+
+def test_a_machine_without_git_is_told(work, tmp_path):
+    script = (
+        "from pypet import Environment\n"
+        "Environment(storage_service='memory', log_config=None, git_repository='.')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=work.root,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert "MissingDependencyError: git_repository needs the program git" in done.stderr
 
 
 def test_a_commit_is_restored_as_well(work, tmp_path):
