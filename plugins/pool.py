@@ -1,41 +1,20 @@
-"""Execute runs in a fixed pool of worker processes.
-
-What all runs share reaches a worker once. Tasks and outcomes travel in batches that take about
-`BATCH_SECONDS`, so that short runs cost microseconds and long ones are spread evenly.
-"""
+"""Execute runs in a fixed pool of worker processes."""
 
 from __future__ import annotations
 
-import itertools
-import multiprocessing
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing.connection import wait
-from time import monotonic
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from pypet.errors import WorkerDiedError
-from pypet.interfaces import Activity, Option, Outcome, Scheduler, Task, Work
+from pypet.interfaces import Option, Outcome, Scheduler, Task, Work
 from pypet.markers import hookimpl
 from pypet.options.established import established
-from pypet.plugins._workers.crew import Member
-from pypet.plugins._workers.settling import OPTIONS, settle_processes
-from pypet.plugins._workers.starting import end_processes, start_process
-from pypet.plugins._workers.worker import IDLE, serve
-
-BATCH_SECONDS = 0.02
-MAX_BATCH = 512
-AHEAD_SECONDS = 0.01
-"""Shorter runs are handed to workers that are still busy with others."""
-WAIT_SECONDS = 0.5
-"""The longest time between two looks at helpers."""
-IDLE_DEATHS = 3
-"""So many workers may die while they execute nothing, before this counts as hopeless."""
-
-_numbers = itertools.count(1)
+from pypet.plugins._workers.crew import Crew
+from pypet.plugins._workers.scheduler import WorkersScheduler
+from pypet.plugins._workers.settling import OPTIONS
+from pypet.plugins._workers.worker import InPlace
 
 
-class PoolScheduler(Scheduler):
+class PoolScheduler(WorkersScheduler):
     """Feeds ``ncores`` workers, replaces those that die, and reports the runs that died along."""
 
     name: ClassVar[str] = "pool"
@@ -43,27 +22,15 @@ class PoolScheduler(Scheduler):
     workers_stay: ClassVar[bool] = True
     default_on_error: ClassVar[str] = "raise"
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        super().__init__(options)
-        settled = settle_processes(options, self.name)
-        self._ncores: int = settled["ncores"]
-        self._start_method: str = settled["start_method"]
-        self._context: Any = multiprocessing.get_context(self._start_method)
-        self._niceness: int | None = options["niceness"]
-        self._execute: Callable[[Task], Outcome] | None = None
-        self._cells: Any = None
-        self._members: dict[int, Member] = {}
-        self._queue: deque[Task] = deque()
-        self._arrived: deque[Outcome] = deque()
-        self._seconds_per_run: float | None = None
-        self._sends_ahead = True
-        self._idle_deaths = 0
-        self._checked = 0.0
-
-    @classmethod
-    def settle(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return ``ncores`` and ``start_method`` as they are in effect."""
-        return settle_processes(options, cls.name)
+    def _make_workers(self, options: Mapping[str, Any]) -> Crew:
+        method = options["start_method"]
+        return Crew(
+            options["ncores"],
+            method,
+            options["niceness"],
+            InPlace,
+            f"{method.capitalize()}PoolWorker",
+        )
 
     def start(self, execute: Callable[[Task], Outcome]) -> None:
         """Pickle what workers get; they are started when there is something to do.
@@ -73,192 +40,7 @@ class PoolScheduler(Scheduler):
         Exception
             Something cannot be pickled.
         """
-        self._execute = execute.packed() if isinstance(execute, Work) else execute
-        self._cells = self._context.RawArray("q", [IDLE] * self._ncores)
-
-    def room(self) -> int:
-        """Return how many tasks to submit so that workers do not run out of them.
-
-        None until the tasks ahead are half used up: to be asked for few tasks often is dear.
-        """
-        wanted = self._ncores * max(2, 3 * self._batch_size())
-        waiting = len(self._queue)
-        return wanted - waiting if 2 * waiting <= wanted else 0
-
-    def submit(self, tasks: Sequence[Task]) -> None:
-        """Accept tasks and hand them to workers as far as these are free."""
-        self._queue.extend(tasks)
-        self._dispatch()
-
-    def outcomes(self) -> Iterator[Outcome]:
-        """Yield outcomes as they arrive; those of one worker are in the order of its tasks.
-
-        Raises
-        ------
-        RuntimeError
-            `start` was not called, or `stop` was called since.
-        WorkerDiedError
-            Workers cannot be started or die without executing anything.
-        """
-        if self._execute is None:
-            raise RuntimeError("The pool was not started; call `start` first.")
-        while True:
-            while self._arrived:
-                yield self._arrived.popleft()
-            if not self._queue and not any(each.batches for each in self._members.values()):
-                return
-            self._dispatch()
-            self._wait()
-
-    def activity(self) -> Activity | None:
-        """Return the runs that are in the cells of the workers."""
-        cells = [] if self._cells is None else list(self._cells)
-        return Activity(self._ncores, [index for index in cells if index != IDLE])
-
-    def cancel(self) -> int:
-        """Give up the tasks that are not with a worker yet."""
-        count = len(self._queue)
-        self._queue.clear()
-        return count
-
-    def stop(self) -> None:
-        """End all workers; those that execute a run are terminated."""
-        self._queue.clear()
-        self._arrived.clear()
-        self._execute = None
-        members, self._members = list(self._members.values()), {}
-        busy = any(member.batches or not member.is_ready for member in members)
-        for member in members:
-            if not busy:
-                _tell_to_stop(member)
-        end_processes([member.process for member in members], at_once=busy)
-        for member in members:
-            member.connection.close()
-        self._cells = None
-
-    # ----- tasks ----------------------------------------------------------------------------
-
-    def _batch_size(self) -> int:
-        """Return how many runs take about `BATCH_SECONDS`; 1 as long as that is not known."""
-        if self._seconds_per_run is None:
-            return 1
-        return max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(self._seconds_per_run, 1e-9))))
-
-    def _dispatch(self) -> None:
-        """Start workers if need be, and hand out tasks."""
-        busy = sum(bool(each.batches) for each in self._members.values())
-        while len(self._members) < min(self._ncores, busy + len(self._queue)):
-            self._start_worker()
-        seconds = self._seconds_per_run
-        ahead = self._sends_ahead and seconds is not None and seconds < AHEAD_SECONDS
-        for depth in (0, 1) if ahead else (0,):
-            for member in self._members.values():
-                if len(member.batches) <= depth and self._queue and not self._hand_out(member):
-                    return
-
-    def _hand_out(self, member: Member) -> bool:
-        """Hand a batch to a worker; False if it is too large to be sent ahead."""
-        queue = self._queue
-        # Near the end everybody gets a part of what is left.
-        count = max(1, min(self._batch_size(), len(queue) // self._ncores))
-        tasks = [queue.popleft() for _ in range(count)]
-        try:
-            if member.send(tasks):
-                return True
-        except OSError:
-            queue.extendleft(reversed(tasks))  # its end will be noticed next
-            return True
-        queue.extendleft(reversed(tasks))
-        self._sends_ahead = False
-        return False
-
-    # ----- workers --------------------------------------------------------------------------
-
-    def _start_worker(self) -> None:
-        slots = {member.slot for member in self._members.values()}
-        slot = next(number for number in range(self._ncores) if number not in slots)
-        self._cells[slot] = IDLE
-        here, there = self._context.Pipe()
-        forks = self._start_method == "fork"
-        foreign = [here, *(each.connection for each in self._members.values())] if forks else []
-        process = self._context.Process(
-            target=serve,
-            name=f"{self._start_method.capitalize()}PoolWorker-{next(_numbers)}",
-            args=(there, foreign, self._execute, self._cells, slot, self._niceness),
-        )
-        try:
-            start_process(process)
-        except BaseException:
-            here.close()
-            raise
-        finally:
-            there.close()
-        self._members[process.sentinel] = Member(process, here, slot)
-
-    def _wait(self) -> None:
-        """Wait until a worker reports or dies, at most for a moment."""
-        members = self._members
-        waiting: list[Any] = [*members, *(each.connection for each in members.values())]
-        ready = set(wait(waiting, WAIT_SECONDS))
-        for sentinel, member in list(members.items()):
-            died = sentinel in ready
-            if died or member.connection in ready:
-                self._receive(member, everything=died)
-            if died:
-                self._replace(sentinel, member)
-        now = monotonic()
-        if self.check is not None and now - self._checked >= WAIT_SECONDS:
-            self._checked = now
-            self.check()
-
-    def _receive(self, member: Member, *, everything: bool) -> None:
-        """Take a report of a worker, or all that a dead one left."""
-        try:
-            while member.connection.poll():
-                outcomes, given_back = member.receive()
-                self._queue.extendleft(reversed(given_back))
-                if outcomes:
-                    self._learn(outcomes)
-                    self._arrived.extend(outcomes)
-                if not everything:
-                    return
-        except (EOFError, OSError):
-            return  # the sentinel of the process tells the rest
-
-    def _learn(self, outcomes: Sequence[Outcome]) -> None:
-        """Adapt the size of batches to how long runs take."""
-        mean = (outcomes[-1].finished - outcomes[0].started) / len(outcomes)
-        if mean < 0:
-            return  # the clock was set
-        former = self._seconds_per_run
-        self._seconds_per_run = mean if former is None else (former + mean) / 2
-
-    def _replace(self, sentinel: int, member: Member) -> None:
-        """Take leave of a dead worker; another one takes over what it did not begin."""
-        del self._members[sentinel]
-        try:
-            outcome, tasks = member.bury(self._cells[member.slot])
-        finally:
-            member.connection.close()
-            exit_code = member.process.exitcode
-            member.process.close()
-        self._queue.extendleft(reversed(tasks))
-        if outcome is not None:
-            self._arrived.append(outcome)
-            return
-        self._idle_deaths += 1
-        if self._idle_deaths >= IDLE_DEATHS:
-            raise WorkerDiedError(
-                f"{self._idle_deaths} workers ended while they executed nothing, the last one "
-                f"with exit code {exit_code}; no further one is started."
-            )
-
-
-def _tell_to_stop(member: Member) -> None:
-    try:
-        member.connection.send_bytes(b"")
-    except OSError:
-        return  # it is gone already
+        super().start(execute.packed() if isinstance(execute, Work) else execute)
 
 
 @hookimpl

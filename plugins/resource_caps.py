@@ -67,6 +67,11 @@ class ResourceCaps(AdmissionGate):
             )
             self._psutil.cpu_percent()  # later calls measure since this one
 
+    @property
+    def admits_all(self) -> bool:
+        """Whether there are no caps."""
+        return not self._is_needed
+
     def admits(self, active: int) -> bool:
         """Return whether no cap is exceeded; the first one that is gets logged."""
         if not self._is_needed:
@@ -126,7 +131,8 @@ class ResourceCaps(AdmissionGate):
         used = 0
         for child in psutil.Process(os.getpid()).children():
             try:
-                used += child.memory_info().rss
+                # A process that starts those of runs shares its memory with them.
+                used += sum(each.memory_info().rss for each in child.children() or [child])
             except psutil.Error:
                 continue  # it has just ended
         return used

@@ -196,6 +196,7 @@ class Listener(Source):
                     self._take(client, parcels)
 
                 self._selector.register(client.connection, selectors.EVENT_READ, take)
+                take(parcels)  # who has connected has mostly something to say
 
     def _take(self, client: _Client, parcels: deque[Parcel]) -> None:
         try:

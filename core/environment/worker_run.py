@@ -52,6 +52,7 @@ class WorkerRun(Work):
         self._trajectory: Any = trajectory
         self._job = job
         self._settings = settings
+        self._is_prepared = False
 
     def packed(self) -> PackedRun:
         """Return the same work in pickles, one for the trajectory and one for the job.
@@ -75,9 +76,16 @@ class WorkerRun(Work):
 
     def start_worker(self, index: int | None = None) -> None:
         """Take over the storage service and set up logging and signals."""
-        settings = self._settings
-        _prepare_process(self._trajectory, index, settings)
-        put(self._trajectory, "_storage_service", settings.service)
+        if not self._is_prepared:
+            self.start_launcher()
+        _start_logging(self._trajectory, index, self._settings)
+
+    def start_launcher(self) -> None:
+        """Take over the storage service and set up signals, for the processes forked from here."""
+        _prepare_signals(self._settings)
+        put(self._trajectory, "_storage_service", self._settings.service)
+        self._trajectory._runs.columns.own()  # or each of the processes copies the run table
+        self._is_prepared = True
 
     def __call__(self, task: Task) -> Outcome:
         """Execute the one task of the process."""
@@ -111,7 +119,8 @@ class PackedRun(Work):
     def start_worker(self, index: int | None = None) -> None:
         """Unpickle everything, and set up logging and signals."""
         self._unpack()
-        _prepare_process(self._trajectory, index, self._settings)
+        _prepare_signals(self._settings)
+        _start_logging(self._trajectory, index, self._settings)
 
     def __call__(self, task: Task) -> Outcome:
         """Execute a task, as if there had been no other before unless input is frozen."""
@@ -175,13 +184,10 @@ def _execute(
     return outcome
 
 
-def _prepare_process(trajectory: Any, index: int | None, settings: WorkerSettings) -> None:
-    """Set up signals and logging of a worker."""
-    if settings.graceful:
-        sigint_handling.start()
-    elif threading.current_thread() is threading.main_thread():
-        # CTRL+C reaches all processes of a terminal; the main process decides and ends workers.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _start_logging(trajectory: Any, index: int | None, settings: WorkerSettings) -> None:
+    """Set up logging of a worker."""
+    if not settings.log_setups:
+        return
     number = -1 if index is None else index
     context = LogContext(
         environment_name=settings.environment_name,
@@ -192,6 +198,14 @@ def _prepare_process(trajectory: Any, index: int | None, settings: WorkerSetting
     for setup in settings.log_setups:
         setup.start_worker(context)
     run_banners.flush_at_end_of_worker()
+
+
+def _prepare_signals(settings: WorkerSettings) -> None:
+    if settings.graceful:
+        sigint_handling.start()
+    elif threading.current_thread() is threading.main_thread():
+        # CTRL+C reaches all processes of a terminal; the main process decides and ends workers.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _full_copy_flags(trajectory: Any) -> dict[str, bool]:

@@ -17,6 +17,11 @@ class AdmissionGate(Feature, ABC):
     each environment, with the values of its options.
     """
 
+    @property
+    def admits_all(self) -> bool:
+        """Whether the gate admits every process, so that it need not be asked."""
+        return False
+
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Read the options."""
 

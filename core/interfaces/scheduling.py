@@ -70,6 +70,13 @@ class Work(ABC):
         ``index`` is the only run that the process will execute, None if it stays for many.
         """
 
+    def start_launcher(self) -> None:
+        """Get ready in a process that executes nothing itself: it is forked for each run.
+
+        What is set up here need not be set up again by `start_worker` in those processes.
+        """
+        return
+
     @abstractmethod
     def __call__(self, task: Task) -> Outcome:
         """Execute a task; never raises an `Exception` for what a run does."""

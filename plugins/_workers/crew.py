@@ -1,111 +1,322 @@
-"""A worker of a pool as the main process sees it."""
+"""Worker processes that stay, and how they are fed.
+
+What all runs share reaches a worker once. Tasks and outcomes travel in batches that take about
+`BATCH_SECONDS`, so that short runs cost microseconds and long ones are spread evenly.
+"""
 
 from __future__ import annotations
 
-import pickle
+import itertools
+import multiprocessing
 from collections import deque
-from collections.abc import Sequence
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from time import time
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import wait
+from time import monotonic
+from typing import Any
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Outcome, Task
-from pypet.plugins._workers.outcomes import describe_exit, killed, unpack, unreadable
-from pypet.plugins._workers.worker import FAILED_TO_START, HEADER, IDLE, READY
+from pypet.interfaces import Activity, AdmissionGate, Outcome, Task
+from pypet.plugins._workers.member import Member
+from pypet.plugins._workers.starting import end_processes, start_process
+from pypet.plugins._workers.worker import IDLE, Perform, Place, serve
 
-SAFE_BYTES = 16384
-"""So much always fits into a pipe that holds at most one more such message."""
+BATCH_SECONDS = 0.02
+MAX_BATCH = 512
+AHEAD_SECONDS = 0.01
+"""Shorter runs are handed to workers that are still busy with others."""
+WAIT_SECONDS = 0.5
+"""The longest time between two looks at helpers."""
+IDLE_DEATHS = 3
+"""So many workers may die while they execute nothing, before this counts as hopeless."""
+
+_numbers = itertools.count(1)
 
 
-class Member:
-    """One worker and what it has to do; batches are executed and reported about in order."""
+class Crew:
+    """Feeds workers, replaces those that die, and reports the runs that died along.
 
-    __slots__ = ("batches", "begun", "connection", "is_ready", "process", "slot")
+    A scheduler delegates to it; see `pypet.interfaces.Scheduler` for what the methods mean.
+    """
 
-    def __init__(self, process: BaseProcess, connection: Connection, slot: int) -> None:
-        self.process = process
-        self.connection = connection
-        self.slot = slot
-        self.batches: deque[deque[Task]] = deque()
-        self.begun = 0.0
-        self.is_ready = False
+    def __init__(
+        self,
+        ncores: int,
+        start_method: str,
+        niceness: int | None,
+        perform: type[Perform],
+        process_name: str,
+        *,
+        one_by_one: bool = False,
+        bequeaths: bool = False,
+    ) -> None:
+        """Nothing is started yet.
 
-    def send(self, tasks: Sequence[Task]) -> bool:
-        """Hand over a batch; False if it had to be kept back because the worker is busy.
+        ``perform`` says how a worker executes a task. With ``one_by_one`` a task waits in the
+        main process until a worker is idle. With ``bequeaths`` workers are forked anew to inherit
+        tasks that cannot be sent to them.
+        """
+        self._ncores = ncores
+        self._context: Any = multiprocessing.get_context(start_method)
+        self._forks = start_method == "fork"
+        self._niceness = niceness
+        self._perform = perform
+        self._one_by_one = one_by_one
+        self._bequeaths = bequeaths
+        self._process_name = process_name
+        self._execute: Callable[[Task], Outcome] | None = None
+        self._cells: Any = None
+        self._members: dict[int, Member] = {}
+        self._queue: deque[Task] = deque()
+        self._arrived: deque[Outcome] = deque()
+        self._seconds_per_run: float | None = None
+        self._sends_ahead = True
+        self._idle_deaths = 0
+        self._checked = 0.0
+        self.gates: Sequence[AdmissionGate] = ()
+        """Those that may withhold a process; see `Scheduler.gates`."""
+        self.check: Callable[[], None] | None = None
 
-        A large message to a worker that is about to send one itself would block both.
+    def start(self, execute: Callable[[Task], Outcome]) -> None:
+        """Execute tasks by ``execute`` from now on.
+
+        Workers are started when there is something to do; those that are there end, at once or
+        after what they execute.
+        """
+        self._execute = execute
+        if self._cells is None:
+            self._cells = self._context.RawArray("q", [IDLE] * self._ncores)
+        for sentinel, member in list(self._members.items()):
+            if member.batches:
+                member.is_retiring = True
+            else:
+                self._dismiss(sentinel)
+
+    def room(self) -> int:
+        """Return how many tasks to submit so that workers do not run out of them.
+
+        None until the tasks ahead are half used up: to be asked for few tasks often is dear.
+        """
+        waiting = len(self._queue)
+        if self._goes_singly:
+            return max(0, self._ncores - self._busy() - waiting)
+        wanted = self._ncores * max(2, 3 * self._batch_size())
+        return wanted - waiting if 2 * waiting <= wanted else 0
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Accept tasks and hand them to workers as far as these are free."""
+        self._queue.extend(tasks)
+        self._dispatch()
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield outcomes as they arrive; those of one worker are in the order of its tasks.
 
         Raises
         ------
-        Exception
-            Arguments of a run cannot be pickled.
-        OSError
-            The worker is gone.
+        RuntimeError
+            `start` was not called, or `stop` was called since.
+        WorkerDiedError
+            Workers cannot be started or die without executing anything.
         """
+        if self._execute is None:
+            raise RuntimeError("The scheduler was not started; call `start` first.")
+        while True:
+            while self._arrived:
+                yield self._arrived.popleft()
+            if not self._queue and not any(each.batches for each in self._members.values()):
+                return
+            self._dispatch()
+            self._wait()
+
+    def activity(self) -> Activity:
+        """Return the runs that are in the cells of the workers."""
+        cells = [] if self._cells is None else list(self._cells)
+        return Activity(self._ncores, [index for index in cells if index != IDLE])
+
+    def cancel(self) -> int:
+        """Give up the tasks that are not with a worker yet."""
+        count = len(self._queue)
+        self._queue.clear()
+        return count
+
+    def stop(self) -> None:
+        """End all workers; those that execute a run are terminated."""
+        self._queue.clear()
+        self._arrived.clear()
+        self._execute = None
+        members, self._members = list(self._members.values()), {}
+        busy = any(member.batches or not member.is_ready for member in members)
+        for member in members:
+            if not busy:
+                _tell_to_stop(member)
+        end_processes([member.process for member in members], at_once=busy)
+        for member in members:
+            member.connection.close()
+        self._cells = None
+
+    # ----- tasks ----------------------------------------------------------------------------
+
+    @property
+    def _goes_singly(self) -> bool:
+        return self._one_by_one or not all(gate.admits_all for gate in self.gates)
+
+    def _batch_size(self) -> int:
+        """Return how many runs take about `BATCH_SECONDS`; 1 as long as that is not known."""
+        if self._seconds_per_run is None:
+            return 1
+        return max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(self._seconds_per_run, 1e-9))))
+
+    def _busy(self) -> int:
+        return sum(bool(member.batches) for member in self._members.values())
+
+    def _dispatch(self) -> None:
+        """Start workers if need be, and hand out tasks."""
+        if self._goes_singly:
+            self._dispatch_singly()
+            return
+        while len(self._members) < min(self._ncores, self._busy() + len(self._queue)):
+            self._start_worker()
+        seconds = self._seconds_per_run
+        ahead = self._sends_ahead and seconds is not None and seconds < AHEAD_SECONDS
+        for depth in (0, 1) if ahead else (0,):
+            for member in list(self._members.values()):
+                if not self._queue:
+                    return
+                if member.is_retiring or len(member.batches) > depth:
+                    continue
+                # Near the end everybody gets a part of what is left.
+                count = max(1, min(self._batch_size(), len(self._queue) // self._ncores))
+                if not self._hand_out(member, count):
+                    return
+
+    def _dispatch_singly(self) -> None:
+        """Hand out single tasks to idle workers, if nobody withholds them."""
+        while self._queue:
+            busy = self._busy()
+            if busy >= self._ncores:
+                return
+            if busy and not all(gate.admits(busy) for gate in self.gates):
+                return
+            idle = (member for member in self._members.values() if not member.batches)
+            self._hand_out(next(idle, None) or self._start_worker(), 1)
+
+    def _hand_out(self, member: Member, count: int) -> bool:
+        """Hand a batch to a worker; False if it is too large to be sent ahead."""
+        queue = self._queue
+        tasks = [queue.popleft() for _ in range(count)]
         try:
-            data = pickle.dumps(list(tasks), pickle.HIGHEST_PROTOCOL)
-        except Exception as error:
-            error.add_note("pypet: arguments of a run cannot be sent to workers.")
+            if member.send(tasks):
+                return True
+        except OSError:
+            queue.extendleft(reversed(tasks))  # its end will be noticed next
+            return True
+        except Exception:
+            if not self._bequeaths:
+                raise
+            if not member.batches:
+                self._dismiss(member.process.sentinel)
+                self._start_worker(inherited=tasks)
+                return True
+        queue.extendleft(reversed(tasks))
+        self._sends_ahead = False
+        return False
+
+    # ----- workers --------------------------------------------------------------------------
+
+    def _start_worker(self, inherited: Sequence[Task] = ()) -> Member:
+        """Start a worker; ``inherited`` are its first tasks, which then need not be picklable."""
+        slots = {member.slot for member in self._members.values()}
+        slot = next(number for number in range(self._ncores) if number not in slots)
+        self._cells[slot] = IDLE
+        here, there = self._context.Pipe()
+        others = [here, *(member.connection for member in self._members.values())]
+        place = Place(there, others if self._forks else (), self._cells, slot)
+        process = self._context.Process(
+            target=serve,
+            name=f"{self._process_name}-{next(_numbers)}",
+            args=(place, self._perform, self._execute, self._niceness, inherited),
+        )
+        try:
+            start_process(process)
+        except BaseException:
+            here.close()
             raise
-        if self.batches and len(data) > SAFE_BYTES:
-            return False
-        if not self.batches:
-            self.begun = time()
-        self.connection.send_bytes(data)
-        self.batches.append(deque(tasks))
-        return True
+        finally:
+            there.close()
+        member = self._members[process.sentinel] = Member(process, here, slot)
+        if inherited:
+            member.note_batch(inherited)
+        return member
 
-    def receive(self) -> tuple[list[Outcome], list[Task]]:
-        """Return the outcomes of one report, and the tasks that the worker gives back.
+    def _dismiss(self, sentinel: int) -> None:
+        """End a worker that is idle."""
+        member = self._members.pop(sentinel)
+        _tell_to_stop(member)
+        end_processes([member.process], at_once=False)
+        member.connection.close()
 
-        Raises
-        ------
-        WorkerDiedError
-            The worker could not start.
-        EOFError, OSError
-            The worker is gone.
-        """
-        data = self.connection.recv_bytes()
-        count, given_back = HEADER.unpack_from(data)
-        if count == READY:
-            self.is_ready = True
-            return [], []
-        body = memoryview(data)[HEADER.size :]
-        if count == FAILED_TO_START:
-            text = bytes(body).decode("utf-8", "replace")
-            raise WorkerDiedError(f"A worker could not be set up:\n{text}")
-        batch = self.batches[0]
-        done = [batch.popleft() for _ in range(count)]
-        rest = [batch.popleft() for _ in range(given_back)]
-        if not batch:
-            self.batches.popleft()
+    def _wait(self) -> None:
+        """Wait until a worker reports or dies, at most for a moment."""
+        members = self._members
+        waiting: list[Any] = [*members, *(each.connection for each in members.values())]
+        ready = set(wait(waiting, WAIT_SECONDS))
+        for sentinel, member in list(members.items()):
+            died = sentinel in ready
+            if died or member.connection in ready:
+                self._receive(member, everything=died)
+            if died:
+                self._replace(sentinel, member)
+            elif member.is_retiring and not member.batches:
+                self._dismiss(sentinel)
+        now = monotonic()
+        if self.check is not None and now - self._checked >= WAIT_SECONDS:
+            self._checked = now
+            self.check()
+
+    def _receive(self, member: Member, *, everything: bool) -> None:
+        """Take a report of a worker, or all that a dead one left."""
         try:
-            return unpack(body), rest
-        except Exception as error:
-            return [unreadable(task.index, error) for task in done], rest
+            while member.connection.poll():
+                outcomes, given_back = member.receive()
+                self._queue.extendleft(reversed(given_back))
+                if outcomes:
+                    self._learn(outcomes)
+                    self._arrived.extend(outcomes)
+                if not everything:
+                    return
+        except (EOFError, OSError):
+            return  # the sentinel of the process tells the rest
 
-    def bury(self, running: int) -> tuple[Outcome | None, list[Task]]:
-        """Return the outcome of the run that a dead worker executed, and all its other tasks.
+    def _learn(self, outcomes: Sequence[Outcome]) -> None:
+        """Adapt the size of batches to how long runs take."""
+        mean = (outcomes[-1].finished - outcomes[0].started) / len(outcomes)
+        if mean < 0:
+            return  # the clock was set
+        former = self._seconds_per_run
+        self._seconds_per_run = mean if former is None else (former + mean) / 2
 
-        ``running`` is the index in the cell of the worker.
-
-        Raises
-        ------
-        WorkerDiedError
-            The worker died before it was ready, so another one would do the same.
-        """
-        self.process.join()
-        exit_code = self.process.exitcode
-        if not self.is_ready and running == IDLE:
+    def _replace(self, sentinel: int, member: Member) -> None:
+        """Take leave of a dead worker; another one takes over what it did not begin."""
+        del self._members[sentinel]
+        try:
+            outcome, tasks = member.bury(self._cells[member.slot])
+        finally:
+            member.connection.close()
+            exit_code = member.process.exitcode
+            member.process.close()
+        self._queue.extendleft(reversed(tasks))
+        if outcome is not None:
+            self._arrived.append(outcome)
+            return
+        self._idle_deaths += 1
+        if self._idle_deaths >= IDLE_DEATHS:
             raise WorkerDiedError(
-                f"A worker (pid {self.process.pid}) could not start: it {describe_exit(exit_code)}."
-                " If processes are not forked, the main script needs a guard, "
-                "if __name__ == '__main__'."
+                f"{self._idle_deaths} workers ended while they executed nothing, the last one "
+                f"with exit code {exit_code}; no further one is started."
             )
-        tasks = [task for batch in self.batches for task in batch]
-        self.batches.clear()
-        if running == IDLE:
-            return None, tasks
-        outcome = killed(running, self.process.pid, exit_code, self.begun)
-        return outcome, [task for task in tasks if task.index != running]
+
+
+def _tell_to_stop(member: Member) -> None:
+    try:
+        member.connection.send_bytes(b"")
+    except OSError:
+        return  # it is gone already

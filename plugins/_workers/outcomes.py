@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import signal
 import traceback
@@ -48,14 +49,18 @@ def _pack_each(outcomes: Sequence[Outcome]) -> bytes:
 
 
 def unpack(data: bytes | memoryview) -> list[Outcome]:
-    """Return the outcomes of `pack`.
+    """Return the outcomes of one `pack`, or of several one after the other.
 
     Raises
     ------
     Exception
         Some value cannot be unpickled here.
     """
-    return [_arrived(outcome) for outcome in pickle.loads(data)]
+    stream = io.BytesIO(data)
+    outcomes: list[Outcome] = []
+    while stream.tell() < len(data):
+        outcomes += map(_arrived, pickle.load(stream))
+    return outcomes
 
 
 def _arrived(outcome: Outcome) -> Outcome:

@@ -9,10 +9,11 @@ import signal
 import struct
 import sys
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from time import monotonic, time
-from typing import Any
+from typing import Any, NamedTuple
 
 from pypet.interfaces import Outcome, Task, Work
 from pypet.plugins._workers.outcomes import ended_by_run, pack
@@ -31,6 +32,8 @@ PATIENCE_SECONDS = 0.2
 """After so long the rest of a batch is given back: its runs take longer than expected."""
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+# Looked up once and for all: a process that was just forked should do as little as possible.
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 Execute = Callable[[Task], Outcome]
 
@@ -44,25 +47,69 @@ def _end(signum: int, frame: Any) -> None:
     raise Ended
 
 
-def _get_ready(
-    execute: Execute, index: int | None, foreign: Sequence[Connection], niceness: int | None
-) -> None:
-    """Set up signals, priority and the work; close what belongs to other processes."""
+class Place(NamedTuple):
+    """Where a worker that stays belongs; can be inherited and pickled."""
+
+    connection: Connection
+    """To the main process."""
+    foreign: Sequence[Connection]
+    """Inherited ends of connections of others."""
+    cells: Any
+    slot: int
+    """``cells[slot]`` always says which run is being executed, so that the main process knows
+    it if this process is killed."""
+
+
+class Perform(ABC):
+    """How a worker executes its tasks."""
+
+    def __init__(self, execute: Execute) -> None:
+        self._execute = execute
+
+    @abstractmethod
+    def start(self) -> None:
+        """Get ready, before the first task."""
+
+    @abstractmethod
+    def __call__(self, task: Task) -> Any:
+        """Execute a task, whatever it does."""
+
+    @abstractmethod
+    def pack(self, done: Sequence[Any]) -> bytes:
+        """Return what calls returned in the form in which outcomes travel."""
+
+
+class InPlace(Perform):
+    """Executes tasks in the worker itself."""
+
+    def start(self) -> None:
+        """Set up the work."""
+        if isinstance(self._execute, Work):
+            self._execute.start_worker()
+
+    def __call__(self, task: Task) -> Outcome:
+        """Execute a task."""
+        return perform(self._execute, task)
+
+    def pack(self, done: Sequence[Outcome]) -> bytes:
+        """Return outcomes in the form in which they travel."""
+        return pack(done)
+
+
+def die_with_parent() -> None:
+    """Let this process be ended if the one that started it is killed: nobody else would do it."""
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _get_ready(niceness: int | None) -> None:
+    """Set up signals and priority."""
     signal.signal(signal.SIGTERM, _end)
-    if sys.platform == "linux":
-        # If the main process is killed, nobody else would end this one.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    for connection in foreign:
-        connection.close()
+    die_with_parent()
     be_nice(niceness)
-    try:
-        if isinstance(execute, Work):
-            execute.start_worker(index)
-    finally:
-        let_interrupts_in()
 
 
-def _perform(execute: Execute, task: Task) -> Outcome:
+def perform(execute: Execute, task: Task) -> Outcome:
     """Execute a task, whatever it does short of ending the process for good."""
     started = time()
     try:
@@ -75,72 +122,77 @@ def _perform(execute: Execute, task: Task) -> Outcome:
         return ended_by_run(task.index, error, started)
 
 
-def perform_one(
-    connection: Connection,
-    foreign: Sequence[Connection],
-    execute: Execute,
-    task: Task,
-    niceness: int | None,
-) -> None:
+def perform_alone(execute: Execute, task: Task) -> Outcome:
+    """Execute the only task of this process, or return why that is impossible."""
+    started = time()
+    try:
+        # Not `isinstance`: what an abstract class remembers of it is dear just after a fork.
+        start_worker = getattr(execute, "start_worker", None)
+        if start_worker is not None:
+            start_worker(task.index)
+    except Exception as error:
+        return Outcome(task.index, None, started, time(), error)
+    return perform(execute, task)
+
+
+def perform_one(connection: Connection, execute: Execute, task: Task, niceness: int | None) -> None:
     """Be a process for one run: execute it and report the outcome."""
     with contextlib.suppress(Ended, BrokenPipeError):
-        started = time()
-        try:
-            _get_ready(execute, task.index, foreign, niceness)
-        except Exception as error:
-            outcome = Outcome(task.index, None, started, time(), error)
-        else:
-            outcome = _perform(execute, task)
-        connection.send_bytes(pack([outcome]))
+        _get_ready(niceness)
+        let_interrupts_in()
+        connection.send_bytes(pack([perform_alone(execute, task)]))
         connection.close()
 
 
 def serve(
-    connection: Connection,
-    foreign: Sequence[Connection],
+    place: Place,
+    make_perform: Callable[[Execute], Perform],
     execute: Execute,
-    cells: Any,
-    slot: int,
     niceness: int | None,
+    inherited: Sequence[Task],
 ) -> None:
-    """Be a worker that stays: execute batches of tasks until told to stop.
-
-    ``cells[slot]`` always says which run is being executed, so that the main process knows it
-    if this process is killed.
-    """
+    """Be a worker that stays: execute batches of tasks, ``inherited`` first, until told to stop."""
+    connection = place.connection
     with contextlib.suppress(Ended, BrokenPipeError, EOFError):
+        _get_ready(niceness)
+        for each in place.foreign:
+            each.close()
+        perform = make_perform(execute)
         try:
-            _get_ready(execute, None, foreign, niceness)
+            perform.start()
         except Exception:
             text = traceback.format_exc().encode("utf-8", "replace")
             connection.send_bytes(HEADER.pack(FAILED_TO_START, 0) + text)
             return
+        finally:
+            let_interrupts_in()
         connection.send_bytes(HEADER.pack(READY, 0))
+        if inherited:
+            _perform_batch(place, perform, inherited)
         while data := connection.recv_bytes():
-            _perform_batch(connection, execute, pickle.loads(data), cells, slot)
+            _perform_batch(place, perform, pickle.loads(data))
 
 
-def _perform_batch(
-    connection: Connection, execute: Execute, tasks: Sequence[Task], cells: Any, slot: int
-) -> None:
+def _perform_batch(place: Place, perform: Perform, tasks: Sequence[Task]) -> None:
     """Execute tasks and report about them; give the rest back if they take too long."""
+    connection, _, cells, slot = place
     begun = reported = monotonic()
-    outcomes: list[Outcome] = []
+    done: list[Any] = []
     last = len(tasks) - 1
     for number, task in enumerate(tasks):
         cells[slot] = task.index
-        outcomes.append(_perform(execute, task))
+        done.append(perform(task))
         cells[slot] = IDLE
         now = monotonic()
         rest = last - number
         if rest and now - begun > PATIENCE_SECONDS:
-            _report(connection, outcomes, rest)
+            _report(connection, perform, done, rest)
             return
         if not rest or now - reported > REPORT_SECONDS:
-            _report(connection, outcomes, 0)
-            outcomes = []
+            _report(connection, perform, done, 0)
+            done = []
             reported = now
 
 
-def _report(connection: Connection, outcomes: Sequence[Outcome], given_back: int) -> None:
-    connection.send_bytes(HEADER.pack(len(outcomes), given_back) + pack(outcomes))
+def _report(connection: Connection, perform: Perform, done: Sequence[Any], given_back: int) -> None:
+    connection.send_bytes(HEADER.pack(len(done), given_back) + perform.pack(done))

@@ -56,6 +56,8 @@ class NodeWriter:
         groups = self._cache.groups
         batches: dict[str, list[PutNode]] = {}
         for node in nodes:
+            if node.path in groups and _adds_nothing(node):
+                continue
             root = _topmost_unknown(groups, node.path)
             if root in batches:
                 batches[root].append(node)
@@ -279,6 +281,17 @@ class NodeWriter:
                 self._settings,
             )
         )
+
+
+def _adds_nothing(node: PutNode) -> bool:
+    """Return whether a group is put that needs only to exist."""
+    return not (
+        node.is_leaf
+        or node.comment
+        or node.annotations
+        or node.overwrite
+        or node.class_name is not None
+    )
 
 
 def _topmost_unknown(groups: Mapping[str, Any], path: str) -> str:

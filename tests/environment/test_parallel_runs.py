@@ -299,7 +299,7 @@ def test_a_killed_process_costs_its_run(make_parallel):
 
 def interrupt_main_at_one(traj, group):
     if traj.v_idx == 1:
-        for pid in (os.getppid(), *([os.getpid()] if group else ())):
+        for pid in (multiprocessing.parent_process().pid, *([os.getpid()] if group else ())):
             os.kill(pid, signal.SIGINT)
     time.sleep(0.05)
     return traj.v_idx
@@ -324,9 +324,9 @@ def test_graceful_exit_finishes_active_runs(make_parallel, way, group, capfd):
 
 def interrupt_main_twice(traj):
     if traj.v_idx == 1:
-        os.kill(os.getppid(), signal.SIGINT)
+        os.kill(multiprocessing.parent_process().pid, signal.SIGINT)
         time.sleep(0.3)
-        os.kill(os.getppid(), signal.SIGINT)
+        os.kill(multiprocessing.parent_process().pid, signal.SIGINT)
         time.sleep(30)
 
 
@@ -341,7 +341,7 @@ def test_the_second_interrupt_ends_at_once(make_parallel, way, capfd):
 
 def interrupt_main_and_sleep(traj):
     if traj.v_idx == 1:
-        os.kill(os.getppid(), signal.SIGINT)
+        os.kill(multiprocessing.parent_process().pid, signal.SIGINT)
         time.sleep(30)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 import time
 
 import pytest
 
+from pypet.errors import WorkerDiedError
 from pypet.interfaces import AdmissionGate, Outcome, Task
 from pypet.plugins.process import ProcessScheduler
 from pypet.testing.schedulers import ProcessesConformance, execute_all, square
@@ -117,3 +120,116 @@ def test_cancelled_tasks_have_no_process(run):
     assert scheduler.cancel() == 1
     assert [outcome.index for outcome in scheduler.outcomes()] == [0]
     scheduler.stop()
+
+
+# ----- launchers -----------------------------------------------------------------------------
+
+
+def lineage(task):
+    process = multiprocessing.current_process()
+    return Outcome(task.index, (os.getppid(), process.name), 0.0, 1.0)
+
+
+def test_a_few_launchers_start_all_processes(run):
+    values = [outcome.value for outcome in run(lineage, 12)]
+    assert len({launcher for launcher, _ in values}) <= 2
+    assert os.getpid() not in {launcher for launcher, _ in values}
+    assert {name for _, name in values} == {f"Process-{number}" for number in range(1, 13)}
+
+
+def test_arguments_that_cannot_be_pickled_are_inherited(run):
+    scheduler = make_processes()
+    scheduler.start(lambda task: Outcome(task.index, task.args[0](), 0.0, 1.0))
+    tasks = [Task(index, (lambda index=index: 10 * index,)) for index in range(6)]
+    outcomes = execute_all(scheduler, tasks)
+    scheduler.stop()
+    assert sorted(outcome.value for outcome in outcomes) == [0, 10, 20, 30, 40, 50]
+
+
+def test_what_is_executed_can_be_exchanged_while_runs_are_active():
+    scheduler = make_processes(immediate_postproc=True)
+    scheduler.start(lambda task: time.sleep(0.2) or Outcome(task.index, "old", 0.0, 1.0))
+    scheduler.submit([Task(0)])
+    scheduler.start(lambda task: Outcome(task.index, "new", 0.0, 1.0))
+    scheduler.submit([Task(1)])
+    outcomes = {outcome.index: outcome.value for outcome in scheduler.outcomes()}
+    scheduler.stop()
+    assert outcomes == {0: "old", 1: "new"}
+
+
+def test_with_immediate_post_processing_no_task_waits_for_a_worker():
+    scheduler = make_processes(immediate_postproc=True, ncores=3)
+    scheduler.start(lambda task: Outcome(task.index, None, 0.0, 1.0))
+    assert scheduler.room() == 3
+    scheduler.submit([Task(0), Task(1)])
+    assert scheduler.room() == 1
+    assert len(list(scheduler.outcomes())) == 2
+    scheduler.stop()
+
+
+def test_large_values_arrive_whole(run):
+    outcomes = run(lambda task: Outcome(task.index, bytes(20_000_000), 0.0, 1.0), 3)
+    assert [len(outcome.value) for outcome in outcomes] == [20_000_000] * 3
+
+
+def start_helpers(task):
+    """Start a thread and a process that are busy longer than the run."""
+    _, writing = os.pipe()
+    thread = threading.Thread(target=lambda: time.sleep(0.1) or os.write(writing, b"t"))
+    helper = multiprocessing.get_context("fork").Process(
+        target=lambda: time.sleep(0.1) or os.write(writing, b"p")
+    )
+    helper.start()
+    thread.start()
+    return Outcome(task.index, (os.getpid(), helper.pid), 0.0, 1.0)
+
+
+def test_processes_and_threads_of_a_run_are_waited_for(run):
+    (outcome,) = run(start_helpers, 1)
+    for pid in outcome.value:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def end_by_signal(task):
+    os.kill(os.getpid(), task.index)
+    time.sleep(30)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV, signal.SIGKILL])
+@pytest.mark.timeout(60)
+def test_a_process_that_is_ended_by_a_signal_is_reported_with_it(number):
+    scheduler = make_processes(ncores=1)
+    scheduler.start(end_by_signal)
+    (outcome,) = execute_all(scheduler, [Task(int(number))])
+    scheduler.stop()
+    assert isinstance(outcome.error, WorkerDiedError)
+    assert number.name in str(outcome.error)
+
+
+def kill_launcher_at_two(task):
+    if task.index == 2:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(30)
+    return Outcome(task.index, task.index, 0.0, 1.0)
+
+
+@pytest.mark.timeout(60)
+def test_a_launcher_that_is_killed_is_replaced_and_its_run_reported(run):
+    outcomes = {outcome.index: outcome for outcome in run(kill_launcher_at_two, 8)}
+    assert isinstance(outcomes[2].error, WorkerDiedError)
+    assert [outcomes[index].value for index in range(8) if index != 2] == [0, 1, 3, 4, 5, 6, 7]
+
+
+def hold_the_pipe(task):
+    """Leave behind a process that keeps everything open which this one has, and be killed."""
+    if not os.fork():
+        time.sleep(30)
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.timeout(25)
+def test_a_killed_process_is_noticed_though_its_own_processes_live_on(run):
+    (outcome,) = run(hold_the_pipe, 1)
+    assert isinstance(outcome.error, WorkerDiedError)

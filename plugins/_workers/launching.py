@@ -1,0 +1,194 @@
+"""Executing each task in a process of its own, forked from a worker that does nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import multiprocessing
+import os
+import select
+import signal
+import struct
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from multiprocessing import util
+from time import monotonic, sleep, time
+from typing import NoReturn
+
+from pypet.interfaces import Outcome, Task, Work
+from pypet.plugins._workers.outcomes import killed, pack
+from pypet.plugins._workers.worker import Ended, Execute, Perform, die_with_parent, perform_alone
+
+GRACE_SECONDS = 3.0
+"""How long a process may take to end when asked to; less than what the launcher itself may."""
+LOOK_SECONDS = 0.02
+"""Time between two looks at a process that cannot be waited for otherwise."""
+
+_LENGTH = struct.Struct("<Q")
+_ROOM = 1 << 20
+_PIPE_BYTES = 1 << 16
+
+
+class Launching(Perform):
+    """Forks a process for each task and waits for it.
+
+    The processes are not objects of multiprocessing, whose book-keeping costs as much again as
+    the fork, but behave like its processes: they have a name, may start processes themselves,
+    and wait for those and for their threads in the end.
+    """
+
+    def start(self) -> None:
+        """Set up signals; collections of garbage in the processes leave alone what is here."""
+        if isinstance(self._execute, Work):
+            self._execute.start_launcher()
+        gc.collect()
+        gc.freeze()
+
+    def __call__(self, task: Task) -> bytes:
+        """Execute a task in a new process; return its packed outcome.
+
+        Interrupts need not wait during the fork: what they do is set up for both processes. What
+        is called here is little, because after a fork each page of memory that is touched has to
+        be copied.
+        """
+        started = time()
+        launcher = os.getpid()
+        reading, writing = os.pipe()
+        pid = 0
+        try:
+            pid = os.fork()
+            if not pid:
+                os.close(reading)
+                _be_process(self._execute, task, writing, launcher)
+            os.close(writing)
+            data = _receive(reading, pid)
+            exit_code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        except KeyboardInterrupt as interrupt:
+            _end(pid)
+            outcome = Outcome(task.index, None, started, time(), interrupt, interrupted=True)
+            return pack([outcome])
+        except BaseException:
+            _end(pid)
+            raise
+        finally:
+            os.close(reading)
+        return pack([killed(task.index, pid, exit_code, started)]) if data is None else data
+
+    def pack(self, done: Sequence[bytes]) -> bytes:
+        """Return packed outcomes as they are, one after the other."""
+        return b"".join(done)
+
+
+# ----- the launcher's side ------------------------------------------------------------------
+
+
+def _receive(reading: int, pid: int) -> bytes | None:
+    """Return what a process sends; None if it ends before it has sent everything."""
+    poller = select.poll()
+    poller.register(reading, select.POLLIN)
+    ending = _descriptor(pid)
+    if ending is None:
+        return _assemble(reading, lambda: _poll(poller, pid))
+    poller.register(ending, select.POLLIN)
+    try:
+        return _assemble(reading, lambda: any(fd == reading for fd, _ in poller.poll()))
+    finally:
+        os.close(ending)
+
+
+def _assemble(reading: int, is_readable: Callable[[], bool]) -> bytes | None:
+    received = bytearray()
+    while is_readable():
+        part = os.read(reading, _ROOM)
+        received += part
+        if not part:
+            return None
+        if len(received) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(received)
+            if len(received) - _LENGTH.size == length:
+                return bytes(memoryview(received)[_LENGTH.size :])
+    return None  # it has ended, and somebody else still holds the other end
+
+
+def _poll(poller: select.poll, pid: int) -> bool:
+    """Wait until there is something to read or the process has ended; return whether there is."""
+    while not poller.poll(1000 * LOOK_SECONDS):
+        if _has_ended(pid):
+            return bool(poller.poll(0))
+    return True
+
+
+def _descriptor(pid: int) -> int | None:
+    """Return a descriptor that becomes readable when a process ends, where there are such."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # an old kernel, or a sandbox
+            return os.pidfd_open(pid)
+    return None
+
+
+def _has_ended(pid: int) -> bool:
+    """Return whether a child has ended, and leave it to be waited for."""
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, pid, options) is not None
+
+
+def _end(pid: int) -> None:
+    """Ask a child to end, and kill it if it does not; 0 stands for none."""
+    if not pid:
+        return
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGTERM)
+        deadline = monotonic() + GRACE_SECONDS
+        while not _has_ended(pid) and monotonic() < deadline:
+            sleep(LOOK_SECONDS)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+# ----- the side of the process of a run -----------------------------------------------------
+
+
+def _be_process(execute: Execute, task: Task, writing: int, launcher: int) -> NoReturn:
+    """Execute a task, send its outcome, and end."""
+    exit_code = 1
+    try:
+        die_with_parent()
+        if os.getppid() != launcher:
+            raise Ended  # it was killed before it could be noticed
+        multiprocessing.current_process().name = f"Process-{task.index + 1}"
+        _send(writing, pack([perform_alone(execute, task)]))
+        _wait_for_helpers()
+        exit_code = 0
+    except Ended:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+    except BrokenPipeError:
+        exit_code = 0  # nobody wants to know
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # closed or replaced by the run
+                stream.flush()
+        os._exit(exit_code)
+
+
+def _send(writing: int, data: bytes) -> None:
+    if len(data) > _PIPE_BYTES and hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):  # the limits of the user
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _ROOM)
+    with os.fdopen(writing, "wb", buffering=0) as pipe:
+        rest = memoryview(_LENGTH.pack(len(data)) + data)
+        while rest:
+            rest = rest[pipe.write(rest) :]
+
+
+def _wait_for_helpers() -> None:
+    """Wait for threads and processes that the run has started, as multiprocessing does."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    util._exit_function()  # type: ignore[attr-defined]  # no public name does the same

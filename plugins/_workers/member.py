@@ -1,0 +1,117 @@
+"""A worker of a pool as the main process sees it."""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from time import time
+
+from pypet.errors import WorkerDiedError
+from pypet.interfaces import Outcome, Task
+from pypet.plugins._workers.outcomes import describe_exit, killed, unpack, unreadable
+from pypet.plugins._workers.worker import FAILED_TO_START, HEADER, IDLE, READY
+
+SAFE_BYTES = 16384
+"""So much always fits into a pipe that holds at most one more such message."""
+
+
+class Member:
+    """One worker and what it has to do; batches are executed and reported about in order."""
+
+    __slots__ = ("batches", "begun", "connection", "is_ready", "is_retiring", "process", "slot")
+
+    def __init__(self, process: BaseProcess, connection: Connection, slot: int) -> None:
+        self.process = process
+        self.connection = connection
+        self.slot = slot
+        self.batches: deque[deque[Task]] = deque()
+        self.begun = 0.0
+        self.is_ready = False
+        self.is_retiring = False
+        """It ends when it has done what it has."""
+
+    def send(self, tasks: Sequence[Task]) -> bool:
+        """Hand over a batch; False if it had to be kept back because the worker is busy.
+
+        A large message to a worker that is about to send one itself would block both.
+
+        Raises
+        ------
+        Exception
+            Arguments of a run cannot be pickled.
+        OSError
+            The worker is gone.
+        """
+        try:
+            data = pickle.dumps(list(tasks), pickle.HIGHEST_PROTOCOL)
+        except Exception as error:
+            error.add_note("pypet: arguments of a run cannot be sent to workers.")
+            raise
+        if self.batches and len(data) > SAFE_BYTES:
+            return False
+        self.connection.send_bytes(data)
+        self.note_batch(tasks)
+        return True
+
+    def note_batch(self, tasks: Sequence[Task]) -> None:
+        """Note that the worker has got tasks."""
+        if not self.batches:
+            self.begun = time()
+        self.batches.append(deque(tasks))
+
+    def receive(self) -> tuple[list[Outcome], list[Task]]:
+        """Return the outcomes of one report, and the tasks that the worker gives back.
+
+        Raises
+        ------
+        WorkerDiedError
+            The worker could not start.
+        EOFError, OSError
+            The worker is gone.
+        """
+        data = self.connection.recv_bytes()
+        count, given_back = HEADER.unpack_from(data)
+        if count == READY:
+            self.is_ready = True
+            return [], []
+        body = memoryview(data)[HEADER.size :]
+        if count == FAILED_TO_START:
+            text = bytes(body).decode("utf-8", "replace")
+            raise WorkerDiedError(f"A worker could not be set up:\n{text}")
+        batch = self.batches[0]
+        done = [batch.popleft() for _ in range(count)]
+        rest = [batch.popleft() for _ in range(given_back)]
+        if not batch:
+            self.batches.popleft()
+        try:
+            return unpack(body), rest
+        except Exception as error:
+            return [unreadable(task.index, error) for task in done], rest
+
+    def bury(self, running: int) -> tuple[Outcome | None, list[Task]]:
+        """Return the outcome of the run that a dead worker executed, and all its other tasks.
+
+        ``running`` is the index in the cell of the worker.
+
+        Raises
+        ------
+        WorkerDiedError
+            The worker died before it was ready, so another one would do the same.
+        """
+        self.process.join()
+        exit_code = self.process.exitcode
+        if not self.is_ready and running == IDLE:
+            raise WorkerDiedError(
+                f"A worker (pid {self.process.pid}) could not start: it {describe_exit(exit_code)}."
+                " If processes are not forked, the main script needs a guard, "
+                "if __name__ == '__main__'."
+            )
+        tasks = [task for batch in self.batches for task in batch]
+        self.batches.clear()
+        if running == IDLE:
+            return None, tasks
+        outcome = killed(running, self.process.pid, exit_code, self.begun)
+        return outcome, [task for task in tasks if task.index != running]
