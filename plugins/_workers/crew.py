@@ -1,7 +1,7 @@
 """Worker processes that stay, and how they are fed.
 
-What all runs share reaches a worker once. Tasks and outcomes travel in batches that take about
-`BATCH_SECONDS`, so that short runs cost microseconds and long ones are spread evenly.
+What all runs share reaches a worker once. Tasks and outcomes travel in batches, so that short runs
+cost microseconds and long ones are spread evenly.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from typing import Any
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Activity, AdmissionGate, Outcome, Task
 from pypet.plugins._workers.member import Member
+from pypet.plugins._workers.pacing import Pace
 from pypet.plugins._workers.starting import end_processes, start_process
 from pypet.plugins._workers.worker import IDLE, Perform, Place, serve
 
-BATCH_SECONDS = 0.02
-MAX_BATCH = 512
 AHEAD_SECONDS = 0.01
 """Shorter runs are handed to workers that are still busy with others."""
 WAIT_SECONDS = 0.5
@@ -68,7 +67,7 @@ class Crew:
         self._members: dict[int, Member] = {}
         self._queue: deque[Task] = deque()
         self._arrived: deque[Outcome] = deque()
-        self._seconds_per_run: float | None = None
+        self._pace = Pace()
         self._sends_ahead = True
         self._idle_deaths = 0
         self._checked = 0.0
@@ -99,7 +98,7 @@ class Crew:
         waiting = len(self._queue)
         if self._goes_singly:
             return max(0, self._ncores - self._busy() - waiting)
-        wanted = self._ncores * max(2, 3 * self._batch_size())
+        wanted = self._ncores * max(2, 3 * self._pace.batch_size)
         return wanted - waiting if 2 * waiting <= wanted else 0
 
     def submit(self, tasks: Sequence[Task]) -> None:
@@ -159,12 +158,6 @@ class Crew:
     def _goes_singly(self) -> bool:
         return self._one_by_one or not all(gate.admits_all for gate in self.gates)
 
-    def _batch_size(self) -> int:
-        """Return how many runs take about `BATCH_SECONDS`; 1 as long as that is not known."""
-        if self._seconds_per_run is None:
-            return 1
-        return max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(self._seconds_per_run, 1e-9))))
-
     def _busy(self) -> int:
         return sum(bool(member.batches) for member in self._members.values())
 
@@ -175,8 +168,7 @@ class Crew:
             return
         while len(self._members) < min(self._ncores, self._busy() + len(self._queue)):
             self._start_worker()
-        seconds = self._seconds_per_run
-        ahead = self._sends_ahead and seconds is not None and seconds < AHEAD_SECONDS
+        ahead = self._sends_ahead and self._pace.is_faster_than(AHEAD_SECONDS)
         for depth in (0, 1) if ahead else (0,):
             for member in list(self._members.values()):
                 if not self._queue:
@@ -184,7 +176,7 @@ class Crew:
                 if member.is_retiring or len(member.batches) > depth:
                     continue
                 # Near the end everybody gets a part of what is left.
-                count = max(1, min(self._batch_size(), len(self._queue) // self._ncores))
+                count = max(1, min(self._pace.batch_size, len(self._queue) // self._ncores))
                 if not self._hand_out(member, count):
                     return
 
@@ -279,20 +271,12 @@ class Crew:
                 outcomes, given_back = member.receive()
                 self._queue.extendleft(reversed(given_back))
                 if outcomes:
-                    self._learn(outcomes)
+                    self._pace.learn(outcomes)
                     self._arrived.extend(outcomes)
                 if not everything:
                     return
         except (EOFError, OSError):
             return  # the sentinel of the process tells the rest
-
-    def _learn(self, outcomes: Sequence[Outcome]) -> None:
-        """Adapt the size of batches to how long runs take."""
-        mean = (outcomes[-1].finished - outcomes[0].started) / len(outcomes)
-        if mean < 0:
-            return  # the clock was set
-        former = self._seconds_per_run
-        self._seconds_per_run = mean if former is None else (former + mean) / 2
 
     def _replace(self, sentinel: int, member: Member) -> None:
         """Take leave of a dead worker; another one takes over what it did not begin."""

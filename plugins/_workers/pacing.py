@@ -23,6 +23,10 @@ class Pace:
             return 1
         return max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(self._seconds_per_run, 1e-9))))
 
+    def is_faster_than(self, seconds: float) -> bool:
+        """Return whether a run is known to take less time."""
+        return self._seconds_per_run is not None and self._seconds_per_run < seconds
+
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Take outcomes of one batch, in order, into account."""
         mean = (outcomes[-1].finished - outcomes[0].started) / len(outcomes)
