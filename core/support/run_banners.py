@@ -14,6 +14,7 @@ import atexit
 import logging
 import os
 import threading
+from collections.abc import Iterator
 from multiprocessing.util import Finalize
 from time import time
 from typing import Any
@@ -71,17 +72,19 @@ class _Banners:
             return
         with self._lock:
             events, self._events = self._events, []
+            # There are no filters, and levels do not depend on the record: ask once for all.
+            handlers = [each for each in _listening() if each.level <= logging.INFO]
             for event in events[:-1]:
-                self._handle(event, MORE_FOLLOW)
+                self._handle(event, MORE_FOLLOW, handlers)
             for event in events[-1:]:
-                self._handle(event, LAST)
+                self._handle(event, LAST, handlers)
 
     def _prepare(self) -> None:
         """Note who tells: the records of a batch are copies but for text, numbers and time."""
         self._teller = threading.get_ident()
         self._template = vars(_make_record("", ()))
 
-    def _handle(self, event: _Event, place: str) -> None:
+    def _handle(self, event: _Event, place: str, handlers: list[logging.Handler]) -> None:
         text, index, total, created = event
         template = self._template
         record = logging.LogRecord.__new__(logging.LogRecord)
@@ -89,12 +92,14 @@ class _Banners:
         attributes.update(template)
         attributes[RUN_BANNER] = place
         attributes["msg"] = text
-        attributes["args"] = (index, total)
+        attributes["args"] = args = (index, total)
+        attributes["message"] = text % args  # once for all handlers
         attributes["created"] = created
         attributes["msecs"] = float(int((created - int(created)) * 1000))
         later = created - template["created"]
         attributes["relativeCreated"] = template["relativeCreated"] + 1000 * later
-        _logger.handle(record)
+        for handler in handlers:
+            handler.handle(record)
 
     # ----- the thread -----------------------------------------------------------------------
 
@@ -149,12 +154,15 @@ def _all_take_late() -> bool:
     """Return whether all that listen take records late."""
     if logging.getLogRecordFactory() is not logging.LogRecord or _logger.filters:
         return False
+    return all(getattr(handler, TAKES_LATE, False) for handler in _listening())
+
+
+def _listening() -> Iterator[logging.Handler]:
+    """Return the handlers of the logger and of those that it hands on to."""
     logger: logging.Logger | None = _logger
     while logger is not None:
-        if not all(getattr(handler, TAKES_LATE, False) for handler in logger.handlers):
-            return False
+        yield from logger.handlers
         logger = logger.parent if logger.propagate else None
-    return True
 
 
 def _make_record(text: str, args: tuple[int, ...]) -> logging.LogRecord:

@@ -14,7 +14,10 @@ from pypet.plugins.logging.lines import STANDARD_DOUBLES, LineFormatter
 
 
 def check_dictionary(config: Mapping[str, Any]) -> None:
-    """Raise ValueError unless the schema's version is 1 and the configuration is a full one."""
+    """Raise ValueError unless it is a full configuration whose classes, levels and names exist.
+
+    Nothing is opened; so faults of the configuration of workers are told before there is a worker.
+    """
     if config.get("version") != 1:
         raise ValueError(
             f"A logging configuration needs 'version': 1, not {config.get('version')!r}."
@@ -24,6 +27,31 @@ def check_dictionary(config: Mapping[str, Any]) -> None:
             "A logging configuration of an environment cannot be incremental: leave "
             "'incremental' out, or pass log_config=None and configure logging yourself."
         )
+    handlers, formatters = config.get("handlers", {}), config.get("formatters", {})
+    resolve = logging.config.BaseConfigurator({}).resolve
+    for name, section in handlers.items():
+        kind = section.get("class")
+        if isinstance(kind, str):
+            try:
+                resolve(kind)
+            except (ValueError, ImportError) as err:
+                raise handler_error(repr(name), err) from err
+        if section.get("formatter") not in {None, *formatters}:
+            raise _undefined(f"handler {name!r}", section["formatter"])
+        if "level" in section:
+            level_number(section["level"])
+    for name, section in {**config.get("loggers", {}), "": config.get("root") or {}}.items():
+        for each in section.get("handlers", ()):
+            if each not in handlers:
+                raise _undefined(f"logger {name or 'root'!r}", each)
+        if section.get("level") is not None:
+            level_number(section["level"])
+
+
+def _undefined(what: str, name: Any) -> ValueError:
+    return ValueError(
+        f"The logging configuration of {what} names {name!r}, which it does not define."
+    )
 
 
 def build_from_dictionary(config: Mapping[str, Any], place: Callable[[str], str]) -> LoggingPlan:
@@ -130,10 +158,7 @@ class _Builder(logging.config.DictConfigurator):
             handlers = tuple(self.handlers[key] for key in section.get("handlers", ()))
             filters = tuple(self.config["filters"][key] for key in section.get("filters", ()))
         except KeyError as err:
-            raise ValueError(
-                f"The logging configuration of logger {name or 'root'!r} names {err}, which it "
-                "does not define."
-            ) from None
+            raise _undefined(f"logger {name or 'root'!r}", err.args[0]) from None
         return LoggerPlan(
             name,
             None if level is None else level_number(level),

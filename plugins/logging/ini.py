@@ -53,13 +53,29 @@ def read_sections(source: str | os.PathLike[str] | configparser.RawConfigParser)
 
 
 def check_sections(sections: Sections, origin: str) -> None:
-    """Raise ValueError unless the sections that every configuration needs are there."""
+    """Raise ValueError unless all sections, classes, levels and names that are needed exist.
+
+    Files are not opened and arguments are not evaluated; so faults of the configuration of
+    workers are told before there is a worker.
+    """
     missing = [f"[{name}]" for name in REQUIRED_SECTIONS if name not in sections]
     if missing:
         raise ValueError(
             f"The logging configuration {origin} lacks {', '.join(missing)}. Its layout is that "
             "of Python's `logging.config.fileConfig`."
         )
+    formatters = dict.fromkeys(_keys(sections, "formatters"))
+    for key in formatters:
+        _section(sections, f"formatter_{key}")
+    handlers = dict.fromkeys(_keys(sections, "handlers"))
+    for key in handlers:
+        _check_handler(key, _section(sections, f"handler_{key}"), formatters)
+    for key in _keys(sections, "loggers"):
+        section = _section(sections, f"logger_{key}")
+        for name in _listed(section.get("handlers", "")):
+            _known(handlers, name, "handler")
+        if section.get("level"):
+            level_number(section["level"])
 
 
 def build_from_sections(sections: Sections, place: Callable[[str], str]) -> LoggingPlan:
@@ -117,14 +133,27 @@ def _formatter(section: Mapping[str, str]) -> logging.Formatter:
     return formatter
 
 
+def _check_handler(key: str, section: Mapping[str, str], formatters: Mapping[str, Any]) -> None:
+    if "class" not in section:
+        raise ValueError(f"Section [handler_{key}] of the logging configuration lacks `class`.")
+    _find_class(section["class"])
+    if section.get("formatter"):
+        _known(formatters, section["formatter"], "formatter")
+    if section.get("level"):
+        level_number(section["level"])
+    for name in ("args", "kwargs"):
+        try:
+            compile((section.get(name) or "()").strip(), f"[handler_{key}]", "eval")
+        except SyntaxError as err:
+            raise handler_error(f"of section [handler_{key}]", err) from err
+
+
 def _handler(
     key: str,
     section: Mapping[str, str],
     formatters: Mapping[str, logging.Formatter],
     place: Callable[[str], str],
 ) -> logging.Handler:
-    if "class" not in section:
-        raise ValueError(f"Section [handler_{key}] of the logging configuration lacks `class`.")
     kind = _find_class(section["class"])
     try:
         args = eval(section.get("args") or "()", vars(logging))

@@ -49,10 +49,12 @@ class LineFormatter(logging.Formatter):
         """Return the line, or lines, of a record."""
         if self._plain is None or record.exc_info or record.exc_text or record.stack_info:
             return super().format(record)
-        record.message = record.getMessage()
+        attributes = record.__dict__
+        if run_banners.RUN_BANNER not in attributes or "message" not in attributes:
+            record.message = record.getMessage()
         if self._tells_time:
             record.asctime = self.formatTime(record, self.datefmt)
-        return self._plain % record.__dict__
+        return self._plain % attributes
 
     def formatTime(  # noqa: N802 - the name is logging's
         self, record: logging.LogRecord, datefmt: str | None = None

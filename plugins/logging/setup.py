@@ -201,7 +201,9 @@ def _from_dictionary(
         return _DictConfiguration(main), None
     shared = ("version", "disable_existing_loggers")
     common: dict[str, Any] = {key: main[key] for key in shared if key in main}
-    return _DictConfiguration(main), _DictConfiguration({**common, **worker})
+    worker = {**common, **worker}
+    dictionary.check_dictionary(worker)
+    return _DictConfiguration(main), _DictConfiguration(worker)
 
 
 def _from_sections(

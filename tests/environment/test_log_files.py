@@ -148,3 +148,24 @@ def test_no_file_stays_open():
     execute(overwrite_file=True, log_stdout=True)
     execute(overwrite_file=True, multiproc=True, ncores=2, use_pool=True, wrap_mode="QUEUE")
     assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"log_config": "missing.ini"},
+        {"log_config": {"version": 1, "root": {"handlers": ["nope"]}}},
+        {"log_folder": "occupied"},
+        {"log_stdout": ("too", "many", 3)},
+        {"report_progress": (5,)},
+    ],
+)
+def test_bad_input_is_told_before_anything_is_stored_or_logged(options):
+    Path("occupied").write_text("a file")
+    before = sys.stdout
+    with pytest.raises(
+        ValueError, match=r"missing\.ini|nope|log_folder|log_stdout|report_progress"
+    ):
+        Environment("t", filename="t.hdf5", **options)
+    assert [path.name for path in Path().iterdir()] == ["occupied"]
+    assert sys.stdout is before

@@ -83,3 +83,20 @@ def test_faulty_dictionaries_say_what_is_wrong(make, config, message):
     with pytest.raises(ValueError, match=message):
         make(log_config=config).start(CONTEXT)
     assert not logging.getLogger("wanted").handlers
+
+
+@pytest.mark.parametrize(
+    ("worker", "message"),
+    [
+        ({"multiproc_handlers": {"w": {"class": "no.such.Class"}}}, "handler 'w'"),
+        ({"multiproc_loggers": {"wanted": {"handlers": ["nope"]}}}, "logger 'wanted'.*'nope'"),
+        ({"multiproc_root": {"level": "LOUD"}}, "LOUD"),
+        (
+            {"multiproc_handlers": {"w": {"class": "logging.NullHandler", "formatter": "none"}}},
+            "handler 'w'.*'none'",
+        ),
+    ],
+)
+def test_faults_of_the_part_for_workers_are_told_at_once(make, worker, message):
+    with pytest.raises(ValueError, match=message):
+        make(log_config=dictionary(**worker))

@@ -117,3 +117,29 @@ def test_a_file_that_is_no_ini_file_is_told_at_once(make, tmp_path):
     path.write_text("just text")
     with pytest.raises(ValueError, match="no ini file"):
         make(log_config=path)
+
+
+WORKER_INI = "".join(
+    line.replace("[", "[multiproc_") if line.startswith("[") else line
+    for line in INI.splitlines(keepends=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[multiproc_loggers]\nkeys=root,sim\n", "", r"workers .*lacks \[loggers\]"),
+        ("[multiproc_handler_sim]", "[multiproc_handler_mis]", r"\[handler_sim\]"),
+        ("[multiproc_logger_sim]", "[multiproc_logger_mis]", r"\[logger_sim\]"),
+        ("class=FileHandler", "class=NoSuchHandler", "NoSuchHandler"),
+        ("args=('out/$traj/main.log',)", "args=('out", r"\[handler_main\]"),
+        ("level=DEBUG", "level=LOUD", "LOUD"),
+        ("formatter=plain", "formatter=fancy", "formatter 'fancy'"),
+    ],
+)
+def test_faults_of_the_part_for_workers_are_told_at_once(make, tmp_path, old, new, message):
+    path = tmp_path / "log.ini"
+    assert old in WORKER_INI
+    path.write_text(INI + WORKER_INI.replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        make(log_config=str(path))
