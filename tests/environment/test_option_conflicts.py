@@ -1,0 +1,153 @@
+"""Options that do not go together are told when the environment is made, with a way out."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import sys
+
+import pytest
+
+from pypet import Environment
+
+PARALLEL = {"multiproc": True, "storage_service": "hdf5"}
+
+
+@pytest.fixture
+def _no_psutil(monkeypatch):
+    """Let psutil look as if it were not installed."""
+    monkeypatch.setitem(sys.modules, "psutil", None)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"sumatra_label": "a.b"}, ["sumatra_label", "dot"]),
+        ({"immediate_postproc": True, "use_pool": True}, ["immediate_postproc", "use_pool"]),
+        ({"use_pool": True, "multiproc": True, "immediate_postproc": True}, ["immediate_postproc"]),
+        ({"scheduler": "pool", "immediate_postproc": True}, ["immediate_postproc", "use_pool"]),
+        ({"freeze_input": True}, ["freeze_input", "use_pool=True"]),
+        ({"freeze_input": True, "multiproc": True}, ["freeze_input", "use_pool=True"]),
+        ({"cpu_cap": 0.0}, ["cpu_cap", "0"]),
+        ({"cpu_cap": 100.1}, ["cpu_cap", "100"]),
+        ({"memory_cap": -1.0}, ["memory_cap", "-1"]),
+        ({"memory_cap": (101.0, 5.0)}, ["memory_cap", "101"]),
+        ({"swap_cap": 0}, ["swap_cap", "0"]),
+        ({"port": 7777}, ["port=7777", "leave it out"]),
+        ({"port": 7777, "wrap_mode": "LOCK", **PARALLEL}, ["port=7777", "leave it out"]),
+        ({"log_config": None, "log_folder": "logs"}, ["log_config", "log_folder"]),
+        ({"log_config": "DEFAULT.ini", "log_level": 10}, ["log_config", "log_level"]),
+        ({"log_config": "nowhere.ini"}, ["nowhere.ini"]),
+        ({"ncores": -1}, ["ncores", "-1"]),
+        ({"trajectory": "a.b"}, ["a.b"]),
+        ({"trajectory": "ä ö"}, ["ä ö"]),
+        ({"wrap_mode": "QUEU"}, ["QUEU"]),
+        ({"multiprc": True}, ["multiprc", "multiproc"]),
+        (
+            {
+                "storage_service": "hdf5",
+                "purge_duplicate_comments": True,
+                "summary_tables": False,
+            },
+            ["purge_duplicate_comments", "summary_tables"],
+        ),
+        ({"start_method": "spawn", "wrap_mode": "PIPE", **PARALLEL}, ["PIPE", "'QUEUE'"]),
+        ({"multiproc": True, "scheduler": "serial"}, ["scheduler", "leave the flags out"]),
+        ({"multiproc": True, "use_pool": True, "scheduler": "process"}, ["scheduler", "use_pool"]),
+    ],
+)
+def test_the_message_says_what_is_wrong_and_what_to_do(make_env, tmp_path, options, words):
+    with pytest.raises(ValueError) as caught:
+        make_env(**options)
+    text = str(caught.value)
+    assert [word for word in words if word not in text] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"use_pool": True, "use_scoop": True},
+        {"use_scoop": True, "multiproc": True},
+        {"use_scoop": True, "wrap_mode": "QUEUE"},
+        {"use_scoop": True, "graceful_exit": True},
+        {"immediate_postproc": True, "use_scoop": True},
+        {"resumable": True, "wrap_mode": "QUEUE"},
+        {"resumable": True, "wrap_mode": "PIPE"},
+        {"resumable": True, "automatic_storing": False},
+    ],
+)
+def test_what_is_wrong_also_without_multiproc_is_told(make_env, options):
+    with pytest.raises(ValueError):
+        make_env(**options)
+
+
+@pytest.mark.usefixtures("_no_psutil")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cpu_cap": 99.0},
+        {"memory_cap": 99.0},
+        {"memory_cap": (99.0, 5.0)},
+        {"swap_cap": 99.0},
+        {"ncores": 0},
+    ],
+)
+def test_what_needs_psutil_names_the_extra(make_env, options):
+    with pytest.raises(ValueError, match=r"psutil.*pypet\[monitor\]"):
+        make_env(**options)
+
+
+@pytest.mark.usefixtures("_no_psutil")
+def test_niceness_needs_psutil_where_the_platform_has_no_nice(make_env, monkeypatch):
+    monkeypatch.delattr(os, "nice", raising=False)
+    with pytest.raises(ValueError, match="psutil"):
+        make_env(niceness=3, **PARALLEL)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("git_repository", "."), ("sumatra_project", "."), ("resumable", True), ("use_scoop", True)],
+)
+def test_features_of_plugins_that_are_absent_tell_what_to_install(make_env, option, value):
+    with pytest.raises(ValueError, match=rf"{option}.* needs"):
+        make_env(disable_plugins=("git", "sumatra", "resume", "scoop"), **{option: value})
+
+
+@pytest.mark.parametrize("mode", ["NETLOCK", "NETQUEUE"])
+def test_network_modes_without_pyzmq_tell_what_to_install(make_env, mode):
+    with pytest.raises(ValueError, match=mode):
+        make_env(wrap_mode=mode, disable_plugins=("netlock", "netqueue"), **PARALLEL)
+
+
+def test_a_config_that_is_neither_path_nor_parser_is_a_runtime_error(make_env):
+    with pytest.raises(RuntimeError, match="config"):
+        make_env(config=3)
+
+
+def test_a_config_that_does_not_exist_is_told(make_env):
+    with pytest.raises(ValueError, match=r"nowhere\.ini|config"):
+        make_env(config="nowhere.ini")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cpu_cap": 100.0, "use_pool": True},
+        {"queue_maxsize": 5, "wrap_mode": "LOCAL"},
+        {"timeout": 5.0},
+        {"gc_interval": 3},
+        {"niceness": 1},
+    ],
+)
+def test_options_without_effect_do_no_harm(make_env, options):
+    assert make_env(**options).run(lambda traj: traj.v_idx) == [(0, 0)]
+
+
+def test_no_parser_is_changed_by_an_environment(tmp_path):
+    parser = configparser.ConfigParser()
+    parser.read_dict({"loggers": {"keys": "root"}, "logger_root": {"handlers": ""}})
+    before = {section: dict(parser[section]) for section in parser}
+    with pytest.raises(ValueError):
+        Environment("test", storage_service="memory", log_config=parser, log_folder="logs")
+    assert {section: dict(parser[section]) for section in parser} == before
