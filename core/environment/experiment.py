@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -160,6 +160,9 @@ class Experiment:
                 loop.execute(indices, self._work(job, storage))
         except RuntimeError as error:
             self._lose(error, policy)
+        finally:
+            if storage is not None:
+                self._count_as_pending(storage.lost)
         if not sigint_handling.hit:
             environment.current_idx = len(trajectory)
 
@@ -219,15 +222,19 @@ class Experiment:
         indices = getattr(error, "runs", ())
         if not indices:
             raise error
+        self._count_as_pending(indices)
+        if policy.raises:
+            raise error
+        _logger.error("Data of %d runs was not stored", len(set(indices)), exc_info=error)
+
+    def _count_as_pending(self, indices: Iterable[int]) -> None:
+        """Take back that runs are completed, and what they returned."""
         runs = self._trajectory._runs
         lost = frozenset(indices)
         for index in lost:
             runs.start(index, runs.record(index)["timestamp"])
             runs.columns.completed[runs.row(index)] = 0
         self._results[:] = [pair for pair in self._results if pair[0] not in lost]
-        if policy.raises:
-            raise error
-        _logger.error("Data of %d runs was not stored", len(lost), exc_info=error)
 
     def _post_process_at_once(
         self, postprocessing: PostProcessing, job: Job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from multiprocessing.context import BaseContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -27,6 +28,9 @@ class SharedStorage:
         self._service: Any = trajectory.v_storage_service
         self._mode: WrapMode | None = mode
         self._context = context
+        self.lost: Sequence[int] = ()
+        """Runs that were reported as finished, but whose data is lost; known after the block, and
+        only if another error was on its way, for otherwise an error tells it."""
         if getattr(self._service, "multiproc_safe", False):
             _logger.info("The storage service needs no wrap mode: it is safe for many processes.")
             self._mode = None
@@ -83,7 +87,8 @@ class SharedStorage:
             return
         try:
             self._mode.stop()
-        except Exception:
+        except Exception as error:
             if not hides:
                 raise
+            self.lost = getattr(error, "runs", ())
             _logger.exception("After the error that follows, data of runs was lost, too.")

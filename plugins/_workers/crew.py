@@ -20,6 +20,7 @@ from pypet.plugins._workers.member import Member
 from pypet.plugins._workers.pacing import Pace
 from pypet.plugins._workers.starting import end_processes, start_process
 from pypet.plugins._workers.worker import IDLE, Perform, Place, serve
+from pypet.support.interrupts import without_interrupts
 
 AHEAD_SECONDS = 0.01
 """Shorter runs are handed to workers that are still busy with others."""
@@ -227,14 +228,15 @@ class Crew:
             name=f"{self._process_name}-{next(_numbers)}",
             args=(place, self._perform, self._execute, self._niceness, inherited),
         )
-        try:
-            start_process(process)
-        except BaseException:
-            here.close()
-            raise
-        finally:
-            there.close()
-        member = self._members[process.sentinel] = Member(process, here, slot)
+        with without_interrupts():  # until it is known to `stop`
+            try:
+                start_process(process)
+            except BaseException:
+                here.close()
+                raise
+            finally:
+                there.close()
+            member = self._members[process.sentinel] = Member(process, here, slot)
         if inherited:
             member.note_batch(inherited)
         return member

@@ -15,6 +15,7 @@ from pypet.interfaces import Activity, AdmissionGate, Outcome, Task, Work
 from pypet.plugins._workers.outcomes import killed, unpack, unreadable
 from pypet.plugins._workers.starting import end_processes, start_process
 from pypet.plugins._workers.worker import perform_one
+from pypet.support.interrupts import without_interrupts
 
 WAIT_SECONDS = 0.5
 """The longest time between two looks at helpers and gates."""
@@ -121,14 +122,15 @@ class SingleUseWorkers:
             name=f"Process-{next(_numbers)}",
             args=(there, self._execute, task, self._niceness),
         )
-        try:
-            start_process(process)
-        except BaseException:
-            here.close()
-            raise
-        finally:
-            there.close()
-        self._active[process.sentinel] = _Active(process, here, task, time())
+        with without_interrupts():  # until it is known to `stop`
+            try:
+                start_process(process)
+            except BaseException:
+                here.close()
+                raise
+            finally:
+                there.close()
+            self._active[process.sentinel] = _Active(process, here, task, time())
 
     def _wait(self) -> None:
         """Wait until a process reports or ends, at most for a moment."""
