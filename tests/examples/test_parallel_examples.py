@@ -1,0 +1,45 @@
+"""The examples of parallel runs and of adaptive search do what they say, started as scripts."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("h5py")
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def start(folder, name, *arguments):
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), "--folder", str(folder / "out"), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_oscillators_agree_above_the_critical_coupling_only(tmp_path):
+    small = ("--oscillators", "300", "--steps", "400", "--repetitions", "2")
+    lines = start(tmp_path, "parallel_sweep.py", *small).splitlines()
+    rows = [[float(cell) for cell in line.split()] for line in lines if re.match(r" +\d", line)]
+    rows = [row for row in rows if len(row) == 3]
+    assert len(rows) == 13
+    assert all(measured < 0.25 for coupling, measured, _ in rows if coupling <= 0.5)
+    assert all(abs(measured - theory) < 0.1 for coupling, measured, theory in rows if coupling >= 2)
+
+
+def test_the_search_finds_where_the_period_doubles_in_few_runs(tmp_path):
+    text = start(tmp_path, "adaptive_search.py", "--tolerance", "1e-3")
+    low, high = re.search(r"r = ([\d.]+) and ([\d.]+)", text).groups()
+    assert abs(float(low) - 3.449490) < 2e-3
+    assert abs(float(high) - 3.449490) < 2e-3
+    assert int(re.search(r"(\d+) runs in", text).group(1)) <= 40
