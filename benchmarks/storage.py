@@ -5,6 +5,10 @@
 Arrays go through pypet's default settings (zlib, level 9, shuffle) and beside it through
 PyTables' filter pipeline with the same settings; uncompressed ones stand beside `numpy.save`.
 The comparison with PyTables takes most of the time: it needs seconds for each array.
+
+With ``--compare`` trivial runs are stored and loaded beside the established pypet, too, which is
+installed into a virtual environment for that (Python 3.11 and the network are needed);
+``--environment FOLDER`` keeps it. The floor is a bare loop over HDF5, see floor.py.
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 import tables
+from comparison import Row, Sides, print_rows, storing_rows
+from sweep import measure
 
 from pypet import Trajectory
 
@@ -98,14 +104,32 @@ def uncompressed(count: int, length: int) -> bool:
     return good
 
 
+def floor_row(runs: int) -> Row:
+    """Compare storing trivial runs with a bare loop over HDF5."""
+    with tempfile.TemporaryDirectory() as name:
+        sweep = measure(Path(name), runs)
+    text = f"{sweep.runs / sweep.running:.0f} runs/s"
+    return Row("storing trivial runs / bare loop", text, "", sweep.running / sweep.floor, 3, False)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--arrays", type=int, default=20, help="arrays of each kind")
     parser.add_argument("--length", type=int, default=1_000_000, help="elements of each")
     parser.add_argument("--compared", type=int, default=2, help="of these go through PyTables")
+    parser.add_argument("--compare", action="store_true", help="beside the established pypet")
+    parser.add_argument("--environment", type=Path, help="its virtual environment, to keep")
+    parser.add_argument("--repetitions", type=int, default=3, help="of each job of a comparison")
+    parser.add_argument("--scale", type=float, default=1.0, help="part of the runs to execute")
     options = parser.parse_args()
-    print("storing arrays; at least 30 x the rate for standard normal, at most 1.03 x the size")
-    good = [compressed(kind, options.arrays, options.length, options.compared) for kind in KINDS]
+    rows = [floor_row(5000)]
+    if options.compare:
+        with tempfile.TemporaryDirectory() as name:
+            environment = options.environment or Path(name) / "environment"
+            rows += storing_rows(Sides(environment, options.repetitions, options.scale))
+    good = [print_rows(rows)]
+    print("\nstoring arrays; at least 30 x the rate for standard normal, at most 1.03 x the size")
+    good += [compressed(kind, options.arrays, options.length, options.compared) for kind in KINDS]
     good.append(uncompressed(options.arrays, options.length))
     return 0 if all(good) else 1
 

@@ -6,6 +6,12 @@ For each number of runs, that many trivial runs are executed on one core, each s
 result, and all of them are loaded again. Beside it stands the time that a bare loop over HDF5
 needs for the same nodes (see floor.py). Exploration and import are measured in processes of
 their own. Figures come from this machine and this process run, the best of a few repetitions.
+
+    python benchmarks/sweep.py --compare [--environment FOLDER]
+
+runs parallel experiments beside the established pypet instead, see comparison.py. That one is
+installed into a virtual environment, which needs Python 3.11 and the network; a folder that is
+given is kept and used again.
 """
 
 from __future__ import annotations
@@ -21,6 +27,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from comparison import Sides, parallel_rows, print_rows
 from floor import seconds_of_bare_loop
 
 from pypet import Environment, load_trajectory
@@ -167,11 +174,20 @@ def print_against_targets(figures: list[tuple[str, float, float, str]]) -> None:
         print(f"{name:<48}{measured:>9.2f} {unit:<2}{'<= ':>6}{target:<4g} {unit:<2} {verdict}")
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, nargs="+", default=[1000, 50_000], metavar="N")
     parser.add_argument("--folder", type=Path, help="where to write the files (default: temporary)")
+    parser.add_argument("--compare", action="store_true", help="beside the established pypet")
+    parser.add_argument("--environment", type=Path, help="its virtual environment, to keep")
+    parser.add_argument("--repetitions", type=int, default=3, help="of each job of a comparison")
+    parser.add_argument("--scale", type=float, default=1.0, help="part of the runs to execute")
     options = parser.parse_args()
+    if options.compare:
+        with tempfile.TemporaryDirectory() as name:
+            environment = options.environment or Path(name) / "environment"
+            sides = Sides(environment, options.repetitions, options.scale)
+            return 0 if print_rows(parallel_rows(sides)) else 1
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         sweeps = [measure(folder, runs) for runs in sorted(options.runs)]
@@ -197,7 +213,8 @@ def main() -> None:
             for statement, took in imports.items()
         ]
     )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -78,7 +78,7 @@ class LockWrapper(StorageService):
             return self._locked(service.store, msg, stuff_to_store, *args, **kwargs)
         prepared = service.prepare(msg, stuff_to_store, *args, **kwargs)
         if prepared.request.operations:
-            self._locked(service.apply, prepared.request)
+            self._locked(service.apply, service.packed(prepared.request))
         prepared.confirm()
         return None
 

@@ -77,3 +77,10 @@ class StorageService(Feature):
         to open inherit this one, which does nothing.
         """
         return nullcontext(self)
+
+    def reading(self) -> AbstractContextManager[Any]:
+        """Keep the storage open for reading within a ``with`` block, if that saves anything.
+
+        Who loads many single items one after the other enters it.
+        """
+        return nullcontext(self)

@@ -135,6 +135,14 @@ class RecordStorageService(StorageService, ABC):
         """
         return self
 
+    def packed(self, request: StoreRequest) -> StoreRequest:
+        """Return a request in the form in which it takes the least time to apply.
+
+        Called where the request was made, before it travels or waits for a lock: what can be
+        done there, compressing for instance, is done by many processes at once.
+        """
+        return request
+
     def wants_summary(self, path: str, comment: str) -> bool:
         """Return whether `PutNode.summary` of the leaf at ``path`` will be read."""
         return False
@@ -297,11 +305,6 @@ class RecordStorageService(StorageService, ABC):
         if self.config_group is not None and not trajectory.v_stored:
             note_settings(trajectory, self.config_group, self.settings())
         trajectory.v_storage_service = self
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Surround the reads of one message; a backend may keep its storage open meanwhile."""
-        yield
 
     def _relocate(self, kwargs: dict[str, Any]) -> None:
         location = {key: kwargs.pop(key) for key in _LOCATION_KEYWORDS if key in kwargs}

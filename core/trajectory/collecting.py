@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import chain
 from typing import Any
 
@@ -10,6 +13,7 @@ from pypet.errors import DataNotInStorageError, NotUniqueNodeError
 from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.trajectory.state import TrajectoryState
 
+_logger = logging.getLogger(__name__)
 _NOTHING = object()
 
 
@@ -56,22 +60,34 @@ class Collecting(TrajectoryState):
         }
         links = self._links_by_name() if with_links else {}
         try:
-            for idx in self._runs.indices:
-                self._enter_run(idx)
-                run_name = self._run_name or dummy
-                item = self._search_run(run_name, name, options, links)
-                if item is _NOTHING and include_default_run:
-                    item = self._search_run(dummy, name, options, links)
-                if item is not _NOTHING:
-                    if fast_access and item._is_leaf and item.f_supports_fast_access():
-                        item = item.f_get()
-                    found[idx if use_indices else run_name] = item
+            with self._storage_at_hand() if auto_load else nullcontext():
+                for idx in self._runs.indices:
+                    self._enter_run(idx)
+                    run_name = self._run_name or dummy
+                    item = self._search_run(run_name, name, options, links)
+                    if item is _NOTHING and include_default_run:
+                        item = self._search_run(dummy, name, options, links)
+                    if item is not _NOTHING:
+                        if fast_access and item._is_leaf and item.f_supports_fast_access():
+                            item = item.f_get()
+                        found[idx if use_indices else run_name] = item
         finally:
             if current < 0:
                 self._leave_run()
             else:
                 self._enter_run(current)
         return found
+
+    @contextmanager
+    def _storage_at_hand(self) -> Iterator[None]:
+        """Open the storage once for all that is loaded within a ``with`` block."""
+        with ExitStack() as stack:
+            reading = getattr(self._storage_service, "reading", nullcontext)
+            try:
+                stack.enter_context(reading())
+            except (OSError, ValueError) as error:
+                _logger.debug("Nothing can be loaded, maybe nothing has to be: %s", error)
+            yield
 
     def _links_by_name(self) -> dict[str, list[Any]]:
         links: dict[str, list[Any]] = {}

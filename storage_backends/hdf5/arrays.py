@@ -19,8 +19,9 @@ from pypet.storage_backends.hdf5.attributes import (
     write_attribute,
     write_text,
 )
-from pypet.storage_backends.hdf5.chunk_writing import write_chunks
+from pypet.storage_backends.hdf5.chunk_writing import write_chunks, write_packed
 from pypet.storage_backends.hdf5.filters import chunk_shape, chunked
+from pypet.storage_backends.hdf5.packed_arrays import PackedArray
 from pypet.storage_backends.hdf5.settings import Filters
 from pypet.storage_backends.hdf5.types import file_type, native
 
@@ -79,7 +80,12 @@ def write_array(dataset: h5d.DatasetID, item: ArrayItem) -> None:
         for position, row in enumerate(_ragged_rows(item.value)):
             target[position] = row
         return
-    value = native(item.value)
+    value: Any = item.value
+    if isinstance(value, PackedArray):
+        if write_packed(dataset, value):
+            return
+        value = value.unpacked()
+    value = native(value)
     if item.flag != constants.ARRAY and write_chunks(dataset, value, item.name):
         return
     if value.size:

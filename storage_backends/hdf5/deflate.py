@@ -24,6 +24,11 @@ ISAL_LEVELS = (2, 3)
 FASTER_LEVELS = (3, 6)
 """Levels of zlib-ng that are tried when ISA-L is not good enough."""
 
+NOISE = 0.7
+"""Data that shrinks less than to this part has hardly anything that repeats."""
+NOISE_GROWTH = 1.01
+"""Then the first candidate may make it so much larger than the reference does."""
+
 SAME_SIZE = 1.01
 """A choice is taken again if compressed sizes differ by about this factor at most."""
 MOST_CHOICES = 64
@@ -43,25 +48,33 @@ class Chooser:
         self._choices: OrderedDict[Hashable, Compress | None] = OrderedDict()
 
     def compressor_for(
-        self, kind: Hashable, samples: Sequence[bytes], level: int
+        self,
+        kind: Hashable,
+        glance: Sequence[bytes],
+        samples: Callable[[], Sequence[bytes]],
+        level: int,
     ) -> Compress | None:
         """Return the fastest that makes ``samples`` about as small as a zlib level of 1 to 9.
 
+        ``glance`` are smaller samples, to tell whether a former choice can be taken again.
         None if no fast library is installed: HDF5 then compresses by itself.
         """
         first = _isal(ISAL_LEVELS[0]) or _zlib_ng(1)
         if first is None:
             return None
-        size = _size(first, samples)
+        size = _size(first, glance)
         key = (kind, level, round(math.log(size) / math.log(SAME_SIZE)))
         if key not in self._choices:
-            self._choices[key] = _try(samples, level)
+            self._choices[key] = _try(samples(), level)
             if len(self._choices) > MOST_CHOICES:
                 self._choices.popitem(last=False)
         return self._choices[key]
 
 
 def _try(samples: Sequence[bytes], level: int) -> Compress | None:
+    first = _isal(ISAL_LEVELS[0])
+    if first is not None and _is_mostly_noise(samples[0], first):
+        return first
     asked = _zlib_ng(level)
     candidates = [
         *map(_isal, ISAL_LEVELS),
@@ -72,6 +85,15 @@ def _try(samples: Sequence[bytes], level: int) -> Compress | None:
         if compress is not None and _size(compress, samples) <= limit:
             return compress
     return asked
+
+
+def _is_mostly_noise(sample: bytes, compress: Compress) -> bool:
+    """Return whether higher levels gain nothing: what is asked for need not be tried, slowly."""
+    reference = _zlib_ng(FASTER_LEVELS[-1])
+    if reference is None:
+        return False
+    size = _size(compress, [sample])
+    return size > NOISE * len(sample) and size <= NOISE_GROWTH * _size(reference, [sample])
 
 
 def _size(compress: Compress, samples: Sequence[bytes]) -> int:

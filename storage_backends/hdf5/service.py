@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.encoding.unpickling import Unpickling, check_mode, rule_in_force
 from pypet.interfaces.option import Option
-from pypet.records import MetaRecord, NodeRecord, PutMeta, StoreRequest
+from pypet.records import ArrayItem, MetaRecord, NodeRecord, PutMeta, PutNode, StoreRequest
 from pypet.services.record_service import RecordStorageService
 from pypet.storage_backends.hdf5.filename import default_title, resolve_filename
 from pypet.storage_backends.hdf5.leaf_tables import wants_summary
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(f"{__name__}.HDF5StorageService")
 
+_LEAST_PACKED_BYTES = 1 << 17
+"""Arrays from this size on are compressed where they were made."""
 _MOST_COMMENTS = 10_000
 _NODES_PER_LOOK = 100
 """The clock is not looked at for every node that is read."""
@@ -94,6 +96,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         self._filename = resolve_filename(filename, self._trajectory_name)
         self._file_title = file_title or default_title(self._trajectory_name)
         self._file: OpenFile | None = None
+        self._read_from: OpenFile | None = None
         self._settings = Settings(
             complevel=complevel,
             complib=complib,
@@ -121,7 +124,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         return f"<HDF5StorageService (filename:`{self._filename}`)>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_told": set(), "is_kept_open": False}
+        closed = {"_file": None, "_read_from": None, "is_kept_open": False}
+        return {**self.__dict__, **closed, "_told": set()}
 
     # ----- settings ------------------------------------------------------------------------
 
@@ -221,15 +225,19 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Keep the file open for reading during one message.
+        """Keep the file open for reading within a ``with`` block.
 
         Raises
         ------
         ValueError
             There is no file.
         """
-        with self._held_for_reading():
-            yield
+        with self._held_for_reading() as file:
+            former, self._read_from = self._read_from, file
+            try:
+                yield
+            finally:
+                self._read_from = former
 
     def _hold(self, *, writable: bool) -> OpenFile:
         for package in self.requires[:1]:
@@ -244,9 +252,10 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
 
     @contextmanager
     def _held_for_reading(self) -> Iterator[OpenFile]:
-        if self._file is not None and self._file.is_alive:
-            yield self._file
-            return
+        for known in (self._file, self._read_from):
+            if known is not None and known.is_alive:
+                yield known
+                return
         try:
             file = self._hold(writable=False)
         except FileNotFoundError as err:
@@ -340,6 +349,19 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
             _store().apply_request(file, request, self._settings, rule)
         finally:
             _files().release(file)
+
+    def packed(self, request: StoreRequest) -> StoreRequest:
+        """Return a request whose large arrays are compressed already."""
+        if not any(
+            type(item) is ArrayItem and item.value.nbytes >= _LEAST_PACKED_BYTES
+            for operation in request.operations
+            if type(operation) is PutNode
+            for item in operation.items
+        ):
+            return request
+        from pypet.storage_backends.hdf5.packing import packed_request
+
+        return packed_request(request, self._settings.filters)
 
     def access_data(
         self,

@@ -20,7 +20,7 @@ from pypet.storage_backends.hdf5.attribute_reading import (
     read_value,
 )
 from pypet.storage_backends.hdf5.files import OpenFile
-from pypet.storage_backends.hdf5.groups import child_addresses, hdf5_path, is_link
+from pypet.storage_backends.hdf5.groups import child_addresses, hdf5_path
 from pypet.storage_backends.hdf5.item_reading import ItemFilter, ItemReader
 from pypet.storage_backends.hdf5.object_headers import Header
 from pypet.storage_backends.hdf5.plain_nodes import PlainNodes
@@ -100,13 +100,14 @@ class TreeReader:
                 f"There is no stored node {path!r} of trajectory {self._trajectory!r} in "
                 f"{self._file.path}."
             )
-        if is_link(parent, raw):
+        place = parent.links.get_info(raw)
+        if place.type != h5l.TYPE_HARD:
             link = self._link(parent, path, raw)
             if link is not None:
                 yield link
             return
-        group = h5g.open(parent, raw)
-        record, level = self._visit(group, path, 0)
+        found = self._visit_plain(place.u, path, 0)
+        record, level = found or self._visit(h5g.open(parent, raw), path, 0)
         yield record
         if recursive and record.kind == GROUP and (max_depth is None or max_depth > 0):
             yield from self._below(level, max_depth)

@@ -13,30 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-REQUIREMENTS = (
-    "pypet==0.6.1",
-    # Newer versions break it.
-    "numpy<1.24",
-    "pandas<2",
-    "tables<3.9",
-    "scipy<1.12",
-    # It does not declare these.
-    "pyzmq",
-    "psutil",
-)
-PYTHON = (3, 11)
-"""The newest version of Python for which these have wheels."""
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from established import established_python, run
 
 SCRIPT = Path(__file__).with_name("exchanged_trajectory.py")
-SECONDS = 600
-"""Time that one step may take."""
-
 Rows = dict[str, str]
 
 
@@ -51,27 +36,6 @@ def main() -> int:
         work = Path(folder)
         established = established_python(options.environment or work / "environment")
         return report(exchange({"here": sys.executable, "there": established}, work))
-
-
-def established_python(folder: Path) -> str:
-    """Return the Python of an environment with the established pypet, made if necessary."""
-    python = folder / "bin" / "python"
-    if not python.exists():
-        print(f"Making {folder} with {', '.join(REQUIREMENTS)} ...", flush=True)
-        run(suitable_python(), "-m", "venv", str(folder))
-        run(str(python), "-m", "pip", "install", "-q", *REQUIREMENTS)
-    return str(python)
-
-
-def suitable_python() -> str:
-    """Return a Python of the right version."""
-    if sys.version_info[:2] == PYTHON:
-        return sys.executable
-    name = "python{}.{}".format(*PYTHON)
-    found = shutil.which(name)
-    if found is None:
-        raise SystemExit(f"The established pypet needs {name}, which is not on the search path.")
-    return found
 
 
 def exchange(pythons: dict[str, str], work: Path) -> dict[str, dict[str, Rows]]:
@@ -92,14 +56,6 @@ def rows_of(python: str, work: Path, *command: str) -> Rows:
     run(python, str(SCRIPT), *command, str(target))
     rows: Rows = json.loads(target.read_text())
     return rows
-
-
-def run(*command: str) -> None:
-    """Run a command; if it fails, show what it said and end."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-    if done.returncode:
-        print(done.stdout, done.stderr, sep="\n")
-        raise SystemExit(f"Failed: {' '.join(command)}")
 
 
 def report(rows: dict[str, dict[str, Rows]]) -> int:

@@ -127,7 +127,7 @@ def test_a_worker_that_is_killed_while_it_sends_is_no_harm(service, active, mode
     traj = sample_trajectory(service)
     mode = active(mode_class, service)
     os.kill(writer_pid(), signal.SIGSTOP)
-    worker = in_worker(mode, traj, 0, np.zeros(4_000_000))
+    worker = in_worker(mode, traj, 0, np.random.default_rng(1).standard_normal(4_000_000))
     worker.join(1.0)
     assert worker.exitcode is None, "it should be waiting for the writer"
     worker.kill()

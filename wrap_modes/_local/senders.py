@@ -63,7 +63,7 @@ class Sender(StorageService):
         prepared = self._preparing.prepare(msg, stuff_to_store, *args, **kwargs)
         request = prepared.request
         if request.operations:
-            self.deliver(Parcel(self._run, request))
+            self.deliver(Parcel(self._run, self._preparing.packed(request)))
         prepared.confirm()
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:

@@ -104,10 +104,14 @@ def test_a_choice_is_remembered_for_data_of_the_same_kind(monkeypatch):
     monkeypatch.setattr(deflate, "_try", lambda *args: tried.append(args) or original(*args))
     chooser = deflate.Chooser()
     rng = np.random.default_rng(7)
+
+    def choose(sample):
+        return chooser.compressor_for("x", [sample], lambda: [sample], 9)
+
     for _ in range(5):
-        chooser.compressor_for("x", [rng.standard_normal(16_384).tobytes()], 9)
+        choose(rng.standard_normal(16_384).tobytes())
     assert len(tried) <= 2
-    chooser.compressor_for("x", [bytes(131_072)], 9)
+    choose(bytes(131_072))
     assert len(tried) <= 3
 
 
