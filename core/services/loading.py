@@ -69,7 +69,14 @@ class Loading:
             if record.kind == LINK:
                 links.append(record)
             elif record.path:
-                self._place(record, level)
+                try:
+                    self._place(record, level)
+                except Exception as error:
+                    error.add_note(
+                        f"This happened while loading {record.path!r} of trajectory "
+                        f"{self.trajectory!r} from {self.service!r}."
+                    )
+                    raise
         if with_links:
             for record in links:
                 self.place_link(record, level)
@@ -145,15 +152,8 @@ class Loading:
         if record.items:
             if leaf.v_is_parameter:
                 leaf.f_unlock()
-            try:
-                items = {item.name: item for item in record.items}
-                decode_leaf(leaf, items, self.service.encoding, self.flags)
-            except Exception as error:
-                error.add_note(
-                    f"This happened while loading {record.path!r} of trajectory "
-                    f"{self.trajectory!r}."
-                )
-                raise
+            items = {item.name: item for item in record.items}
+            decode_leaf(leaf, items, self.service.encoding, self.flags)
         if leaf.v_is_parameter:
             if self.as_new:
                 leaf.f_unlock()

@@ -12,6 +12,7 @@ from pypet.encoding.unpickling import Unpickling, check_mode, rule_in_force
 from pypet.interfaces.option import Option
 from pypet.records import ArrayItem, MetaRecord, NodeRecord, PutMeta, PutNode, StoreRequest
 from pypet.services.record_service import RecordStorageService
+from pypet.storage_backends.hdf5.damage import damage_told, telling_damage
 from pypet.storage_backends.hdf5.filename import default_title, resolve_filename
 from pypet.storage_backends.hdf5.leaf_tables import wants_summary
 from pypet.storage_backends.hdf5.names import HDF5Names
@@ -428,7 +429,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
             self._check_known(file, trajectory)
             file.flush()
             rule = rule_in_force(self._unpickle)
-            return read_meta(file, trajectory, rule, with_runs=with_runs)
+            with damage_told(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
+                return read_meta(file, trajectory, rule, with_runs=with_runs)
 
     def read_nodes(
         self,
@@ -448,14 +450,20 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
             rule = rule_in_force(self._unpickle)
             reader = TreeReader(file, trajectory, wants, item_filter, rule)
             self._progress.restart()
-            records = reader.read(path, recursive=recursive, max_depth=max_depth)
+            records = telling_damage(
+                reader.read(path, recursive=recursive, max_depth=max_depth),
+                file.path,
+                lambda: f"Node {reader.at!r} of trajectory {trajectory!r}",
+            )
             for number, record in enumerate(records, 1):
                 yield record
                 if not number % _NODES_PER_LOOK:
                     self._progress.count(_NODES_PER_LOOK, self._report_loaded)
 
     def _check_known(self, file: OpenFile, trajectory: str) -> None:
-        if not _store().cache_of(file, trajectory).exists():
+        with damage_told(file.path, lambda: f"Trajectory {trajectory!r}"):
+            exists = _store().cache_of(file, trajectory).exists()
+        if not exists:
             raise _store().unknown_trajectory(file, trajectory)
 
     def _report_stored(self, nodes: int, rate: float) -> None:

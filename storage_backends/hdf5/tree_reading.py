@@ -83,6 +83,8 @@ class TreeReader:
         self._rule = rule
         self._items = ItemReader(file, rule)
         self._plain = PlainNodes(file)
+        self.at = ""
+        """The node that is being read, for messages."""
 
     def read(self, path: str, *, recursive: bool, max_depth: int | None) -> Iterator[NodeRecord]:
         """Yield the node at ``path`` and, if asked for, those below it.
@@ -92,6 +94,7 @@ class TreeReader:
         DataNotInStorageError
             There is no such node.
         """
+        self.at = path
         location, _, name = path.rpartition(".")
         parent = self._open(location) if path else self._file.id
         raw = (name if path else self._trajectory).encode("utf8")
@@ -134,7 +137,7 @@ class TreeReader:
             if raw == _OVERVIEW and not level.path:
                 continue
             name = raw.decode("utf8")
-            path = f"{level.path}.{name}" if level.path else name
+            self.at = path = f"{level.path}.{name}" if level.path else name
             depth = level.depth + 1
             found = self._visit_plain(address, path, depth) if self._is_same(level) else None
             if found is None:
@@ -152,16 +155,19 @@ class TreeReader:
         return level.generation == self._file.generation
 
     def _child(self, level: _Level, name: bytes) -> h5g.GroupID | None:
+        parent = self._group(level)
         try:
-            return h5g.open(self._group(level), name)
+            return h5g.open(parent, name)
         except ValueError:
+            if h5o.get_info(h5o.open(parent, name)).type == h5o.TYPE_GROUP:
+                raise
             logger.warning("%r in %s is no node and left out.", name.decode(), self._file.path)
             return None
 
     def _group(self, level: _Level) -> Any:
         """Return the open group of a level, opened again if the file was closed since."""
         if level.group is None or not self._is_same(level):
-            level.group = self._open(level.path)
+            level.group = h5g.open(self._file.id, hdf5_path(self._trajectory, level.path))
             level.generation = self._file.generation
         return level.group
 

@@ -1,0 +1,66 @@
+"""Telling that a file is damaged: what the HDF5 library says names neither file nor node."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from pypet.errors import DataNotInStorageError, PypetError, StorageFormatError
+
+SYMPTOMS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What reading damaged bytes raises, here and in the HDF5 library."""
+
+_DELIBERATE = (PypetError, DataNotInStorageError)
+
+T = TypeVar("T")
+
+
+@contextmanager
+def damage_told(file: str, what: Callable[[], str]) -> Iterator[None]:
+    """Raise what comes up in a ``with`` block as damage of ``what()`` in the file.
+
+    Raises
+    ------
+    StorageFormatError
+        In place of any exception that nobody raised deliberately.
+    """
+    try:
+        yield
+    except _DELIBERATE:
+        raise
+    except SYMPTOMS as error:
+        raise damaged(file, what(), error) from error
+
+
+def telling_damage(records: Iterator[T], file: str, what: Callable[[], str]) -> Iterator[T]:
+    """Yield ``records``; if reading one fails, say so as `damage_told` does.
+
+    What the caller does with a record is none of this.
+    """
+    while True:
+        with damage_told(file, what):
+            try:
+                record = next(records)
+            except StopIteration:
+                return
+        yield record
+
+
+def damaged(file: str, what: str, error: BaseException) -> StorageFormatError:
+    """Return the error about a part of a file that cannot be read."""
+    return StorageFormatError(
+        f"{what} in {file} cannot be read, the file is damaged there: {error}. Restore it from a "
+        "backup, or load other parts of it one by one."
+    )
