@@ -20,6 +20,7 @@ from pypet.storage_backends.hdf5.attribute_reading import read_text
 from pypet.storage_backends.hdf5.attributes import encode_text, replace_attribute
 from pypet.storage_backends.hdf5.file_memory import FileMemory, forget, memory_of
 from pypet.storage_backends.hdf5.opening import create_file, open_file
+from pypet.storage_backends.hdf5.room import Need, Room
 from pypet.storage_backends.hdf5.settings import Filters
 
 
@@ -66,6 +67,7 @@ class OpenFile:
         "holders",
         "memory",
         "path",
+        "room",
         "writable",
     )
 
@@ -81,6 +83,7 @@ class OpenFile:
         self.generation = 0
         """Changes whenever handles of groups and datasets become invalid."""
         self.caches: dict[str, Any] = {}
+        self.room = Room(path)
         self._flushed_at = time.monotonic()
 
     @property
@@ -100,6 +103,18 @@ class OpenFile:
             self.take_back()
         return self._id
 
+    def ask_for_room(self, need: Need) -> None:
+        """Make sure that so much more can be written.
+
+        Raises
+        ------
+        OSError
+            The disk is full; nothing was changed.
+        """
+        file = self.id
+        if file is not None:
+            self.room.ask(need, file.get_vfd_handle(), file.get_filesize())
+
     # ----- durability ----------------------------------------------------------------------
 
     def flush(self, *, durable: bool = False) -> None:
@@ -111,6 +126,7 @@ class OpenFile:
         elif self._id is not None:
             self._write_pending()
             h5f.flush(self._id)
+            self.room.flushed(self._id.get_vfd_handle(), self._id.get_filesize())
             if durable:
                 os.fsync(self._id.get_vfd_handle())
         self._flushed_at = time.monotonic()
@@ -130,7 +146,9 @@ class OpenFile:
         """Write everything and close the file for good."""
         try:
             if self.writable and self._id is not None:
-                self._write_pending()  # the rest HDF5 writes when it closes
+                self._write_pending()
+                if self.room.is_reserved:
+                    self.flush()  # or HDF5 writes the rest when it closes
             for cache in self.caches.values():
                 cache.end()
         finally:

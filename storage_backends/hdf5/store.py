@@ -27,6 +27,7 @@ from pypet.storage_backends.hdf5.frames import write_frames
 from pypet.storage_backends.hdf5.groups import child_names, create_group, has_child
 from pypet.storage_backends.hdf5.meta import put_meta
 from pypet.storage_backends.hdf5.node_writing import NodeWriter
+from pypet.storage_backends.hdf5.room import need_of
 from pypet.storage_backends.hdf5.settings import Filters, Settings
 from pypet.storage_backends.hdf5.trajectory_cache import TrajectoryCache
 
@@ -58,6 +59,8 @@ def apply_request(
         The trajectory is not in the file, and the request does not put it there.
     RefusedPickleError
         Another library would have to load a pickle that ``rule`` forbids.
+    OSError
+        The disk is full; nothing was changed.
     RuntimeError, TypeError, DataNotInStorageError
         As the single operations say.
     """
@@ -70,6 +73,7 @@ def apply_request(
             settings.adopt(first.settings)
         make_tables_writable(cache, settings.filters, rule)
         cache.is_writable = True
+    file.ask_for_room(need_of(request.operations))
     writer = NodeWriter(cache, settings)
     nodes: list[PutNode] = []
     try:

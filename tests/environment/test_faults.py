@@ -257,9 +257,10 @@ def test_a_killed_writer_ends_the_experiment(make, tmp_path, scheduler, mode):
 # ----- the disk ------------------------------------------------------------------------------
 
 FULL_DISK = """
+import resource
 import sys
 import numpy as np
-from pypet import Environment
+from pypet import Environment, load_trajectory
 
 RUNS, VALUES = 12, 125_000
 
@@ -268,7 +269,9 @@ def work(traj):
     return traj.v_idx
 
 if __name__ == "__main__":
-    folder, scheduler, mode = sys.argv[1:]
+    folder, scheduler, mode, limit = sys.argv[1:]
+    if int(limit):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
     options = {} if scheduler == "serial" else {"ncores": 2, "wrap_mode": mode}
     env = Environment(
         "test", filename=folder + "/data.hdf5", scheduler=scheduler, log_config=None,
@@ -282,8 +285,15 @@ if __name__ == "__main__":
         print("told:", error, *getattr(error, "__notes__", ()))
     else:
         sys.exit("nothing was told")
+    traj = load_trajectory("test", filename=folder + "/data.hdf5", load_data=2)
+    completed = [run for run in range(RUNS) if env.traj.f_is_completed(run)]
+    stored = [run for run in range(RUNS) if traj.f_is_completed(run)]
+    for run in stored:
+        values = np.random.default_rng(run).random(VALUES)
+        np.testing.assert_array_equal(traj.f_get(f"results.runs.run_{run:08d}.z").f_get(), values)
+    print("readable:", len(stored), "completed:", len(completed))
 """
-ON_SMALL_DISK = 'mount -t tmpfs -o size=6m small "$1" && exec "$2" "$3" "$1" "$4" "$5"'
+ON_SMALL_DISK = 'mount -t tmpfs -o size=6m small "$1" && exec "$2" "$3" "$1" "$4" "$5" "$6"'
 
 
 def execute_on_small_disk(folder, *command):
@@ -307,24 +317,49 @@ def execute_on_small_disk(folder, *command):
     )
 
 
-@pytest.mark.parametrize(
+ON_ALL_DISKS = pytest.mark.parametrize(
     "way",
     [("serial", "NONE")] + [("pool", mode) for mode in ("LOCK", "QUEUE", "PIPE", "LOCAL")],
     ids="-".join,
 )
-def test_a_full_disk_is_told(tmp_path, way):
+
+
+@ON_ALL_DISKS
+def test_a_full_disk_is_told_and_earlier_runs_stay_readable(tmp_path, way):
     script, folder = tmp_path / "full.py", tmp_path / "disk"
     script.write_text(FULL_DISK)
     folder.mkdir()
     if (
         shutil.which("unshare") is None
-        or execute_on_small_disk(folder, "true", "", "", "").returncode
+        or execute_on_small_disk(folder, "true", "", "", "", "").returncode
     ):
         pytest.skip("the platform lets this user mount no small disk")
-    done = execute_on_small_disk(folder, sys.executable, script, *way)
+    done = execute_on_small_disk(folder, sys.executable, script, *way, "0")
+    assert_told_and_readable(done, "No space left on device")
+
+
+def assert_told_and_readable(done, reason):
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "No space left on device" in done.stdout + done.stderr
-    assert done.stdout.startswith("told:")
+    assert reason in done.stdout + done.stderr
+    assert "told:" in done.stdout
+    _, _, report = done.stdout.partition("readable: ")
+    stored, _, completed = report.split()
+    assert int(stored) >= 2
+    assert stored == completed
+
+
+@ON_ALL_DISKS
+def test_earlier_runs_stay_readable_where_files_may_not_grow(tmp_path, way):
+    script = tmp_path / "full.py"
+    script.write_text(FULL_DISK)
+    done = subprocess.run(
+        [sys.executable, script, tmp_path, *way, "5000000"],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert_told_and_readable(done, "File too large")
 
 
 # ----- much ----------------------------------------------------------------------------------
