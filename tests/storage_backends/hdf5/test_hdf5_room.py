@@ -20,6 +20,12 @@ from tests.storage_backends.hdf5.record_makers import TRAJ, apply, array, leaf, 
 LIMIT = 3_000_000
 
 
+def store_many(service, stored):
+    for number in range(10):
+        apply(service, leaf(f"results.r{number}", array("x", np.full(100_000, float(number)))))
+        stored.append(number)
+
+
 def fill(folder):
     """Store until there is no room; return the numbers of what was stored."""
     import resource
@@ -29,10 +35,7 @@ def fill(folder):
     stored = []
     with service.kept_open(TRAJ):
         with pytest.raises(OSError, match="there is no room") as caught:
-            for number in range(10):
-                item = array("x", np.full(100_000, float(number)))
-                apply(service, leaf(f"results.r{number}", item))
-                stored.append(number)
+            store_many(service, stored)
         assert caught.value.errno == errno.EFBIG
         apply(service, leaf("results.small", array("x", np.arange(10))))
     return stored
