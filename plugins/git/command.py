@@ -20,6 +20,7 @@ def _run(arguments: argparse.Namespace) -> int:
         traj = load_trajectory(
             arguments.trajectory,
             filename=arguments.file,
+            unpickle="safe",  # it may come from anywhere
             load_parameters=2,
             load_derived_parameters=0,
             load_results=0,
