@@ -36,7 +36,8 @@ def inspect_items(file: OpenFile, paths: Iterable[str], rule: Unpickling) -> Non
         return
     for path in paths:
         for parent in _parents(path):
-            _check_attributes(h5g.open(file.id, parent.encode("utf8")), parent, rule)
+            if parent == "/" or parent in h5py.File(file.id):
+                _check_attributes(h5g.open(file.id, parent.encode("utf8")), parent, rule)
         if path not in h5py.File(file.id):
             continue
         node = h5py.File(file.id)[path]

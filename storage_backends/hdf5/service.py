@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pypet.encoding.unpickling import Unpickling, check_mode, rule_in_force
+from pypet.encoding.unpickling import TRUST, Unpickling, check_mode, rule_in_force
 from pypet.interfaces.option import Option
 from pypet.records import ArrayItem, MetaRecord, NodeRecord, PutMeta, PutNode, StoreRequest
 from pypet.services.record_service import RecordStorageService
@@ -98,6 +98,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         self._file_title = file_title or default_title(self._trajectory_name)
         self._file: OpenFile | None = None
         self._read_from: OpenFile | None = None
+        self._inspected: tuple[OpenFile | None, set[tuple[str, str, str]]] = (None, set())
         self._settings = Settings(
             complevel=complevel,
             complib=complib,
@@ -125,8 +126,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         return f"<HDF5StorageService (filename:`{self._filename}`)>"
 
     def __getstate__(self) -> dict[str, Any]:
-        closed = {"_file": None, "_read_from": None, "is_kept_open": False}
-        return {**self.__dict__, **closed, "_told": set()}
+        closed = {"_file": None, "_read_from": None, "_inspected": (None, set())}
+        return {**self.__dict__, **closed, "_told": set(), "is_kept_open": False}
 
     # ----- settings ------------------------------------------------------------------------
 
@@ -381,6 +382,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         ------
         ValueError
             There is no such file or trajectory, or something exists that is to be created.
+        RefusedPickleError
+            Something pickled in the item may not be loaded.
         Exception
             Whatever PyTables or pandas raises for the request.
         """
@@ -393,7 +396,23 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
             if not file.is_lent:
                 self._check_known(file, trajectory)
             location = (trajectory, path, item_name)
+            if self._unpickle != TRUST:
+                self._inspect(file, location)
             return access.access(file, self._settings, location, request, args, kwargs)
+
+    def _inspect(self, file: OpenFile, location: tuple[str, str, str]) -> None:
+        """Look at the pickles that PyTables would load, once for as long as the file is open."""
+        from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
+
+        opened, seen = self._inspected
+        if opened is not file:
+            self._inspected = file, seen = file, set()
+        if location in seen:
+            return
+        trajectory, leaf, item = location
+        path = "/".join(("", trajectory, *leaf.split("."), *item.split(".")))
+        inspect_items(file, [path], Unpickling(self._unpickle))
+        seen.add(location)
 
     @contextmanager
     def _held_for_access(self, *, writable: bool) -> Iterator[OpenFile]:
