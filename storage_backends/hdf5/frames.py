@@ -14,6 +14,11 @@ from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.frame_compat import adapt_to_older_pandas
 from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.settings import Settings
+from pypet.storage_backends.hdf5.text_dtypes import (
+    note_text_dtypes,
+    with_text_dtypes,
+    without_text_dtypes,
+)
 from pypet.storage_backends.hdf5.undo import Undo
 from pypet.support.portable_pickle import portable_pickles
 
@@ -85,6 +90,7 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
     is_table = str(arguments["format"]).startswith("t")
     adapt_to_older_pandas(file.get_node(frame.path), is_table=is_table)
     file.set_node_attr(frame.path, "SRVC_STORE", frame.item.flag)
+    note_text_dtypes(frame.item.value, file.get_node(frame.path))
     if frame.replaces is not None:
         parent, _, name = frame.replaces.rpartition("/")
         file.remove_node(parent, name, recursive=True)
@@ -123,23 +129,7 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -
         raise failures[0][1]
 
 
-def without_text_dtypes(value: Any) -> Any:
-    """Return the data with pandas' own text types as objects, which HDF5 files can hold."""
-    import pandas
-
-    if isinstance(value, pandas.Series):
-        return value.astype(object) if _is_text(value.dtype) else value
-    text = {name: object for name, dtype in value.dtypes.items() if _is_text(dtype)}
-    return value.astype(text) if text else value
-
-
-def _is_text(dtype: Any) -> bool:
-    import pandas
-
-    return isinstance(dtype, pandas.StringDtype)
-
-
 def read_frames(file: OpenFile, paths: Iterable[str]) -> list[Any]:
     """Return the pandas objects at absolute paths, closing the file for h5py meanwhile."""
     with file.lent() as path, opened_store(path, "r") as store:
-        return [store.get(name) for name in paths]
+        return [with_text_dtypes(store.get(name), store._handle.get_node(name)) for name in paths]

@@ -126,7 +126,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         return f"<HDF5StorageService (filename:`{self._filename}`)>"
 
     def __getstate__(self) -> dict[str, Any]:
-        closed = {"_file": None, "_read_from": None, "_inspected": (None, set())}
+        closed: dict[str, Any] = {"_file": None, "_read_from": None, "_inspected": (None, set())}
         return {**self.__dict__, **closed, "_told": set(), "is_kept_open": False}
 
     # ----- settings ------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from typing import Any
 from pypet import pypetconstants as constants
 from pypet.encoding.pandas_types import is_pandas
 from pypet.storage_backends.hdf5.frame_compat import adapt_to_older_pandas
-from pypet.storage_backends.hdf5.frames import without_text_dtypes
 from pypet.storage_backends.hdf5.shared_place import SharedPlace
+from pypet.storage_backends.hdf5.text_dtypes import without_text_dtypes
 
 _REPLACEMENT = "__new_item__"
 
