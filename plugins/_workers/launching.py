@@ -20,7 +20,14 @@ from typing import NoReturn
 
 from pypet.interfaces import Outcome, Task, Work
 from pypet.plugins._workers.outcomes import killed, pack
-from pypet.plugins._workers.worker import Ended, Execute, Perform, die_with_parent, perform_alone
+from pypet.plugins._workers.worker import (
+    Ended,
+    Execute,
+    Perform,
+    die_with_parent,
+    end_if_asked,
+    perform_alone,
+)
 
 GRACE_SECONDS = 3.0
 """How long a process may take to end when asked to; less than what the launcher itself may."""
@@ -64,6 +71,7 @@ class Launching(Perform):
                 os.close(reading)
                 _be_process(self._execute, task, writing, launcher)
             os.close(writing)
+            end_if_asked()
             data = _receive(reading, pid)
             exit_code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         except KeyboardInterrupt as interrupt:
@@ -156,6 +164,7 @@ def _be_process(execute: Execute, task: Task, writing: int, launcher: int) -> No
     exit_code = 1
     try:
         die_with_parent()
+        end_if_asked()
         if os.getppid() != launcher:
             raise Ended  # it was killed before it could be noticed
         multiprocessing.current_process().name = f"Process-{task.index + 1}"

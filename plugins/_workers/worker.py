@@ -42,9 +42,19 @@ class Ended(BaseException):
     """The main process asked this one to end at once; files are closed on the way out."""
 
 
+_asked_to_end: list[int] = []
+
+
 def _end(signum: int, frame: Any) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _asked_to_end.append(signum)
     raise Ended
+
+
+def end_if_asked() -> None:
+    """Raise `Ended` also if that got lost: what hooks around a fork raise is only reported."""
+    if _asked_to_end:
+        raise Ended
 
 
 class Place(NamedTuple):

@@ -83,7 +83,7 @@ class OpenFile:
         self.generation = 0
         """Changes whenever handles of groups and datasets become invalid."""
         self.caches: dict[str, Any] = {}
-        self.room = Room(path)
+        self.room = Room(path, memory)
         self._flushed_at = time.monotonic()
 
     @property

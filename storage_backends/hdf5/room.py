@@ -12,13 +12,17 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
+from time import monotonic
 from typing import Any, NamedTuple
 
 from pypet import pypetconstants as constants
 from pypet.records import ArrayItem, FrameItem, Operation, PutMeta, PutNode, TableItem
+from pypet.storage_backends.hdf5.file_memory import FileMemory
 
 PLENTY_BYTES = 256 << 20
 """With so much more free than is asked for, nothing is reserved."""
+SECONDS_OF_PLENTY = 0.2
+"""How long that is believed, also while a file is closed and opened again."""
 MARGIN_BYTES = 1 << 20
 """What runs have to leave for what closes an experiment: run table, overviews, times."""
 META_BYTES = 1 << 16
@@ -40,10 +44,11 @@ class Need(NamedTuple):
 class Room:
     """The room that is granted to one open file, until it is flushed."""
 
-    __slots__ = ("_base", "_granted", "_limit", "_path", "_used", "is_reserved")
+    __slots__ = ("_base", "_granted", "_limit", "_memory", "_path", "_used", "is_reserved")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, memory: FileMemory) -> None:
         self._path = path
+        self._memory = memory
         self._limit = _size_limit()
         self._base = 0
         """Size of the file when it was flushed last."""
@@ -64,7 +69,7 @@ class Room:
         if not self._used:
             self._base = size
         used = self._used + need.content
-        if used > self._granted:
+        if used > self._granted and not self._is_plenty(used):
             self._granted = self._grant(used, need.margin, descriptor)
         self._used = used
 
@@ -75,6 +80,14 @@ class Room:
             os.ftruncate(descriptor, size)
             self.is_reserved = False
 
+    def _is_plenty(self, needed: int) -> bool:
+        """Return whether there was much more room a moment ago."""
+        return (
+            needed < PLENTY_BYTES // 2
+            and self._limit is None
+            and monotonic() < self._memory.plenty_until
+        )
+
     def _grant(self, needed: int, margin: int, descriptor: int) -> int:
         """Return for how many bytes since the last flush there is room, at least ``needed``."""
         whole = needed + margin
@@ -82,7 +95,8 @@ class Room:
             raise self._full(errno.EFBIG, needed, max(0, self._limit - self._base))
         free = shutil.disk_usage(os.path.dirname(self._path) or ".").free
         if free > whole + PLENTY_BYTES:
-            return needed + (PLENTY_BYTES // 2 if self._limit is None else 0)
+            self._memory.plenty_until = monotonic() + SECONDS_OF_PLENTY
+            return needed
         if hasattr(os, "posix_fallocate"):
             try:
                 os.posix_fallocate(descriptor, 0, self._base + whole)

@@ -233,3 +233,24 @@ def hold_the_pipe(task):
 def test_a_killed_process_is_noticed_though_its_own_processes_live_on(run):
     (outcome,) = run(hold_the_pipe, 1)
     assert isinstance(outcome.error, WorkerDiedError)
+
+
+@pytest.mark.timeout(60)
+def test_a_launcher_ends_at_once_also_in_the_middle_of_a_fork():
+    # What hooks of a fork raise is only reported, so the request to end must not get lost there.
+    armed = [True]  # hooks cannot be taken back, but disarmed
+
+    def ask_once():
+        if armed and multiprocessing.current_process().name.startswith("pypet-launcher"):
+            armed.clear()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    os.register_at_fork(after_in_parent=ask_once)
+    scheduler = make_processes(ncores=1)
+    scheduler.start(lambda task: time.sleep(60))
+    scheduler.submit([Task(0)])
+    armed.clear()
+    (launcher,) = multiprocessing.active_children()
+    launcher.join(10)
+    assert launcher.exitcode == 0
+    scheduler.stop()
