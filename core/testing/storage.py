@@ -7,9 +7,7 @@ declares not to do (``keeps_data = False``) are skipped with that reason.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,85 +16,17 @@ from pypet.errors import (
     DataNotInStorageError,
     NoSuchServiceError,
     ParameterLockedException,
-    RefusedPickleError,
 )
 from pypet.interfaces.storage import StorageService
-from pypet.leaves import ArrayParameter, Parameter, PickleResult, Result
-from pypet.records import DeleteLink, DeleteNode, PutNode, StoreRequest
-from pypet.services.record_service import RecordStorageService
 from pypet.shareddata import SharedArray, SharedResult
-from pypet.testing.equality import assert_same_tree, assert_same_value
+from pypet.testing.equality import assert_same_tree
+from pypet.testing.storage_data import DataConformance
+from pypet.testing.storage_suite import NAME, sample_trajectory
 from pypet.trajectory import Trajectory, load_trajectory
 
-NAME = "conformance"
 
-VALUES: list[Any] = [
-    True,
-    42,
-    2**40,
-    2.5,
-    1 + 2j,
-    "text",
-    "Grüße, 世界",
-    b"bytes",
-    [1, 2, 3],
-    (1.5, 2.5),
-    ["a", "ßb"],
-    [],
-    (),
-    {},
-    {"a": 1, "b": "two", "c": 3.0},
-    np.float32(1.5),
-    np.int8(-3),
-    np.arange(6).reshape(2, 3),
-    np.zeros((0, 3)),
-    np.array([True, False]),
-    np.array(["a", "bc"]),
-    np.ones(3, dtype=complex),
-]
-"""What a result may hold, one of each kind."""
-
-
-class Undeclared:
-    """A class that a pickle may hold and nobody declared."""
-
-
-class StorageConformance(ABC):
+class StorageConformance(DataConformance):
     """Derive, implement `make_service`, and override `reopen` if data outlives the object."""
-
-    @abstractmethod
-    def make_service(self, folder: Path) -> StorageService:
-        """Return a new service that keeps its data, if anywhere outside itself, in ``folder``."""
-
-    def reopen(self, service: StorageService, folder: Path) -> StorageService:
-        """Return a service that reads what ``service`` stored."""
-        return service
-
-    # ----- fixtures ------------------------------------------------------------------------
-
-    @pytest.fixture
-    def service(self, tmp_path: Path) -> StorageService:
-        """The service under test, empty."""
-        return self.make_service(tmp_path)
-
-    @pytest.fixture
-    def traj(self, service: StorageService) -> Trajectory:
-        """A trajectory with some of everything, attached to the service, not stored."""
-        return sample_trajectory(service)
-
-    @pytest.fixture
-    def stored(self, traj: Trajectory, service: StorageService) -> Trajectory:
-        """The same, stored; services that keep nothing skip."""
-        if not service.keeps_data:
-            pytest.skip("the service declares that it keeps no data")
-        traj.f_store()
-        return traj
-
-    def load(self, stored: Trajectory, folder: Path, **kwargs: Any) -> Trajectory:
-        """Load what was stored into a new trajectory, all data unless told otherwise."""
-        kwargs.setdefault("load_data", 2)
-        service = self.reopen(stored.v_storage_service, folder)
-        return load_trajectory(stored.v_name, storage_service=service, **kwargs)
 
     # ----- whole trajectories --------------------------------------------------------------
 
@@ -380,141 +310,3 @@ class StorageConformance(ABC):
             assert type(loaded) is SharedArray
             np.testing.assert_array_equal(loaded.read(), [7, 1, 2])
         assert self.load(stored, tmp_path).f_get("results.outcome").value == 42
-
-    # ----- robustness ----------------------------------------------------------------------
-
-    def test_stored_data_is_a_copy(self, service: StorageService, tmp_path: Path) -> None:
-        if not service.keeps_data:
-            pytest.skip("the service declares that it keeps no data")
-        traj = Trajectory(NAME, storage_service=service)
-        array = np.arange(5)
-        traj.f_add_result("array", array)
-        traj.f_store()
-        array[:] = -1
-        first = self.load(traj, tmp_path).f_get("results.array").f_get()
-        np.testing.assert_array_equal(first, np.arange(5))
-        first[:] = -2
-        second = self.load(traj, tmp_path).f_get("results.array").f_get()
-        np.testing.assert_array_equal(second, np.arange(5))
-
-    # ----- how data is kept ----------------------------------------------------------------
-
-    def test_items_stored_by_flags_come_back(self, stored: Trajectory, tmp_path: Path) -> None:
-        matrix = np.arange(6.0).reshape(2, 3)
-        flags = {"plain": "ARRAY", "chunks": "CARRAY", "growing": "EARRAY", "ragged": "VLARRAY"}
-        leaf = stored.f_add_result(
-            "kinds", plain=matrix, chunks=matrix, growing=matrix, ragged=matrix[0]
-        )
-        stored.f_store_item(leaf, store_flags=flags)
-        found = self.load(stored, tmp_path).f_get("results.kinds")
-        for name in ("plain", "chunks", "growing"):
-            np.testing.assert_array_equal(found[name], matrix)
-        (row,) = found["ragged"]
-        np.testing.assert_array_equal(row, matrix[0])
-
-    def test_unknown_flags_are_refused(self, stored: Trajectory) -> None:
-        leaf = stored.f_add_result("kinds", x=1)
-        with pytest.raises(RuntimeError, match="NONE"):
-            stored.f_store_item(leaf, store_flags={"x": "NONE"})
-
-    def test_pickled_data_comes_back(self, stored: Trajectory, tmp_path: Path) -> None:
-        value = [None, {"a": {1, 2}}]
-        leaf = stored.f_add_result(PickleResult, "anything", value=value, nothing=None)
-        stored.f_store_item(leaf)
-        found = self.load(stored, tmp_path).f_get("results.anything")
-        assert found["value"] == value
-        assert found["nothing"] is None
-
-    def test_pickles_are_loaded_as_the_service_is_told(
-        self, stored: Trajectory, service: StorageService, tmp_path: Path
-    ) -> None:
-        if not hasattr(service, "unpickle"):
-            pytest.skip("the service has no rule about pickles")
-        stored.f_store_item(stored.f_add_result(PickleResult, "data", [1, None]))
-        stored.f_store_item(stored.f_add_result(PickleResult, "code", Undeclared()))
-        reader: Any = self.reopen(service, tmp_path)
-        before, reader.unpickle = reader.unpickle, "safe"
-        try:
-            again = Trajectory(NAME, add_time=False, storage_service=reader)
-            again.f_load(name=NAME, load_data=1)
-            again.f_load_item("results.data")
-            assert again.f_get("results.data").f_get() == [1, None]
-            with pytest.raises(RefusedPickleError, match=r"results\.code.*Undeclared"):
-                again.f_load_item("results.code")
-            again.f_add_to_dynamic_imports(Undeclared)
-            again.f_load_item("results.code")
-            assert type(again.f_get("results.code").f_get()) is Undeclared
-            reader.unpickle = "never"
-            with pytest.raises(RefusedPickleError, match=r"results\.data.*'never'"):
-                again.f_load_item("results.data", load_data=3)
-        finally:
-            reader.unpickle = before
-
-    # ----- requests ------------------------------------------------------------------------
-
-    def test_a_replayed_request_changes_nothing(
-        self, stored: Trajectory, service: StorageService, tmp_path: Path
-    ) -> None:
-        if not isinstance(service, RecordStorageService):
-            pytest.skip("the service knows no requests")
-        first = StoreRequest(
-            NAME,
-            (
-                PutNode("results.again", False, None, "", {}, ()),
-                DeleteNode("results.again", recursive=False),
-                DeleteNode("results.outcome", recursive=True),
-                DeleteLink("results.shortcut"),
-            ),
-        )
-        then = StoreRequest(NAME, (PutNode("results.again.below", False, None, "late", {}, ()),))
-        service.apply(first)
-        service.apply(then)
-        with pytest.raises((DataNotInStorageError, TypeError)):
-            service.apply(first)
-        service.apply(first._replace(replayed=True))
-        service.apply(then._replace(replayed=True))
-        found = self.load(stored, tmp_path)
-        assert found.f_get("results.again.below").v_comment == "late"
-        assert not found.f_contains("results.outcome", shortcuts=False)
-        assert not found.f_contains("results.shortcut", shortcuts=False)
-
-    def test_failed_store_leaves_earlier_data_readable(
-        self, stored: Trajectory, tmp_path: Path
-    ) -> None:
-        bad = stored.f_add_result("bad", fine=1, broken={"a": object()})
-        with pytest.raises((TypeError, NoSuchServiceError)) as failure:
-            stored.f_store_item(bad)
-        told = [str(failure.value), *getattr(failure.value, "__notes__", ())]
-        assert any("results.bad" in line for line in told)
-        assert self.load(stored, tmp_path).f_get("results.outcome").value == 42
-
-    @pytest.mark.parametrize("value", VALUES, ids=repr)
-    def test_value_types_come_back(
-        self, service: StorageService, tmp_path: Path, value: Any
-    ) -> None:
-        if not service.keeps_data:
-            pytest.skip("the service declares that it keeps no data")
-        traj = Trajectory(NAME, storage_service=service)
-        traj.f_add_result("thing", item=value)
-        traj.f_store()
-        assert_same_value(self.load(traj, tmp_path).f_get("results.thing").f_get("item"), value)
-
-
-def sample_trajectory(service: StorageService) -> Trajectory:
-    """Return a trajectory with parameters, an exploration, results, links and annotations."""
-    traj = Trajectory(NAME, comment="for the suite", storage_service=service)
-    traj.v_annotations.f_set(purpose="test")
-    traj.f_add_parameter("numbers.x", 1.5, comment="a number")
-    traj.f_add_parameter("numbers.n", 3)
-    traj.f_add_parameter("lists.words", ("a", "b"))
-    traj.f_add_parameter(ArrayParameter, "lists.matrix", np.eye(2))
-    traj.f_add_derived_parameter("twice", 3.0)
-    traj.f_add_config("threads", 2)
-    traj.f_get("parameters.numbers").v_annotations.f_set(colour="red", size=3)
-    traj.f_add_result("outcome", value=42, text="mostly harmless", items=[1, 2], comment="the end")
-    traj.f_get("results.outcome").v_annotations.f_set(quality=0.5)
-    traj.f_add_link("results.shortcut", traj.f_get("parameters.numbers"))
-    traj.f_add_leaf(Parameter, "elsewhere.y", 4)
-    traj.f_add_result(Result, "empty")
-    traj.f_explore({"numbers.x": [1.5, 2.5, 3.5]})
-    return traj
