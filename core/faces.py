@@ -62,6 +62,10 @@ FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
             ("pypet.utils.gitintegration", name): Face("git", name, "git")
             for name in ("add_commit_variables", "make_git_commit")
         },
+        **{
+            ("pypet.utils.configparsing", name): Face("ini", name)
+            for name in ("ConfigInterpreter", "parse_config")
+        },
         **{("pypet.pypetlogging", name): Face("logging", name) for name in _LOGGING_NAMES},
         **{
             ("pypet.utils.mpwrappers", name): Face(entry, name) for name, entry in _WRAPPERS.items()

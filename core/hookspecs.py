@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pypet.interfaces import (
         AdmissionGate,
         Command,
+        ConfigReader,
         LoggingSetup,
         Option,
         Outcome,
@@ -80,6 +81,11 @@ def pypet_register_progress_reporters() -> Iterable[type[ProgressReporter]]:
 @hookspec
 def pypet_register_versioning() -> Iterable[type[Versioning]]:
     """Return versioning features; the environment makes one of each."""
+
+
+@hookspec
+def pypet_register_config_readers() -> Iterable[type[ConfigReader]]:
+    """Return readers of what is given as ``config=``; the first one that reads it is asked."""
 
 
 @hookspec

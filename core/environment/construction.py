@@ -79,7 +79,7 @@ def plan_storage(
         service = named_service(options["storage_service"], trajectory, manager)
     choice = choose_storage(service, trajectory, **keywords)
     check_service(choice.service, mode)
-    settable = _settable_properties(trajectory)
+    settable = settable_properties(type(trajectory))
     properties = {}
     unknown = []
     for name in keywords:
@@ -96,9 +96,8 @@ def plan_storage(
     return StoragePlan(choice, properties)
 
 
-def _settable_properties(trajectory: Trajectory) -> list[str]:
+def settable_properties(cls: type[Trajectory]) -> list[str]:
     """Return the names, without prefix, of the properties of a trajectory that can be set."""
-    cls = type(trajectory)
     return [
         name.removeprefix(PROPERTY_PREFIX)
         for name in dir(cls)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pypet.environment import construction
 from pypet.environment.config_entries import EnvironmentConfig
+from pypet.environment.config_file import add_leaves, read_config
 from pypet.environment.experiment import Experiment
 from pypet.environment.identity import Identity, make_identity
 from pypet.environment.job import Job, MapJob, RunFunction
@@ -80,6 +81,7 @@ class Environment:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         manager = _manager_for(kwargs)
+        kwargs, content = read_config(manager, args, kwargs)
         options, leftovers = collect(manager, args, kwargs)
         self._scheduler_class = choose_scheduler(options, manager)
         options.update(implied_flags(options, self._scheduler_class))
@@ -109,6 +111,7 @@ class Environment:
         self._config = EnvironmentConfig(self._trajectory, self.name)
         try:
             self._set_up(storage)
+            add_leaves(self._trajectory, content)
         except BaseException:
             self.disable_logging()
             raise

@@ -2,6 +2,7 @@
 
 from pypet.interfaces.admission import AdmissionGate
 from pypet.interfaces.command import Command
+from pypet.interfaces.config_reading import ConfigContent, ConfigEntry, ConfigReader
 from pypet.interfaces.feature import Feature
 from pypet.interfaces.logging import LogContext, LoggingSetup, ProgressReporter
 from pypet.interfaces.option import Option
@@ -14,6 +15,9 @@ __all__ = [
     "Activity",
     "AdmissionGate",
     "Command",
+    "ConfigContent",
+    "ConfigEntry",
+    "ConfigReader",
     "Feature",
     "LogContext",
     "LoggingSetup",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pypet.interfaces import (
     AdmissionGate,
     Command,
+    ConfigReader,
     LoggingSetup,
     ProgressReporter,
     Scheduler,
@@ -74,6 +75,9 @@ VERSIONING = Family(
     "pypet_register_versioning",
     Versioning,
 )
+CONFIG = Family(
+    "config", "config reader", "config readers", "pypet_register_config_readers", ConfigReader
+)
 COMMANDS = Family("command", "command", "commands", "pypet_register_commands", Command)
 
 FAMILIES: tuple[Family, ...] = (
@@ -84,5 +88,6 @@ FAMILIES: tuple[Family, ...] = (
     LOGGING,
     PROGRESS,
     VERSIONING,
+    CONFIG,
     COMMANDS,
 )

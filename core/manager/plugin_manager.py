@@ -10,6 +10,7 @@ from pypet.errors import MissingDependencyError, PluginError
 from pypet.interfaces import (
     AdmissionGate,
     Command,
+    ConfigReader,
     LoggingSetup,
     Option,
     ProgressReporter,
@@ -130,6 +131,10 @@ class PluginManager(LifecycleHooks):
     def versionings(self) -> tuple[type[Versioning], ...]:
         """Return all usable versioning classes."""
         return cast("tuple[type[Versioning], ...]", self._all(families.VERSIONING))
+
+    def config_readers(self) -> tuple[type[ConfigReader], ...]:
+        """Return all usable classes of config readers."""
+        return cast("tuple[type[ConfigReader], ...]", self._all(families.CONFIG))
 
     def commands(self) -> tuple[Command, ...]:
         """Return all sub-commands of ``pypet``."""

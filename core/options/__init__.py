@@ -1,6 +1,13 @@
 """Options of the environment: the table of the established ones, old names, collecting values."""
 
-from pypet.options.collection import Collected, OptionValues, collect, unknown_option_error
+from pypet.options.collection import (
+    Collected,
+    OptionValues,
+    collect,
+    given_names,
+    known_options,
+    unknown_option_error,
+)
 from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT, established
 from pypet.options.signature import OptionsDoc, OptionsSignature
 
@@ -13,5 +20,7 @@ __all__ = [
     "OptionsSignature",
     "collect",
     "established",
+    "given_names",
+    "known_options",
     "unknown_option_error",
 ]

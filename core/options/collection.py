@@ -81,6 +81,12 @@ def collect(
     return Collected(OptionValues(values, given, families), leftovers)
 
 
+def given_names(args: Sequence[Any], kwargs: Mapping[str, Any]) -> set[str]:
+    """Return the names, in today's spelling, of all options that are given in a call."""
+    bare = (name.removeprefix("v_") for name in kwargs)
+    return {*_POSITIONAL[: len(args)], *kwargs, *bare, *(RENAMED.get(name, "") for name in kwargs)}
+
+
 def known_options(
     manager: PluginManager, declared: Mapping[str, Sequence[DeclaredOption]] | None = None
 ) -> dict[str, Option]:

@@ -1,0 +1,61 @@
+"""Config files for functions of one's own, as environments read them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pypet.interfaces.config_reading import ConfigContent
+from pypet.plugins.config_files.ini import IniReader
+from pypet.plugins.config_files.toml import TomlReader
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class ConfigInterpreter:
+    """Finds out what a keyword ``config`` among others means.
+
+    Raises
+    ------
+    RuntimeError
+        It is neither a path nor a parser.
+    ValueError
+        The file is missing or malformed.
+    """
+
+    def __init__(self, kwargs: dict[str, Any]) -> None:
+        self._kwargs = dict(kwargs)
+        source = self._kwargs.pop("config", None)
+        self._content = ConfigContent()
+        if source is None:
+            return
+        for reader in (TomlReader, IniReader):
+            if reader.reads(source):
+                self._content = reader.read(source)
+                return
+        raise RuntimeError(f"config={source!r} is neither a path nor a parser.")
+
+    def interpret(self) -> dict[str, Any]:
+        """Return the keywords with those of the file; those given in Python win."""
+        read = {entry.name: entry.value for entry in self._content.keywords}
+        if self._content.log_config is not None:
+            read.setdefault("log_config", self._content.log_config)
+        return {**read, **self._kwargs}
+
+    def add_parameters(self, traj: Any) -> None:
+        """Add the parameters and config of the file to a trajectory."""
+        for entry in self._content.parameters:
+            traj.f_add_parameter(entry.name, entry.value, comment=entry.comment)
+        for entry in self._content.config:
+            traj.f_add_config(entry.name, entry.value, comment=entry.comment)
+
+
+def parse_config(function: Function) -> Function:
+    """Let a function take ``config=``: it gets the keywords of the file beside its own."""
+
+    @functools.wraps(function)
+    def parsing(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **ConfigInterpreter(kwargs).interpret())
+
+    return parsing  # type: ignore[return-value]

@@ -1,0 +1,99 @@
+"""TOML files with the same tables as ini files have sections.
+
+A table in ``[parameters]`` or ``[config]`` is a group, unless it has the key ``value``: then it
+is a parameter, whose ``comment`` may stand beside the value. ``[logging]`` is a dictionary for
+`logging.config.dictConfig`, with keys that begin with ``multiproc_`` for workers.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from pypet.interfaces import ConfigReader, Option
+from pypet.interfaces.config_reading import ConfigContent, ConfigEntry
+from pypet.markers import hookimpl
+from pypet.options.established import established
+from pypet.plugins.config_files.places import (
+    LEAF_SECTIONS,
+    OPTION_SECTIONS,
+    Places,
+    is_toml,
+    relative,
+    text_of,
+    unknown_section,
+)
+
+LOGGING = "logging"
+_TUPLES = frozenset(("log_stdout", "memory_cap", "port", "report_progress"))
+"""Options that take tuples, which TOML does not have."""
+_LEAF_KEYS = frozenset(("value", "comment"))
+
+
+class TomlReader(ConfigReader):
+    """Reads files with the ending ``.toml``."""
+
+    name: ClassVar[str] = "toml"
+    options: ClassVar[tuple[Option, ...]] = established("config")
+
+    @classmethod
+    def reads(cls, source: Any) -> bool:
+        """Return whether ``source`` is a path with the right ending."""
+        return isinstance(source, str | os.PathLike) and is_toml(source)
+
+    @classmethod
+    def read(cls, source: Any) -> ConfigContent:
+        """Return the content of a file; see `ConfigReader.read`."""
+        path, text = text_of(source)
+        try:
+            tables = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"The config file {str(path)!r} is malformed: {error}") from error
+        places = Places(str(path), text)
+        for name, table in tables.items():
+            if name not in (*OPTION_SECTIONS, *LEAF_SECTIONS, LOGGING):
+                raise unknown_section(name, places.of(name), [LOGGING])
+            if not isinstance(table, dict):
+                raise ValueError(f"{places.of('', name)}: {name} has to be a table, [{name}].")
+        keywords = [
+            ConfigEntry(name, _value(name, value), places.of(section, name))
+            for section in OPTION_SECTIONS
+            for name, value in tables.get(section, {}).items()
+        ]
+        parameters, config = (
+            list(_leaves(tables.get(section, {}), section, places)) for section in LEAF_SECTIONS
+        )
+        return ConfigContent(keywords, parameters, config, tables.get(LOGGING))
+
+
+def _value(name: str, value: Any) -> Any:
+    return tuple(value) if name in _TUPLES and isinstance(value, list) else value
+
+
+def _leaves(
+    table: Mapping[str, Any], branch: str, places: Places, prefix: str = ""
+) -> Iterator[ConfigEntry]:
+    """Yield the parameters of a table and of those in it."""
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        where = places.of(f"{branch}.{prefix}".rstrip("."), key)
+        if not isinstance(value, dict):
+            yield ConfigEntry(relative(name, branch), value, where)
+        elif "value" in value:
+            if not value.keys() <= _LEAF_KEYS or not isinstance(value.get("comment", ""), str):
+                raise ValueError(
+                    f"{where}: a parameter has a value and a comment, which is text, not "
+                    f"{', '.join(value)}."
+                )
+            comment = value.get("comment", "")
+            yield ConfigEntry(relative(name, branch), value["value"], where, comment)
+        else:
+            yield from _leaves(value, branch, places, f"{name}.")
+
+
+@hookimpl
+def pypet_register_config_readers() -> list[type[ConfigReader]]:
+    """Register the reader of TOML files."""
+    return [TomlReader]
