@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 _PLAIN_TYPES = frozenset((int, float, complex, bool, str, bytes, type(None)))
 _facts_of_leaf = attrgetter("_data", "_locked", "_comment", "_annotations")
 _facts_of_group = attrgetter("_comment", "_annotations")
-_OF_THE_RUN = frozenset(("_idx", "_run_name", "_is_run", "_run_started", "_generators"))
+_OF_THE_RUN = frozenset(
+    ("_idx", "_run_name", "_is_run", "_run_started", "_calls_in_run", "_generators")
+)
 """What every run sets anew on the trajectory."""
 
 

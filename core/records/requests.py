@@ -40,6 +40,9 @@ class PutNode(NamedTuple):
     exploration: Exploration | None = None
     options: Mapping[str, Any] = {}
     """Creation options for the writer of the backend, as given with one storing call."""
+    call: int = 0
+    """Which call that was, if options were given: the same number means the same call, applied
+    again. A backend that adds to what is there for these options does so once for each number."""
 
 
 class PutLink(NamedTuple):

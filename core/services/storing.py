@@ -14,6 +14,7 @@ from pypet.records import (
     PutNode,
     StoreRequest,
 )
+from pypet.services.call_identity import identity_of_call
 
 if TYPE_CHECKING:
     from pypet.services.record_service import RecordStorageService
@@ -86,6 +87,7 @@ class Storing:
                 leaf.f_val_to_str() if service.wants_summary(path, comment) else None,
                 _exploration_of(leaf),
                 options,
+                identity_of_call(leaf) if options else 0,
             ),
             leaf,
         )

@@ -40,6 +40,7 @@ class Copying(TrajectoryState):
         put(twin, "_dynamic_imports", list(self._dynamic_imports))
         put(twin, "_presets", dict(self._presets))
         put(twin, "_explored", {})
+        put(twin, "_calls_in_run", dict(self._calls_in_run))
         put(twin, "_generators", {})
         tree = Tree(twin)
         tree.wildcards = self._tree.wildcards.copy()

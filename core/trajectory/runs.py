@@ -125,6 +125,8 @@ class Runs(TrajectoryState):
         state = self.__dict__  # half the price of setting attributes, and paid for every run
         state["_run_started"] = True
         state["_is_run"] = turn_into_run
+        if state["_calls_in_run"]:
+            state["_calls_in_run"] = {}
 
     def _end_run(self, *, clean_up: bool) -> None:
         """Stop being a run; what was added during it is removed or becomes ordinary data."""

@@ -35,6 +35,8 @@ class TrajectoryState(NNGroupNode):
     _run_started: bool
     _run_by_environment: bool
     """An environment drives the runs."""
+    _calls_in_run: dict[str, int]
+    """Storing calls with options in the current run, counted by full name of the leaf."""
     _follows_leaves: bool
     """False while leaves are put in whose state is complete already."""
     _environment_name: str | None

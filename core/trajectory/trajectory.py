@@ -145,6 +145,7 @@ class Trajectory(
         self._is_run = False
         self._run_started = False
         self._run_by_environment = False
+        self._calls_in_run = {}
         self._follows_leaves = True
         self._seed = None
         self._generators = {}

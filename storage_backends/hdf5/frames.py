@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import RefusedPickleError
 from pypet.records import FrameItem
+from pypet.storage_backends.hdf5.appending import note_added, was_added
 from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.frame_compat import adapt_to_older_pandas
 from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
@@ -21,6 +23,8 @@ from pypet.storage_backends.hdf5.text_dtypes import (
 )
 from pypet.storage_backends.hdf5.undo import Undo
 from pypet.support.portable_pickle import portable_pickles
+
+logger = logging.getLogger(__name__)
 
 
 class PendingFrame(NamedTuple):
@@ -34,6 +38,8 @@ class PendingFrame(NamedTuple):
     """The path of the item that it takes the place of."""
     options: dict[str, Any]
     settings: Settings
+    call: int
+    """Which storing call it belongs to, see `PutNode.call`."""
 
 
 @contextmanager
@@ -75,18 +81,24 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
     Exception
         Whatever pandas raises for data that it cannot keep in this format.
     """
+    chosen = {**frame.item.options, **frame.options}
+    is_addition = bool(chosen.get("append"))
     arguments = {
-        "format": frame.settings.pandas_format,
+        "format": "table" if is_addition else frame.settings.pandas_format,  # only those grow
         "encoding": frame.settings.encoding,
         "track_times": False,
-        **frame.item.options,
-        **frame.options,
+        **chosen,
     }
+    file = store._handle
+    if is_addition and frame.path in file and not _has_new_rows(store, frame):
+        return
     if not len(frame.item.value) and str(arguments["format"]).startswith("t"):
         arguments["format"] = "fixed"  # pandas keeps nothing of an empty frame in a table
+        arguments["append"] = is_addition = False
     with portable_pickles():
         store.put(frame.path, without_text_dtypes(frame.item.value), **arguments)
-    file = store._handle
+    if is_addition:
+        note_added(file, frame.path, frame.call)
     is_table = str(arguments["format"]).startswith("t")
     adapt_to_older_pandas(file.get_node(frame.path), is_table=is_table)
     file.set_node_attr(frame.path, "SRVC_STORE", frame.item.flag)
@@ -95,6 +107,18 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
         parent, _, name = frame.replaces.rpartition("/")
         file.remove_node(parent, name, recursive=True)
         file.rename_node(frame.path, name)
+
+
+def _has_new_rows(store: Any, frame: PendingFrame) -> bool:
+    """Return whether there are rows to add to an existing item."""
+    if not was_added(store._handle, frame.path, frame.call):
+        return len(frame.item.value) > 0
+    logger.warning(
+        "The rows for %s in %s were added by the same call before, and are not added again.",
+        frame.path,
+        store.filename,
+    )
+    return False
 
 
 def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> None:

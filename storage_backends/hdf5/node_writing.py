@@ -279,6 +279,7 @@ class NodeWriter:
                 (base + b"/" + name).decode("utf8") if target != name else None,
                 pandas_options(node.options),
                 self._settings,
+                node.call,
             )
         )
 
