@@ -54,6 +54,17 @@ def _encode_array(array: np.ndarray[Any, Any]) -> Encoded:
     return file_type(array.dtype), space, array
 
 
+def check_size(name: bytes, encoded: Encoded) -> None:
+    """Raise ValueError for a value that is larger than the 64 KiB of one attribute."""
+    data = encoded[2]
+    if data is not None and data.nbytes > MAX_BYTES:
+        raise ValueError(
+            f"Attribute {name.decode('utf8')!r} has {data.nbytes} bytes; HDF5 has place for "
+            f"{MAX_BYTES} in comments, annotations and other attributes. Put longer data into a "
+            "result."
+        )
+
+
 def write_attribute(location: Any, name: bytes, encoded: Encoded) -> None:
     """Create the attribute ``name``, which must not exist, of an open group or dataset.
 
@@ -62,13 +73,8 @@ def write_attribute(location: Any, name: bytes, encoded: Encoded) -> None:
     ValueError
         The value is larger than the 64 KiB that HDF5 has for one attribute.
     """
+    check_size(name, encoded)
     kind, space, data = encoded
-    if data is not None and data.nbytes > MAX_BYTES:
-        raise ValueError(
-            f"Attribute {name.decode('utf8')!r} has {data.nbytes} bytes; HDF5 has place for "
-            f"{MAX_BYTES} in comments, annotations and other attributes. Put longer data into a "
-            "result."
-        )
     attribute = h5a.create(location, name, kind, space)
     if data is not None and data.size:
         attribute.write(data, kind)
@@ -80,7 +86,8 @@ def write_text(location: Any, name: bytes, text: str) -> None:
 
 
 def replace_attribute(location: Any, name: bytes, encoded: Encoded) -> None:
-    """Create or replace an attribute."""
+    """Create or replace an attribute; see `write_attribute` for the errors."""
+    check_size(name, encoded)
     if h5a.exists(location, name):
         h5a.delete(location, name)
     write_attribute(location, name, encoded)

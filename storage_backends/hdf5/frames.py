@@ -149,6 +149,11 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -
     for frame, error in failures:
         frame.undo.take_back()
         frame.undo.explain(error)
+        frame.undo.finish = None
+    for frame in pending:
+        finish, frame.undo.finish = frame.undo.finish, None  # one for all frames of a node
+        if finish is not None:
+            finish()
     if failures:
         raise failures[0][1]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from h5py import h5a, h5g
@@ -12,15 +12,16 @@ from pypet.records import FrameItem, Item, PutNode
 from pypet.storage_backends.hdf5.attribute_reading import attribute_names, read_flag
 from pypet.storage_backends.hdf5.attributes import (
     TRUE,
+    check_size,
     encode_attribute,
     replace_attribute,
     write_attribute,
 )
 from pypet.storage_backends.hdf5.filters import packed
 from pypet.storage_backends.hdf5.frames import PendingFrame
-from pypet.storage_backends.hdf5.groups import create_group, has_child, is_link
+from pypet.storage_backends.hdf5.groups import create_group, has_child, is_link, remove
 from pypet.storage_backends.hdf5.item_writing import CreationOptions, nested_group, write_item
-from pypet.storage_backends.hdf5.leaf_notes import LeafNotes
+from pypet.storage_backends.hdf5.leaf_notes import NO_COMMENT, KeptComment, LeafNotes
 from pypet.storage_backends.hdf5.options import check_options, creation_options, pandas_options
 from pypet.storage_backends.hdf5.settings import Settings
 from pypet.storage_backends.hdf5.shapes import BatchShape, batch_shape
@@ -115,16 +116,30 @@ class NodeWriter:
             return False
         direct = {id(node): items for node, items in shape.direct}
         skip = len(root)
-        for node in nodes:
-            comment = self._notes.comment_of_new(node) if node.is_leaf else node.comment
+        for position, node in enumerate(nodes):
             items = direct.get(id(node), ())
-            if comment or node.annotations or items:
-                path = name + node.path[skip:].replace(".", "/").encode("utf8")
-                group = h5g.open(parent, path)
-                self._fill_new(group, node, comment, items, removable=node.is_leaf)
-            if node.is_leaf:
-                self._notes.leaf_made(node)
+            if not (node.annotations or items):
+                if not node.is_leaf:
+                    if not node.comment:
+                        continue
+                else:
+                    comment = self._notes.comment_of_new(node)
+                    if not comment.text:
+                        self._notes.leaf_made(node, comment)
+                        continue
+            path = name + node.path[skip:].replace(".", "/").encode("utf8")
+            try:
+                self._fill_new(h5g.open(parent, path), node, items)
+            except BaseException:
+                self._remove_leaves(nodes[position + 1 :])
+                raise
         return True
+
+    def _remove_leaves(self, nodes: Iterable[PutNode]) -> None:
+        """Remove leaves of a copied subtree of which only part is there yet."""
+        for node in nodes:
+            if node.is_leaf:
+                remove(self._cache.file.id, self._cache.hdf5_path(node.path))
 
     def _make_first(
         self, parent: h5g.GroupID, name: bytes, root: str, nodes: list[PutNode]
@@ -138,36 +153,46 @@ class NodeWriter:
             assert shape is not None
             TEMPLATES.copy_subtree(parent, name, root, bare, self._filters, shape.shape, ())
             group = h5g.open(parent, name)
-            comment = self._notes.comment_of_new(first)
-            self._fill_new(group, first, comment, first.items, removable=True)
-            self._notes.leaf_made(first)
+            self._fill_new(group, first, first.items)
         else:
             group = create_group(parent, name, filters=packed(self._filters))
-            self._fill_new(group, first, first.comment, (), removable=True)
+            self._fill_new(group, first, ())
             if first.class_name is not None:
                 write_attribute(group, CLASS_NAME, encode_attribute(first.class_name))
         self._cache.remember(root, group)
         for node in own[1:]:
             self._complete(group, node)
 
-    def _fill_new(
-        self,
-        group: h5g.GroupID,
-        node: PutNode,
-        comment: str,
-        items: Iterable[Item],
-        *,
-        removable: bool,
-    ) -> None:
+    def _fill_new(self, group: h5g.GroupID, node: PutNode, items: Iterable[Item]) -> None:
+        """Add to a new node what was not copied; what fails leaves neither leaf nor notes."""
         with Undo(self._cache, node, self.frames) as undo:
-            if removable:
+            if node.is_leaf:
                 undo.made(self._cache.hdf5_path(node.path))
-            if comment:
-                write_attribute(group, COMMENT, encode_attribute(comment))
             if node.annotations:
                 annotate(group, node.annotations, (), replace=False)
             if items:
                 self._write_items(group, node, items, undo)
+            self._when_whole(undo, group, lambda whole: self._describe_new(whole, node))
+
+    def _describe_new(self, group: h5g.GroupID, node: PutNode) -> None:
+        """Write the comment of a new node, and list it if it is a leaf."""
+        if not node.is_leaf:
+            if node.comment:
+                write_attribute(group, COMMENT, encode_attribute(node.comment))
+            return
+        comment = self._notes.comment_of_new(node)
+        if comment.text:
+            write_attribute(group, COMMENT, encode_attribute(comment.text))
+        self._notes.leaf_made(node, comment)
+
+    def _when_whole(
+        self, undo: Undo, group: h5g.GroupID, finish: Callable[[h5g.GroupID], None]
+    ) -> None:
+        """Do what comes last for a node: now, or when its frames are written."""
+        if any(frame.undo is undo for frame in self.frames):
+            undo.finish = lambda: finish(self._cache.group(undo.node.path))
+        else:
+            finish(group)
 
     # ----- nodes that exist ------------------------------------------------------------------
 
@@ -176,31 +201,34 @@ class NodeWriter:
         known = attribute_names(group)
         replace = node.overwrite is True
         with Undo(self._cache, node, self.frames) as undo:
-            if node.is_leaf and not (LEAF in known and read_flag(group, LEAF)):
-                # A bare group, which an older version or a parent of something left behind.
-                replace_attribute(group, LEAF, TRUE)
-                comment = self._notes.comment_of_new(node)
-                self._notes.leaf_made(node)
-            elif node.is_leaf and not replace:
-                comment = ""
-            elif node.is_leaf:
-                comment = self._notes.comment_of_new(node)
-            else:
-                comment = node.comment
-            self._describe(group, node, comment, known)
-            if node.annotations or replace:
-                annotate(group, node.annotations, known, replace=replace)
+            check_size(COMMENT, encode_attribute(node.comment))
             if node.items or node.overwrite:
                 self._write_items(group, node, node.items, undo)
+            if node.annotations or replace:
+                annotate(group, node.annotations, known, replace=replace)
+            self._when_whole(undo, group, lambda whole: self._describe(whole, node, known))
 
-    def _describe(
-        self, group: h5g.GroupID, node: PutNode, comment: str, known: list[bytes]
-    ) -> None:
+    def _describe(self, group: h5g.GroupID, node: PutNode, known: list[bytes]) -> None:
+        """Add what an existing node does not tell about itself yet, or replace it."""
         replace = node.overwrite is True
-        if comment and (replace or COMMENT not in known):
-            replace_attribute(group, COMMENT, encode_attribute(comment))
+        # A bare group may be left behind by an older version or a parent of something.
+        is_new = node.is_leaf and not (LEAF in known and read_flag(group, LEAF))
+        if is_new:
+            replace_attribute(group, LEAF, TRUE)
+        if not node.is_leaf:
+            comment = KeptComment(node.comment, None)
+        elif is_new or replace:
+            comment = self._notes.comment_of_new(node)
+        else:
+            comment = NO_COMMENT
+        if comment.text and (replace or COMMENT not in known):
+            replace_attribute(group, COMMENT, encode_attribute(comment.text))
         if node.class_name is not None and (replace or CLASS_NAME not in known):
             replace_attribute(group, CLASS_NAME, encode_attribute(node.class_name))
+        if is_new:
+            self._notes.leaf_made(node, comment)
+        elif comment.summary is not None:
+            comment.summary.note(node)
 
     # ----- items -----------------------------------------------------------------------------
 
@@ -311,8 +339,15 @@ def annotate(
 ) -> None:
     """Add annotations that are missing; with ``replace`` those given are the only ones left.
 
-    ``known`` are the names of all attributes that are there.
+    ``known`` are the names of all attributes that are there. Nothing is changed if one of the new
+    ones cannot be kept.
     """
+    encoded = {
+        ANNOTATION + name.encode("utf8"): encode_attribute(value)
+        for name, value in annotations.items()
+    }
+    for name, attribute in encoded.items():
+        check_size(name, attribute)
     if replace:
         for old in known:
             if old.startswith(ANNOTATION):
@@ -320,7 +355,6 @@ def annotate(
         known = [name for name in known if not name.startswith(ANNOTATION)]
     if annotations and ANNOTATED not in known:
         write_attribute(location, ANNOTATED, TRUE)
-    for name, value in annotations.items():
-        raw = ANNOTATION + name.encode("utf8")
-        if raw not in known:
-            write_attribute(location, raw, encode_attribute(value))
+    for name, attribute in encoded.items():
+        if name not in known:
+            write_attribute(location, name, attribute)

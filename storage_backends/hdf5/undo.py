@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -22,13 +23,15 @@ class Undo:
     Data that was there before stays. The error gets a note that names the node and the file.
     """
 
-    __slots__ = ("_cache", "_frames", "_made", "node")
+    __slots__ = ("_cache", "_frames", "_made", "finish", "node")
 
     def __init__(self, cache: TrajectoryCache, node: PutNode, frames: list[PendingFrame]) -> None:
         self.node = node
         self._cache = cache
         self._frames = frames
         self._made: list[bytes] = []
+        self.finish: Callable[[], None] | None = None
+        """What is left to do once the frames of the node are written, too."""
 
     def made(self, path: bytes) -> None:
         """Note the absolute path in the file of something new."""

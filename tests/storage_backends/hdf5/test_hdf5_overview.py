@@ -8,14 +8,18 @@ import pytest
 
 pytest.importorskip("h5py")
 pytest.importorskip("tables")
+pytest.importorskip("pandas")
 
+import pandas
 import tables
 
-from pypet.records import Exploration, RunRows, StoreRequest
+from pypet import Trajectory
+from pypet.records import Exploration, FrameItem, RunRows, StoreRequest
 from pypet.storage_backends.hdf5 import HDF5StorageService
 from tests.storage_backends.hdf5.record_makers import (
     TRAJ,
     apply,
+    array,
     group,
     leaf,
     meta,
@@ -318,3 +322,89 @@ def test_a_group_alone_is_no_leaf_of_an_overview(tmp_path):
     service = new_service(tmp_path)
     apply(service, group("parameters.g", comment="c"))
     assert len(rows(service, "parameters_overview")) == 0
+
+
+# ----- leaves that cannot be stored ------------------------------------------------------------
+
+
+def broken_items():
+    return {
+        "array": array("x", np.array([object()])),
+        "frame": FrameItem("x", "FRAME", pandas.DataFrame({"a": [{1}, 2j]}), {"format": "table"}),
+    }
+
+
+@pytest.mark.parametrize("kind", ["array", "frame"])
+@pytest.mark.parametrize("is_kept_open", [False, True])
+def test_a_new_leaf_that_fails_leaves_no_row(tmp_path, kind, is_kept_open):
+    service = new_service(tmp_path, large_overview_tables=True)
+    if is_kept_open:
+        service.open()
+    bad = leaf("results.bad", number("y", 1), broken_items()[kind], comment="kept")
+    with pytest.raises((TypeError, ValueError)):
+        apply(service, bad)
+    with pytest.raises((TypeError, ValueError)):
+        apply(service, bad._replace(path="results.deeper.bad"))
+    service.close()
+    assert len(rows(service, "results_summary")) == 0
+    assert len(rows(service, "results_overview")) == 0
+    apply(service, leaf("results.good", number("y", 1), comment="kept"))
+    assert comments(service) == {"results.good": "kept"}
+    assert rows(service, "results_summary")["name"].tolist() == [b"good"]
+    assert rows(service, "results_overview")["name"].tolist() == [b"good"]
+
+
+def test_a_result_that_cannot_be_stored_is_in_no_overview(tmp_path):
+    path = tmp_path / "data.hdf5"
+    traj = Trajectory(TRAJ, filename=path, add_time=False, large_overview_tables=True)
+    traj.f_store(only_init=True)
+    bad = traj.f_add_result("bad", pandas.DataFrame({"a": [{1}, 2j]}), comment="never stored")
+    with pytest.raises((TypeError, ValueError)):
+        traj.f_store_item(bad, format="table")
+    with tables.open_file(path) as file:
+        for name in ("results_summary", "results_overview"):
+            assert len(file.get_node(f"/{TRAJ}/overview/{name}")) == 0
+
+
+@pytest.mark.parametrize("kind", ["array", "frame"])
+def test_a_comment_outlives_the_failing_leaf_that_had_it_first(tmp_path, kind):
+    service = new_service(tmp_path)
+    bad = leaf("results.a", broken_items()[kind], comment="shared")
+    good = leaf("results.b", number("y", 1), comment="shared")
+    with pytest.raises((TypeError, ValueError)):
+        apply(service, bad, good)
+    apply(service, good)
+    assert comments(service) == {"results.b": "shared"}
+    assert rows(service, "results_summary")["name"].tolist() == [b"b"]
+
+
+def test_leaves_after_a_failing_one_are_complete_when_they_are_stored_again(tmp_path):
+    service = new_service(tmp_path)
+    nodes = [
+        leaf("results.g.bad", array("x", np.array([object()])), comment="bad"),
+        leaf("results.g.good", number("y", 1), comment="good", annotations={"a": 1}),
+    ]
+    with pytest.raises(TypeError):
+        apply(service, *nodes)
+    apply(service, nodes[1])
+    record = {each.path: each for each in read(service)}["results.g.good"]
+    assert (record.comment, record.annotations, len(record.items)) == ("good", {"a": 1}, 1)
+
+
+def test_a_comment_of_a_leaf_with_frames_is_kept_once(tmp_path):
+    service = new_service(tmp_path)
+    frame = FrameItem("f", "FRAME", pandas.DataFrame({"a": [1]}))
+    apply(service, *[leaf(f"results.r{i}", frame, number("y", 1), comment="same") for i in (1, 2)])
+    assert comments(service) == {"results.r1": "same", "results.r2": ""}
+    assert rows(service, "results_summary")["name"].tolist() == [b"r1"]
+
+
+def test_overwriting_with_a_comment_that_is_too_long_keeps_the_old_one(tmp_path):
+    service = new_service(tmp_path)
+    apply(service, leaf("results.r", comment="old", annotations={"a": "old"}))
+    for changes in ({"comment": "x" * 70_000}, {"annotations": {"a": "x" * 70_000}}):
+        replacement = leaf("results.r", **{"comment": "old", **changes}, overwrite=True)
+        with pytest.raises(ValueError, match="70000 bytes"):
+            apply(service, replacement)
+        (record,) = read(service, "results.r")
+        assert (record.comment, record.annotations) == ("old", {"a": "old"})
