@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-_TYPE_NAMES: dict[type, str] = {Integral: "int", Real: "float", type(None): "None"}
+_TYPE_NAMES: dict[type, str] = {
+    Integral: "int",
+    Real: "float",
+    Mapping: "dict",
+    type(None): "None",
+}
+_SEQUENCES = (tuple, set, frozenset)
 
 
 def type_name(kind: type) -> str:
@@ -34,6 +40,22 @@ class Option:
     help: str = ""
     family: str = ""
     check: Callable[[Any], None] | None = None
+
+    def from_list(self, value: Any) -> Any:
+        """Return a list as the first of tuple, set and frozenset that the option takes.
+
+        For values from where lists are all there is, such as TOML files. Anything else comes back
+        as it is, also lists if the option takes these or does not tell what it takes.
+
+        Raises
+        ------
+        TypeError
+            The option takes a set, and an entry of the list cannot be in one.
+        """
+        if not self.types or not isinstance(value, list) or list in self.types:
+            return value
+        kind = next((kind for kind in _SEQUENCES if kind in self.types), list)
+        return kind(value)
 
     def validate(self, value: Any) -> None:
         """Raise unless ``value`` is one that the option takes.

@@ -8,8 +8,10 @@ these options declares them by taking them from here::
 
 from __future__ import annotations
 
+import configparser
 import logging
 import os
+from collections.abc import Mapping
 from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any
@@ -30,7 +32,7 @@ _TRAJECTORY = (
         help="Name of a new trajectory, or an existing trajectory to work with.",
     ),
     _switch("add_time", False, "trajectory", "Append the current time to a new trajectory's name."),
-    Option("comment", "", family="trajectory", help="Comment of a new trajectory."),
+    Option("comment", "", types=(str,), family="trajectory", help="Comment of a new trajectory."),
     Option(
         "dynamic_imports",
         family="trajectory",
@@ -56,6 +58,7 @@ _STORING_AND_LOGGING = (
     Option(
         "log_config",
         "DEFAULT",
+        types=(str, os.PathLike, Mapping, configparser.RawConfigParser, type(None)),
         family="logging",
         help="Logging configuration: path of an ini file, a dict, a parser, 'DEFAULT', or None "
         "to leave logging alone.",
@@ -63,12 +66,14 @@ _STORING_AND_LOGGING = (
     Option(
         "log_stdout",
         False,
+        types=(bool, Integral, str, tuple, list, type(None)),
         family="logging",
         help="Log what is printed: True, a level, a logger's name, or (name, level).",
     ),
     Option(
         "report_progress",
         (5, "pypet", logging.INFO),
+        types=(bool, Real, str, tuple, list, type(None)),
         family="progress",
         help="Report progress: True or False, the step in percent, a logger's name or 'print', "
         "or (step, name, level).",
@@ -146,6 +151,7 @@ _PROCESSES = (
     ),
     Option(
         "port",
+        types=(Integral, str, tuple),
         family="wrapping",
         help="Where a network wrap mode listens: a port, a range (low, high) of ports, or an "
         "address like 'tcp://127.0.0.1:7777'; None: any free port.",
@@ -190,7 +196,7 @@ _SERVICES = (
         family="git",
         help="Folder with the .git of the code; uncommitted changes are committed.",
     ),
-    Option("git_message", "", family="git", help="Text for the commit message."),
+    Option("git_message", "", types=(str,), family="git", help="Text for the commit message."),
     _switch("git_fail", False, "git", "Refuse uncommitted changes instead of committing them."),
     Option(
         "sumatra_project",
@@ -198,7 +204,7 @@ _SERVICES = (
         family="sumatra",
         help="Root folder of a Sumatra project that records the experiment.",
     ),
-    Option("sumatra_reason", "", family="sumatra", help="Reason for the record."),
+    Option("sumatra_reason", "", types=(str,), family="sumatra", help="Reason for the record."),
     Option(
         "sumatra_label",
         types=(str,),

@@ -1,4 +1,4 @@
-"""Families of established options whose feature a plugin gives, and the extra to install for it."""
+"""Families of options: whose feature a plugin gives, and in which section of a file they stand."""
 
 from __future__ import annotations
 
@@ -28,3 +28,11 @@ PLUGIN_FAMILIES: dict[str, PluginFamily] = {
 }
 """Family of an option -> what its plugin is about. Options of other families are read by pypet
 itself, or by the storage service, wrap mode or scheduler that the user chose."""
+
+CONFIG_SECTIONS = ("storage_service", "trajectory", "environment")
+"""Sections of config files with options. Each takes all of them; of several the last one wins."""
+
+
+def config_section(family: str) -> str:
+    """Return the section of a config file where one looks for options of a family."""
+    return {"storage": "storage_service", "trajectory": "trajectory"}.get(family, "environment")

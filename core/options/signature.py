@@ -15,10 +15,9 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from pypet.interfaces import Option
-from pypet.interfaces.option import type_name
 from pypet.manager import PluginManager, get_manager
 from pypet.options.collection import known_options
+from pypet.options.description import types_text
 from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT
 
 WIDTH = 96
@@ -63,7 +62,8 @@ def build_doc(manager: PluginManager) -> str:
     owners = _owners(manager)
     lines = ["Parameters", "----------"]
     for name, option in known_options(manager).items():
-        lines.append(f"{name} : {_types(option)}default {option.default!r}")
+        kinds = f"{types_text(option)}, " if option.types else ""
+        lines.append(f"{name} : {kinds}default {option.default!r}")
         text = option.help
         if name not in ESTABLISHED and name in owners:
             text = f"{text} (From {owners[name]}.)"
@@ -71,10 +71,6 @@ def build_doc(manager: PluginManager) -> str:
     lines.append("**trajectory_properties")
     lines.append("    Settable properties of the trajectory, for example ``v_auto_load=True``.")
     return "\n".join(lines)
-
-
-def _types(option: Option) -> str:
-    return f"{' or '.join(map(type_name, option.types))}, " if option.types else ""
 
 
 def _owners(manager: PluginManager) -> Mapping[str, str]:

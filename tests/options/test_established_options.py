@@ -8,6 +8,7 @@ import logging
 import numpy as np
 import pytest
 
+from pypet.interfaces import Option
 from pypet.options import ESTABLISHED, POSITIONAL_COUNT, established
 from pypet.options.families import PLUGIN_FAMILIES
 
@@ -167,7 +168,6 @@ def test_good_values_pass(name, value):
         ("memory_cap", (50.0,)),
         ("memory_cap", ("much", 5.0)),
         ("port", (9999, 7777)),
-        ("port", 1.5),
         ("sumatra_label", "a.b"),
         ("start_method", "teleport"),
         ("on_error", "ignore"),
@@ -189,7 +189,16 @@ def test_bad_values_name_the_option_and_the_value(name, value):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("ncores", "4"), ("memory_cap", [50.0, 5.0]), ("wildcard_functions", 3)]
+    ("name", "value"),
+    [
+        ("ncores", "4"),
+        ("memory_cap", [50.0, 5.0]),
+        ("wildcard_functions", 3),
+        ("port", 1.5),
+        ("comment", 5),
+        ("log_stdout", 1.5),
+        ("report_progress", {}),
+    ],
 )
 def test_values_of_a_wrong_type_are_type_errors(name, value):
     with pytest.raises(TypeError, match=name):
@@ -204,3 +213,20 @@ def test_accepted_types_are_called_what_users_call_them():
 def test_a_config_that_is_neither_path_nor_parser_is_a_runtime_error():
     with pytest.raises(RuntimeError, match="config=3"):
         ESTABLISHED["config"].validate(3)
+
+
+@pytest.mark.parametrize(
+    ("types", "given", "expected"),
+    [
+        ((int, tuple), [1, 2], (1, 2)),
+        ((set,), [1, 2], {1, 2}),
+        ((frozenset, str), ["a"], frozenset("a")),
+        ((list, tuple), [1], [1]),
+        ((), [1], [1]),
+        ((str,), [1], [1]),
+        ((tuple,), "text", "text"),
+    ],
+)
+def test_lists_become_the_kind_of_sequence_that_an_option_takes(types, given, expected):
+    made = Option("sizes", types=types).from_list(given)
+    assert (made, type(made)) == (expected, type(expected))

@@ -1,0 +1,162 @@
+"""List the options of the environment: ``pypet options``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pypet.interfaces import Command
+from pypet.manager import get_manager
+from pypet.markers import hookimpl
+from pypet.options import unknown_option_error
+from pypet.options.deprecated import RENAMED
+from pypet.options.description import OptionDescription, describe_options
+
+GAP = "  "
+LEAST_WIDTH = 40
+ITSELF = "pypet"
+"""Who reads an option that no plugin declares."""
+
+HEAD = """\
+# Options
+
+<!-- Made by `pypet options --markdown`; do not edit. -->
+
+What `Environment` takes, as keywords or from a [config file](config_files.md). The options of each
+table stand in the section of config files that its heading names, though each of the three sections
+takes all options. `pypet options` lists those of all plugins that are installed, and `pypet options
+NAME` tells more about one. Numbers are positions of positional arguments. Beside these options
+every settable property of the trajectory is taken, for example `v_auto_load=True`.
+"""
+
+
+def list_options(arguments: argparse.Namespace) -> int:
+    """Write all options, or what is known about one, to stdout."""
+    options = describe_options(get_manager())
+    if arguments.name is not None:
+        text = "\n".join(details(_named(arguments.name, options))) + "\n"
+    elif arguments.markdown:
+        text = markdown(options)
+    else:
+        text = table(options, shutil.get_terminal_size().columns)
+    sys.stdout.write(text)
+    return 0
+
+
+def table(options: Sequence[OptionDescription], width: int) -> str:
+    """Return all options as lines of a terminal of ``width`` columns, by section and family."""
+    names = max(len(option.name) for option in options) + len(GAP)
+    if width - names < LEAST_WIDTH:
+        names = 2 * len(GAP)
+    lines = []
+    for section, group in _by_section(options):
+        lines.append(f"[{section}]")
+        for option in group:
+            name = f"{option.name}{GAP}"
+            lines += textwrap.wrap(
+                f"{option.help} Default: {option.default!r}.",
+                max(width - 1, LEAST_WIDTH),
+                initial_indent=name.ljust(names),
+                subsequent_indent=" " * names,
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def details(option: OptionDescription) -> Iterator[str]:
+    """Yield lines about one option."""
+    yield f"option    {option.name}"
+    yield f"meaning   {option.help}"
+    yield f"takes     {option.types or 'see its meaning'}"
+    yield f"default   {option.default!r}"
+    if option.position is not None:
+        yield f"position  {option.position}"
+    yield f"read by   {_readers(option)}"
+    if option.old_names:
+        yield f"once      {', '.join(option.old_names)}"
+    shown = _written(option.default)
+    if shown is None:
+        yield f"in files  [{option.section}], leave it out for the default"
+    else:
+        yield f"in ini    [{option.section}]  {option.name} = {option.default!r}"
+        yield f"in TOML   [{option.section}]  {option.name} = {shown}"
+
+
+def markdown(options: Sequence[OptionDescription]) -> str:
+    """Return all options as a page of documentation."""
+    parts = [HEAD]
+    for section, group in _by_section(options):
+        parts.append(f"\n## `[{section}]`\n\n")
+        parts.append("| option | type | default | meaning | read by |\n|---|---|---|---|---|\n")
+        for option in group:
+            number = "" if option.position is None else f" ({option.position})"
+            cells = (
+                f"`{option.name}`{number}",
+                option.types,
+                f"`{option.default!r}`",
+                option.help,
+                _readers(option),
+            )
+            parts.append(f"| {' | '.join(_cell(cell) for cell in cells)} |\n")
+    old = [f"- `{old}`: `{new}`\n" for old, new in RENAMED.items()]
+    return "".join([*parts, "\n## Old spellings\n\nThey work and warn.\n\n", *old])
+
+
+def _by_section(
+    options: Iterable[OptionDescription],
+) -> Iterator[tuple[str, list[OptionDescription]]]:
+    """Yield the options of each section, those of one family together, else in their order."""
+    sections: dict[str, dict[str, list[OptionDescription]]] = {}
+    for option in options:
+        families = sections.setdefault(option.section, {})
+        families.setdefault(option.family, []).append(option)
+    for section, families in sections.items():
+        yield section, [option for group in families.values() for option in group]
+
+
+def _named(name: str, options: Sequence[OptionDescription]) -> OptionDescription:
+    wanted = RENAMED.get(name, name)
+    for option in options:
+        if option.name == wanted:
+            return option
+    raise unknown_option_error([name], [option.name for option in options])
+
+
+def _readers(option: OptionDescription) -> str:
+    return ", ".join(option.plugins) or ITSELF
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _written(value: Any) -> str | None:
+    """Return a value as TOML has it; None if it has no such."""
+    if isinstance(value, bool | int | float | str):
+        return json.dumps(value)
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(str(_written(each)) for each in value)}]"
+    return None
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help="tell all about this option; default: list all")
+    parser.add_argument("--markdown", action="store_true", help="write a page of documentation")
+
+
+@hookimpl
+def pypet_register_commands() -> list[Command]:
+    """Register ``pypet options``."""
+    return [
+        Command(
+            "options",
+            "List the options of experiments and of config files.",
+            list_options,
+            _add_arguments,
+        )
+    ]
