@@ -6,7 +6,8 @@ a leaf, each of which opens something; to look at the header takes one read. Thi
 headers of version 2 with everything inside, which is what the templates make; of anything else
 it says that it does not know it, and the library is asked.
 
-A file may only be read this way while no process writes to it. Checksums are not verified.
+A file may only be read this way while no process writes to it. What is not as it should be is not
+known here either: the library then says what is wrong with it.
 
 Notes
 -----
@@ -20,12 +21,19 @@ from typing import Any, NamedTuple
 
 from h5py import h5f
 
+from pypet.storage_backends.hdf5.header_checksums import checksum_function
+
 _BLOCK_BYTES = 1 << 16
+_MOST_BYTES = 1 << 24
+"""No part of a header is larger."""
 _MOST_REMEMBERED = 4096
 
 # Types of messages.
 _DATASPACE, _LINK_INFO, _DATATYPE, _LINK, _LAYOUT = 0x01, 0x02, 0x03, 0x06, 0x08
-_ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE, _ATTRIBUTE_INFO = 0x0C, 0x10, 0x11, 0x15
+_ATTRIBUTE, _CONTINUATION, _ATTRIBUTE_INFO = 0x0C, 0x10, 0x15
+_NOTHING, _FILL, _GROUP_INFO, _FILTERS, _CHANGED = 0x00, 0x05, 0x0A, 0x0B, 0x12
+_WITHOUT_INTEREST = frozenset((_NOTHING, _FILL, _GROUP_INFO, _FILTERS, _CHANGED))
+_CHECKSUM_BYTES = 4
 _SHARED = 0x02
 _NOWHERE = b"\xff" * 8
 
@@ -66,15 +74,18 @@ class HeaderReader:
         self._descriptor = file.get_vfd_handle()
         self._start = 0
         self._block = b""
+        self._checksum = checksum_function()
 
     def read(self, address: int) -> Header | None:
         """Return the header at ``address``, None if it is of a kind that is not known."""
         try:
             return self._parsed(address)
-        except (_UnknownFormat, IndexError):
+        except (_UnknownFormat, IndexError, OSError, OverflowError):
             return None
 
     def _bytes(self, address: int, size: int) -> bytes:
+        if size > _MOST_BYTES:
+            raise _UnknownFormat
         offset = address - self._start
         if offset < 0 or offset + size > len(self._block):
             self._start, offset = address, 0
@@ -82,6 +93,17 @@ class HeaderReader:
             if len(self._block) < size:
                 raise _UnknownFormat
         return self._block[offset : offset + size]
+
+    def _verified(self, address: int, size: int) -> bytes:
+        """Return a block that ends with a checksum, if that is right."""
+        block = self._bytes(address, size)
+        end = size - _CHECKSUM_BYTES
+        checksum = self._checksum
+        if checksum is not None and checksum(block, end, 0) != int.from_bytes(
+            block[end:], "little"
+        ):
+            raise _UnknownFormat
+        return block
 
     def _parsed(self, address: int) -> Header:
         start = self._bytes(address, 34)
@@ -91,15 +113,20 @@ class HeaderReader:
         position = 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
         width = 1 << (flags & 3)
         size = int.from_bytes(start[position : position + width], "little")
+        position += width
         content = _Content(4 + (2 if flags & 4 else 0))
-        content.scan(self._bytes(address + position + width, size))
+        content.scan(self._verified(address, position + size + _CHECKSUM_BYTES), position)
+        seen = {address}
         while content.continuations:
             address, size = content.continuations.pop()
-            block = self._bytes(address, size)
-            if not block.startswith(b"OCHK"):
+            block = self._verified(address, size)
+            if address in seen or not block.startswith(b"OCHK"):
                 raise _UnknownFormat
-            content.scan(block[4:-4])
+            seen.add(address)
+            content.scan(block, 4)
         messages = content.messages
+        if content.is_group == bool(messages):
+            raise _UnknownFormat
         return Header(
             content.is_group,
             content.attributes,
@@ -123,8 +150,9 @@ class _Content:
         self.messages: dict[int, bytes] = {}
         self.continuations: list[tuple[int, int]] = []
 
-    def scan(self, block: bytes) -> None:
-        position, end = 0, len(block)
+    def scan(self, block: bytes, position: int) -> None:
+        """Take the messages from ``position`` to the checksum."""
+        end = len(block) - _CHECKSUM_BYTES
         while position + self._prefix <= end:
             kind = block[position]
             size = block[position + 1] | block[position + 2] << 8
@@ -150,8 +178,10 @@ class _Content:
             elif kind == _CONTINUATION:
                 address = int.from_bytes(body[:8], "little")
                 self.continuations.append((address, int.from_bytes(body[8:16], "little")))
-            elif kind == _SYMBOL_TABLE:
+            elif kind not in _WITHOUT_INTEREST:
                 raise _UnknownFormat
+        if position > end:
+            raise _UnknownFormat
 
 
 def _check_inside(kind: int, body: bytes) -> None:

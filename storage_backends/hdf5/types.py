@@ -139,16 +139,30 @@ def _make_compound_dtype(kind: h5t.TypeID) -> np.dtype[Any]:
     count = kind.get_nmembers()
     names = [kind.get_member_name(index) for index in range(count)]
     formats = [dtype_of(kind.get_member_type(index)) for index in range(count)]
+    offsets = [kind.get_member_offset(index) for index in range(count)]
+    _check_apart(offsets, formats)
     if names == [b"r", b"i"] and formats[0].kind == "f" and formats[0] == formats[1]:
         return np.dtype(f"{formats[0].byteorder}c{2 * formats[0].itemsize}")
     return np.dtype(
         {
             "names": [name.decode("utf8") for name in names],
             "formats": formats,
-            "offsets": [kind.get_member_offset(index) for index in range(count)],
+            "offsets": offsets,
             "itemsize": kind.get_size(),
         }
     )
+
+
+def _check_apart(offsets: list[int], formats: list[np.dtype[Any]]) -> None:
+    """Raise if two members of a compound share bytes, which nobody writes."""
+    end = 0
+    for offset, dtype in sorted(zip(offsets, formats, strict=True), key=lambda member: member[0]):
+        if offset < end:
+            raise StorageFormatError(
+                f"The columns of a table overlap at byte {offset} of its rows, so its type is "
+                "damaged."
+            )
+        end = offset + dtype.itemsize
 
 
 _READERS = {

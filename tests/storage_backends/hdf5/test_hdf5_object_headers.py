@@ -11,8 +11,14 @@ pytest.importorskip("h5py")
 import h5py
 
 from pypet.records import ArrayItem, PutLink
-from pypet.storage_backends.hdf5 import HDF5StorageService
-from pypet.storage_backends.hdf5.object_headers import HeaderReader, compact_data, shape_of
+from pypet.storage_backends.hdf5 import HDF5StorageService, object_headers
+from pypet.storage_backends.hdf5.header_checksums import checksum_function
+from pypet.storage_backends.hdf5.object_headers import (
+    Header,
+    HeaderReader,
+    compact_data,
+    shape_of,
+)
 from pypet.storage_backends.hdf5.plain_nodes import PlainNodes
 from tests.storage_backends.hdf5.record_makers import (
     TRAJ,
@@ -157,3 +163,58 @@ def test_items_are_chosen_in_both_ways(service, monkeypatch):
     assert direct["results.runs.run_00000004.many"] == ["n7"]
     monkeypatch.setattr(PlainNodes, "header", lambda self, address: None)
     assert names() == direct
+
+
+# ----- damage ----------------------------------------------------------------------------------
+
+
+def extent_of_header(path, node):
+    """Return where the first block of a header begins, and how many bytes it has."""
+    with h5py.File(path, "r") as file:
+        address = h5py.h5o.get_info(file[node].id).addr
+        return address, h5py.h5o.get_info(file[node].id).hdr.space.total
+
+
+def damaged_headers(path, node):
+    """Yield what is read of a header when one bit after another is changed."""
+    address, size = extent_of_header(path, node)
+    for position in range(size):
+        with open(path, "r+b") as stream:
+            stream.seek(address + position)
+            byte = stream.read(1)[0]
+            stream.seek(address + position)
+            stream.write(bytes([byte ^ 1 << position % 8]))
+        with open(path, "rb") as stream:
+            yield HeaderReader(_Opened(stream.fileno())).read(address)
+        with open(path, "r+b") as stream:
+            stream.seek(address + position)
+            stream.write(bytes([byte]))
+
+
+class _Opened:
+    """What a reader needs of a file; the library might refuse to open a damaged one."""
+
+    def __init__(self, descriptor):
+        self._descriptor = descriptor
+
+    def get_vfd_handle(self):
+        return self._descriptor
+
+
+RUN = "traj/results/runs/run_00000003"
+IN_ONE_BLOCK = [f"{RUN}/list", f"{RUN}/list/l"]
+
+
+@pytest.mark.skipif(checksum_function() is None, reason="the HDF5 library shows no checksums")
+@pytest.mark.parametrize("node", IN_ONE_BLOCK)
+def test_no_changed_bit_of_a_header_is_taken_for_what_was_written(service, node):
+    assert header_of(service.filename, node) is not None
+    assert set(damaged_headers(service.filename, node)) == {None}
+
+
+@pytest.mark.parametrize("node", [f"{RUN}/z", *IN_ONE_BLOCK])
+def test_without_checksums_damage_is_not_known_or_a_header(service, node, monkeypatch):
+    monkeypatch.setattr(object_headers, "checksum_function", lambda: None)
+    found = list(damaged_headers(service.filename, node))
+    assert found.count(None) > len(found) / 10
+    assert {type(each) for each in found} == {Header, type(None)}
