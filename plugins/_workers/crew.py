@@ -16,6 +16,7 @@ from typing import Any
 
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Activity, AdmissionGate, Outcome, Task
+from pypet.plugins._workers.claims import Claims
 from pypet.plugins._workers.member import Member
 from pypet.plugins._workers.pacing import Pace
 from pypet.plugins._workers.starting import end_processes, start_process
@@ -26,6 +27,8 @@ AHEAD_SECONDS = 0.01
 """Shorter runs are handed to workers that are still busy with others."""
 WAIT_SECONDS = 0.5
 """The longest time between two looks at helpers."""
+STUCK_SECONDS = 0.05
+"""After so long without any report, idle workers get what others have not begun."""
 IDLE_DEATHS = 3
 """So many workers may die while they execute nothing, before this counts as hopeless."""
 
@@ -65,6 +68,7 @@ class Crew:
         self._process_name = process_name
         self._execute: Callable[[Task], Outcome] | None = None
         self._cells: Any = None
+        self._claims: list[Claims] = []
         self._members: dict[int, Member] = {}
         self._queue: deque[Task] = deque()
         self._arrived: deque[Outcome] = deque()
@@ -85,6 +89,7 @@ class Crew:
         self._execute = execute
         if self._cells is None:
             self._cells = self._context.RawArray("q", [IDLE] * self._ncores)
+            self._claims = [Claims(self._context) for _ in range(self._ncores)]
         for sentinel, member in list(self._members.items()):
             if member.batches:
                 member.is_retiring = True
@@ -152,6 +157,7 @@ class Crew:
         for member in members:
             member.connection.close()
         self._cells = None
+        self._claims = []
 
     # ----- tasks ----------------------------------------------------------------------------
 
@@ -176,6 +182,8 @@ class Crew:
                     return
                 if member.is_retiring or len(member.batches) > depth:
                     continue
+                if member.batches and member.has_stale:
+                    continue  # or its connection could fill up
                 # Near the end everybody gets a part of what is left.
                 count = max(1, min(self._pace.batch_size, len(self._queue) // self._ncores))
                 if not self._hand_out(member, count):
@@ -220,9 +228,12 @@ class Crew:
         slots = {member.slot for member in self._members.values()}
         slot = next(number for number in range(self._ncores) if number not in slots)
         self._cells[slot] = IDLE
+        claims = self._claims[slot]
+        claims.reset()
+        claims.grant(len(inherited))
         here, there = self._context.Pipe()
         others = [here, *(member.connection for member in self._members.values())]
-        place = Place(there, others if self._forks else (), self._cells, slot)
+        place = Place(there, others if self._forks else (), self._cells, slot, claims)
         process = self._context.Process(
             target=serve,
             name=f"{self._process_name}-{next(_numbers)}",
@@ -236,7 +247,7 @@ class Crew:
                 raise
             finally:
                 there.close()
-            member = self._members[process.sentinel] = Member(process, here, slot)
+            member = self._members[process.sentinel] = Member(process, here, slot, claims)
         if inherited:
             member.note_batch(inherited)
         return member
@@ -252,7 +263,13 @@ class Crew:
         """Wait until a worker reports or dies, at most for a moment."""
         members = self._members
         waiting: list[Any] = [*members, *(each.connection for each in members.values())]
-        ready = set(wait(waiting, WAIT_SECONDS))
+        lenders = []
+        if not self._queue and self._busy() < self._ncores:
+            lenders = [member for member in members.values() if member.can_give_back]
+        ready = set(wait(waiting, STUCK_SECONDS if lenders else WAIT_SECONDS))
+        if lenders and not ready:
+            # Their runs take longer than expected, and others have nothing to do.
+            self._queue.extend(task for member in lenders for task in member.take_back())
         for sentinel, member in list(members.items()):
             died = sentinel in ready
             if died or member.connection in ready:

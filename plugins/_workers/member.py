@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from time import time
+from typing import NamedTuple
 
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Outcome, Task
+from pypet.plugins._workers.claims import Claims
 from pypet.plugins._workers.outcomes import describe_exit, killed, unpack, unreadable
 from pypet.plugins._workers.worker import FAILED_TO_START, HEADER, IDLE, READY
 
@@ -18,20 +20,53 @@ SAFE_BYTES = 16384
 """So much always fits into a pipe that holds at most one more such message."""
 
 
+class _Batch(NamedTuple):
+    """Tasks that are not reported about yet, and the number of the first one that was sent."""
+
+    first: int
+    tasks: deque[Task]
+
+
 class Member:
     """One worker and what it has to do; batches are executed and reported about in order."""
 
-    __slots__ = ("batches", "begun", "connection", "is_ready", "is_retiring", "process", "slot")
+    __slots__ = (
+        "_claims",
+        "_fresh_from",
+        "_sent",
+        "batches",
+        "begun",
+        "connection",
+        "has_stale",
+        "is_ready",
+        "is_retiring",
+        "process",
+        "slot",
+    )
 
-    def __init__(self, process: BaseProcess, connection: Connection, slot: int) -> None:
+    def __init__(
+        self, process: BaseProcess, connection: Connection, slot: int, claims: Claims
+    ) -> None:
         self.process = process
         self.connection = connection
         self.slot = slot
-        self.batches: deque[deque[Task]] = deque()
+        self.batches: deque[_Batch] = deque()
         self.begun = 0.0
         self.is_ready = False
         self.is_retiring = False
         """It ends when it has done what it has."""
+        self.has_stale = False
+        """Its connection may still hold tasks that were taken back."""
+        self._claims = claims
+        self._sent = 0
+        self._fresh_from = 0
+
+    @property
+    def can_give_back(self) -> bool:
+        """Whether there may be tasks that it has not begun and that can be taken back."""
+        if self.is_retiring or self.has_stale:
+            return False
+        return len(self.batches) > 1 or (bool(self.batches) and len(self.batches[0].tasks) > 1)
 
     def send(self, tasks: Sequence[Task]) -> bool:
         """Hand over a batch; False if it had to be kept back because the worker is busy.
@@ -46,12 +81,13 @@ class Member:
             The worker is gone.
         """
         try:
-            data = pickle.dumps(list(tasks), pickle.HIGHEST_PROTOCOL)
+            data = pickle.dumps((self._sent, list(tasks)), pickle.HIGHEST_PROTOCOL)
         except Exception as error:
             error.add_note("pypet: arguments of a run cannot be sent to workers.")
             raise
         if self.batches and len(data) > SAFE_BYTES:
             return False
+        self._claims.grant(len(tasks))
         self.connection.send_bytes(data)
         self.note_batch(tasks)
         return True
@@ -60,7 +96,21 @@ class Member:
         """Note that the worker has got tasks."""
         if not self.batches:
             self.begun = time()
-        self.batches.append(deque(tasks))
+        self.batches.append(_Batch(self._sent, deque(tasks)))
+        self._sent += len(tasks)
+
+    def take_back(self) -> list[Task]:
+        """Return the tasks that the worker will not execute, because it had not begun them."""
+        count = self._claims.take_back(self._sent)
+        tasks: list[Task] = []
+        for _ in range(count):
+            tasks.append(self.batches[-1].tasks.pop())
+            if not self.batches[-1].tasks:
+                self.batches.pop()
+        if count:
+            self.has_stale = True
+            self._fresh_from = self._sent
+        return tasks[::-1]
 
     def receive(self) -> tuple[list[Outcome], list[Task]]:
         """Return the outcomes of one report, and the tasks that the worker gives back.
@@ -81,11 +131,13 @@ class Member:
         if count == FAILED_TO_START:
             text = bytes(body).decode("utf-8", "replace")
             raise WorkerDiedError(f"A worker could not be set up:\n{text}")
-        batch = self.batches[0]
+        first, batch = self.batches[0]
         done = [batch.popleft() for _ in range(count)]
         rest = [batch.popleft() for _ in range(given_back)]
         if not batch:
             self.batches.popleft()
+        if first >= self._fresh_from:
+            self.has_stale = False
         try:
             return unpack(body), rest
         except Exception as error:
@@ -109,7 +161,7 @@ class Member:
                 " If processes are not forked, the main script needs a guard, "
                 "if __name__ == '__main__'."
             )
-        tasks = [task for batch in self.batches for task in batch]
+        tasks = [task for batch in self.batches for task in batch.tasks]
         self.batches.clear()
         if running == IDLE:
             return None, tasks

@@ -11,11 +11,13 @@ import sys
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from multiprocessing.connection import Connection
 from time import monotonic, time
 from typing import Any, NamedTuple
 
 from pypet.interfaces import Outcome, Task, Work
+from pypet.plugins._workers.claims import Claims
 from pypet.plugins._workers.outcomes import ended_by_run, pack
 from pypet.plugins._workers.settling import be_nice
 from pypet.plugins._workers.starting import let_interrupts_in
@@ -68,6 +70,7 @@ class Place(NamedTuple):
     slot: int
     """``cells[slot]`` always says which run is being executed, so that the main process knows
     it if this process is killed."""
+    claims: Claims
 
 
 class Perform(ABC):
@@ -178,30 +181,36 @@ def serve(
             let_interrupts_in()
         connection.send_bytes(HEADER.pack(READY, 0))
         if inherited:
-            _perform_batch(place, perform, inherited)
+            _perform_batch(place, perform, 0, inherited)
         while data := connection.recv_bytes():
-            _perform_batch(place, perform, pickle.loads(data))
+            _perform_batch(place, perform, *pickle.loads(data))
 
 
-def _perform_batch(place: Place, perform: Perform, tasks: Sequence[Task]) -> None:
-    """Execute tasks and report about them; give the rest back if they take too long."""
-    connection, _, cells, slot = place
+def _perform_batch(place: Place, perform: Perform, first: int, tasks: Sequence[Task]) -> None:
+    """Execute tasks and report about them; give the rest back if they take too long.
+
+    ``first`` is the number of the first one. Those that the main process took back are skipped.
+    """
+    connection, _, cells, slot, claims = place
     begun = reported = monotonic()
     done: list[Any] = []
-    last = len(tasks) - 1
-    for number, task in enumerate(tasks):
+    for number, task in enumerate(tasks, first):
+        if not claims.claim(number):
+            break
         cells[slot] = task.index
         done.append(perform(task))
         cells[slot] = IDLE
         now = monotonic()
-        rest = last - number
-        if rest and now - begun > PATIENCE_SECONDS:
-            _report(connection, perform, done, rest)
+        if now - begun > PATIENCE_SECONDS:
+            rest = range(number + 1, first + len(tasks))
+            _report(connection, perform, done, sum(1 for _ in takewhile(claims.claim, rest)))
             return
-        if not rest or now - reported > REPORT_SECONDS:
+        if now - reported > REPORT_SECONDS:
             _report(connection, perform, done, 0)
             done = []
             reported = now
+    if done:
+        _report(connection, perform, done, 0)
 
 
 def _report(connection: Connection, perform: Perform, done: Sequence[Any], given_back: int) -> None:

@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 import threading
 
+import numpy as np
 import pytest
 
 import pypet
@@ -225,3 +226,31 @@ def test_the_lock_is_held_while_the_storage_is_kept_open(traj):
     wrapper.store("CLOSE_FILE", None)
     assert not wrapper.is_open
     assert not lock.locked()
+
+
+def overwrite(arguments):
+    """Overwrite the stored result, with some of its names always the same; return what was set."""
+    traj, number = arguments
+    result = traj.f_get("shared")
+    result.f_set(number=number, twice=np.full(1000, 2 * number))
+    traj.f_store_item(result, overwrite=True)
+    return number
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("wrap_mode", ["LOCK", "QUEUE", "PIPE"])
+def test_fifty_tasks_of_a_pool_overwrite_one_result(traj, wrap_mode):
+    service = traj.v_storage_service
+    traj.f_add_result("shared", number=-1, twice=np.full(1000, -2))
+    traj.f_store()
+    with MultiprocContext(traj, wrap_mode), FORK.Pool(4) as pool:
+        done = pool.map(overwrite, [(traj, number) for number in range(50)], chunksize=1)
+        pool.close()
+        pool.join()
+    assert done == list(range(50))
+    assert traj.v_storage_service is service
+    loaded = load_trajectory("own", storage_service=service, load_data=2)
+    number = loaded.f_get("shared").f_get("number")
+    assert number in range(50)
+    # Not torn: both values are of one task.
+    np.testing.assert_array_equal(loaded.f_get("shared").f_get("twice"), np.full(1000, 2 * number))

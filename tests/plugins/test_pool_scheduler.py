@@ -144,3 +144,28 @@ def test_cancelled_tasks_have_no_outcome(run):
     cancelled = pool.cancel()
     assert len(list(pool.outcomes())) == 4 - cancelled
     pool.stop()
+
+
+def wait_for_files(task):
+    """Touch a file; the task of index 0 waits until all others have done so."""
+    folder, count = task.args
+    (folder / str(task.index)).touch()
+    deadline = time.monotonic() + 20
+    while not task.index and len(list(folder.iterdir())) < count and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return Outcome(task.index, (os.getpid(), len(list(folder.iterdir()))), 0.0, 1.0)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("count", [3, 40, 400])
+def test_no_run_waits_behind_a_long_one_while_a_worker_is_idle(tmp_path, count):
+    scheduler = make_pool()
+    scheduler.start(wait_for_files)
+    for part in range(3):  # also with what was taken back in the former part
+        folder = tmp_path / str(part)
+        folder.mkdir()
+        tasks = [Task(index, (folder, count)) for index in range(count)]
+        outcomes = sorted(execute_all(scheduler, tasks), key=lambda outcome: outcome.index)
+        assert [outcome.index for outcome in outcomes] == list(range(count))
+        assert outcomes[0].value[1] == count
+    scheduler.stop()
