@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from pypet.environment.construction import settable_properties
-from pypet.interfaces import ConfigContent, ConfigEntry, Option
+from pypet.environment.construction import PROPERTY_PREFIX, settable_properties
+from pypet.interfaces import ConfigContent, ConfigEntry
 from pypet.manager import PluginManager
-from pypet.options import given_names, known_options, unknown_option_error
+from pypet.options import ESTABLISHED, given_names, unknown_option_error
+from pypet.options.checks import flag
+from pypet.options.collection import KnownOptions
 from pypet.options.deprecated import map_deprecated
 from pypet.trajectory import Trajectory
 
@@ -17,14 +22,15 @@ _LOGGING = frozenset(
     ("log_config", "log_folder", "log_level", "log_levels", "log_multiproc", "logger_names")
 )
 """These configure logging together: given in Python, they replace all those of a file."""
+_SERVICE = "storage_service"
 
 
 def read_config(
     manager: PluginManager, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[dict[str, Any], ConfigContent]:
-    """Return the keywords of an environment with those of its config file, and the rest of that.
+    """Return the keywords of an environment with those of its config file, and what is in that.
 
-    What is given in Python always wins.
+    What is given in Python always wins, and is left out of the content.
 
     Raises
     ------
@@ -47,45 +53,73 @@ def read_config(
     given = given_names(args, kwargs)
     if not given.isdisjoint(_LOGGING):
         given |= _LOGGING
-    known = known_options(manager)
-    custom = not isinstance(kwargs.get("storage_service", ""), str)
-    properties = settable_properties(Trajectory)
+    entries = list(_wanted(content.keywords, given))
+    service = next((each.value for each in reversed(entries) if each.name == _SERVICE), None)
+    service = kwargs.get(_SERVICE, service or ESTABLISHED[_SERVICE].default)
+    known = KnownOptions(manager)
     keywords = {}
-    for entry in content.keywords:
-        name, value = _renamed(entry)
-        if name is None or _bare(name) in given or name in given:
-            continue
-        if name in known:
-            _check(known[name], value, entry)
-        elif not custom and _bare(name) not in properties:
-            prefixed = [f"v_{each}" for each in properties]
-            error = unknown_option_error([name], [*known, *properties, *prefixed])
-            raise type(error)(f"{entry.where}: {error}")
-        keywords[name] = value
+    used = []
+    for entry in entries:
+        entry = _checked(entry, known, service, content.has_only_lists)
+        keywords[entry.name] = entry.value
+        used.append(entry)
     if content.log_config is not None and _LOGGING.isdisjoint({*given, *keywords}):
         keywords["log_config"] = content.log_config
-    return {**keywords, **merged}, content
+        used += [ConfigEntry(word, None, content.log_where) for word in ("log", "logging")]
+    return {**keywords, **merged}, content._replace(keywords=used)
 
 
-def add_leaves(trajectory: Any, content: ConfigContent) -> None:
-    """Add the parameters and config of a file to a trajectory.
+@contextmanager
+def telling_places(content: ConfigContent) -> Iterator[None]:
+    """Add to errors a note that says where the options that they name stand in a file."""
+    try:
+        yield
+    except Exception as error:
+        text = str(error)
+        places = [entry.where for entry in content.keywords if _is_named(entry, text)]
+        if places:
+            error.add_note(f"pypet: see {'; '.join(dict.fromkeys(places))}")
+        raise
+
+
+def check_leaves(
+    trajectory: Trajectory, content: ConfigContent, properties: Mapping[str, Any]
+) -> None:
+    """Raise if `add_leaves` would, once the trajectory has these ``properties``.
 
     Raises
     ------
-    Exception
-        Whatever adding raises, with a note that says where the file asks for it.
+    ValueError
+        A name or value is refused; the message says where it stands.
     """
-    _add(trajectory.f_add_parameter, content.parameters)
-    _add(trajectory.f_add_config, content.config)
+    if not content.parameters and not content.config:
+        return
+    trial = Trajectory("trial")
+    trial._tree.wildcards = trajectory._tree.wildcards
+    trial.v_standard_parameter = trajectory.v_standard_parameter
+    trial.v_no_clobber = trajectory.v_no_clobber
+    service = f"{PROPERTY_PREFIX}{_SERVICE}"
+    trial.f_set_properties(**{key: properties[key] for key in properties if key != service})
+    _check(trial.f_add_parameter, content.parameters, _existing(trajectory, "parameters"))
+    _check(trial.f_add_config, content.config, _existing(trajectory, "config"))
 
 
-def _add(add: Any, entries: Iterable[ConfigEntry]) -> None:
+def add_leaves(trajectory: Any, content: ConfigContent) -> None:
+    """Add the parameters and config of a file to a trajectory."""
+    for entry in content.parameters:
+        trajectory.f_add_parameter(entry.name, entry.value, comment=entry.comment)
+    for entry in content.config:
+        trajectory.f_add_config(entry.name, entry.value, comment=entry.comment)
+
+
+def _wanted(entries: Iterable[ConfigEntry], given: set[str]) -> Iterator[ConfigEntry]:
+    """Yield the options that Python code does not give, in today's spelling."""
     for entry in entries:
-        try:
-            add(entry.name, entry.value, comment=entry.comment)
-        except Exception as error:
-            error.add_note(f"pypet: this stands in {entry.where}")
-            raise
+        if entry.name == "config":
+            raise ValueError(f"{entry.where}: a config file cannot name another one.")
+        name, value = _renamed(entry)
+        if name is not None and given.isdisjoint((name, _bare(name))):
+            yield entry._replace(name=name, value=value)
 
 
 def _renamed(entry: ConfigEntry) -> tuple[str | None, Any]:
@@ -94,16 +128,84 @@ def _renamed(entry: ConfigEntry) -> tuple[str | None, Any]:
         warnings.simplefilter("always")
         mapped = map_deprecated({entry.name: entry.value})
     for warning in caught:
-        warnings.warn(f"{entry.where}: {warning.message}", DeprecationWarning, stacklevel=4)
+        warnings.warn(f"{entry.where}: {warning.message}", DeprecationWarning, stacklevel=5)
     return next(iter(mapped.items()), (None, None))
 
 
 def _bare(name: str) -> str:
-    return name.removeprefix("v_")
+    return name.removeprefix(PROPERTY_PREFIX)
 
 
-def _check(option: Option, value: Any, entry: ConfigEntry) -> None:
+def _checked(
+    entry: ConfigEntry, known: KnownOptions, service: Any, has_only_lists: bool
+) -> ConfigEntry:
+    """Return an option with the value that it shall have, if it is one and takes it."""
+    name, value = entry.name, entry.value
     try:
-        option.validate(value)
+        if name in known:
+            if has_only_lists:
+                value = known[name].from_list(value)
+            known.validate(name, value, service if isinstance(service, str) else None)
+        elif _bare(name) in (properties := settable_properties(Trajectory)):
+            _check_property(name, value)
+        elif isinstance(service, str) and "." not in service:
+            prefixed = [f"{PROPERTY_PREFIX}{each}" for each in properties]
+            raise unknown_option_error([name], [*known, *properties, *prefixed])
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{entry.where}: {error}") from error
+        kind = type(error) if isinstance(error, ValueError) else ValueError
+        raise kind(f"{entry.where}: {error}") from error
+    return entry._replace(value=value)
+
+
+def _check_property(name: str, value: Any) -> None:
+    """Check what a file says of a property of the trajectory."""
+    bare = _bare(name)
+    if bare == _SERVICE:
+        raise ValueError(f"In files this is the option {_SERVICE!r}, which takes a name.")
+    default = getattr(Trajectory("trial"), f"{PROPERTY_PREFIX}{bare}")
+    if isinstance(default, type):
+        raise ValueError(f"{name!r} takes a class; give it in Python.")
+    if isinstance(default, bool):
+        flag(name)(value)
+
+
+def _is_named(entry: ConfigEntry, text: str) -> bool:
+    """Return whether the text of an error speaks of an option, by its name or its value."""
+    if entry.where in text:
+        return False
+    words = re.escape(entry.name.removesuffix("s")).replace("_", "[_ ]")
+    if re.search(rf"\b{words}s?\b", text):
+        return True
+    value = entry.value
+    if not isinstance(value, str) or not value:
+        return False
+    return repr(value) in text or (os.sep in value and os.path.abspath(value) in text)
+
+
+def _check(
+    add: Callable[..., Any], entries: Iterable[ConfigEntry], exists: Callable[[str], bool]
+) -> None:
+    """Add to a trial trajectory what a file says, beside what exists on the real one."""
+    standing_in = set()
+    for entry in entries:
+        parts = entry.name.split(".")
+        for name in (".".join(parts[:end]) for end in range(1, len(parts) + 1)):
+            if name not in standing_in and exists(name):
+                standing_in.add(name)
+                add(name, 0)
+        try:
+            add(entry.name, entry.value, comment=entry.comment)
+        except Exception as error:
+            raise ValueError(f"{entry.where}: {error}") from error
+
+
+def _existing(trajectory: Trajectory, branch: str) -> Callable[[str], bool]:
+    """Return a function that tells whether a branch has a leaf of this name."""
+
+    def exists(name: str) -> bool:
+        full = f"{branch}.{name}"
+        if not trajectory.f_contains(full, shortcuts=False, with_links=False):
+            return False
+        return bool(trajectory.f_get(full, shortcuts=False).v_is_leaf)
+
+    return exists

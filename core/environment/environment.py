@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pypet.environment import construction
 from pypet.environment.config_entries import EnvironmentConfig
-from pypet.environment.config_file import add_leaves, read_config
+from pypet.environment.config_file import (
+    add_leaves,
+    check_leaves,
+    read_config,
+    telling_places,
+)
 from pypet.environment.experiment import Experiment
 from pypet.environment.identity import Identity, make_identity
 from pypet.environment.job import Job, MapJob, RunFunction
@@ -31,7 +36,7 @@ from pypet.trajectory.randomness import draw_seed
 if TYPE_CHECKING:
     import numpy as np
 
-    from pypet.interfaces import LogContext, LoggingSetup, Scheduler, WrapMode
+    from pypet.interfaces import ConfigContent, LogContext, LoggingSetup, Scheduler, WrapMode
     from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet.environment.Environment")
@@ -82,7 +87,19 @@ class Environment:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         manager = _manager_for(kwargs)
         kwargs, content = read_config(manager, args, kwargs)
-        options, leftovers = collect(manager, args, kwargs)
+        with telling_places(content):
+            # Not the former manager: the file may switch plugins off.
+            self._construct(_manager_for(kwargs), args, kwargs, content)
+        self._manager.environment_created(self)
+
+    def _construct(
+        self,
+        manager: PluginManager,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        content: ConfigContent,
+    ) -> None:
+        options, leftovers = collect(manager, args, kwargs, stacklevel=3)
         self._scheduler_class = choose_scheduler(options, manager)
         options.update(implied_flags(options, self._scheduler_class))
         check_options(options, manager, self._scheduler_class)
@@ -107,6 +124,7 @@ class Environment:
             mode=self._wrap_class,
             replace=bool(debugged),
         )
+        check_leaves(self._trajectory, content, storage.properties)
         self._identity = self._identify()
         self._config = EnvironmentConfig(self._trajectory, self.name)
         try:
@@ -115,7 +133,6 @@ class Environment:
         except BaseException:
             self.disable_logging()
             raise
-        manager.environment_created(self)
 
     # ----- what it is -----------------------------------------------------------------------
 

@@ -28,6 +28,10 @@ class ConfigContent(NamedTuple):
     config: Sequence[ConfigEntry] = ()
     log_config: Any = None
     """The value for option ``log_config`` if the file configures logging, else None."""
+    log_where: str = ""
+    """Where the file begins to configure logging, for messages."""
+    has_only_lists: bool = False
+    """Whether the format has no tuples or sets: an option gets what it takes, made from a list."""
 
 
 class ConfigReader(Feature, ABC):

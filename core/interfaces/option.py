@@ -13,7 +13,7 @@ _TYPE_NAMES: dict[type, str] = {
     Mapping: "dict",
     type(None): "None",
 }
-_SEQUENCES = (tuple, set, frozenset)
+_SEQUENCES = (list, tuple, set, frozenset)
 
 
 def type_name(kind: type) -> str:
@@ -42,20 +42,19 @@ class Option:
     check: Callable[[Any], None] | None = None
 
     def from_list(self, value: Any) -> Any:
-        """Return a list as the first of tuple, set and frozenset that the option takes.
+        """Return a list as the first kind of sequence or set that the option names.
 
         For values from where lists are all there is, such as TOML files. Anything else comes back
-        as it is, also lists if the option takes these or does not tell what it takes.
+        as it is, also lists if the option names no such kind.
 
         Raises
         ------
         TypeError
             The option takes a set, and an entry of the list cannot be in one.
         """
-        if not self.types or not isinstance(value, list) or list in self.types:
+        if not isinstance(value, list):
             return value
-        kind = next((kind for kind in _SEQUENCES if kind in self.types), list)
-        return kind(value)
+        return next((kind for kind in self.types if kind in _SEQUENCES), list)(value)
 
     def validate(self, value: Any) -> None:
         """Raise unless ``value`` is one that the option takes.

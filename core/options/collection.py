@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pypet.errors import UnknownOptionError
@@ -39,6 +39,47 @@ class OptionValues(dict[str, Any]):
         return {name: self[name] for name in self.given if self._families[name] == family}
 
 
+class KnownOptions(Mapping[str, Option]):
+    """All options of what is installed by name, with the declarations of all who read them."""
+
+    def __init__(self, manager: PluginManager) -> None:
+        """Load all plugins, because each may declare options."""
+        self.declared = _by_name(manager.options())
+        self._options = known_options(manager, self.declared)
+
+    def __getitem__(self, name: str) -> Option:
+        return self._options[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._options)
+
+    def __len__(self) -> int:
+        return len(self._options)
+
+    def validate(self, name: str, value: Any, service: str | None = None) -> None:
+        """Check a value against the declaration that counts and those of others who read it.
+
+        Of the declarations of storage services only that of the one with the name ``service``
+        counts: as long as it is not known who will read an option, none does.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `Option.validate`.
+        """
+        option = self._options[name]
+        if value is option.default:
+            return
+        option.validate(value)
+        for other, _, feature in self.declared.get(name, ()):
+            if other is not option and (
+                feature is None
+                or feature.family is not STORAGE
+                or feature.name.lower() == str(service).lower()
+            ):
+                other.validate(value)
+
+
 class Collected(NamedTuple):
     """All options, and the keywords that are none."""
 
@@ -69,12 +110,12 @@ def collect(
         An option needs a package, or an established option a plugin, that is not installed.
     """
     given = {**_positional(args, kwargs), **map_deprecated(kwargs, stacklevel=stacklevel + 1)}
-    declared = _by_name(manager.options())
-    known = known_options(manager, declared)
+    known = KnownOptions(manager)
+    declared = known.declared
     leftovers = {name: value for name, value in given.items() if name not in known}
     given = {name: value for name, value in given.items() if name in known}
     for name, value in given.items():
-        _validate(known[name], declared.get(name, ()), value)
+        known.validate(name, value)
     check_needs(manager, declared, given)
     values = {name: option.default for name, option in known.items()} | given
     families = {name: _family(known[name], declared.get(name, ())) for name in given}
@@ -157,17 +198,3 @@ def _family(option: Option, declarations: Sequence[DeclaredOption]) -> str:
         return option.family
     feature = declarations[0].feature
     return option.family if feature is None else feature.family.name
-
-
-def _validate(option: Option, declarations: Sequence[DeclaredOption], value: Any) -> None:
-    """Check a value against the declaration that counts and those of others who read it.
-
-    Other declarations of storage services do not count: which service reads an option is only
-    known when the trajectory and its service are.
-    """
-    if value is option.default:
-        return
-    option.validate(value)
-    for other, _, feature in declarations:
-        if other is not option and (feature is None or feature.family is not STORAGE):
-            other.validate(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import configparser
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -17,12 +18,12 @@ from pypet.options.established import established
 from pypet.plugins.config_files.places import (
     LEAF_SECTIONS,
     OPTION_SECTIONS,
-    Places,
     is_toml,
     relative,
     text_of,
     unknown_section,
 )
+from pypet.support.config_places import Places
 
 _LOGGING = ("loggers", "handlers", "formatters")
 _LOGGING_PARTS = ("logger_", "handler_", "formatter_")
@@ -46,12 +47,14 @@ class IniReader(ConfigReader):
     def read(cls, source: Any) -> ConfigContent:
         """Return the content of a file or parser; see `ConfigReader.read`."""
         parser, places = _parsed(source)
-        has_logging = False
+        log_where = ""
         for section in parser.sections():
             if _is_logging(section):
-                has_logging = True
+                log_where = log_where or places.of(section)
             elif section not in (*OPTION_SECTIONS, *LEAF_SECTIONS):
                 raise unknown_section(section, places.of(section), _LOGGING)
+        if not log_where:  # it may be full of what logging sections share
+            _check_defaults(parser, places)
         keywords = [
             ConfigEntry(name, value, where)
             for section in OPTION_SECTIONS
@@ -64,7 +67,8 @@ class IniReader(ConfigReader):
             ]
             for section in LEAF_SECTIONS
         )
-        return ConfigContent(keywords, parameters, config, source if has_logging else None)
+        log_config = source if log_where else None
+        return ConfigContent(keywords, parameters, config, log_config, log_where)
 
 
 def _parsed(source: Any) -> tuple[configparser.RawConfigParser, Places]:
@@ -90,19 +94,45 @@ def _values(
     """Yield name, value and place of all options of a section, if there is such."""
     if not parser.has_section(section):
         return
+    defaults = parser.defaults()
+    # What stands in [DEFAULT] is no option of each section, it is there to be referred to.
     for name in parser.options(section):
+        if name in defaults and parser.get(section, name, raw=True) == defaults[name]:
+            continue
         where = places.of(section, name)
         try:
             text = parser.get(section, name)
         except configparser.InterpolationError as error:
             raise ValueError(f"{where}: {error}. A percent sign has to be doubled.") from error
-        try:
-            value = ast.literal_eval(text.strip())
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        yield name, _literal(text, where), where
+
+
+def _literal(text: Any, where: str) -> Any:
+    """Return the value that a text stands for; parsers may have None for a missing one."""
+    try:
+        return ast.literal_eval("" if text is None else str(text).strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        advice = "text needs quotes"
+        if text and ";" in str(text):
+            advice += ", and a comment behind a value begins with #"
+        raise ValueError(f"{where}: {text!r} is no Python literal; {advice}.") from error
+
+
+def _check_defaults(parser: configparser.RawConfigParser, places: Places) -> None:
+    """Refuse what stands in [DEFAULT] and no value refers to: it would be ignored."""
+    head = parser.default_section
+    values = [
+        str(value)
+        for section in (*parser.sections(), head)
+        for value in dict(parser.items(section, raw=True)).values()
+    ]
+    for name in parser.defaults():
+        reference = re.compile(rf"%\({re.escape(name)}\)s|\$\{{{re.escape(name)}\}}", re.IGNORECASE)
+        if not any(reference.search(value) for value in values):
             raise ValueError(
-                f"{where}: {text!r} is no Python literal; text needs quotes."
-            ) from error
-        yield name, value, where
+                f"{places.of(head, name)}: no value refers to %({name})s. [{head}] holds "
+                f"texts for that purpose; options stand in {', '.join(OPTION_SECTIONS)}."
+            )
 
 
 def _leaf(name: str, value: Any, where: str) -> ConfigEntry:

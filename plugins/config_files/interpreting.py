@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pypet.interfaces.config_reading import ConfigContent
+from pypet.interfaces.config_reading import ConfigContent, ConfigEntry
+from pypet.options.established import ESTABLISHED
 from pypet.plugins.config_files.ini import IniReader
 from pypet.plugins.config_files.toml import TomlReader
 
@@ -38,10 +40,16 @@ class ConfigInterpreter:
 
     def interpret(self) -> dict[str, Any]:
         """Return the keywords with those of the file; those given in Python win."""
-        read = {entry.name: entry.value for entry in self._content.keywords}
+        read = {entry.name: self._value(entry) for entry in self._content.keywords}
         if self._content.log_config is not None:
             read.setdefault("log_config", self._content.log_config)
         return {**read, **self._kwargs}
+
+    def _value(self, entry: ConfigEntry) -> Any:
+        option = ESTABLISHED.get(entry.name)
+        if option is None or not self._content.has_only_lists:
+            return entry.value
+        return option.from_list(entry.value)
 
     def add_parameters(self, traj: Any) -> None:
         """Add the parameters and config of the file to a trajectory."""
@@ -52,10 +60,17 @@ class ConfigInterpreter:
 
 
 def parse_config(function: Function) -> Function:
-    """Let a function take ``config=``: it gets the keywords of the file beside its own."""
+    """Let a function take ``config=``: it gets the keywords of the file beside its own.
+
+    What the function gets by position or keyword wins.
+    """
+    signature = inspect.signature(function)
 
     @functools.wraps(function)
     def parsing(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **ConfigInterpreter(kwargs).interpret())
+        placed = signature.bind_partial(*args).arguments
+        keywords = ConfigInterpreter(kwargs).interpret()
+        rest = {name: value for name, value in keywords.items() if name not in placed}
+        return function(*args, **rest)
 
     return parsing  # type: ignore[return-value]

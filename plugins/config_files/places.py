@@ -1,21 +1,18 @@
-"""Where things stand in a config file, and opening one."""
+"""Sections of config files, and opening one."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pypet.manager.nearest import nearest
+from pypet.options.families import CONFIG_SECTIONS
+from pypet.support.config_places import config_text
 
-OPTION_SECTIONS = ("storage_service", "trajectory", "environment")
-"""Their options are keywords of the environment; a later section wins."""
+OPTION_SECTIONS = CONFIG_SECTIONS
 LEAF_SECTIONS = ("parameters", "config")
-
-_SECTION = re.compile(r"\[\[?\s*(?P<name>[^\]]+?)\s*\]")
-_NAME = re.compile(r"(?P<name>[^\s=:#;\[][^=:]*?)\s*[=:]")
 
 
 def is_toml(source: str | os.PathLike[str]) -> bool:
@@ -32,39 +29,7 @@ def text_of(source: Any) -> tuple[Path, str]:
         There is no such file, or it cannot be read as UTF-8.
     """
     path = Path(os.fsdecode(source)).expanduser()
-    try:
-        return path, path.read_text(encoding="utf8")
-    except FileNotFoundError as error:
-        raise ValueError(f"There is no config file {str(path)!r}.") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"The config file {str(path)!r} is no text in UTF-8: {error}") from error
-    except OSError as error:
-        raise ValueError(f"The config file {str(path)!r} cannot be read: {error}") from error
-
-
-class Places:
-    """Says file and line of options, for messages."""
-
-    def __init__(self, name: str, text: str = "") -> None:
-        """``text`` is the content of the file ``name``; without it no lines are known."""
-        self._name = name
-        self._lines: dict[tuple[str, str], int] = {}
-        section = ""
-        for number, line in enumerate(text.splitlines(), 1):
-            found = _SECTION.match(line)
-            if found is not None:
-                section = found["name"]
-                self._lines.setdefault((section, ""), number)
-                continue
-            option = _NAME.match(line)
-            if option is not None:
-                self._lines.setdefault((section, option["name"].strip("\"' ").lower()), number)
-
-    def of(self, section: str, option: str = "") -> str:
-        """Return where a section or an option in it stands."""
-        line = self._lines.get((section, option.lower()))
-        place = f"{self._name}, line {line}" if line is not None else self._name
-        return f"{place}, [{section}] {option}".rstrip()
+    return path, config_text(path)
 
 
 def unknown_section(name: str, where: str, known: Iterable[str]) -> ValueError:

@@ -14,21 +14,34 @@ from typing import Any, ClassVar
 
 from pypet.interfaces import ConfigReader, Option
 from pypet.interfaces.config_reading import ConfigContent, ConfigEntry
+from pypet.manager.nearest import did_you_mean
 from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.plugins.config_files.places import (
     LEAF_SECTIONS,
     OPTION_SECTIONS,
-    Places,
     is_toml,
     relative,
     text_of,
     unknown_section,
 )
+from pypet.support.config_places import Places
 
 LOGGING = "logging"
-_TUPLES = frozenset(("log_stdout", "memory_cap", "port", "report_progress"))
-"""Options that take tuples, which TOML does not have."""
+_LOGGING_KEYS = frozenset(
+    (
+        "version",
+        "disable_existing_loggers",
+        "incremental",
+        "formatters",
+        "filters",
+        "handlers",
+        "loggers",
+        "root",
+    )
+)
+"""Those of `logging.config.dictConfig`."""
+_WORKERS = "multiproc_"
 _LEAF_KEYS = frozenset(("value", "comment"))
 
 
@@ -51,25 +64,46 @@ class TomlReader(ConfigReader):
             tables = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"The config file {str(path)!r} is malformed: {error}") from error
-        places = Places(str(path), text)
+        places = Places(str(path), text, continued=False)
         for name, table in tables.items():
-            if name not in (*OPTION_SECTIONS, *LEAF_SECTIONS, LOGGING):
-                raise unknown_section(name, places.of(name), [LOGGING])
-            if not isinstance(table, dict):
-                raise ValueError(f"{places.of('', name)}: {name} has to be a table, [{name}].")
+            _check_table(name, table, places)
         keywords = [
-            ConfigEntry(name, _value(name, value), places.of(section, name))
+            ConfigEntry(name, value, places.of(section, name))
             for section in OPTION_SECTIONS
             for name, value in tables.get(section, {}).items()
         ]
         parameters, config = (
             list(_leaves(tables.get(section, {}), section, places)) for section in LEAF_SECTIONS
         )
-        return ConfigContent(keywords, parameters, config, tables.get(LOGGING))
+        return ConfigContent(
+            keywords,
+            parameters,
+            config,
+            tables.get(LOGGING),
+            places.of(LOGGING),
+            has_only_lists=True,
+        )
 
 
-def _value(name: str, value: Any) -> Any:
-    return tuple(value) if name in _TUPLES and isinstance(value, list) else value
+def _check_table(name: str, table: Any, places: Places) -> None:
+    """Raise ValueError unless something at the top of a file is a table that is read."""
+    if name not in (*OPTION_SECTIONS, *LEAF_SECTIONS, LOGGING):
+        if isinstance(table, dict | list):
+            raise unknown_section(name, places.of(name), [LOGGING])
+        raise ValueError(
+            f"{places.of('', name)}: stands in no table; options belong below [environment], "
+            "parameters below [parameters]."
+        )
+    if not isinstance(table, dict):
+        raise ValueError(f"{places.of(name)}: has to be a table, [{name}].")
+    if name == LOGGING:
+        for key in table:
+            if key.removeprefix(_WORKERS) not in _LOGGING_KEYS:
+                known = [*_LOGGING_KEYS, *(f"{_WORKERS}{each}" for each in _LOGGING_KEYS)]
+                raise ValueError(
+                    f"{places.of(LOGGING, key)}: configurations of logging have no {key!r}."
+                    f"{did_you_mean(key, known)}"
+                )
 
 
 def _leaves(

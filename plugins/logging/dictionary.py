@@ -27,6 +27,10 @@ def check_dictionary(config: Mapping[str, Any]) -> None:
             "A logging configuration of an environment cannot be incremental: leave "
             "'incremental' out, or pass log_config=None and configure logging yourself."
         )
+    for key in ("handlers", "formatters", "filters", "loggers"):
+        for name, section in _table(config.get(key, {}), key).items():
+            _table(section, f"{key}: {name}")
+    _table(config.get("root") or {}, "root")
     handlers, formatters = config.get("handlers", {}), config.get("formatters", {})
     resolve = logging.config.BaseConfigurator({}).resolve
     for name, section in handlers.items():
@@ -46,6 +50,14 @@ def check_dictionary(config: Mapping[str, Any]) -> None:
                 raise _undefined(f"logger {name or 'root'!r}", each)
         if section.get("level") is not None:
             level_number(section["level"])
+
+
+def _table(part: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(part, Mapping):
+        raise ValueError(
+            f"The logging configuration needs a dictionary for {where!r}, not {part!r}."
+        )
+    return part
 
 
 def _undefined(what: str, name: Any) -> ValueError:

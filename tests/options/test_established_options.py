@@ -222,6 +222,7 @@ def test_a_config_that_is_neither_path_nor_parser_is_a_runtime_error():
         ((set,), [1, 2], {1, 2}),
         ((frozenset, str), ["a"], frozenset("a")),
         ((list, tuple), [1], [1]),
+        ((tuple, list), [1], (1,)),
         ((), [1], [1]),
         ((str,), [1], [1]),
         ((tuple,), "text", "text"),

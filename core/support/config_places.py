@@ -1,0 +1,67 @@
+"""Where things stand in ini and TOML files, for messages; and reading their text."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+_SECTION = re.compile(r"\s*\[\[?\s*(?P<name>[^\]]+?)\s*\]")
+_NAME = re.compile(r"(?P<indent>\s*)(?P<name>[^\s=:#;\[][^=:]*?)\s*[=:]")
+
+
+def config_text(path: Path, what: str = "config file") -> str:
+    """Return the content of a file in UTF-8, with or without a byte order mark.
+
+    ``what`` says in messages what file it is.
+
+    Raises
+    ------
+    ValueError
+        There is no such file, or it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        place = "" if path.is_absolute() else f" in {os.getcwd()!r}"
+        raise ValueError(f"There is no {what} {str(path)!r}{place}.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"The {what} {str(path)!r} is no text in UTF-8: {error}. Save it in that encoding."
+        ) from error
+    except OSError as error:
+        raise ValueError(f"The {what} {str(path)!r} cannot be read: {error}") from error
+
+
+class Places:
+    """Says file and line of sections and options."""
+
+    def __init__(self, name: str, text: str = "", *, continued: bool = True) -> None:
+        """``text`` is the content of the file ``name``; without it no lines are known.
+
+        ``continued`` tells whether a line that is indented more than an option goes on with the
+        value of that, as in ini files.
+        """
+        self._name = name
+        self._lines: dict[tuple[str, str], int] = {}
+        section = ""
+        least: int | None = None
+        for number, line in enumerate(text.splitlines(), 1):
+            option = _NAME.match(line)
+            if continued and option and least is not None and len(option["indent"]) > least:
+                continue
+            found = _SECTION.match(line)
+            if found is not None:
+                section, least = found["name"], None
+                self._lines.setdefault((section, ""), number)
+            elif option is not None:
+                least = len(option["indent"])
+                self._lines.setdefault((section, option["name"].strip("\"' ").lower()), number)
+
+    def of(self, section: str, option: str = "") -> str:
+        """Return where a section or an option in it stands."""
+        line = self._lines.get((section, option.lower()))
+        if line is None:  # in TOML it may be a table of its own
+            line = self._lines.get((f"{section}.{option}", ""))
+        place = f"{self._name}, line {line}" if line is not None else self._name
+        return f"{place}, {f'[{section}] ' if section else ''}{option}".rstrip(" ,")
