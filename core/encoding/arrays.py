@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pypet import pypetconstants as constants
 from pypet.encoding import text
+from pypet.encoding.byte_order import in_order, native_array, order_of
 from pypet.encoding.refusals import refused
 from pypet.encoding.type_names import type_of_name
 from pypet.records import ArrayItem
@@ -17,10 +18,17 @@ Array = np.ndarray[Any, Any]
 _KINDS = "biufcSU"
 
 
-def plain_array(
-    name: str, value: Array, encoding: str, slack: float = 1.0
-) -> tuple[Array, str, str | None]:
-    """Return the array to keep, its collection type and the name of its scalar type.
+class PlainArray(NamedTuple):
+    """An array as it is kept, and what recalls the one that it was."""
+
+    values: Array
+    collection: str
+    scalar: str | None
+    order: str | None
+
+
+def plain_array(name: str, value: Array, encoding: str, slack: float = 1.0) -> PlainArray:
+    """Return the array to keep, in the byte order of the machine.
 
     Raises
     ------
@@ -33,23 +41,25 @@ def plain_array(
     kind = array.dtype.kind
     if kind not in _KINDS:
         raise refused(name, f"arrays of dtype {array.dtype} have no place in storage.")
+    order = order_of(array)
     if kind == "U":
-        return text.encode_text_array(name, array, encoding, slack), collection, "str"
-    return array, collection, None
+        encoded = text.encode_text_array(name, array, encoding, slack)
+        return PlainArray(encoded, collection, "str", order)
+    return PlainArray(native_array(array), collection, None, order)
 
 
 def encode_array(name: str, value: Array, encoding: str) -> ArrayItem:
     """Encode an array with the flag that goes with its shape: chunks need elements and axes."""
-    array, collection, scalar = plain_array(name, value, encoding)
+    array, collection, scalar, order = plain_array(name, value, encoding)
     flag = constants.CARRAY if array.size and array.ndim else constants.ARRAY
-    return ArrayItem(name, flag, array, collection, scalar, "numpy")
+    return ArrayItem(name, flag, array, collection, scalar, "numpy", order)
 
 
 def decode_array(item: ArrayItem, encoding: str) -> Any:
     """Return the array; a list of its rows if it was kept with rows of any length."""
     if item.flag == constants.VLARRAY:
-        return rows_of(item.value)
-    return recall_text(item.value, item.scalar, encoding)
+        return [in_order(row, item.order) for row in rows_of(item.value)]
+    return in_order(recall_text(item.value, item.scalar, encoding), item.order)
 
 
 def recall_text(array: Array, scalar: Any, encoding: str, *, tight: bool = False) -> Array:

@@ -112,8 +112,8 @@ def _as_array(name: str, value: Any, encoding: str) -> Item:
 def _as_chunks(flag: str) -> Callable[[str, Any, str], Item]:
     def encode(name: str, value: Any, encoding: str) -> Item:
         if type(value) in _ARRAYS:
-            array, collection, scalar = plain_array(name, value, encoding)
-            item = ArrayItem(name, flag, array, collection, scalar, "numpy")
+            array, collection, scalar, order = plain_array(name, value, encoding)
+            item = ArrayItem(name, flag, array, collection, scalar, "numpy", order)
         elif type(value) in _SEQUENCES:
             item = _encode_sequence(name, value, encoding)._replace(flag=flag)
         else:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pypet import pypetconstants as constants
 from pypet.encoding.arrays import plain_array, recall_text
+from pypet.encoding.byte_order import in_order, order_of
 from pypet.encoding.object_table import table_of_columns
 from pypet.encoding.refusals import refused
 from pypet.encoding.sequences import pack_sequence, unpack_sequence
@@ -89,15 +90,15 @@ def _encode_arrays(
     stacked = np.array([np.asarray(cell) for cell in cells]) if len(cells) > 1 else None
     if stacked is None:
         stacked = np.asarray(cells[0])[np.newaxis]
-    values, _, scalar = plain_array(label, stacked, encoding, TEXT_SLACK)
+    values, _, scalar, _ = plain_array(label, stacked, encoding, TEXT_SLACK)
     is_matrix = kind is np.matrix
     collection = constants.COLL_MATRIX if is_matrix else constants.COLL_NDARRAY
-    return Column(column, values, collection, scalar)
+    return Column(column, values, collection, scalar, order_of(cells[0]))
 
 
 def _text_or_dtype(array: Array) -> Any:
     dtype = array.dtype
-    return "U" if dtype.kind == "U" else dtype
+    return ("U", dtype.isnative) if dtype.kind == "U" else dtype
 
 
 def encode_dict(name: str, value: dict[Any, Any], encoding: str) -> Item:
@@ -166,6 +167,7 @@ def decode_column(column: Column, encoding: str = "utf8") -> list[Any]:
         return _decode_sequences(values, _MAKERS[collection], column.scalar, encoding)
     if collection in (constants.COLL_NDARRAY, constants.COLL_MATRIX):
         values = recall_text(values, column.scalar, encoding, tight=True)
+        values = in_order(values, column.order)
         rows = [values[position, ...] for position in range(len(values))]
         if collection == constants.COLL_MATRIX:
             return [row.view(np.matrix) for row in rows]

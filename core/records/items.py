@@ -28,6 +28,9 @@ class ArrayItem(NamedTuple):
     """Name of the scalar type, for example ``'int'`` or ``'float32'``; None if unknown."""
     flavor: str = "python"
     """``'python'`` or ``'numpy'``: what a bare PyTables reader gives back."""
+    order: str | None = None
+    """Byte order of the array that was encoded, ``'big'`` or ``'little'``, if it was not that of
+    the machine; ``value`` always has that of the machine."""
 
 
 class Column(NamedTuple):
@@ -37,6 +40,8 @@ class Column(NamedTuple):
     values: np.ndarray[Any, Any]
     collection: str | None
     scalar: str | None
+    order: str | None = None
+    """As in `ArrayItem`."""
 
 
 class TableItem(NamedTuple):

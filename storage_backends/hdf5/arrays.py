@@ -28,6 +28,13 @@ from pypet.storage_backends.hdf5.types import file_type, native
 COMPACT_BYTES = 2048
 """Arrays up to this size are kept in the header of their dataset."""
 
+BYTE_ORDER = b"SRVC_DATA_BYTE_ORDER"
+"""Attribute with the byte order of the array that was stored, if not that of the machine.
+
+The dataset has that of the machine in any case: so established versions read it as before, and
+HDF5 has nothing to convert.
+"""
+
 _VERSIONS = {
     constants.ARRAY: (b"2.4", h5t.CSET_UTF8),
     constants.CARRAY: (b"1.1", h5t.CSET_ASCII),
@@ -40,7 +47,15 @@ _EXTENDED_AXIS: Encoded = encode_attribute(np.int32(0))
 def array_shape(item: ArrayItem) -> tuple[Any, ...]:
     """Return what items have in common whose datasets differ in their values only."""
     value = item.value
-    return (item.flag, value.dtype, value.shape, item.collection, item.scalar, item.flavor)
+    return (
+        item.flag,
+        value.dtype,
+        value.shape,
+        item.collection,
+        item.scalar,
+        item.flavor,
+        item.order,
+    )
 
 
 def create_array(
@@ -157,4 +172,6 @@ def _write_attributes(dataset: h5d.DatasetID, item: ArrayItem, title: str) -> No
         write_text(dataset, b"SRVC_DATA_COLL_TYPE", item.collection)
     if item.scalar is not None:
         write_text(dataset, b"SRVC_DATA_SCALAR_TYPE", item.scalar)
+    if item.order is not None:
+        write_text(dataset, BYTE_ORDER, item.order)
     write_text(dataset, b"SRVC_STORE", item.flag)

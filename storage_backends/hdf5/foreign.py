@@ -12,6 +12,7 @@ from h5py import h5d, h5z
 from pypet import pypetconstants as constants
 from pypet.errors import StorageFormatError
 from pypet.records import ArrayItem, Column, Item, TableItem
+from pypet.storage_backends.hdf5.arrays import BYTE_ORDER
 from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.frames import quiet
 
@@ -73,6 +74,7 @@ class ForeignSource:
                     np.ascontiguousarray(values[column]),
                     _text(attributes, f"SRVC_COLUMN_{column}_COLL_TYPE"),
                     _text(attributes, f"SRVC_COLUMN_{column}_SCALAR_TYPE"),
+                    _text(attributes, f"SRVC_COLUMN_{column}_BYTE_ORDER"),
                 )
                 for column in values.dtype.names or ()
             )
@@ -84,6 +86,7 @@ class ForeignSource:
             _text(attributes, "SRVC_DATA_COLL_TYPE"),
             _text(attributes, "SRVC_DATA_SCALAR_TYPE"),
             _text(attributes, "FLAVOR") or "numpy",
+            _text(attributes, BYTE_ORDER.decode()),
         )
 
 

@@ -14,6 +14,7 @@ from pypet.records import FrameItem
 from pypet.storage_backends.hdf5.appending import note_added, was_added
 from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.frame_compat import adapt_to_older_pandas
+from pypet.storage_backends.hdf5.frame_orders import note_orders, with_orders
 from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.settings import Settings
 from pypet.storage_backends.hdf5.text_dtypes import (
@@ -103,6 +104,7 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
     adapt_to_older_pandas(file.get_node(frame.path), is_table=is_table)
     file.set_node_attr(frame.path, "SRVC_STORE", frame.item.flag)
     note_text_dtypes(frame.item.value, file.get_node(frame.path))
+    note_orders(frame.item.value, file.get_node(frame.path))
     if frame.replaces is not None:
         parent, _, name = frame.replaces.rpartition("/")
         file.remove_node(parent, name, recursive=True)
@@ -160,5 +162,10 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -
 
 def read_frames(file: OpenFile, paths: Iterable[str]) -> list[Any]:
     """Return the pandas objects at absolute paths, closing the file for h5py meanwhile."""
-    with file.lent() as path, opened_store(path, "r") as store:
-        return [with_text_dtypes(store.get(name), store._handle.get_node(name)) for name in paths]
+    with file.lent() as own_path, opened_store(own_path, "r") as store:
+        return [_read_frame(store, path) for path in paths]
+
+
+def _read_frame(store: Any, path: str) -> Any:
+    node = store._handle.get_node(path)
+    return with_orders(with_text_dtypes(store.get(path), node), node)

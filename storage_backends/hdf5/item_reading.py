@@ -14,6 +14,7 @@ from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import StorageFormatError
 from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
+from pypet.storage_backends.hdf5.arrays import BYTE_ORDER
 from pypet.storage_backends.hdf5.attribute_reading import attribute_names, read_text
 from pypet.storage_backends.hdf5.attributes import SCALAR
 from pypet.storage_backends.hdf5.files import OpenFile
@@ -171,7 +172,8 @@ def _read_array(dataset: h5d.DatasetID, name: str, flag: str) -> ArrayItem:
     value = read_values(dataset)
     if _EMPTY_DTYPE in names and value.size == 1:
         value = np.empty(0, dtype=np.dtype(read_text(dataset, _EMPTY_DTYPE)))
-    return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset))
+    order = read_text(dataset, BYTE_ORDER) if BYTE_ORDER in names else None
+    return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset), order)
 
 
 def _text_or_none(location: Any, name: bytes) -> str | None:
@@ -232,6 +234,7 @@ def _read_ragged(dataset: h5d.DatasetID, name: str) -> ArrayItem:
         _text_or_none(dataset, COLLECTION),
         _text_or_none(dataset, SCALAR_TYPE),
         _flavor(dataset),
+        _text_or_none(dataset, BYTE_ORDER),
     )
 
 
@@ -267,6 +270,7 @@ def _read_split_table(group: h5g.GroupID, name: str, flag: str) -> TableItem:
                     native(rows[column]),
                     types.get(prefix + "COLL_TYPE"),
                     types.get(prefix + "SCALAR_TYPE"),
+                    types.get(prefix + "BYTE_ORDER"),
                 )
             )
         number += 1

@@ -138,9 +138,13 @@ def _types(item: TableItem) -> tuple[Column, ...]:
     """Return as columns what would be attributes if the table were one."""
     names, values = [], []
     for column in item.columns:
-        for kind, value in (("COLL", column.collection), ("SCALAR", column.scalar)):
+        for kind, value in (
+            ("COLL_TYPE", column.collection),
+            ("SCALAR_TYPE", column.scalar),
+            ("BYTE_ORDER", column.order),
+        ):
             if value is not None:
-                names.append(f"SRVC_COLUMN_{column.name}_{kind}_TYPE".encode())
+                names.append(f"SRVC_COLUMN_{column.name}_{kind}".encode())
                 values.append(value.encode("utf8"))
     return (
         Column("data_type", np.array(values, dtype=np.bytes_), None, None),

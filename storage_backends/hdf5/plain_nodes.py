@@ -10,6 +10,7 @@ from h5py import h5t
 from pypet import pypetconstants as constants
 from pypet.errors import StorageFormatError
 from pypet.records import GROUP, LEAF, ArrayItem, Item, NodeRecord
+from pypet.storage_backends.hdf5.arrays import BYTE_ORDER
 from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.item_reading import ItemFilter
 from pypet.storage_backends.hdf5.object_headers import (
@@ -109,6 +110,7 @@ def _array(header: Header, name: str) -> ArrayItem | None:
         attributes.get(_COLLECTION),
         attributes.get(_SCALAR_TYPE),
         attributes.get(b"FLAVOR") or "numpy",
+        attributes.get(BYTE_ORDER),
     )
 
 

@@ -11,6 +11,7 @@ from pypet import pypetconstants as constants
 from pypet.encoding import encode_column, encode_value
 from pypet.encoding.pandas_types import is_pandas
 from pypet.records import ArrayItem, Column, TableItem
+from pypet.storage_backends.hdf5.arrays import BYTE_ORDER
 from pypet.storage_backends.hdf5.settings import Filters, Settings
 from pypet.storage_backends.hdf5.shared_frames import put_shared_frame
 from pypet.storage_backends.hdf5.shared_place import SharedPlace
@@ -99,6 +100,8 @@ def _recall(node: Any, item: ArrayItem) -> None:
         node._v_attrs["SRVC_DATA_COLL_TYPE"] = item.collection
     if item.scalar is not None:
         node._v_attrs["SRVC_DATA_SCALAR_TYPE"] = item.scalar
+    if item.order is not None:
+        node._v_attrs[BYTE_ORDER.decode()] = item.order
 
 
 def _filters(options: dict[str, Any], settings: Settings) -> Any:
@@ -138,6 +141,8 @@ def _create_table(place: SharedPlace, obj: Any, options: dict[str, Any]) -> None
             node._v_attrs[prefix + "COLL_TYPE"] = column.collection
         if column.scalar is not None:
             node._v_attrs[prefix + "SCALAR_TYPE"] = column.scalar
+        if column.order is not None:
+            node._v_attrs[prefix + "BYTE_ORDER"] = column.order
 
 
 def _first_row(place: SharedPlace, row: Mapping[str, Any]) -> np.ndarray[Any, Any]:

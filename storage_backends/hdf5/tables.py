@@ -46,6 +46,7 @@ def table_shape(item: TableItem) -> tuple[Any, ...]:
                 column.values.shape,
                 column.collection,
                 column.scalar,
+                column.order,
             )
             for column in item.columns
         ],
@@ -121,6 +122,8 @@ def write_types(table: Any, item: TableItem) -> None:
             write_text(table, prefix + b"COLL_TYPE", column.collection)
         if column.scalar is not None:
             write_text(table, prefix + b"SCALAR_TYPE", column.scalar)
+        if column.order is not None:
+            write_text(table, prefix + b"BYTE_ORDER", column.order)
 
 
 def write_all(table: h5d.DatasetID, rows: Rows) -> None:
@@ -223,10 +226,13 @@ def _one_column(name: str, size: int) -> tuple[np.dtype[Any], h5t.TypeID]:
     return dtype, file_type(dtype)
 
 
-def column_types(table: Any, names: list[bytes], column: str) -> tuple[str | None, str | None]:
-    """Return the collection and scalar type of a column from the attributes of its table."""
+def column_types(
+    table: Any, names: list[bytes], column: str
+) -> tuple[str | None, str | None, str | None]:
+    """Return collection type, scalar type and byte order of a column from its table."""
     prefix = f"SRVC_COLUMN_{column}_".encode()
     return (
         read_text(table, prefix + b"COLL_TYPE") if prefix + b"COLL_TYPE" in names else None,
         read_text(table, prefix + b"SCALAR_TYPE") if prefix + b"SCALAR_TYPE" in names else None,
+        read_text(table, prefix + b"BYTE_ORDER") if prefix + b"BYTE_ORDER" in names else None,
     )

@@ -1,0 +1,52 @@
+"""Byte orders of pandas columns: pandas reads all of them in that of the machine.
+
+Which ones had the other order is noted beside the data.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+NOTE = "SRVC_PANDAS_BYTE_ORDER"
+"""Attribute with the order, a blank, and the positions of columns, separated by commas."""
+_INDEX = "index"
+_OTHER = {"little": "big", "big": "little"}[sys.byteorder]
+_CODES = {"little": "<", "big": ">"}
+
+
+def note_orders(value: Any, node: Any) -> None:
+    """Write down which columns of ``value`` are in the other order; ``node`` is of PyTables."""
+    dtypes = value.dtypes
+    columns = list(dtypes) if hasattr(dtypes, "items") else [dtypes]
+    places = [str(place) for place, dtype in enumerate(columns) if _is_swapped(dtype)]
+    if _is_swapped(value.index.dtype):
+        places.append(_INDEX)
+    if places:
+        node._v_attrs[NOTE] = f"{_OTHER} {','.join(places)}"
+
+
+def with_orders(value: Any, node: Any) -> Any:
+    """Return what pandas has read with the orders that were noted."""
+    if NOTE not in node._v_attrs:
+        return value
+    order, _, listed = str(node._v_attrs[NOTE]).partition(" ")
+    code = _CODES.get(order)
+    places = listed.split(",")
+    if code is None:
+        return value
+    if _INDEX in places:
+        places.remove(_INDEX)
+        value.index = value.index.astype(value.index.dtype.newbyteorder(code))
+    if not hasattr(value, "columns"):
+        return value.astype(value.dtype.newbyteorder(code)) if places else value
+    for place in map(int, places):
+        column = value.iloc[:, place]
+        value.isetitem(place, column.astype(column.dtype.newbyteorder(code)))
+    return value
+
+
+def _is_swapped(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and not dtype.isnative
