@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pypet import pypetconstants as constants
-from pypet.interfaces import LogContext
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
@@ -82,19 +81,6 @@ def rename_log_file(
                 "name, or a trajectory of an environment."
             )
         renamed = renamed.replace(wildcard, name)
-    return renamed
-
-
-def place_log_file(filename: str, context: LogContext) -> str:
-    """Replace the wildcards in a file name and create the folder of the file."""
-    renamed = rename_log_file(
-        filename,
-        env_name=context.environment_name,
-        traj_name=context.trajectory_name,
-        run_name=context.run_name,
-        set_name=context.set_name,
-    )
-    try_make_dirs(renamed)
     return renamed
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import contextlib
+import inspect
 import logging
 import logging.config
 import operator
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from pypet.manager.nearest import did_you_mean
 from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
 from pypet.plugins.logging.filenames import handler_error, is_filename
 from pypet.plugins.logging.lines import STANDARD_DOUBLES, LineFormatter
+from pypet.support.config_places import Places, config_text
 
 Sections = Mapping[str, Mapping[str, str]]
 REQUIRED_SECTIONS = ("loggers", "handlers", "formatters")
@@ -27,8 +31,15 @@ class NoInterpolationParser(configparser.ConfigParser):
         super().__init__(interpolation=None)
 
 
-def read_sections(source: str | os.PathLike[str] | configparser.RawConfigParser) -> Sections:
-    """Return all sections of an ini file or parser as plain text.
+class IniFile(NamedTuple):
+    """The sections of an ini file or parser as plain text, and where they stand."""
+
+    sections: Sections
+    places: Places
+
+
+def read_ini(source: str | os.PathLike[str] | configparser.RawConfigParser) -> IniFile:
+    """Return what an ini file or parser holds.
 
     Raises
     ------
@@ -37,45 +48,57 @@ def read_sections(source: str | os.PathLike[str] | configparser.RawConfigParser)
     """
     if isinstance(source, configparser.RawConfigParser):
         parser: configparser.RawConfigParser = source
+        places = Places("The logging configuration given by a parser")
     else:
-        path = Path(source)
-        if not path.is_file():
-            raise ValueError(
-                f"There is no logging configuration file {str(path)!r} (looked for at "
-                f"{str(path.absolute())!r}). Pass log_config=None to configure no logging."
-            )
+        path = Path(source).expanduser()
+        text = config_text(path, "logging configuration file")
+        places = Places(str(path), text)
         parser = NoInterpolationParser()
         try:
-            parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
-        except (configparser.Error, UnicodeDecodeError) as err:
+            parser.read_string(text, source=str(path))
+        except configparser.Error as err:
             raise ValueError(f"{str(path)!r} is no ini file: {err}") from err
-    return {name: dict(parser.items(name, raw=True)) for name in parser.sections()}
+    sections = {name: dict(parser.items(name, raw=True)) for name in parser.sections()}
+    return IniFile(sections, places)
 
 
-def check_sections(sections: Sections, origin: str) -> None:
+def check_sections(sections: Sections, places: Places, prefix: str = "") -> None:
     """Raise ValueError unless all sections, classes, levels and names that are needed exist.
 
     Files are not opened and arguments are not evaluated; so faults of the configuration of
-    workers are told before there is a worker.
+    workers are told before there is a worker. ``prefix`` is that of the sections in the file.
     """
-    missing = [f"[{name}]" for name in REQUIRED_SECTIONS if name not in sections]
+    missing = [f"[{prefix}{name}]" for name in REQUIRED_SECTIONS if name not in sections]
     if missing:
         raise ValueError(
-            f"The logging configuration {origin} lacks {', '.join(missing)}. Its layout is that "
-            "of Python's `logging.config.fileConfig`."
+            f"{places.of('')}: the logging configuration{' of workers' if prefix else ''} lacks "
+            f"{', '.join(missing)}. Its layout is that of Python's `logging.config.fileConfig`."
         )
-    formatters = dict.fromkeys(_keys(sections, "formatters"))
-    for key in formatters:
-        _section(sections, f"formatter_{key}")
-    handlers = dict.fromkeys(_keys(sections, "handlers"))
+
+    @contextlib.contextmanager
+    def at(section: str, option: str = "") -> Iterator[None]:
+        try:
+            yield
+        except ValueError as err:
+            raise ValueError(f"{places.of(f'{prefix}{section}', option)}: {err}") from err
+
+    keys = {name: _keys(sections, name) for name in REQUIRED_SECTIONS}
+    for plural, names in keys.items():
+        for key in names:
+            with at(plural, "keys"):
+                _section(sections, f"{plural.removesuffix('s')}_{key}")
+    formatters, handlers = (dict.fromkeys(keys[name]) for name in ("formatters", "handlers"))
     for key in handlers:
-        _check_handler(key, _section(sections, f"handler_{key}"), formatters)
-    for key in _keys(sections, "loggers"):
-        section = _section(sections, f"logger_{key}")
-        for name in _listed(section.get("handlers", "")):
-            _known(handlers, name, "handler")
-        if section.get("level"):
-            level_number(section["level"])
+        with at(f"handler_{key}"):
+            _check_handler(key, sections[f"handler_{key}"], formatters)
+    for key in keys["loggers"]:
+        section = sections[f"logger_{key}"]
+        with at(f"logger_{key}", "handlers"):
+            for name in _listed(section.get("handlers", "")):
+                _known(handlers, name, "handler")
+        with at(f"logger_{key}", "level"):
+            if section.get("level"):
+                level_number(section["level"])
 
 
 def build_from_sections(sections: Sections, place: Callable[[str], str]) -> LoggingPlan:
@@ -112,7 +135,9 @@ def _section(sections: Sections, name: str) -> Mapping[str, str]:
     try:
         return sections[name]
     except KeyError:
-        raise ValueError(f"The logging configuration lacks the section [{name}].") from None
+        raise ValueError(
+            f"The logging configuration lacks the section [{name}].{did_you_mean(name, sections)}"
+        ) from None
 
 
 def _keys(sections: Sections, name: str) -> list[str]:
@@ -136,7 +161,7 @@ def _formatter(section: Mapping[str, str]) -> logging.Formatter:
 def _check_handler(key: str, section: Mapping[str, str], formatters: Mapping[str, Any]) -> None:
     if "class" not in section:
         raise ValueError(f"Section [handler_{key}] of the logging configuration lacks `class`.")
-    _find_class(section["class"])
+    kind = _find_class(section["class"])
     if section.get("formatter"):
         _known(formatters, section["formatter"], "formatter")
     if section.get("level"):
@@ -146,6 +171,15 @@ def _check_handler(key: str, section: Mapping[str, str], formatters: Mapping[str
             compile((section.get(name) or "()").strip(), f"[handler_{key}]", "eval")
         except SyntaxError as err:
             raise handler_error(f"of section [handler_{key}]", err) from err
+    try:
+        args = ast.literal_eval((section.get("args") or "()").strip())
+        kwargs = ast.literal_eval((section.get("kwargs") or "{}").strip())
+    except (ValueError, TypeError):  # expressions
+        return
+    try:
+        inspect.signature(kind).bind(*args, **kwargs)
+    except TypeError as err:
+        raise handler_error(f"of section [handler_{key}]", err) from err
 
 
 def _handler(

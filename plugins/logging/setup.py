@@ -6,7 +6,7 @@ import configparser
 import os
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from pypet.interfaces import LogContext, LoggingSetup, Option
 from pypet.options.established import established
 from pypet.plugins.logging import dictionary, ini
 from pypet.plugins.logging.attachment import Attachment, LoggingPlan
-from pypet.plugins.logging.filenames import place_log_file
+from pypet.plugins.logging.placing import LogFilePlaces
 from pypet.plugins.logging.simple import (
     SIMPLE_KEYWORDS,
     WORKER_PREFIX,
@@ -60,7 +60,7 @@ class ExperimentLogging(LoggingSetup):
             A handler cannot be made from the configuration.
         """
         if self._main is not None:
-            attachment = Attachment(self._main.build(context))
+            attachment = Attachment(_built(self._main, context))
             self._replace_former()
             self._put_in_force(attachment)
         self._capture()
@@ -68,7 +68,7 @@ class ExperimentLogging(LoggingSetup):
     def start_worker(self, context: LogContext) -> None:
         """Replace what the process inherited by the configuration for workers, if there is one."""
         if self._worker is not None:
-            attachment = Attachment(self._worker.build(context))
+            attachment = Attachment(_built(self._worker, context))
             for former in _living():
                 former._let_go()
             _in_force.clear()
@@ -141,8 +141,8 @@ class _IniConfiguration:
     def __init__(self, sections: ini.Sections) -> None:
         self._sections = sections
 
-    def build(self, context: LogContext) -> LoggingPlan:
-        return ini.build_from_sections(self._sections, lambda name: place_log_file(name, context))
+    def build(self, place: Callable[[str], str]) -> LoggingPlan:
+        return ini.build_from_sections(self._sections, place)
 
 
 class _DictConfiguration:
@@ -151,13 +151,21 @@ class _DictConfiguration:
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
 
-    def build(self, context: LogContext) -> LoggingPlan:
-        return dictionary.build_from_dictionary(
-            self._config, lambda name: place_log_file(name, context)
-        )
+    def build(self, place: Callable[[str], str]) -> LoggingPlan:
+        return dictionary.build_from_dictionary(self._config, place)
 
 
 _Configuration = _IniConfiguration | _DictConfiguration
+
+
+def _built(configuration: _Configuration, context: LogContext) -> LoggingPlan:
+    """Return handlers with their files, all of them or none."""
+    places = LogFilePlaces(context)
+    try:
+        return configuration.build(places.place)
+    except BaseException:
+        places.take_back()
+        raise
 
 
 def _configurations(
@@ -209,14 +217,12 @@ def _from_dictionary(
 def _from_sections(
     source: str | os.PathLike[str] | configparser.RawConfigParser,
 ) -> tuple[_Configuration, _Configuration | None]:
-    main, worker = _split(ini.read_sections(source))
-    origin = "given by a parser"
-    if not isinstance(source, configparser.RawConfigParser):
-        origin = repr(os.fspath(source))
-    ini.check_sections(main, origin)
+    read = ini.read_ini(source)
+    main, worker = _split(read.sections)
+    ini.check_sections(main, read.places)
     if not worker:
         return _IniConfiguration(main), None
-    ini.check_sections(worker, f"of workers ({WORKER_PREFIX}...) {origin}")
+    ini.check_sections(worker, read.places, WORKER_PREFIX)
     return _IniConfiguration(main), _IniConfiguration(worker)
 
 

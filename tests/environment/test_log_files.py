@@ -150,12 +150,22 @@ def test_no_file_stays_open():
     assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
+def two_files(first, second):
+    handlers = {
+        "a": {"class": "logging.FileHandler", "filename": first},
+        "b": {"class": "logging.FileHandler", "filename": second, "mode": "no such"},
+    }
+    return {"version": 1, "handlers": handlers, "root": {"handlers": ["a", "b"]}}
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"log_config": "missing.ini"},
         {"log_config": {"version": 1, "root": {"handlers": ["nope"]}}},
         {"log_folder": "occupied"},
+        {"log_config": two_files("made/LOG.txt", "occupied/LOG.txt")},
+        {"log_config": two_files("made/$traj/LOG.txt", "made/$run")},
         {"log_stdout": ("too", "many", 3)},
         {"report_progress": (5,)},
     ],
@@ -164,7 +174,7 @@ def test_bad_input_is_told_before_anything_is_stored_or_logged(options):
     Path("occupied").write_text("a file")
     before = sys.stdout
     with pytest.raises(
-        ValueError, match=r"missing\.ini|nope|log_folder|log_stdout|report_progress"
+        ValueError, match=r"missing\.ini|nope|handler 'b'|log_folder|log_stdout|report_progress"
     ):
         Environment("t", filename="t.hdf5", **options)
     assert [path.name for path in Path().iterdir()] == ["occupied"]

@@ -89,7 +89,14 @@ def test_ini_without_sections_for_workers_leaves_workers_alone(make, tmp_path):
         ("class=FileHandler", "class=NoSuchHandler", "NoSuchHandler"),
         ("class=FileHandler", "klass=FileHandler", r"\[handler_main\].*lacks `class`"),
         ("handlers=main\n", "handlers=main,more\n", "names the handler 'more'"),
-        ("level=DEBUG", "level=LOUD", "LOUD"),
+        ("level=DEBUG", "level=LOUD", r"log\.ini, line \d+, \[logger_sim\] level: .*LOUD"),
+        (
+            "[handler_sim]",
+            "[handler_sin]",
+            r"log\.ini, line \d+, \[handlers\] keys: .*'handler_sin'",
+        ),
+        ("args=('out/$traj/main.log',)", "args=()", r"\[handler_main\]: .*argument: 'filename'"),
+        ("args=('out/$traj/main.log',)", "args=5", r"\[handler_main\]: "),
     ],
 )
 def test_faulty_ini_files_say_what_is_wrong(make, tmp_path, old, new, message):
@@ -128,7 +135,8 @@ WORKER_INI = "".join(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("[multiproc_loggers]\nkeys=root,sim\n", "", r"workers .*lacks \[loggers\]"),
+        ("[multiproc_loggers]\nkeys=root,sim\n", "", r"workers .*lacks \[multiproc_loggers\]"),
+        ("args=('out/$traj/main.log',)", "args=()", r"\[multiproc_handler_main\]: .*'filename'"),
         ("[multiproc_handler_sim]", "[multiproc_handler_mis]", r"\[handler_sim\]"),
         ("[multiproc_logger_sim]", "[multiproc_logger_mis]", r"\[logger_sim\]"),
         ("class=FileHandler", "class=NoSuchHandler", "NoSuchHandler"),
