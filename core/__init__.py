@@ -16,23 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pypet.environment import Environment as Environment
     from pypet.environment import MultiprocContext as MultiprocContext
-    from pypet.errors import DataNotInStorageError as DataNotInStorageError
-    from pypet.errors import GitDiffError as GitDiffError
-    from pypet.errors import MissingDependencyError as MissingDependencyError
-    from pypet.errors import NoSuchServiceError as NoSuchServiceError
-    from pypet.errors import NotStoredError as NotStoredError
-    from pypet.errors import NotUniqueNodeError as NotUniqueNodeError
-    from pypet.errors import ParameterLockedException as ParameterLockedException
-    from pypet.errors import PluginError as PluginError
-    from pypet.errors import PluginWarning as PluginWarning
-    from pypet.errors import PresettingError as PresettingError
-    from pypet.errors import PypetError as PypetError
-    from pypet.errors import RefusedPickleError as RefusedPickleError
-    from pypet.errors import StorageFormatError as StorageFormatError
-    from pypet.errors import TooManyGroupsError as TooManyGroupsError
-    from pypet.errors import UnknownOptionError as UnknownOptionError
-    from pypet.errors import UnknownPluginError as UnknownPluginError
-    from pypet.errors import VersionMismatchError as VersionMismatchError
+    from pypet.errors import *  # noqa: F403 - all that are public
     from pypet.leaves import ArrayParameter as ArrayParameter
     from pypet.leaves import BaseParameter as BaseParameter
     from pypet.leaves import BaseResult as BaseResult
@@ -71,29 +55,12 @@ if TYPE_CHECKING:
     from pypet.utils.helpful_functions import progressbar as progressbar
     from pypet.utils.helpful_functions import racedirs as racedirs
 
+from pypet.errors import __all__ as _ERRORS  # noqa: E402, N812 - after the guard
 from pypet.version import __version__ as __version__  # noqa: E402 - after the guard
 
 _HOMES = {
     "pypet.environment": ("Environment", "MultiprocContext"),
-    "pypet.errors": (
-        "DataNotInStorageError",
-        "GitDiffError",
-        "MissingDependencyError",
-        "NoSuchServiceError",
-        "NotStoredError",
-        "NotUniqueNodeError",
-        "ParameterLockedException",
-        "PluginError",
-        "PluginWarning",
-        "PresettingError",
-        "PypetError",
-        "RefusedPickleError",
-        "StorageFormatError",
-        "TooManyGroupsError",
-        "UnknownOptionError",
-        "UnknownPluginError",
-        "VersionMismatchError",
-    ),
+    "pypet.errors": _ERRORS,
     "pypet.leaves": (
         "ArrayParameter",
         "BaseParameter",

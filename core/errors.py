@@ -9,6 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+# All of them; `pypet` and `pypet.pypetexceptions` take their names from here.
+__all__ = [
+    "DataNotInStorageError",
+    "GitDiffError",
+    "GitError",
+    "MissingDependencyError",
+    "NoSuchServiceError",
+    "NotStoredError",
+    "NotUniqueNodeError",
+    "ParameterLockedException",
+    "PluginError",
+    "PluginWarning",
+    "PresettingError",
+    "PypetError",
+    "RefusedPickleError",
+    "RemoteRunError",
+    "RunSkippedError",
+    "StorageFormatError",
+    "TooManyGroupsError",
+    "UnknownOptionError",
+    "UnknownPluginError",
+    "VersionMismatchError",
+    "WorkerDiedError",
+]
+
 
 class PypetError(Exception):
     """Root of the exceptions that pypet adds to the established ones."""

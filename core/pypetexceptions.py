@@ -1,41 +1,4 @@
 """Established place of the exceptions; they are defined in `pypet.errors`."""
 
-from pypet.errors import (
-    DataNotInStorageError,
-    GitDiffError,
-    MissingDependencyError,
-    NoSuchServiceError,
-    NotStoredError,
-    NotUniqueNodeError,
-    ParameterLockedException,
-    PluginError,
-    PluginWarning,
-    PresettingError,
-    PypetError,
-    RefusedPickleError,
-    StorageFormatError,
-    TooManyGroupsError,
-    UnknownOptionError,
-    UnknownPluginError,
-    VersionMismatchError,
-)
-
-__all__ = [
-    "DataNotInStorageError",
-    "GitDiffError",
-    "MissingDependencyError",
-    "NoSuchServiceError",
-    "NotStoredError",
-    "NotUniqueNodeError",
-    "ParameterLockedException",
-    "PluginError",
-    "PluginWarning",
-    "PresettingError",
-    "PypetError",
-    "RefusedPickleError",
-    "StorageFormatError",
-    "TooManyGroupsError",
-    "UnknownOptionError",
-    "UnknownPluginError",
-    "VersionMismatchError",
-]
+from pypet.errors import *  # noqa: F403 - all that are public
+from pypet.errors import __all__ as __all__

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pypet import pypetconstants as constants
+from pypet.shareddata.forwarding import forwarded, forwarded_if_open
 from pypet.shareddata.handle import SharedData, attribute
 
 
@@ -21,6 +22,7 @@ class SharedArray(SharedData):
     rowsize = attribute("rowsize", "Size of a row in bytes.")
     atom = attribute("atom", "The type of the elements.")
 
+    @forwarded
     def read(
         self,
         start: int | None = None,
@@ -29,17 +31,16 @@ class SharedArray(SharedData):
         out: Any = None,
     ) -> Any:
         """Return rows, all by default; ``out`` is an array to read them into."""
-        return self._call("read", start=start, stop=stop, step=step, out=out)
 
+    @forwarded
     def get_enum(self) -> Any:
         """Return the enumeration of an enumerated array; others raise TypeError."""
-        return self._call("get_enum")
 
+    @forwarded_if_open
     def iterrows(
         self, start: int | None = None, stop: int | None = None, step: int | None = None
     ) -> Any:
         """Iterate over rows; only with an open store, otherwise TypeError."""
-        return self._call_open("iterrows", start=start, stop=stop, step=step)
 
     def next(self) -> Any:
         """Return the next row of the running iteration; only with an open store."""
@@ -74,9 +75,9 @@ class SharedEArray(SharedArray):
 
     FLAG: ClassVar[str] = constants.EARRAY
 
+    @forwarded
     def append(self, sequence: Any) -> None:
         """Add rows; all other axes must agree."""
-        self._call("append", sequence)
 
 
 class SharedVLArray(SharedEArray):
@@ -107,6 +108,6 @@ class SharedVLArray(SharedEArray):
             )
         return self._call("read", start=start, stop=stop, step=step)
 
+    @forwarded
     def append(self, sequence: Any) -> None:
         """Add one row."""
-        self._call("append", sequence)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from pypet import pypetconstants as constants
+from pypet.shareddata.forwarding import forwarded, forwarded_if_open
 from pypet.shareddata.handle import SharedData, attribute
 
 
@@ -49,10 +50,11 @@ class SharedTable(SharedData):
 
     # ----- reading -------------------------------------------------------------------------
 
+    @forwarded
     def col(self, name: str) -> Any:
         """Return a whole column."""
-        return self._call("col", name)
 
+    @forwarded
     def read(
         self,
         start: int | None = None,
@@ -62,12 +64,12 @@ class SharedTable(SharedData):
         out: Any = None,
     ) -> Any:
         """Return rows, or one ``field`` of them, as an array; ``out`` is one to read into."""
-        return self._call("read", start=start, stop=stop, step=step, field=field, out=out)
 
+    @forwarded
     def read_coordinates(self, coords: Any, field: str | None = None) -> Any:
         """Return the rows of these indices."""
-        return self._call("read_coordinates", coords, field=field)
 
+    @forwarded
     def read_sorted(
         self,
         sortby: str,
@@ -78,13 +80,10 @@ class SharedTable(SharedData):
         step: int | None = None,
     ) -> Any:
         """Return rows in the order of an indexed column."""
-        return self._call(
-            "read_sorted", sortby, checkCSI=checkCSI, field=field, start=start, stop=stop, step=step
-        )
 
+    @forwarded
     def get_enum(self, colname: str) -> Any:
         """Return the enumeration of an enumerated column; others raise TypeError."""
-        return self._call("get_enum", colname)
 
     def __getitem__(self, key: Any) -> Any:
         return self._call("__getitem__", key)
@@ -99,6 +98,7 @@ class SharedTable(SharedData):
 
     # ----- searching -----------------------------------------------------------------------
 
+    @forwarded
     def get_where_list(
         self,
         condition: str,
@@ -109,10 +109,8 @@ class SharedTable(SharedData):
         step: int | None = None,
     ) -> Any:
         """Return the indices of the rows for which ``condition`` holds."""
-        return self._call(
-            "get_where_list", condition, condvars, sort=sort, start=start, stop=stop, step=step
-        )
 
+    @forwarded
     def read_where(
         self,
         condition: str,
@@ -123,16 +121,14 @@ class SharedTable(SharedData):
         step: int | None = None,
     ) -> Any:
         """Return the rows for which ``condition`` holds."""
-        return self._call(
-            "read_where", condition, condvars, field=field, start=start, stop=stop, step=step
-        )
 
+    @forwarded
     def will_query_use_indexing(
         self, condition: str, condvars: Mapping[str, Any] | None = None
     ) -> Any:
         """Return the names of the indexed columns that would speed up ``condition``."""
-        return self._call("will_query_use_indexing", condition, condvars)
 
+    @forwarded_if_open
     def where(
         self,
         condition: str,
@@ -142,7 +138,6 @@ class SharedTable(SharedData):
         step: int | None = None,
     ) -> Any:
         """Iterate over the rows for which ``condition`` holds; needs an open store."""
-        return self._call_open("where", condition, condvars, start=start, stop=stop, step=step)
 
     def append_where(
         self,
@@ -160,16 +155,17 @@ class SharedTable(SharedData):
             "append_where", target, condition, condvars, start=start, stop=stop, step=step
         )
 
+    @forwarded_if_open
     def iterrows(
         self, start: int | None = None, stop: int | None = None, step: int | None = None
     ) -> Any:
         """Iterate over rows; needs an open store."""
-        return self._call_open("iterrows", start=start, stop=stop, step=step)
 
+    @forwarded_if_open
     def itersequence(self, sequence: Any) -> Any:
         """Iterate over the rows of these indices; needs an open store."""
-        return self._call_open("itersequence", sequence)
 
+    @forwarded_if_open
     def itersorted(
         self,
         sortby: str,
@@ -179,16 +175,14 @@ class SharedTable(SharedData):
         step: int | None = None,
     ) -> Any:
         """Iterate over rows in the order of an indexed column; needs an open store."""
-        return self._call_open(
-            "itersorted", sortby, checkCSI=checkCSI, start=start, stop=stop, step=step
-        )
 
     # ----- changing ------------------------------------------------------------------------
 
+    @forwarded
     def append(self, rows: Any) -> None:
         """Add rows."""
-        self._call("append", rows)
 
+    @forwarded
     def modify_column(
         self,
         start: int | None = None,
@@ -198,9 +192,6 @@ class SharedTable(SharedData):
         colname: str | None = None,
     ) -> Any:
         """Replace cells of the column ``colname`` by ``column``; return how many."""
-        return self._call(
-            "modify_column", start=start, stop=stop, step=step, column=column, colname=colname
-        )
 
     def modify_columns(
         self,
@@ -215,10 +206,11 @@ class SharedTable(SharedData):
             "modify_columns", start=start, stop=stop, step=step, columns=column, names=colname
         )
 
+    @forwarded
     def modify_coordinates(self, coords: Any, rows: Any) -> Any:
         """Replace the rows of these indices; return how many."""
-        return self._call("modify_coordinates", coords, rows)
 
+    @forwarded
     def modify_rows(
         self,
         start: int | None = None,
@@ -227,24 +219,23 @@ class SharedTable(SharedData):
         rows: Any = None,
     ) -> Any:
         """Replace rows; return how many."""
-        return self._call("modify_rows", start=start, stop=stop, step=step, rows=rows)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._call("__setitem__", key, value)
 
+    @forwarded
     def remove_row(self, n: int) -> None:
         """Remove one row."""
-        self._call("remove_row", n)
 
+    @forwarded
     def remove_rows(
         self, start: int | None = None, stop: int | None = None, step: int | None = None
     ) -> None:
         """Remove rows."""
-        self._call("remove_rows", start=start, stop=stop, step=step)
 
+    @forwarded_if_open
     def flush(self) -> None:
         """Write rows that were appended through `row`; needs an open store."""
-        self._call_open("flush")
 
     # ----- indexes -------------------------------------------------------------------------
 
@@ -288,9 +279,9 @@ class SharedTable(SharedData):
         """Remove the index of a column."""
         return self._call_column("remove_index", colname)
 
+    @forwarded_if_open
     def flush_rows_to_index(self, _lastrow: bool = True) -> Any:
         """Bring the indexes up to date; needs an open store."""
-        return self._call_open("flush_rows_to_index", _lastrow=_lastrow)
 
     def _call_column(self, request: str, colname: str | None, **kwargs: Any) -> Any:
         """Have a method of a column called, of the table if there is no name."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pypet.encoding.unpickling import TRUST, Unpickling, check_mode, rule_in_force
+from pypet.encoding.unpickling import Unpickling, check_mode, rule_in_force
 from pypet.interfaces.option import Option
 from pypet.records import ArrayItem, MetaRecord, NodeRecord, PutMeta, PutNode, StoreRequest
 from pypet.services.record_service import RecordStorageService
+from pypet.storage_backends.hdf5 import h5py_modules
 from pypet.storage_backends.hdf5.damage import damage_told, telling_damage
 from pypet.storage_backends.hdf5.filename import default_title, resolve_filename
 from pypet.storage_backends.hdf5.leaf_tables import wants_summary
@@ -20,7 +20,7 @@ from pypet.storage_backends.hdf5.progress import Progress
 from pypet.storage_backends.hdf5.service_options import OPTIONS
 from pypet.storage_backends.hdf5.settings import Settings, initial_tables
 from pypet.storage_backends.hdf5.settings_properties import SettingsProperties
-from pypet.support.optional import require
+from pypet.storage_backends.hdf5.shared_access import SharedAccess
 
 if TYPE_CHECKING:
     from pypet.services.transfer import NodeCopy
@@ -35,7 +35,7 @@ _NODES_PER_LOOK = 100
 """The clock is not looked at for every node that is read."""
 
 
-class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
+class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
     """Keeps trajectories in an HDF5 file, any number per file.
 
     Every message opens the file and closes it again, unless it is kept open. HDF5 locks files:
@@ -132,18 +132,6 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
     # ----- settings ------------------------------------------------------------------------
 
     @property
-    def filename(self) -> str:
-        """Path of the file."""
-        return self._filename
-
-    @filename.setter
-    def filename(self, filename: str | os.PathLike[str] | None) -> None:
-        resolved = resolve_filename(filename, self._trajectory_name)
-        if resolved != self._filename:
-            self.close()
-            self._filename = resolved
-
-    @property
     def display_time(self) -> float:
         """Seconds between two lines in the log about progress."""
         return self._progress.interval
@@ -188,93 +176,6 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
             self._told.add((path.partition(".")[0], comment))
         return wanted
 
-    # ----- the file ------------------------------------------------------------------------
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the file is kept open between messages."""
-        return self._file is not None and self._file.is_alive
-
-    def open(self) -> None:
-        """Open the file for writing, making it if necessary, and keep it open until `close`.
-
-        Raises
-        ------
-        OSError, StorageFormatError
-            The file cannot be opened; the message says why and what to do.
-        """
-        if not self.is_open:
-            self._file = self._hold(writable=True)
-            self._progress.restart()
-
-    def close(self) -> None:
-        """Write everything to the disk and close the file, if it is kept open."""
-        file, self._file = self._file, None
-        if file is not None and file.is_alive:
-            _files().release_durably(file)
-
-    def flush(self) -> None:
-        """Write everything to the disk, if the file is kept open."""
-        if self._file is not None:
-            self._file.flush(durable=True)
-
-    def relocate(self, *, filename: str | None = None, file_title: str | None = None) -> None:
-        """Follow the location keywords that may come with any message."""
-        if filename is not None:
-            self.filename = filename
-        if file_title is not None:
-            self._file_title = file_title
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Keep the file open for reading within a ``with`` block.
-
-        Raises
-        ------
-        ValueError
-            There is no file.
-        """
-        with self._held_for_reading() as file:
-            former, self._read_from = self._read_from, file
-            try:
-                yield
-            finally:
-                self._read_from = former
-
-    def _hold(self, *, writable: bool) -> OpenFile:
-        for package in self.requires[:1]:
-            require(package, plugin=self.name, extra=self.extra)
-        file: OpenFile = _files().hold(
-            self._filename,
-            writable=writable,
-            title=self._file_title,
-            filters=self._settings.filters,
-        )
-        return file
-
-    @contextmanager
-    def _held_for_reading(self) -> Iterator[OpenFile]:
-        for known in (self._file, self._read_from):
-            if known is not None and known.is_alive:
-                yield known
-                return
-        try:
-            file = self._hold(writable=False)
-        except FileNotFoundError as err:
-            raise ValueError(
-                f"There is no file {self._filename}, so nothing can be loaded; give the "
-                "`filename` with which the trajectory was stored."
-            ) from err
-        try:
-            yield file
-        finally:
-            _files().release(file)
-
-    def _delete_file(self) -> None:
-        if os.path.exists(self._filename):
-            _files().close_at(self._filename)
-            os.remove(self._filename)
-
     # ----- other files ---------------------------------------------------------------------
 
     def beside(self, filename: str | None) -> HDF5StorageService:
@@ -312,14 +213,14 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         with self._held_for_reading() as file:
             self._check_known(file, trajectory)
             with target.kept_open(trajectory):
-                _transfers().copy_trajectory(file, target._file, trajectory)
+                h5py_modules.transfers().copy_trajectory(file, target._file, trajectory)
 
     def delete_trajectory(self, trajectory: str) -> None:
         """Delete everything about a trajectory; ValueError if it is not there."""
         with self.kept_open(trajectory):
             assert self._file is not None
             self._check_known(self._file, trajectory)
-            _transfers().delete_trajectory(self._file, trajectory)
+            h5py_modules.transfers().delete_trajectory(self._file, trajectory)
 
     # ----- records -------------------------------------------------------------------------
 
@@ -337,7 +238,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
         rule = Unpickling(self._unpickle)
         self._latest = request.trajectory
         if file is not None and file.is_alive:
-            _store().apply_request(file, request, self._settings, rule)
+            h5py_modules.store().apply_request(file, request, self._settings, rule)
             file.flush_if_due(self.commit_interval)
             self._progress.count(len(request.operations), self._report_stored)
             return
@@ -348,9 +249,9 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
             )
         file = self._hold(writable=True)
         try:
-            _store().apply_request(file, request, self._settings, rule)
+            h5py_modules.store().apply_request(file, request, self._settings, rule)
         finally:
-            _files().release(file)
+            h5py_modules.files().release(file)
 
     def packed(self, request: StoreRequest) -> StoreRequest:
         """Return a request whose large arrays are compressed already."""
@@ -365,71 +266,10 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
 
         return packed_request(request, self._settings.filters)
 
-    def access_data(
-        self,
-        trajectory: str,
-        path: str,
-        item_name: str,
-        request: str,
-        args: Sequence[Any] | None,
-        kwargs: Mapping[str, Any] | None,
-    ) -> Any:
-        """Create, read or change shared data; see `RecordStorageService.access_data`.
-
-        It is done by PyTables and pandas, which keep the file while nothing else is asked for.
-
-        Raises
-        ------
-        ValueError
-            There is no such file or trajectory, or something exists that is to be created.
-        RefusedPickleError
-            Something pickled in the item may not be loaded.
-        Exception
-            Whatever PyTables or pandas raises for the request.
-        """
-        for package in self.requires:
-            require(package, plugin=self.name, extra=self.extra)
-        from pypet.storage_backends.hdf5 import access
-
-        writable = access.changes(request, args, kwargs)
-        with self._held_for_access(writable=writable) as file:
-            if not file.is_lent:
-                self._check_known(file, trajectory)
-            location = (trajectory, path, item_name)
-            if self._unpickle != TRUST:
-                self._inspect(file, location)
-            return access.access(file, self._settings, location, request, args, kwargs)
-
-    def _inspect(self, file: OpenFile, location: tuple[str, str, str]) -> None:
-        """Look at the pickles that PyTables would load, once for as long as the file is open."""
-        from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
-
-        opened, seen = self._inspected
-        if opened is not file:
-            self._inspected = file, seen = file, set()
-        if location in seen:
-            return
-        trajectory, leaf, item = location
-        path = "/".join(("", trajectory, *leaf.split("."), *item.split(".")))
-        inspect_items(file, [path], Unpickling(self._unpickle))
-        seen.add(location)
-
-    @contextmanager
-    def _held_for_access(self, *, writable: bool) -> Iterator[OpenFile]:
-        if self.is_open or not writable or not os.path.exists(self._filename):
-            with self._held_for_reading() as file:
-                yield file
-            return
-        file = self._hold(writable=True)
-        try:
-            yield file
-        finally:
-            _files().release(file)
-
     def trajectory_names(self) -> list[str]:
         """Return the names of all trajectories of the file in alphabetical order."""
         with self._held_for_reading() as file:
-            names: list[str] = _store().trajectory_names(file)
+            names: list[str] = h5py_modules.store().trajectory_names(file)
             return names
 
     def check_has(self, name: str | None, index: int | None) -> None:
@@ -479,33 +319,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, RecordStorageService):
                 if not number % _NODES_PER_LOOK:
                     self._progress.count(_NODES_PER_LOOK, self._report_loaded)
 
-    def _check_known(self, file: OpenFile, trajectory: str) -> None:
-        with damage_told(file.path, lambda: f"Trajectory {trajectory!r}"):
-            exists = _store().cache_of(file, trajectory).exists()
-        if not exists:
-            raise _store().unknown_trajectory(file, trajectory)
-
     def _report_stored(self, nodes: int, rate: float) -> None:
         logger.info("Stored %d nodes in %s (%.1f/s).", nodes, self._filename, rate)
 
     def _report_loaded(self, nodes: int, rate: float) -> None:
         logger.info("Loaded %d nodes from %s (%.1f/s).", nodes, self._filename, rate)
-
-
-def _files() -> Any:
-    # Modules that need h5py are imported when they are first needed.
-    from pypet.storage_backends.hdf5 import files
-
-    return files
-
-
-def _transfers() -> Any:
-    from pypet.storage_backends.hdf5 import transfers
-
-    return transfers
-
-
-def _store() -> Any:
-    from pypet.storage_backends.hdf5 import store
-
-    return store

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import pypet
+from pypet import errors, pypetexceptions
 from pypet.faces import FACES, face_names, module_getattr
 from pypet.manager import get_manager
 
@@ -155,7 +156,20 @@ def test_the_names_for_type_checkers_are_the_lazy_ones():
         for line in source.splitlines()
         if line.startswith("    from pypet.") and " as " in line
     }
+    assert "    from pypet.errors import *" in source
+    imports |= dict.fromkeys(errors.__all__, "pypet.errors")
     assert imports == pypet._HOME_OF
+
+
+def test_all_exceptions_have_their_established_place_too():
+    defined = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, BaseException)
+    }
+    assert set(errors.__all__) == defined
+    for name in errors.__all__:
+        assert getattr(pypetexceptions, name) is getattr(errors, name) is getattr(pypet, name)
 
 
 def test_importing_the_folder_under_its_own_name_is_refused():
