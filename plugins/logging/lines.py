@@ -77,6 +77,8 @@ class _LineHandler(logging.StreamHandler[Any]):
     """
 
     takes_late_run_banners = True
+    _before = ""
+    """What comes before the text of each record, in the same write."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._lines: list[str] = []
@@ -98,7 +100,7 @@ class _LineHandler(logging.StreamHandler[Any]):
             super().emit(record)
             return
         try:
-            text = f"{self.format(record)}{self.terminator}"
+            text = f"{self._before}{self.format(record)}{self.terminator}"
             if record.__dict__.get(run_banners.RUN_BANNER) is run_banners.MORE_FOLLOW:
                 self._lines.append(text)
                 return
@@ -137,8 +139,10 @@ class ConsoleHandler(_LineHandler):
             if attributes.get(SHOWN_LIVE) or run_banners.RUN_BANNER in attributes:
                 return
             if live_display.is_elsewhere:
-                stream.write(WIPE_LINE)
+                # The bar of a notebook is no line of text.
+                self._before = WIPE_LINE if stream is self._terminal else ""
                 super().emit(record)
+                self._before = ""
                 return
         if stream is not self._terminal:
             super().emit(record)

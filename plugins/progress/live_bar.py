@@ -68,6 +68,18 @@ def make_live_bar(total: int, done: int, facts: Callable[[], Facts]) -> Any:
     class LiveBar(tqdm):  # type: ignore[misc]
         # No thread that redraws bars: processes are forked while the bar is shown.
         monitor_interval = 0
+        make_room: Callable[[], None] | None = None
+        """Called before a line is drawn or wiped: something else may stand on it."""
+
+        def clear(self, *args: Any, **kwargs: Any) -> None:
+            if self.make_room is not None:
+                self.make_room()
+            super().clear(*args, **kwargs)
+
+        def display(self, *args: Any, **kwargs: Any) -> Any:
+            if self.make_room is not None:
+                self.make_room()
+            return super().display(*args, **kwargs)
 
         @property
         def format_dict(self) -> dict[str, Any]:

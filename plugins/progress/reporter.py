@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -18,6 +19,7 @@ from pypet.interfaces.logging import (
 from pypet.options.established import established
 from pypet.plugins.progress.live_bar import Facts, in_notebook, make_live_bar
 from pypet.plugins.progress.pace import Pace
+from pypet.plugins.progress.printed_lines import PrintedLines
 from pypet.plugins.progress.settings import parse_report_progress
 from pypet.support.progressbar import PRINT, ProgressBar
 
@@ -43,6 +45,7 @@ class RunProgress(ProgressReporter):
         self._line = ProgressBar()
         self._pace = Pace()
         self._live: Any = None
+        self._printed: PrintedLines | None = None
         self._needs_newline = False
         self._ask: Callable[[], Activity | None] | None = None
         self._seen: dict[int, float] = {}
@@ -66,6 +69,9 @@ class RunProgress(ProgressReporter):
                 self._live = make_live_bar(total, done, self._facts)
             if self._live is not None:
                 live_display.begin(sys.stderr)
+                if is_terminal(sys.stderr) and is_terminal(sys.stdout):
+                    self._printed = PrintedLines(self._live)
+                    self._printed.start()
         self._report()
 
     def watch(self, activity: Callable[[], Activity | None]) -> None:
@@ -98,6 +104,9 @@ class RunProgress(ProgressReporter):
             self._live.close()
             self._live = None
             live_display.end()
+        if self._printed is not None:
+            self._printed.stop()
+            self._printed = None
         self._end_line()
 
     def _end_line(self) -> None:
@@ -147,9 +156,17 @@ class RunProgress(ProgressReporter):
         target = self._settings.target
         return (
             target != PRINT
-            and (is_terminal(sys.stderr) or in_notebook())
+            and (in_notebook() or (is_terminal(sys.stderr) and _can_be_live()))
             and not _reaches_terminal(logging.getLogger(target))
         )
+
+
+def _can_be_live() -> bool:
+    """Return whether a line on the terminal can be written over, and somebody sees it meanwhile."""
+    environment = os.environ
+    is_dumb = environment.get("TERM", "").lower() in ("dumb", "unknown")
+    is_ci = environment.get("CI", "").lower() not in ("", "0", "false", "no")
+    return not is_dumb and not is_ci
 
 
 def _reaches_terminal(logger: logging.Logger | None) -> bool:

@@ -61,12 +61,20 @@ class Screen:
         self.column += 1
 
 
-def run_in_terminal(script, columns, folder, seconds=60):
-    """Run a script in a terminal of so many columns; return the screen and the exit code."""
+def run_in_terminal(script, columns, folder, seconds=60, environment=(), later=None):
+    """Run a script in a terminal of so many columns; return the screen and the exit code.
+
+    The terminal has ``later`` columns, if given, as soon as a bar has been drawn.
+    """
     ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    _resize(ours, columns)
     process = subprocess.Popen(
-        [sys.executable, "-c", script], stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder
+        [sys.executable, "-c", script],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=folder,
+        env={**os.environ, **dict(environment)},
     )
     os.close(theirs)
     screen = Screen(columns)
@@ -83,6 +91,9 @@ def run_in_terminal(script, columns, folder, seconds=60):
             if not part:
                 break
             data += part
+            if later is not None and b"%|" in data:
+                _resize(ours, later)
+                later = None
         code = process.wait(timeout=10)
     finally:
         process.kill()
@@ -90,3 +101,7 @@ def run_in_terminal(script, columns, folder, seconds=60):
         os.close(ours)
     screen.feed(data.decode("utf-8"))
     return screen, code
+
+
+def _resize(terminal, columns):
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))

@@ -83,6 +83,67 @@ def test_lines_of_runs_do_not_scroll_past_the_bar_but_are_in_the_file(tmp_path):
     assert log.count("PROGRESS: Finished") > 10
 
 
+PRINTING = """
+import logging, os, time
+from pypet import Environment
+
+def simulate(traj):
+    time.sleep(0.02)
+    if traj.x == 3:
+        print("printed", traj.x)
+    if traj.x == 7:
+        print("asked?", end="", flush=True)
+        logging.getLogger("model").warning("a word of the model")
+    if traj.x == 11:
+        print("without end", end="")
+
+if __name__ == "__main__":
+    with Environment("t", **{options}) as env:
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({{"x": range(16)}})
+        env.run(simulate)
+    print("after it")
+"""
+PROCESSES = {key: value for key, value in PARALLEL.items() if key != "use_pool"}
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+@pytest.mark.parametrize(
+    "options", [SERIAL, PARALLEL, PROCESSES], ids=["serial", "pool", "process"]
+)
+def test_what_is_printed_stands_above_the_bar(tmp_path, columns, options):
+    # Workers with handlers of the main process: its console, too.
+    script = PRINTING.format(options={**options, "log_multiproc": False})
+    screen, code = run_in_terminal(script, columns, tmp_path)
+    assert code == 0
+    lines = [line.rstrip() for line in screen.lines]
+    assert {"printed 3", "asked?", "after it"} <= set(lines)
+    text = "".join(screen.lines)  # long lines are in several
+    assert "without end" in text
+    assert "a word of the model" in text
+    (bar,) = (line for line in lines if "%|" in line)
+    assert re.search(r"^100%.* 16/16", bar)
+
+
+@pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"CI": "true"}], ids=["dumb", "CI"])
+def test_terminals_that_cannot_or_nobody_watches_get_lines(tmp_path, environment):
+    script = PRINTING.format(options=SERIAL)
+    screen, code = run_in_terminal(script, 200, tmp_path, environment=environment)
+    assert code == 0
+    text = "\n".join(screen.lines)
+    assert "PROGRESS: Finished 16/16 runs [====================]100.0%" in text
+    assert "%|" not in text
+
+
+def test_a_terminal_may_change_its_size_meanwhile(tmp_path):
+    script = SCRIPT.format(options=SERIAL, pause=0.03)
+    screen, code = run_in_terminal(script, 100, tmp_path, later=40)
+    assert code == 0
+    drawn = bars(screen)
+    assert max(map(len, drawn)) > 40
+    assert len(drawn[-1]) < 40
+
+
 def test_the_bar_tells_rate_remaining_time_and_active_runs(tmp_path):
     drawn = bars(show(tmp_path, 120, PARALLEL, pause=0.05))
     assert any(re.search(r"\d/30, .*0:00:0\d left, [\d.]+ runs/s, [12] running", x) for x in drawn)

@@ -194,3 +194,60 @@ def test_stop_may_be_called_twice_and_before_start(monkeypatch, quiet_logger):
     progress.stop()
     progress.stop()
     assert terminal.getvalue().endswith("\n")
+
+
+def show_bar(monkeypatch):
+    """Return stdout, on the same terminal as stderr, and a reporter that shows a bar there."""
+    pytest.importorskip("tqdm")
+    out = Terminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    make_terminal(monkeypatch)
+    progress = reporter((50, "progress_of_test"))
+    progress.start(2)
+    return out, progress
+
+
+def test_stdout_is_given_back_when_the_bar_ends(quiet_logger, monkeypatch):
+    out, progress = show_bar(monkeypatch)
+    assert sys.stdout is not out
+    sys.stdout.write("begun")
+    kept = sys.stdout
+    progress.stop()
+    assert sys.stdout is out
+    kept.write(", and so on\n")  # who kept it may go on
+    assert out.getvalue() == "begun, and so on\n"
+
+
+def test_who_takes_stdout_meanwhile_keeps_it(quiet_logger, monkeypatch):
+    _, progress = show_bar(monkeypatch)
+    mine = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", mine)
+    progress.stop()
+    assert sys.stdout is mine
+
+
+def test_lines_are_written_when_they_are_complete_or_flushed(quiet_logger, monkeypatch):
+    out, progress = show_bar(monkeypatch)
+    sys.stdout.write("a")
+    sys.stdout.write(" 1")
+    assert out.getvalue() == ""
+    sys.stdout.write("b\nc")
+    assert out.getvalue() == "a 1b\n"
+    sys.stdout.flush()
+    assert out.getvalue() == "a 1b\nc"
+    progress.refresh()
+    sys.stdout.writelines(["d", "e\n"])
+    sys.stdout.write("\rcursor")
+    assert out.getvalue() == "a 1b\nc\nde\n\rcursor"
+    assert sys.stdout.isatty()
+
+
+def test_a_stdout_that_is_no_terminal_stays(quiet_logger, monkeypatch):
+    pytest.importorskip("tqdm")
+    file = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", file)
+    make_terminal(monkeypatch)
+    progress = reporter((50, "progress_of_test"))
+    progress.start(2)
+    assert sys.stdout is file
+    progress.stop()
