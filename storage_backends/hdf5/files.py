@@ -19,8 +19,9 @@ from h5py import h5a, h5f
 from pypet.storage_backends.hdf5.attribute_reading import read_text
 from pypet.storage_backends.hdf5.attributes import encode_text, replace_attribute
 from pypet.storage_backends.hdf5.file_memory import FileMemory, forget, memory_of
+from pypet.storage_backends.hdf5.needs import Need
 from pypet.storage_backends.hdf5.opening import create_file, open_file
-from pypet.storage_backends.hdf5.room import Need, Room
+from pypet.storage_backends.hdf5.room import Room
 from pypet.storage_backends.hdf5.settings import Filters
 
 
@@ -103,8 +104,8 @@ class OpenFile:
             self.take_back()
         return self._id
 
-    def ask_for_room(self, need: Need) -> None:
-        """Make sure that so much more can be written.
+    def ask_for_room(self, need: Need, look: Callable[[], Need]) -> None:
+        """Make sure that so much more can be written; ``look`` finds out how much it really is.
 
         Raises
         ------
@@ -112,8 +113,25 @@ class OpenFile:
             The disk is full; nothing was changed.
         """
         file = self.id
-        if file is not None:
-            self.room.ask(need, file.get_vfd_handle(), file.get_filesize())
+        if file is None:
+            return
+        try:
+            self.room.ask(need, file.get_vfd_handle(), file.get_filesize(), look)
+        except OSError:
+            if not self.room.is_used:
+                raise
+            self.flush()  # what was asked for before is more than what it took
+            self.room.ask(need, file.get_vfd_handle(), file.get_filesize(), look)
+
+    def check_room(self, content: int) -> None:
+        """Make sure that another library, which has the file open, can write so much more.
+
+        Raises
+        ------
+        OSError
+            The disk is full.
+        """
+        self.room.check(content, os.path.getsize(self.path))
 
     # ----- durability ----------------------------------------------------------------------
 

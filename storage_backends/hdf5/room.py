@@ -11,34 +11,17 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
 from time import monotonic
-from typing import Any, NamedTuple
 
-from pypet import pypetconstants as constants
-from pypet.records import ArrayItem, FrameItem, Operation, PutMeta, PutNode, TableItem
 from pypet.storage_backends.hdf5.file_memory import FileMemory
+from pypet.storage_backends.hdf5.needs import Need
 
 PLENTY_BYTES = 256 << 20
 """With so much more free than is asked for, nothing is reserved."""
 SECONDS_OF_PLENTY = 0.2
 """How long that is believed, also while a file is closed and opened again."""
-MARGIN_BYTES = 1 << 20
-"""What runs have to leave for what closes an experiment: run table, overviews, times."""
-META_BYTES = 1 << 16
-RUN_BYTES = 64
-"""A row of the run table takes at most so much."""
-NODE_BYTES = 4096
-"""A group or dataset with its attributes takes at most so much, apart from its data."""
-
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-class Need(NamedTuple):
-    """Bytes that are to be written, and bytes that have to be free besides."""
-
-    content: int
-    margin: int
 
 
 class Room:
@@ -58,8 +41,16 @@ class Room:
         self.is_reserved = False
         """Whether the file was made longer than its content."""
 
-    def ask(self, need: Need, descriptor: int, size: int) -> None:
+    @property
+    def is_used(self) -> bool:
+        """Whether something was asked for since the last flush."""
+        return self._used > 0
+
+    def ask(self, need: Need, descriptor: int, size: int, look: Callable[[], Need]) -> None:
         """Make sure of room for what is needed in a file of ``size`` bytes.
+
+        ``need`` is what may be needed at most; ``look`` finds out better, and is called where
+        there is not plenty.
 
         Raises
         ------
@@ -69,9 +60,30 @@ class Room:
         if not self._used:
             self._base = size
         used = self._used + need.content
-        if used > self._granted and not self._is_plenty(used):
-            self._granted = self._grant(used, need.margin, descriptor)
+        if used > self._granted and not self._is_plenty(used + need.margin):
+            need = look()
+            used = self._used + need.content
+            if used > self._granted:
+                self._granted = self._grant(used, need.margin, descriptor)
         self._used = used
+
+    def check(self, content: int, size: int) -> None:
+        """Make sure that so much more has room, without reserving it.
+
+        For what other libraries write, which have the file open themselves.
+
+        Raises
+        ------
+        OSError
+            There is none.
+        """
+        self._base = size
+        if not content or self._is_plenty(content):
+            return
+        self._check_limit(size, content, content)
+        free = self._free()
+        if free is not None and free < content:
+            raise self._full(errno.ENOSPC, content, free)
 
     def flushed(self, descriptor: int, size: int) -> None:
         """Start anew: all ``size`` bytes of the file are written."""
@@ -80,34 +92,61 @@ class Room:
             os.ftruncate(descriptor, size)
             self.is_reserved = False
 
-    def _is_plenty(self, needed: int) -> bool:
-        """Return whether there was much more room a moment ago."""
-        return (
-            needed < PLENTY_BYTES // 2
-            and self._limit is None
-            and monotonic() < self._memory.plenty_until
-        )
+    def _is_plenty(self, whole: int) -> bool:
+        """Return whether there is much more room, or was a moment ago."""
+        if self._limit is not None and self._base + whole + PLENTY_BYTES > self._limit:
+            return False
+        if whole < PLENTY_BYTES // 2 and monotonic() < self._memory.plenty_until:
+            return True
+        free = self._free()
+        if free is None:
+            return True
+        if free <= whole + PLENTY_BYTES:
+            return False
+        self._memory.plenty_until = monotonic() + SECONDS_OF_PLENTY
+        return True
 
     def _grant(self, needed: int, margin: int, descriptor: int) -> int:
         """Return for how many bytes since the last flush there is room, at least ``needed``."""
         whole = needed + margin
-        if self._limit is not None and self._base + whole > self._limit:
-            raise self._full(errno.EFBIG, needed, max(0, self._limit - self._base))
-        free = shutil.disk_usage(os.path.dirname(self._path) or ".").free
-        if free > whole + PLENTY_BYTES:
-            self._memory.plenty_until = monotonic() + SECONDS_OF_PLENTY
+        self._check_limit(self._base, whole, needed)
+        free = self._free()
+        if free is None or self._reserve(whole, needed, descriptor, free) or free >= whole:
             return needed
-        if hasattr(os, "posix_fallocate"):
-            try:
-                os.posix_fallocate(descriptor, 0, self._base + whole)
-                self.is_reserved = True
-                return needed
-            except OSError as error:
-                if error.errno in _FULL:
-                    raise self._full(error.errno or errno.ENOSPC, needed, free) from error
-        if free < whole:
-            raise self._full(errno.ENOSPC, needed, free)
-        return needed
+        raise self._full(errno.ENOSPC, needed, free)
+
+    def _reserve(self, whole: int, needed: int, descriptor: int, free: int) -> bool:
+        """Have the disk keep room behind the content; return whether it can do that."""
+        if not hasattr(os, "posix_fallocate"):
+            return False
+        size = os.fstat(descriptor).st_size
+        try:
+            os.posix_fallocate(descriptor, self._base, whole)
+        except OSError as error:
+            os.ftruncate(descriptor, size)  # part of it may have been reserved
+            if error.errno in _FULL:
+                raise self._full(error.errno or errno.ENOSPC, needed, free) from error
+            return False
+        self.is_reserved = True
+        return True
+
+    def _check_limit(self, size: int, whole: int, needed: int) -> None:
+        if self._limit is not None and size + whole > self._limit:
+            raise self._full(errno.EFBIG, needed, max(0, self._limit - size))
+
+    def _free(self) -> int | None:
+        """Return how many bytes the disk of the file has for us, None if it does not tell.
+
+        Some file systems on networks or in user space say that they have no bytes at all.
+        """
+        try:
+            if not hasattr(os, "statvfs"):
+                return shutil.disk_usage(os.path.dirname(os.path.realpath(self._path))).free
+            told = os.statvfs(self._path)  # of the file, not of a link that leads to it
+        except OSError:
+            return None
+        block = told.f_frsize or told.f_bsize
+        return told.f_bavail * block if told.f_blocks * block else None
 
     def _full(self, number: int, needed: int, free: int) -> OSError:
         return OSError(
@@ -127,27 +166,3 @@ def _size_limit() -> int | None:
 
     soft = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     return None if soft == resource.RLIM_INFINITY else soft
-
-
-def need_of(operations: Iterable[Operation]) -> Need:
-    """Return how much operations add to a file at most."""
-    content = margin = 0
-    for operation in operations:
-        if type(operation) is PutNode:
-            content += NODE_BYTES + sum(map(_bytes_of_item, operation.items))
-            if constants.RUN_NAME in operation.path:
-                margin = MARGIN_BYTES
-        elif type(operation) is PutMeta:
-            content += META_BYTES + RUN_BYTES * len(operation.runs)
-    return Need(content, margin)
-
-
-def _bytes_of_item(item: Any) -> int:
-    if type(item) is ArrayItem:
-        return NODE_BYTES + int(item.value.nbytes)
-    if type(item) is TableItem:
-        return NODE_BYTES + 2 * sum(int(column.values.nbytes) for column in item.columns)
-    if type(item) is FrameItem:
-        used = item.value.memory_usage(deep=True)
-        return 16 * NODE_BYTES + 2 * int(getattr(used, "sum", lambda: used)())
-    return NODE_BYTES

@@ -49,12 +49,15 @@ class SharedAccess(HeldFile, ABC):
         for package in self.requires:
             require(package, plugin=self.name, extra=self.extra)
         from pypet.storage_backends.hdf5 import access
+        from pypet.storage_backends.hdf5.needs import need_of_call
 
         writable = access.changes(request, args, kwargs)
         with self._held_for_access(writable=writable) as file:
             if not file.is_lent:
                 self._check_known(file, trajectory)
             location = (trajectory, path, item_name)
+            if writable:
+                file.check_room(need_of_call(args or (), kwargs or {}))
             if self._unpickle != TRUST:
                 self._inspect(file, location)
             return access.access(file, self._settings, location, request, args, kwargs)

@@ -26,8 +26,8 @@ from pypet.storage_backends.hdf5.filters import packed
 from pypet.storage_backends.hdf5.frames import write_frames
 from pypet.storage_backends.hdf5.groups import child_names, create_group, has_child
 from pypet.storage_backends.hdf5.meta import put_meta
+from pypet.storage_backends.hdf5.needs import need_of, need_of_new
 from pypet.storage_backends.hdf5.node_writing import NodeWriter
-from pypet.storage_backends.hdf5.room import need_of
 from pypet.storage_backends.hdf5.settings import Filters, Settings
 from pypet.storage_backends.hdf5.trajectory_cache import TrajectoryCache
 
@@ -73,7 +73,7 @@ def apply_request(
             settings.adopt(first.settings)
         make_tables_writable(cache, settings.filters, rule)
         cache.is_writable = True
-    file.ask_for_room(need_of(request.operations))
+    file.ask_for_room(need_of(request.operations), lambda: need_of_new(cache, request.operations))
     writer = NodeWriter(cache, settings)
     nodes: list[PutNode] = []
     try:
