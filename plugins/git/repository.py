@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pypet.errors import MissingDependencyError
 from pypet.support.optional import require
+from pypet.support.surrounding_git import without_surrounding_git
 
 UNCHANGED = "."
 
@@ -33,8 +34,11 @@ class WorkTree(NamedTuple):
         return tuple(sorted({*self.changed, *self.conflicts, *self.dirty_submodules}))
 
 
-def open_repository(path: str | os.PathLike[str]) -> Any:
-    """Return GitPython's ``Repo`` whose work tree holds the path; ``~`` is expanded.
+@contextmanager
+def open_repository(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Give GitPython's ``Repo`` whose work tree holds the path; ``~`` is expanded.
+
+    Until it is closed again, the variables of a git that started this process are hidden.
 
     Raises
     ------
@@ -43,8 +47,21 @@ def open_repository(path: str | os.PathLike[str]) -> Any:
     MissingDependencyError
         GitPython or git itself is not installed.
     """
+    git = _gitpython()
+    with (
+        without_surrounding_git(),
+        git.Repo(Path(path).expanduser(), search_parent_directories=True) as repository,
+    ):
+        if repository.bare:
+            raise git.InvalidGitRepositoryError(f"{path} is bare: it has no files to commit.")
+        # Asking for the status would otherwise refresh the index, a write.
+        repository.git.update_environment(GIT_OPTIONAL_LOCKS="0")
+        yield repository
+
+
+def _gitpython() -> Any:
     try:
-        git = require("git", plugin="git", extra="git")
+        return require("git", plugin="git", extra="git")
     except MissingDependencyError:
         raise
     except ImportError as err:
@@ -52,13 +69,6 @@ def open_repository(path: str | os.PathLike[str]) -> Any:
         raise MissingDependencyError(
             "git_repository needs the program git: install it or add its folder to PATH."
         ) from err
-    repository = git.Repo(Path(path).expanduser(), search_parent_directories=True)
-    if repository.bare:
-        repository.close()
-        raise git.InvalidGitRepositoryError(f"{path} is bare: it has no files to commit.")
-    # Asking for the status would otherwise refresh the index, a write.
-    repository.git.update_environment(GIT_OPTIONAL_LOCKS="0")
-    return repository
 
 
 def read_work_tree(repository: Any) -> WorkTree:
