@@ -328,6 +328,8 @@ class Environment:
         context = construction.log_context(trajectory, self.name)
         for setup in self._logging:
             setup.start(context)
+        for versioning in self._versionings:
+            versioning.environment_named(self)
         trajectory.v_storage_service = storage.choice.make()
         trajectory.f_set_properties(**storage.properties)
         seed = self._options["seed"]

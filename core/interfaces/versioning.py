@@ -31,9 +31,13 @@ class Versioning(Feature, ABC):
     def snapshot(self, environment: Environment) -> str | None:
         """Pin down the code; return a new revision's SHA-1 if one was made, else None.
 
-        Called while the environment is created, before it stores anything.
+        Called while the environment is created, before it has a name and log files and before it
+        stores anything: what is wrong is raised here.
         """
         return None
+
+    def environment_named(self, environment: Environment) -> None:
+        """Note what `snapshot` found; the environment has its name and its log files."""
 
     def experiment_started(self, environment: Environment) -> None:
         """Note the start; parameters are complete and locked."""

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from pypet.plugins.git.repository import read_bytes, separate_index
+from pypet.plugins.git.repository import WorkTree, read_bytes, separate_index
+from pypet.plugins.git.untracked import Untracked
 
 PATCH = (
     *("diff-index", "--cached", "--patch", "--binary", "--full-index", "--no-renames"),
     *("--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/"),
 )
+ARGUMENTS = 200
+"""Paths in one command line; there are systems that take 32,000 characters."""
+LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}
+"""Environment in which ``*`` in a path is just a character."""
 
 
-def make_patch(repository: Any) -> bytes:
-    """Return a binary-safe patch from the last commit to the files, untracked ones included.
+class Difference(NamedTuple):
+    """Leads from a commit to the files."""
 
-    Ignored files are left out; a submodule is its commit. Without a commit yet, the patch starts
-    from nothing. Nothing is written to the repository.
+    base: str
+    """SHA-1 of the commit; empty if there is none yet."""
+    patch: bytes
+    """A binary-safe patch, untracked files included."""
+    unconverted: tuple[str, ...]
+    """Files that the patch holds byte by byte, because what git converts (line ends, filters)
+    would not come back as it was."""
+
+
+def make_difference(repository: Any, state: WorkTree, untracked: Untracked) -> Difference:
+    """Return the difference between the last commit and the files, untracked ones included.
+
+    Ignored files, large untracked ones and untracked repositories are left out; a submodule is
+    its commit. Without a commit yet, the patch starts from nothing. Nothing is written to the
+    repository.
     """
     with separate_index(repository) as (folder, env):
         index = Path(repository.git_dir) / "index"
@@ -27,12 +48,92 @@ def make_patch(repository: Any) -> bytes:
             # Its notes of times and sizes spare git the reading of files that did not change.
             shutil.copy2(index, folder / "index")
         root = repository.working_tree_dir
-        read_bytes(repository, "-C", root, "add", "--all", "--", ".", env=env)
+        _add_all(repository, untracked.left_out, folder, env)
+        left_out = frozenset(untracked.left_out)
+        added = (p for p in (*state.uncommitted, *untracked.paths) if p not in left_out)
+        files = [path for path in added if _is_file(Path(root) / path)]
+        unconverted = tuple(_changed_by_git(repository, files, folder, env))
+        _take_as_they_are(repository, unconverted, env)
         empty = ("hash-object", "-t", "tree", os.devnull)
-        base = last_commit(repository) or read_bytes(repository, *empty).decode().strip()
-        return read_bytes(repository, "-C", root, *PATCH, base, "--", env=env)
+        base = last_commit(repository)
+        start = base or read_bytes(repository, *empty).decode().strip()
+        patch = read_bytes(repository, "-C", root, *PATCH, start, "--", env=env)
+        return Difference(base, patch, unconverted)
 
 
 def last_commit(repository: Any) -> str:
     """Return the SHA-1 of HEAD; empty if there is no commit yet."""
     return str(repository.head.commit.hexsha) if repository.head.is_valid() else ""
+
+
+def read_entries(
+    repository: Any, paths: Iterable[str], env: dict[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield mode, SHA-1 and path of files in the index that ``env`` names."""
+    listing = ("-C", repository.working_tree_dir, "ls-files", "--stage", "-z", "--")
+    for part in _parts(paths):
+        for line in read_bytes(repository, *listing, *part, env=env | LITERAL).split(b"\0"):
+            entry, _, path = os.fsdecode(line).partition("\t")
+            if path:
+                mode, sha, _ = entry.split(" ")
+                yield mode, sha, path
+
+
+def _add_all(repository: Any, left_out: tuple[str, ...], folder: Path, env: dict[str, str]) -> None:
+    """Bring the index to what is in the work tree."""
+    wanted = folder / "wanted"
+    excluded = (b":(exclude,literal)" + os.fsencode(path) for path in left_out)
+    wanted.write_bytes(b"\0".join((b".", *excluded)))
+    adding = ("add", "--all", f"--pathspec-from-file={wanted}", "--pathspec-file-nul")
+    read_bytes(repository, "-C", repository.working_tree_dir, *adding, env=env)
+
+
+def _changed_by_git(
+    repository: Any, files: list[str], folder: Path, env: dict[str, str]
+) -> Iterator[str]:
+    """Yield the files that would be others if git checked them out."""
+    if not files:
+        return
+    root = Path(repository.working_tree_dir)
+    names, tree = folder / "names", folder / "tree"
+    names.write_bytes(b"\0".join(os.fsencode(path) for path in files))
+    written = ("checkout-index", "-z", "--stdin", f"--prefix={tree}{os.sep}")
+    with names.open("rb") as stream:
+        # A filter that fails leaves its file out; it is one of those that git cannot bring back.
+        read_bytes(
+            *(repository, "-C", str(root), *written),
+            env=env,
+            istream=stream,
+            with_exceptions=False,
+        )
+    for path in files:
+        there = tree / path
+        if not there.exists() or not filecmp.cmp(root / path, there, shallow=False):
+            yield path
+
+
+def _take_as_they_are(repository: Any, paths: tuple[str, ...], env: dict[str, str]) -> None:
+    """Put the bytes of files into the index instead of what git made of them."""
+    root = repository.working_tree_dir
+    for part in _parts(paths):
+        writing = ("hash-object", "-w", "--no-filters", "--", *part)
+        shas = read_bytes(repository, "-C", root, *writing, env=env).decode().split()
+        taken = dict(zip(part, shas, strict=True))
+        entries = [
+            f"{mode},{taken[path]},{path}"
+            for mode, _, path in read_entries(repository, part, env)
+            if path in taken
+        ]
+        update = [word for entry in entries for word in ("--cacheinfo", entry)]
+        read_bytes(repository, "-C", root, "update-index", *update, env=env)
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _parts(paths: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the paths in portions that fit in a command line."""
+    iterator = iter(paths)
+    while part := tuple(islice(iterator, ARGUMENTS)):
+        yield part

@@ -1,22 +1,42 @@
-"""What a trajectory remembers about its code, below ``config.git``."""
+"""What a trajectory remembers about its code.
+
+Below ``config.git`` there is a group for each commit and each difference, which experiments may
+share. What belongs to one experiment is below ``config.environment.<name>.code``: which of those
+groups it is, where the repository was, and what was lying around.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from pypet.leaves import ArrayParameter
-from pypet.plugins.git.difference import last_commit
-from pypet.plugins.git.repository import WorkTree, read_submodules
+from pypet.plugins.git.difference import Difference
 from pypet.support.run_text import format_time
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
 SHORT_HEXSHA_LENGTH = 7
+CODE = "code"
+"""Group of what belongs to one experiment, below the group of its environment."""
+
+
+class Snapshot(NamedTuple):
+    """What was found when an experiment was set up."""
+
+    group: str
+    """Name of the group below ``config.git`` that holds the code."""
+    repository: str
+    """Root of the work tree."""
+    untracked: tuple[str, ...]
+    left_out: tuple[str, ...]
+    submodules: tuple[str, ...]
+    dirty_submodules: tuple[str, ...]
 
 
 def add_commit_variables(traj: Trajectory, commit: Any) -> None:
@@ -25,7 +45,7 @@ def add_commit_variables(traj: Trajectory, commit: Any) -> None:
     ``commit`` is GitPython's; ``committed_date`` is in seconds since the epoch. The group is
     ``config.git.commit_<7 characters of the SHA-1>_<local time of the commit>``.
     """
-    group = commit_group(commit)
+    group = f"git.{commit_group(commit)}"
     if traj.f_contains(f"config.{group}", shortcuts=False):
         return
     for name, value, comment in (
@@ -38,43 +58,51 @@ def add_commit_variables(traj: Trajectory, commit: Any) -> None:
 
 
 def commit_group(commit: Any) -> str:
-    """Return the name of the group of a commit, below ``config``."""
+    """Return the name of the group of a commit, below ``config.git``."""
     time = format_time(commit.committed_date)
-    return f"git.commit_{commit.hexsha[:SHORT_HEXSHA_LENGTH]}_{time}"
+    return f"commit_{commit.hexsha[:SHORT_HEXSHA_LENGTH]}_{time}"
 
 
-def add_difference(traj: Trajectory, repository: Any, patch: bytes) -> str:
-    """Add the patch, the commit it starts from and the repository; return the group's name.
+def add_difference(traj: Trajectory, difference: Difference) -> str:
+    """Add a difference, once; return the name of its group below ``config.git``.
 
-    ``patch`` is stored zlib-compressed, as uint8. ``base`` is empty if there is no commit yet.
+    The patch is stored zlib-compressed, as uint8.
     """
-    base = last_commit(repository)
-    digest = hashlib.sha1(base.encode() + patch, usedforsecurity=False).hexdigest()
-    group = f"git.diff_{digest[:SHORT_HEXSHA_LENGTH]}"
-    if not traj.f_contains(f"config.{group}", shortcuts=False):
-        packed = np.frombuffer(zlib.compress(patch, 9), dtype=np.uint8)
-        traj.f_add_config(
-            ArrayParameter, f"{group}.patch", packed, comment="zlib-compressed binary git patch."
-        )
-        traj.f_add_config(f"{group}.base", base, comment="SHA-1 of the commit to patch.")
-    return group
+    base, patch, unconverted = difference
+    content = os.fsencode("\0".join((base, *unconverted, ""))) + patch
+    digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    name = f"diff_{digest[:SHORT_HEXSHA_LENGTH]}"
+    group = f"git.{name}"
+    if traj.f_contains(f"config.{group}", shortcuts=False):
+        return name
+    packed = np.frombuffer(zlib.compress(patch, 9), dtype=np.uint8)
+    traj.f_add_config(
+        ArrayParameter, f"{group}.patch", packed, comment="zlib-compressed binary git patch."
+    )
+    traj.f_add_config(f"{group}.base", base, comment="SHA-1 of the commit to patch.")
+    if unconverted:
+        comment = "Files in the patch to be written without git's conversions."
+        traj.f_add_config(f"{group}.unconverted", storable(unconverted), comment=comment)
+    return name
 
 
-def add_state(traj: Trajectory, group: str, repository: Any, state: WorkTree) -> None:
-    """Add the root of the repository and, where there are any, untracked files and submodules."""
+def add_snapshot(traj: Trajectory, environment_name: str, snapshot: Snapshot) -> None:
+    """Add, below the group of an environment, what was found; empty lists are left out."""
+    group = f"environment.{environment_name}.{CODE}"
     for name, value, comment in (
-        ("repository", str(repository.working_tree_dir), "Root of the work tree."),
-        ("untracked", state.untracked, "Files that git does not know and does not ignore."),
-        ("submodules", read_submodules(repository), "Flag, commit and path of each submodule."),
-        ("dirty_submodules", state.dirty_submodules, "Submodules with uncommitted changes."),
+        ("snapshot", snapshot.group, "Group below config.git with the code of the experiment."),
+        ("repository", snapshot.repository, "Root of the work tree."),
+        ("untracked", snapshot.untracked, "Files that git does not know and does not ignore."),
+        ("left_out", snapshot.left_out, "Untracked files and repositories not in the difference."),
+        ("submodules", snapshot.submodules, "Flag, commit and path of each submodule."),
+        ("dirty_submodules", snapshot.dirty_submodules, "Submodules with uncommitted changes."),
     ):
-        full_name = f"config.{group}.{name}"
-        if value and not traj.f_contains(full_name, shortcuts=False):
-            traj.f_add_config(f"{group}.{name}", _storable(value), comment=comment)
+        if value and not traj.f_contains(f"config.{group}.{name}", shortcuts=False):
+            traj.f_add_config(f"{group}.{name}", storable(value), comment=comment)
 
 
-def _storable(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+def storable(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
     """Write bytes of file names that are no UTF-8 as escapes."""
     if isinstance(value, tuple):
-        return tuple(str(_storable(item)) for item in value)
+        return tuple(str(storable(item)) for item in value)
     return value.encode("utf-8", "backslashreplace").decode()

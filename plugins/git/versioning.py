@@ -6,19 +6,27 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pypet.errors import GitDiffError, GitError
 from pypet.interfaces import Option, Versioning
 from pypet.options.established import established
-from pypet.plugins.git.difference import last_commit, make_patch
+from pypet.plugins.git.difference import last_commit, make_difference
 from pypet.plugins.git.record import (
+    Snapshot,
     add_commit_variables,
     add_difference,
-    add_state,
+    add_snapshot,
     commit_group,
 )
-from pypet.plugins.git.repository import WorkTree, open_repository, read_work_tree
+from pypet.plugins.git.repository import (
+    WorkTree,
+    open_repository,
+    read_bytes,
+    read_submodules,
+    read_work_tree,
+)
+from pypet.plugins.git.untracked import Untracked, measure
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
@@ -38,6 +46,19 @@ UNFINISHED = {
 MAX_NAMES = 5
 
 
+class Found(NamedTuple):
+    """What a snapshot found, until the environment has a name and log files to note it in."""
+
+    snapshot: Snapshot
+    untracked: Untracked
+    head: str
+    """SHA-1 of the last commit; empty if there is none."""
+    new_commit: str | None
+    """SHA-1 of the commit, if it was made for the experiment."""
+    news: str
+    """What to log."""
+
+
 class GitVersioning(Versioning):
     """Pins the code down in a git repository, if ``git_repository`` names one."""
 
@@ -53,6 +74,7 @@ class GitVersioning(Versioning):
         self._message = options["git_message"]
         self._fails = bool(options["git_fail"])
         self._commits = bool(options["git_commit"])
+        self._found: Found | None = None
 
     def snapshot(self, environment: Environment) -> str | None:
         """Return the SHA-1 of the new commit, None if there was nothing to commit.
@@ -69,11 +91,19 @@ class GitVersioning(Versioning):
         """
         if self._path is None:
             return None
-        if self._commits:
-            is_new, hexsha = make_git_commit(environment, self._path, self._message, self._fails)
-            return hexsha if is_new else None
-        _note_difference(environment.trajectory, self._path, fails=self._fails)
-        return None
+        traj = environment.trajectory
+        with open_repository(self._path) as repository:
+            if self._commits:
+                self._found = _commit_code(traj, repository, self._message, fails=self._fails)
+            else:
+                self._found = _note_difference(traj, repository, fails=self._fails)
+        return self._found.new_commit
+
+    def environment_named(self, environment: Environment) -> None:
+        """Note and log what was found."""
+        if self._found is not None:
+            _tell(environment, self._found)
+            self._found = None
 
 
 def make_git_commit(
@@ -87,50 +117,94 @@ def make_git_commit(
     Returns whether there is a new commit, and the SHA-1 of the last commit. Raises what
     `GitVersioning.snapshot` raises.
     """
-    traj = environment.trajectory
     with open_repository(git_repository) as repository:
-        state = read_work_tree(repository)
-        if git_fail:
-            _refuse_changes(repository, state)
-        is_new = bool(state.changed or state.conflicts)
-        if is_new:
-            _commit(repository, _message(traj, user_message))
-        elif not last_commit(repository):
-            raise GitError(
-                f"{repository.working_tree_dir} has no commit yet and no tracked file to commit: "
-                "`git add` your code first."
-            )
-        commit = repository.head.commit
-        add_commit_variables(traj, commit)
-        add_state(traj, commit_group(commit), repository, state)
-        _logger.info("The code is %s commit %s.", "new" if is_new else "previous", commit.hexsha)
-        _warn_of_submodules(state)
-        return is_new, str(commit.hexsha)
+        found = _commit_code(environment.trajectory, repository, user_message, fails=git_fail)
+    _tell(environment, found)
+    return found.new_commit is not None, found.head
 
 
-def _note_difference(traj: Trajectory, path: str, fails: bool) -> None:
-    with open_repository(path) as repository:
-        state = read_work_tree(repository)
-        if fails:
-            _refuse_changes(repository, state)
-        git = require("git", plugin="git", extra="git")
-        try:
-            patch = make_patch(repository)
-        except git.GitCommandError as err:
-            raise GitError(
-                f"git cannot compare the files of {repository.working_tree_dir}: {_reason(err)}"
-            ) from err
-        if last_commit(repository):
-            add_commit_variables(traj, repository.head.commit)
-        group = add_difference(traj, repository, patch)
-        add_state(traj, group, repository, state)
-        _logger.info(
-            "The code is commit %s and a difference of %d bytes in `config.%s`.",
-            last_commit(repository) or "(none yet)",
-            len(patch),
-            group,
+def _commit_code(traj: Trajectory, repository: Any, user_message: str, *, fails: bool) -> Found:
+    state = read_work_tree(repository)
+    if fails:
+        _refuse_changes(repository, state)
+    is_new = bool(state.changed or state.conflicts) and _differs(repository)
+    if is_new:
+        _commit(repository, _message(traj, user_message))
+    elif not last_commit(repository):
+        raise GitError(
+            f"{repository.working_tree_dir} has no commit yet and no tracked file to commit: "
+            "`git add` your code first."
         )
-        _warn_of_submodules(state)
+    commit = repository.head.commit
+    add_commit_variables(traj, commit)
+    head = str(commit.hexsha)
+    untracked = measure(Path(repository.working_tree_dir), state.untracked)
+    return Found(
+        _snapshot(repository, state, commit_group(commit)),
+        untracked,
+        head=head,
+        new_commit=head if is_new else None,
+        news=f"The code is {'new' if is_new else 'previous'} commit {head}.",
+    )
+
+
+def _note_difference(traj: Trajectory, repository: Any, *, fails: bool) -> Found:
+    state = read_work_tree(repository)
+    if fails:
+        _refuse_changes(repository, state)
+    git = require("git", plugin="git", extra="git")
+    untracked = measure(Path(repository.working_tree_dir), state.untracked)
+    try:
+        difference = make_difference(repository, state, untracked)
+    except git.GitCommandError as err:
+        raise GitError(
+            f"git cannot compare the files of {repository.working_tree_dir}: {_reason(err)}"
+        ) from err
+    if difference.base:
+        add_commit_variables(traj, repository.head.commit)
+    group = add_difference(traj, difference)
+    return Found(
+        _snapshot(repository, state, group, left_out=untracked.left_out),
+        untracked,
+        head=difference.base,
+        new_commit=None,
+        news=f"The code is commit {difference.base or '(none yet)'} and a difference of "
+        f"{len(difference.patch)} bytes in `config.git.{group}`.",
+    )
+
+
+def _snapshot(
+    repository: Any, state: WorkTree, group: str, left_out: tuple[str, ...] = ()
+) -> Snapshot:
+    return Snapshot(
+        group=group,
+        repository=str(repository.working_tree_dir),
+        untracked=state.untracked,
+        left_out=left_out,
+        submodules=read_submodules(repository),
+        dirty_submodules=state.dirty_submodules,
+    )
+
+
+def _tell(environment: Environment, found: Found) -> None:
+    """Note what belongs to the environment, and log what the user should know."""
+    add_snapshot(environment.trajectory, environment.name, found.snapshot)
+    _logger.info("%s", found.news)
+    dirty, untracked = found.snapshot.dirty_submodules, found.untracked
+    if dirty:
+        _logger.warning("Uncommitted changes within submodules are not recorded: %s.", _some(dirty))
+    if untracked.large:
+        sizes = (f"{path} ({size / 1e6:.1f} MB)" for path, size in untracked.large.items())
+        _logger.warning(
+            "Large untracked files are listed, but not kept with the code: %s. Name data and "
+            "results in .gitignore.",
+            _some(tuple(sizes)),
+        )
+    if untracked.repositories:
+        _logger.warning(
+            "Untracked repositories within %s are not recorded: %s.",
+            *(found.snapshot.repository, _some(untracked.repositories)),
+        )
 
 
 def _refuse_changes(repository: Any, state: WorkTree) -> None:
@@ -139,6 +213,21 @@ def _refuse_changes(repository: Any, state: WorkTree) -> None:
             f"{repository.working_tree_dir} has uncommitted changes in "
             f"{_some(state.uncommitted)}: commit them, or leave out git_fail=True."
         )
+
+
+def _differs(repository: Any) -> bool:
+    """Return whether there is anything to commit: what was staged may be put back in the files."""
+    if not last_commit(repository):
+        return True
+    comparison = ("diff", "--quiet", "--no-ext-diff", "--ignore-submodules=dirty", "HEAD", "--")
+    git = require("git", plugin="git", extra="git")
+    try:
+        read_bytes(repository, *comparison)
+    except git.GitCommandError as err:
+        if err.status == 1:
+            return True
+        raise
+    return False
 
 
 def _commit(repository: Any, message: str) -> None:
@@ -170,14 +259,6 @@ def _reason(err: Any) -> str:
     """Return what git wrote to stderr, else the whole error."""
     text = str(err.stderr or "").strip()
     return text.removeprefix("stderr: ").strip("'\n ") or str(err)
-
-
-def _warn_of_submodules(state: WorkTree) -> None:
-    if state.dirty_submodules:
-        _logger.warning(
-            "Uncommitted changes within submodules are not recorded: %s.",
-            _some(state.dirty_submodules),
-        )
 
 
 def _some(paths: tuple[str, ...]) -> str:

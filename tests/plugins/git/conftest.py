@@ -53,6 +53,20 @@ def files_in(root: Path) -> dict[str, bytes]:
     }
 
 
+def code_group(env):
+    """The group of what belongs to one environment."""
+    return env.traj.f_get(f"config.environment.{env.name}.code", shortcuts=False)
+
+
+def with_submodule(work: Work) -> Work:
+    """Add a clone of the repository itself as the submodule `lib`."""
+    library = work.root.parent / "library"
+    work.git("clone", "-q", ".", str(library))
+    work.git("submodule", "--quiet", "add", str(library), "lib")
+    work.git("commit", "-q", "-a", "-m", "Library")
+    return work
+
+
 @pytest.fixture(autouse=True)
 def own_git_config(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("GIT_")]:

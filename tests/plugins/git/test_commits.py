@@ -9,7 +9,9 @@ import pytest
 
 from pypet import Environment, GitDiffError
 from pypet.errors import GitError
+from pypet.plugins.git.untracked import LARGE_BYTES
 from pypet.utils import gitintegration
+from tests.plugins.git.conftest import code_group, with_submodule
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -91,6 +93,11 @@ def stage_new(work):
     work.git("add", "new.py")
 
 
+def test_an_empty_repository_is_told(empty):
+    with pytest.raises(GitError, match="no commit yet"):
+        start(empty.root)
+
+
 CHANGES = [change_unstaged, change_staged, delete, rename, stage_new]
 
 
@@ -119,25 +126,7 @@ def test_untracked_files_are_listed_and_never_added(work):
     before = work.head()
     env = start(work.root, git_fail=True)
     assert work.head() == before
-    assert sorted(commit_group(env).untracked) == [".gitignore", "nöw.py"]
-
-
-def test_a_detached_head_moves_on(work):
-    work.git("checkout", "-q", "--detach")
-    work.write("code.py", b"x = 2\n")
-    assert start(work.root).hexsha == work.head()
-    assert work.git("branch", "--show-current") == ""
-
-
-def test_an_unborn_branch_gets_its_first_commit_from_what_is_staged(empty):
-    empty.write("code.py", b"x = 1\n")
-    empty.git("add", "code.py")
-    assert start(empty.root).hexsha == empty.head()
-
-
-def test_an_empty_repository_is_told(empty):
-    with pytest.raises(GitError, match="no commit yet"):
-        start(empty.root)
+    assert sorted(code_group(env).untracked) == [".gitignore", "nöw.py"]
 
 
 def test_a_hook_that_rejects_stops_before_anything(work, tmp_path):
@@ -176,13 +165,6 @@ def test_an_unfinished_merge_is_not_concluded(work):
     assert (work.root / ".git" / "MERGE_HEAD").exists()
 
 
-def test_a_worktree_is_a_repository(work, tmp_path):
-    work.git("worktree", "add", "-q", str(tmp_path / "tree"))
-    (tmp_path / "tree" / "code.py").write_bytes(b"x = 3\n")
-    env = start(tmp_path / "tree")
-    assert env.hexsha == work.git("rev-parse", "tree") != work.head()
-
-
 @pytest.mark.parametrize("path", ["~/code", "~/code/sub"])
 def test_home_and_subfolders_are_found(work, path):
     work.write("sub/.keep", b"")
@@ -201,38 +183,54 @@ def test_no_repository_is_the_error_of_gitpython(work, tmp_path):
         start(tmp_path / "bare")
 
 
-@pytest.fixture
-def with_submodule(work, tmp_path):
-    work.git("clone", "-q", ".", str(tmp_path / "library"))
-    work.git("submodule", "--quiet", "add", str(tmp_path / "library"), "lib")
-    work.git("commit", "-q", "-a", "-m", "Library")
-    return work
+def test_a_submodule_is_noted_with_its_commit(work):
+    with_submodule(work)
+    env = start(work.root, git_fail=True)
+    (line,) = code_group(env).submodules
+    assert line.split()[:2] == [work.git("rev-parse", "HEAD:lib"), "lib"]
 
 
-def test_a_submodule_is_noted_with_its_commit(with_submodule):
-    env = start(with_submodule.root, git_fail=True)
-    (line,) = commit_group(env).submodules
-    assert line.split()[:2] == [with_submodule.git("rev-parse", "HEAD:lib"), "lib"]
+def test_another_commit_of_a_submodule_is_committed(work):
+    with_submodule(work)
+    work.write("lib/code.py", b"x = 5\n")
+    work.git("commit", "-q", "-a", "-m", "Five", at=work.root / "lib")
+    assert start(work.root).hexsha == work.head()
+    assert work.git("rev-parse", "HEAD:lib") == work.git("rev-parse", "HEAD", at=work.root / "lib")
 
 
-def test_changes_within_a_submodule_are_refused_or_warned_of(with_submodule, caplog):
-    with_submodule.write("lib/code.py", b"x = 5\n")
-    before = with_submodule.head()
-    with pytest.raises(GitDiffError, match="lib"):
-        start(with_submodule.root, git_fail=True)
-    env = start(with_submodule.root)
-    assert with_submodule.head() == before
-    assert commit_group(env).dirty_submodules == ("lib",)
-    assert "within submodules are not recorded: lib" in caplog.text
+def test_each_environment_keeps_its_own_lists(work):
+    """Also if several of them share a commit."""
+    first = start(work.root)
+    work.write("new.py", b"")
+    with_submodule(work)
+    work.git("reset", "-q", "--soft", "HEAD~1")
+    second = start(work.root)
+    work.git("rm", "-q", "-f", "lib", ".gitmodules")
+    work.git("reset", "-q", "--hard", second.hexsha)
+    work.write("newer.py", b"")
+    third = start(work.root, trajectory=second.traj)
+    assert "untracked" not in code_group(first)
+    assert code_group(second).untracked == ("new.py",)
+    assert code_group(third).untracked == ("new.py", "newer.py")
+    assert code_group(second).snapshot == code_group(third).snapshot
+    group = second.traj.config.git[code_group(second).snapshot]
+    assert set(group.f_get_children()) == {"hexsha", "name_rev", "committed_date", "message"}
 
 
-def test_another_commit_of_a_submodule_is_committed(with_submodule):
-    with_submodule.write("lib/code.py", b"x = 5\n")
-    lib = with_submodule.root / "lib"
-    with_submodule.git("commit", "-q", "-a", "-m", "Five", at=lib)
-    assert start(with_submodule.root).hexsha == with_submodule.head()
-    pinned = with_submodule.git("rev-parse", "HEAD:lib")
-    assert pinned == with_submodule.git("rev-parse", "HEAD", at=lib)
+def test_what_was_done_is_in_the_log_file(work, tmp_path):
+    work.write("code.py", b"x = 2\n")
+    work.write("data.bin", b"0" * (LARGE_BYTES + 1))
+    with Environment(
+        trajectory="G",
+        storage_service="memory",
+        log_folder=str(tmp_path / "logs"),
+        git_repository=str(work.root),
+    ):
+        pass
+    (log,) = (tmp_path / "logs").rglob("*LOG.txt")
+    text = log.read_text()
+    assert f"new commit {work.head()}" in text
+    assert "listed, but not kept with the code: data.bin (10.0 MB)" in text
 
 
 def test_a_repository_that_cannot_be_written_to_is_told(work):

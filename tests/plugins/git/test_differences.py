@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from pypet import Environment, GitDiffError
+from pypet import Environment, GitDiffError, Trajectory
 from pypet.cli import main
 from pypet.errors import GitError
 from pypet.plugins.git import checkout_code
-from tests.plugins.git.conftest import files_in
+from tests.plugins.git.conftest import files_in, with_submodule
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -127,20 +127,9 @@ def test_an_empty_repository_is_an_empty_difference(empty, tmp_path):
     assert files_in(checkout_code(env.traj, tmp_path / "restored")) == {}
 
 
-def test_a_submodule_is_listed_and_its_changes_are_warned_of(work, tmp_path, caplog):
-    work.git("clone", "-q", ".", str(tmp_path / "library"))
-    work.git("submodule", "--quiet", "add", str(tmp_path / "library"), "lib")
-    work.git("commit", "-q", "-a", "-m", "Library")
-    work.write("lib/code.py", b"x = 5\n")
-    unstaged(work)
-    env = start(work)
-    (name,) = [name for name in env.traj.config.git.f_get_groups() if name.startswith("diff")]
-    group = env.traj.config.git[name]
-    assert group.submodules[0].split()[:2] == [work.git("rev-parse", "HEAD:lib"), "lib"]
-    assert group.dirty_submodules == ("lib",)
-    assert "within submodules are not recorded: lib" in caplog.text
-    folder = checkout_code(env.traj, tmp_path / "restored")
-    assert (folder / "code.py").read_bytes() == (work.root / "code.py").read_bytes()
+def test_a_submodule_becomes_an_empty_folder(work, tmp_path):
+    with_submodule(work)
+    folder = checkout_code(start(work).traj, tmp_path / "restored")
     assert sorted(path.name for path in folder.iterdir()) == [".gitmodules", "code.py", "lib"]
 
 
@@ -225,3 +214,30 @@ def test_of_several_versions_one_is_asked_for(work, tmp_path):
     assert files in restored
     with pytest.raises(GitError, match="no `other`"):
         checkout_code(env.traj, tmp_path / "b", snapshot="other")
+
+
+def test_a_commit_that_the_established_pypet_noted_is_restored(work, tmp_path):
+    traj = Trajectory("G", storage_service="memory")
+    traj.f_add_config("git.commit_1.hexsha", work.head())
+    with pytest.raises(GitError, match="where the repository of `commit_1` was"):
+        checkout_code(traj, tmp_path / "a")
+    folder = checkout_code(traj, tmp_path / "a", repository=work.root)
+    assert files_in(folder) == work.files()
+
+
+def test_gitpython_is_imported_only_if_a_repository_is_named(tmp_path):
+    script = (
+        "import sys\n"
+        "from pypet import Environment\n"
+        "Environment(storage_service='memory', log_config=None)\n"
+        "print([name for name in ('git', 'gitdb', 'sumatra') if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.stdout.strip() == "[]", done.stderr
