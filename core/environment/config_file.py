@@ -12,7 +12,7 @@ from typing import Any
 from pypet.environment.construction import PROPERTY_PREFIX, settable_properties
 from pypet.interfaces import ConfigContent, ConfigEntry
 from pypet.manager import PluginManager
-from pypet.options import ESTABLISHED, given_names, unknown_option_error
+from pypet.options import ESTABLISHED, OptionValues, given_names, unknown_option_error
 from pypet.options.checks import flag
 from pypet.options.collection import KnownOptions
 from pypet.options.deprecated import map_deprecated
@@ -67,6 +67,20 @@ def read_config(
         keywords["log_config"] = content.log_config
         used += [ConfigEntry(word, None, content.log_where) for word in ("log", "logging")]
     return {**keywords, **merged}, content._replace(keywords=used)
+
+
+def optional_storage_keywords(content: ConfigContent, options: OptionValues) -> set[str]:
+    """Return the storage keywords of a file that the storage service need not take.
+
+    A file is written for one service. If Python code gives another one, or a trajectory that has
+    one, this counts, and the keywords of the file are used as far as they fit.
+    """
+    names = {entry.name for entry in content.keywords}
+    in_python = options.given - names
+    brings_service = "trajectory" in in_python and not isinstance(options["trajectory"], str)
+    if _SERVICE in in_python or brings_service:
+        return names & options.given_of("storage").keys()
+    return set()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.environment.storage_choice import check_service, named_service, service_name
@@ -23,6 +23,8 @@ class StoragePlan(NamedTuple):
 
     choice: StorageChoice
     properties: Mapping[str, Any]
+    left_out: list[str]
+    """Keywords that nobody takes and that need not be taken."""
 
 
 def make_trajectory(options: Mapping[str, Any]) -> Trajectory:
@@ -58,11 +60,12 @@ def plan_storage(
     *,
     mode: type[WrapMode] | None,
     replace: bool,
+    optional: Collection[str] = (),
 ) -> StoragePlan:
     """Find out what the storage keywords mean; nothing is made or changed yet.
 
     ``mode`` is the wrap mode of parallel runs. A service that the trajectory has already is only
-    replaced if ``replace`` says so.
+    replaced if ``replace`` says so. Keywords in ``optional`` may be such that nobody takes them.
 
     Raises
     ------
@@ -82,18 +85,21 @@ def plan_storage(
     settable = settable_properties(type(trajectory))
     properties = {}
     unknown = []
+    left_out = []
     for name in keywords:
         if name not in choice.unused:
             continue
         bare = name.removeprefix(PROPERTY_PREFIX)
         if bare in settable:
             properties[PROPERTY_PREFIX + bare] = keywords[name]
+        elif name in optional:
+            left_out.append(name)
         else:
             unknown.append(name)
     if unknown:
         known = [*settable, *(PROPERTY_PREFIX + name for name in settable), *options]
         raise unknown_option_error(unknown, known, service_name(choice.service))
-    return StoragePlan(choice, properties)
+    return StoragePlan(choice, properties, left_out)
 
 
 def settable_properties(cls: type[Trajectory]) -> list[str]:

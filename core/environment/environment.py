@@ -16,6 +16,7 @@ from pypet.environment.config_entries import EnvironmentConfig
 from pypet.environment.config_file import (
     add_leaves,
     check_leaves,
+    optional_storage_keywords,
     read_config,
     telling_places,
 )
@@ -123,6 +124,7 @@ class Environment:
             manager,
             mode=self._wrap_class,
             replace=bool(debugged),
+            optional=optional_storage_keywords(content, options),
         )
         check_leaves(self._trajectory, content, storage.properties)
         self._identity = self._identify()
@@ -342,6 +344,11 @@ class Environment:
             self._wrap_class,
             self._scheduler_class.describe(self._options),
         )
+        if storage.left_out:
+            _logger.info(
+                "The storage service does not take these options of the config file: %s.",
+                ", ".join(storage.left_out),
+            )
         _logger.info("%r is ready.", self)
 
     def _sign_trajectory(self) -> None:

@@ -167,6 +167,31 @@ def test_the_storage_service_that_is_chosen_has_its_say(write, tmp_path, line, m
         pass
 
 
+STORED = "[storage_service]\nfilename = 'a.hdf5'\ncomplevel = 4\n[trajectory]\ncomment = 'a file'\n"
+
+
+def test_storage_options_of_a_file_do_not_hinder_another_service(write, tmp_path, caplog):
+    path = write(STORED)
+    quiet = {"log_config": None, "report_progress": False}
+    with (
+        caplog.at_level("INFO"),
+        Environment(config=path, storage_service="memory", **quiet) as env,
+    ):
+        assert env.traj.v_comment == "a file"
+    assert "options of the config file: " in caplog.text
+    assert "complevel" in caplog.text
+    traj = Trajectory("mine", storage_service="memory")
+    with Environment(traj, config=path, **quiet):
+        pass
+    # In Python, or for the service that the file asks for, they have to fit.
+    with pytest.raises(ValueError, match="does not take 'complevel'"):
+        Environment(config=path, storage_service="memory", complevel=3, **quiet)
+    with pytest.raises(ValueError, match="does not take 'filename'"):
+        Environment("name", config=write(f"{STORED}storage_service = 'memory'\n"), **quiet)
+    with pytest.raises(ValueError, match=r"line 6.*did you mean 'filename'"):
+        Environment(config=write(f"{STORED}filenam = 'a'\n"), storage_service="memory", **quiet)
+
+
 def test_a_bad_parameter_costs_no_stored_data(write, tmp_path):
     pytest.importorskip("h5py")
     stored = tmp_path / "data.hdf5"
