@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from pypet.interfaces import Scheduler
 from pypet.markers import hookimpl
 from pypet.plugins._workers.crew import Crew
-from pypet.plugins._workers.scheduler import Workers, WorkersScheduler
+from pypet.plugins._workers.scheduler import WorkersScheduler
 from pypet.plugins._workers.single_use import SingleUseWorkers
+from pypet.plugins._workers.workers import Workers
 
 
 class ProcessScheduler(WorkersScheduler):

@@ -7,26 +7,23 @@ cost microseconds and long ones are spread evenly.
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from time import monotonic
 from typing import Any
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Activity, AdmissionGate, Outcome, Task
+from pypet.interfaces import Activity, Outcome, Task
 from pypet.plugins._workers.claims import Claims
 from pypet.plugins._workers.member import Member
 from pypet.plugins._workers.pacing import Pace
 from pypet.plugins._workers.starting import end_processes, start_process
 from pypet.plugins._workers.worker import IDLE, Perform, Place, serve
+from pypet.plugins._workers.workers import WAIT_SECONDS, Workers
 from pypet.support.interrupts import without_interrupts
 
 AHEAD_SECONDS = 0.01
 """Shorter runs are handed to workers that are still busy with others."""
-WAIT_SECONDS = 0.5
-"""The longest time between two looks at helpers."""
 STUCK_SECONDS = 0.05
 """After so long without any report, idle workers get what others have not begun."""
 IDLE_DEATHS = 3
@@ -35,11 +32,8 @@ IDLE_DEATHS = 3
 _numbers = itertools.count(1)
 
 
-class Crew:
-    """Feeds workers, replaces those that die, and reports the runs that died along.
-
-    A scheduler delegates to it; see `pypet.interfaces.Scheduler` for what the methods mean.
-    """
+class Crew(Workers):
+    """Feeds workers, replaces those that die, and reports the runs that died along."""
 
     def __init__(
         self,
@@ -58,27 +52,19 @@ class Crew:
         main process until a worker is idle. With ``bequeaths`` workers are forked anew to inherit
         tasks that cannot be sent to them.
         """
-        self._ncores = ncores
-        self._context: Any = multiprocessing.get_context(start_method)
+        super().__init__(ncores, start_method, niceness)
         self._forks = start_method == "fork"
-        self._niceness = niceness
         self._perform = perform
         self._one_by_one = one_by_one
         self._bequeaths = bequeaths
         self._process_name = process_name
-        self._execute: Callable[[Task], Outcome] | None = None
         self._cells: Any = None
         self._claims: list[Claims] = []
         self._members: dict[int, Member] = {}
-        self._queue: deque[Task] = deque()
-        self._arrived: deque[Outcome] = deque()
         self._pace = Pace()
         self._sends_ahead = True
         self._idle_deaths = 0
         self._checked = 0.0
-        self.gates: Sequence[AdmissionGate] = ()
-        """Those that may withhold a process; see `Scheduler.gates`."""
-        self.check: Callable[[], None] | None = None
 
     def start(self, execute: Callable[[Task], Outcome]) -> None:
         """Execute tasks by ``execute`` from now on.
@@ -107,47 +93,12 @@ class Crew:
         wanted = self._ncores * max(2, 3 * self._pace.batch_size)
         return wanted - waiting if 2 * waiting <= wanted else 0
 
-    def submit(self, tasks: Sequence[Task]) -> None:
-        """Accept tasks and hand them to workers as far as these are free."""
-        self._queue.extend(tasks)
-        self._dispatch()
-
-    def outcomes(self) -> Iterator[Outcome]:
-        """Yield outcomes as they arrive; those of one worker are in the order of its tasks.
-
-        Raises
-        ------
-        RuntimeError
-            `start` was not called, or `stop` was called since.
-        WorkerDiedError
-            Workers cannot be started or die without executing anything.
-        """
-        if self._execute is None:
-            raise RuntimeError("The scheduler was not started; call `start` first.")
-        while True:
-            while self._arrived:
-                yield self._arrived.popleft()
-            if not self._queue and not any(each.batches for each in self._members.values()):
-                return
-            self._dispatch()
-            self._wait()
-
     def activity(self) -> Activity:
         """Return the runs that are in the cells of the workers."""
         cells = [] if self._cells is None else list(self._cells)
         return Activity(self._ncores, [index for index in cells if index != IDLE])
 
-    def cancel(self) -> int:
-        """Give up the tasks that are not with a worker yet."""
-        count = len(self._queue)
-        self._queue.clear()
-        return count
-
-    def stop(self) -> None:
-        """End all workers; those that execute a run are terminated."""
-        self._queue.clear()
-        self._arrived.clear()
-        self._execute = None
+    def _end(self) -> None:
         members, self._members = list(self._members.values()), {}
         busy = any(member.batches or not member.is_ready for member in members)
         for member in members:
@@ -169,7 +120,6 @@ class Crew:
         return sum(bool(member.batches) for member in self._members.values())
 
     def _dispatch(self) -> None:
-        """Start workers if need be, and hand out tasks."""
         if self._goes_singly:
             self._dispatch_singly()
             return
@@ -192,10 +142,7 @@ class Crew:
     def _dispatch_singly(self) -> None:
         """Hand out single tasks to idle workers, if nobody withholds them."""
         while self._queue:
-            busy = self._busy()
-            if busy >= self._ncores:
-                return
-            if busy and not all(gate.admits(busy) for gate in self.gates):
+            if not self._may_start(self._busy()):
                 return
             idle = (member for member in self._members.values() if not member.batches)
             self._hand_out(next(idle, None) or self._start_worker(), 1)
@@ -260,7 +207,6 @@ class Crew:
         member.connection.close()
 
     def _wait(self) -> None:
-        """Wait until a worker reports or dies, at most for a moment."""
         members = self._members
         waiting: list[Any] = [*members, *(each.connection for each in members.values())]
         lenders = []

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
-from pypet.interfaces import Activity, AdmissionGate, Option, Outcome, Scheduler, Task
+from pypet.interfaces import Activity, Option, Outcome, Scheduler, Task
 from pypet.plugins._workers.settling import OPTIONS, settle_processes
-
-
-class Workers(Protocol):
-    """Processes that execute tasks; see `Scheduler` for what the methods mean."""
-
-    gates: Sequence[AdmissionGate]
-    check: Callable[[], None] | None
-
-    def start(self, execute: Callable[[Task], Outcome]) -> None: ...
-    def room(self) -> int: ...
-    def submit(self, tasks: Sequence[Task]) -> None: ...
-    def outcomes(self) -> Iterator[Outcome]: ...
-    def activity(self) -> Activity: ...
-    def cancel(self) -> int: ...
-    def stop(self) -> None: ...
+from pypet.plugins._workers.workers import Workers
 
 
 class WorkersScheduler(Scheduler):

@@ -25,7 +25,16 @@ def settle_processes(options: Mapping[str, Any], scheduler: str) -> dict[str, An
     MissingDependencyError
         The number of cores is asked for (``ncores=0``) or a nice value on a platform without
         them, and psutil is not installed.
+    ValueError
+        This process must not start any.
     """
+    if multiprocessing.current_process().daemon:
+        raise ValueError(
+            f"scheduler {scheduler!r}: this process is a daemon, like the workers of a "
+            "multiprocessing.Pool, and Python lets those start no processes. Execute the runs here "
+            "(multiproc=False), or start this process with daemon=False or by a "
+            "concurrent.futures.ProcessPoolExecutor."
+        )
     ncores = int(options["ncores"])
     if ncores == 0:
         psutil = require("psutil", plugin=f"{scheduler} with ncores=0", extra=EXTRA)

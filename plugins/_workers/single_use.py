@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from time import time
 from typing import Any, NamedTuple
 
-from pypet.interfaces import Activity, AdmissionGate, Outcome, Task, Work
+from pypet.interfaces import Activity, Outcome, Task, Work
 from pypet.plugins._workers.outcomes import killed, unpack, unreadable
 from pypet.plugins._workers.starting import end_processes, start_process
 from pypet.plugins._workers.worker import perform_one
+from pypet.plugins._workers.workers import WAIT_SECONDS, Workers
 from pypet.support.interrupts import without_interrupts
-
-WAIT_SECONDS = 0.5
-"""The longest time between two looks at helpers and gates."""
 
 _numbers = itertools.count(1)
 
@@ -32,21 +28,14 @@ class _Active(NamedTuple):
     started: float
 
 
-class SingleUseWorkers:
+class SingleUseWorkers(Workers):
     """Starts a process for each task, at most ``ncores`` at once, as far as gates admit them."""
 
     def __init__(self, ncores: int, start_method: str, niceness: int | None) -> None:
         """``start_method`` is one that does not fork."""
-        self._ncores = ncores
-        self._context: Any = multiprocessing.get_context(start_method)
-        self._niceness = niceness
-        self._execute: Callable[[Task], Outcome] | None = None
-        self._queue: deque[Task] = deque()
+        super().__init__(ncores, start_method, niceness)
         self._active: dict[int, _Active] = {}
         self._reports: dict[int, Outcome] = {}
-        self._arrived: deque[Outcome] = deque()
-        self.gates: Sequence[AdmissionGate] = ()
-        self.check: Callable[[], None] | None = None
 
     def start(self, execute: Callable[[Task], Outcome]) -> None:
         """Execute tasks by ``execute``, which is pickled here, from now on.
@@ -62,58 +51,25 @@ class SingleUseWorkers:
         """Return how many processes could be started now."""
         return max(0, self._ncores - len(self._active) - len(self._queue))
 
-    def submit(self, tasks: Sequence[Task]) -> None:
-        """Accept tasks and start as many of them as possible."""
-        self._queue.extend(tasks)
-        self._launch()
-
-    def outcomes(self) -> Iterator[Outcome]:
-        """Yield outcomes in the order in which their processes end.
-
-        Raises
-        ------
-        RuntimeError
-            `start` was not called, or `stop` was called since.
-        """
-        if self._execute is None:
-            raise RuntimeError("The scheduler was not started; call `start` first.")
-        while True:
-            while self._arrived:
-                yield self._arrived.popleft()
-            if not (self._active or self._queue):
-                return
-            self._launch()
-            self._wait()
-
     def activity(self) -> Activity:
         """Return the runs whose processes are active."""
         return Activity(self._ncores, [each.task.index for each in self._active.values()])
 
-    def cancel(self) -> int:
-        """Give up the tasks for which no process was started."""
-        count = len(self._queue)
-        self._queue.clear()
-        return count
+    # ----- processes ------------------------------------------------------------------------
 
-    def stop(self) -> None:
-        """End all processes; those that execute a run are terminated."""
-        self._queue.clear()
-        self._arrived.clear()
-        self._execute = None
+    def _busy(self) -> int:
+        return len(self._active)
+
+    def _dispatch(self) -> None:
+        while self._queue and self._may_start(len(self._active)):
+            self._start_process(self._queue.popleft())
+
+    def _end(self) -> None:
         active, self._active = list(self._active.values()), {}
         self._reports.clear()
         end_processes([each.process for each in active], at_once=True)
         for each in active:
             each.connection.close()
-
-    # ----- processes ------------------------------------------------------------------------
-
-    def _launch(self) -> None:
-        while self._queue and len(self._active) < self._ncores:
-            count = len(self._active)
-            if count and not all(gate.admits(count) for gate in self.gates):
-                return
-            self._start_process(self._queue.popleft())
 
     def _start_process(self, task: Task) -> None:
         here, there = self._context.Pipe(duplex=False)
@@ -133,7 +89,6 @@ class SingleUseWorkers:
             self._active[process.sentinel] = _Active(process, here, task, time())
 
     def _wait(self) -> None:
-        """Wait until a process reports or ends, at most for a moment."""
         waiting: list[Any] = list(self._active)
         waiting += [
             each.connection

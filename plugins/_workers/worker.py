@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import multiprocessing
+import os
 import pickle
 import signal
 import struct
 import sys
+import threading
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import takewhile
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from time import monotonic, time
 from typing import Any, NamedTuple
 
@@ -115,10 +118,28 @@ def die_with_parent() -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def _end_with_main_process() -> None:
+    """Let this process be ended if the main process is killed, whoever the parent process is."""
+    die_with_parent()
+    main = multiprocessing.parent_process()
+    if main is None or (_prctl is not None and os.getppid() == main.pid):
+        return
+    # The parent is the fork server, the platform tells nobody, or it was too late to be told.
+    threading.Thread(target=_outlive, args=(main.sentinel,), daemon=True).start()
+
+
+def _outlive(sentinel: int) -> None:
+    wait([sentinel])
+    if hasattr(signal, "pthread_kill"):  # which also ends what the main thread waits for
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    else:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _get_ready(niceness: int | None) -> None:
     """Set up signals and priority."""
     signal.signal(signal.SIGTERM, _end)
-    die_with_parent()
+    _end_with_main_process()
     be_nice(niceness)
 
 

@@ -1,0 +1,247 @@
+"""Scripts end well wherever they run: killed, in threads and daemons, with closed streams."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pypet import Environment
+
+pytest.importorskip("h5py")
+psutil = pytest.importorskip("psutil")
+if "fork" not in multiprocessing.get_all_start_methods():
+    pytest.skip("the platform cannot fork", allow_module_level=True)
+
+pytestmark = pytest.mark.timeout(60)
+
+WAYS = pytest.mark.parametrize(
+    ("scheduler", "mode"), [("pool", "QUEUE"), ("process", "PIPE")], ids=["pool", "process"]
+)
+
+SCRIPT = """
+import multiprocessing, os, sys, time
+from pypet import Environment
+
+def work(traj, seconds):
+    traj.f_add_result("z", traj.x)
+    if seconds:
+        os.write(1, b"busy\\n")  # at once, or lines would mix
+        time.sleep(seconds)
+    return traj.x
+
+if __name__ == "__main__":
+    scheduler, mode, method, seconds = sys.argv[1:]
+    options = {} if scheduler == "serial" else {"wrap_mode": mode, "start_method": method}
+    env = Environment(
+        "test", filename="data.hdf5", overwrite_file=True, log_config=None,
+        report_progress=False, scheduler=scheduler, ncores=2, **options,
+    )
+    env.traj.f_add_parameter("x", 0)
+    env.traj.f_explore({"x": range(4)})
+    results = env.run(work, float(seconds))
+    with open("results.txt", "w") as file:
+        file.write(str([value for _, value in results]))
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def still_alive_after(processes, seconds):
+    """Wait until processes have ended, also if nobody asks how; kill and return the rest."""
+    deadline = time.monotonic() + seconds
+    while alive := [each for each in processes if is_alive(each)]:
+        if time.monotonic() > deadline:
+            for process in alive:
+                process.kill()
+            break
+        time.sleep(0.01)
+    return alive
+
+
+def is_alive(process):
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+# ----- the main process is killed ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "mode", "method"),
+    [
+        ("pool", "QUEUE", "fork"),
+        ("process", "PIPE", "fork"),
+        ("pool", "LOCK", "spawn"),
+        ("pool", "QUEUE", "forkserver"),
+        ("process", "LOCK", "forkserver"),
+    ],
+)
+def test_nobody_outlives_the_main_process(script, scheduler, mode, method):
+    main = subprocess.Popen(
+        [sys.executable, str(script), scheduler, mode, method, "120"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=script.parent,
+    )
+    with main.stdout as lines:
+        try:
+            assert [lines.readline() for _ in range(2)] == ["busy\n"] * 2
+            others = psutil.Process(main.pid).children(recursive=True)
+        finally:
+            main.kill()
+            main.wait(20)
+    assert len(others) >= 2
+    assert still_alive_after(others, 20) == []
+
+
+# ----- streams -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "mode"), [("serial", "NONE"), ("pool", "QUEUE"), ("process", "PIPE")]
+)
+@pytest.mark.parametrize("closed", ["<&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_may_be_closed(script, scheduler, mode, closed):
+    command = f'exec "$@" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", sys.executable, str(script), scheduler, mode, "fork", "0"],
+        timeout=40,
+        check=False,
+        cwd=script.parent,
+        capture_output=True,
+    )
+    assert done.returncode == 0
+    assert (script.parent / "results.txt").read_text() == "[0, 1, 2, 3]"
+
+
+# ----- threads, event loops, daemons ---------------------------------------------------------
+
+
+def work(traj):
+    traj.f_add_result("z", traj.x)
+    return traj.x
+
+
+def experiment(name, scheduler, mode):
+    with Environment(
+        name,
+        filename=f"{name}.hdf5",
+        scheduler=scheduler,
+        wrap_mode=mode,
+        ncores=2,
+        log_config=None,
+        report_progress=False,
+    ) as env:
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": range(6)})
+        return [value for _, value in env.run(work)]
+
+
+@WAYS
+def test_two_threads_may_have_an_experiment_each(scheduler, mode):
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(experiment, name, scheduler, mode) for name in ("one", "two")]
+        assert [each.result() for each in both] == [list(range(6))] * 2
+    assert multiprocessing.active_children() == []
+
+
+@WAYS
+def test_an_event_loop_goes_on_while_an_experiment_runs_in_a_thread(scheduler, mode):
+    async def main():
+        ticks = 0
+        running = asyncio.create_task(asyncio.to_thread(experiment, "loop", scheduler, mode))
+        while not running.done():
+            ticks += 1
+            await asyncio.sleep(0)
+        return ticks, await running
+
+    ticks, results = asyncio.run(main())
+    assert results == list(range(6))
+    assert ticks > 1
+
+
+@WAYS
+def test_an_experiment_may_block_an_event_loop(scheduler, mode):
+    async def main():
+        return experiment("loop", scheduler, mode)
+
+    assert asyncio.run(main()) == list(range(6))
+
+
+@WAYS
+def test_daemons_are_told_before_anything_is_stored_that_they_start_no_processes(
+    scheduler, mode, tmp_path
+):
+    context = multiprocessing.get_context("fork")
+    with context.Pool(1) as pool, pytest.raises(ValueError, match="multiproc=False"):
+        pool.apply(experiment, ("daemon", scheduler, mode))
+    assert not (tmp_path / "daemon.hdf5").exists()
+
+
+def test_daemons_may_execute_runs_themselves():
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply(experiment, ("daemon", "serial", "NONE")) == list(range(6))
+
+
+def interrupt_main_often(traj):
+    if traj.v_idx == 2:
+        for _ in range(20):
+            os.kill(int(os.environ["PYPET_TEST_MAIN"]), signal.SIGINT)
+            time.sleep(0.002)
+        time.sleep(30)
+    return traj.v_idx
+
+
+@WAYS
+@pytest.mark.parametrize("graceful", [True, False])
+def test_many_interrupts_leave_no_process(tmp_path, monkeypatch, scheduler, mode, graceful, capfd):
+    monkeypatch.setenv("PYPET_TEST_MAIN", str(os.getpid()))
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    env = Environment(
+        "test",
+        filename=str(tmp_path / "data.hdf5"),
+        scheduler=scheduler,
+        wrap_mode=mode,
+        ncores=2,
+        graceful_exit=graceful,
+        log_config=None,
+        report_progress=False,
+    )
+    env.traj.f_add_parameter("x", 0)
+    env.traj.f_explore({"x": range(6)})
+    interrupted = threading.Event()
+    try:
+        try:
+            env.run(interrupt_main_often)
+        except KeyboardInterrupt:
+            interrupted.set()
+            _let_all_interrupts_come()
+    except KeyboardInterrupt:
+        _let_all_interrupts_come()
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert interrupted.is_set()
+    left = set(psutil.Process().children(recursive=True))
+    assert still_alive_after({child for child in left if child.pid not in before}, 10) == []
+
+
+def _let_all_interrupts_come():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
