@@ -85,6 +85,18 @@ def build_from_dictionary(config: Mapping[str, Any], place: Callable[[str], str]
         raise
 
 
+def file_names(config: Any) -> list[str]:
+    """Return the names of log files, with wildcards: every ``filename``, at any depth."""
+    found: list[str] = []
+
+    def note(name: str) -> str:
+        found.append(name)
+        return name
+
+    _with_places(config, note)
+    return found
+
+
 def _with_places(config: Any, place: Callable[[str], str]) -> Any:
     """Return a copy in which every ``filename``, at any depth, is where the file shall be."""
     if isinstance(config, Mapping):

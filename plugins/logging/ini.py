@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from pypet.manager.nearest import did_you_mean
 from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
-from pypet.plugins.logging.filenames import handler_error, is_filename
+from pypet.plugins.logging.filenames import get_strings, handler_error, is_filename
 from pypet.plugins.logging.lines import STANDARD_DOUBLES, LineFormatter
 from pypet.support.config_places import Places, config_text
 
@@ -129,6 +129,16 @@ def build_from_sections(sections: Sections, place: Callable[[str], str]) -> Logg
         close_handlers(handlers.values())
         raise
     return LoggingPlan(loggers, tuple(handlers.values()))
+
+
+def file_names(sections: Sections) -> list[str]:
+    """Return the names of log files, with wildcards, as far as the arguments tell them plainly."""
+    return [
+        text
+        for key in _keys(sections, "handlers")
+        for text in get_strings(sections[f"handler_{key}"].get("args") or "()")
+        if is_filename(text)
+    ]
 
 
 def _section(sections: Sections, name: str) -> Mapping[str, str]:

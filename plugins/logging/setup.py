@@ -57,8 +57,11 @@ class ExperimentLogging(LoggingSetup):
         Raises
         ------
         ValueError
-            A handler cannot be made from the configuration.
+            A handler cannot be made from the configuration, or it is clear that one of workers
+            could not be.
         """
+        if self._worker is not None:
+            LogFilePlaces(context).check(self._worker.file_names())
         if self._main is not None:
             attachment = Attachment(_built(self._main, context))
             self._replace_former()
@@ -144,6 +147,9 @@ class _IniConfiguration:
     def build(self, place: Callable[[str], str]) -> LoggingPlan:
         return ini.build_from_sections(self._sections, place)
 
+    def file_names(self) -> list[str]:
+        return ini.file_names(self._sections)
+
 
 class _DictConfiguration:
     """A configuration given as a dictionary."""
@@ -153,6 +159,9 @@ class _DictConfiguration:
 
     def build(self, place: Callable[[str], str]) -> LoggingPlan:
         return dictionary.build_from_dictionary(self._config, place)
+
+    def file_names(self) -> list[str]:
+        return dictionary.file_names(self._config)
 
 
 _Configuration = _IniConfiguration | _DictConfiguration

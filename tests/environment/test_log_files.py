@@ -158,6 +158,15 @@ def two_files(first, second):
     return {"version": 1, "handlers": handlers, "root": {"handlers": ["a", "b"]}}
 
 
+def of_workers(name):
+    handlers = {"a": {"class": "logging.FileHandler", "filename": name}}
+    return {
+        "version": 1,
+        "multiproc_handlers": handlers,
+        "multiproc_root": {"handlers": ["a"]},
+    }
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -165,6 +174,7 @@ def two_files(first, second):
         {"log_config": {"version": 1, "root": {"handlers": ["nope"]}}},
         {"log_folder": "occupied"},
         {"log_config": two_files("made/LOG.txt", "occupied/LOG.txt")},
+        {"log_config": of_workers("occupied/$run/LOG.txt")},
         {"log_config": two_files("made/$traj/LOG.txt", "made/$run")},
         {"log_stdout": ("too", "many", 3)},
         {"report_progress": (5,)},
@@ -173,9 +183,8 @@ def two_files(first, second):
 def test_bad_input_is_told_before_anything_is_stored_or_logged(options):
     Path("occupied").write_text("a file")
     before = sys.stdout
-    with pytest.raises(
-        ValueError, match=r"missing\.ini|nope|handler 'b'|log_folder|log_stdout|report_progress"
-    ):
+    told = r"missing\.ini|nope|handler 'b'|of workers: .*no folder|log_(folder|stdout)|report"
+    with pytest.raises(ValueError, match=told):
         Environment("t", filename="t.hdf5", **options)
     assert [path.name for path in Path().iterdir()] == ["occupied"]
     assert sys.stdout is before

@@ -109,6 +109,15 @@ def test_faulty_ini_files_say_what_is_wrong(make, tmp_path, old, new, message):
     assert state_of("", "simulation") == before
 
 
+def test_folders_of_workers_are_looked_at_before_there_are_workers(make, tmp_path):
+    (tmp_path / "occupied").write_text("a file")
+    path = tmp_path / "log.ini"
+    path.write_text(INI + WORKER_INI.replace("out/$traj/main.log", "occupied/$run/main.log"))
+    with pytest.raises(ValueError, match=r"'occupied/\$run/main\.log' of workers: .*no folder"):
+        make(log_config=str(path)).start(CONTEXT)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["log.ini", "occupied"]
+
+
 def test_a_missing_file_is_told_at_once(make, tmp_path):
     with pytest.raises(ValueError, match="no logging configuration file"):
         make(log_config=str(tmp_path / "none.ini"))
