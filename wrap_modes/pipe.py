@@ -9,7 +9,6 @@ import selectors
 import socket
 import struct
 import sys
-import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
 from multiprocessing.context import BaseContext
@@ -19,6 +18,7 @@ from pypet.errors import NotStoredError
 from pypet.interfaces import StorageService, WrapMode
 from pypet.markers import hookimpl
 from pypet.wrap_modes._local import frames
+from pypet.wrap_modes._local.checksums import crc32
 from pypet.wrap_modes._local.file_lock import FileLock
 from pypet.wrap_modes._local.given_queue import GivenPipe, GivenQueueWriter, put_parcel
 from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, dump, load
@@ -56,7 +56,7 @@ def _packets(run: int, sender: int, number: int, pieces: list[Any]) -> Iterator[
     parts = -(-len(whole) // room)
     for part in range(parts):
         data = whole[part * room : (part + 1) * room]
-        checksum = zlib.crc32(data)
+        checksum = crc32(data)
         yield _PACKET.pack(frames.MAGIC, checksum, run, sender, number, part, parts) + data
 
 
@@ -82,7 +82,7 @@ class Assembly:
             number, parts = head.number, []
         if (
             head.magic != frames.MAGIC
-            or zlib.crc32(data) != head.checksum
+            or crc32(data) != head.checksum
             or number != head.number
             or head.part != len(parts)
         ):

@@ -27,7 +27,11 @@ class ChunkPlan(NamedTuple):
     """Of the deflate filter; None without it."""
 
     def chunks(self, values: Array) -> Iterator[tuple[Offset, Array]]:
-        """Yield offset and values of each chunk, filled up with zeros at the edges."""
+        """Yield offset and bytes of each chunk, filled up with zeros at the edges.
+
+        Each is valid until the next one is asked for: new memory would cost more than the work.
+        """
+        scratch = np.empty(self._ordered_shape(math.prod(self.shape), values), np.uint8)
         steps = [
             range(0, length, step) for length, step in zip(values.shape, self.shape, strict=True)
         ]
@@ -37,7 +41,7 @@ class ChunkPlan(NamedTuple):
                 whole = np.zeros(self.shape, values.dtype)
                 whole[tuple(slice(0, length) for length in part.shape)] = part
                 part = whole
-            yield offset, self._ordered(part)
+            yield offset, self._ordered(part, scratch)
 
     def samples(
         self, values: Array, places: tuple[float, ...], nbytes: int | None = None
@@ -60,13 +64,19 @@ class ChunkPlan(NamedTuple):
     def _place(self, offset: Offset) -> tuple[slice, ...]:
         return tuple(slice(o, o + s) for o, s in zip(offset, self.shape, strict=True))
 
-    def _ordered(self, chunk: Array) -> Array:
+    def _ordered_shape(self, elements: int, values: Array) -> tuple[int, int]:
+        """Return the shape of reordered bytes; nothing if there is nothing to reorder."""
+        return (values.dtype.itemsize, elements) if self.shuffles else (0, 0)
+
+    def _ordered(self, chunk: Array, target: Array | None = None) -> Array:
         """Return the bytes of a chunk, with shuffling first bytes of all elements first."""
         chunk = np.ascontiguousarray(chunk)
         if not self.shuffles:
             return chunk
-        raw = chunk.reshape(-1).view(np.uint8)
-        return np.ascontiguousarray(raw.reshape(-1, chunk.dtype.itemsize).T)
+        if target is None:
+            target = np.empty(self._ordered_shape(chunk.size, chunk), np.uint8)
+        np.copyto(target, chunk.reshape(-1).view(np.uint8).reshape(-1, chunk.dtype.itemsize).T)
+        return target
 
     def values_of(self, ordered: bytes, dtype: np.dtype[Any]) -> Array:
         """Return the values of a chunk from its bytes."""

@@ -11,6 +11,7 @@ from h5py import h5d
 from pypet.storage_backends.hdf5.chunk_plans import Array, ChunkPlan, Offset, plan_of
 from pypet.storage_backends.hdf5.deflate import Chooser, Compress
 from pypet.storage_backends.hdf5.packed_arrays import PackedArray
+from pypet.support.memory import keep_freed_memory
 
 LEAST_BYTES = 64 * 1024
 """Smaller arrays go through HDF5, which takes less time for them than Python."""
@@ -67,6 +68,7 @@ def compressed_chunks(
     values: Array, plan: ChunkPlan, name: str
 ) -> Iterator[tuple[Offset, Any]] | None:
     """Return what makes offset and content of each chunk; None without a fast library."""
+    keep_freed_memory()
     compress: Compress | None = None
     if plan.level is not None:
         kind = (name, values.dtype.str, values.shape)

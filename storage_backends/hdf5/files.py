@@ -23,6 +23,7 @@ from pypet.storage_backends.hdf5.needs import Need
 from pypet.storage_backends.hdf5.opening import create_file, open_file
 from pypet.storage_backends.hdf5.room import Room
 from pypet.storage_backends.hdf5.settings import Filters
+from pypet.storage_backends.hdf5.writeback import Writeback
 
 
 class Cache(Protocol):
@@ -63,6 +64,7 @@ class OpenFile:
         "_flushed_at",
         "_guest",
         "_id",
+        "_writeback",
         "caches",
         "generation",
         "holders",
@@ -85,6 +87,7 @@ class OpenFile:
         """Changes whenever handles of groups and datasets become invalid."""
         self.caches: dict[str, Any] = {}
         self.room = Room(path, memory)
+        self._writeback = Writeback()
         self._flushed_at = time.monotonic()
 
     @property
@@ -116,12 +119,13 @@ class OpenFile:
         if file is None:
             return
         try:
-            self.room.ask(need, file.get_vfd_handle(), file.get_filesize(), look)
+            self.room.ask(need, file, look)
         except OSError:
             if not self.room.is_used:
                 raise
             self.flush()  # what was asked for before is more than what it took
-            self.room.ask(need, file.get_vfd_handle(), file.get_filesize(), look)
+            self.room.ask(need, file, look)
+        self._writeback.count(need.content, file)
 
     def check_room(self, content: int) -> None:
         """Make sure that another library, which has the file open, can write so much more.

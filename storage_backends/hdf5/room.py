@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable
 from time import monotonic
 
+from h5py import h5f
+
 from pypet.storage_backends.hdf5.file_memory import FileMemory
 from pypet.storage_backends.hdf5.needs import Need
 
@@ -46,8 +48,8 @@ class Room:
         """Whether something was asked for since the last flush."""
         return self._used > 0
 
-    def ask(self, need: Need, descriptor: int, size: int, look: Callable[[], Need]) -> None:
-        """Make sure of room for what is needed in a file of ``size`` bytes.
+    def ask(self, need: Need, file: h5f.FileID, look: Callable[[], Need]) -> None:
+        """Make sure of room for what is needed.
 
         ``need`` is what may be needed at most; ``look`` finds out better, and is called where
         there is not plenty.
@@ -58,13 +60,13 @@ class Room:
             There is none; the file is unchanged.
         """
         if not self._used:
-            self._base = size
+            self._base = file.get_filesize()
         used = self._used + need.content
         if used > self._granted and not self._is_plenty(used + need.margin):
             need = look()
             used = self._used + need.content
             if used > self._granted:
-                self._granted = self._grant(used, need.margin, descriptor)
+                self._granted = self._grant(used, need.margin, file.get_vfd_handle())
         self._used = used
 
     def check(self, content: int, size: int) -> None:

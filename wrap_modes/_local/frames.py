@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import socket
 import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
+
+from pypet.support.memory import keep_freed_memory
+from pypet.wrap_modes._local.checksums import crc32
 
 MAGIC = b"pypF"
 _HEADER = struct.Struct("<4sIQQ")
@@ -36,9 +40,9 @@ def encode(number: int, pieces: Sequence[Any]) -> list[Any]:
     """Return the buffers that make up a frame, without copying the pieces."""
     lengths = [len(piece) for piece in pieces]
     index = struct.pack(f"<{len(lengths) + 1}Q", len(lengths), *lengths)
-    checksum = zlib.crc32(index)
+    checksum = crc32(index)
     for piece in pieces:
-        checksum = zlib.crc32(piece, checksum)
+        checksum = crc32(piece, checksum)
     header = _HEADER.pack(MAGIC, checksum, number, len(index) + sum(lengths))
     return [header + index, *pieces]
 
@@ -72,7 +76,7 @@ def decode(body: memoryview, checksum: int, number: int) -> Frame:
     FrameError
         The checksum or the lengths do not fit.
     """
-    if zlib.crc32(body) != checksum:
+    if crc32(body) != checksum:
         raise FrameError(f"Frame {number} of {len(body)} bytes does not have its checksum.")
     (count,) = struct.unpack_from("<Q", body)
     lengths = struct.unpack_from(f"<{count}Q", body, 8)
@@ -107,7 +111,7 @@ class Inbox:
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         self.connection = connection
-        self._buffer = bytearray(ROOM)
+        self._buffer = _new_buffer(ROOM)
         self._end = 0
 
     @property
@@ -126,7 +130,7 @@ class Inbox:
             The bytes are no frames.
         """
         try:
-            count = self.connection.recv_into(memoryview(self._buffer)[self._end :])
+            count = self.connection.recv_into(self._buffer[self._end :])
         except BlockingIOError:
             return
         except ConnectionError:
@@ -145,12 +149,13 @@ class Inbox:
             whole = _HEADER.size + length
             if self._end - start < whole:
                 if whole > len(buffer):
-                    self._move(start, bytearray(whole))
+                    keep_freed_memory()
+                    self._move(start, _new_buffer(whole))
                     return
                 break
             if not start and whole == len(buffer) > ROOM:
-                body = memoryview(buffer)[_HEADER.size :]
-                self._buffer, self._end = bytearray(ROOM), 0
+                body = buffer[_HEADER.size :]
+                self._buffer, self._end = _new_buffer(ROOM), 0
                 yield decode(body, checksum, number)
                 return
             first = start + _HEADER.size
@@ -158,9 +163,14 @@ class Inbox:
             yield decode(memoryview(bytes(buffer[first:start])), checksum, number)
         self._move(start, buffer)
 
-    def _move(self, start: int, target: bytearray) -> None:
+    def _move(self, start: int, target: memoryview) -> None:
         """Bring what is left of the buffer to the beginning of ``target``, and go on there."""
         left = self._end - start
         if start or target is not self._buffer:
             target[:left] = self._buffer[start : self._end]
         self._buffer, self._end = target, left
+
+
+def _new_buffer(size: int) -> memoryview:
+    """Return memory that holds anything: to fill it with zeros first takes its time."""
+    return np.empty(size, np.uint8).data

@@ -1,0 +1,45 @@
+"""Letting the disk begin early with what a durable flush would have to wait for."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Any
+
+from h5py import h5f
+
+LATE_BYTES = 32 << 20
+"""So much may wait in memory until the disk is told to begin."""
+
+_SYNC_FILE_RANGE_WRITE = 2  # sync_file_range(2)
+
+
+class Writeback:
+    """Counts what is written to a file and starts its way to the disk, without waiting."""
+
+    __slots__ = ("_late",)
+
+    def __init__(self) -> None:
+        self._late = 0
+
+    def count(self, nbytes: int, file: h5f.FileID) -> None:
+        """Note that so many bytes are about to be written."""
+        self._late += nbytes
+        if self._late > LATE_BYTES:
+            self._late = 0
+            if _sync_file_range is not None:
+                _sync_file_range(file.get_vfd_handle(), 0, 0, _SYNC_FILE_RANGE_WRITE)
+
+
+def _find_sync_file_range() -> Any:
+    """Return the system call; None where there is none. That it fails is no fault: see fsync."""
+    if sys.platform != "linux":
+        return None
+    function = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    if function is not None:
+        function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+        function.restype = ctypes.c_int
+    return function
+
+
+_sync_file_range = _find_sync_file_range()
