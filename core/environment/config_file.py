@@ -17,6 +17,7 @@ from pypet.options.checks import flag
 from pypet.options.collection import KnownOptions
 from pypet.options.deprecated import map_deprecated
 from pypet.trajectory import Trajectory
+from pypet.tree.names import check_trajectory_name
 
 _LOGGING = frozenset(
     ("log_config", "log_folder", "log_level", "log_levels", "log_multiproc", "logger_names")
@@ -57,16 +58,14 @@ def read_config(
     service = next((each.value for each in reversed(entries) if each.name == _SERVICE), None)
     service = kwargs.get(_SERVICE, service or ESTABLISHED[_SERVICE].default)
     known = KnownOptions(manager)
-    keywords = {}
-    used = []
+    used = {}
     for entry in entries:
-        entry = _checked(entry, known, service, content.has_only_lists)
-        keywords[entry.name] = entry.value
-        used.append(entry)
+        used[entry.name] = _checked(entry, known, service, content.has_only_lists)
+    keywords = {name: entry.value for name, entry in used.items()}
     if content.log_config is not None and _LOGGING.isdisjoint({*given, *keywords}):
         keywords["log_config"] = content.log_config
-        used += [ConfigEntry(word, None, content.log_where) for word in ("log", "logging")]
-    return {**keywords, **merged}, content._replace(keywords=used)
+        used["log_config"] = ConfigEntry("log_config", None, content.log_where)
+    return {**keywords, **merged}, content._replace(keywords=list(used.values()))
 
 
 def optional_storage_keywords(content: ConfigContent, options: OptionValues) -> set[str]:
@@ -89,7 +88,7 @@ def telling_places(content: ConfigContent) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        text = str(error)
+        text = "\n".join([str(error), *getattr(error, "__notes__", ())])
         places = [entry.where for entry in content.keywords if _is_named(entry, text)]
         if places:
             error.add_note(f"pypet: see {'; '.join(dict.fromkeys(places))}")
@@ -160,6 +159,8 @@ def _checked(
             if has_only_lists:
                 value = known[name].from_list(value)
             known.validate(name, value, service if isinstance(service, str) else None)
+            if name == "trajectory":
+                _check_name(value)
         elif _bare(name) in (properties := settable_properties(Trajectory)):
             _check_property(name, value)
         elif isinstance(service, str) and "." not in service:
@@ -171,22 +172,36 @@ def _checked(
     return entry._replace(value=value)
 
 
+def _check_name(value: Any) -> None:
+    """Check what is an object or a name in Python, but can only be a name in a file."""
+    if not isinstance(value, str):
+        raise ValueError(f"The name of a trajectory is text, not {value!r}.")
+    check_trajectory_name(value)
+
+
 def _check_property(name: str, value: Any) -> None:
     """Check what a file says of a property of the trajectory."""
     bare = _bare(name)
     if bare == _SERVICE:
         raise ValueError(f"In files this is the option {_SERVICE!r}, which takes a name.")
-    default = getattr(Trajectory("trial"), f"{PROPERTY_PREFIX}{bare}")
+    trial = Trajectory("trial")
+    default = getattr(trial, f"{PROPERTY_PREFIX}{bare}")
     if isinstance(default, type):
         raise ValueError(f"{name!r} takes a class; give it in Python.")
     if isinstance(default, bool):
         flag(name)(value)
+    try:
+        trial.f_set_properties(**{bare: value})
+    except Exception as error:
+        raise ValueError(f"{name}={value!r}: {error}") from error
 
 
 def _is_named(entry: ConfigEntry, text: str) -> bool:
     """Return whether the text of an error speaks of an option, by its name or its value."""
     if entry.where in text:
         return False
+    if entry.name in _LOGGING and re.search(r"\blog(ger|ging)?\b", text):
+        return True
     words = re.escape(entry.name.removesuffix("s")).replace("_", "[_ ]")
     if re.search(rf"\b{words}s?\b", text):
         return True

@@ -128,14 +128,14 @@ def on_error(value: Any) -> None:
     )
 
 
-def names(name: str) -> Callable[[Any], None]:
-    """Return a check for names: one text with commas, or several texts."""
+def names(name: str, example: str) -> Callable[[Any], None]:
+    """Return a check for names: one text, or several."""
 
     def check(value: Any) -> None:
         if isinstance(value, str):
             return
         if isinstance(value, Iterable) and all(isinstance(item, str) for item in value):
             return
-        raise ValueError(f"{name}={value!r}: give names, for example ('git', 'sumatra').")
+        raise ValueError(f"{name}={value!r}: give names, for example {example}.")
 
     return check

@@ -246,6 +246,7 @@ _LOGGING_KEYWORDS = (
         types=(str, list, tuple),
         family="logging",
         help="Names of the loggers that are configured; None: the root logger.",
+        check=checks.names("logger_names", "('pypet', 'model')"),
     ),
     Option(
         "log_levels",
@@ -355,7 +356,7 @@ _ADDED = (
         (),
         family="plugins",
         help="Names of plugins or distributions to switch off.",
-        check=checks.names("disable_plugins"),
+        check=checks.names("disable_plugins", "('git', 'sumatra')"),
     ),
 )
 

@@ -44,7 +44,8 @@ def check_dictionary(config: Mapping[str, Any]) -> None:
             raise _undefined(f"handler {name!r}", section["formatter"])
         if "level" in section:
             level_number(section["level"])
-    for name, section in {**config.get("loggers", {}), "": config.get("root") or {}}.items():
+    # The root may be there under both of its names.
+    for name, section in (*config.get("loggers", {}).items(), ("", config.get("root") or {})):
         for each in section.get("handlers", ()):
             if each not in handlers:
                 raise _undefined(f"logger {name or 'root'!r}", each)

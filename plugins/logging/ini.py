@@ -11,6 +11,7 @@ import logging.config
 import operator
 import os
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -240,17 +241,17 @@ def _logger_plan(
     return LoggerPlan(section.get("qualname", key), number, chosen, propagate)
 
 
-def level_number(level: str | int) -> int:
+def level_number(level: Any) -> int:
     """Return the number of a level that is given by name or number.
 
     Raises
     ------
     ValueError
-        No level has this name.
+        No level has this name, or it is neither.
     """
-    if isinstance(level, int):
-        return level
-    name = level.strip()
+    if not isinstance(level, bool) and isinstance(level, Integral):
+        return int(level)
+    name = level.strip() if isinstance(level, str) else ""
     if name.isdigit():
         return int(name)
     number = logging.getLevelName(name.upper())

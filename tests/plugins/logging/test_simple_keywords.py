@@ -49,6 +49,8 @@ def test_workers_write_files_unless_told_otherwise(make):
     ("options", "message"),
     [
         ({"logger_names": ("a", "b", "c"), "log_levels": (10, 20)}, "3 logger_names"),
+        ({"log_levels": [1.5]}, "level 1.5"),
+        ({"log_level": True}, "level True"),
         ({"log_level": 10, "log_levels": 10}, "log_level or log_levels"),
         ({"log_folder": "x", "log_config": None}, "log_config or log_folder"),
         ({"log_multiproc": False, "log_config": {"version": 1}}, "log_config or log_multiproc"),
