@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pypet.environment import Environment
 
 GROUP = "record"
+NOTEBOOK = "JPY_SESSION_NAME"
+"""Variable that Jupyter Server sets for its kernels, whose command line tells nothing of it."""
 _METADATA = re.compile(r"(?P<name>.+?)(-(?P<version>[^-]+))?(-py[\d.]+)?\.(dist|egg)-info")
 """Names of folders with the metadata of a distribution (PEP 376, PEP 427)."""
 
@@ -45,7 +47,8 @@ class EnvironmentRecord(Versioning):
         if trajectory.f_contains(f"config.{group}", shortcuts=False):
             return
         for name, value, comment in _entries():
-            trajectory.f_add_config(f"{group}.{name}", value, comment=comment).f_lock()
+            text = value.encode("utf-8", "backslashreplace").decode()  # arguments may be any bytes
+            trajectory.f_add_config(f"{group}.{name}", text, comment=comment).f_lock()
 
 
 def _entries() -> Iterator[tuple[str, str, str]]:
@@ -55,12 +58,21 @@ def _entries() -> Iterator[tuple[str, str, str]]:
     yield "platform", platform.platform(), "Operating system and processor."
     yield "host", platform.node(), "Name of the machine."
     yield "command_line", shlex.join(sys.orig_argv), "How the main process was started."
-    yield "working_directory", os.getcwd(), "Where the main process was started."
+    yield "working_directory", _working_directory(), "Current folder of the main process."
+    if NOTEBOOK in os.environ:
+        yield "notebook", os.environ[NOTEBOOK], "Notebook or session of Jupyter."
     yield (
         "distributions",
         "\n".join(f"{name}=={version}" for name, version in distributions(tuple(sys.path))),
         "Installed distributions that can be imported, one a line.",
     )
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # somebody removed it
+        return ""
 
 
 @lru_cache(maxsize=1)

@@ -1,13 +1,16 @@
 """A Sumatra project, as far as it is needed here.
 
-Sumatra (0.8) works relative to the current folder, and its own `launch` starts a program; here the
-program runs already. So a record is made and filled in as `sumatra.projects.Project.new_record`
-and `sumatra.records.Record.run` do, but saved in the end only.
+Sumatra's own `launch` (0.8) starts a program; here the program runs already. So a record is made
+and filled in as `sumatra.projects.Project.new_record` and `sumatra.records.Record.run` do, but
+saved in the end only.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import platform
 import sys
 import time
 import warnings
@@ -15,13 +18,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pypet.errors import GitDiffError
+from pypet.plugins.sumatra.dependencies import find_dependencies
+from pypet.plugins.sumatra.parameters import parameters_as_json
+from pypet.support.surrounding_git import without_surrounding_git
 
 _FINISHED = "__finished__"
 """Sumatra's tag of records of programs that ended well."""
 _OUTCOME = "All runs are completed."
+_STORES = ("record_store", "data_store", "input_datastore")
+_OWN_FOLDER = "server_url"
+"""Setting of a record store that makes a folder where the process is: its cache."""
 
 
 class SumatraProject:
@@ -33,11 +40,9 @@ class SumatraProject:
         Raises
         ------
         ValueError
-            There is none.
+            There is none, or Sumatra cannot open it.
         """
         self._folder = folder
-        self._start = folder
-        """The folder that the process was in before it went inside the project."""
         if not (folder / ".smt").is_dir():
             raise ValueError(
                 f"There is no Sumatra project in {folder}; make one there with `smt init NAME`."
@@ -47,9 +52,17 @@ class SumatraProject:
                 raise ValueError(f"The Sumatra project in {folder} has no repository of its code.")
 
     def check_label(self, label: str | None) -> None:
-        """Raise ValueError if there is a record of this label."""
+        """Raise ValueError if there is a record of this label, or if records cannot be read."""
         with self._opened() as project:
-            labels = project.get_labels()
+            try:
+                # A server does not know the project before its first record.
+                is_known = project.record_store.has_project(project.name)
+                labels = project.get_labels() if is_known else []
+            except Exception as err:  # stores raise all kinds
+                raise ValueError(
+                    f"The records of the Sumatra project in {self._folder} cannot be read from "
+                    f"its {type(project.record_store).__name__}: {err}"
+                ) from err
         if label is not None and label in labels:
             raise ValueError(
                 f"sumatra_label={label!r}: the Sumatra project in {self._folder} has a record of "
@@ -59,7 +72,7 @@ class SumatraProject:
     def check_code(self) -> None:
         """Raise GitDiffError if the code was changed and the project does not store changes."""
         with self._opened() as project:
-            copy = project.default_repository.get_working_copy()
+            copy = self._working_copy(project)
             if project.on_changed == "error" and copy.has_changed():
                 raise GitDiffError(
                     f"The code of the Sumatra project in {self._folder} has changes. Commit them "
@@ -76,24 +89,26 @@ class SumatraProject:
             The code was changed, and the project does not store changes.
         """
         self.check_code()
+        main_file = self._main_file()
+        working_directory = os.getcwd()
+        dependencies = [] if main_file is None else find_dependencies(main_file, self._folder)
         with self._opened() as project:
-            from sumatra import dependency_finder, launch, programs
-            from sumatra.parameters import SimpleParameterSet
+            from sumatra import launch, programs
+            from sumatra.parameters import JSONParameterSet
             from sumatra.projects import LABEL_GENERATORS
             from sumatra.records import Record
             from sumatra.users import get_user
 
-            copy = project.default_repository.get_working_copy()
+            copy = self._working_copy(project)
             version, diff = project.update_code(copy)
-            main_file = self._main_file()
             record = Record(
                 programs.get_executable(path=sys.executable),
                 project.default_repository,
                 main_file,
                 version,
-                launch.SerialLaunchMode(),
+                launch.SerialLaunchMode(working_directory),
                 project.data_store,
-                SimpleParameterSet(_parameters(trajectory)),
+                JSONParameterSet(parameters_as_json(trajectory)),
                 label=label or LABEL_GENERATORS[project.label_generator](),
                 reason=reason,
                 diff=diff,
@@ -103,11 +118,8 @@ class SumatraProject:
                 timestamp_format=project.timestamp_format,
             )
             record.user = get_user(copy)
-            record.platforms = record.launch_mode.get_platform_information()
-            if main_file is not None:
-                record.dependencies = dependency_finder.find_dependencies(
-                    main_file, record.executable
-                )
+            record.platforms = [launch.PlatformInformation(**_machine())]
+            record.dependencies = dependencies
             return record
 
     def save(self, record: Any) -> None:
@@ -117,52 +129,87 @@ class SumatraProject:
         record.tags = {_FINISHED}
         with self._opened() as project:
             record.output_data = record.datastore.find_new_data(record.timestamp)
-            project.add_record(record)
+            # Not `add_record`: it tries for a quarter of an hour, and gives up without an error.
+            project.save_record(record)
+            project._most_recent = record.label
             project.save()
+
+    def _working_copy(self, project: Any) -> Any:
+        return project.default_repository.get_working_copy(str(self._folder))
 
     def _main_file(self) -> str | None:
         """Return the main script relative to the project, None if it is elsewhere."""
         main = getattr(sys.modules.get("__main__"), "__file__", None)
         if main is None:
             return None
-        path = self._start / main
-        if not path.resolve().is_relative_to(self._folder):
-            return None
-        return str(path.resolve().relative_to(self._folder))
+        path = Path(main).resolve()
+        return str(path.relative_to(self._folder)) if path.is_relative_to(self._folder) else None
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[Any]:
-        """Open the project, in its folder and without the warnings of Sumatra's own code.
+        """Open the project, without the warnings of Sumatra's own code.
 
         It is closed afterwards: other processes may record their experiments meanwhile.
         """
-        self._start = Path.cwd()
-        with contextlib.chdir(self._folder), warnings.catch_warnings():
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(without_surrounding_git())
+            stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-            from sumatra.projects import load_project
-
-            project: Any = load_project()
             try:
-                yield project
-            finally:
-                shelf = getattr(project.record_store, "shelf", None)
-                if shelf is not None:
-                    shelf.close()
+                if self._is_relative():
+                    stack.enter_context(contextlib.chdir(self._folder))
+                from sumatra.projects import load_project
+
+                project: Any = load_project(str(self._folder))
+            except Exception as err:  # Sumatra raises bare exceptions here
+                raise ValueError(
+                    f"Sumatra cannot open the project in {self._folder}: {err}"
+                ) from err
+            stack.callback(_close, project.record_store)
+            yield project
+
+    def _is_relative(self) -> bool:
+        """Return whether the project names its stores relative to its folder.
+
+        Sumatra looks for them relative to the current one; as that belongs to all threads of the
+        process, it is only changed if need be. What `smt init` writes by default is absolute.
+        """
+        settings = json.loads((self._folder / ".smt" / "project").read_text(encoding="utf-8"))
+        for store in (settings.get(name) for name in _STORES):
+            for key, value in (store or {}).items():
+                if key == _OWN_FOLDER:
+                    return True
+                is_path = key != "type" and isinstance(value, str) and "://" not in value
+                if is_path and not Path(value).expanduser().is_absolute():
+                    return True
+        return False
 
 
-def _parameters(trajectory: Any) -> dict[str, Any]:
-    """Return all parameters by full name, explored ones with their ranges."""
-    values: dict[str, Any] = {}
-    for name, parameter in trajectory.f_get_parameters(copy=False).items():
-        if parameter.f_has_range():
-            values[name] = [_plain(value) for value in parameter.f_get_range(copy=False)]
-        elif not parameter.f_is_empty():
-            values[name] = _plain(parameter.f_get())
-    return values
+def _close(store: Any) -> None:
+    """Close the files of a record store; Sumatra has no method for it."""
+    shelf = getattr(store, "shelf", None)
+    if shelf is not None:
+        shelf.close()
+    database = getattr(store, "_db_label", None)
+    if database is not None:
+        from django.conf import settings
+        from django.db import connections
+
+        if settings.configured:  # Sumatra does so when it needs the database
+            connections[database].close()
 
 
-def _plain(value: Any) -> Any:
-    """Return a value that Sumatra can keep as text and read again."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return value if isinstance(value, bool | int | float | str) else repr(value)
+def _machine() -> dict[str, str]:
+    """Return what Sumatra notes of the machine; its own function for it asks the internet."""
+    bits, linkage = platform.architecture()
+    return {
+        "architecture_bits": bits,
+        "architecture_linkage": linkage,
+        "machine": platform.machine(),
+        "network_name": platform.node(),
+        "ip_addr": "127.0.0.1",
+        "processor": platform.processor(),
+        "release": platform.release(),
+        "system_name": platform.system(),
+        "version": platform.version(),
+    }

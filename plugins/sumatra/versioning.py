@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +15,8 @@ from pypet.support.optional import require
 if TYPE_CHECKING:
     from pypet.environment import Environment
     from pypet.plugins.sumatra.project import SumatraProject
+
+_logger = logging.getLogger("pypet")
 
 
 class SumatraRecords(Versioning):
@@ -71,13 +75,24 @@ class SumatraRecords(Versioning):
             )
 
     def experiment_finished(self, environment: Environment) -> None:
-        """Save the record, and note its label and reason in the config."""
+        """Save the record, and note its label and reason in the config.
+
+        What goes wrong with it is logged: the results are stored and returned all the same.
+        """
         record, self._record = self._record, None
         if self._project is None or record is None:
             return
-        self._project.save(record)
+        try:
+            self._project.save(record)
+        except Exception:  # stores raise all kinds
+            _logger.exception(
+                "All runs are completed and stored, but Sumatra could not save its record %s.",
+                record.label,
+            )
+            return
         trajectory: Any = environment.trajectory
-        group = f"sumatra.record_{record.label}"
+        # Sumatra allows more characters than names of nodes can have.
+        group = f"sumatra.record_{re.sub(r'[^A-Za-z0-9_-]', '_', record.label)}"
         leaves = [
             trajectory.f_add_config(f"{group}.label", str(record.label), comment="Its label."),
             trajectory.f_add_config(f"{group}.reason", record.reason, comment="Why it was run."),
