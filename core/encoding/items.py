@@ -204,6 +204,8 @@ def _decode_list(item: ArrayItem, encoding: str) -> list[Any]:
     value = item.value
     if item.flag == constants.VLARRAY:
         rows = rows_of(value)  # a sequence is kept as one row
+        if len(rows) > 1:
+            return rows  # others were added since
         value = rows[0] if rows else np.empty(0)
     if not value.ndim:
         value = value.reshape(1)  # older files keep sequences of one element as scalars

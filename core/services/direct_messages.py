@@ -43,8 +43,15 @@ def _merge(
     ``last_step`` is called when all of it has arrived. After an error, also of the last step,
     what was copied is deleted again. What is moved is deleted from the other trajectory at the
     very end.
+
+    Raises
+    ------
+    ValueError
+        There is no such other trajectory, or no such file.
     """
     source = service.beside(other_filename)
+    with source.reading():
+        source.read_meta(other_trajectory_name, with_runs=False)
     copying = service.node_copy(trajectory_name)
     with source.kept_open(other_trajectory_name), service.kept_open(trajectory_name):
         try:

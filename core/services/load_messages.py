@@ -156,6 +156,8 @@ def _load_leaf(
         raise ValueError(
             f"Load {leaf._full_name!r} either with `load_only` or with `load_except`, not both."
         )
+    if leaf._parent is None:
+        raise ValueError(f"{leaf!r} is part of no trajectory, so nothing can be loaded into it.")
     loading.into(leaf._parent.v_root)
     loading.flags = load_flags
     if load_only is None and load_except is None:

@@ -133,3 +133,15 @@ def test_wrong_arguments_are_refused(traj):
     for convert in (make_shared_result, make_ordinary_result):
         with pytest.raises(TypeError, match="not a Result"):
             convert(plain, "y", traj)
+
+
+@pytest.mark.parametrize(
+    "first", [[1, 2, 3], (1, 2, 3), np.arange(1, 4)], ids=["list", "tuple", "array"]
+)
+def test_rows_that_were_added_come_back_as_ordinary_data(traj, first):
+    result = traj.f_add_result(SharedResult, "rows", rows=SharedVLArray())
+    traj.f_store()
+    result.rows.create_shared_data(obj=first)
+    result.rows.append([4, 5])
+    make_ordinary_result(result, "rows", traj)
+    assert [list(row) for row in result.rows] == [[1, 2, 3], [4, 5]]

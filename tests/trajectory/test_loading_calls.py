@@ -334,3 +334,8 @@ def test_links_are_deleted_without_their_targets(stored, service, in_memory):
 def test_old_keyword_remove_empty_groups_is_ignored_with_a_warning(stored, method):
     with pytest.warns(DeprecationWarning, match="remove_empty_groups"):
         getattr(stored, method)("total", remove_empty_groups=True)
+
+
+def test_a_leaf_without_a_trajectory_is_not_loaded_into(stored, service):
+    with pytest.raises(ValueError, match="part of no trajectory"):
+        service.load("LEAF", Result("results.x"), trajectory_name=stored.v_name)

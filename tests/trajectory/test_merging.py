@@ -337,3 +337,21 @@ def test_all_files_of_a_folder_are_merged(tmp_path):
     ]
     with pytest.raises(ValueError, match="no file"):
         merge_all_in_folder(tmp_path, ext=".h5")
+
+
+@pytest.mark.parametrize("filename", [None, "other.hdf5"])
+def test_nothing_is_merged_from_a_trajectory_that_is_not_there(tmp_path, monkeypatch, filename):
+    pytest.importorskip("h5py")
+    monkeypatch.chdir(tmp_path)
+    traj = Trajectory("mine", filename="mine.hdf5", add_time=False)
+    traj.f_store()
+    with pytest.raises(ValueError, match="There is no"):
+        traj.v_storage_service.store(
+            "MERGE",
+            "a merge",
+            trajectory_name="mine",
+            other_trajectory_name="other",
+            other_filename=filename,
+            rename_dict={},
+        )
+    assert [path.name for path in tmp_path.glob("*.hdf5")] == ["mine.hdf5"]

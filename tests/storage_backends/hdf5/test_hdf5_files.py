@@ -414,3 +414,18 @@ def test_a_request_may_bring_the_trajectory_and_its_first_nodes(tmp_path):
     put: PutMeta = meta(2, runs=run_rows(2))
     apply(service, put, leaf("results.r", number("x", 1)))
     assert paths(read(service)) == ["", "results", "results.r"]
+
+
+# ----- messages about open files ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("message", ["CLOSE_FILE", "FLUSH"])
+def test_a_closed_file_is_flushed_and_closed_only_for_a_trajectory(tmp_path, message):
+    service = new_service(tmp_path)
+    with pytest.raises(ValueError, match=f"{message}.*trajectory_name"):
+        service.store(message, None)
+    service.store(message, None, trajectory_name=TRAJ)
+    service.store("OPEN_FILE", None, trajectory_name=TRAJ)
+    service.store("FLUSH", None)
+    service.store("CLOSE_FILE", None)
+    assert not service.is_open
