@@ -8,7 +8,6 @@ down. Its processes may be anywhere, so they share neither locks nor queues with
 from __future__ import annotations
 
 import os
-import pickle
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Option, Outcome, Scheduler, Task, Work
+from pypet.interfaces.scheduling import pickled
 from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.plugins._workers import guest
@@ -53,7 +53,10 @@ class ExecutorScheduler(Scheduler):
         super().__init__(options)
         self._executor: Executor = _checked(options["scheduler"])
         self._ncores: int = options["ncores"]
+        self._execute: Callable[[Task], Outcome] | None = None
         self._pickled: bytes | None = None
+        self._main: str | None = None
+        self._dumps: Callable[[Any], bytes] = pickled
         self._name = ""
         self._carried = 0
         self._queue: deque[Task] = deque()
@@ -81,9 +84,7 @@ class ExecutorScheduler(Scheduler):
                     f"{name}={options[name]!r} has no effect on the processes of an executor: set "
                     f"them up where you make the {type(executor).__name__}."
                 )
-        told = (getattr(executor, name, None) for name in ("num_workers", "_max_workers"))
-        workers = next((n for n in told if isinstance(n, int) and n > 0), 0)
-        return {"ncores": workers or options["ncores"] or os.cpu_count() or 1}
+        return {"ncores": _count_workers(executor) or options["ncores"] or os.cpu_count() or 1}
 
     @classmethod
     def describe(cls, options: Mapping[str, Any]) -> str:
@@ -99,11 +100,20 @@ class ExecutorScheduler(Scheduler):
         Exception
             Something cannot be pickled.
         """
-        work = execute.packed() if isinstance(execute, Work) else execute
-        self._pickled = pickle.dumps(work, pickle.HIGHEST_PROTOCOL)
+        self._execute = execute
         self._name = uuid.uuid4().hex
-        self._carried = 0
+        self._dumps = pickled
+        self._pack()
+        # What is defined in the main script is a name in a pickle, which workers have to know.
+        refers_to_main = b"__main__" in (self._pickled or b"")
+        self._main = guest.main_script() if refers_to_main else None
         guest.hosts[self._name] = os.getpid()
+
+    def _pack(self) -> None:
+        execute = self._execute
+        work = execute.packed(self._dumps) if isinstance(execute, Work) else execute
+        self._pickled = self._dumps(work)
+        self._carried = 0
 
     def room(self) -> int:
         """Return how many tasks to submit so that workers do not run out of them."""
@@ -159,7 +169,7 @@ class ExecutorScheduler(Scheduler):
         finally:
             self._batches.clear()
             self._arrived.clear()
-            self._pickled = None
+            self._execute = self._pickled = None
             guest.hosts.pop(self._name, None)
 
     # ----- batches --------------------------------------------------------------------------
@@ -179,13 +189,13 @@ class ExecutorScheduler(Scheduler):
     def _hand_out(self, batch: list[Task], *, carries: bool) -> bool:
         """Submit a batch, with the work itself if it ``carries`` that; False if nobody is left."""
         try:
-            tasks = pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
+            tasks = self._dumps(batch)
         except Exception as error:
             error.add_note("pypet: arguments of a run cannot be sent to workers.")
             raise
-        pickled = self._pickled if carries else None
+        work = self._pickled if carries else None
         try:
-            future = self._executor.submit(guest.perform_batch, self._name, pickled, tasks)
+            future = self._executor.submit(guest.perform_batch, self._name, work, tasks, self._main)
         except RuntimeError as error:  # it is broken or was shut down
             self._lose(batch, error)
             return False
@@ -220,6 +230,8 @@ class ExecutorScheduler(Scheduler):
             raise WorkerDiedError(
                 f"{type(self._executor).__name__} cannot execute runs: {reply.trouble}"
             )
+        if reply.stranger and self._main is not None:
+            self._send_main_along()
         if reply.outcomes is None:
             self._hand_out(batch, carries=True)
             return
@@ -231,6 +243,25 @@ class ExecutorScheduler(Scheduler):
             return
         self._pace.learn(outcomes)
         self._arrived += outcomes
+
+    def _send_main_along(self) -> None:
+        """Pack anew, with what is defined in the main script, for workers that do not know it.
+
+        Raises
+        ------
+        WorkerDiedError
+            cloudpickle is not installed.
+        """
+        try:
+            from cloudpickle import dumps  # type: ignore[import-untyped,unused-ignore]
+        except ModuleNotFoundError as error:
+            raise WorkerDiedError(
+                f"Workers of the {type(self._executor).__name__} do not know the main script, "
+                "where something is defined that runs need: move it to a module that workers can "
+                "import, or pip install cloudpickle."
+            ) from error
+        self._main, self._dumps = None, dumps
+        self._pack()
 
     def _lose(self, batch: Sequence[Task], cause: BaseException | None) -> None:
         """Report tasks whose batch did not come back."""
@@ -266,6 +297,15 @@ def _checked(executor: Any) -> Executor:
             "run at a time; take a ProcessPoolExecutor, or leave the scheduler out."
         )
     return executor
+
+
+def _count_workers(executor: Executor) -> int:
+    """Return how many tasks an executor executes at once, 0 if it does not tell."""
+    told = (getattr(executor, name, None) for name in ("num_workers", "_max_workers"))
+    workers = next((n for n in told if isinstance(n, int) and n > 0), 0)
+    # That of Dask asks its client.
+    processes = getattr(getattr(executor, "_client", None), "ncores", None)
+    return workers or (len(processes()) if callable(processes) else 0)
 
 
 @hookimpl

@@ -17,6 +17,7 @@ from pypet.environment.pristine import Pristine
 from pypet.environment.single_run import SingleRun
 from pypet.errors import RunSkippedError
 from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, Task, Work
+from pypet.interfaces.scheduling import pickled
 from pypet.support import run_banners
 from pypet.tree.node import put
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet")
-
-PROTOCOL = pickle.HIGHEST_PROTOCOL
 
 
 class WorkerSettings(NamedTuple):
@@ -54,7 +53,7 @@ class WorkerRun(Work):
         self._settings = settings
         self._is_prepared = False
 
-    def packed(self) -> PackedRun:
+    def packed(self, dumps: Callable[[Any], bytes] = pickled) -> PackedRun:
         """Return the same work in pickles, one for the trajectory and one for the job.
 
         Raises
@@ -63,7 +62,8 @@ class WorkerRun(Work):
             What pickling raises, with a note that names the culprit and the remedy.
         """
         job = Job(self._job.function, self._job.args, self._job.kwargs)
-        job_image = _pickled(
+        job_image = _image(
+            dumps,
             job,
             "The run function or its arguments",
             "Use functions of modules, not lambdas or functions in functions; or execute every "
@@ -71,7 +71,8 @@ class WorkerRun(Work):
         )
         flags = _full_copy_flags(self._trajectory)
         with _bare_and_full(self._trajectory):
-            image = _pickled(self._trajectory, "The trajectory", "Some leaf holds such data.")
+            remedy = "Some leaf holds such data."
+            image = _image(dumps, self._trajectory, "The trajectory", remedy)
         return PackedRun(image, job_image, flags, self._settings)
 
     def start_worker(self, index: int | None = None) -> None:
@@ -112,8 +113,8 @@ class PackedRun(Work):
         self._pristine: Pristine | None = None
         self._run: SingleRun | None = None
 
-    def packed(self) -> PackedRun:
-        """Return itself."""
+    def packed(self, dumps: Callable[[Any], bytes] = pickled) -> PackedRun:
+        """Return itself: it consists of bytes already."""
         return self
 
     def start_worker(self, index: int | None = None) -> None:
@@ -235,9 +236,9 @@ def _bare_and_full(trajectory: Any) -> Iterator[None]:
                 parameter.v_full_copy = flags[name]
 
 
-def _pickled(thing: Any, what: str, remedy: str) -> bytes:
+def _image(dumps: Callable[[Any], bytes], thing: Any, what: str, remedy: str) -> bytes:
     try:
-        return pickle.dumps(thing, PROTOCOL)
+        return dumps(thing)
     except Exception as error:
         error.add_note(f"pypet: {what} cannot be sent to workers. {remedy}")
         raise

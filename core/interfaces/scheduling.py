@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -45,6 +46,11 @@ class Activity(NamedTuple):
     """Indices of the runs that are being executed, as far as that is known."""
 
 
+def pickled(thing: Any) -> bytes:
+    """Return the pickle of something in the newest format that all processes understand."""
+    return pickle.dumps(thing, pickle.HIGHEST_PROTOCOL)
+
+
 class Work(ABC):
     """What schedulers execute in other processes: a function of tasks that can travel.
 
@@ -54,8 +60,10 @@ class Work(ABC):
     """
 
     @abstractmethod
-    def packed(self) -> Work:
+    def packed(self, dumps: Callable[[Any], bytes] = pickled) -> Work:
         """Return the same work with everything that can change serialised, once for all workers.
+
+        ``dumps`` makes bytes that `pickle.loads` understands; pickle does by default.
 
         Raises
         ------

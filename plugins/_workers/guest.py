@@ -1,13 +1,16 @@
 """What happens in a process of somebody else's executor: work that comes in by name or as bytes.
 
 The work is large and the same for all batches, so that it is sent along only until every worker
-has it: a worker that gets a name which it does not know asks for the bytes.
+has it: a worker that gets a name which it does not know asks for the bytes. Some executors have
+workers that never import the main script, so that what is defined there must travel as a whole.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from time import monotonic, time
@@ -23,23 +26,43 @@ hosts: dict[str, int] = {}
 """Names of works that this process has given away, and its own id: forks inherit this, too."""
 _known: dict[str, Any] = {}
 """The latest work of this process; one at a time, for trajectories may be large."""
+_one_at_a_time = threading.Lock()
+"""A trajectory is in one run at a time, but some executors have workers with several threads."""
 
 
 class Reply(NamedTuple):
     """What a batch comes back with: ``outcomes``, packed, of its first ``done`` tasks.
 
-    Without them nothing was executed: because of ``trouble``, or because the work is missing.
+    Without them nothing was executed: because of ``trouble``, because the worker is a
+    ``stranger`` to the main script, or because the work is missing.
     """
 
     outcomes: bytes | None = None
     done: int = 0
     trouble: str | None = None
+    stranger: bool = False
 
 
-def perform_batch(name: str, pickled: bytes | None, tasks: bytes) -> Reply:
-    """Execute tasks by the work of this name; ``pickled`` is that work or None."""
+def main_script() -> str:
+    """Return the path of the main script as this process knows it, '' if it knows none."""
+    path = getattr(sys.modules.get("__main__"), "__file__", None)
+    return os.path.abspath(path) if path else ""
+
+
+def perform_batch(name: str, pickled: bytes | None, tasks: bytes, main: str | None) -> Reply:
+    """Execute tasks by the work of this name; ``pickled`` is that work or None.
+
+    ``main`` is the main script that has to be known here, None if it does not matter.
+    """
     if hosts.get(name) == os.getpid():
         return Reply(trouble="It executes tasks in the main process, whose memory they would share")
+    if main is not None and main != main_script():
+        return Reply(stranger=True)
+    with _one_at_a_time:
+        return _perform_batch(name, pickled, tasks)
+
+
+def _perform_batch(name: str, pickled: bytes | None, tasks: bytes) -> Reply:
     try:
         if name not in _known:
             if pickled is None:

@@ -12,10 +12,14 @@ import pytest
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf8")
 
 
-def test_the_script_of_the_readme_prints_its_products_each_time(tmp_path):
+SCRIPTS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+OUTPUTS = [["run_00000000 3.0", "run_00000001 8.0"], ["[(0, 1), (1, 4), (2, 9)]"]]
+
+
+@pytest.mark.parametrize(("code", "lines"), list(zip(SCRIPTS, OUTPUTS, strict=True)))
+def test_scripts_of_the_readme_print_what_they_should_each_time(tmp_path, code, lines):
     pytest.importorskip("h5py")
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    script = tmp_path / "mult.py"
+    script = tmp_path / "script.py"
     script.write_text(code, encoding="utf8")
     for _ in range(2):
         done = subprocess.run(
@@ -27,8 +31,8 @@ def test_the_script_of_the_readme_prints_its_products_each_time(tmp_path):
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines() == ["run_00000000 3.0", "run_00000001 8.0"]
-    assert (tmp_path / "mult.hdf5").is_file()
+        assert done.stdout.splitlines() == lines
+    assert len(list(tmp_path.glob("*.hdf5"))) == 1
 
 
 def test_options_of_the_readme_have_the_defaults_that_it_says():
