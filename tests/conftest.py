@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ SHARED_MEMORY = Path("/dev/shm")
 OPEN_FILES = Path("/proc/self/fd")
 KEPT_BY_PYTHON = {"forkserver", "resource_tracker"}
 """Helpers of `multiprocessing` that stay until the interpreter ends."""
+PATIENCE_SECONDS = 10
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,15 +29,23 @@ def _nothing_is_left_behind(tmp_path_factory):
     assert multiprocessing.active_children() == []
     assert _children() == []
     assert [name for name in _open_files() if name not in files] == []
-    assert {
-        name for name in _names(SHARED_MEMORY) - memory if _is_ours(SHARED_MEMORY / name)
-    } == set()
+    assert _lasting(_names(SHARED_MEMORY) - memory) == set()
     left = [path for path in own.iterdir() if not path.name.startswith("pymp-")]
     assert left == [], "temporary files"
 
 
 def _names(folder):
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _lasting(names):
+    """Return which names of shared memory stay; those of other programs usually do not."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while left := {name for name in names if _is_ours(SHARED_MEMORY / name)}:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    return left
 
 
 def _is_ours(path):
