@@ -117,6 +117,12 @@ class RecordStorageService(StorageService, ABC):
     def flush(self) -> None:
         """Make everything that was applied durable."""
 
+    def check_file_message(self, msg: str, trajectory: str | None) -> None:
+        """Raise ValueError if a message to open, flush or close makes no sense now.
+
+        ``trajectory`` is the name that came with it.
+        """
+
     def relocate(self, *, filename: str | None = None, file_title: str | None = None) -> None:
         """Follow the location keywords that may come with any message."""
 
@@ -245,7 +251,7 @@ class RecordStorageService(StorageService, ABC):
         """
         self._relocate(kwargs)
         if msg in _FILE_MESSAGES:
-            kwargs.pop("trajectory_name", None)
+            self.check_file_message(msg, kwargs.pop("trajectory_name", None))
             getattr(self, _FILE_MESSAGES[msg])()
             return None
         direct = DIRECT.get(msg)

@@ -6,7 +6,7 @@ import os
 from abc import ABC
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pypet import pypetconstants as constants
 from pypet.services.record_service import RecordStorageService
@@ -19,8 +19,6 @@ from pypet.support.optional import require
 
 if TYPE_CHECKING:
     from pypet.storage_backends.hdf5.files import OpenFile
-
-_ABOUT_OPEN_FILES = (constants.CLOSE_FILE, constants.FLUSH)
 
 
 class HeldFile(RecordStorageService, ABC):
@@ -76,20 +74,12 @@ class HeldFile(RecordStorageService, ABC):
         if self._file is not None:
             self._file.flush(durable=True)
 
-    def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
-        """Store ``stuff_to_store`` as ``msg`` says; see `RecordStorageService.store`.
-
-        Raises
-        ------
-        ValueError
-            Also for a file that is to be closed or flushed, is not open, and nobody knows for
-            which trajectory.
-        """
-        if msg in _ABOUT_OPEN_FILES and not self.is_open and "trajectory_name" not in kwargs:
+    def check_file_message(self, msg: str, trajectory: str | None) -> None:
+        """Raise ValueError for a file that is not open, and nobody knows for which trajectory."""
+        if msg != constants.OPEN_FILE and trajectory is None and not self.is_open:
             raise ValueError(
                 f"Message {msg!r} lacks `trajectory_name=`, and {self._filename} is not open."
             )
-        return super().store(msg, stuff_to_store, *args, **kwargs)
 
     def relocate(self, *, filename: str | None = None, file_title: str | None = None) -> None:
         """Follow the location keywords that may come with any message."""

@@ -8,6 +8,7 @@ from pypet.testing.storage import StorageConformance
 pytest.importorskip("h5py")
 
 from pypet.storage_backends.hdf5 import HDF5StorageService
+from pypet.wrap_modes._local.parcels import understands_requests
 
 
 class TestHDF5Storage(StorageConformance):
@@ -16,3 +17,7 @@ class TestHDF5Storage(StorageConformance):
 
     def reopen(self, service: StorageService, folder: Path) -> HDF5StorageService:
         return self.make_service(folder)
+
+
+def test_workers_turn_messages_into_requests():
+    assert understands_requests(HDF5StorageService(filename="data.hdf5"))
