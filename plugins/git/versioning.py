@@ -26,7 +26,7 @@ from pypet.plugins.git.repository import (
     read_submodules,
     read_work_tree,
 )
-from pypet.plugins.git.untracked import Untracked, measure
+from pypet.plugins.git.untracked import LARGE_BYTES, Untracked, measure
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Found(NamedTuple):
     """SHA-1 of the commit, if it was made for the experiment."""
     news: str
     """What to log."""
+    size: int = 0
+    """Length of the difference, in bytes."""
 
 
 class GitVersioning(Versioning):
@@ -170,6 +172,7 @@ def _note_difference(traj: Trajectory, repository: Any, *, fails: bool) -> Found
         new_commit=None,
         news=f"The code is commit {difference.base or '(none yet)'} and a difference of "
         f"{len(difference.patch)} bytes in `config.git.{group}`.",
+        size=len(difference.patch),
     )
 
 
@@ -199,6 +202,12 @@ def _tell(environment: Environment, found: Found) -> None:
             "Large untracked files are listed, but not kept with the code: %s. Name data and "
             "results in .gitignore.",
             _some(tuple(sizes)),
+        )
+    if found.size > LARGE_BYTES:
+        _logger.warning(
+            "The difference to the last commit has %.1f MB, because of %d untracked files or of "
+            "large changes: name data and results in .gitignore.",
+            *(found.size / 1e6, len(untracked.paths)),
         )
     if untracked.repositories:
         _logger.warning(

@@ -91,7 +91,8 @@ class SumatraProject:
         self.check_code()
         main_file = self._main_file()
         working_directory = os.getcwd()
-        dependencies = [] if main_file is None else find_dependencies(main_file, self._folder)
+        with without_surrounding_git():  # a module's version may be that of its repository
+            dependencies = [] if main_file is None else find_dependencies(main_file, self._folder)
         with self._opened() as project:
             from sumatra import launch, programs
             from sumatra.parameters import JSONParameterSet

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 
 import pytest
@@ -150,6 +151,14 @@ def test_large_untracked_files_are_listed_but_not_kept(work, tmp_path, caplog):
     assert code_group(env).untracked == ("[x]*.bin", "x1.bin")
     assert code_group(env).left_out == ("[x]*.bin",)
     assert sorted(files_in(checkout_code(env.traj, tmp_path / "a"))) == ["code.py", "x1.bin"]
+
+
+def test_a_large_difference_is_warned_of(work, caplog, monkeypatch):
+    monkeypatch.setattr("pypet.plugins.git.versioning.LARGE_BYTES", 100_000)
+    for number in range(2):
+        work.write(f"{number}.bin", random.Random(number).randbytes(60_000))
+    note(work)
+    assert "has 0.2 MB, because of 2 untracked files" in caplog.text
 
 
 @pytest.mark.parametrize("has_commit", [False, True])
