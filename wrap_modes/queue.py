@@ -61,9 +61,15 @@ class Channel:
         self._connection: socket.socket | None = None
         self._number = 0
         self._pid = -1
+        self._is_bequeathed = False
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_connection": None, "_pid": -1}
+        return {**self.__dict__, "_connection": None, "_pid": -1, "_is_bequeathed": False}
+
+    def bequeath(self) -> None:
+        """Make a new connection, for processes forked from here that use it one by one."""
+        self._connect()
+        self._is_bequeathed = True
 
     def put(self, parcel: Parcel) -> None:
         """Send a parcel; waits while the writer is behind.
@@ -76,7 +82,7 @@ class Channel:
         pieces = dump(parcel)
         try:
             connection = self._connection
-            if connection is None or self._pid != os.getpid():
+            if connection is None or (self._pid != os.getpid() and not self._inherit()):
                 connection = self._connect()
             self._number += 1
             frames.send(connection, self._number, pieces)
@@ -97,8 +103,16 @@ class Channel:
         if connection is not None:
             connection.close()
 
+    def _inherit(self) -> bool:
+        """Take over the connection of the parent process, if that does not use it itself."""
+        if not self._is_bequeathed or self._pid != os.getppid():
+            return False
+        self._pid, self._is_bequeathed = os.getpid(), False
+        return True
+
     def _connect(self) -> socket.socket:
         self.close()
+        self._is_bequeathed = False
         connection = socket.socket(self._family, socket.SOCK_STREAM)
         try:
             connection.connect(self._address)
@@ -232,6 +246,11 @@ class QueueStorageServiceSender(Sender):
             self.queue.put(parcel)
         else:
             put_parcel(self.queue, parcel)
+
+    def bequeath(self) -> None:
+        """Save the processes that are forked from here to connect to the writer."""
+        if isinstance(self.queue, Channel):
+            self.queue.bequeath()
 
     def send_done(self) -> None:
         """Tell the reader of a queue that nothing more will come."""

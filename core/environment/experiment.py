@@ -204,7 +204,7 @@ class Experiment:
         settings = WorkerSettings(
             service=storage.worker_service(),
             take_home=storage.take_home(),
-            log_setups=environment._logging,
+            log_setups=[each for each in environment._logging if each.concerns_workers],
             environment_name=environment.name,
             hexsha=environment.hexsha,
             automatic_storing=bool(options["automatic_storing"]),

@@ -51,7 +51,7 @@ class WorkerRun(Work):
         self._trajectory: Any = trajectory
         self._job = job
         self._settings = settings
-        self._is_prepared = False
+        self._run: SingleRun | None = None
 
     def packed(self, dumps: Callable[[Any], bytes] = pickled) -> PackedRun:
         """Return the same work in pickles, one for the trajectory and one for the job.
@@ -77,22 +77,32 @@ class WorkerRun(Work):
 
     def start_worker(self, index: int | None = None) -> None:
         """Take over the storage service and set up logging and signals."""
-        if not self._is_prepared:
-            self.start_launcher()
+        if self._run is None:
+            self._prepare()
         _start_logging(self._trajectory, index, self._settings)
 
     def start_launcher(self) -> None:
         """Take over the storage service and set up signals, for the processes forked from here."""
-        _prepare_signals(self._settings)
-        put(self._trajectory, "_storage_service", self._settings.service)
+        self._prepare()
+        self.renew_launcher()
         self._trajectory._runs.columns.own()  # or each of the processes copies the run table
-        self._is_prepared = True
+
+    def renew_launcher(self) -> None:
+        """Let nobody use what a process that died may have left unfinished."""
+        bequeath = getattr(self._settings.service, "bequeath", None)  # not what users wrote
+        if bequeath is not None:
+            bequeath()
 
     def __call__(self, task: Task) -> Outcome:
         """Execute the one task of the process."""
+        assert self._run is not None
+        return _execute(self._run, self._trajectory, task, self._settings)
+
+    def _prepare(self) -> None:
         settings = self._settings
-        run = _single_run(self._trajectory, self._job, settings, clean_up=False)
-        return _execute(run, self._trajectory, task, settings)
+        _prepare_signals(settings)
+        put(self._trajectory, "_storage_service", settings.service)
+        self._run = _single_run(self._trajectory, self._job, settings, clean_up=False)
 
 
 class PackedRun(Work):

@@ -92,6 +92,11 @@ class LoggingSetup(Feature, ABC):
     def start(self, context: LogContext) -> None:
         """Create folders, files and handlers in the main process."""
 
+    @property
+    def concerns_workers(self) -> bool:
+        """Whether `start_worker` would do anything; asked when runs are about to start."""
+        return True
+
     @abstractmethod
     def start_worker(self, context: LogContext) -> None:
         """Configure logging in a worker process; called there, once per process or run."""

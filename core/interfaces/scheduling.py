@@ -85,6 +85,10 @@ class Work(ABC):
         """
         return
 
+    def renew_launcher(self) -> None:
+        """Get ready again, after a process forked from here ended otherwise than it should."""
+        return
+
     @abstractmethod
     def __call__(self, task: Task) -> Outcome:
         """Execute a task; never raises an `Exception` for what a run does."""

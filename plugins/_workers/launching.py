@@ -74,6 +74,8 @@ class Launching(Perform):
             end_if_asked()
             data = _receive(reading, pid)
             exit_code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            if exit_code and isinstance(self._execute, Work):
+                self._execute.renew_launcher()
         except KeyboardInterrupt as interrupt:
             _end(pid)
             outcome = Outcome(task.index, None, started, time(), interrupt, interrupted=True)
@@ -169,8 +171,7 @@ def _be_process(execute: Execute, task: Task, writing: int, launcher: int) -> No
             raise Ended  # it was killed before it could be noticed
         multiprocessing.current_process().name = f"Process-{task.index + 1}"
         _send(writing, pack([perform_alone(execute, task)]))
-        _wait_for_helpers()
-        exit_code = 0
+        exit_code = 0 if _wait_for_helpers() else 1
     except Ended:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -189,15 +190,21 @@ def _send(writing: int, data: bytes) -> None:
     if len(data) > _PIPE_BYTES and hasattr(fcntl, "F_SETPIPE_SZ"):
         with contextlib.suppress(OSError):  # the limits of the user
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _ROOM)
-    with os.fdopen(writing, "wb", buffering=0) as pipe:
-        rest = memoryview(_LENGTH.pack(len(data)) + data)
-        while rest:
-            rest = rest[pipe.write(rest) :]
+    data = _LENGTH.pack(len(data)) + data
+    sent = os.write(writing, data)
+    while sent < len(data):
+        sent += os.write(writing, memoryview(data)[sent:])
+    os.close(writing)
 
 
-def _wait_for_helpers() -> None:
-    """Wait for threads and processes that the run has started, as multiprocessing does."""
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
+def _wait_for_helpers() -> bool:
+    """Wait for threads and processes that the run has started, as multiprocessing does.
+
+    Return False if threads are left that will be cut off in whatever they do.
+    """
+    if threading.active_count() > 1:
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join()
     util._exit_function()  # type: ignore[attr-defined]  # no public name does the same
+    return threading.active_count() == 1

@@ -68,6 +68,12 @@ class ExperimentLogging(LoggingSetup):
             self._put_in_force(attachment)
         self._capture()
 
+    @property
+    def concerns_workers(self) -> bool:
+        """Whether there is a configuration for workers, or somebody logs what is printed."""
+        prints = self._printed is not None or isinstance(sys.stdout, StdoutToLogger)
+        return prints or self._worker is not None
+
     def start_worker(self, context: LogContext) -> None:
         """Replace what the process inherited by the configuration for workers, if there is one."""
         if self._worker is not None:
