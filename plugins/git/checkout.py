@@ -6,7 +6,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.errors import GitError
 from pypet.plugins.git.difference import Difference, read_entries
@@ -47,10 +47,10 @@ def checkout_code(
     target = Path(folder).expanduser().absolute()
     if target.exists() and any(target.iterdir()):
         raise FileExistsError(f"{target} is not empty: name a new folder for the code.")
-    found = _repositories(traj)
-    name = _choose(traj, found, snapshot)
+    origins = _origins(traj)
+    name = _choose(traj, origins, snapshot)
     if repository is None:
-        repository = found.get(name)
+        repository = origins[name].repository
     if repository is None:
         raise GitError(
             f"Trajectory `{traj.v_name}` does not know where the repository of `{name}` was: "
@@ -101,8 +101,15 @@ def _write_unconverted(repository: Any, names: set[str], target: Path, env: dict
             file.chmod(file.stat().st_mode | 0o111)
 
 
-def _repositories(traj: Trajectory) -> dict[str, str | None]:
-    """Return the groups below ``config.git`` with code to restore, and where it was.
+class _Origin(NamedTuple):
+    """Where a group below ``config.git`` comes from, as far as is known."""
+
+    repository: str | None = None
+    environment: str | None = None
+
+
+def _origins(traj: Trajectory) -> dict[str, _Origin]:
+    """Return the groups below ``config.git`` with code to restore.
 
     Without environments that refer to them (an established pypet wrote the trajectory) these are
     all commits.
@@ -110,26 +117,31 @@ def _repositories(traj: Trajectory) -> dict[str, str | None]:
     if not traj.f_contains("config.git", shortcuts=False):
         raise GitError(f"Trajectory `{traj.v_name}` remembers no code: it ran without git.")
     groups = traj.f_get("config.git").f_get_groups()
-    found: dict[str, str | None] = {}
+    found: dict[str, _Origin] = {}
     environments = traj.f_get_default("config.environment", shortcuts=False)
     for name in environments.f_get_groups() if environments is not None else ():
         code = f"config.environment.{name}.{CODE}"
         if traj.f_contains(f"{code}.snapshot", shortcuts=False):
             group = str(traj.f_get(f"{code}.snapshot", fast_access=True))
             if group in groups:
-                found[group] = str(traj.f_get(f"{code}.repository", fast_access=True))
-    return found or dict.fromkeys(str(name) for name in groups)
+                repository = str(traj.f_get(f"{code}.repository", fast_access=True))
+                found[group] = _Origin(repository, str(name))
+    return found or {str(name): _Origin() for name in groups}
 
 
-def _choose(traj: Trajectory, found: Mapping[str, str | None], snapshot: str | None) -> str:
+def _choose(traj: Trajectory, origins: Mapping[str, _Origin], snapshot: str | None) -> str:
     """Return the group to restore; a commit that is the base of a difference does not count."""
-    if snapshot is None and len(found) == 1:
-        return next(iter(found))
-    if snapshot in found:
+    if snapshot is None and len(origins) == 1:
+        return next(iter(origins))
+    if snapshot in origins:
         return str(snapshot)
     asked = "several versions" if snapshot is None else f"no `{snapshot}`"
+    names = (
+        f"{name} (of {origin.environment})" if origin.environment else name
+        for name, origin in sorted(origins.items())
+    )
     raise GitError(
-        f"Trajectory `{traj.v_name}` remembers {asked}; name one of: {', '.join(sorted(found))}."
+        f"Trajectory `{traj.v_name}` remembers {asked}; name one of: {', '.join(names)}."
     )
 
 

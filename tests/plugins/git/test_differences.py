@@ -207,8 +207,9 @@ def test_of_several_versions_one_is_asked_for(work, tmp_path):
         git_repository=str(work.root),
         git_commit=False,
     )
-    with pytest.raises(GitError, match=r"several versions; name one of: diff_.*, diff_"):
+    with pytest.raises(GitError, match=r"several versions; name one of: diff_.*, diff_") as told:
         checkout_code(env.traj, tmp_path / "a")
+    assert f"(of {env.name})" in str(told.value)
     names = [name for name in env.traj.config.git.f_get_groups() if name.startswith("diff")]
     restored = [files_in(checkout_code(env.traj, tmp_path / n, snapshot=n)) for n in names]
     assert files in restored
