@@ -29,6 +29,9 @@ from pypet.storage_backends.hdf5.shapes import Shape
 from pypet.storage_backends.hdf5.tables import create_table, row_dtype, rows_of, write_types
 from pypet.storage_backends.hdf5.types import file_type, native
 
+MOST_DATASETS = 512
+"""So many datasets are kept open in templates. Each takes some 100 kB, and where environments are
+made again and again, each of them has settings of a shape of its own."""
 MOST_TEMPLATES = 512
 RAW_BYTES = 256
 """Chunks up to this size are kept as they are: setting up a compressor costs more than it saves."""
@@ -86,6 +89,8 @@ class Templates:
     def __init__(self) -> None:
         self._file: h5f.FileID | None = None
         self._known: OrderedDict[Shape, Template] = OrderedDict()
+        """Those that were not used for longest come first."""
+        self._datasets = 0
         self._made = 0
 
     def knows(self, filters: Filters, shape: Shape) -> bool:
@@ -116,7 +121,7 @@ class Templates:
             Two of the nodes have the same name. Nothing was made.
         """
         key = (filters, shape)
-        template = self._known.get(key)
+        template = self._find(key)
         if template is None:
             template = self._make_subtree(key, root, nodes, filters, items)
         for slot, item in zip(template.slots, items, strict=True):
@@ -160,7 +165,7 @@ class Templates:
     ) -> None:
         """Make the dataset of an item as ``name`` in ``group``; ``shape`` is its item shape."""
         key = (filters, None, shape)
-        template = self._known.get(key)
+        template = self._find(key)
         if template is None:
             file = self._open()
             template = self._new()
@@ -187,10 +192,20 @@ class Templates:
         self._made += 1
         return Template(b"%d" % self._made)
 
+    def _find(self, key: Shape) -> Template | None:
+        template = self._known.get(key)
+        if template is not None:
+            self._known.move_to_end(key)
+        return template
+
     def _keep(self, key: Shape, template: Template) -> Template:
         self._known[key] = template
-        if len(self._known) > MOST_TEMPLATES:
+        self._datasets += len(template.slots)
+        while len(self._known) > MOST_TEMPLATES or (
+            self._datasets > MOST_DATASETS and len(self._known) > 1
+        ):
             _, oldest = self._known.popitem(last=False)
+            self._datasets -= len(oldest.slots)
             self._discard(oldest)
         return template
 
