@@ -118,6 +118,7 @@ def test_faults_of_logging_are_told_before_anything_is_made(
 
 
 def test_lists_become_what_an_option_takes(write):
+    pytest.importorskip("psutil")
     text = BASE.replace(
         "[storage_service]",
         "memory_cap = [90.0, 500.0]\nlog_stdout = ['out', 30]\n[storage_service]",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
+import pytest
+
 from pypet.interfaces.logging import SHOWN_LIVE
 from tests.plugins.logging.log_files import CONTEXT, FOLDER, Terminal, read
 
@@ -27,6 +29,7 @@ def test_a_console_that_is_no_terminal_shows_all(make, capsys):
 
 
 def test_lines_do_not_garble_a_live_bar(make, monkeypatch):
+    pytest.importorskip("tqdm")
     from pypet.plugins.progress import RunProgress
 
     terminal = Terminal()
@@ -47,6 +50,7 @@ def test_lines_do_not_garble_a_live_bar(make, monkeypatch):
 
 
 def test_a_burst_of_lines_does_not_draw_the_bar_for_each(make, monkeypatch):
+    pytest.importorskip("tqdm")
     from pypet.plugins.progress import RunProgress
 
     terminal = Terminal()

@@ -107,11 +107,12 @@ if __name__ == "__main__":
 PROCESSES = {key: value for key, value in PARALLEL.items() if key != "use_pool"}
 
 
-@pytest.mark.parametrize("columns", [80, 40])
 @pytest.mark.parametrize(
-    "options", [SERIAL, PARALLEL, PROCESSES], ids=["serial", "pool", "process"]
+    ("options", "columns"),
+    [(SERIAL, 80), (PARALLEL, 40), (PROCESSES, 80)],
+    ids=["serial", "pool", "process"],
 )
-def test_what_is_printed_stands_above_the_bar(tmp_path, columns, options):
+def test_what_is_printed_stands_above_the_bar(tmp_path, options, columns):
     # Workers with handlers of the main process: its console, too.
     script = PRINTING.format(options={**options, "log_multiproc": False})
     screen, code = run_in_terminal(script, columns, tmp_path)

@@ -140,6 +140,7 @@ def test_print_at_level_zero_writes_over_the_last_line(capsys):
 
 
 def test_a_terminal_gets_a_live_bar_and_the_log_gets_lines(monkeypatch, quiet_logger):
+    pytest.importorskip("tqdm")
     terminal = make_terminal(monkeypatch)
     run(reporter((50, "progress_of_test")), 4)
     assert "PROGRESS" not in terminal.getvalue()
@@ -149,6 +150,7 @@ def test_a_terminal_gets_a_live_bar_and_the_log_gets_lines(monkeypatch, quiet_lo
 
 
 def test_the_live_bar_tells_failed_runs(monkeypatch, quiet_logger):
+    pytest.importorskip("tqdm")
     terminal = make_terminal(monkeypatch)
     progress = reporter((50, "progress_of_test"))
     progress.start(2)
@@ -187,6 +189,7 @@ def test_no_live_bar_without_a_terminal(quiet_logger, capsys):
 
 
 def test_stop_may_be_called_twice_and_before_start(monkeypatch, quiet_logger):
+    pytest.importorskip("tqdm")
     terminal = make_terminal(monkeypatch)
     progress = reporter((50, "progress_of_test"))
     progress.stop()
