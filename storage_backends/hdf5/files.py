@@ -19,6 +19,7 @@ from h5py import h5a, h5f
 from pypet.storage_backends.hdf5.attribute_reading import read_text
 from pypet.storage_backends.hdf5.attributes import encode_text, replace_attribute
 from pypet.storage_backends.hdf5.file_memory import FileMemory, forget, memory_of
+from pypet.storage_backends.hdf5.guard import GUARD, guarded
 from pypet.storage_backends.hdf5.needs import Need
 from pypet.storage_backends.hdf5.opening import create_file, open_file
 from pypet.storage_backends.hdf5.room import Room
@@ -235,6 +236,7 @@ _OPEN: dict[str, OpenFile] = {}
 _INHERITED: list[Any] = []
 
 
+@guarded
 def hold(path: str, *, writable: bool, title: str = "", filters: Filters | None = None) -> OpenFile:
     """Return the open file at ``path``; to be given back with `release`.
 
@@ -266,6 +268,7 @@ def hold(path: str, *, writable: bool, title: str = "", filters: Filters | None 
     return file
 
 
+@guarded
 def release(file: OpenFile) -> None:
     """Give back what `hold` returned; the last one to do so closes the file."""
     file.holders -= 1
@@ -274,6 +277,7 @@ def release(file: OpenFile) -> None:
         file.close()
 
 
+@guarded
 def release_durably(file: OpenFile) -> None:
     """Give back what `hold` returned after everything was written to the disk."""
     try:
@@ -299,6 +303,7 @@ def set_aside(path: str) -> Iterator[None]:
         release(file)
 
 
+@guarded
 def close_at(path: str) -> None:
     """Close whatever is open at ``path``, whoever holds it: the file is to be deleted."""
     forget(path)
@@ -319,6 +324,7 @@ def _retitle(file: OpenFile, title: str) -> None:
 
 
 def _flush_before_fork() -> None:
+    GUARD.acquire()
     for file in _OPEN.values():
         file.take_back()  # a guest could not be told in the child that the file is not its own
         file.flush()
@@ -335,8 +341,10 @@ def _disown_in_child() -> None:
         file._id = None
         file.caches = {}
     _OPEN.clear()
+    GUARD.release()
 
 
+@guarded
 def _close_at_exit() -> None:
     while _OPEN:
         _, file = _OPEN.popitem()
@@ -344,5 +352,9 @@ def _close_at_exit() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_flush_before_fork, after_in_child=_disown_in_child)
+    os.register_at_fork(
+        before=_flush_before_fork,
+        after_in_parent=GUARD.release,
+        after_in_child=_disown_in_child,
+    )
 atexit.register(_close_at_exit)

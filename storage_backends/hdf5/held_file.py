@@ -13,6 +13,7 @@ from pypet.services.record_service import RecordStorageService
 from pypet.storage_backends.hdf5 import h5py_modules
 from pypet.storage_backends.hdf5.damage import damage_told
 from pypet.storage_backends.hdf5.filename import resolve_filename
+from pypet.storage_backends.hdf5.guard import guarded
 from pypet.storage_backends.hdf5.progress import Progress
 from pypet.storage_backends.hdf5.settings import Settings
 from pypet.support.optional import require
@@ -63,12 +64,14 @@ class HeldFile(RecordStorageService, ABC):
             self._file = self._hold(writable=True)
             self._progress.restart()
 
+    @guarded
     def close(self) -> None:
         """Write everything to the disk and close the file, if it is kept open."""
         file, self._file = self._file, None
         if file is not None and file.is_alive:
             h5py_modules.files().release_durably(file)
 
+    @guarded
     def flush(self) -> None:
         """Write everything to the disk, if the file is kept open."""
         if self._file is not None:

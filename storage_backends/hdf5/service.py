@@ -14,6 +14,7 @@ from pypet.services.record_service import RecordStorageService
 from pypet.storage_backends.hdf5 import h5py_modules
 from pypet.storage_backends.hdf5.damage import damage_told, telling_damage
 from pypet.storage_backends.hdf5.filename import default_title, resolve_filename
+from pypet.storage_backends.hdf5.guard import guarded
 from pypet.storage_backends.hdf5.leaf_tables import wants_summary
 from pypet.storage_backends.hdf5.names import HDF5Names
 from pypet.storage_backends.hdf5.progress import Progress
@@ -201,6 +202,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
 
         return HDF5NodeCopy(self, trajectory)
 
+    @guarded
     def copy_to(self, target: RecordStorageService, trajectory: str) -> None:
         """Copy a whole trajectory into another file, as it is.
 
@@ -215,6 +217,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
             with target.kept_open(trajectory):
                 h5py_modules.transfers().copy_trajectory(file, target._file, trajectory)
 
+    @guarded
     def delete_trajectory(self, trajectory: str) -> None:
         """Delete everything about a trajectory; ValueError if it is not there."""
         with self.kept_open(trajectory):
@@ -224,6 +227,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
 
     # ----- records -------------------------------------------------------------------------
 
+    @guarded
     def apply(self, request: StoreRequest) -> None:
         """Carry out the operations of a request; see `RecordStorageService.apply`.
 

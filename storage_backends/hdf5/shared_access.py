@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypet.encoding.unpickling import TRUST, Unpickling
 from pypet.storage_backends.hdf5 import h5py_modules
+from pypet.storage_backends.hdf5.guard import guarded
 from pypet.storage_backends.hdf5.held_file import HeldFile
 from pypet.support.optional import require
 
@@ -24,6 +25,7 @@ class SharedAccess(HeldFile, ABC):
     _inspected: tuple[OpenFile | None, set[tuple[str, str, str]]]
     """Items whose pickles were looked at, and the file that was open then."""
 
+    @guarded
     def access_data(
         self,
         trajectory: str,
