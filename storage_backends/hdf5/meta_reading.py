@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -156,6 +157,7 @@ def _settings(rows: Rows) -> Mapping[str, Any]:
             settings[f"overview.{name}"] = value
         elif name in _OTHER:
             settings[name] = value
+    codecs.lookup(settings.get("encoding", "utf8"))  # a LookupError tells what is wrong
     return settings
 
 

@@ -189,7 +189,7 @@ class NodeWriter:
         self, undo: Undo, group: h5g.GroupID, finish: Callable[[h5g.GroupID], None]
     ) -> None:
         """Do what comes last for a node: now, or when its frames are written."""
-        if any(frame.undo is undo for frame in self.frames):
+        if self.frames and self.frames[-1].undo is undo:
             undo.finish = lambda: finish(self._cache.group(undo.node.path))
         else:
             finish(group)

@@ -156,3 +156,17 @@ def test_a_value_that_is_kept_in_a_header_is_checked_without_fletcher32(tmp_path
     damaged.write_bytes(data.replace(np.float64(0.123456789).tobytes(), bytes(8)))
     with pytest.raises(StorageFormatError, match=r"results\.r.*damaged\.hdf5"):
         load_trajectory("t", filename=damaged, load_data=2)
+
+
+def test_an_unknown_encoding_is_told(tmp_path):
+    filename = tmp_path / "damaged.hdf5"
+    traj = Trajectory("t", filename=filename, add_time=False)
+    traj.f_add_result("r", v="text")
+    traj.f_store()
+    with h5py.File(filename, "r+") as file:
+        settings = file["t/overview/hdf5_settings"]
+        rows = settings[:]
+        rows["encoding"] = b"utf-none"
+        settings[:] = rows
+    with pytest.raises(StorageFormatError, match=r"damaged\.hdf5.*unknown encoding: utf-none"):
+        load_trajectory("t", filename=filename, load_data=2)
