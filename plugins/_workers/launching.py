@@ -64,28 +64,28 @@ class Launching(Perform):
         started = time()
         launcher = os.getpid()
         reading, writing = os.pipe()
-        pid = 0
+        child = _Child()
         try:
-            pid = os.fork()
-            if not pid:
+            child.pid = os.fork()
+            if not child.pid:
                 os.close(reading)
                 _be_process(self._execute, task, writing, launcher)
             os.close(writing)
             end_if_asked()
-            data = _receive(reading, pid)
-            exit_code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            data = _receive(reading, child)
+            exit_code = child.wait()
             if exit_code and isinstance(self._execute, Work):
                 self._execute.renew_launcher()
         except KeyboardInterrupt as interrupt:
-            _end(pid)
+            child.end()
             outcome = Outcome(task.index, None, started, time(), interrupt, interrupted=True)
             return pack([outcome])
         except BaseException:
-            _end(pid)
+            child.end()
             raise
         finally:
             os.close(reading)
-        return pack([killed(task.index, pid, exit_code, started)]) if data is None else data
+        return pack([killed(task.index, child.pid, exit_code, started)]) if data is None else data
 
     def pack(self, done: Sequence[bytes]) -> bytes:
         """Return packed outcomes as they are, one after the other."""
@@ -95,13 +95,50 @@ class Launching(Perform):
 # ----- the launcher's side ------------------------------------------------------------------
 
 
-def _receive(reading: int, pid: int) -> bytes | None:
+class _Child:
+    """A process that was forked from here, or none yet."""
+
+    __slots__ = ("_status", "pid")
+
+    def __init__(self) -> None:
+        self.pid = 0
+        self._status: int | None = None
+
+    def has_ended(self) -> bool:
+        """Return whether it has ended."""
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._status = status
+        return self._status is not None
+
+    def wait(self) -> int:
+        """Wait until it has ended; return its exit code."""
+        if self._status is None:
+            self._status = os.waitpid(self.pid, 0)[1]
+        return os.waitstatus_to_exitcode(self._status)
+
+    def end(self) -> None:
+        """Ask it to end, and kill it if it does not."""
+        if not self.pid or self._status is not None:
+            return
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self.pid, signal.SIGTERM)
+            deadline = monotonic() + GRACE_SECONDS
+            while not self.has_ended():
+                if monotonic() > deadline:
+                    os.kill(self.pid, signal.SIGKILL)
+                    self.wait()
+                sleep(LOOK_SECONDS)
+
+
+def _receive(reading: int, child: _Child) -> bytes | None:
     """Return what a process sends; None if it ends before it has sent everything."""
     poller = select.poll()
     poller.register(reading, select.POLLIN)
-    ending = _descriptor(pid)
+    ending = _descriptor(child.pid)
     if ending is None:
-        return _assemble(reading, lambda: _poll(poller, pid))
+        return _assemble(reading, lambda: _poll(poller, child))
     poller.register(ending, select.POLLIN)
     try:
         return _assemble(reading, lambda: any(fd == reading for fd, _ in poller.poll()))
@@ -123,10 +160,10 @@ def _assemble(reading: int, is_readable: Callable[[], bool]) -> bytes | None:
     return None  # it has ended, and somebody else still holds the other end
 
 
-def _poll(poller: select.poll, pid: int) -> bool:
+def _poll(poller: select.poll, child: _Child) -> bool:
     """Wait until there is something to read or the process has ended; return whether there is."""
     while not poller.poll(1000 * LOOK_SECONDS):
-        if _has_ended(pid):
+        if child.has_ended():
             return bool(poller.poll(0))
     return True
 
@@ -137,25 +174,6 @@ def _descriptor(pid: int) -> int | None:
         with contextlib.suppress(OSError):  # an old kernel, or a sandbox
             return os.pidfd_open(pid)
     return None
-
-
-def _has_ended(pid: int) -> bool:
-    """Return whether a child has ended, and leave it to be waited for."""
-    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-    return os.waitid(os.P_PID, pid, options) is not None
-
-
-def _end(pid: int) -> None:
-    """Ask a child to end, and kill it if it does not; 0 stands for none."""
-    if not pid:
-        return
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):
-        os.kill(pid, signal.SIGTERM)
-        deadline = monotonic() + GRACE_SECONDS
-        while not _has_ended(pid) and monotonic() < deadline:
-            sleep(LOOK_SECONDS)
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
 
 
 # ----- the side of the process of a run -----------------------------------------------------

@@ -254,3 +254,22 @@ def test_a_launcher_ends_at_once_also_in_the_middle_of_a_fork():
     launcher.join(10)
     assert launcher.exitcode == 0
     scheduler.stop()
+
+
+def sleep_and_die_at_two(task):
+    time.sleep(0.05)
+    if task.index == 2:
+        hold_the_pipe(task)
+    return Outcome(task.index, task.index, 0.0, 1.0)
+
+
+@pytest.mark.timeout(60)
+def test_ends_are_noticed_where_the_platform_only_waits_for_processes(run, monkeypatch):
+    def unknown(pid):
+        raise OSError("no such system call")
+
+    monkeypatch.setattr(os, "pidfd_open", unknown, raising=False)
+    monkeypatch.delattr(os, "waitid", raising=False)
+    outcomes = {outcome.index: outcome for outcome in run(sleep_and_die_at_two, 4)}
+    assert "SIGKILL" in str(outcomes[2].error)
+    assert [outcomes[index].value for index in (0, 1, 3)] == [0, 1, 3]

@@ -296,3 +296,15 @@ def test_the_writer_ends_when_the_main_process_is_killed(tmp_path, mode_class):
         time.sleep(0.01)
     os.kill(writer, signal.SIGKILL)
     pytest.fail("the writer goes on without its main process")
+
+
+@BOTH
+def test_a_writer_needs_no_selector_that_knows_pipes(service, active, mode_class, monkeypatch):
+    monkeypatch.setattr("pypet.wrap_modes._local.writer.SELECTS_ALL", False)
+    traj = sample_trajectory(service)
+    mode = active(mode_class, service)
+    for index in range(4):
+        mode.accept(store_run(mode, traj, index, index))
+        mode.check()
+    mode.stop()
+    assert loaded(service).f_get("results.runs.run_00000003.z").f_get() == 3

@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import selectors
 import signal
+import sys
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
@@ -16,11 +17,14 @@ from typing import Any, ClassVar, NamedTuple
 from pypet.interfaces import StorageService
 from pypet.wrap_modes._local.failures import Failure
 from pypet.wrap_modes._local.parcels import Parcel
+from pypet.wrap_modes._local.relay import Relay
 from pypet.wrap_modes._local.storing import FLUSH_SECONDS, Store
 
 REPORT, FINISH = "report", "finish"
 MOST_RUNS_TOLD, MOST_FAILURES_TOLD = 2000, 20
 """A report fits into the buffer of a pipe, so that the writer never waits for its reader."""
+SELECTS_ALL = sys.platform != "win32"
+"""Whether a selector can look at pipes and processes, too, not only at sockets."""
 _logger = logging.getLogger("pypet.wrap_modes")
 
 
@@ -88,10 +92,15 @@ class Writer:
         """Serve until told to finish."""
         selector = self._selector
         self._source.register(selector)
-        selector.register(self._control, selectors.EVENT_READ, self._take_command)
+        things: dict[Any, Callable[[deque[Parcel]], None]] = {self._control: self._take_command}
         parent = multiprocessing.parent_process()
         if parent is not None:
-            selector.register(parent.sentinel, selectors.EVENT_READ, self._take_orphaning)
+            things[parent.sentinel] = self._take_orphaning
+        if not SELECTS_ALL:
+            relay = Relay(things)
+            things = {relay: relay.take}
+        for thing, take in things.items():
+            selector.register(thing, selectors.EVENT_READ, take)
         try:
             while not self._finishing:
                 self._look()
