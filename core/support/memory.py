@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cache
 
 import numpy as np
@@ -19,4 +20,5 @@ def keep_freed_memory() -> None:
     memory for others up to that size (at most 64 MB); so it sees one, which is never touched.
     Elsewhere this does nothing.
     """
-    np.empty(_LARGEST_BLOCK, np.uint8)
+    with contextlib.suppress(MemoryError):  # where address space is scarce it must be enough
+        np.empty(_LARGEST_BLOCK, np.uint8)
