@@ -131,7 +131,9 @@ def packets():
     """The packets of a parcel of three packets, as they come out of the pipe."""
     if sys.platform != "linux":
         pytest.skip("needs packets that keep their order and the end of a stream")
-    from pypet.wrap_modes.pipe import PACKET_BYTES, Counts, Pipe
+    from pypet.wrap_modes.pipe.counts import Counts
+    from pypet.wrap_modes.pipe.ends import Pipe
+    from pypet.wrap_modes.pipe.packets import PACKET_BYTES
 
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     counts = Counts()
@@ -149,7 +151,7 @@ def packets():
 
 
 def assembled(packets):
-    from pypet.wrap_modes.pipe import Assembly
+    from pypet.wrap_modes.pipe.packets import Assembly
 
     assembly = Assembly()
     return [parcel for packet in packets if (parcel := assembly.add(packet)) is not None]

@@ -1,0 +1,126 @@
+"""The wrap mode, and the service that its workers see."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Mapping
+from multiprocessing.context import BaseContext
+from typing import Any, ClassVar
+
+from pypet.errors import NotStoredError
+from pypet.interfaces import StorageService
+from pypet.wrap_modes._local.file_lock import FileLock
+from pypet.wrap_modes._local.given_queue import GivenPipe, GivenQueueWriter, put_parcel
+from pypet.wrap_modes._local.parcels import Parcel
+from pypet.wrap_modes._local.senders import Sender
+from pypet.wrap_modes._local.writer_mode import WriterMode
+from pypet.wrap_modes._local.writer_process import WriterProcess, queue_length
+from pypet.wrap_modes.pipe.counts import Counts
+from pypet.wrap_modes.pipe.ends import Pipe, PipeEnd
+
+_KIND = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
+"""Keeps packets whole: one that was begun is either received, or was never sent."""
+
+
+class PipeStorageServiceSender(Sender):
+    """What runs see with wrap mode PIPE: stores through the pipe, loads nothing."""
+
+    mode: ClassVar[str] = "PIPE"
+
+    def __init__(
+        self, pipe: Pipe | GivenPipe | None, service: StorageService | None = None
+    ) -> None:
+        super().__init__(service)
+        self.pipe = pipe
+
+    def deliver(self, parcel: Parcel) -> None:
+        """Send a parcel to the writer."""
+        if self.pipe is None:
+            raise NotStoredError(
+                f"{parcel.what()} cannot be stored: wrap_mode='PIPE' works only in processes "
+                "that are forked while it is active.",
+                [parcel.run],
+            )
+        if isinstance(self.pipe, Pipe):
+            self.pipe.put(parcel)
+        else:
+            put_parcel(self.pipe, parcel)
+
+
+class PipeWrapMode(WriterMode[PipeStorageServiceSender]):
+    """Workers send what they store to one process, one at a time, and are told what arrived."""
+
+    name: ClassVar[str] = "PIPE"
+    needs_fork: ClassVar[bool] = True
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Read how many messages may wait, and when the writer collects garbage.
+
+        A pair of connections as ``queue`` in ``options`` is used instead of a pipe of its own,
+        with ``lock`` if that is given, too.
+        """
+        super().__init__(options)
+        self._lock: FileLock | None = None
+
+    def start(self, service: StorageService, mp_context: BaseContext) -> None:
+        """Start the writer process.
+
+        Raises
+        ------
+        ValueError
+            Processes are not forked.
+        """
+        if mp_context.get_start_method() != "fork":
+            raise ValueError(
+                f"wrap_mode='PIPE' needs processes that are forked, not start_method="
+                f"{mp_context.get_start_method()!r}; use start_method='fork' or "
+                "wrap_mode='QUEUE'."
+            )
+        if self._options.get("queue") is not None:
+            self._start_given(self._options["queue"], service, mp_context)
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, _KIND)
+        self._lock, counts = FileLock.make(), Counts()
+        pipe = Pipe(ours, self._lock, counts)
+        self._sender = PipeStorageServiceSender(pipe, service)
+        end = PipeEnd(theirs, ours, counts, queue_length(self._options))
+        try:
+            self._writer = WriterProcess(self.name, end, service, mp_context, self._options)
+        except BaseException:
+            self.stop()
+            raise
+        finally:
+            theirs.close()
+
+    def _start_given(
+        self, connections: Any, service: StorageService, mp_context: BaseContext
+    ) -> None:
+        lock = self._options.get("lock")
+        if lock is None:
+            lock = self._lock = FileLock.make()
+        pipe = GivenPipe(connections, lock)
+        self._writer = GivenQueueWriter(self.name, pipe, service, mp_context, self._options)
+        self._sender = PipeStorageServiceSender(pipe, service)
+
+    def stop(self) -> None:
+        """Let the writer store the rest; see `WrapMode.stop`."""
+        sender, self._sender = self._sender, None
+        writer, self._writer = self._writer, None
+        lock, self._lock = self._lock, None
+        pipe = sender.pipe if sender is not None and isinstance(sender.pipe, Pipe) else None
+        missing = 0
+        try:
+            if writer is not None:
+                writer.stop()
+            missing = 0 if pipe is None else pipe.counts.missing
+        finally:
+            if pipe is not None:
+                pipe.close()
+            if lock is not None:
+                lock.remove()
+        if missing:
+            raise NotStoredError(
+                f"With wrap_mode={self.name!r} {missing} messages got lost on their way to the "
+                "process that stores."
+            )

@@ -1,0 +1,142 @@
+"""The writer's side: connections of workers, and what comes through them."""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import logging
+import selectors
+import socket
+import sys
+import time
+from collections import deque
+from typing import ClassVar
+
+from pypet.wrap_modes._local import frames
+from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, load
+from pypet.wrap_modes._local.writer import Source
+
+_logger = logging.getLogger("pypet.wrap_modes")
+
+SECRET_BYTES = 32
+BACKLOG = 1024
+DRAIN_SECONDS = 10.0
+"""How long the end waits for the rest of what a worker is still sending."""
+
+
+def listen() -> socket.socket:
+    """Return a socket that only processes of this machine reach, and that leaves no file."""
+    if sys.platform == "linux":
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listening.bind("")  # the kernel chooses a name that is no file
+    else:
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.bind(("127.0.0.1", 0))
+    listening.listen(BACKLOG)
+    return listening
+
+
+class _Client(frames.Inbox):
+    """One connection in the writer; nothing of it is believed before the secret has come."""
+
+    def __init__(self, connection: socket.socket, secret: bytes) -> None:
+        super().__init__(connection)
+        self._secret = secret
+        self._known = b""
+
+    def receive_parcels(self) -> list[Parcel]:
+        """Return the parcels that have arrived whole; raises EOFError and FrameError."""
+        if len(self._known) < SECRET_BYTES and not self._introduce():
+            return []
+        return [load(frame.pieces) for frame in self.receive()]
+
+    def _introduce(self) -> bool:
+        try:
+            received = self.connection.recv(SECRET_BYTES - len(self._known))
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            received = b""
+        if not received:
+            raise EOFError
+        self._known += received
+        if len(self._known) < SECRET_BYTES:
+            return False
+        if not hmac.compare_digest(self._known, self._secret):
+            _logger.error("A stranger tried to hand over data; it was turned away.")
+            raise EOFError
+        return True
+
+
+class Listener(Source):
+    """Takes parcels from any number of connections."""
+
+    stores_between_looks: ClassVar[int] = 16
+
+    def __init__(self, listening: socket.socket, secret: bytes) -> None:
+        self._listening = listening
+        self._secret = secret
+        self._clients: set[_Client] = set()
+        self._selector: selectors.BaseSelector | None = None
+
+    def register(self, selector: selectors.BaseSelector) -> None:
+        """Register the socket that workers connect to."""
+        self._selector = selector
+        self._listening.setblocking(False)
+        selector.register(self._listening, selectors.EVENT_READ, self._accept)
+
+    def drain(self, parcels: deque[Parcel]) -> None:
+        """Take what is in the connections, also in those not accepted yet."""
+        self._accept(parcels)
+        until = time.monotonic() + DRAIN_SECONDS
+        while True:
+            before = len(parcels)
+            for client in list(self._clients):
+                self._take(client, parcels)
+            if len(parcels) > before:
+                continue
+            if all(client.is_between_frames for client in self._clients):
+                return
+            if time.monotonic() > until:
+                _logger.error("Gave up waiting for the rest of what a worker was sending.")
+                return
+            with selectors.DefaultSelector() as rest:
+                for client in self._clients:
+                    rest.register(client.connection, selectors.EVENT_READ)
+                rest.select(until - time.monotonic())
+
+    def close(self) -> None:
+        """Close all connections."""
+        for client in list(self._clients):
+            self._drop(client)
+        self._listening.close()
+
+    def _accept(self, parcels: deque[Parcel]) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client = _Client(self._listening.accept()[0], self._secret)
+                self._clients.add(client)
+                assert self._selector is not None
+
+                def take(parcels: deque[Parcel], client: _Client = client) -> None:
+                    self._take(client, parcels)
+
+                self._selector.register(client.connection, selectors.EVENT_READ, take)
+                take(parcels)  # who has connected has mostly something to say
+
+    def _take(self, client: _Client, parcels: deque[Parcel]) -> None:
+        try:
+            parcels.extend(client.receive_parcels())
+        except EOFError:
+            if not client.is_between_frames:
+                _logger.error("A worker died while it sent data; what it was sending is lost.")
+            self._drop(client)
+        except frames.FrameError as error:
+            parcels.append(Parcel(NO_RUN, Unreadable(error)))
+            self._drop(client)
+
+    def _drop(self, client: _Client) -> None:
+        self._clients.discard(client)
+        assert self._selector is not None
+        self._selector.unregister(client.connection)
+        client.connection.close()

@@ -1,0 +1,81 @@
+"""The wrap mode, and the service that its workers see."""
+
+from __future__ import annotations
+
+import secrets
+from multiprocessing.context import BaseContext
+from typing import Any, ClassVar
+
+from pypet.interfaces import StorageService
+from pypet.wrap_modes._local.given_queue import DONE, GivenQueueWriter, put_parcel
+from pypet.wrap_modes._local.parcels import Parcel
+from pypet.wrap_modes._local.senders import Sender
+from pypet.wrap_modes._local.writer_mode import WriterMode
+from pypet.wrap_modes._local.writer_process import WriterProcess
+from pypet.wrap_modes.queue.channel import Channel
+from pypet.wrap_modes.queue.listener import SECRET_BYTES, Listener, listen
+
+
+class QueueStorageServiceSender(Sender):
+    """What runs see with wrap mode QUEUE: stores through the queue, loads nothing."""
+
+    mode: ClassVar[str] = "QUEUE"
+
+    def __init__(self, queue: Any, service: StorageService | None = None) -> None:
+        """Send to ``queue``: a `Channel`, or any queue that a `QueueStorageServiceWriter` reads."""
+        super().__init__(service)
+        self.queue = queue
+
+    def deliver(self, parcel: Parcel) -> None:
+        """Send a parcel to the writer."""
+        if isinstance(self.queue, Channel):
+            self.queue.put(parcel)
+        else:
+            put_parcel(self.queue, parcel)
+
+    def bequeath(self) -> None:
+        """Save the processes that are forked from here to connect to the writer."""
+        if isinstance(self.queue, Channel):
+            self.queue.bequeath()
+
+    def send_done(self) -> None:
+        """Tell the reader of a queue that nothing more will come."""
+        self.queue.put((DONE,))
+
+
+class QueueWrapMode(WriterMode[QueueStorageServiceSender]):
+    """Workers send what they store to one process, and go on at once.
+
+    A ``queue`` in the options is used instead of one of its own.
+    """
+
+    name: ClassVar[str] = "QUEUE"
+
+    def start(self, service: StorageService, mp_context: BaseContext) -> None:
+        """Start the writer process."""
+        queue = self._options.get("queue")
+        if queue is not None:
+            self._writer = GivenQueueWriter(self.name, queue, service, mp_context, self._options)
+            self._sender = QueueStorageServiceSender(queue, service)
+            return
+        secret = secrets.token_bytes(SECRET_BYTES)
+        listening = listen()
+        try:
+            address = listening.getsockname()
+            self._sender = QueueStorageServiceSender(
+                Channel(listening.family, address, secret), service
+            )
+            self._writer = WriterProcess(
+                self.name, Listener(listening, secret), service, mp_context, self._options
+            )
+        finally:
+            listening.close()
+
+    def stop(self) -> None:
+        """Let the writer store the rest; see `WrapMode.stop`."""
+        sender, self._sender = self._sender, None
+        writer, self._writer = self._writer, None
+        if sender is not None and isinstance(sender.queue, Channel):
+            sender.queue.close()
+        if writer is not None:
+            writer.stop()
