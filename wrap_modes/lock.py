@@ -113,18 +113,7 @@ class LockWrapMode(WrapMode):
         self._wrapper: LockWrapper | None = None
 
     def start(self, service: StorageService, mp_context: BaseContext) -> None:
-        """Make the lock.
-
-        Raises
-        ------
-        ValueError
-            The service lives in the main process only.
-        """
-        if getattr(service, "main_process_only", False):
-            raise ValueError(
-                f"wrap_mode='LOCK' stores in the workers, but {service!r} keeps its data in the "
-                "memory of the main process; use wrap_mode='LOCAL'."
-            )
+        """Make the lock."""
         lock = self._given_lock
         if lock is None:
             lock = self._own_lock = FileLock.make()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants
 from pypet.environment.construction import log_context
+from pypet.environment.storage_choice import check_service
 from pypet.errors import PluginError, UnknownPluginError
 from pypet.interfaces import LogContext
 from pypet.manager import get_manager
@@ -86,7 +87,6 @@ class MultiprocContext:
             "gc_interval": gc_interval,
             "port": port,
             "timeout": timeout,
-            "graceful_exit": graceful_exit,
             "lock": lock,
             "pickle_lock": use_manager or lock is None,
             "queue": queue,
@@ -111,13 +111,17 @@ class MultiprocContext:
         ------
         RuntimeError
             The wrap mode wraps nothing, or nobody knows it.
+        ValueError
+            The service lives in the main process, and the wrap mode stores elsewhere.
         NoSuchServiceError
             The trajectory has no storage service.
         """
         if self._mode is not None:
             return
         trajectory = self._trajectory
-        mode = self._chosen()({**self._options, "helper_setup": self._helper_setup()})
+        chosen = self._chosen()
+        check_service(trajectory.v_storage_service, chosen)
+        mode = chosen({**self._options, "helper_setup": self._helper_setup()})
         if self._full_copy is not None:
             trajectory.v_full_copy = self._full_copy
         trajectory.f_store(only_init=True)

@@ -8,6 +8,7 @@ from multiprocessing.context import BaseContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from pypet.environment.storage_choice import check_service
 from pypet.interfaces import Outcome, StorageService, WrapMode
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class SharedStorage:
 
     def __enter__(self) -> Self:
         if self._mode is not None:
+            # Once more: the trajectory may have got another service since it was checked first.
+            check_service(self._service, type(self._mode))
             try:
                 self._mode.start(self._service, self._context)
                 self._trajectory.v_storage_service = self._mode.main_service()

@@ -39,16 +39,16 @@ def named_service(service: Any, trajectory: Trajectory, manager: PluginManager) 
 def check_service(service: Any, mode: type[WrapMode] | None) -> None:
     """Raise ValueError if a service lives in the main process but runs would store elsewhere.
 
-    ``service`` may be a class or an instance, ``mode`` is that of parallel runs.
+    ``service`` may be a class or an instance, ``mode`` is that of parallel runs. Wrap modes need
+    not look at this themselves.
     """
     if mode is None or mode.stores_in_main_process:
         return
     if getattr(service, "main_process_only", False):
         raise ValueError(
             f"storage_service={service_name(service)} keeps its data in the memory of the main "
-            "process; with multiproc=True it only works with a wrap mode that stores there, such "
-            "as 'LOCAL', "
-            f"not with wrap_mode={mode.name!r}."
+            "process; other processes can only use it with a wrap mode that stores there, such as "
+            f"'LOCAL', not with wrap_mode={mode.name!r}."
         )
 
 

@@ -45,7 +45,8 @@ class WrapMode(Feature, ABC):
         """Start what the mode needs (a lock, a writer process, a server) around ``service``.
 
         Processes of its own are started by ``mp_context``, the context of the start method
-        that workers are started with.
+        that workers are started with. A service that lives in the main process only is given to
+        modes alone that store there.
 
         Raises
         ------

@@ -124,6 +124,17 @@ def test_a_given_pair_of_connections_is_used(traj):
 
 
 @pytest.mark.parametrize(
+    ("wrap_mode", "make_queue"), [("LOCK", None), ("QUEUE", "Queue"), ("PIPE", "Pipe")]
+)
+def test_a_service_of_the_main_process_is_refused_whoever_made_the_queue(wrap_mode, make_queue):
+    traj = sample(MemoryStorageService())
+    for queue in (None, getattr(FORK, make_queue)() if make_queue else None):
+        with pytest.raises(ValueError, match="memory of the main process"):
+            MultiprocContext(traj, wrap_mode, queue=queue).start()
+    assert isinstance(traj.v_storage_service, MemoryStorageService)
+
+
+@pytest.mark.parametrize(
     ("wrap_mode", "present"),
     [
         ("LOCK", {"lock", "lock_wrapper"}),

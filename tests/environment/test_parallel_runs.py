@@ -14,6 +14,7 @@ import pytest
 
 from pypet import Parameter, manual_run
 from pypet.errors import WorkerDiedError
+from pypet.storage_backends.memory import MemoryStorageService
 from pypet.utils.siginthandling import sigint_handling
 from tests.environment.file_per_run import FilePerRun
 
@@ -437,6 +438,13 @@ def test_zero_cores_are_all_cores(make_parallel):
 def test_a_service_in_memory_needs_the_main_process(make_env):
     with pytest.raises(ValueError, match="main process"):
         make_env(storage_service="memory", **PROCESS)
+
+
+def test_a_service_in_memory_that_comes_later_is_refused_too(make_parallel):
+    env = make_parallel(**PROCESS)
+    env.traj.v_storage_service = MemoryStorageService()
+    with pytest.raises(ValueError, match="main process"):
+        env.run(add_z)
 
 
 # ----- log files -----------------------------------------------------------------------------
