@@ -85,7 +85,7 @@ class Crew(Workers):
     def room(self) -> int:
         """Return how many tasks to submit so that workers do not run out of them.
 
-        None until the tasks ahead are half used up: to be asked for few tasks often is dear.
+        0 until the tasks ahead are half used up: to ask for few tasks often is dear.
         """
         waiting = len(self._queue)
         if self._goes_singly:

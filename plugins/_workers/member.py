@@ -13,8 +13,9 @@ from typing import NamedTuple
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Outcome, Task
 from pypet.plugins._workers.claims import Claims
-from pypet.plugins._workers.outcomes import describe_exit, killed, unpack, unreadable
+from pypet.plugins._workers.outcomes import killed, unpack, unreadable
 from pypet.plugins._workers.worker import FAILED_TO_START, HEADER, IDLE, READY
+from pypet.support.process_ends import describe_end
 
 SAFE_BYTES = 16384
 """So much always fits into a pipe that holds at most one more such message."""
@@ -157,7 +158,7 @@ class Member:
         exit_code = self.process.exitcode
         if not self.is_ready and running == IDLE:
             raise WorkerDiedError(
-                f"A worker (pid {self.process.pid}) could not start: it {describe_exit(exit_code)}."
+                f"A worker (pid {self.process.pid}) could not start: it {describe_end(exit_code)}."
                 " If processes are not forked, the main script needs a guard, "
                 "if __name__ == '__main__'."
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import signal
 import traceback
 from collections.abc import Sequence
 from time import time
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pypet.errors import RemoteRunError, WorkerDiedError
 from pypet.interfaces import Outcome
+from pypet.support.process_ends import describe_end
 
 PROTOCOL = pickle.HIGHEST_PROTOCOL
 
@@ -116,7 +116,10 @@ def ended_by_run(index: int, error: BaseException, started: float) -> Outcome:
 
 def killed(index: int, pid: int | None, exit_code: int | None, started: float) -> Outcome:
     """Return the outcome of a run whose worker is gone."""
-    died = WorkerDiedError(f"The worker of run {index} (pid {pid}) {describe_exit(exit_code)}.")
+    how = describe_end(exit_code)
+    if exit_code is not None and exit_code >= 0:
+        how += " in the middle of the run"
+    died = WorkerDiedError(f"The worker of run {index} (pid {pid}) {how}.")
     return Outcome(index, None, started, time(), died)
 
 
@@ -128,16 +131,3 @@ def unreadable(index: int, error: BaseException) -> Outcome:
     )
     lost.__cause__ = error
     return Outcome(index, None, now, now, lost)
-
-
-def describe_exit(exit_code: int | None) -> str:
-    """Return how a process ended, as part of a sentence."""
-    if exit_code is None:
-        return "is gone"
-    if exit_code >= 0:
-        return f"ended with exit code {exit_code} in the middle of the run"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        name = f"signal {-exit_code}"
-    return f"was killed by {name}"

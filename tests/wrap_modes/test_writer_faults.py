@@ -118,7 +118,7 @@ def test_a_killed_writer_is_noticed_and_finished_runs_are_named(service, active,
     assert caught.value.runs in ((3,), ())
     with pytest.raises(NotStoredError, match="gone"):
         store_run(mode, traj, 4)
-    with pytest.raises(RuntimeError, match="ended unexpectedly"):
+    with pytest.raises(RuntimeError, match="was killed by SIGKILL"):
         mode.stop()
 
 

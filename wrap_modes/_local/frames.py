@@ -74,7 +74,7 @@ def decode(body: memoryview, checksum: int, number: int) -> Frame:
     Raises
     ------
     FrameError
-        The checksum or the lengths do not fit.
+        The checksum does not fit.
     """
     if crc32(body) != checksum:
         raise FrameError(f"Frame {number} of {len(body)} bytes does not have its checksum.")

@@ -11,8 +11,8 @@ from typing import Any
 
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, StorageService
-from pypet.support.interrupts import without_interrupts
 from pypet.wrap_modes._local.failures import Failure, not_stored
+from pypet.wrap_modes._local.helper import describe_death, start_helper
 from pypet.wrap_modes._local.parcels import Parcel, dump_copy, load
 from pypet.wrap_modes._local.storing import Store
 
@@ -113,20 +113,8 @@ class GivenQueueWriter:
         self._mode = mode
         self._queue = queue
         self._report, theirs = mp_context.Pipe(duplex=False)
-        self._process = mp_context.Process(  # type: ignore[attr-defined]
-            target=_serve,
-            args=(
-                service,
-                queue,
-                options.get("gc_interval"),
-                options.get("helper_setup"),
-                theirs,
-            ),
-            name=f"{mode.capitalize()}Process",
-            daemon=True,
-        )
-        with without_interrupts():  # the writer ignores them from its first step on
-            self._process.start()
+        setup = (service, queue, options.get("gc_interval"), options.get("helper_setup"), theirs)
+        self._process = start_helper(mode, mp_context, _serve, setup)
         theirs.close()
 
     def accept(self, outcome: Outcome) -> None:
@@ -153,7 +141,4 @@ class GivenQueueWriter:
             raise not_stored(self._mode, failures)
 
     def _death(self) -> NotStoredError:
-        return NotStoredError(
-            f"The process that stores data for wrap_mode={self._mode!r} ended unexpectedly "
-            f"(exit code {self._process.exitcode}). What it had not written yet is lost."
-        )
+        return NotStoredError(f"{describe_death(self._mode, self._process)}.")

@@ -8,12 +8,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pypet.interfaces import Option, Outcome, StorageService, WrapMode
 from pypet.options.established import established
 from pypet.wrap_modes._local.given_queue import GivenQueueWriter
+from pypet.wrap_modes._local.senders import Sender
 from pypet.wrap_modes._local.writer_process import WriterProcess
 
-Sender = TypeVar("Sender", bound=StorageService)
+SenderT = TypeVar("SenderT", bound=Sender)
 
 
-class WriterMode(WrapMode, Generic[Sender]):
+class WriterMode(WrapMode, Generic[SenderT]):
     """Holds a writer and the sender that workers get; `start` and `stop` are the mode's own."""
 
     options: ClassVar[tuple[Option, ...]] = established("queue_maxsize", "gc_interval")
@@ -23,7 +24,7 @@ class WriterMode(WrapMode, Generic[Sender]):
         super().__init__(options)
         self._options = options
         self._writer: WriterProcess | GivenQueueWriter | None = None
-        self._sender: Sender | None = None
+        self._sender: SenderT | None = None
 
     def worker_service(self) -> StorageService:
         """Return the sender.

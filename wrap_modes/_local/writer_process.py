@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Mapping
 from multiprocessing.context import BaseContext
@@ -10,8 +9,8 @@ from typing import Any
 
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, StorageService
-from pypet.support.interrupts import without_interrupts
 from pypet.wrap_modes._local.failures import Failure, not_stored
+from pypet.wrap_modes._local.helper import describe_death, start_helper
 from pypet.wrap_modes._local.parcels import NO_RUN
 from pypet.wrap_modes._local.writer import FINISH, REPORT, Report, Source, WriterSetup, write
 
@@ -30,18 +29,7 @@ class WriterProcess:
         mp_context: BaseContext,
         options: Mapping[str, Any],
     ) -> None:
-        """Start the process.
-
-        Raises
-        ------
-        ValueError
-            The service lives in the main process only.
-        """
-        if getattr(service, "main_process_only", False):
-            raise ValueError(
-                f"wrap_mode={mode!r} stores in a process of its own, but {service!r} keeps its "
-                "data in the memory of the main process; use wrap_mode='LOCAL'."
-            )
+        """Start the process."""
         self._mode = mode
         self._control, theirs = mp_context.Pipe()
         self._failed: dict[int, list[Failure]] = {}
@@ -59,12 +47,7 @@ class WriterProcess:
             options.get("gc_interval"),
             options.get("helper_setup"),
         )
-        # The contexts of all start methods have `Process`, their common base does not say so.
-        self._process = mp_context.Process(  # type: ignore[attr-defined]
-            target=write, args=(setup,), name=f"{mode.capitalize()}Process", daemon=True
-        )
-        with without_interrupts():  # the writer ignores them from its first step on
-            self._process.start()
+        self._process = start_helper(mode, mp_context, write, (setup,))
         theirs.close()
 
     def accept(self, outcome: Outcome) -> None:
@@ -158,15 +141,9 @@ class WriterProcess:
         return report.is_last
 
     def _death(self) -> NotStoredError:
-        self._process.join()
-        code = self._process.exitcode
-        how = f"killed by {_signal_name(-code)}" if code and code < 0 else f"exit code {code}"
+        text = describe_death(self._mode, self._process)
         runs = sorted((self._accepted | self._failed.keys()) - {NO_RUN})
         self._failed.clear()
-        text = (
-            f"The process that stores data for wrap_mode={self._mode!r} ended unexpectedly "
-            f"({how}). What it had not written yet is lost"
-        )
         if runs:
             names = ", ".join(map(str, runs[:MOST_RUNS_NAMED]))
             rest = ", ..." if len(runs) > MOST_RUNS_NAMED else ""
@@ -181,10 +158,3 @@ def queue_length(options: Mapping[str, Any]) -> int:
         return length
     cores: int = options.get("ncores", 1)
     return 2 * max(1, cores)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -1,0 +1,33 @@
+"""A process that a wrap mode starts: how it begins, and what is said when it ends by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from pypet.support.interrupts import without_interrupts
+from pypet.support.process_ends import describe_end
+
+
+def start_helper(
+    mode: str, mp_context: BaseContext, target: Callable[..., None], args: tuple[Any, ...]
+) -> BaseProcess:
+    """Start the process that stores for a wrap mode and return it."""
+    # The contexts of all start methods have `Process`, their common base does not say so.
+    process: BaseProcess = mp_context.Process(  # type: ignore[attr-defined]
+        target=target, args=args, name=f"{mode.capitalize()}Process", daemon=True
+    )
+    with without_interrupts():  # the process ignores them from its first step on
+        process.start()
+    return process
+
+
+def describe_death(mode: str, process: BaseProcess) -> str:
+    """Return what is known about a helper that should still be there, without a full stop."""
+    process.join()
+    return (
+        f"The process that stores data for wrap_mode={mode!r} {describe_end(process.exitcode)}. "
+        "What it had not written yet is lost"
+    )
