@@ -106,7 +106,7 @@ class ExecutorScheduler(Scheduler):
         self._pack()
         # What is defined in the main script is a name in a pickle, which workers have to know.
         refers_to_main = b"__main__" in (self._pickled or b"")
-        self._main = guest.main_script() if refers_to_main else None
+        self._main = guest.known_script() if refers_to_main else None
         guest.hosts[self._name] = os.getpid()
 
     def _pack(self) -> None:

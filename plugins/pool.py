@@ -9,9 +9,9 @@ from pypet.interfaces import Option, Outcome, Scheduler, Task, Work
 from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.plugins._workers.crew import Crew
+from pypet.plugins._workers.performing import InPlace
 from pypet.plugins._workers.scheduler import WorkersScheduler
 from pypet.plugins._workers.settling import OPTIONS
-from pypet.plugins._workers.worker import InPlace
 
 
 class PoolScheduler(WorkersScheduler):

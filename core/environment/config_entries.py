@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pypet import pypetconstants
 from pypet.leaves import Parameter
 from pypet.pypetconstants import OVERWRITE_DATA
+from pypet.support.main_script import main_script
 
 if TYPE_CHECKING:
     from pypet.interfaces import WrapMode
@@ -169,9 +169,9 @@ def _origins(
     yield Entry("trajectory.timestamp", trajectory_timestamp, "When the trajectory was made.")
     yield Entry("timestamp", timestamp, "When the environment was made.")
     yield Entry("hexsha", hexsha, "SHA-1 that identifies the environment.")
-    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    script = main_script()
     if script is not None:
-        yield Entry("script", str(script), "The script that was started.")
+        yield Entry("script", script, "The script that was started.")
     for package, version in pypetconstants.VERSIONS_TO_STORE.items():
         yield Entry(f"versions.{package}", version, f"Version of {package}.")
 

@@ -17,8 +17,9 @@ from pypet.interfaces import Activity, Outcome, Task
 from pypet.plugins._workers.claims import Claims
 from pypet.plugins._workers.member import Member
 from pypet.plugins._workers.pacing import Pace
+from pypet.plugins._workers.performing import Perform
 from pypet.plugins._workers.starting import end_processes, start_process
-from pypet.plugins._workers.worker import IDLE, Perform, Place, serve
+from pypet.plugins._workers.worker import IDLE, Place, serve
 from pypet.plugins._workers.workers import WAIT_SECONDS, Workers
 from pypet.support.interrupts import without_interrupts
 

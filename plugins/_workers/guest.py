@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 import threading
 import traceback
 from collections.abc import Sequence
@@ -18,9 +17,8 @@ from typing import Any, NamedTuple
 
 from pypet.interfaces import Outcome, Task, Work
 from pypet.plugins._workers.outcomes import ended_by_run, pack
-
-PATIENCE_SECONDS = 0.2
-"""After so long the rest of a batch is given back: its runs take longer than expected."""
+from pypet.plugins._workers.pacing import PATIENCE_SECONDS
+from pypet.support.main_script import main_script
 
 hosts: dict[str, int] = {}
 """Names of works that this process has given away, and its own id: forks inherit this, too."""
@@ -43,9 +41,9 @@ class Reply(NamedTuple):
     stranger: bool = False
 
 
-def main_script() -> str:
-    """Return the path of the main script as this process knows it, '' if it knows none."""
-    path = getattr(sys.modules.get("__main__"), "__file__", None)
+def known_script() -> str:
+    """Return the full path of the main script as this process knows it, '' if it knows none."""
+    path = main_script()
     return os.path.abspath(path) if path else ""
 
 
@@ -56,7 +54,7 @@ def perform_batch(name: str, pickled: bytes | None, tasks: bytes, main: str | No
     """
     if hosts.get(name) == os.getpid():
         return Reply(trouble="It executes tasks in the main process, whose memory they would share")
-    if main is not None and main != main_script():
+    if main is not None and main != known_script():
         return Reply(stranger=True)
     with _one_at_a_time:
         return _perform_batch(name, pickled, tasks)

@@ -19,15 +19,9 @@ from time import monotonic, sleep, time
 from typing import NoReturn
 
 from pypet.interfaces import Outcome, Task, Work
+from pypet.plugins._workers.ending import Ended, die_with_parent, end_if_asked
 from pypet.plugins._workers.outcomes import killed, pack
-from pypet.plugins._workers.worker import (
-    Ended,
-    Execute,
-    Perform,
-    die_with_parent,
-    end_if_asked,
-    perform_alone,
-)
+from pypet.plugins._workers.performing import Execute, Perform, perform_alone
 
 GRACE_SECONDS = 3.0
 """How long a process may take to end when asked to; less than what the launcher itself may."""

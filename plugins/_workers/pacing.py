@@ -1,4 +1,4 @@
-"""How many short runs make a batch, learnt from how long runs take."""
+"""How many short runs make a batch, learnt from how long runs take; and for how long it holds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pypet.interfaces import Outcome
 
 BATCH_SECONDS = 0.02
 MAX_BATCH = 512
+PATIENCE_SECONDS = 0.2
+"""After so long a worker gives back the rest of a batch: its runs take longer than expected."""
 
 
 class Pace:

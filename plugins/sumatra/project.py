@@ -21,6 +21,7 @@ from typing import Any
 from pypet.errors import GitDiffError
 from pypet.plugins.sumatra.dependencies import find_dependencies
 from pypet.plugins.sumatra.parameters import parameters_as_json
+from pypet.support.main_script import main_script
 from pypet.support.surrounding_git import without_surrounding_git
 
 _FINISHED = "__finished__"
@@ -140,7 +141,7 @@ class SumatraProject:
 
     def _main_file(self) -> str | None:
         """Return the main script relative to the project, None if it is elsewhere."""
-        main = getattr(sys.modules.get("__main__"), "__file__", None)
+        main = main_script()
         if main is None:
             return None
         path = Path(main).resolve()

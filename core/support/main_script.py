@@ -1,0 +1,14 @@
+"""The script that this process executes."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main_script() -> str | None:
+    """Return the path of the main script as Python was given it, None in interactive sessions.
+
+    In a process that multiprocessing started without a fork it is that of the main process.
+    """
+    path: str | None = getattr(sys.modules.get("__main__"), "__file__", None)
+    return path
