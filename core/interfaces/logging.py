@@ -18,6 +18,13 @@ LEAVES_OUT_SHOWN_LIVE = "leaves_out_shown_live"
 """Name of an attribute that is true on handlers that do so, and that do not garble a live bar.
 A reporter shows nothing live while some other handler writes its records to the terminal."""
 
+WIPE_LINE = "\r\033[K"
+"""Wipes the line of a live bar off the terminal. For processes forked while one is shown, on
+platforms whose terminals know it; they cannot ask the bar to go."""
+
+WORKER_PREFIX = "multiproc_"
+"""Begins names in a logging configuration, of sections or keys, that are for workers."""
+
 
 class LiveDisplay:
     """Where a progress reporter draws at the moment; there is one in a process, `live_display`.

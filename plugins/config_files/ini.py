@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from pypet.interfaces import ConfigReader, Option
 from pypet.interfaces.config_reading import ConfigContent, ConfigEntry
+from pypet.interfaces.logging import WORKER_PREFIX
 from pypet.options.established import established
 from pypet.plugins.config_files.places import (
     LEAF_SECTIONS,
@@ -27,7 +28,6 @@ from pypet.support.config_places import Places
 
 _LOGGING = ("loggers", "handlers", "formatters")
 _LOGGING_PARTS = ("logger_", "handler_", "formatter_")
-_WORKERS = "multiproc_"
 
 
 class IniReader(ConfigReader):
@@ -84,7 +84,7 @@ def _parsed(source: Any) -> tuple[configparser.RawConfigParser, Places]:
 
 
 def _is_logging(section: str) -> bool:
-    name = section.removeprefix(_WORKERS)
+    name = section.removeprefix(WORKER_PREFIX)
     return name in _LOGGING or name.startswith(_LOGGING_PARTS)
 
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from pypet.interfaces import ConfigReader, Option
 from pypet.interfaces.config_reading import ConfigContent, ConfigEntry
+from pypet.interfaces.logging import WORKER_PREFIX
 from pypet.manager.nearest import did_you_mean
 from pypet.markers import hookimpl
 from pypet.options.established import established
@@ -41,7 +42,6 @@ _LOGGING_KEYS = frozenset(
     )
 )
 """Those of `logging.config.dictConfig`."""
-_WORKERS = "multiproc_"
 _LEAF_KEYS = frozenset(("value", "comment"))
 
 
@@ -98,8 +98,8 @@ def _check_table(name: str, table: Any, places: Places) -> None:
         raise ValueError(f"{places.of(name)}: has to be a table, [{name}].")
     if name == LOGGING:
         for key in table:
-            if key.removeprefix(_WORKERS) not in _LOGGING_KEYS:
-                known = [*_LOGGING_KEYS, *(f"{_WORKERS}{each}" for each in _LOGGING_KEYS)]
+            if key.removeprefix(WORKER_PREFIX) not in _LOGGING_KEYS:
+                known = [*_LOGGING_KEYS, *(f"{WORKER_PREFIX}{each}" for each in _LOGGING_KEYS)]
                 raise ValueError(
                     f"{places.of(LOGGING, key)}: configurations of logging have no {key!r}."
                     f"{did_you_mean(key, known)}"

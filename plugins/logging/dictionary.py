@@ -9,7 +9,7 @@ from typing import Any
 
 from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
 from pypet.plugins.logging.filenames import handler_error
-from pypet.plugins.logging.ini import level_number
+from pypet.plugins.logging.levels import level_number
 from pypet.plugins.logging.lines import STANDARD_DOUBLES, LineFormatter
 
 

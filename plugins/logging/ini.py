@@ -11,13 +11,13 @@ import logging.config
 import operator
 import os
 from collections.abc import Callable, Iterator, Mapping
-from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pypet.manager.nearest import did_you_mean
 from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
 from pypet.plugins.logging.filenames import get_strings, handler_error, is_filename
+from pypet.plugins.logging.levels import level_number
 from pypet.plugins.logging.lines import STANDARD_DOUBLES, LineFormatter
 from pypet.support.config_places import Places, config_text
 
@@ -239,25 +239,6 @@ def _logger_plan(
         return LoggerPlan("", number, chosen)
     propagate = section.get("propagate", "1").strip() != "0"
     return LoggerPlan(section.get("qualname", key), number, chosen, propagate)
-
-
-def level_number(level: Any) -> int:
-    """Return the number of a level that is given by name or number.
-
-    Raises
-    ------
-    ValueError
-        No level has this name, or it is neither.
-    """
-    if not isinstance(level, bool) and isinstance(level, Integral):
-        return int(level)
-    name = level.strip() if isinstance(level, str) else ""
-    if name.isdigit():
-        return int(name)
-    number = logging.getLevelName(name.upper())
-    if not isinstance(number, int):
-        raise ValueError(f"There is no logging level {level!r}; use for example 'INFO' or 20.")
-    return number
 
 
 def _known(things: Mapping[str, Any], name: str, kind: str) -> Any:

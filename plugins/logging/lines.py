@@ -7,11 +7,8 @@ import sys
 import time
 from typing import Any
 
-from pypet.interfaces.logging import SHOWN_LIVE, is_terminal, live_display
+from pypet.interfaces.logging import SHOWN_LIVE, WIPE_LINE, is_terminal, live_display
 from pypet.support import run_banners
-
-WIPE_LINE = "\r\033[K"
-"""Wipes the line of the cursor; only written by forked processes, whose terminals know it."""
 
 
 class LineFormatter(logging.Formatter):

@@ -8,9 +8,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from pypet.interfaces.logging import WORKER_PREFIX
+
 SIMPLE_KEYWORDS = ("log_folder", "logger_names", "log_levels", "log_level", "log_multiproc")
 DEFAULT_FOLDER = "logs"
-WORKER_PREFIX = "multiproc_"
 
 _FILE_FORMAT = {"format": "%(asctime)s %(name)s %(levelname)-8s %(message)s"}
 _STREAM_FORMAT = {"format": "%(processName)-10s %(name)s %(levelname)-8s %(message)s"}

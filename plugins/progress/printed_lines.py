@@ -8,10 +8,10 @@ import threading
 from time import monotonic
 from typing import Any
 
+from pypet.interfaces.logging import WIPE_LINE
+
 SECONDS_BETWEEN_DRAWINGS = 0.02
 """Drawing a bar costs as much as a trivial run: in a burst of lines it is left out."""
-WIPE_LINE = "\r\033[K"
-"""Only written by forked processes, whose terminals know it; they cannot ask the bar to go."""
 
 
 class PrintedLines:

@@ -6,7 +6,7 @@ import configparser
 import logging
 import os
 
-from pypet.plugins.logging.setup import default_ini
+from pypet.plugins.logging.configurations import default_ini
 from tests.plugins.logging.log_files import CONTEXT, FOLDER, files, read
 
 
