@@ -5,12 +5,10 @@ from __future__ import annotations
 import reprlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from pypet.options.checks import RAISE, RETRY_PREFIX
+
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
-
-RAISE = "raise"
-CONTINUE = "continue"
-RETRY_PREFIX = "retry:"
 
 
 class ErrorPolicy(NamedTuple):

@@ -14,6 +14,7 @@ from pypet.environment.postprocessing import Results
 from pypet.environment.shared_storage import SharedStorage
 from pypet.errors import PluginError, RunSkippedError
 from pypet.interfaces import Outcome, ProgressReporter, Scheduler, Task
+from pypet.support.iterators import result_sort
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,7 +97,7 @@ class RunLoop:
             # Immediate post-processing may have taken out some of the former results.
             start = first if self._refill is None else 0
             # In place: post-processing and the caller of `run` hold the same list.
-            self._results[start:] = sorted(self._results[start:], key=lambda pair: pair[0])
+            result_sort(self._results, start)
 
     def _feed(self) -> None:
         """Submit as many tasks as the scheduler takes, none after an interruption."""

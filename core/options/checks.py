@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import Any
 
-ON_ERROR_WORDS = ("raise", "continue")
+RAISE, CONTINUE = "raise", "continue"
 RETRY_PREFIX = "retry:"
 
 
@@ -116,7 +116,7 @@ def start_method(value: Any) -> None:
 
 def on_error(value: Any) -> None:
     """Check ``'raise'``, ``'continue'`` or ``'retry:N'`` with N at least 1."""
-    if value in ON_ERROR_WORDS:
+    if value in (RAISE, CONTINUE):
         return
     if isinstance(value, str) and value.startswith(RETRY_PREFIX):
         times = value.removeprefix(RETRY_PREFIX)

@@ -88,10 +88,6 @@ class Tree:
             leaf = root._standard_leaf
         return leaf
 
-    def is_run_name(self, name: str) -> bool:
-        """Say whether a run of the trajectory has this name."""
-        return self.root._runs.find(name) is not None
-
     # ----- finding -------------------------------------------------------------------------
 
     def get_node(self, full_name: str) -> Any:

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from pypet.environment.config_file import add_leaves
 from pypet.interfaces.config_reading import ConfigContent, ConfigEntry
 from pypet.options.established import ESTABLISHED
 from pypet.plugins.config_files.ini import IniReader
@@ -53,10 +54,7 @@ class ConfigInterpreter:
 
     def add_parameters(self, traj: Any) -> None:
         """Add the parameters and config of the file to a trajectory."""
-        for entry in self._content.parameters:
-            traj.f_add_parameter(entry.name, entry.value, comment=entry.comment)
-        for entry in self._content.config:
-            traj.f_add_config(entry.name, entry.value, comment=entry.comment)
+        add_leaves(traj, self._content)
 
 
 def parse_config(function: Function) -> Function:

@@ -76,11 +76,6 @@ def read_flag(location: Any, name: bytes) -> bool:
     return bool(np.any(_read(attribute, location, name)))
 
 
-def read_integer(location: Any, name: bytes) -> int:
-    """Return an attribute that holds one integer."""
-    return int(_read(h5a.open(location, name), location, name))
-
-
 def read_bytes(location: Any, name: bytes) -> bytes:
     """Return the bytes of an attribute that holds text; none for any other."""
     raw = _read(h5a.open(location, name), location, name)

@@ -46,6 +46,14 @@ def test_installed_entry_points_are_those_of_the_project():
     assert installed == ENTRY_POINTS
 
 
+def test_every_plugin_is_one_of_those_that_keep_apart():
+    contracts = PYPROJECT["tool"]["importlinter"]["contracts"]
+    (apart,) = (set(each["modules"]) for each in contracts if each["type"] == "independence")
+    packages = {module for module in ENTRY_POINTS.values() if module in apart}
+    for module in ENTRY_POINTS.values():  # two plugins of one package may share it
+        assert module in apart or module.rpartition(".")[0] in packages
+
+
 @pytest.fixture(scope="module")
 def builtin():
     entries = [candidate.entry() for candidate in candidates()]
