@@ -8,6 +8,7 @@ closes it. A forked child inherits none of them.
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -162,6 +163,31 @@ class OpenFile:
         """Flush unless that was done less than ``interval`` seconds ago."""
         if time.monotonic() - self._flushed_at > interval:
             self.flush()
+            self.check_in_place()
+
+    def check_in_place(self) -> None:
+        """Make sure that what was written can be found: an open file can lose its name.
+
+        Raises
+        ------
+        FileNotFoundError
+            The file at the path is not, or not any more, the one that is open.
+        """
+        if self._id is None or not self.writable:
+            return
+        try:
+            found = os.stat(self.path)
+        except FileNotFoundError:
+            pass
+        else:
+            if os.path.samestat(found, os.fstat(self._id.get_vfd_handle())):
+                return
+        raise FileNotFoundError(
+            errno.ENOENT,
+            "The file was deleted, moved or replaced while data was being stored in it, and what "
+            "was stored went with it. Keep the file in place until the experiment has ended",
+            self.path,
+        )
 
     # ----- opening and closing ---------------------------------------------------------------
 
@@ -279,9 +305,16 @@ def release(file: OpenFile) -> None:
 
 @guarded
 def release_durably(file: OpenFile) -> None:
-    """Give back what `hold` returned after everything was written to the disk."""
+    """Give back what `hold` returned after everything was written to the disk.
+
+    Raises
+    ------
+    FileNotFoundError
+        The file was deleted, moved or replaced meanwhile; it is given back all the same.
+    """
     try:
         file.flush(durable=True)
+        file.check_in_place()
     finally:
         release(file)
 

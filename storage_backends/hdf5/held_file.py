@@ -66,16 +66,23 @@ class HeldFile(RecordStorageService, ABC):
 
     @guarded
     def close(self) -> None:
-        """Write everything to the disk and close the file, if it is kept open."""
+        """Write everything to the disk and close the file, if it is kept open.
+
+        Raises
+        ------
+        FileNotFoundError
+            The file was deleted, moved or replaced while it was open, and what was stored with it.
+        """
         file, self._file = self._file, None
         if file is not None and file.is_alive:
             h5py_modules.files().release_durably(file)
 
     @guarded
     def flush(self) -> None:
-        """Write everything to the disk, if the file is kept open."""
+        """Write everything to the disk, if the file is kept open; see `close` for the error."""
         if self._file is not None:
             self._file.flush(durable=True)
+            self._file.check_in_place()
 
     def check_file_message(self, msg: str, trajectory: str | None) -> None:
         """Raise ValueError for a file that is not open, and nobody knows for which trajectory."""

@@ -13,6 +13,7 @@ pytest.importorskip("h5py")
 
 import h5py
 
+from pypet import Environment
 from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.records import PutMeta
 from pypet.storage_backends.hdf5 import HDF5StorageService
@@ -429,3 +430,46 @@ def test_a_closed_file_is_flushed_and_closed_only_for_a_trajectory(tmp_path, mes
     service.store("FLUSH", None)
     service.store("CLOSE_FILE", None)
     assert not service.is_open
+
+
+# ----- files that lose their name while they are open --------------------------------------------
+
+
+@pytest.mark.parametrize("loss", ["deleted", "moved", "replaced"])
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files in place")
+def test_storing_in_a_file_that_is_gone_is_an_error(tmp_path, loss):
+    path = tmp_path / "x.hdf5"
+    service = HDF5StorageService(filename=path)
+    apply(service, meta())
+    service.open()
+    if loss == "deleted":
+        path.unlink()
+    else:
+        path.rename(tmp_path / "moved.hdf5")
+    if loss == "replaced":
+        path.write_bytes(b"another file")
+    with pytest.raises(FileNotFoundError, match="was deleted, moved or replaced") as caught:
+        service.flush()
+    assert caught.value.filename == str(path)
+    with pytest.raises(FileNotFoundError):
+        service.close()
+    assert not service.is_open
+    if loss == "moved":
+        moved = HDF5StorageService(filename=tmp_path / "moved.hdf5")
+        assert moved.trajectory_names() == [TRAJ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files in place")
+def test_an_experiment_whose_file_is_deleted_does_not_pretend_to_be_stored(tmp_path):
+    path = tmp_path / "x.hdf5"
+
+    def delete(traj):
+        if traj.v_idx == 1:
+            path.unlink()
+        traj.f_add_result("z", traj.x)
+
+    env = Environment("gone", filename=path, log_config=None, report_progress=False)
+    env.traj.f_add_parameter("x", 0)
+    env.traj.f_explore({"x": [1, 2, 3]})
+    with pytest.raises(FileNotFoundError, match="was deleted"):
+        env.run(delete)
