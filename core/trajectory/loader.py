@@ -53,6 +53,8 @@ def load_trajectory(
             "Give the name or the index of the trajectory to load; "
             f"{'neither was' if name is None else 'both were'} given."
         )
+    if name is not None and not as_new:
+        new_name, add_time = name, False  # a service whose file has the name of the trajectory
     traj = Trajectory(
         new_name,
         add_time=add_time,

@@ -19,6 +19,21 @@ from pypet.tree.storing import service_of
 
 logger = logging.getLogger(__name__)
 
+LOAD_KEYWORDS = (
+    "load_parameters",
+    "load_derived_parameters",
+    "load_results",
+    "load_other_data",
+    "load_data",
+    "max_depth",
+    "recursive",
+    "dynamic_imports",
+    "with_run_information",
+    "with_meta_data",
+    "storage_service",
+)
+"""Keywords of `Loading.f_load`, as far as anybody might misspell them."""
+
 
 class Loading(TrajectoryState):
     """The part of a trajectory that asks its storage service to load."""
@@ -228,7 +243,7 @@ class Loading(TrajectoryState):
         if service is None and not kwargs:
             return
         choice = choose_storage(service, self, **kwargs)
-        choice.check_all_used(caller)
+        choice.check_all_used(caller, LOAD_KEYWORDS)
         self.v_storage_service = choice.make()
 
     # ----- what the service found ----------------------------------------------------------

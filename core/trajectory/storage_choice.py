@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from pypet.errors import UnknownPluginError
 from pypet.leaves.class_lookup import create_class, load_class
 from pypet.manager import get_manager
+from pypet.manager.nearest import did_you_mean
 from pypet.support.signatures import get_matching_kwargs
 
 HDF5_EXTENSIONS = (".hdf", ".h4", ".hdf4", ".he2", ".h5", ".hdf5", ".he5")
@@ -31,8 +33,8 @@ class StorageChoice(NamedTuple):
             return self.service(**self.keywords)
         return self.service
 
-    def check_all_used(self, caller: str) -> None:
-        """Refuse keywords that nobody takes.
+    def check_all_used(self, caller: str, known: Iterable[str] = ()) -> None:
+        """Refuse keywords that nobody takes; ``known`` are those of the caller itself.
 
         Raises
         ------
@@ -47,7 +49,13 @@ class StorageChoice(NamedTuple):
                 taker = "any storage service, because none is given"
             else:
                 taker = f"the ready-made storage service {self.service!r}"
-            raise ValueError(f"{caller} got {names}, which is no keyword of its own or of {taker}.")
+            names_of_service: Iterable[str] = ()
+            if isinstance(self.service, type):
+                names_of_service = inspect.signature(self.service).parameters
+            raise ValueError(
+                f"{caller} got {names}, which is no keyword of its own or of {taker}."
+                + did_you_mean(min(self.unused), [*known, *names_of_service])
+            )
 
 
 def choose_storage(service: Any, trajectory: Any = None, **kwargs: Any) -> StorageChoice:

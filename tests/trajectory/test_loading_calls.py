@@ -339,3 +339,19 @@ def test_old_keyword_remove_empty_groups_is_ignored_with_a_warning(stored, metho
 def test_a_leaf_without_a_trajectory_is_not_loaded_into(stored, service):
     with pytest.raises(ValueError, match="part of no trajectory"):
         service.load("LEAF", Result("results.x"), trajectory_name=stored.v_name)
+
+
+def test_a_misspelled_keyword_is_answered_with_the_nearest_one(stored, service):
+    with pytest.raises(ValueError, match=r"`load_result`.*Did you mean 'load_results'"):
+        load_trajectory("kept", storage_service="hdf5", load_result=2)
+
+
+def test_the_file_is_found_in_a_folder_by_the_name_of_the_trajectory(tmp_path):
+    pytest.importorskip("h5py")
+    folder = tmp_path / "data"
+    traj = Trajectory("mine", storage_service="hdf5", filename=f"{folder}/")
+    traj.f_add_parameter("x", 4)
+    traj.f_store()
+    loaded = load_trajectory("mine", filename=f"{folder}/")
+    assert (loaded.v_name, loaded.x) == ("mine", 4)
+    assert loaded.v_storage_service.filename == str(folder / "mine.hdf5")
