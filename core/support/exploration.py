@@ -38,6 +38,8 @@ def cartesian_product(
         ``combined_parameters`` has a name that ``parameter_dict`` does not have.
     ValueError
         ``combined_parameters`` has a name twice.
+    TypeError
+        The values of a parameter are not iterable.
 
     Examples
     --------
@@ -47,6 +49,15 @@ def cartesian_product(
     {'a': [1, 2, 1, 2], 'b': [3, 4, 3, 4], 'c': [5, 5, 6, 6]}
     """
     groups = _name_groups(parameter_dict, combined_parameters)
+    for name in chain.from_iterable(groups):
+        values = parameter_dict[name]
+        try:
+            iter(values)
+        except TypeError as err:
+            raise TypeError(
+                f"The values of {name!r} have to be iterable, for example a list, not "
+                f"{values!r:.80} ({type(values).__name__})."
+            ) from err
     factors = [_lockstep([parameter_dict[name] for name in names]) for names in groups]
     lengths = [len(columns[0]) for columns in factors]
     product: dict[str, list[Any]] = {name: [] for name in parameter_dict}

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import repeat
 from typing import Any
 
+from pypet.errors import NotUniqueNodeError
+from pypet.manager.nearest import did_you_mean
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 
@@ -166,7 +168,7 @@ class Exploration(TrajectoryState):
         """Return full name, parameter and values of each entry."""
         targets: dict[str, tuple[str, Any, Iterable[Any]]] = {}
         for key, values in build_dict.items():
-            node: Any = self.f_get(key)
+            node: Any = self._find_target(key)
             name = node._full_name
             if not (node._is_leaf and node.v_is_parameter) or node._branch == "config":
                 what = "config data" if node._branch == "config" else f"a {type(node).__name__}"
@@ -182,6 +184,18 @@ class Exploration(TrajectoryState):
                 raise ValueError(f"Parameter `{name}` occurs twice, the second time as {key!r}.")
             targets[name] = (name, node, values)
         return list(targets.values())
+
+    def _find_target(self, key: str) -> Any:
+        try:
+            return self.f_get(key)
+        except NotUniqueNodeError:
+            raise
+        except AttributeError as err:
+            paths = [*self._leaves_of("parameters"), *self._leaves_of("derived_parameters")]
+            meant = did_you_mean(str(key), [*paths, *(path.rpartition(".")[2] for path in paths)])
+            raise AttributeError(
+                f"There is no parameter `{key}` to explore: {err}.{meant}"
+            ) from err
 
     def _check_explorable(self, targets: list[tuple[str, Any, Iterable[Any]]]) -> None:
         for name, parameter, _ in targets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pypet.errors import NotUniqueNodeError
 from pypet.tree.adding import add_node
 from pypet.tree.links import check_target, link
 from pypet.tree.lookup import get
@@ -74,7 +75,15 @@ def _add_instance(tree: Tree, group: NNGroupNode, key: str, node: NNTreeNode) ->
 
 
 def _set_value(tree: Tree, group: NNGroupNode, key: str, value: Any) -> None:
-    node = _look_up(tree, group, key)
+    try:
+        node = _look_up(tree, group, key)
+    except NotUniqueNodeError:
+        raise
+    except AttributeError as err:
+        raise AttributeError(
+            f"{err}. Only what exists can be set to a value; `f_add_parameter`, `f_add_result` "
+            "and their like add something new"
+        ) from err
     if not node._is_leaf:
         raise AttributeError(
             f"`{key}` is the group `{node._full_name}`; it cannot take the value {value!r}."

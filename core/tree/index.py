@@ -105,9 +105,16 @@ class NameIndex:
 def not_unique(name: str, start: NNGroupNode, *places: str) -> NotUniqueNodeError:
     """Return the error for a name that fits several nodes equally well."""
     where = f"below `{start._full_name}`" if start._full_name else "in the trajectory"
+    advice = "Give more of the path."
+    run_of = start._nn().wildcards.run_index
+    if all(any(run_of(part) is not None for part in place.split(".")) for place in places):
+        advice = (
+            f"Say of which run: `crun.{name}` after `v_idx = 0`, a run's name before `{name}`, "
+            f"or `f_get_from_runs('{name}')` for all of them."
+        )
     return NotUniqueNodeError(
         f"`{name}` is not unique {where}: there are {', '.join(f'`{place}`' for place in places)}. "
-        "Give more of the path."
+        f"{advice}"
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pypet.errors import DataNotInStorageError
 from pypet.tree.names import BRANCHES
 from pypet.tree.node import NNTreeNode
-from pypet.tree.search import Search, walk
+from pypet.tree.search import NO_RUN_IS_SET, Search, walk
 from pypet.tree.storing import load_child, load_data_of
 
 if TYPE_CHECKING:
@@ -122,7 +122,11 @@ def _find(
         return search.run(components), search
     idx = tree.root._idx
     if idx < 0:
-        return search.run(wildcards.substitute(parsed, -1)), search
+        try:
+            return search.run(wildcards.substitute(parsed, -1)), search
+        except DataNotInStorageError as err:
+            err.add_note(NO_RUN_IS_SET)
+            raise
     try:
         return search.run(wildcards.substitute(parsed, idx)), search
     except (AttributeError, DataNotInStorageError) as first:

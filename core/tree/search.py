@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pypet.tree.node import NNTreeNode
     from pypet.tree.tree import Tree
 
+NO_RUN_IS_SET = "no run is set, so choose one first, for example by `v_idx = 0`"
+
 
 def walk(
     start: GroupState, components: Sequence[str], with_links: bool = True
@@ -161,7 +163,20 @@ class Search:
         what = ".".join(components)
         detail = "" if what == name else f" (there is no `{name}` below `{group._full_name}`)"
         limit = "" if self._max_depth is None else f" within {self._max_depth} steps"
-        return AttributeError(f"`{what}` is not part of {start}{limit}{detail}.")
+        # Python may add ". Did you mean ...?", so there is no full stop at the end.
+        return AttributeError(f"`{what}` is not part of {start}{limit}{detail}{self._advice(name)}")
+
+    def _advice(self, name: str) -> str:
+        """Return what to do about a missing name, with the punctuation before it."""
+        root: Any = self._tree.root
+        if name == self._tree.wildcards.dummy and root._idx < 0:
+            return f": {NO_RUN_IS_SET}"
+        if root._stored and not root._is_run and not self._auto_load:
+            return (
+                "; if it is only in the storage, load it first, for example by "
+                "`f_load(load_data=2)`, or set `v_auto_load = True`"
+            )
+        return ""
 
 
 def _breadth_first(

@@ -104,3 +104,8 @@ def test_values_that_cannot_be_hashed_are_compared_by_their_parameters(caplog):
 def test_a_parameter_without_range_is_refused():
     with pytest.raises(TypeError, match="no range"):
         find_unique_points([Ranged()])
+
+
+def test_values_that_are_not_iterable_are_named():
+    with pytest.raises(TypeError, match=r"values of 'b' have to be iterable.*not 2 \(int\)"):
+        cartesian_product({"a": [1], "b": 2})

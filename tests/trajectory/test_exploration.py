@@ -309,3 +309,12 @@ def test_find_idx_needs_all_ranges_during_a_run(explored):
 def test_find_idx_says_if_ranges_are_missing_in_a_copy(explored):
     with pytest.raises(TypeError, match="not in memory"):
         next(explored.f_copy().f_find_idx("x", bool))
+
+
+def test_a_misspelled_parameter_is_answered_with_the_nearest_one(traj):
+    traj.f_add_parameter("neuron.tau_ref", 5.0)
+    with pytest.raises(AttributeError, match=r"no parameter `tauref` to explore.*mean 'tau_ref'"):
+        traj.f_explore({"tauref": [1.0, 2.0]})
+    with pytest.raises(AttributeError, match=r"Did you mean 'parameters.neuron.tau_ref'"):
+        traj.f_explore({"parameters.neurons.tau_ref": [1.0, 2.0]})
+    assert len(traj) == 1

@@ -184,3 +184,9 @@ def test_a_failed_assignment_leaves_the_instance_as_it_was(traj, monkeypatch):
     assert nameless.v_name is None
     assert (nameless.v_depth, nameless.v_branch, nameless.v_run_branch) == (0, None, "trajectory")
     assert not traj.f_contains("y")
+
+
+def test_setting_what_does_not_exist_says_how_to_add_it(traj):
+    with pytest.raises(AttributeError, match=r"`y` is not part of .*f_add_parameter"):
+        traj.y = 3
+    assert "y" not in traj
