@@ -259,10 +259,10 @@ class Histories(RuleBasedStateMachine):
         self.traj.f_merge(other, backup=False, keep_info=False, slow_merge=slow)
         self.length += len(values)
         self.disk.take(expected)
+        self.disk.take(self.memory)  # also targets that had been deleted, of links that had not
         if slow:  # goes through memory, as empty leaves
             self.load_all()
         assert before <= self.memory.groups | self.memory.leaves.keys()
-        self.disk.take(self.memory)
 
     # ----- what always holds -----------------------------------------------------------------
 
