@@ -15,7 +15,7 @@ from pypet.interfaces import Outcome, Task
 from pypet.plugins._workers.claims import Claims
 from pypet.plugins._workers.outcomes import killed, unpack, unreadable
 from pypet.plugins._workers.worker import FAILED_TO_START, HEADER, IDLE, READY
-from pypet.support.process_ends import describe_end
+from pypet.support.process_ends import GUARD_ADVICE, describe_end
 
 SAFE_BYTES = 16384
 """So much always fits into a pipe that holds at most one more such message."""
@@ -159,8 +159,7 @@ class Member:
         if not self.is_ready and running == IDLE:
             raise WorkerDiedError(
                 f"A worker (pid {self.process.pid}) could not start: it {describe_end(exit_code)}."
-                " If processes are not forked, the main script needs a guard, "
-                "if __name__ == '__main__'."
+                f" {GUARD_ADVICE}"
             )
         tasks = [task for batch in self.batches for task in batch.tasks]
         self.batches.clear()

@@ -15,6 +15,7 @@ from pypet.plugins._workers.starting import end_processes, start_process
 from pypet.plugins._workers.worker import perform_one
 from pypet.plugins._workers.workers import WAIT_SECONDS, Workers
 from pypet.support.interrupts import without_interrupts
+from pypet.support.process_ends import GUARD_ADVICE
 
 _numbers = itertools.count(1)
 
@@ -125,6 +126,8 @@ class SingleUseWorkers(Workers):
         if outcome is None:
             process = each.process
             outcome = killed(each.task.index, process.pid, process.exitcode, each.started)
+            if process.exitcode == 1 and outcome.error is not None:
+                outcome.error.add_note(f"pypet: {GUARD_ADVICE}")
         del self._active[sentinel]
         each.connection.close()
         each.process.close()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing.context
 from collections.abc import Callable
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pypet.support.interrupts import without_interrupts
-from pypet.support.process_ends import describe_end
+from pypet.support.process_ends import GUARD_ADVICE, describe_end
 
 
 def start_helper(
@@ -27,7 +28,9 @@ def start_helper(
 def describe_death(mode: str, process: BaseProcess) -> str:
     """Return what is known about a helper that should still be there, without a full stop."""
     process.join()
+    forked = isinstance(process, getattr(multiprocessing.context, "ForkProcess", ()))
+    advice = f"{GUARD_ADVICE} " if process.exitcode == 1 and not forked else ""
     return (
         f"The process that stores data for wrap_mode={mode!r} {describe_end(process.exitcode)}. "
-        "What it had not written yet is lost"
+        f"{advice}What it had not written yet is lost"
     )

@@ -1,0 +1,43 @@
+"""A main script that starts experiments on import is told what it lacks, and nothing hangs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.timeout(60)
+
+SCRIPT = """
+import sys
+from pypet import Environment
+
+def work(traj):
+    return traj.x
+
+scheduler, mode, service = sys.argv[1:]
+env = Environment("t", storage_service=service, scheduler=scheduler, wrap_mode=mode, ncores=1,
+                  start_method="spawn", log_config=None, report_progress=False)
+env.traj.f_add_parameter("x", 0)
+env.run(work)
+"""
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "mode", "service"),
+    [("process", "LOCAL", "memory"), ("pool", "LOCAL", "memory"), ("pool", "QUEUE", "hdf5")],
+)
+def test_an_unguarded_script_is_told_of_the_guard(tmp_path, scheduler, mode, service):
+    if service == "hdf5":
+        pytest.importorskip("h5py")
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, str(script), scheduler, mode, service],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert "has to stand below if __name__ == '__main__'" in done.stderr
