@@ -54,8 +54,12 @@ def _asks(value: Any, default: Any) -> bool:
 def _absent(
     manager: PluginManager, asked: str, family: PluginFamily
 ) -> MissingDependencyError | UnknownPluginError:
-    text = f"{asked} needs a plugin for {family.subject} that is not installed or switched off"
+    text = (
+        f"{asked} needs a plugin for {family.subject}, and there is none that is switched on; "
+        "`pypet plugins` lists what there is."
+    )
     hint = install_hint(family.extra)
-    text = f"{text}: {hint}." if hint else f"{text}."
+    if hint:
+        text += f" Where pypet brings one, {hint} installs what it needs."
     text += "".join(f" {sentence}." for sentence in absent_plugins(manager.entries))
     return MissingDependencyError(text) if hint else UnknownPluginError(text)

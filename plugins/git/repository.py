@@ -48,15 +48,23 @@ def open_repository(path: str | os.PathLike[str]) -> Iterator[Any]:
         GitPython or git itself is not installed.
     """
     git = _gitpython()
-    with (
-        without_surrounding_git(),
-        git.Repo(Path(path).expanduser(), search_parent_directories=True) as repository,
-    ):
+    with without_surrounding_git(), _found(git, path) as repository:
         if repository.bare:
             raise git.InvalidGitRepositoryError(f"{path} is bare: it has no files to commit.")
         # Asking for the status would otherwise refresh the index, a write.
         repository.git.update_environment(GIT_OPTIONAL_LOCKS="0")
         yield repository
+
+
+def _found(git: Any, path: str | os.PathLike[str]) -> Any:
+    try:
+        return git.Repo(Path(path).expanduser(), search_parent_directories=True)
+    except (git.NoSuchPathError, git.InvalidGitRepositoryError) as err:
+        err.add_note(
+            f"pypet: `{os.fspath(path)}` is not in the work tree of a git repository. Name the "
+            "folder that holds your code, or make a repository there with `git init`."
+        )
+        raise
 
 
 def _gitpython() -> Any:

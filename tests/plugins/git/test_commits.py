@@ -177,8 +177,9 @@ def test_no_repository_is_the_error_of_gitpython(work, tmp_path):
     work.git("clone", "-q", "--bare", ".", str(tmp_path / "bare"))
     with pytest.raises(git.NoSuchPathError):
         start(tmp_path / "absent")
-    with pytest.raises(git.InvalidGitRepositoryError):
+    with pytest.raises(git.InvalidGitRepositoryError) as caught:
         start(tmp_path / "plain")
+    assert "git init" in caught.value.__notes__[0]
     with pytest.raises(git.InvalidGitRepositoryError):
         start(tmp_path / "bare")
 
