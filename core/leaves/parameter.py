@@ -9,6 +9,7 @@ import numpy as np
 
 from pypet.leaves.base_parameter import BaseParameter
 from pypet.leaves.exchange import DictSink, DictSource, ItemSink, ItemSource, Sink, Source
+from pypet.leaves.refusals import advice, short_repr
 from pypet.leaves.support import (
     SCALAR_TYPES,
     judges_scalars_by_type,
@@ -95,9 +96,8 @@ class Parameter(BaseParameter):
             )
         if not self.f_supports(data):
             raise TypeError(
-                f"{type(self).__name__} {self._full_name!r} does not support {data!r:.80} of type "
-                f"{type(data).__name__}. Exact types count; ArrayParameter takes large or empty "
-                "arrays, SparseParameter sparse matrices, PickleParameter anything."
+                f"{type(self).__name__} {self._full_name!r} does not support {short_repr(data)} of "
+                f"type {type(data).__name__}. {advice(data, 'Parameter', SCALAR_TYPES)}"
             )
         self._data = data
         self._default = data

@@ -9,6 +9,7 @@ import numpy as np
 
 from pypet.encoding import decode_item, encode_value, pandas_flag
 from pypet.leaves.base_result import BaseResult
+from pypet.leaves.refusals import advice
 from pypet.leaves.summaries import summary_of
 from pypet.pypetconstants import PARAMETER_SUPPORTED_DATA
 from pypet.records import Item
@@ -82,8 +83,7 @@ class Result(BaseResult):
         if not self._supports(item):
             raise TypeError(
                 f"{type(self).__name__} {self._full_name!r} does not support item {name!r} of "
-                f"type {type(item).__name__}. Exact types count; SparseResult takes sparse "
-                "matrices, PickleResult anything."
+                f"type {type(item).__name__}. {advice(item, 'Result', self.SUPPORTED_DATA)}"
             )
         if self._stored and name in self._data:
             self._logger.debug(
