@@ -41,13 +41,20 @@ class PostProcessing:
         Exception
             Whatever the function raises, or expanding the trajectory.
         """
-        answer = self.function(trajectory, results, *self.args, **self.kwargs)
-        parts = _parts(answer)
-        if parts is None:
-            return
-        expansion, args, kwargs, postproc_args, postproc_kwargs = parts
-        if expansion:
-            trajectory.f_expand(expansion)
+        try:
+            answer = self.function(trajectory, results, *self.args, **self.kwargs)
+            parts = _parts(answer)
+            if parts is None:
+                return
+            expansion, args, kwargs, postproc_args, postproc_kwargs = parts
+            if expansion:
+                trajectory.f_expand(expansion)
+        except Exception as err:
+            err.add_note(
+                f"pypet: raised in post-processing of trajectory {trajectory.v_name!r}, after "
+                f"{len(results)} results; what the runs stored before is still there"
+            )
+            raise
         job.replace(args, kwargs)
         if postproc_args is not None:
             self.args = tuple(postproc_args)

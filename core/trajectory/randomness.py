@@ -36,7 +36,17 @@ class Randomness(TrajectoryState):
         -----
         Made by ``numpy.random.SeedSequence``, whose spawn key is the run index plus one and, with
         a name, the SHA-256 of the name in words of 32 bits.
+
+        Raises
+        ------
+        TypeError
+            The name is no text.
         """
+        if not (name is None or isinstance(name, str)):
+            raise TypeError(
+                f"The name of a random number generator is text, not {name!r}. The seed is an "
+                "option of the environment: `seed=`."
+            )
         idx = self._idx
         key = (idx, name)
         generator = self._generators.get(key)

@@ -222,3 +222,17 @@ def test_nothing_is_dropped_without_clean_up(make_env):
     env.add_postprocessing(once({"x": [4]}))
     env.run(simulate)
     assert [env.traj.f_get(f"r_{i}.z").f_get() for i in range(5)] == list(range(5))
+
+
+def test_errors_in_it_are_told_apart_from_those_of_runs(env):
+    def fail(traj, results):
+        raise ZeroDivisionError
+
+    env.add_postprocessing(fail)
+    with pytest.raises(ZeroDivisionError) as caught:
+        env.run(simulate)
+    assert caught.value.__notes__ == [
+        f"pypet: raised in post-processing of trajectory {env.traj.v_name!r}, after "
+        f"{len(env.traj)} results; what the runs stored before is still there"
+    ]
+    assert env.traj.f_is_completed()

@@ -60,3 +60,8 @@ def test_copies_have_the_seed_but_generators_of_their_own(duplicate):
     twin = duplicate(traj)
     assert twin.f_rng().random() == first
     assert traj.f_rng().random() != first
+
+
+def test_a_number_is_not_taken_for_a_name():
+    with pytest.raises(TypeError, match=r"is text, not 5\. The seed is an option"):
+        Trajectory("t").f_rng(5)
