@@ -125,7 +125,7 @@ def _find(
         try:
             return search.run(wildcards.substitute(parsed, -1)), search
         except DataNotInStorageError as err:
-            err.add_note(NO_RUN_IS_SET)
+            err.add_note(f"pypet: {NO_RUN_IS_SET}.")
             raise
     try:
         return search.run(wildcards.substitute(parsed, idx)), search

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pypet.errors import NotUniqueNodeError
+from pypet.errors import DataNotInStorageError, NotUniqueNodeError
 from pypet.tree.index import not_unique
 from pypet.tree.storing import load_path
 
@@ -79,11 +79,20 @@ class Search:
                 raise
             except AttributeError:
                 node = None
-            # Empty parameters are false, so `or` would not do.
-            return node if node is not None else load_path(self._tree, self._start, components)
+            return node if node is not None else self._load(components)
         if not self._shortcuts:
             raise self._missing(components, components[0], self._start)
         return self._by_shortcuts(components)
+
+    def _load(self, components: tuple[str, ...]) -> NNTreeNode:
+        try:
+            return load_path(self._tree, self._start, components)
+        except DataNotInStorageError as err:
+            err.add_note(
+                "pypet: `v_auto_load` finds what is not in memory by its complete path only, for "
+                "example `results.runs.run_00000000.z`."
+            )
+            raise
 
     def last_link(self) -> tuple[NNGroupNode, str] | None:
         """Return the link that the last step of a successful run went over."""
@@ -174,7 +183,7 @@ class Search:
         if root._stored and not root._is_run and not self._auto_load:
             return (
                 "; if it is only in the storage, load it first, for example by "
-                "`f_load(load_data=2)`, or set `v_auto_load = True`"
+                "`f_load(load_data=2)`, or set `v_auto_load = True` and give the complete path"
             )
         return ""
 

@@ -55,4 +55,7 @@ def test_the_current_run_is_missed_in_the_storage_too(tmp_path):
     traj.v_auto_load = True
     with pytest.raises(DataNotInStorageError) as caught:
         traj.crun.z
-    assert "no run is set" in caught.value.__notes__[0]
+    assert "no run is set" in caught.value.__notes__[-1]
+    with pytest.raises(DataNotInStorageError) as caught:
+        traj.z
+    assert "by its complete path only" in caught.value.__notes__[0]
