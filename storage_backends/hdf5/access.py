@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pypet import pypetconstants as constants
-from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.frames import quiet
+from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.settings import Settings
 from pypet.storage_backends.hdf5.shared_creation import create
 from pypet.storage_backends.hdf5.shared_frames import get_frame, put_shared_frame, select_frame

@@ -13,8 +13,8 @@ from pypet import pypetconstants as constants
 from pypet.errors import StorageFormatError
 from pypet.records import ArrayItem, Column, Item, TableItem
 from pypet.storage_backends.hdf5.arrays import BYTE_ORDER
-from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.frames import quiet
+from pypet.storage_backends.hdf5.open_file import OpenFile
 
 
 def missing_filter(dataset: Any) -> str:

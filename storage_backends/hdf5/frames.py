@@ -12,9 +12,9 @@ from pypet.encoding.unpickling import Unpickling
 from pypet.errors import RefusedPickleError
 from pypet.records import FrameItem
 from pypet.storage_backends.hdf5.appending import note_added, was_added
-from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.frame_compat import adapt_to_older_pandas
 from pypet.storage_backends.hdf5.frame_orders import note_orders, with_orders
+from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.settings import Settings
 from pypet.storage_backends.hdf5.text_dtypes import (

@@ -19,7 +19,7 @@ from pypet.storage_backends.hdf5.settings import Settings
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
-    from pypet.storage_backends.hdf5.files import OpenFile
+    from pypet.storage_backends.hdf5.open_file import OpenFile
 
 
 class HeldFile(RecordStorageService, ABC):

@@ -17,9 +17,9 @@ from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableI
 from pypet.storage_backends.hdf5.arrays import BYTE_ORDER
 from pypet.storage_backends.hdf5.attribute_reading import attribute_names, read_text
 from pypet.storage_backends.hdf5.attributes import SCALAR
-from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.foreign import missing_filter, read_foreign
 from pypet.storage_backends.hdf5.frames import read_frames
+from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.tables import column_types
 from pypet.storage_backends.hdf5.types import dtype_of, file_type, native

@@ -19,9 +19,9 @@ from pypet.storage_backends.hdf5.attribute_reading import (
     read_text,
     read_value,
 )
-from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.foreign import missing_filter, read_foreign
 from pypet.storage_backends.hdf5.groups import child_names, has_child, hdf5_path
+from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.run_rows import read_runs
 from pypet.storage_backends.hdf5.settings import TABLES

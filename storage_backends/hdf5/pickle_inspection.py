@@ -16,7 +16,7 @@ from h5py import h5a, h5g, h5t
 from pypet.encoding.unpickling import NEVER, TRUST, Unpickling
 from pypet.errors import RefusedPickleError
 from pypet.storage_backends.hdf5.attribute_reading import attribute_names, read_bytes
-from pypet.storage_backends.hdf5.files import OpenFile
+from pypet.storage_backends.hdf5.open_file import OpenFile
 
 _OBJECTS = b"object"
 _PSEUDO_ATOM = b"PSEUDOATOM"

@@ -11,7 +11,6 @@ from pypet import pypetconstants as constants
 from pypet.errors import StorageFormatError
 from pypet.records import GROUP, LEAF, ArrayItem, Item, NodeRecord
 from pypet.storage_backends.hdf5.arrays import BYTE_ORDER
-from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.item_reading import ItemFilter
 from pypet.storage_backends.hdf5.object_headers import (
     Header,
@@ -20,6 +19,7 @@ from pypet.storage_backends.hdf5.object_headers import (
     compact_data,
     shape_of,
 )
+from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.types import dtype_of, native
 
 _LEAF = b"SRVC_LEAF"

@@ -25,7 +25,7 @@ from pypet.storage_backends.hdf5.shared_access import SharedAccess
 
 if TYPE_CHECKING:
     from pypet.services.transfer import NodeCopy
-    from pypet.storage_backends.hdf5.files import OpenFile
+    from pypet.storage_backends.hdf5.open_file import OpenFile
 
 logger = logging.getLogger(f"{__name__}.HDF5StorageService")
 

@@ -15,7 +15,7 @@ from pypet.storage_backends.hdf5.held_file import HeldFile
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
-    from pypet.storage_backends.hdf5.files import OpenFile
+    from pypet.storage_backends.hdf5.open_file import OpenFile
 
 
 class SharedAccess(HeldFile, ABC):

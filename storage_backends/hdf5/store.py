@@ -21,13 +21,13 @@ from pypet.records import (
 )
 from pypet.storage_backends.hdf5.conversion import make_tables_writable
 from pypet.storage_backends.hdf5.deletion import delete_items, delete_link, delete_node
-from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.filters import packed
 from pypet.storage_backends.hdf5.frames import write_frames
 from pypet.storage_backends.hdf5.groups import child_names, create_group, has_child
 from pypet.storage_backends.hdf5.meta import put_meta
 from pypet.storage_backends.hdf5.needs import need_of, need_of_new
 from pypet.storage_backends.hdf5.node_writing import NodeWriter
+from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.settings import Filters, Settings
 from pypet.storage_backends.hdf5.trajectory_cache import TrajectoryCache
 

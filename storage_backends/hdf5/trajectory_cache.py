@@ -5,9 +5,9 @@ from __future__ import annotations
 from h5py import h5g
 
 from pypet import pypetconstants as constants
-from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.groups import has_child, hdf5_path, is_link
 from pypet.storage_backends.hdf5.leaf_tables import SUMMARIES
+from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.overview import OverviewTable
 from pypet.storage_backends.hdf5.summaries import Summary
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from h5py import h5g, h5o
 
-from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.groups import has_child, hdf5_path, remove
+from pypet.storage_backends.hdf5.open_file import OpenFile
 
 
 def copy_trajectory(source: OpenFile, target: OpenFile, trajectory: str) -> None:

@@ -19,10 +19,10 @@ from pypet.storage_backends.hdf5.attribute_reading import (
     read_text,
     read_value,
 )
-from pypet.storage_backends.hdf5.files import OpenFile
 from pypet.storage_backends.hdf5.groups import child_addresses, hdf5_path
 from pypet.storage_backends.hdf5.item_reading import ItemFilter, ItemReader
 from pypet.storage_backends.hdf5.object_headers import Header
+from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.plain_nodes import PlainNodes
 
 logger = logging.getLogger(__name__)
