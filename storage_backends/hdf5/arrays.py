@@ -21,6 +21,7 @@ from pypet.storage_backends.hdf5.attributes import (
 )
 from pypet.storage_backends.hdf5.chunk_writing import write_chunks, write_packed
 from pypet.storage_backends.hdf5.filters import chunk_shape, chunked
+from pypet.storage_backends.hdf5.layout import BYTE_ORDER, COLLECTION, SCALAR_TYPE, STORED_AS
 from pypet.storage_backends.hdf5.packed_arrays import PackedArray
 from pypet.storage_backends.hdf5.settings import Filters
 from pypet.storage_backends.hdf5.types import file_type, native
@@ -28,7 +29,6 @@ from pypet.storage_backends.hdf5.types import file_type, native
 COMPACT_BYTES = 2048
 """Arrays up to this size are kept in the header of their dataset."""
 
-BYTE_ORDER = b"SRVC_DATA_BYTE_ORDER"
 """Attribute with the byte order of the array that was stored, if not that of the machine.
 
 The dataset has that of the machine in any case: so established versions read it as before, and
@@ -169,9 +169,9 @@ def _write_attributes(dataset: h5d.DatasetID, item: ArrayItem, title: str) -> No
     if item.flag == constants.ARRAY or item.flavor != "numpy":
         write_text(dataset, b"FLAVOR", item.flavor)
     if item.collection is not None:
-        write_text(dataset, b"SRVC_DATA_COLL_TYPE", item.collection)
+        write_text(dataset, COLLECTION, item.collection)
     if item.scalar is not None:
-        write_text(dataset, b"SRVC_DATA_SCALAR_TYPE", item.scalar)
+        write_text(dataset, SCALAR_TYPE, item.scalar)
     if item.order is not None:
         write_text(dataset, BYTE_ORDER, item.order)
-    write_text(dataset, b"SRVC_STORE", item.flag)
+    write_text(dataset, STORED_AS, item.flag)

@@ -14,6 +14,7 @@ from h5py import h5a, h5f, h5g, h5s, h5t
 
 from pypet.encoding.unpickling import TRUST, Unpickling, is_pickle
 from pypet.errors import RefusedPickleError, StorageFormatError
+from pypet.storage_backends.hdf5.layout import ANNOTATION
 from pypet.storage_backends.hdf5.types import dtype_of, native, text_type
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def read_value(location: Any, name: bytes, rule: Unpickling, path: str) -> Any:
     """
     raw = _read(h5a.open(location, name), location, name)
     if isinstance(raw, bytes) and raw.endswith(b"."):
-        label = name.decode("utf8").removeprefix("SRVC_AN_")
+        label = name.removeprefix(ANNOTATION).decode("utf8")
         return _unpickled(raw, rule, f"Annotation {label!r} of {path or 'the trajectory'!r}")
     return np.bytes_(raw) if type(raw) is bytes else raw
 

@@ -11,11 +11,10 @@ from pypet.records import DeleteItems, DeleteLink, DeleteNode
 from pypet.storage_backends.hdf5.attribute_reading import attribute_names, read_flag
 from pypet.storage_backends.hdf5.groups import child_names, has_child, is_link
 from pypet.storage_backends.hdf5.item_writing import opened_nested_group
+from pypet.storage_backends.hdf5.layout import IS_LEAF
 from pypet.storage_backends.hdf5.trajectory_cache import TrajectoryCache
 
 logger = logging.getLogger(__name__)
-
-LEAF = b"SRVC_LEAF"
 
 
 def delete_node(cache: TrajectoryCache, operation: DeleteNode) -> None:
@@ -90,7 +89,7 @@ def delete_link(cache: TrajectoryCache, operation: DeleteLink) -> None:
 
 def is_leaf(group: h5g.GroupID) -> bool:
     """Return whether the group is that of a leaf."""
-    return LEAF in attribute_names(group) and read_flag(group, LEAF)
+    return IS_LEAF in attribute_names(group) and read_flag(group, IS_LEAF)
 
 
 def _place(cache: TrajectoryCache, path: str) -> tuple[h5g.GroupID, bytes]:

@@ -12,8 +12,8 @@ from h5py import h5d, h5z
 from pypet import pypetconstants as constants
 from pypet.errors import StorageFormatError
 from pypet.records import ArrayItem, Column, Item, TableItem
-from pypet.storage_backends.hdf5.arrays import BYTE_ORDER
 from pypet.storage_backends.hdf5.frames import quiet
+from pypet.storage_backends.hdf5.layout import BYTE_ORDER, COLLECTION, SCALAR_TYPE, column_prefix
 from pypet.storage_backends.hdf5.open_file import OpenFile
 
 
@@ -72,9 +72,9 @@ class ForeignSource:
                 Column(
                     column,
                     np.ascontiguousarray(values[column]),
-                    _text(attributes, f"SRVC_COLUMN_{column}_COLL_TYPE"),
-                    _text(attributes, f"SRVC_COLUMN_{column}_SCALAR_TYPE"),
-                    _text(attributes, f"SRVC_COLUMN_{column}_BYTE_ORDER"),
+                    _text(attributes, f"{column_prefix(column)}COLL_TYPE"),
+                    _text(attributes, f"{column_prefix(column)}SCALAR_TYPE"),
+                    _text(attributes, f"{column_prefix(column)}BYTE_ORDER"),
                 )
                 for column in values.dtype.names or ()
             )
@@ -83,8 +83,8 @@ class ForeignSource:
             name,
             flag,
             values,
-            _text(attributes, "SRVC_DATA_COLL_TYPE"),
-            _text(attributes, "SRVC_DATA_SCALAR_TYPE"),
+            _text(attributes, COLLECTION.decode()),
+            _text(attributes, SCALAR_TYPE.decode()),
             _text(attributes, "FLAVOR") or "numpy",
             _text(attributes, BYTE_ORDER.decode()),
         )

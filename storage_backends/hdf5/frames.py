@@ -14,6 +14,7 @@ from pypet.records import FrameItem
 from pypet.storage_backends.hdf5.appending import note_added, was_added
 from pypet.storage_backends.hdf5.frame_compat import adapt_to_older_pandas
 from pypet.storage_backends.hdf5.frame_orders import note_orders, with_orders
+from pypet.storage_backends.hdf5.layout import STORED_AS
 from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.settings import Settings
@@ -102,7 +103,7 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
         note_added(file, frame.path, frame.call)
     is_table = str(arguments["format"]).startswith("t")
     adapt_to_older_pandas(file.get_node(frame.path), is_table=is_table)
-    file.set_node_attr(frame.path, "SRVC_STORE", frame.item.flag)
+    file.set_node_attr(frame.path, STORED_AS.decode(), frame.item.flag)
     note_text_dtypes(frame.item.value, file.get_node(frame.path))
     note_orders(frame.item.value, file.get_node(frame.path))
     if frame.replaces is not None:

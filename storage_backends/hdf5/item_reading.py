@@ -14,11 +14,18 @@ from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import StorageFormatError
 from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
-from pypet.storage_backends.hdf5.arrays import BYTE_ORDER
 from pypet.storage_backends.hdf5.attribute_reading import attribute_names, read_text
 from pypet.storage_backends.hdf5.attributes import SCALAR
 from pypet.storage_backends.hdf5.foreign import missing_filter, read_foreign
 from pypet.storage_backends.hdf5.frames import read_frames
+from pypet.storage_backends.hdf5.layout import (
+    BYTE_ORDER,
+    COLLECTION,
+    SCALAR_TYPE,
+    SHARED_TYPE,
+    STORED_AS,
+    column_prefix,
+)
 from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.tables import column_types
@@ -26,10 +33,6 @@ from pypet.storage_backends.hdf5.types import dtype_of, file_type, native
 
 logger = logging.getLogger(__name__)
 
-STORE = b"SRVC_STORE"
-SHARED_TYPE = b"SRVC_SHARED_TYPE"
-COLLECTION = b"SRVC_DATA_COLL_TYPE"
-SCALAR_TYPE = b"SRVC_DATA_SCALAR_TYPE"
 FLAVOR = b"FLAVOR"
 _EMPTY_DTYPE = b"PTCOMPAT__empty__dtype"
 
@@ -119,7 +122,7 @@ def _walk(
     for raw in children:
         name = prefix + raw.decode("utf8")
         location = _open(group, raw)
-        flag = _text_or_none(location, STORE)
+        flag = _text_or_none(location, STORED_AS)
         if flag == constants.NESTED_GROUP:
             yield from _walk(location, name + ".", path, wants)
         elif flag is None:
@@ -256,14 +259,14 @@ def _read_table(table: h5d.DatasetID, name: str, flag: str) -> TableItem:
 
 def _read_split_table(group: h5g.GroupID, name: str, flag: str) -> TableItem:
     last = name.rpartition(".")[2]
-    types = _types(h5d.open(group, f"{last}__{STORE.decode()}".encode()))
+    types = _types(h5d.open(group, f"{last}__{STORED_AS.decode()}".encode()))
     columns = []
     part = last
     number = 0
     while group.links.exists(part.encode("utf8")):
         rows = read_values(h5d.open(group, part.encode("utf8")))
         for column in rows.dtype.names or ():
-            prefix = f"SRVC_COLUMN_{column}_"
+            prefix = column_prefix(column)
             columns.append(
                 Column(
                     column,

@@ -15,6 +15,7 @@ from pypet.storage_backends.hdf5.attribute_reading import attribute_names, read_
 from pypet.storage_backends.hdf5.attributes import ONE, write_attribute, write_text
 from pypet.storage_backends.hdf5.filters import packed
 from pypet.storage_backends.hdf5.groups import create_group, has_child
+from pypet.storage_backends.hdf5.layout import COLLECTION, STORED_AS, column_prefix
 from pypet.storage_backends.hdf5.settings import Filters
 from pypet.storage_backends.hdf5.shapes import item_shape
 from pypet.storage_backends.hdf5.tables import (
@@ -26,8 +27,6 @@ from pypet.storage_backends.hdf5.tables import (
     write_types,
 )
 from pypet.storage_backends.hdf5.templates import TEMPLATES
-
-STORE = b"SRVC_STORE"
 
 
 class CreationOptions(NamedTuple):
@@ -104,8 +103,8 @@ def _write_table(
 
 def _write_flag(location: Any, item: TableItem) -> None:
     if item.flag == constants.DICT:
-        write_text(location, b"SRVC_DATA_COLL_TYPE", constants.COLL_DICT)
-    write_text(location, STORE, item.flag)
+        write_text(location, COLLECTION, constants.COLL_DICT)
+    write_text(location, STORED_AS, item.flag)
 
 
 # ----- tables of many columns ------------------------------------------------------------------
@@ -119,7 +118,7 @@ def _write_split_table(
     for number, start in enumerate(range(0, len(item.columns), MAX_COLUMNS)):
         part = item.columns[start : start + MAX_COLUMNS]
         _write_part(holder, f"{last}_{number}" if number else last, part, options.filters)
-    table = _write_part(holder, f"{last}__{STORE.decode()}", _types(item), options.filters)
+    table = _write_part(holder, f"{last}__{STORED_AS.decode()}", _types(item), options.filters)
     write_attribute(table, constants.DATATYPE_TABLE.encode(), ONE)
     write_attribute(holder, constants.SPLIT_TABLE.encode(), ONE)
     _write_flag(holder, item)
@@ -144,7 +143,7 @@ def _types(item: TableItem) -> tuple[Column, ...]:
             ("BYTE_ORDER", column.order),
         ):
             if value is not None:
-                names.append(f"SRVC_COLUMN_{column.name}_{kind}".encode())
+                names.append(f"{column_prefix(column.name)}{kind}".encode())
                 values.append(value.encode("utf8"))
     return (
         Column("data_type", np.array(values, dtype=np.bytes_), None, None),
@@ -168,7 +167,7 @@ def nested_group(leaf: h5g.GroupID, names: list[str], filters: Filters, path: st
         raw = name.encode("utf8")
         if not has_child(group, raw):
             group = create_group(group, raw, filters=packed(filters), title=name)
-            write_text(group, STORE, constants.NESTED_GROUP)
+            write_text(group, STORED_AS, constants.NESTED_GROUP)
             continue
         inner = opened_nested_group(group, raw)
         if inner is None:
@@ -186,6 +185,9 @@ def opened_nested_group(group: h5g.GroupID, name: bytes) -> h5g.GroupID | None:
         inner = h5g.open(group, name)
     except (KeyError, OSError, ValueError):  # a dataset
         return None
-    if STORE in attribute_names(inner) and read_text(inner, STORE) == constants.NESTED_GROUP:
+    if (
+        STORED_AS in attribute_names(inner)
+        and read_text(inner, STORED_AS) == constants.NESTED_GROUP
+    ):
         return inner
     return None

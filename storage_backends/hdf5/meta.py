@@ -14,7 +14,8 @@ from pypet.storage_backends.hdf5.attribute_reading import attribute_names, read_
 from pypet.storage_backends.hdf5.attributes import encode_attribute, replace_attribute
 from pypet.storage_backends.hdf5.filters import packed
 from pypet.storage_backends.hdf5.groups import create_group, has_child, remove
-from pypet.storage_backends.hdf5.node_writing import COMMENT, annotate
+from pypet.storage_backends.hdf5.layout import COMMENT
+from pypet.storage_backends.hdf5.node_writing import annotate
 from pypet.storage_backends.hdf5.overview import cut, make_missing_tables, overview_group
 from pypet.storage_backends.hdf5.run_rows import write_runs
 from pypet.storage_backends.hdf5.settings import TABLES, Filters, Settings

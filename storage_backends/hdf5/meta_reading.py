@@ -21,6 +21,7 @@ from pypet.storage_backends.hdf5.attribute_reading import (
 )
 from pypet.storage_backends.hdf5.foreign import missing_filter, read_foreign
 from pypet.storage_backends.hdf5.groups import child_names, has_child, hdf5_path
+from pypet.storage_backends.hdf5.layout import ANNOTATION, COMMENT, IS_LEAF, LENGTH
 from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.run_rows import read_runs
@@ -29,10 +30,6 @@ from pypet.storage_backends.hdf5.tables import read_rows
 
 logger = logging.getLogger(__name__)
 
-_COMMENT = b"SRVC_INIT_COMMENT"
-_ANNOTATION = b"SRVC_AN_"
-_LENGTH = b"SRVC_INIT_LENGTH"
-_LEAF = b"SRVC_LEAF"
 
 Rows = np.ndarray[Any, Any]
 
@@ -127,7 +124,7 @@ def _info(rows: Rows, root: h5g.GroupID, trajectory: str) -> Info:
         value: bytes = row.get(name, b"")
         return bytes(value).decode("utf8", "replace")
 
-    comment = read_text(root, _COMMENT) if _COMMENT in attribute_names(root) else text("comment")
+    comment = read_text(root, COMMENT) if COMMENT in attribute_names(root) else text("comment")
     return Info(
         text("name") or trajectory,
         text("time"),
@@ -141,9 +138,9 @@ def _info(rows: Rows, root: h5g.GroupID, trajectory: str) -> Info:
 
 def _annotations(root: h5g.GroupID, rule: Unpickling) -> dict[str, Any]:
     return {
-        name[len(_ANNOTATION) :].decode("utf8"): read_value(root, name, rule, "")
+        name[len(ANNOTATION) :].decode("utf8"): read_value(root, name, rule, "")
         for name in attribute_names(root)
-        if name.startswith(_ANNOTATION)
+        if name.startswith(ANNOTATION)
     }
 
 
@@ -192,7 +189,7 @@ def _collect_explored(group: h5g.GroupID, path: str, found: list[str]) -> None:
         child = h5g.open(group, name)
         child_path = f"{path}.{name.decode('utf8')}"
         attributes = attribute_names(child)
-        if _LEAF not in attributes or not read_flag(child, _LEAF):
+        if IS_LEAF not in attributes or not read_flag(child, IS_LEAF):
             _collect_explored(child, child_path, found)
-        elif _LENGTH in attributes and read_flag(child, _LENGTH):
+        elif LENGTH in attributes and read_flag(child, LENGTH):
             found.append(child_path)

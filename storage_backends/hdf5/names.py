@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from pypet import pypetconstants as constants
+from pypet.storage_backends.hdf5 import layout
 
 
 class _TypeFlags:
@@ -48,8 +49,8 @@ class HDF5Names:
     COLL_SCALAR: ClassVar[str] = constants.COLL_SCALAR
     SCALAR_TYPE: ClassVar[str] = "SCALAR_TYPE"
 
-    STORAGE_TYPE: ClassVar[str] = "SRVC_STORE"
-    SHARED_DATA_TYPE: ClassVar[str] = "SRVC_SHARED_TYPE"
+    STORAGE_TYPE: ClassVar[str] = layout.STORED_AS.decode()
+    SHARED_DATA_TYPE: ClassVar[str] = layout.SHARED_TYPE.decode()
     ARRAY: ClassVar[str] = constants.ARRAY
     CARRAY: ClassVar[str] = constants.CARRAY
     EARRAY: ClassVar[str] = constants.EARRAY
@@ -65,15 +66,15 @@ class HDF5Names:
     TYPE_FLAG_MAPPING: ClassVar[Any] = _TypeFlags()
     """Exact type of a datum -> the flag with which it is stored."""
 
-    FORMATTED_COLUMN_PREFIX: ClassVar[str] = "SRVC_COLUMN_%s_"
+    FORMATTED_COLUMN_PREFIX: ClassVar[str] = layout.column_prefix("%s")
     DATA_PREFIX: ClassVar[str] = "SRVC_DATA_"
-    ANNOTATION_PREFIX: ClassVar[str] = "SRVC_AN_"
-    ANNOTATED: ClassVar[str] = "SRVC_ANNOTATED"
+    ANNOTATION_PREFIX: ClassVar[str] = layout.ANNOTATION.decode()
+    ANNOTATED: ClassVar[str] = layout.ANNOTATED.decode()
     INIT_PREFIX: ClassVar[str] = "SRVC_INIT_"
-    CLASS_NAME: ClassVar[str] = "SRVC_INIT_CLASS_NAME"
-    COMMENT: ClassVar[str] = "SRVC_INIT_COMMENT"
-    LENGTH: ClassVar[str] = "SRVC_INIT_LENGTH"
-    LEAF: ClassVar[str] = "SRVC_LEAF"
+    CLASS_NAME: ClassVar[str] = layout.CLASS_NAME.decode()
+    COMMENT: ClassVar[str] = layout.COMMENT.decode()
+    LENGTH: ClassVar[str] = layout.LENGTH.decode()
+    LEAF: ClassVar[str] = layout.IS_LEAF.decode()
 
     NAME_TABLE_MAPPING: ClassVar[dict[str, str]] = {
         "_overview_config": "config_overview",

@@ -12,7 +12,7 @@ from pypet.services.record_service import RecordStorageService
 from pypet.services.transfer import NodeCopy
 from pypet.storage_backends.hdf5.attribute_reading import read_flag
 from pypet.storage_backends.hdf5.groups import has_child, is_link
-from pypet.storage_backends.hdf5.node_writing import LEAF
+from pypet.storage_backends.hdf5.layout import IS_LEAF
 from pypet.storage_backends.hdf5.store import cache_of
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class HDF5NodeCopy(NodeCopy):
 
 
 def _is_leaf(group: Any) -> bool:
-    return bool(h5a.exists(group, LEAF)) and read_flag(group, LEAF)
+    return bool(h5a.exists(group, IS_LEAF)) and read_flag(group, IS_LEAF)
 
 
 def _open_cache(service: Any, trajectory: str) -> TrajectoryCache:

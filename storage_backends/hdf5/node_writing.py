@@ -21,6 +21,7 @@ from pypet.storage_backends.hdf5.filters import packed
 from pypet.storage_backends.hdf5.frames import PendingFrame
 from pypet.storage_backends.hdf5.groups import create_group, has_child, is_link, remove
 from pypet.storage_backends.hdf5.item_writing import CreationOptions, nested_group, write_item
+from pypet.storage_backends.hdf5.layout import ANNOTATED, ANNOTATION, CLASS_NAME, COMMENT, IS_LEAF
 from pypet.storage_backends.hdf5.leaf_notes import NO_COMMENT, KeptComment, LeafNotes
 from pypet.storage_backends.hdf5.options import check_options, creation_options, pandas_options
 from pypet.storage_backends.hdf5.settings import Settings
@@ -31,11 +32,6 @@ from pypet.storage_backends.hdf5.undo import Undo
 
 logger = logging.getLogger(__name__)
 
-CLASS_NAME = b"SRVC_INIT_CLASS_NAME"
-COMMENT = b"SRVC_INIT_COMMENT"
-LEAF = b"SRVC_LEAF"
-ANNOTATED = b"SRVC_ANNOTATED"
-ANNOTATION = b"SRVC_AN_"
 _REPLACEMENT = b"__new_item__"
 
 
@@ -212,9 +208,9 @@ class NodeWriter:
         """Add what an existing node does not tell about itself yet, or replace it."""
         replace = node.overwrite is True
         # A bare group may be left behind by an older version or a parent of something.
-        is_new = node.is_leaf and not (LEAF in known and read_flag(group, LEAF))
+        is_new = node.is_leaf and not (IS_LEAF in known and read_flag(group, IS_LEAF))
         if is_new:
-            replace_attribute(group, LEAF, TRUE)
+            replace_attribute(group, IS_LEAF, TRUE)
         if not node.is_leaf:
             comment = KeptComment(node.comment, None)
         elif is_new or replace:

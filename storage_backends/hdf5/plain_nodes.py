@@ -10,8 +10,17 @@ from h5py import h5t
 from pypet import pypetconstants as constants
 from pypet.errors import StorageFormatError
 from pypet.records import GROUP, LEAF, ArrayItem, Item, NodeRecord
-from pypet.storage_backends.hdf5.arrays import BYTE_ORDER
 from pypet.storage_backends.hdf5.item_reading import ItemFilter
+from pypet.storage_backends.hdf5.layout import (
+    BYTE_ORDER,
+    CLASS_NAME,
+    COLLECTION,
+    COMMENT,
+    IS_LEAF,
+    SCALAR_TYPE,
+    SERVICE,
+    STORED_AS,
+)
 from pypet.storage_backends.hdf5.object_headers import (
     Header,
     HeaderReader,
@@ -22,14 +31,8 @@ from pypet.storage_backends.hdf5.object_headers import (
 from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.types import dtype_of, native
 
-_LEAF = b"SRVC_LEAF"
-_CLASS_NAME = b"SRVC_INIT_CLASS_NAME"
-_COMMENT = b"SRVC_INIT_COMMENT"
-_STORE = b"SRVC_STORE"
-_COLLECTION = b"SRVC_DATA_COLL_TYPE"
-_SCALAR_TYPE = b"SRVC_DATA_SCALAR_TYPE"
 _EMPTY_DTYPE = b"PTCOMPAT__empty__dtype"
-_KNOWN = frozenset((_LEAF, _CLASS_NAME, _COMMENT))
+_KNOWN = frozenset((IS_LEAF, CLASS_NAME, COMMENT))
 
 _ENCODED_TYPE = b"\x03\x00"
 """What precedes the message in an encoded datatype."""
@@ -63,9 +66,9 @@ class PlainNodes:
         attributes = header.attributes
         if not header.is_group or not _is_plain(attributes):
             return None
-        class_name: Any = attributes.get(_CLASS_NAME)
-        comment: Any = attributes.get(_COMMENT, "")
-        kind = LEAF if attributes.get(_LEAF) else GROUP
+        class_name: Any = attributes.get(CLASS_NAME)
+        comment: Any = attributes.get(COMMENT, "")
+        kind = LEAF if attributes.get(IS_LEAF) else GROUP
         return NodeRecord(path, kind, class_name, comment, {})
 
     def items(self, header: Header, wants: ItemFilter | None) -> tuple[Item, ...] | None:
@@ -76,7 +79,7 @@ class PlainNodes:
             if item_header is None:
                 return None
             item_name = name.decode("utf8")
-            if item_header.attributes.get(_STORE) != constants.ARRAY:
+            if item_header.attributes.get(STORED_AS) != constants.ARRAY:
                 return None
             if wants is None or wants(item_name):
                 item = _array(item_header, item_name)
@@ -88,9 +91,9 @@ class PlainNodes:
 
 def _is_plain(attributes: dict[bytes, Any]) -> bool:
     for name, value in attributes.items():
-        if name.startswith(b"SRVC_") and (name not in _KNOWN or value is None):
+        if name.startswith(SERVICE) and (name not in _KNOWN or value is None):
             return False
-    return type(attributes.get(_LEAF, True)) is bool
+    return type(attributes.get(IS_LEAF, True)) is bool
 
 
 def _array(header: Header, name: str) -> ArrayItem | None:
@@ -107,8 +110,8 @@ def _array(header: Header, name: str) -> ArrayItem | None:
         name,
         constants.ARRAY,
         native(value.copy()),
-        attributes.get(_COLLECTION),
-        attributes.get(_SCALAR_TYPE),
+        attributes.get(COLLECTION),
+        attributes.get(SCALAR_TYPE),
         attributes.get(b"FLAVOR") or "numpy",
         attributes.get(BYTE_ORDER),
     )

@@ -11,7 +11,7 @@ from pypet import pypetconstants as constants
 from pypet.encoding import encode_column, encode_value
 from pypet.encoding.pandas_types import is_pandas
 from pypet.records import ArrayItem, Column, TableItem
-from pypet.storage_backends.hdf5.arrays import BYTE_ORDER
+from pypet.storage_backends.hdf5.layout import BYTE_ORDER, COLLECTION, SCALAR_TYPE, column_prefix
 from pypet.storage_backends.hdf5.settings import Filters, Settings
 from pypet.storage_backends.hdf5.shared_frames import put_shared_frame
 from pypet.storage_backends.hdf5.shared_place import SharedPlace
@@ -97,9 +97,9 @@ def _encoded(place: SharedPlace, obj: Any, flag: str) -> ArrayItem:
 def _recall(node: Any, item: ArrayItem) -> None:
     """Note which types the content had, for when it becomes an ordinary item."""
     if item.collection is not None:
-        node._v_attrs["SRVC_DATA_COLL_TYPE"] = item.collection
+        node._v_attrs[COLLECTION.decode()] = item.collection
     if item.scalar is not None:
-        node._v_attrs["SRVC_DATA_SCALAR_TYPE"] = item.scalar
+        node._v_attrs[SCALAR_TYPE.decode()] = item.scalar
     if item.order is not None:
         node._v_attrs[BYTE_ORDER.decode()] = item.order
 
@@ -136,7 +136,7 @@ def _create_table(place: SharedPlace, obj: Any, options: dict[str, Any]) -> None
         options["obj"] = obj
     node = _made(place, place.file.create_table, options)
     for column in columns:
-        prefix = f"SRVC_COLUMN_{column.name}_"
+        prefix = column_prefix(column.name)
         if column.collection is not None:
             node._v_attrs[prefix + "COLL_TYPE"] = column.collection
         if column.scalar is not None:

@@ -7,10 +7,10 @@ from typing import Any
 from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError
 from pypet.storage_backends.hdf5.groups import hdf5_path
+from pypet.storage_backends.hdf5.layout import SHARED_TYPE, STORED_AS
 from pypet.storage_backends.hdf5.settings import Settings
 
-STORE = "SRVC_STORE"
-SHARED_TYPE = "SRVC_SHARED_TYPE"
+_STORED_AS, _SHARED_TYPE = STORED_AS.decode(), SHARED_TYPE.decode()
 
 
 class SharedPlace:
@@ -80,10 +80,13 @@ class SharedPlace:
         for name in self._names[:-1]:
             if name not in group:
                 group = self.file.create_group(group, name)
-                group._v_attrs[STORE] = constants.NESTED_GROUP
+                group._v_attrs[_STORED_AS] = constants.NESTED_GROUP
                 continue
             group = group._f_get_child(name)
-            if STORE not in group._v_attrs or group._v_attrs[STORE] != constants.NESTED_GROUP:
+            if (
+                _STORED_AS not in group._v_attrs
+                or group._v_attrs[_STORED_AS] != constants.NESTED_GROUP
+            ):
                 raise ValueError(f"{self} cannot be made: {name!r} on the way is another item.")
         return group
 
@@ -105,17 +108,17 @@ class SharedPlace:
     def flag(self) -> str:
         """Return how the file says that the item is kept, '' if it does not say."""
         attributes = self.node()._v_attrs
-        return str(attributes[STORE]) if STORE in attributes else ""
+        return str(attributes[_STORED_AS]) if _STORED_AS in attributes else ""
 
     def mark(self, flag: str) -> None:
         """Note that the item is shared data of this kind."""
         attributes = self.node()._v_attrs
-        attributes[SHARED_TYPE] = flag
-        attributes[STORE] = constants.SHARED_DATA
+        attributes[_SHARED_TYPE] = flag
+        attributes[_STORED_AS] = constants.SHARED_DATA
 
     def unmark(self) -> None:
         """Note that the item is an ordinary one again."""
         attributes = self.node()._v_attrs
-        if SHARED_TYPE in attributes:
-            attributes[STORE] = str(attributes[SHARED_TYPE])
-            del attributes[SHARED_TYPE]
+        if _SHARED_TYPE in attributes:
+            attributes[_STORED_AS] = str(attributes[_SHARED_TYPE])
+            del attributes[_SHARED_TYPE]

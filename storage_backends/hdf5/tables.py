@@ -18,6 +18,7 @@ from pypet.storage_backends.hdf5.attributes import (
 )
 from pypet.storage_backends.hdf5.file_memory import Chunk
 from pypet.storage_backends.hdf5.filters import chunk_shape, chunked
+from pypet.storage_backends.hdf5.layout import column_prefix
 from pypet.storage_backends.hdf5.settings import Filters
 from pypet.storage_backends.hdf5.types import dtype_of, file_type, native
 
@@ -117,7 +118,7 @@ def _fill_value(dtype: np.dtype[Any]) -> Any:
 def write_types(table: Any, item: TableItem) -> None:
     """Write the attributes that recall what was in the cells of an item."""
     for column in item.columns:
-        prefix = f"SRVC_COLUMN_{column.name}_".encode()
+        prefix = column_prefix(column.name).encode()
         if column.collection is not None:
             write_text(table, prefix + b"COLL_TYPE", column.collection)
         if column.scalar is not None:
@@ -230,7 +231,7 @@ def column_types(
     table: Any, names: list[bytes], column: str
 ) -> tuple[str | None, str | None, str | None]:
     """Return collection type, scalar type and byte order of a column from its table."""
-    prefix = f"SRVC_COLUMN_{column}_".encode()
+    prefix = column_prefix(column).encode()
     return (
         read_text(table, prefix + b"COLL_TYPE") if prefix + b"COLL_TYPE" in names else None,
         read_text(table, prefix + b"SCALAR_TYPE") if prefix + b"SCALAR_TYPE" in names else None,

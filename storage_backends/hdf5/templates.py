@@ -24,6 +24,7 @@ from pypet.storage_backends.hdf5.arrays import create_array
 from pypet.storage_backends.hdf5.attributes import TRUE, write_attribute, write_text
 from pypet.storage_backends.hdf5.filters import packed
 from pypet.storage_backends.hdf5.groups import create_group
+from pypet.storage_backends.hdf5.layout import CLASS_NAME, COLLECTION, IS_LEAF, STORED_AS
 from pypet.storage_backends.hdf5.settings import Filters
 from pypet.storage_backends.hdf5.shapes import Shape
 from pypet.storage_backends.hdf5.tables import create_table, row_dtype, rows_of, write_types
@@ -230,9 +231,9 @@ def _make_group(groups: dict[str, h5g.GroupID], path: str, filters: Filters) -> 
 
 def _describe(group: h5g.GroupID, node: PutNode) -> None:
     if node.class_name is not None:
-        write_text(group, b"SRVC_INIT_CLASS_NAME", node.class_name)
+        write_text(group, CLASS_NAME, node.class_name)
     if node.is_leaf:
-        write_attribute(group, b"SRVC_LEAF", TRUE)
+        write_attribute(group, IS_LEAF, TRUE)
 
 
 def _make_item(parent: Any, name: bytes, item: Item, filters: Filters) -> _Slot:
@@ -251,8 +252,8 @@ def _make_table(
     table = create_table(parent, name, dtype, length, filters, title=item.name)
     write_types(table, item)
     if item.flag == constants.DICT:
-        write_text(table, b"SRVC_DATA_COLL_TYPE", constants.COLL_DICT)
-    write_text(table, b"SRVC_STORE", item.flag)
+        write_text(table, COLLECTION, constants.COLL_DICT)
+    write_text(table, STORED_AS, item.flag)
     return table, dtype
 
 

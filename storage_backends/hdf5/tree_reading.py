@@ -21,16 +21,13 @@ from pypet.storage_backends.hdf5.attribute_reading import (
 )
 from pypet.storage_backends.hdf5.groups import child_addresses, hdf5_path
 from pypet.storage_backends.hdf5.item_reading import ItemFilter, ItemReader
+from pypet.storage_backends.hdf5.layout import ANNOTATION, CLASS_NAME, COMMENT, IS_LEAF, SERVICE
 from pypet.storage_backends.hdf5.object_headers import Header
 from pypet.storage_backends.hdf5.open_file import OpenFile
 from pypet.storage_backends.hdf5.plain_nodes import PlainNodes
 
 logger = logging.getLogger(__name__)
 
-_LEAF = b"SRVC_LEAF"
-_CLASS_NAME = b"SRVC_INIT_CLASS_NAME"
-_COMMENT = b"SRVC_INIT_COMMENT"
-_ANNOTATION = b"SRVC_AN_"
 _OVERVIEW = b"overview"
 
 Wants = Callable[[str], bool]
@@ -214,18 +211,18 @@ class TreeReader:
         comment = ""
         annotations: dict[str, Any] = {}
         for name in names:
-            if not name.startswith(b"SRVC_"):
+            if not name.startswith(SERVICE):
                 continue
-            if name == _LEAF:
+            if name == IS_LEAF:
                 is_leaf = read_flag(group, name)
-            elif name == _CLASS_NAME:
+            elif name == CLASS_NAME:
                 class_name = read_text(group, name)
-            elif name == _COMMENT:
+            elif name == COMMENT:
                 comment = read_text(group, name)
-            elif name.startswith(_ANNOTATION):
-                label = name[len(_ANNOTATION) :].decode("utf8")
+            elif name.startswith(ANNOTATION):
+                label = name[len(ANNOTATION) :].decode("utf8")
                 annotations[label] = read_value(group, name, self._rule, path)
-        if annotations and _CLASS_NAME in names and is_byte_string(group, _CLASS_NAME):
+        if annotations and CLASS_NAME in names and is_byte_string(group, CLASS_NAME):
             annotations = _as_text(annotations)  # Python 2 knew no other text
         if not is_leaf:
             return NodeRecord(path, GROUP, class_name, comment, annotations)
