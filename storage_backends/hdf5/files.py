@@ -8,7 +8,6 @@ closes it. A forked child inherits none of them.
 from __future__ import annotations
 
 import atexit
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
