@@ -1,0 +1,1 @@
+"""Schedulers, versioning, logging, progress and all other features that do not store."""

@@ -1,0 +1,1 @@
+"""Ways to share one storage service among processes: one module or package each."""

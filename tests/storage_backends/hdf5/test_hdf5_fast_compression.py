@@ -110,7 +110,7 @@ def test_a_choice_is_remembered_for_data_of_the_same_kind(monkeypatch):
 
     for _ in range(5):
         choose(rng.standard_normal(16_384).tobytes())
-    assert len(tried) <= 2
+    assert 1 <= len(tried) <= 2
     choose(bytes(131_072))
     assert len(tried) <= 3
 
