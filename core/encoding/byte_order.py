@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-_OTHER = {"little": "big", "big": "little"}[sys.byteorder]
-_CODES = {"little": "<", "big": ">"}
+OTHER_ORDER = {"little": "big", "big": "little"}[sys.byteorder]
+"""The one that this machine does not have."""
+_CODES: dict[str | None, Literal["<", ">"]] = {"little": "<", "big": ">"}
 
 
 def order_of(array: Array) -> str | None:
     """Return ``'big'`` or ``'little'``, None for the order of the machine or data without one."""
-    return None if array.dtype.isnative else _OTHER
+    return None if array.dtype.isnative else OTHER_ORDER
 
 
 def native_array(array: Array) -> Array:
@@ -27,6 +28,12 @@ def native_array(array: Array) -> Array:
 
 def in_order(array: Array, order: str | None) -> Array:
     """Return the array with the byte order that an item names."""
-    if order not in _CODES:  # none, or of a later version
+    if order is None:
         return array
-    return array.astype(array.dtype.newbyteorder(_CODES[order]), copy=False)
+    return array.astype(dtype_in_order(array.dtype, order), copy=False)
+
+
+def dtype_in_order(dtype: np.dtype[Any], order: str | None) -> np.dtype[Any]:
+    """Return a dtype with the byte order of this name, as it is if there is none such."""
+    code = _CODES.get(order)  # None, or of a later version: leave it
+    return dtype if code is None else dtype.newbyteorder(code)

@@ -8,7 +8,7 @@ from typing import Any
 from pypet.interfaces import Option
 from pypet.interfaces.option import type_name
 from pypet.manager import DeclaredOption, PluginManager
-from pypet.options.collection import known_options
+from pypet.options.collection import KnownOptions
 from pypet.options.deprecated import RENAMED
 from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT
 from pypet.options.families import config_section
@@ -37,13 +37,11 @@ class OptionDescription:
 
 def describe_options(manager: PluginManager) -> list[OptionDescription]:
     """Return all options of what is installed, in the order of the environment's signature."""
-    declared: dict[str, list[DeclaredOption]] = {}
-    for declaration in manager.options():
-        declared.setdefault(declaration.option.name, []).append(declaration)
+    known = KnownOptions(manager)
     positions = {name: number for number, name in enumerate(ESTABLISHED, 1)}
     return [
-        _described(option, declared.get(name, []), positions.get(name))
-        for name, option in known_options(manager).items()
+        _described(option, known.declared.get(name, []), positions.get(name))
+        for name, option in known.items()
     ]
 
 

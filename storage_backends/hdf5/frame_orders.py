@@ -5,16 +5,15 @@ Which ones had the other order is noted beside the data.
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 
+from pypet.encoding.byte_order import OTHER_ORDER, dtype_in_order
+
 NOTE = "SRVC_PANDAS_BYTE_ORDER"
 """Attribute with the order, a blank, and the positions of columns, separated by commas."""
 _INDEX = "index"
-_OTHER = {"little": "big", "big": "little"}[sys.byteorder]
-_CODES = {"little": "<", "big": ">"}
 
 
 def note_orders(value: Any, node: Any) -> None:
@@ -25,7 +24,7 @@ def note_orders(value: Any, node: Any) -> None:
     if _is_swapped(value.index.dtype):
         places.append(_INDEX)
     if places:
-        node._v_attrs[NOTE] = f"{_OTHER} {','.join(places)}"
+        node._v_attrs[NOTE] = f"{OTHER_ORDER} {','.join(places)}"
 
 
 def with_orders(value: Any, node: Any) -> Any:
@@ -33,18 +32,15 @@ def with_orders(value: Any, node: Any) -> Any:
     if NOTE not in node._v_attrs:
         return value
     order, _, listed = str(node._v_attrs[NOTE]).partition(" ")
-    code = _CODES.get(order)
     places = listed.split(",")
-    if code is None:
-        return value
     if _INDEX in places:
         places.remove(_INDEX)
-        value.index = value.index.astype(value.index.dtype.newbyteorder(code))
+        value.index = value.index.astype(dtype_in_order(value.index.dtype, order))
     if not hasattr(value, "columns"):
-        return value.astype(value.dtype.newbyteorder(code)) if places else value
+        return value.astype(dtype_in_order(value.dtype, order)) if places else value
     for place in map(int, places):
         column = value.iloc[:, place]
-        value.isetitem(place, column.astype(column.dtype.newbyteorder(code)))
+        value.isetitem(place, column.astype(dtype_in_order(column.dtype, order)))
     return value
 
 

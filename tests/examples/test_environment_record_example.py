@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "environment_record.py"
+from tests.examples.running import run_example
 
 
 @pytest.mark.timeout(60)
 def test_it_prints_interpreter_and_packages(tmp_path):
-    done = subprocess.run(
-        [sys.executable, EXAMPLE],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=True,
-    )
+    done = run_example("environment_record.py", folder=tmp_path)
     assert done.stderr == ""
     assert f"executable: {sys.executable}" in done.stdout
     assert f"numpy of the experiment: {version('numpy')}" in done.stdout

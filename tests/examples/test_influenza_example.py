@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+
+from tests.examples.running import run_example
 
 pytest.importorskip("h5py")
 pytest.importorskip("matplotlib")
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "influenza.py"
 POINTS = 11
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("influenza")
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--points", str(POINTS), "--folder", str(folder)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
+    done = run_example(
+        "influenza.py", "--points", POINTS, "--folder", folder, folder=folder, seconds=100
     )
-    assert done.returncode == 0, done.stderr
     return folder, done
 
 

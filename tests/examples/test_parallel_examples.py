@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-pytest.importorskip("h5py")
+from tests.examples.running import run_example
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+pytest.importorskip("h5py")
 
 
 def start(folder, name, *arguments):
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / name), "--folder", str(folder / "out"), *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_example(name, "--folder", folder / "out", *arguments, folder=folder, seconds=100)
     return done.stdout
 
 
