@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, ClassVar
 
 import pytest
@@ -35,6 +36,7 @@ from pypet.trajectory import Trajectory, load_trajectory
 NAME = "conformance"
 RUNS = 8
 PATIENCE_SECONDS = 60
+VANISHING_SECONDS = 10
 OPTIONS: dict[str, Any] = {"ncores": 2, "queue_maxsize": -1, "gc_interval": None}
 
 
@@ -216,14 +218,18 @@ class WrapModeConformance(ABC):
         self, service: StorageService, quick_context: BaseContext, temporary_folder: Path
     ) -> None:
         traj = sample_trajectory(service)
-        before = _belongings()
+        files, memory = _open_files(), _shared_memory()
         for _ in range(2):
             with _Started(self.make_mode(OPTIONS), traj, quick_context) as started:
                 started.execute(add_results, [range(RUNS)])
             traj.v_storage_service = service
         assert not multiprocessing.active_children()
         assert list(temporary_folder.iterdir()) == []
-        assert _belongings() == before
+        assert _open_files() == files
+        deadline = monotonic() + VANISHING_SECONDS  # what other programs use goes away again
+        while left := _shared_memory() - memory:
+            assert monotonic() < deadline, f"Shared memory is left: {sorted(left)}"
+            sleep(0.01)
 
     # ----- helpers -------------------------------------------------------------------------
 
@@ -316,11 +322,14 @@ def _exit_code(process: Any) -> int | None:
     return code
 
 
-def _belongings() -> tuple[int, list[str]]:
-    """Return the number of open files and the names of shared memory, as far as one can tell."""
-    if not sys.platform.startswith("linux"):
-        return 0, []
-    return len(os.listdir("/proc/self/fd")), sorted(os.listdir("/dev/shm"))
+def _open_files() -> int:
+    """Return how many files this process has open, as far as one can tell."""
+    return len(os.listdir("/proc/self/fd")) if sys.platform.startswith("linux") else 0
+
+
+def _shared_memory() -> set[str]:
+    """Return the names of shared memory, of all programs and as far as one can tell."""
+    return set(os.listdir("/dev/shm")) if sys.platform.startswith("linux") else set()
 
 
 def sample_trajectory(service: StorageService) -> Trajectory:
