@@ -41,6 +41,8 @@ class Experiment:
         self._manager = environment._manager
         self._options = environment.options
         self._results: Results = []
+        self._joins: list[Callable[[], None]] = []
+        """What waits for processes that are still ending."""
 
     def execute(self, obtain_job: Callable[[], Job | None]) -> Results:
         """Execute everything and return the results.
@@ -78,6 +80,7 @@ class Experiment:
             self._rescue()
             raise
         finally:
+            self._join()
             self._manager.experiment_finished(self._environment, completed)
         if job is not None:
             self._report(completed)
@@ -142,12 +145,14 @@ class Experiment:
 
     def _execute_runs(self, job: Job) -> None:
         """Execute the runs that are due."""
+        self._join()
         environment, trajectory = self._environment, self._trajectory
         indices = environment._pending_runs()
         job.check_runs(len(indices))
         scheduler = environment._scheduler()
         policy = ErrorPolicy.parse(self._options["on_error"], scheduler.default_on_error)
         storage = environment._shared_storage() if len(indices) else None
+        self._joins += [scheduler.join] if storage is None else [scheduler.join, storage.join]
         try:
             with (
                 self._progress(len(trajectory), len(indices)),
@@ -165,6 +170,11 @@ class Experiment:
                 self._count_as_pending(storage.lost)
         if not sigint_handling.hit:
             environment.current_idx = len(trajectory)
+
+    def _join(self) -> None:
+        """Wait until processes that have nothing to do any more are gone."""
+        while self._joins:
+            self._joins.pop()()
 
     def _loop(
         self, job: Job, scheduler: Scheduler, policy: ErrorPolicy, storage: SharedStorage | None

@@ -146,6 +146,7 @@ class MultiprocContext:
         try:
             mode.stop()
         finally:
+            mode.join()
             if self._trajectory.v_storage_service is self._wrapper:
                 self._trajectory.v_storage_service = self._service
             self._mode = self._wrapper = self._service = None

@@ -80,6 +80,11 @@ class SharedStorage:
         if self._mode is not None:
             self._mode.check()
 
+    def join(self) -> None:
+        """Wait until the helpers of the wrap mode are gone; after the block."""
+        if self._mode is not None:
+            self._mode.join()
+
     def _end(self, *, hides: bool) -> None:
         """Give the trajectory its service back and wait until everything is stored.
 

@@ -98,7 +98,7 @@ class Scheduler(Feature, ABC):
     """Executes runs somewhere: in this process, in a pool, on a cluster.
 
     Used by one thread of the main process: ``start``, then any number of ``submit`` and
-    ``outcomes`` in turn, then ``stop`` in every case.
+    ``outcomes`` in turn, then ``stop`` and ``join`` in every case.
     """
 
     capabilities: ClassVar[tuple[str, ...]] = ("in_process", "works_across_hosts", "workers_stay")
@@ -182,4 +182,14 @@ class Scheduler(Feature, ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Release everything; pending tasks are given up. Safe to call twice."""
+        """Release everything; pending tasks are given up. Safe to call twice.
+
+        Processes that have nothing to do any more may still be ending afterwards, see `join`.
+        """
+
+    def join(self) -> None:
+        """Wait until the processes that `stop` has told to end are gone.
+
+        Called some time after `stop`, so that other things can be done meanwhile.
+        """
+        return

@@ -16,8 +16,8 @@ class WrapMode(Feature, ABC):
     """Gives workers a storage service that is safe to use beside all others.
 
     Lives in the main process: ``start`` before the first worker, ``stop`` after the last one,
-    also after errors. Only `take_home` is called in workers; it gets there with the service
-    that is attached to the trajectory.
+    and ``join`` in the end, also after errors. Only `take_home` is called in workers; it gets
+    there with the service that is attached to the trajectory.
     """
 
     capabilities: ClassVar[tuple[str, ...]] = (
@@ -96,8 +96,17 @@ class WrapMode(Feature, ABC):
     def stop(self) -> None:
         """Wait until everything handed over is stored, then end every helper. Safe to call twice.
 
+        The storage is free for others afterwards. Helpers may still be ending, see `join`.
+
         Raises
         ------
         RuntimeError
             Something that a worker handed over was not stored; the message names the runs.
         """
+
+    def join(self) -> None:
+        """Wait until the helpers that `stop` has told to end are gone.
+
+        Called some time after `stop`, so that other things can be done meanwhile.
+        """
+        return

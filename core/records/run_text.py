@@ -39,19 +39,31 @@ def parameter_summary(values: Iterable[tuple[str, Any]]) -> str:
     """
     text = ""
     for full_name, value in values:
-        shown = repr(value)
-        if len(shown) > MAX_VALUE_LENGTH:
-            shown = shown[: MAX_VALUE_LENGTH - 3] + "..."
-        name = full_name.rpartition(".")[2]
-        if name in text:
-            name = full_name
-        text = f"{text},   {name}: {shown}" if text else f"{name}: {shown}"
+        text = _extended(text, full_name.rpartition(".")[2], full_name, _shown(value))
     return text
 
 
-def summary_of_run(explored: Mapping[str, Sequence[Any]], idx: int) -> str:
-    """Return the summary of one run, given the ranges over all runs."""
-    return parameter_summary((name, values[idx]) for name, values in explored.items())
+def parameter_summaries(explored: Mapping[str, Sequence[Any]], indices: list[int]) -> list[str]:
+    """Return the summaries of runs, given the ranges over all runs."""
+    texts = [""] * len(indices)
+    for full_name, values in explored.items():
+        name = full_name.rpartition(".")[2]
+        texts = [
+            _extended(text, name, full_name, _shown(values[index]))
+            for text, index in zip(texts, indices, strict=True)
+        ]
+    return texts
+
+
+def _extended(text: str, name: str, full_name: str, shown: str) -> str:
+    if not text:
+        return f"{name}: {shown}"
+    return f"{text},   {full_name if name in text else name}: {shown}"
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= MAX_VALUE_LENGTH else shown[: MAX_VALUE_LENGTH - 3] + "..."
 
 
 def text_columns(rows: RunRows) -> dict[str, Sequence[str]]:
@@ -67,12 +79,14 @@ def text_columns(rows: RunRows) -> dict[str, Sequence[str]]:
         }
     started = rows.timestamp.tolist()
     finished = rows.finish_timestamp.tolist()
-    explored = rows.explored
+    ended = [
+        idx for idx, time in zip(rows.idx.tolist(), finished, strict=True) if time != NOT_FINISHED
+    ]
+    summaries = iter(parameter_summaries(rows.explored, ended))
     return {
         "time": [start_time(time) for time in started],
         "runtime": [runtime(*times) for times in zip(started, finished, strict=True)],
         "parameter_summary": [
-            NOT_YET if time == NOT_FINISHED else summary_of_run(explored, idx)
-            for idx, time in zip(rows.idx.tolist(), finished, strict=True)
+            NOT_YET if time == NOT_FINISHED else next(summaries) for time in finished
         ],
     }

@@ -114,6 +114,13 @@ class RecordStorageService(StorageService, ABC):
     def close(self) -> None:
         """Write everything and close the storage."""
 
+    def let_go(self) -> None:
+        """Write everything and leave the storage to others, in a process that is about to end.
+
+        Memory need not be tidied up; nothing is asked of the service afterwards.
+        """
+        self.close()
+
     def flush(self) -> None:
         """Make everything that was applied durable."""
 

@@ -132,6 +132,7 @@ class SchedulerConformance:
         for scheduler in made:
             scheduler.stop()
             scheduler.stop()
+            scheduler.join()
         assert [each for each in multiprocessing.active_children() if each not in foreign] == []
 
     def test_every_task_has_one_outcome(self, start: Callable[..., Scheduler]) -> None:
@@ -245,4 +246,5 @@ class ProcessesConformance(SchedulerConformance):
                 execute_all(scheduler, [Task(index) for index in range(self.FEW)])
         finally:
             scheduler.stop()
+            scheduler.join()
         assert multiprocessing.active_children() == []

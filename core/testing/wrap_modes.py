@@ -201,6 +201,7 @@ class WrapModeConformance(ABC):
         mode.check()
         mode.stop()
         mode.stop()
+        mode.join()
         with pytest.raises(RuntimeError, match="not started"):
             mode.worker_service()
 
@@ -280,6 +281,7 @@ class _Started:
 
     def __exit__(self, *error: object) -> None:
         self._mode.stop()
+        self._mode.join()
 
     def execute(self, fill: Callable[[Any, int], None], indices: Sequence[Any]) -> list[int | None]:
         """Execute runs, one process for each sequence of indices; return the exit codes."""

@@ -9,9 +9,9 @@ from pypet.records.run_text import (
     NOT_FINISHED,
     NOT_YET,
     TEXT_COLUMNS,
+    parameter_summaries,
     runtime,
     start_time,
-    summary_of_run,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def read_record(table: RunTable, idx: int, row: int) -> dict[str, Any]:
     summary = kept("parameter_summary", row)
     if summary is None:
         started = finish_timestamp != NOT_FINISHED
-        summary = summary_of_run(table.ranges(), idx) if started else NOT_YET
+        summary = parameter_summaries(table.ranges(), [idx])[0] if started else NOT_YET
     return {
         "idx": idx,
         "name": table.name(idx),

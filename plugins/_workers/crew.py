@@ -18,7 +18,7 @@ from pypet.plugins._workers.claims import Claims
 from pypet.plugins._workers.member import Member
 from pypet.plugins._workers.pacing import Pace
 from pypet.plugins._workers.performing import Perform
-from pypet.plugins._workers.starting import end_processes, start_process
+from pypet.plugins._workers.starting import GRACE_SECONDS, end_processes, start_process
 from pypet.plugins._workers.worker import IDLE, Place, serve
 from pypet.plugins._workers.workers import WAIT_SECONDS, Workers
 from pypet.support.interrupts import without_interrupts
@@ -102,10 +102,11 @@ class Crew(Workers):
     def _end(self) -> None:
         members, self._members = list(self._members.values()), {}
         busy = any(member.batches or not member.is_ready for member in members)
-        for member in members:
-            if not busy:
-                _tell_to_stop(member)
-        end_processes([member.process for member in members], at_once=busy)
+        if busy:
+            end_processes([member.process for member in members], at_once=True)
+        else:
+            _take_leave(members)
+            self._ending += [member.process for member in members]
         for member in members:
             member.connection.close()
         self._cells = None
@@ -135,10 +136,16 @@ class Crew(Workers):
                     continue
                 if member.batches and member.has_stale:
                     continue  # or its connection could fill up
-                # Near the end everybody gets a part of what is left.
-                count = max(1, min(self._pace.batch_size, len(self._queue) // self._ncores))
-                if not self._hand_out(member, count):
+                if not self._hand_out(member, self._count_for_next()):
                     return
+
+    def _count_for_next(self) -> int:
+        """Return how many tasks to hand out at once: ever fewer near the end.
+
+        So all workers finish at the same time, although some get less of the processor.
+        """
+        waiting, most = len(self._queue), self._pace.batch_size
+        return min(waiting, max(min(most, waiting // (2 * self._ncores)), most // 16, 1))
 
     def _dispatch_singly(self) -> None:
         """Hand out single tasks to idle workers, if nobody withholds them."""
@@ -270,3 +277,14 @@ def _tell_to_stop(member: Member) -> None:
         member.connection.send_bytes(b"")
     except OSError:
         return  # it is gone already
+
+
+def _take_leave(members: Sequence[Member]) -> None:
+    """Tell idle workers to stop, and wait until nothing that runs have started goes on in them."""
+    for member in members:
+        _tell_to_stop(member)
+    waiting = [member.connection for member in members]
+    deadline = monotonic() + GRACE_SECONDS
+    while waiting and (left := deadline - monotonic()) > 0:
+        for closed in wait(waiting, left):
+            waiting.remove(closed)  # type: ignore[arg-type]  # only connections are waited for

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from multiprocessing import util
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -62,3 +63,16 @@ def _outlive(sentinel: int) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
     else:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def wait_for_helpers() -> bool:
+    """Wait for threads and processes that runs have started, as multiprocessing does.
+
+    Return False if threads are left that will be cut off in whatever they do.
+    """
+    if threading.active_count() > 1:
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join()
+    util._exit_function()  # type: ignore[attr-defined]  # no public name does the same
+    return threading.active_count() == 1

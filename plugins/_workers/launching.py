@@ -11,15 +11,18 @@ import select
 import signal
 import struct
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Sequence
-from multiprocessing import util
 from time import monotonic, sleep, time
 from typing import NoReturn
 
 from pypet.interfaces import Outcome, Task, Work
-from pypet.plugins._workers.ending import Ended, die_with_parent, end_if_asked
+from pypet.plugins._workers.ending import (
+    Ended,
+    die_with_parent,
+    end_if_asked,
+    wait_for_helpers,
+)
 from pypet.plugins._workers.outcomes import killed, pack
 from pypet.plugins._workers.performing import Execute, Perform, perform_alone
 
@@ -183,7 +186,7 @@ def _be_process(execute: Execute, task: Task, writing: int, launcher: int) -> No
             raise Ended  # it was killed before it could be noticed
         multiprocessing.current_process().name = f"Process-{task.index + 1}"
         _send(writing, pack([perform_alone(execute, task)]))
-        exit_code = 0 if _wait_for_helpers() else 1
+        exit_code = 0 if wait_for_helpers() else 1
     except Ended:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -207,16 +210,3 @@ def _send(writing: int, data: bytes) -> None:
     while sent < len(data):
         sent += os.write(writing, memoryview(data)[sent:])
     os.close(writing)
-
-
-def _wait_for_helpers() -> bool:
-    """Wait for threads and processes that the run has started, as multiprocessing does.
-
-    Return False if threads are left that will be cut off in whatever they do.
-    """
-    if threading.active_count() > 1:
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and not thread.daemon:
-                thread.join()
-    util._exit_function()  # type: ignore[attr-defined]  # no public name does the same
-    return threading.active_count() == 1

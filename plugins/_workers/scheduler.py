@@ -73,3 +73,7 @@ class WorkersScheduler(Scheduler):
     def stop(self) -> None:
         """End all workers; those that execute a run are terminated."""
         self._workers.stop()
+
+    def join(self) -> None:
+        """Wait until workers that were told to end are gone."""
+        self._workers.join()

@@ -14,7 +14,12 @@ from typing import Any, NamedTuple
 
 from pypet.interfaces import Task
 from pypet.plugins._workers.claims import Claims
-from pypet.plugins._workers.ending import Ended, end_on_request, end_with_main_process
+from pypet.plugins._workers.ending import (
+    Ended,
+    end_on_request,
+    end_with_main_process,
+    wait_for_helpers,
+)
 from pypet.plugins._workers.outcomes import pack
 from pypet.plugins._workers.pacing import PATIENCE_SECONDS
 from pypet.plugins._workers.performing import Execute, Perform, perform_alone
@@ -88,6 +93,8 @@ def serve(
             _perform_batch(place, perform, 0, inherited)
         while data := connection.recv_bytes():
             _perform_batch(place, perform, *pickle.loads(data))
+        wait_for_helpers()
+        connection.close()  # tells that nothing is stored from here any more
 
 
 def _perform_batch(place: Place, perform: Perform, first: int, tasks: Sequence[Task]) -> None:

@@ -6,9 +6,11 @@ import multiprocessing
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pypet.interfaces import Activity, AdmissionGate, Outcome, Task
+from pypet.plugins._workers.starting import end_processes
 
 WAIT_SECONDS = 0.5
 """The longest time between two looks at helpers and gates."""
@@ -28,6 +30,8 @@ class Workers(ABC):
         self._execute: Callable[[Task], Outcome] | None = None
         self._queue: deque[Task] = deque()
         """Tasks that no process has."""
+        self._ending: list[BaseProcess] = []
+        """Processes that have nothing to do any more."""
         self._arrived: deque[Outcome] = deque()
         self.gates: Sequence[AdmissionGate] = ()
         """Those that may withhold a process; see `Scheduler.gates`."""
@@ -82,6 +86,11 @@ class Workers(ABC):
         self._arrived.clear()
         self._execute = None
         self._end()
+
+    def join(self) -> None:
+        """Wait until the processes that were told to end are gone."""
+        ending, self._ending = self._ending, []
+        end_processes(ending, at_once=False)
 
     @abstractmethod
     def _busy(self) -> int:

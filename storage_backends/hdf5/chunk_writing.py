@@ -9,7 +9,7 @@ import numpy as np
 from h5py import h5d
 
 from pypet.storage_backends.hdf5.chunk_plans import Array, ChunkPlan, Offset, plan_of
-from pypet.storage_backends.hdf5.deflate import Chooser, Compress
+from pypet.storage_backends.hdf5.deflate import Chooser, Compress, quick
 from pypet.storage_backends.hdf5.packed_arrays import PackedArray
 from pypet.support.memory import keep_freed_memory
 
@@ -39,6 +39,28 @@ def write_chunks(dataset: h5d.DatasetID, values: Array, name: str) -> bool:
     for offset, data in chunks:
         dataset.write_direct_chunk(offset, data)
     return True
+
+
+def write_row_chunks(table: h5d.DatasetID, start: int, rows: Array) -> slice:
+    """Write those of the rows from index ``start`` on that make up whole chunks.
+
+    Returns which of them that were; HDF5 has to write the others. ``rows`` have the dtype of the
+    table in the file, byte for byte.
+    """
+    nothing = slice(0, 0)
+    plan = plan_of(table, rows.dtype.itemsize)
+    compress = None if plan is None or plan.level is None else quick(plan.level)
+    if plan is None or compress is None:
+        return nothing
+    (step,) = plan.shape
+    first, stop = -start % step, len(rows)
+    if start + stop < table.shape[0]:
+        stop -= (start + stop) % step
+    if first >= stop:
+        return nothing
+    for (offset,), chunk in plan.chunks(rows[first:stop]):
+        table.write_direct_chunk((start + first + offset,), compress(chunk))
+    return slice(first, stop)
 
 
 def write_packed(dataset: h5d.DatasetID, packed: PackedArray) -> bool:

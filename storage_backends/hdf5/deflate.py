@@ -71,6 +71,14 @@ class Chooser:
         return self._choices[key]
 
 
+def quick(level: int) -> Compress | None:
+    """Return what makes rows of tables, which repeat much, about as small as a level of zlib.
+
+    None if it is not installed.
+    """
+    return _zlib_ng(min(level, FASTER_LEVELS[-1]))
+
+
 def _try(samples: Sequence[bytes], level: int) -> Compress | None:
     first = _isal(ISAL_LEVELS[0])
     if first is not None and _is_mostly_noise(samples[0], first):

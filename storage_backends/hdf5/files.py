@@ -24,7 +24,7 @@ from pypet.storage_backends.hdf5.opening import create_file, open_file
 from pypet.storage_backends.hdf5.settings import Filters
 
 _OPEN: dict[str, OpenFile] = {}
-_INHERITED: list[Any] = []
+_DISOWNED: list[Any] = []
 
 
 @guarded
@@ -84,6 +84,33 @@ def release_durably(file: OpenFile) -> None:
         release(file)
 
 
+@guarded
+def let_go_durably(file: OpenFile) -> None:
+    """Give back what `hold` returned; the last one to do so leaves the file without closing it.
+
+    What `release_durably` takes most of its time for is to empty the memory of HDF5, which a
+    process that ends does not need.
+
+    Raises
+    ------
+    FileNotFoundError
+        The file was deleted, moved or replaced meanwhile; it is given back all the same.
+    """
+    if file.holders > 1 or not hasattr(os, "register_at_fork"):
+        release_durably(file)
+        return
+    file.take_back()
+    try:
+        file.flush(durable=True)
+        file.check_in_place()
+    except BaseException:
+        release(file)
+        raise
+    file.holders = 0
+    _OPEN.pop(file.memory.key, None)
+    _disown(file)
+
+
 @contextmanager
 def set_aside(path: str) -> Iterator[None]:
     """Close the file for the duration of a ``with`` block, in which it may be replaced.
@@ -132,14 +159,19 @@ def _disown_in_child() -> None:
     # The parent's files stay the parent's: nothing that HDF5 does in the child on closing, like
     # cutting the file to the length that it knew, may reach them.
     for file in _OPEN.values():
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nowhere, file.id.get_vfd_handle())  # type: ignore[union-attr]
-        os.close(nowhere)
-        _INHERITED.append((file.id, list(file.caches.values())))
-        file._id = None
-        file.caches = {}
+        _disown(file)
     _OPEN.clear()
     GUARD.release()
+
+
+def _disown(file: OpenFile) -> None:
+    """Let nothing that HDF5 still does with a flushed file reach it; it is never closed."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, file.id.get_vfd_handle())  # type: ignore[union-attr]
+    os.close(nowhere)
+    _DISOWNED.append((file.id, list(file.caches.values())))
+    file._id = None
+    file.caches = {}
 
 
 @guarded

@@ -78,6 +78,17 @@ class HeldFile(RecordStorageService, ABC):
             h5py_modules.files().release_durably(file)
 
     @guarded
+    def let_go(self) -> None:
+        """Write everything to the disk and leave the file to others; see `close` for the error.
+
+        HDF5 does not empty its memory for that, which takes its time, so only do it at the end
+        of a process.
+        """
+        file, self._file = self._file, None
+        if file is not None and file.is_alive:
+            h5py_modules.files().let_go_durably(file)
+
+    @guarded
     def flush(self) -> None:
         """Write everything to the disk, if the file is kept open; see `close` for the error."""
         if self._file is not None:

@@ -25,7 +25,7 @@ from pypet.storage_backends.hdf5.layout import ANNOTATED, ANNOTATION, CLASS_NAME
 from pypet.storage_backends.hdf5.leaf_notes import NO_COMMENT, KeptComment, LeafNotes
 from pypet.storage_backends.hdf5.options import check_options, creation_options, pandas_options
 from pypet.storage_backends.hdf5.settings import Settings
-from pypet.storage_backends.hdf5.shapes import BatchShape, batch_shape
+from pypet.storage_backends.hdf5.shapes import BatchShape, batch_shape, may_stay_small
 from pypet.storage_backends.hdf5.templates import TEMPLATES
 from pypet.storage_backends.hdf5.trajectory_cache import TrajectoryCache
 from pypet.storage_backends.hdf5.undo import Undo
@@ -70,6 +70,12 @@ class NodeWriter:
             raise ValueError(f"{root!r} cannot be stored: {location!r} is no group in the file.")
         raw = name.encode("utf8")
         shape = batch_shape(root, nodes)
+        if (
+            shape is not None
+            and len(nodes) > 1
+            and not TEMPLATES.is_worth_it(self._filters, shape.shape)
+        ):
+            shape = None
         # To copy a known shape fails if the place is taken; to ask before takes time.
         is_likely = shape is not None and TEMPLATES.knows(self._filters, shape.shape)
         if is_likely or not has_child(parent, raw):
@@ -144,12 +150,11 @@ class NodeWriter:
         own = [node for node in nodes if node.path == root]
         first = own[0] if own else PutNode(root, False, None, "", {}, ())
         if first.is_leaf:
-            bare = [first._replace(items=(), options={}, comment="", annotations={})]
-            shape = batch_shape(root, bare)
-            assert shape is not None
-            TEMPLATES.copy_subtree(parent, name, root, bare, self._filters, shape.shape, ())
-            group = h5g.open(parent, name)
+            group = self._copy_bare(parent, name, root, first)
             self._fill_new(group, first, first.items)
+        elif may_stay_small(root, nodes):
+            group = self._copy_bare(parent, name, root, first)
+            self._fill_new(group, first, ())
         else:
             group = create_group(parent, name, filters=packed(self._filters))
             self._fill_new(group, first, ())
@@ -158,6 +163,14 @@ class NodeWriter:
         self._cache.remember(root, group)
         for node in own[1:]:
             self._complete(group, node)
+
+    def _copy_bare(self, parent: h5g.GroupID, name: bytes, path: str, node: PutNode) -> h5g.GroupID:
+        """Make a node from a template without what differs from node to node."""
+        bare = [node._replace(path=path, items=(), options={}, comment="", annotations={})]
+        shape = batch_shape(path, bare)
+        assert shape is not None
+        TEMPLATES.copy_subtree(parent, name, path, bare, self._filters, shape.shape, ())
+        return h5g.open(parent, name)
 
     def _fill_new(self, group: h5g.GroupID, node: PutNode, items: Iterable[Item]) -> None:
         """Add to a new node what was not copied; what fails leaves neither leaf nor notes."""

@@ -19,12 +19,22 @@ TEXT_BYTES = 64
 TABLE_COLUMNS = 32
 BATCH_NODES = 64
 BATCH_ITEMS = 128
+FEW_CHILDREN = 8
+"""HDF5 keeps so many in the group itself, unless the file is of its oldest format."""
 _RUNS = "." + constants.RUN_NAME
 """A group with runs in it will have many: it is not made from a template of small groups."""
 
 _COPIED_FLAGS = (constants.ARRAY, constants.CARRAY)
 
 Shape = tuple[Any, ...]
+
+
+def may_stay_small(root: str, nodes: list[PutNode]) -> bool:
+    """Return whether the group at ``root`` may be one of few children, as templates are."""
+    skip = len(root) + 1
+    paths = [node.path[skip:] for node in nodes]
+    children = {path.partition(".")[0] for path in paths}
+    return len(children) <= FEW_CHILDREN and not any(_RUNS in "." + path for path in paths)
 
 
 class BatchShape(NamedTuple):

@@ -16,6 +16,7 @@ from pypet.storage_backends.hdf5.attributes import (
     write_attribute,
     write_text,
 )
+from pypet.storage_backends.hdf5.chunk_writing import is_worth_it, write_row_chunks
 from pypet.storage_backends.hdf5.file_memory import Chunk
 from pypet.storage_backends.hdf5.filters import chunk_shape, chunked
 from pypet.storage_backends.hdf5.layout import column_prefix
@@ -135,6 +136,14 @@ def write_all(table: h5d.DatasetID, rows: Rows) -> None:
 
 def write_rows(table: h5d.DatasetID, start: int, rows: Rows) -> None:
     """Replace rows from index ``start`` on; all of them must exist."""
+    written = slice(0, 0)
+    if is_worth_it(rows) and dtype_of_table(table) == rows.dtype:
+        written = write_row_chunks(table, start, rows)
+    _write_selected(table, start, rows[: written.start])
+    _write_selected(table, start + written.stop, rows[written.stop :])
+
+
+def _write_selected(table: h5d.DatasetID, start: int, rows: Rows) -> None:
     if not len(rows):
         return
     space = table.get_space()

@@ -34,6 +34,10 @@ MOST_DATASETS = 512
 """So many datasets are kept open in templates. Each takes some 100 kB, and where environments are
 made again and again, each of them has settings of a shape of its own."""
 MOST_TEMPLATES = 512
+TIMES_WITHOUT = 3
+"""So often a subtree of the same shape is made node by node, until a template has paid off."""
+MOST_SEEN = 4096
+"""So many shapes of subtrees without a template are counted."""
 RAW_BYTES = 256
 """Chunks up to this size are kept as they are: setting up a compressor costs more than it saves."""
 
@@ -91,12 +95,32 @@ class Templates:
         self._file: h5f.FileID | None = None
         self._known: OrderedDict[Shape, Template] = OrderedDict()
         """Those that were not used for longest come first."""
+        self._times: dict[int, int] = {}
+        """Hash of the shape of a subtree without a template -> how often it came."""
         self._datasets = 0
         self._made = 0
 
     def knows(self, filters: Filters, shape: Shape) -> bool:
-        """Return whether a subtree of this shape was made before."""
+        """Return whether there is a template of this shape."""
         return (filters, shape) in self._known
+
+    def is_worth_it(self, filters: Filters, shape: Shape) -> bool:
+        """Return whether to copy a subtree from a template, which is made if there is none.
+
+        Much of what is stored, like the config, comes once only, and a template of it takes
+        longer to make than its nodes one by one.
+        """
+        key = (filters, shape)
+        if key in self._known:
+            return True
+        code = hash(key)
+        times = self._times.pop(code, 0)
+        if times >= TIMES_WITHOUT:
+            return True
+        if len(self._times) >= MOST_SEEN:
+            self._times.clear()
+        self._times[code] = times + 1
+        return False
 
     # ----- subtrees --------------------------------------------------------------------------
 

@@ -56,6 +56,7 @@ def run():
     yield run
     for pool in made:
         pool.stop()
+        pool.join()
     assert multiprocessing.active_children() == []
 
 
@@ -127,6 +128,7 @@ def test_arguments_that_cannot_be_pickled_are_an_error(run):
         pool.submit([Task(0, (lambda: None,))])
     assert "workers" in caught.value.__notes__[0]
     pool.stop()
+    pool.join()
 
 
 def test_large_arguments_do_not_block():
@@ -135,6 +137,7 @@ def test_large_arguments_do_not_block():
     tasks = [Task(index, ("x" * 300_000,)) for index in range(40)]
     assert len(execute_all(pool, tasks)) == 40
     pool.stop()
+    pool.join()
 
 
 def test_cancelled_tasks_have_no_outcome(run):
@@ -144,6 +147,7 @@ def test_cancelled_tasks_have_no_outcome(run):
     cancelled = pool.cancel()
     assert len(list(pool.outcomes())) == 4 - cancelled
     pool.stop()
+    pool.join()
 
 
 def wait_for_files(task):
@@ -169,3 +173,4 @@ def test_no_run_waits_behind_a_long_one_while_a_worker_is_idle(tmp_path, count):
         assert [outcome.index for outcome in outcomes] == list(range(count))
         assert outcomes[0].value[1] == count
     scheduler.stop()
+    scheduler.join()

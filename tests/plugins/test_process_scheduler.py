@@ -56,6 +56,7 @@ def run():
     yield run
     for scheduler in made:
         scheduler.stop()
+        scheduler.join()
     assert multiprocessing.active_children() == []
 
 
@@ -109,6 +110,7 @@ def test_processes_of_a_stopped_scheduler_are_ended():
     scheduler.submit([Task(0), Task(1)])
     began = time.monotonic()
     scheduler.stop()
+    scheduler.join()
     assert time.monotonic() - began < 10
     assert multiprocessing.active_children() == []
 
@@ -120,6 +122,7 @@ def test_cancelled_tasks_have_no_process(run):
     assert scheduler.cancel() == 1
     assert [outcome.index for outcome in scheduler.outcomes()] == [0]
     scheduler.stop()
+    scheduler.join()
 
 
 # ----- launchers -----------------------------------------------------------------------------
@@ -143,6 +146,7 @@ def test_arguments_that_cannot_be_pickled_are_inherited(run):
     tasks = [Task(index, (lambda index=index: 10 * index,)) for index in range(6)]
     outcomes = execute_all(scheduler, tasks)
     scheduler.stop()
+    scheduler.join()
     assert sorted(outcome.value for outcome in outcomes) == [0, 10, 20, 30, 40, 50]
 
 
@@ -154,6 +158,7 @@ def test_what_is_executed_can_be_exchanged_while_runs_are_active():
     scheduler.submit([Task(1)])
     outcomes = {outcome.index: outcome.value for outcome in scheduler.outcomes()}
     scheduler.stop()
+    scheduler.join()
     assert outcomes == {0: "old", 1: "new"}
 
 
@@ -165,6 +170,7 @@ def test_with_immediate_post_processing_no_task_waits_for_a_worker():
     assert scheduler.room() == 1
     assert len(list(scheduler.outcomes())) == 2
     scheduler.stop()
+    scheduler.join()
 
 
 def test_large_values_arrive_whole(run):
@@ -203,6 +209,7 @@ def test_a_process_that_is_ended_by_a_signal_is_reported_with_it(number):
     scheduler.start(end_by_signal)
     (outcome,) = execute_all(scheduler, [Task(int(number))])
     scheduler.stop()
+    scheduler.join()
     assert isinstance(outcome.error, WorkerDiedError)
     assert number.name in str(outcome.error)
 
@@ -254,6 +261,7 @@ def test_a_launcher_ends_at_once_also_in_the_middle_of_a_fork():
     launcher.join(10)
     assert launcher.exitcode == 0
     scheduler.stop()
+    scheduler.join()
 
 
 def sleep_and_die_at_two(task):

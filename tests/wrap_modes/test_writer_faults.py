@@ -61,6 +61,7 @@ def active():
     yield start
     for mode in modes:
         mode.stop()
+        mode.join()
     assert not multiprocessing.active_children()
 
 

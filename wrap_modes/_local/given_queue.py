@@ -135,10 +135,13 @@ class GivenQueueWriter:
         except (EOFError, OSError):
             raise self._death() from None
         finally:
-            self._process.join()
             self._report.close()
         if failures:
             raise not_stored(self._mode, failures)
+
+    def join(self) -> None:
+        """Wait until the process is gone."""
+        self._process.join()
 
     def _death(self) -> NotStoredError:
         return NotStoredError(f"{describe_death(self._mode, self._process)}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -78,6 +79,10 @@ class Store:
         """Write everything and close the storage."""
         self._attempt("close", self._close)
 
+    def let_go(self) -> None:
+        """Write everything and leave the storage to others; the process is to end then."""
+        self._attempt("close", self._let_go)
+
     def _flush(self) -> None:
         self._service.store(constants.FLUSH, None, trajectory_name=self._trajectory)
         self._settle()
@@ -86,6 +91,12 @@ class Store:
         self._open.close()
         self._trajectory = None
         self._settle()
+
+    def _let_go(self) -> None:
+        let_go: Callable[[], None] | None = getattr(self._service, "let_go", None)
+        if let_go is not None:
+            let_go()
+        self._close()
 
     def _settle(self) -> None:
         self.durable.extend(self._unflushed)

@@ -157,7 +157,7 @@ class Writer:
         self._source.drain(self._parcels)
         while self._parcels:
             store.store(self._parcels.popleft())
-        store.close()
+        store.let_go()
         self._source.close()
         self._selector.close()
         self._tell(Report(store.durable, store.failures, is_last=True))

@@ -25,6 +25,7 @@ class WriterMode(WrapMode, Generic[SenderT]):
         self._options = options
         self._writer: WriterProcess | GivenQueueWriter | None = None
         self._sender: SenderT | None = None
+        self._ending: list[WriterProcess | GivenQueueWriter] = []
 
     def worker_service(self) -> StorageService:
         """Return the sender.
@@ -47,3 +48,15 @@ class WriterMode(WrapMode, Generic[SenderT]):
         """Raise if the writer has died, or can store nothing any more; see `WrapMode.check`."""
         if self._writer is not None:
             self._writer.check()
+
+    def stop_writer(self) -> None:
+        """Wait until everything is stored; the process may then still be ending."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            self._ending.append(writer)
+            writer.stop()
+
+    def join(self) -> None:
+        """Wait until the writer process is gone; see `WrapMode.join`."""
+        while self._ending:
+            self._ending.pop().join()

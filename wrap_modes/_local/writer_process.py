@@ -92,7 +92,7 @@ class WriterProcess:
             raise not_stored(self._mode, late)
 
     def stop(self) -> None:
-        """Wait until the process has stored everything, and end it.
+        """Wait until the process has stored everything, and let it end.
 
         Raises
         ------
@@ -106,12 +106,15 @@ class WriterProcess:
         except (EOFError, OSError):
             raise self._death() from None
         finally:
-            self._process.join()
             self._control.close()
         failures = [each for group in self._failed.values() for each in group]
         self._failed.clear()
         if failures:
             raise not_stored(self._mode, failures)
+
+    def join(self) -> None:
+        """Wait until the process is gone."""
+        self._process.join()
 
     # ----- questions and answers -----------------------------------------------------------
 

@@ -106,13 +106,11 @@ class PipeWrapMode(WriterMode[PipeStorageServiceSender]):
     def stop(self) -> None:
         """Let the writer store the rest; see `WrapMode.stop`."""
         sender, self._sender = self._sender, None
-        writer, self._writer = self._writer, None
         lock, self._lock = self._lock, None
         pipe = sender.pipe if sender is not None and isinstance(sender.pipe, Pipe) else None
         missing = 0
         try:
-            if writer is not None:
-                writer.stop()
+            self.stop_writer()
             missing = 0 if pipe is None else pipe.counts.missing
         finally:
             if pipe is not None:

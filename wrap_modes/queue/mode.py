@@ -74,8 +74,6 @@ class QueueWrapMode(WriterMode[QueueStorageServiceSender]):
     def stop(self) -> None:
         """Let the writer store the rest; see `WrapMode.stop`."""
         sender, self._sender = self._sender, None
-        writer, self._writer = self._writer, None
         if sender is not None and isinstance(sender.queue, Channel):
             sender.queue.close()
-        if writer is not None:
-            writer.stop()
+        self.stop_writer()

@@ -128,6 +128,33 @@ def test_two_services_share_the_file_that_one_keeps_open(tmp_path):
         assert sorted(file["traj/results"]) == ["a", "b"]
 
 
+def test_a_service_that_lets_go_leaves_a_whole_file_that_others_can_open(tmp_path):
+    first = new_service(tmp_path)
+    first.open()
+    apply(first, leaf("results.a", number("x", 1)))
+    first.let_go()
+    assert not first.is_open
+    whole = (tmp_path / "data.hdf5").read_bytes()
+    second = HDF5StorageService(filename=tmp_path / "data.hdf5")
+    assert items_of(second, "results.a")["x"].value == 1
+    apply(second, leaf("results.b", number("x", 2)))
+    del first
+    assert paths(read(second, "results")) == ["results", "results.a", "results.b"]
+    assert len(whole) <= (tmp_path / "data.hdf5").stat().st_size
+
+
+def test_what_somebody_else_has_open_is_not_let_go(tmp_path):
+    first = new_service(tmp_path)
+    first.open()
+    second = HDF5StorageService(filename=tmp_path / "data.hdf5")
+    second.open()
+    apply(first, leaf("results.a", number("x", 1)))
+    first.let_go()
+    apply(second, leaf("results.b", number("x", 2)))
+    second.close()
+    assert paths(read(second, "results")) == ["results", "results.a", "results.b"]
+
+
 def test_reading_goes_on_while_another_service_stores(tmp_path):
     service = new_service(tmp_path)
     apply(service, *[leaf(f"results.r{index}", number("x", index)) for index in range(5)])

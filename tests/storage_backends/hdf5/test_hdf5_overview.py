@@ -282,6 +282,24 @@ def test_run_rows_are_appended_and_changed_by_index(tmp_path):
     assert table["short_environment_hexsha"][8] == b"N/A"
 
 
+@pytest.mark.parametrize(
+    "settings", [{}, {"shuffle": False}, {"complevel": 0}, {"fletcher32": True}]
+)
+def test_long_stretches_of_rows_are_changed_wherever_they_begin_and_end(tmp_path, settings):
+    service = new_service(tmp_path, **settings)
+    length = 3000
+    apply(service, meta(length, is_new=False))
+    done = [*range(100, 900), *range(1024, 1500), *range(2500, 3200)]
+    apply(service, meta(3300, is_new=False, runs=finished(done, explored={"x": range(3300)})))
+    table = rows(service, "runs")
+    assert table["idx"].tolist() == list(range(3300))
+    assert np.flatnonzero(table["completed"]).tolist() == done
+    assert table["parameter_summary"][done].tolist() == [b"x: %d" % index for index in done]
+    assert table["name"][3299] == b"run_00003299"
+    apply(service, meta(3300, is_new=False, runs=finished([3299])))
+    assert np.flatnonzero(rows(service, "runs")["completed"]).tolist() == [*done, 3299]
+
+
 def test_runs_of_own_names_keep_them(tmp_path):
     service = new_service(tmp_path)
     apply(service, meta(2, is_new=False, runs=run_rows(2, names=["a", "b"])))
