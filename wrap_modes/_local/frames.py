@@ -38,13 +38,29 @@ class Frame(NamedTuple):
 
 def encode(number: int, pieces: Sequence[Any]) -> list[Any]:
     """Return the buffers that make up a frame, without copying the pieces."""
-    lengths = [len(piece) for piece in pieces]
-    index = struct.pack(f"<{len(lengths) + 1}Q", len(lengths), *lengths)
+    index = index_of(pieces)
     checksum = crc32(index)
     for piece in pieces:
         checksum = crc32(piece, checksum)
-    header = _HEADER.pack(MAGIC, checksum, number, len(index) + sum(lengths))
+    header = _HEADER.pack(MAGIC, checksum, number, len(index) + sum(map(len, pieces)))
     return [header + index, *pieces]
+
+
+def index_of(pieces: Sequence[Any]) -> bytes:
+    """Return count and lengths of pieces, which stand before them."""
+    return struct.pack(f"<{len(pieces) + 1}Q", len(pieces), *map(len, pieces))
+
+
+def pieces_of(body: memoryview) -> list[memoryview]:
+    """Return the pieces that follow their index."""
+    (count,) = struct.unpack_from("<Q", body)
+    lengths = struct.unpack_from(f"<{count}Q", body, 8)
+    start = 8 * (count + 1)
+    pieces = []
+    for length in lengths:
+        pieces.append(body[start : start + length])
+        start += length
+    return pieces
 
 
 def send(connection: socket.socket, number: int, pieces: Sequence[Any]) -> None:
@@ -78,31 +94,7 @@ def decode(body: memoryview, checksum: int, number: int) -> Frame:
     """
     if crc32(body) != checksum:
         raise FrameError(f"Frame {number} of {len(body)} bytes does not have its checksum.")
-    (count,) = struct.unpack_from("<Q", body)
-    lengths = struct.unpack_from(f"<{count}Q", body, 8)
-    start = 8 * (count + 1)
-    pieces = []
-    for length in lengths:
-        pieces.append(body[start : start + length])
-        start += length
-    return Frame(number, pieces)
-
-
-def decode_whole(whole: bytes) -> Frame:
-    """Return the frame that a sequence of bytes is.
-
-    Raises
-    ------
-    FrameError
-        It is none, or is damaged.
-    """
-    if len(whole) < _HEADER.size:
-        raise FrameError(f"{len(whole)} bytes are too few for a frame.")
-    magic, checksum, number, length = _HEADER.unpack_from(whole)
-    body = memoryview(whole)[_HEADER.size :]
-    if magic != MAGIC or len(body) != length:
-        raise FrameError(f"{len(whole)} bytes do not form a frame.")
-    return decode(body, checksum, number)
+    return Frame(number, pieces_of(body))
 
 
 class Inbox:

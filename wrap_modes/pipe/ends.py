@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import selectors
-import socket
 from collections import deque
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from pypet.errors import NotStoredError
 from pypet.wrap_modes._local.parcels import Parcel, dump
 from pypet.wrap_modes._local.writer import Source
 from pypet.wrap_modes.pipe.counts import Counts
-from pypet.wrap_modes.pipe.packets import PACKET_BYTES, Assembly, packets
+from pypet.wrap_modes.pipe.packets import Assembly, packets
+
+CAPACITY_BYTES = 1 << 20
+"""What a pipe should hold: it must not be full, or empty, as soon as somebody has to wait."""
+READ_BYTES = 1 << 16
+
+
+def make_pipe() -> tuple[int, int]:
+    """Return the reading and the writing end of a pipe that holds much, if that is allowed."""
+    reading, writing = os.pipe()
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # the user has many pipes already
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, CAPACITY_BYTES)
+    return reading, writing
 
 
 class Pipe:
     """The workers' end of the pipe; the writer acknowledges what arrived in shared memory.
 
-    Packets of several processes may alternate, each is whole. Processes share the pipe by being
-    forked. Pickles only name it, so they work in such processes only.
+    Packets of several processes may alternate, but each is written as a whole, or not at all if
+    its process dies. Processes share the pipe by being forked. Pickles only name it, so they work
+    in such processes only.
     """
 
     _shared: ClassVar[dict[int, Pipe]] = {}
     _keys = itertools.count()
 
-    def __init__(self, connection: socket.socket, lock: Any, counts: Counts) -> None:
-        self.connection = connection
+    def __init__(self, writing: int, lock: Any, counts: Counts) -> None:
+        """Take over a descriptor."""
+        self._writing = writing
         self.lock = lock
         self.counts = counts
         self._pid = -1
@@ -56,7 +72,7 @@ class Pipe:
         self._number += 1
         try:
             for packet in packets(parcel.run, pid, self._number, pieces):
-                self.connection.sendall(packet)
+                os.write(self._writing, packet)
         except OSError as error:
             raise NotStoredError(
                 f"{parcel.what()} cannot be stored: the process that stores data for "
@@ -67,9 +83,9 @@ class Pipe:
 
     def close(self) -> None:
         """Close the end of this process."""
-        self._shared.pop(self._key, None)
-        self.connection.close()
-        self.counts.close()
+        if self._shared.pop(self._key, None) is not None:
+            os.close(self._writing)
+            self.counts.close()
 
 
 def _shared_pipe(key: int) -> Pipe | None:
@@ -82,24 +98,19 @@ class PipeEnd(Source):
 
     stores_between_looks: ClassVar[int] = 16
 
-    def __init__(
-        self, connection: socket.socket, workers_end: socket.socket, counts: Counts, most: int
-    ) -> None:
-        """Take ``most`` messages at once, 0 for any number."""
-        self._connection = connection
-        self._workers_end = workers_end
+    def __init__(self, reading: int, writing: int, counts: Counts) -> None:
+        """``writing`` is the other end, of which a fork leaves a copy here."""
+        self._reading = reading
+        self._writing = writing
         self._counts = counts
-        self._most = min(most or self.stores_between_looks, self.stores_between_looks)
-        self._buffer = bytearray(PACKET_BYTES)
         self._assembly = Assembly()
         self._received = 0
 
     def register(self, selector: selectors.BaseSelector) -> None:
         """Register the end of the pipe."""
-        # The fork left a copy here, which would hide from this process that workers are gone.
-        self._workers_end.close()
-        self._connection.setblocking(False)
-        selector.register(self._connection, selectors.EVENT_READ, self._take_some)
+        os.close(self._writing)  # it would hide from this process that workers are gone
+        os.set_blocking(self._reading, False)
+        selector.register(self._reading, selectors.EVENT_READ, self._take)
 
     def drain(self, parcels: deque[Parcel]) -> None:
         """Take what is in the pipe."""
@@ -108,23 +119,17 @@ class PipeEnd(Source):
 
     def close(self) -> None:
         """Close the end."""
-        self._connection.close()
-
-    def _take_some(self, parcels: deque[Parcel]) -> None:
-        while len(parcels) < self._most and self._take(parcels):
-            pass
+        os.close(self._reading)
 
     def _take(self, parcels: deque[Parcel]) -> bool:
-        """Take a packet if there is one, and acknowledge a message that is complete."""
+        """Take what there is, acknowledge what is complete, and return whether there was any."""
         try:
-            count = self._connection.recv_into(self._buffer)
-        except (BlockingIOError, ConnectionError):
+            received = os.read(self._reading, READ_BYTES)
+        except BlockingIOError:
             return False
-        if not count:
-            return False
-        parcel = self._assembly.add(bytes(memoryview(self._buffer)[:count]))
-        if parcel is not None:
-            parcels.append(parcel)
-            self._received += 1
+        complete = self._assembly.add(received)
+        if complete:
+            parcels.extend(complete)
+            self._received += len(complete)
             self._counts.acknowledge(self._received)
-        return True
+        return bool(received)

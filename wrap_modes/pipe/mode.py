@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-import sys
+import os
 from collections.abc import Mapping
 from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
@@ -15,12 +14,9 @@ from pypet.wrap_modes._local.given_queue import GivenPipe, GivenQueueWriter, put
 from pypet.wrap_modes._local.parcels import Parcel
 from pypet.wrap_modes._local.senders import Sender
 from pypet.wrap_modes._local.writer_mode import WriterMode
-from pypet.wrap_modes._local.writer_process import WriterProcess, queue_length
+from pypet.wrap_modes._local.writer_process import WriterProcess
 from pypet.wrap_modes.pipe.counts import Counts
-from pypet.wrap_modes.pipe.ends import Pipe, PipeEnd
-
-_KIND = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
-"""Keeps packets whole: one that was begun is either received, or was never sent."""
+from pypet.wrap_modes.pipe.ends import Pipe, PipeEnd, make_pipe
 
 
 class PipeStorageServiceSender(Sender):
@@ -80,18 +76,18 @@ class PipeWrapMode(WriterMode[PipeStorageServiceSender]):
         if self._options.get("queue") is not None:
             self._start_given(self._options["queue"], service, mp_context)
             return
-        ours, theirs = socket.socketpair(socket.AF_UNIX, _KIND)
+        reading, writing = make_pipe()
         self._lock, counts = FileLock.make(), Counts()
-        pipe = Pipe(ours, self._lock, counts)
+        pipe = Pipe(writing, self._lock, counts)
         self._sender = PipeStorageServiceSender(pipe, service)
-        end = PipeEnd(theirs, ours, counts, queue_length(self._options))
+        end = PipeEnd(reading, writing, counts)
         try:
             self._writer = WriterProcess(self.name, end, service, mp_context, self._options)
         except BaseException:
             self.stop()
             raise
         finally:
-            theirs.close()
+            os.close(reading)
 
     def _start_given(
         self, connections: Any, service: StorageService, mp_context: BaseContext
