@@ -15,6 +15,8 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from pypet.support.optional import is_installed
 
 TOLERATED_GROWTH = 1.02
@@ -26,8 +28,10 @@ FASTER_LEVELS = (3, 6)
 
 NOISE = 0.7
 """Data that shrinks less than to this part has hardly anything that repeats."""
-NOISE_GROWTH = 1.01
-"""Then the first candidate may make it so much larger than the reference does."""
+NOISE_FACTORS = (0.995, 1.02)
+"""Then what compresses it is about as large as its entropy says."""
+ENTROPY_BLOCK, ENTROPY_PART = 1 << 17, 1 << 14
+"""Of so many bytes so many are looked at, to estimate the entropy."""
 
 SAME_SIZE = 1.01
 """A choice is taken again if compressed sizes differ by about this factor at most."""
@@ -96,12 +100,32 @@ def _try(samples: Sequence[bytes], level: int) -> Compress | None:
 
 
 def _is_mostly_noise(sample: bytes, compress: Compress) -> bool:
-    """Return whether higher levels gain nothing: what is asked for need not be tried, slowly."""
-    reference = _zlib_ng(FASTER_LEVELS[-1])
-    if reference is None:
+    """Return whether higher levels gain nothing: what is asked for need not be tried, slowly.
+
+    Deflate gains by codes that are as short as the entropy of single bytes allows, and by what
+    repeats. If a compressor has found nothing to repeat and is as good as its codes can be,
+    others hardly find anything either.
+    """
+    size = len(compress(sample))
+    if size <= NOISE * len(sample):
         return False
-    size = _size(compress, [sample])
-    return size > NOISE * len(sample) and size <= NOISE_GROWTH * _size(reference, [sample])
+    least, most = NOISE_FACTORS
+    return least <= size / _entropy(sample) <= most
+
+
+def _entropy(sample: bytes) -> float:
+    """Return how many bytes a sample takes if each of its bytes gets the best code for itself.
+
+    Source: C. E. Shannon, A Mathematical Theory of Communication (1948), theorem 4.
+    """
+    values = np.frombuffer(sample, np.uint8)
+    bits = 0.0
+    for start in range(0, len(values), ENTROPY_BLOCK):
+        block = values[start : start + ENTROPY_BLOCK]
+        counts = np.bincount(block[:ENTROPY_PART])
+        shares = counts[counts > 0] / min(len(block), ENTROPY_PART)
+        bits -= len(block) * float((shares * np.log2(shares)).sum())
+    return max(1.0, bits / 8)
 
 
 def _size(compress: Compress, samples: Sequence[bytes]) -> int:

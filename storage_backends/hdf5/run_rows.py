@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -111,10 +112,14 @@ def _columns(runs: RunRows, dtype: np.dtype[Any]) -> dict[str, Any]:
     }
 
 
-def _encoded(texts: Any, dtype: np.dtype[Any], column: str) -> list[bytes]:
+def _encoded(texts: Sequence[str], dtype: np.dtype[Any], column: str) -> Any:
+    """Return texts as the bytes that a column has room for."""
     if column not in (dtype.names or ()):
-        return [b""] * len(texts)
+        return b""
     size = dtype[column].itemsize
+    if max(map(len, texts), default=0) <= size:
+        with suppress(UnicodeEncodeError):  # the fast way is for ASCII only
+            return np.array(texts, dtype=f"S{size}")
     return [cut(text, size) for text in texts]
 
 
