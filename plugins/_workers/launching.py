@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
 import multiprocessing
 import os
@@ -25,6 +24,7 @@ from pypet.plugins._workers.ending import (
 )
 from pypet.plugins._workers.outcomes import killed, pack
 from pypet.plugins._workers.performing import Execute, Perform, perform_alone
+from pypet.support.pipes import enlarge
 
 GRACE_SECONDS = 3.0
 """How long a process may take to end when asked to; less than what the launcher itself may."""
@@ -202,9 +202,8 @@ def _be_process(execute: Execute, task: Task, writing: int, launcher: int) -> No
 
 
 def _send(writing: int, data: bytes) -> None:
-    if len(data) > _PIPE_BYTES and hasattr(fcntl, "F_SETPIPE_SZ"):
-        with contextlib.suppress(OSError):  # the limits of the user
-            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _ROOM)
+    if len(data) > _PIPE_BYTES:
+        enlarge(writing, _ROOM)
     data = _LENGTH.pack(len(data)) + data
     sent = os.write(writing, data)
     while sent < len(data):

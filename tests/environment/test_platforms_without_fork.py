@@ -72,8 +72,6 @@ def test_experiments_work_without_what_only_some_platforms_have(tmp_path, schedu
 
 ROOT = Path(__file__).parents[2]
 POSIX_ONLY = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "posix"}
-FOR_FORKING = {"plugins/_workers/launching.py"}
-"""Imported where runs are forked, and nowhere else."""
 
 
 def sources():
@@ -98,4 +96,4 @@ def test_modules_of_posix_are_imported_only_where_the_platform_has_them():
         }
         if names & POSIX_ONLY:
             found[path.relative_to(ROOT).as_posix()] = names & POSIX_ONLY
-    assert set(found) == FOR_FORKING
+    assert not found

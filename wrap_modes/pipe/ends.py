@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import os
 import selectors
 from collections import deque
-from contextlib import suppress
 from typing import Any, ClassVar
 
 from pypet.errors import NotStoredError
+from pypet.support.pipes import enlarge
 from pypet.wrap_modes._local.parcels import Parcel, dump
 from pypet.wrap_modes._local.writer import Source
 from pypet.wrap_modes.pipe.counts import Counts
@@ -24,9 +23,7 @@ READ_BYTES = 1 << 16
 def make_pipe() -> tuple[int, int]:
     """Return the reading and the writing end of a pipe that holds much, if that is allowed."""
     reading, writing = os.pipe()
-    if hasattr(fcntl, "F_SETPIPE_SZ"):
-        with suppress(OSError):  # the user has many pipes already
-            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, CAPACITY_BYTES)
+    enlarge(writing, CAPACITY_BYTES)
     return reading, writing
 
 

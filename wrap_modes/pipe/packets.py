@@ -17,7 +17,7 @@ from typing import Any
 from pypet.wrap_modes._local import frames
 from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, load
 
-PACKET_BYTES = min(4096, select.PIPE_BUF)
+PACKET_BYTES = min(4096, getattr(select, "PIPE_BUF", 512))
 """So much is written into a pipe in one step, which nothing can interrupt (POSIX, ``write``)."""
 _HEAD = struct.Struct("<4sIH")
 _ADDRESS = struct.Struct("<qQQII")
