@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pypet.interfaces.storage import StorageService
 from pypet.markers import hookimpl
-from pypet.storage_backends.hdf5.compacting import compact_hdf5_file
-from pypet.storage_backends.hdf5.service import HDF5StorageService
+from pypet.storage_backends.hdf5.service.compacting import compact_hdf5_file
+from pypet.storage_backends.hdf5.service.service import HDF5StorageService
 
 __all__ = ["HDF5StorageService", "compact_hdf5_file"]
 

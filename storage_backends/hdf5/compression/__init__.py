@@ -1,0 +1,1 @@
+"""How data becomes chunks: filters, faster compressors, chunks that are written whole."""

@@ -1,0 +1,1 @@
+"""How values stand in attributes and types: the names, types and encodings of the layout."""

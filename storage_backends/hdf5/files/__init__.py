@@ -1,0 +1,1 @@
+"""Files on the disk: opening, sharing and holding them, room for what is written, damage."""

@@ -1,0 +1,190 @@
+"""The files that this process has open: one handle each, shared by all services that use it.
+
+HDF5 refuses to open a file twice in different ways, and what one handle wrote is not visible
+through another. So services hold an `OpenFile` together: the first one opens it, the last one
+closes it. A forked child inherits none of them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from h5py import h5a
+
+from pypet.storage_backends.hdf5.encoding.attribute_reading import read_text
+from pypet.storage_backends.hdf5.encoding.attributes import encode_text, replace_attribute
+from pypet.storage_backends.hdf5.files.file_memory import forget, memory_of
+from pypet.storage_backends.hdf5.files.guard import GUARD, guarded
+from pypet.storage_backends.hdf5.files.open_file import OpenFile
+from pypet.storage_backends.hdf5.files.opening import create_file, open_file
+from pypet.storage_backends.hdf5.settings.settings import Filters
+
+_OPEN: dict[str, OpenFile] = {}
+_DISOWNED: list[Any] = []
+
+
+@guarded
+def hold(path: str, *, writable: bool, title: str = "", filters: Filters | None = None) -> OpenFile:
+    """Return the open file at ``path``; to be given back with `release`.
+
+    To write, the file is created if it is missing, with ``filters`` noted for other programs,
+    and gets ``title``.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no file to read.
+    OSError, StorageFormatError
+        The file cannot be opened; see `pypet.storage_backends.hdf5.files.opening`.
+    """
+    memory = memory_of(path)
+    file = _OPEN.get(os.path.realpath(path) if memory is None else memory.key)
+    if file is None:
+        if writable and memory is None:
+            file_id = create_file(path, title, filters or Filters())
+            memory = memory_of(path)
+        else:
+            file_id = open_file(path, writable=writable)
+        assert memory is not None
+        file = _OPEN[memory.key] = OpenFile(path, memory, file_id, writable=writable)
+    elif writable and not file.writable:
+        file.make_writable()
+    file.holders += 1
+    if writable:
+        _retitle(file, title)
+    return file
+
+
+@guarded
+def release(file: OpenFile) -> None:
+    """Give back what `hold` returned; the last one to do so closes the file."""
+    file.holders -= 1
+    if file.holders <= 0 and file.is_alive:
+        _OPEN.pop(file.memory.key, None)
+        file.close()
+
+
+@guarded
+def release_durably(file: OpenFile) -> None:
+    """Give back what `hold` returned after everything was written to the disk.
+
+    Raises
+    ------
+    FileNotFoundError
+        The file was deleted, moved or replaced meanwhile; it is given back all the same.
+    """
+    try:
+        file.flush(durable=True)
+        file.check_in_place()
+    finally:
+        release(file)
+
+
+@guarded
+def let_go_durably(file: OpenFile) -> None:
+    """Give back what `hold` returned; the last one to do so leaves the file without closing it.
+
+    What `release_durably` takes most of its time for is to empty the memory of HDF5, which a
+    process that ends does not need.
+
+    Raises
+    ------
+    FileNotFoundError
+        The file was deleted, moved or replaced meanwhile; it is given back all the same.
+    """
+    if file.holders > 1 or not hasattr(os, "register_at_fork"):
+        release_durably(file)
+        return
+    file.take_back()
+    try:
+        file.flush(durable=True)
+        file.check_in_place()
+    except BaseException:
+        release(file)
+        raise
+    file.holders = 0
+    _OPEN.pop(file.memory.key, None)
+    _disown(file)
+
+
+@contextmanager
+def set_aside(path: str) -> Iterator[None]:
+    """Close the file for the duration of a ``with`` block, in which it may be replaced.
+
+    Raises
+    ------
+    OSError, StorageFormatError
+        The file cannot be opened, for example because another process writes to it.
+    """
+    file = hold(path, writable=False)
+    try:
+        with file.lent():
+            yield
+    finally:
+        release(file)
+
+
+@guarded
+def close_at(path: str) -> None:
+    """Close whatever is open at ``path``, whoever holds it: the file is to be deleted."""
+    forget(path)
+    file = _OPEN.pop(os.path.realpath(path), None)
+    if file is not None:
+        file.close()
+
+
+def _retitle(file: OpenFile, title: str) -> None:
+    if file.memory.title == title:
+        return
+    if not h5a.exists(file.id, b"TITLE") or read_text(file.id, b"TITLE") != title:
+        replace_attribute(file.id, b"TITLE", encode_text(title.encode("utf8")))
+    file.memory.title = title
+
+
+# ----- forks and the end of the process --------------------------------------------------------
+
+
+def _flush_before_fork() -> None:
+    GUARD.acquire()
+    for file in _OPEN.values():
+        file.take_back()  # a guest could not be told in the child that the file is not its own
+        file.flush()
+
+
+def _disown_in_child() -> None:
+    # The parent's files stay the parent's: nothing that HDF5 does in the child on closing, like
+    # cutting the file to the length that it knew, may reach them.
+    for file in _OPEN.values():
+        _disown(file)
+    _OPEN.clear()
+    GUARD.release()
+
+
+def _disown(file: OpenFile) -> None:
+    """Let nothing that HDF5 still does with a flushed file reach it; it is never closed."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, file.id.get_vfd_handle())  # type: ignore[union-attr]
+    os.close(nowhere)
+    _DISOWNED.append((file.id, list(file.caches.values())))
+    file._id = None
+    file.caches = {}
+
+
+@guarded
+def _close_at_exit() -> None:
+    while _OPEN:
+        _, file = _OPEN.popitem()
+        file.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_flush_before_fork,
+        after_in_parent=GUARD.release,
+        after_in_child=_disown_in_child,
+    )
+atexit.register(_close_at_exit)

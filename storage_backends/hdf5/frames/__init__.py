@@ -1,0 +1,1 @@
+"""Pandas items: how pandas writes and reads them, and what it would lose by that."""

@@ -1,0 +1,161 @@
+"""Pandas items: written and read by pandas through PyTables, while h5py has the file closed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from pypet.encoding.unpickling import Unpickling
+from pypet.errors import RefusedPickleError
+from pypet.records import FrameItem
+from pypet.storage_backends.hdf5.encoding.layout import STORED_AS
+from pypet.storage_backends.hdf5.files.open_file import OpenFile
+from pypet.storage_backends.hdf5.frames.appending import note_added, was_added
+from pypet.storage_backends.hdf5.frames.byte_orders import note_orders, with_orders
+from pypet.storage_backends.hdf5.frames.older_pandas import adapt_to_older_pandas
+from pypet.storage_backends.hdf5.frames.text_dtypes import (
+    note_text_dtypes,
+    with_text_dtypes,
+    without_text_dtypes,
+)
+from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
+from pypet.storage_backends.hdf5.pytables.quiet import quiet
+from pypet.storage_backends.hdf5.settings.settings import Settings
+from pypet.support.portable_pickle import portable_pickles
+
+if TYPE_CHECKING:
+    from pypet.storage_backends.hdf5.nodes.undo import Undo
+
+logger = logging.getLogger(__name__)
+
+
+class PendingFrame(NamedTuple):
+    """A pandas item that waits for its turn."""
+
+    item: FrameItem
+    undo: Undo
+    path: str
+    """Absolute path in the file."""
+    replaces: str | None
+    """The path of the item that it takes the place of."""
+    options: dict[str, Any]
+    settings: Settings
+    call: int
+    """Which storing call it belongs to, see `PutNode.call`."""
+
+
+@contextmanager
+def opened_store(
+    path: str, mode: Literal["a", "r", "r+"], settings: Settings | None = None
+) -> Iterator[Any]:
+    """Open a file that nobody else has open as a pandas ``HDFStore``."""
+    from pandas import HDFStore
+
+    options: dict[str, Any] = {}
+    if settings is not None and settings.complevel:
+        options = {
+            "complevel": settings.complevel,
+            "complib": settings.complib,
+            "fletcher32": settings.fletcher32,
+        }
+    with quiet(), HDFStore(path, mode, **options) as store:
+        yield store
+
+
+def put_frame(store: Any, frame: PendingFrame) -> None:
+    """Write one pandas item with PyTables' attribute that says what it is.
+
+    Raises
+    ------
+    Exception
+        Whatever pandas raises for data that it cannot keep in this format.
+    """
+    chosen = {**frame.item.options, **frame.options}
+    is_addition = bool(chosen.get("append"))
+    arguments = {
+        "format": "table" if is_addition else frame.settings.pandas_format,  # only those grow
+        "encoding": frame.settings.encoding,
+        "track_times": False,
+        **chosen,
+    }
+    file = store._handle
+    if is_addition and frame.path in file and not _has_new_rows(store, frame):
+        return
+    if not len(frame.item.value) and str(arguments["format"]).startswith("t"):
+        arguments["format"] = "fixed"  # pandas keeps nothing of an empty frame in a table
+        arguments["append"] = is_addition = False
+    with portable_pickles():
+        store.put(frame.path, without_text_dtypes(frame.item.value), **arguments)
+    if is_addition:
+        note_added(file, frame.path, frame.call)
+    is_table = str(arguments["format"]).startswith("t")
+    adapt_to_older_pandas(file.get_node(frame.path), is_table=is_table)
+    file.set_node_attr(frame.path, STORED_AS.decode(), frame.item.flag)
+    note_text_dtypes(frame.item.value, file.get_node(frame.path))
+    note_orders(frame.item.value, file.get_node(frame.path))
+    if frame.replaces is not None:
+        parent, _, name = frame.replaces.rpartition("/")
+        file.remove_node(parent, name, recursive=True)
+        file.rename_node(frame.path, name)
+
+
+def _has_new_rows(store: Any, frame: PendingFrame) -> bool:
+    """Return whether there are rows to add to an existing item."""
+    if not was_added(store._handle, frame.path, frame.call):
+        return len(frame.item.value) > 0
+    logger.warning(
+        "The rows for %s in %s were added by the same call before, and are not added again.",
+        frame.path,
+        store.filename,
+    )
+    return False
+
+
+def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> None:
+    """Write pandas items, closing the file for h5py meanwhile; takes them off the list.
+
+    Raises
+    ------
+    RefusedPickleError
+        PyTables would come upon a pickle that ``rule`` forbids to load; nothing is written.
+    Exception
+        Whatever pandas raises for the first item that it cannot keep; what was made of that
+        node is removed, the others are written.
+    """
+    failures: list[tuple[PendingFrame, Exception]] = []
+    pending, frames[:] = frames[:], []
+    try:
+        inspect_items(file, [frame.replaces or frame.path for frame in pending], rule)
+    except RefusedPickleError:
+        for frame in pending:
+            frame.undo.take_back()
+        raise
+    with file.lent() as path, opened_store(path, "a", pending[0].settings) as store:
+        for frame in pending:
+            try:
+                put_frame(store, frame)
+            except Exception as err:  # the file must be whole again before anybody hears of it
+                failures.append((frame, err))
+    for frame, error in failures:
+        frame.undo.take_back()
+        frame.undo.explain(error)
+        frame.undo.finish = None
+    for frame in pending:
+        finish, frame.undo.finish = frame.undo.finish, None  # one for all frames of a node
+        if finish is not None:
+            finish()
+    if failures:
+        raise failures[0][1]
+
+
+def read_frames(file: OpenFile, paths: Iterable[str]) -> list[Any]:
+    """Return the pandas objects at absolute paths, closing the file for h5py meanwhile."""
+    with file.lent() as own_path, opened_store(own_path, "r") as store:
+        return [_read_frame(store, path) for path in paths]
+
+
+def _read_frame(store: Any, path: str) -> Any:
+    node = store._handle.get_node(path)
+    return with_orders(with_text_dtypes(store.get(path), node), node)

@@ -1,0 +1,289 @@
+"""Reading the items of a leaf."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from h5py import h5d, h5g, h5s
+
+from pypet import pypetconstants as constants
+from pypet.encoding.unpickling import Unpickling
+from pypet.errors import StorageFormatError
+from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
+from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
+from pypet.storage_backends.hdf5.encoding.attributes import SCALAR
+from pypet.storage_backends.hdf5.encoding.layout import (
+    BYTE_ORDER,
+    COLLECTION,
+    SCALAR_TYPE,
+    SHARED_TYPE,
+    STORED_AS,
+    column_prefix,
+)
+from pypet.storage_backends.hdf5.encoding.types import dtype_of, file_type, native
+from pypet.storage_backends.hdf5.files.open_file import OpenFile
+from pypet.storage_backends.hdf5.frames.items import read_frames
+from pypet.storage_backends.hdf5.objects.tables import column_types
+from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
+from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
+
+logger = logging.getLogger(__name__)
+
+FLAVOR = b"FLAVOR"
+_EMPTY_DTYPE = b"PTCOMPAT__empty__dtype"
+
+_ARRAYS = frozenset((constants.ARRAY, constants.CARRAY, constants.EARRAY))
+_TABLES = frozenset((constants.TABLE, constants.DICT))
+_FRAMES = frozenset((constants.FRAME, constants.SERIES))
+
+_PYTHON_SCALARS = frozenset(("int", "float", "complex", "str", "bytes"))
+"""Types of scalars whose flavor goes without saying."""
+
+ItemFilter = Callable[[str], bool]
+
+
+class _Found(NamedTuple):
+    """Something in a leaf that needs the file to be closed first: it is read at the end."""
+
+    name: str
+    flag: str
+    path: str
+
+
+class ItemReader:
+    """Reads the items of one leaf after another from an open file."""
+
+    def __init__(self, file: OpenFile, rule: Unpickling) -> None:
+        self._file = file
+        self._rule = rule
+
+    def read(self, leaf: h5g.GroupID, path: bytes, wants: ItemFilter | None) -> tuple[Item, ...]:
+        """Return the items, in alphabetical order, for which ``wants(name)`` is true.
+
+        ``path`` is the absolute path of the leaf in the file. Handles of groups may be invalid
+        afterwards, which `OpenFile.generation` tells.
+
+        Raises
+        ------
+        RefusedPickleError
+            Something that pandas or PyTables would unpickle may not be.
+        """
+        items: list[Item] = []
+        frames: list[_Found] = []
+        foreign: list[_Found] = []
+        for name, flag, location in _walk(leaf, "", path, wants):
+            if flag in _FRAMES:
+                frames.append(_Found(name, flag, _inside(path, name)))
+                continue
+            try:
+                item = _read_item(location, name, flag)
+            except OSError as err:
+                if not missing_filter(location):
+                    raise _unreadable(path, name, self._file.path, err) from err
+                foreign.append(_Found(name, flag, _inside(path, name)))
+                continue
+            if item is not None:
+                items.append(item)
+        inspect_items(self._file, [found.path for found in frames + foreign], self._rule)
+        if frames:
+            values = read_frames(self._file, [frame.path for frame in frames])
+            items += [
+                FrameItem(frame.name, frame.flag, value)
+                for frame, value in zip(frames, values, strict=True)
+            ]
+        if foreign:
+            with read_foreign(self._file) as source:
+                items += [source.item(found.name, found.flag, found.path) for found in foreign]
+        if frames or foreign:
+            items.sort(key=lambda item: item.name)
+        return tuple(items)
+
+
+def _inside(path: bytes, name: str) -> str:
+    return path.decode("utf8") + "/" + name.replace(".", "/")
+
+
+def _unreadable(path: bytes, name: str, file: str, err: OSError) -> StorageFormatError:
+    return StorageFormatError(
+        f"Item {name!r} at {path.decode()} in {file} cannot be read, the file may be damaged: {err}"
+    )
+
+
+def _walk(
+    group: h5g.GroupID, prefix: str, path: bytes, wants: ItemFilter | None
+) -> Iterator[tuple[str, str, Any]]:
+    """Yield name, flag and open location of all items, those of nested groups in their place."""
+    children: list[bytes] = []
+    h5g.iterate(group, children.append)
+    for raw in children:
+        name = prefix + raw.decode("utf8")
+        location = _open(group, raw)
+        flag = _text_or_none(location, STORED_AS)
+        if flag == constants.NESTED_GROUP:
+            yield from _walk(location, name + ".", path, wants)
+        elif flag is None:
+            logger.warning(
+                "%r at %s is left out: it does not say what kind of item it is.",
+                name,
+                path.decode(),
+            )
+        elif wants is None or wants(name):
+            yield name, flag, location
+
+
+def _open(group: h5g.GroupID, name: bytes) -> Any:
+    try:
+        return h5d.open(group, name)
+    except KeyError:
+        return h5g.open(group, name)
+
+
+def _read_item(location: Any, name: str, flag: str) -> Item | None:
+    if flag in _ARRAYS:
+        return _read_array(location, name, flag)
+    if flag in _TABLES:
+        if isinstance(location, h5g.GroupID):
+            return _read_split_table(location, name, flag)
+        return _read_table(location, name, flag)
+    if flag == constants.VLARRAY:
+        return _read_ragged(location, name)
+    if flag == constants.SHARED_DATA:
+        shared = _text_or_none(location, SHARED_TYPE)
+        if shared is not None:
+            return SharedItem(name, shared)
+    logger.warning("Item %r is left out: nothing is known about its kind %r.", name, flag)
+    return None
+
+
+# ----- arrays ----------------------------------------------------------------------------------
+
+
+def _read_array(dataset: h5d.DatasetID, name: str, flag: str) -> ArrayItem:
+    collection = _text_or_none(dataset, COLLECTION)
+    if collection == constants.COLL_SCALAR:
+        scalar = _text_or_none(dataset, SCALAR_TYPE)
+        value = _read_scalar(dataset, scalar)
+        if scalar in _PYTHON_SCALARS:
+            return ArrayItem(name, flag, value, collection, scalar, "python")
+        return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset))
+    names = attribute_names(dataset)
+    scalar = read_text(dataset, SCALAR_TYPE) if SCALAR_TYPE in names else None
+    value = read_values(dataset)
+    if _EMPTY_DTYPE in names and value.size == 1:
+        value = np.empty(0, dtype=np.dtype(read_text(dataset, _EMPTY_DTYPE)))
+    order = read_text(dataset, BYTE_ORDER) if BYTE_ORDER in names else None
+    return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset), order)
+
+
+def _text_or_none(location: Any, name: bytes) -> str | None:
+    try:
+        return read_text(location, name)
+    except KeyError:
+        return None
+
+
+def _flavor(dataset: h5d.DatasetID) -> str:
+    return _text_or_none(dataset, FLAVOR) or "numpy"
+
+
+def read_values(dataset: h5d.DatasetID) -> np.ndarray[Any, Any]:
+    """Return all values of a dataset, rows as structures."""
+    kind = dataset.get_type()
+    shape = dataset.shape
+    if shape is None:
+        return np.zeros(0, dtype=dtype_of(kind))
+    values = np.zeros(shape, dtype=dtype_of(kind))
+    if values.size:
+        dataset.read(h5s.ALL, h5s.ALL, values, kind)
+    return native(values)
+
+
+def _read_scalar(dataset: h5d.DatasetID, scalar: str | None) -> np.ndarray[Any, Any]:
+    """Return the only value of a dataset, whose type follows from that of the scalar."""
+    expected = _SCALARS.get(scalar or "")
+    try:
+        if expected is not None and dataset.get_storage_size() == expected[0].itemsize:
+            value = np.zeros((), dtype=expected[0])
+            dataset.read(SCALAR, h5s.ALL, value, expected[1])
+        else:
+            kind = dataset.get_type()
+            value = np.zeros((), dtype=dtype_of(kind))
+            dataset.read(SCALAR, h5s.ALL, value, kind)
+    except OSError:  # it has an axis, or another type
+        return read_values(dataset)
+    return native(value)
+
+
+_SCALARS = {
+    name: (np.dtype(kind), file_type(np.dtype(kind)))
+    for name, kind in (("bool", "?"), ("float", "f8"), ("complex", "c16"))
+}
+"""Types whose files hold nothing else under these names; integers are signed or not."""
+
+
+def _read_ragged(dataset: h5d.DatasetID, name: str) -> ArrayItem:
+    rows = h5py.Dataset(dataset)[:]
+    value = np.empty(len(rows), dtype=object)
+    for position, row in enumerate(rows):
+        value[position] = np.asarray(row)
+    return ArrayItem(
+        name,
+        constants.VLARRAY,
+        value,
+        _text_or_none(dataset, COLLECTION),
+        _text_or_none(dataset, SCALAR_TYPE),
+        _flavor(dataset),
+        _text_or_none(dataset, BYTE_ORDER),
+    )
+
+
+# ----- tables ----------------------------------------------------------------------------------
+
+
+def _read_table(table: h5d.DatasetID, name: str, flag: str) -> TableItem:
+    names = attribute_names(table)
+    rows = read_values(table)
+    return TableItem(
+        name,
+        flag,
+        tuple(
+            Column(column, native(rows[column]), *column_types(table, names, column))
+            for column in rows.dtype.names or ()
+        ),
+    )
+
+
+def _read_split_table(group: h5g.GroupID, name: str, flag: str) -> TableItem:
+    last = name.rpartition(".")[2]
+    types = _types(h5d.open(group, f"{last}__{STORED_AS.decode()}".encode()))
+    columns = []
+    part = last
+    number = 0
+    while group.links.exists(part.encode("utf8")):
+        rows = read_values(h5d.open(group, part.encode("utf8")))
+        for column in rows.dtype.names or ():
+            prefix = column_prefix(column)
+            columns.append(
+                Column(
+                    column,
+                    native(rows[column]),
+                    types.get(prefix + "COLL_TYPE"),
+                    types.get(prefix + "SCALAR_TYPE"),
+                    types.get(prefix + "BYTE_ORDER"),
+                )
+            )
+        number += 1
+        part = f"{last}_{number}"
+    return TableItem(name, flag, tuple(columns))
+
+
+def _types(table: h5d.DatasetID) -> dict[str, str]:
+    rows = read_values(table)
+    return {
+        name.decode("utf8"): value.decode("utf8")
+        for name, value in zip(rows["field_name"].tolist(), rows["data_type"].tolist(), strict=True)
+    }

@@ -1,0 +1,133 @@
+"""Records of nodes that are plain enough to be read from their headers alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from h5py import h5t
+
+from pypet import pypetconstants as constants
+from pypet.errors import StorageFormatError
+from pypet.records import GROUP, LEAF, ArrayItem, Item, NodeRecord
+from pypet.storage_backends.hdf5.encoding.layout import (
+    BYTE_ORDER,
+    CLASS_NAME,
+    COLLECTION,
+    COMMENT,
+    IS_LEAF,
+    SCALAR_TYPE,
+    SERVICE,
+    STORED_AS,
+)
+from pypet.storage_backends.hdf5.encoding.types import dtype_of, native
+from pypet.storage_backends.hdf5.files.open_file import OpenFile
+from pypet.storage_backends.hdf5.headers.object_headers import (
+    Header,
+    HeaderReader,
+    can_read_headers,
+    compact_data,
+    shape_of,
+)
+from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter
+
+_EMPTY_DTYPE = b"PTCOMPAT__empty__dtype"
+_KNOWN = frozenset((IS_LEAF, CLASS_NAME, COMMENT))
+
+_ENCODED_TYPE = b"\x03\x00"
+"""What precedes the message in an encoded datatype."""
+_DTYPES: dict[bytes, np.dtype[Any] | None] = {}
+_MOST_REMEMBERED = 1024
+
+
+class PlainNodes:
+    """Reads plain nodes of an open file, and says which ones are not.
+
+    Only while no service of this process writes to the file; other processes cannot.
+    """
+
+    def __init__(self, file: OpenFile) -> None:
+        self._file = file
+        self._generation = -1
+        self._reader: HeaderReader | None = None
+
+    def header(self, address: int | None) -> Header | None:
+        """Return the header of an object, None if it is to be read in another way."""
+        file = self._file
+        if address is None or file.writable or file.id is None:
+            return None
+        if self._generation != file.generation:
+            self._generation = file.generation
+            self._reader = HeaderReader(file.id) if can_read_headers(file.id) else None
+        return None if self._reader is None else self._reader.read(address)
+
+    def record(self, header: Header, path: str) -> NodeRecord | None:
+        """Return the record of a node without items, None if it has what is not plain."""
+        attributes = header.attributes
+        if not header.is_group or not _is_plain(attributes):
+            return None
+        class_name: Any = attributes.get(CLASS_NAME)
+        comment: Any = attributes.get(COMMENT, "")
+        kind = LEAF if attributes.get(IS_LEAF) else GROUP
+        return NodeRecord(path, kind, class_name, comment, {})
+
+    def items(self, header: Header, wants: ItemFilter | None) -> tuple[Item, ...] | None:
+        """Return the items of a leaf, None if one of them is not plain."""
+        items: list[Item] = []
+        for name, address in sorted(header.links):
+            item_header = self.header(address)
+            if item_header is None:
+                return None
+            item_name = name.decode("utf8")
+            if item_header.attributes.get(STORED_AS) != constants.ARRAY:
+                return None
+            if wants is None or wants(item_name):
+                item = _array(item_header, item_name)
+                if item is None:
+                    return None
+                items.append(item)
+        return tuple(items)
+
+
+def _is_plain(attributes: dict[bytes, Any]) -> bool:
+    for name, value in attributes.items():
+        if name.startswith(SERVICE) and (name not in _KNOWN or value is None):
+            return False
+    return type(attributes.get(IS_LEAF, True)) is bool
+
+
+def _array(header: Header, name: str) -> ArrayItem | None:
+    attributes: dict[bytes, Any] = header.attributes
+    if not header.space or not header.kind or not header.layout or _EMPTY_DTYPE in attributes:
+        return None
+    data = compact_data(header.layout)
+    dtype = _dtype(header.kind)
+    shape = shape_of(header.space)
+    if data is None or dtype is None or shape is None:
+        return None
+    value = np.frombuffer(data, dtype=dtype).reshape(shape)
+    return ArrayItem(
+        name,
+        constants.ARRAY,
+        native(value.copy()),
+        attributes.get(COLLECTION),
+        attributes.get(SCALAR_TYPE),
+        attributes.get(b"FLAVOR") or "numpy",
+        attributes.get(BYTE_ORDER),
+    )
+
+
+def _dtype(message: bytes) -> np.dtype[Any] | None:
+    """Return the dtype that a datatype message tells, None if there is none."""
+    try:
+        return _DTYPES[message]
+    except KeyError:
+        if len(_DTYPES) >= _MOST_REMEMBERED:
+            _DTYPES.clear()
+    dtype: np.dtype[Any] | None
+    try:
+        dtype = dtype_of(h5t.decode(_ENCODED_TYPE + message))
+    except (StorageFormatError, TypeError, ValueError, RuntimeError):
+        dtype = None
+    _DTYPES[message] = dtype
+    return dtype

@@ -1,0 +1,257 @@
+"""Walking the tree of a trajectory in the file, node by node."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from h5py import h5g, h5l, h5o
+
+from pypet.encoding.unpickling import Unpickling
+from pypet.errors import DataNotInStorageError
+from pypet.records import GROUP, LEAF, LINK, NodeRecord
+from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
+from pypet.storage_backends.hdf5.encoding.attribute_reading import (
+    attribute_names,
+    read_flag,
+    read_text,
+)
+from pypet.storage_backends.hdf5.encoding.layout import CLASS_NAME, COMMENT, IS_LEAF, SERVICE
+from pypet.storage_backends.hdf5.files.open_file import OpenFile
+from pypet.storage_backends.hdf5.headers.object_headers import Header
+from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter, ItemReader
+from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
+from pypet.storage_backends.hdf5.objects.groups import child_addresses, hdf5_path
+
+logger = logging.getLogger(__name__)
+
+_OVERVIEW = b"overview"
+
+Wants = Callable[[str], bool]
+
+
+class _Level:
+    """A group whose children are being visited."""
+
+    __slots__ = ("children", "depth", "generation", "group", "links", "path", "position")
+
+    def __init__(
+        self,
+        path: str,
+        depth: int,
+        group: h5g.GroupID | None,
+        generation: int,
+        header: Header | None = None,
+    ) -> None:
+        self.path = path
+        self.depth = depth
+        self.group = group
+        """None if it was not necessary to open it."""
+        self.generation = generation
+        self.position = 0
+        self.children: list[tuple[bytes, int | None]]
+        self.links: list[bytes]
+        if header is None:
+            self.children, self.links = child_addresses(group)
+        else:
+            links = sorted(header.links)
+            self.children = [(name, address) for name, address in links if address is not None]
+            self.links = [name for name, address in links if address is None]
+
+
+class TreeReader:
+    """Reads nodes of one trajectory from an open file."""
+
+    def __init__(
+        self,
+        file: OpenFile,
+        trajectory: str,
+        wants: Wants,
+        item_filter: ItemFilter | None,
+        rule: Unpickling,
+    ) -> None:
+        self._file = file
+        self._trajectory = trajectory
+        self._wants = wants
+        self._item_filter = item_filter
+        self._rule = rule
+        self._items = ItemReader(file, rule)
+        self._plain = PlainNodes(file)
+        self.at = ""
+        """The node that is being read, for messages."""
+
+    def read(self, path: str, *, recursive: bool, max_depth: int | None) -> Iterator[NodeRecord]:
+        """Yield the node at ``path`` and, if asked for, those below it.
+
+        Raises
+        ------
+        DataNotInStorageError
+            There is no such node.
+        """
+        self.at = path
+        location, _, name = path.rpartition(".")
+        parent = self._open(location) if path else self._file.id
+        raw = (name if path else self._trajectory).encode("utf8")
+        if parent is None or not parent.links.exists(raw):
+            raise DataNotInStorageError(
+                f"There is no stored node {path!r} of trajectory {self._trajectory!r} in "
+                f"{self._file.path}."
+            )
+        place = parent.links.get_info(raw)
+        if place.type != h5l.TYPE_HARD:
+            link = self._link(parent, path, raw)
+            if link is not None:
+                yield link
+            return
+        found = self._visit_plain(place.u, path, 0)
+        record, level = found or self._visit(h5g.open(parent, raw), path, 0)
+        yield record
+        if recursive and record.kind == GROUP and (max_depth is None or max_depth > 0):
+            yield from self._below(level, max_depth)
+
+    def _open(self, path: str) -> h5g.GroupID | None:
+        try:
+            return h5g.open(self._file.id, hdf5_path(self._trajectory, path))
+        except ValueError:
+            return None
+
+    # ----- walking ---------------------------------------------------------------------------
+
+    def _below(self, top: Callable[[], _Level], max_depth: int | None) -> Iterator[NodeRecord]:
+        stack = [top()]
+        while stack:
+            level = stack[-1]
+            if level.position >= len(level.children):
+                stack.pop()
+                if level.links:
+                    yield from self._links(level)
+                continue
+            raw, address = level.children[level.position]
+            level.position += 1
+            if raw == _OVERVIEW and not level.path:
+                continue
+            name = raw.decode("utf8")
+            self.at = path = f"{level.path}.{name}" if level.path else name
+            depth = level.depth + 1
+            found = self._visit_plain(address, path, depth) if self._is_same(level) else None
+            if found is None:
+                group = self._child(level, raw)
+                if group is None:
+                    continue
+                found = self._visit(group, path, depth)
+            record, below = found
+            yield record
+            if record.kind == GROUP and (max_depth is None or depth < max_depth):
+                stack.append(below())
+
+    def _is_same(self, level: _Level) -> bool:
+        """Return whether the file was not closed since its addresses were read."""
+        return level.generation == self._file.generation
+
+    def _child(self, level: _Level, name: bytes) -> h5g.GroupID | None:
+        parent = self._group(level)
+        try:
+            return h5g.open(parent, name)
+        except ValueError:
+            if h5o.get_info(h5o.open(parent, name)).type == h5o.TYPE_GROUP:
+                raise
+            logger.warning("%r in %s is no node and left out.", name.decode(), self._file.path)
+            return None
+
+    def _group(self, level: _Level) -> Any:
+        """Return the open group of a level, opened again if the file was closed since."""
+        if level.group is None or not self._is_same(level):
+            level.group = h5g.open(self._file.id, hdf5_path(self._trajectory, level.path))
+            level.generation = self._file.generation
+        return level.group
+
+    def _visit(
+        self, group: h5g.GroupID, path: str, depth: int
+    ) -> tuple[NodeRecord, Callable[[], _Level]]:
+        """Return the record of an open node and what makes the level of its children."""
+        generation = self._file.generation
+        record = self._record(group, path)
+
+        def below() -> _Level:
+            now = self._file.generation
+            return _Level(path, depth, group if now == generation else self._open(path), now)
+
+        return record, below
+
+    def _visit_plain(
+        self, address: int | None, path: str, depth: int
+    ) -> tuple[NodeRecord, Callable[[], _Level]] | None:
+        """Return the same for a plain node that needs not be opened, None for others."""
+        header = self._plain.header(address)
+        if header is None:
+            return None
+        record = self._plain.record(header, path)
+        if record is None:
+            return None
+        if record.kind == LEAF and self._wants(path):
+            items = self._plain.items(header, self._item_filter)
+            if items is None:
+                group = self._open(path)
+                items = self._items.read(
+                    group, hdf5_path(self._trajectory, path), self._item_filter
+                )
+            record = record._replace(items=items)
+        generation = self._file.generation
+        return record, lambda: _Level(path, depth, None, generation, header)
+
+    # ----- records ---------------------------------------------------------------------------
+
+    def _record(self, group: h5g.GroupID, path: str) -> NodeRecord:
+        names = attribute_names(group)
+        is_leaf = False
+        class_name = None
+        comment = ""
+        for name in names:
+            if not name.startswith(SERVICE):
+                continue
+            if name == IS_LEAF:
+                is_leaf = read_flag(group, name)
+            elif name == CLASS_NAME:
+                class_name = read_text(group, name)
+            elif name == COMMENT:
+                comment = read_text(group, name)
+        annotations = read_annotations(group, names, self._rule, path)
+        if not is_leaf:
+            return NodeRecord(path, GROUP, class_name, comment, annotations)
+        items = None
+        if self._wants(path):
+            items = self._items.read(group, hdf5_path(self._trajectory, path), self._item_filter)
+        return NodeRecord(path, LEAF, class_name, comment, annotations, items)
+
+    # ----- links -----------------------------------------------------------------------------
+
+    def _links(self, level: _Level) -> Iterator[NodeRecord]:
+        for raw in level.links:
+            name = raw.decode("utf8")
+            path = f"{level.path}.{name}" if level.path else name
+            record = self._link(self._group(level), path, raw)
+            if record is not None:
+                yield record
+
+    def _link(self, group: Any, path: str, raw: bytes) -> NodeRecord | None:
+        """Return the record of a link; None, with an error in the log, if it leads nowhere."""
+        if group.links.get_info(raw).type != h5l.TYPE_SOFT:
+            logger.error("The link %s is no soft link and left out.", path)
+            return None
+        target = group.links.get_val(raw).decode("utf8")
+        root = f"/{self._trajectory}/"
+        if not target.startswith(root) or not _leads_somewhere(group, raw):
+            logger.error(
+                "The link %s in %s is broken, its target is %s.", path, self._file.path, target
+            )
+            return None
+        return NodeRecord(path, LINK, target=target[len(root) :].replace("/", "."))
+
+
+def _leads_somewhere(group: Any, raw: bytes) -> bool:
+    """Say whether the target of a link exists; HDF5 fails if a group on the way is missing."""
+    try:
+        return bool(h5o.exists_by_name(group, raw))
+    except RuntimeError:
+        return False

@@ -1,0 +1,1 @@
+"""What files are made of, as PyTables makes it: groups, arrays, tables, and templates of them."""

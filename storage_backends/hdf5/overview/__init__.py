@@ -1,0 +1,1 @@
+"""Tables that list leaves for people who look into a file, and share comments."""

@@ -1,0 +1,1 @@
+"""What only PyTables can read, and what has to be looked at before it reads it."""

@@ -1,0 +1,111 @@
+"""Reading data that is compressed by filters which h5py does not have: through PyTables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from h5py import h5d, h5z
+
+from pypet import pypetconstants as constants
+from pypet.errors import StorageFormatError
+from pypet.records import ArrayItem, Column, Item, TableItem
+from pypet.storage_backends.hdf5.encoding.layout import (
+    BYTE_ORDER,
+    COLLECTION,
+    SCALAR_TYPE,
+    column_prefix,
+)
+from pypet.storage_backends.hdf5.files.open_file import OpenFile
+from pypet.storage_backends.hdf5.pytables.quiet import quiet
+
+
+def missing_filter(dataset: Any) -> str:
+    """Return the name of a filter of a dataset that h5py does not have, '' if it has all."""
+    if not isinstance(dataset, h5d.DatasetID):
+        return ""
+    properties = dataset.get_create_plist()
+    for index in range(properties.get_nfilters()):
+        number, _, _, name = properties.get_filter(index)
+        if not h5z.filter_avail(number):
+            return name.decode("ascii", "replace") or str(number)
+    return ""
+
+
+class ForeignSource:
+    """A file that PyTables has open."""
+
+    def __init__(self, file: Any, path: str) -> None:
+        self._file = file
+        self._path = path
+
+    def values(self, path: str) -> np.ndarray[Any, Any]:
+        """Return all values of an array, or all rows of a table.
+
+        Raises
+        ------
+        StorageFormatError
+            PyTables has no filter for it either.
+        """
+        import tables
+
+        node = self._file.get_node(path)
+        if isinstance(node, tables.UnImplemented):
+            raise StorageFormatError(
+                f"{path} in {self._path} is compressed in a way that neither h5py nor PyTables "
+                "can read here."
+            )
+        try:
+            if isinstance(node, tables.Array):
+                return np.asarray(node.read(), dtype=node.atom.dtype.base)
+            return np.asarray(node.read())
+        except tables.HDF5ExtError as err:
+            raise StorageFormatError(
+                f"{path} in {self._path} cannot be read, a filter is missing or the file is "
+                f"damaged: {err}"
+            ) from err
+
+    def item(self, name: str, flag: str, path: str) -> Item:
+        """Return an item of a leaf."""
+        node = self._file.get_node(path)
+        attributes = node._v_attrs
+        values = self.values(path)
+        if flag in (constants.TABLE, constants.DICT):
+            columns = tuple(
+                Column(
+                    column,
+                    np.ascontiguousarray(values[column]),
+                    _text(attributes, f"{column_prefix(column)}COLL_TYPE"),
+                    _text(attributes, f"{column_prefix(column)}SCALAR_TYPE"),
+                    _text(attributes, f"{column_prefix(column)}BYTE_ORDER"),
+                )
+                for column in values.dtype.names or ()
+            )
+            return TableItem(name, flag, columns)
+        return ArrayItem(
+            name,
+            flag,
+            values,
+            _text(attributes, COLLECTION.decode()),
+            _text(attributes, SCALAR_TYPE.decode()),
+            _text(attributes, "FLAVOR") or "numpy",
+            _text(attributes, BYTE_ORDER.decode()),
+        )
+
+
+def _text(attributes: Any, name: str) -> str | None:
+    if name not in attributes:
+        return None
+    value = attributes[name]
+    return value.decode("utf8") if isinstance(value, bytes) else str(value)
+
+
+@contextmanager
+def read_foreign(file: OpenFile) -> Iterator[ForeignSource]:
+    """Open the file through PyTables for reading while h5py has it closed."""
+    import tables
+
+    with file.lent() as path, quiet(), tables.open_file(path, "r") as source:
+        yield ForeignSource(source, path)

@@ -1,0 +1,33 @@
+"""The modules of the layers below that need h5py, imported when they are first needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def handles() -> Any:
+    """Return the module of open files."""
+    from pypet.storage_backends.hdf5.files import handles
+
+    return handles
+
+
+def listing() -> Any:
+    """Return the module that knows the trajectories of a file."""
+    from pypet.storage_backends.hdf5.trajectories import listing
+
+    return listing
+
+
+def store() -> Any:
+    """Return the module that applies requests."""
+    from pypet.storage_backends.hdf5.service import store
+
+    return store
+
+
+def transfers() -> Any:
+    """Return the module that copies and deletes trajectories."""
+    from pypet.storage_backends.hdf5.trajectories import transfers
+
+    return transfers

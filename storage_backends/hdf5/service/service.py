@@ -1,0 +1,330 @@
+"""The HDF5 storage service; h5py is imported when it opens its first file."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pypet.encoding.unpickling import Unpickling, check_mode, rule_in_force
+from pypet.interfaces.option import Option
+from pypet.records import ArrayItem, MetaRecord, NodeRecord, PutMeta, PutNode, StoreRequest
+from pypet.services.record_service import RecordStorageService
+from pypet.storage_backends.hdf5.files.damage import damage_told, telling_damage
+from pypet.storage_backends.hdf5.files.filename import default_title, resolve_filename
+from pypet.storage_backends.hdf5.files.guard import guarded
+from pypet.storage_backends.hdf5.overview.leaf_tables import wants_summary
+from pypet.storage_backends.hdf5.service import h5py_modules
+from pypet.storage_backends.hdf5.service.established_names import HDF5Names
+from pypet.storage_backends.hdf5.service.progress import Progress
+from pypet.storage_backends.hdf5.service.shared_access import SharedAccess
+from pypet.storage_backends.hdf5.settings.options import OPTIONS
+from pypet.storage_backends.hdf5.settings.properties import SettingsProperties
+from pypet.storage_backends.hdf5.settings.settings import Settings, initial_tables
+
+if TYPE_CHECKING:
+    from pypet.services.transfer import NodeCopy
+    from pypet.storage_backends.hdf5.files.open_file import OpenFile
+
+logger = logging.getLogger(f"{__package__}.HDF5StorageService")
+
+_LEAST_PACKED_BYTES = 1 << 17
+"""Arrays from this size on are compressed where they were made."""
+_MOST_COMMENTS = 10_000
+_NODES_PER_LOOK = 100
+"""The clock is not looked at for every node that is read."""
+
+
+class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
+    """Keeps trajectories in an HDF5 file, any number per file.
+
+    Every message opens the file and closes it again, unless it is kept open. HDF5 locks files:
+    while one process has a file open for writing, no other one can open it. Services of one
+    process share the open file.
+
+    Can be pickled; the copy is closed.
+    """
+
+    name: ClassVar[str] = "hdf5"
+    extra: ClassVar[str | None] = "hdf5"
+    requires: ClassVar[tuple[str, ...]] = ("h5py", "tables", "pandas")
+    options: ClassVar[tuple[Option, ...]] = OPTIONS
+    config_group: ClassVar[str | None] = "hdf5"
+
+    commit_interval: float = 0.2
+    """Seconds after which a file that is kept open is flushed."""
+
+    def __init__(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        file_title: str | None = None,
+        overwrite_file: bool = False,
+        encoding: str = "utf8",
+        complevel: int = 9,
+        complib: str = "zlib",
+        shuffle: bool = True,
+        fletcher32: bool = False,
+        pandas_format: str = "fixed",
+        purge_duplicate_comments: bool = True,
+        summary_tables: bool = True,
+        small_overview_tables: bool = True,
+        large_overview_tables: bool = False,
+        results_per_run: int = 0,
+        derived_parameters_per_run: int = 0,
+        display_time: float = 20,
+        trajectory: Any = None,
+        *,
+        unpickle: str = "trust",
+    ) -> None:
+        """Take the settings; the file itself is first touched by the first message.
+
+        ``overwrite_file`` deletes an existing file at once. ``unpickle`` says what is loaded of
+        pickles: with ``'trust'`` all, with ``'safe'`` plain data and the classes among the
+        trajectory's dynamic imports, with ``'never'`` none. It is not kept in the file.
+
+        Raises
+        ------
+        ValueError
+            Comments should be purged without the summary tables that keep one of each, or
+            ``unpickle`` is none of the three.
+        """
+        if purge_duplicate_comments and not summary_tables:
+            raise ValueError(
+                "`purge_duplicate_comments=True` needs `summary_tables=True`, where one comment "
+                "of each kind is kept."
+            )
+        self._trajectory_name = None if trajectory is None else str(trajectory.v_name)
+        self._filename = resolve_filename(filename, self._trajectory_name)
+        self._file_title = file_title or default_title(self._trajectory_name)
+        self._file: OpenFile | None = None
+        self._read_from: OpenFile | None = None
+        self._inspected: tuple[OpenFile | None, set[tuple[str, str, str]]] = (None, set())
+        self._settings = Settings(
+            complevel=complevel,
+            complib=complib,
+            shuffle=bool(shuffle),
+            fletcher32=bool(fletcher32),
+            pandas_format=pandas_format,
+            encoding=encoding,
+            purge_duplicate_comments=bool(purge_duplicate_comments),
+            results_per_run=results_per_run,
+            derived_parameters_per_run=derived_parameters_per_run,
+            tables=initial_tables(
+                small=small_overview_tables, large=large_overview_tables, summaries=summary_tables
+            ),
+        )
+        self.unpickle = unpickle
+        self._progress = Progress(display_time)
+        self._told: set[tuple[str, str]] = set()
+        self._latest = self._trajectory_name or ""
+        if overwrite_file:
+            self._delete_file()
+        if trajectory is not None:
+            self.join(trajectory)
+
+    def __repr__(self) -> str:
+        return f"<HDF5StorageService (filename:`{self._filename}`)>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        closed: dict[str, Any] = {"_file": None, "_read_from": None, "_inspected": (None, set())}
+        return {**self.__dict__, **closed, "_told": set(), "is_kept_open": False}
+
+    # ----- settings ------------------------------------------------------------------------
+
+    @property
+    def display_time(self) -> float:
+        """Seconds between two lines in the log about progress."""
+        return self._progress.interval
+
+    @display_time.setter
+    def display_time(self, seconds: float) -> None:
+        self._progress.interval = seconds
+
+    @property
+    def unpickle(self) -> str:
+        """What is loaded of pickles in the file: ``'trust'``, ``'safe'`` or ``'never'``."""
+        return self._unpickle
+
+    @unpickle.setter
+    def unpickle(self, mode: str) -> None:
+        check_mode(mode)
+        self._unpickle = mode
+
+    def settings(self) -> Mapping[str, tuple[Any, str]]:
+        """Return all settings that are kept with a trajectory, with a comment each."""
+        return self._settings.entries()
+
+    def adopt_settings(self, settings: Mapping[str, Any]) -> None:
+        """Take over settings of a trajectory; names that are unknown are ignored.
+
+        Raises
+        ------
+        RuntimeError
+            Comments would be purged without the tables that keep one of each.
+        """
+        self._settings.adopt(settings)
+
+    def wants_summary(self, path: str, comment: str) -> bool:
+        """Return whether an overview table will show the value of the leaf at ``path``."""
+        file = self._file
+        if file is not None and file.is_alive:
+            return wants_summary(self._settings, file.caches.get(self._latest), path, comment)
+        if comment and (path.partition(".")[0], comment) in self._told:
+            comment = ""  # the value of an earlier leaf stands for all with this comment
+        wanted = wants_summary(self._settings, None, path, comment)
+        if wanted and comment and len(self._told) < _MOST_COMMENTS:
+            self._told.add((path.partition(".")[0], comment))
+        return wanted
+
+    # ----- other files ---------------------------------------------------------------------
+
+    def beside(self, filename: str | None) -> HDF5StorageService:
+        """Return the service for another file; self for None or the own one."""
+        if filename is None or os.path.realpath(filename) == os.path.realpath(self._filename):
+            return self
+        return type(self)(filename=filename, unpickle=self._unpickle)
+
+    def backup_service(self, trajectory: str, filename: str | None) -> HDF5StorageService:
+        """Return the service that a backup goes to.
+
+        The default is ``backup_<trajectory name>.hdf5`` beside the file; the title of a backup is
+        its path.
+        """
+        if filename is None:
+            folder = os.path.dirname(self._filename)
+            filename = os.path.join(folder, f"backup_{trajectory}.hdf5")
+        return type(self)(filename=filename, file_title=filename, unpickle=self._unpickle)
+
+    def node_copy(self, trajectory: str) -> NodeCopy:
+        """Return what copies nodes into a stored trajectory, here or from another file."""
+        from pypet.storage_backends.hdf5.nodes.node_copying import HDF5NodeCopy
+
+        return HDF5NodeCopy(self, trajectory)
+
+    @guarded
+    def copy_to(self, target: RecordStorageService, trajectory: str) -> None:
+        """Copy a whole trajectory into another file, as it is.
+
+        Raises
+        ------
+        ValueError
+            The other file has a trajectory of this name, or this one has none.
+        """
+        assert isinstance(target, HDF5StorageService)
+        with self._held_for_reading() as file:
+            self._check_known(file, trajectory)
+            with target.kept_open(trajectory):
+                h5py_modules.transfers().copy_trajectory(file, target._file, trajectory)
+
+    @guarded
+    def delete_trajectory(self, trajectory: str) -> None:
+        """Delete everything about a trajectory; ValueError if it is not there."""
+        with self.kept_open(trajectory):
+            assert self._file is not None
+            self._check_known(self._file, trajectory)
+            h5py_modules.transfers().delete_trajectory(self._file, trajectory)
+
+    # ----- records -------------------------------------------------------------------------
+
+    @guarded
+    def apply(self, request: StoreRequest) -> None:
+        """Carry out the operations of a request; see `RecordStorageService.apply`.
+
+        Raises
+        ------
+        OSError, StorageFormatError
+            The file cannot be opened; the message says why and what to do.
+        """
+        if not request.operations:
+            return
+        file = self._file
+        rule = Unpickling(self._unpickle)
+        self._latest = request.trajectory
+        if file is not None and file.is_alive:
+            h5py_modules.store().apply_request(file, request, self._settings, rule)
+            file.flush_if_due(self.commit_interval)
+            self._progress.count(len(request.operations), self._report_stored)
+            return
+        if not os.path.exists(self._filename) and not isinstance(request.operations[0], PutMeta):
+            raise ValueError(
+                f"There is no file {self._filename} with a trajectory {request.trajectory!r}. "
+                "Store the trajectory first, at least with `f_store(only_init=True)`."
+            )
+        file = self._hold(writable=True)
+        try:
+            h5py_modules.store().apply_request(file, request, self._settings, rule)
+        finally:
+            h5py_modules.handles().release(file)
+
+    def packed(self, request: StoreRequest) -> StoreRequest:
+        """Return a request whose large arrays are compressed already."""
+        if not any(
+            type(item) is ArrayItem and item.value.nbytes >= _LEAST_PACKED_BYTES
+            for operation in request.operations
+            if type(operation) is PutNode
+            for item in operation.items
+        ):
+            return request
+        from pypet.storage_backends.hdf5.compression.packing import packed_request
+
+        return packed_request(request, self._settings.filters)
+
+    def trajectory_names(self) -> list[str]:
+        """Return the names of all trajectories of the file in alphabetical order."""
+        with self._held_for_reading() as file:
+            names: list[str] = h5py_modules.listing().trajectory_names(file)
+            return names
+
+    def check_has(self, name: str | None, index: int | None) -> None:
+        """Raise ValueError unless the file has the trajectory of this name or index.
+
+        Give one of both; see `load` for the errors.
+        """
+        with self._held_for_reading() as file:
+            self._check_known(file, self._find_trajectory(name, index))
+
+    def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
+        """Return the data about a trajectory; see `RecordStorageService.read_meta`."""
+        from pypet.storage_backends.hdf5.trajectories.meta_reading import read_meta
+
+        with self._held_for_reading() as file:
+            self._check_known(file, trajectory)
+            file.flush()
+            rule = rule_in_force(self._unpickle)
+            with damage_told(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
+                return read_meta(file, trajectory, rule, with_runs=with_runs)
+
+    def read_nodes(
+        self,
+        trajectory: str,
+        path: str,
+        *,
+        recursive: bool,
+        max_depth: int | None,
+        wants: Callable[[str], bool],
+        item_filter: Callable[[str], bool] | None = None,
+    ) -> Iterator[NodeRecord]:
+        """Yield records; see `RecordStorageService.read_nodes`."""
+        from pypet.storage_backends.hdf5.nodes.tree_reading import TreeReader
+
+        with self._held_for_reading() as file:
+            self._check_known(file, trajectory)
+            rule = rule_in_force(self._unpickle)
+            reader = TreeReader(file, trajectory, wants, item_filter, rule)
+            self._progress.restart()
+            records = telling_damage(
+                reader.read(path, recursive=recursive, max_depth=max_depth),
+                file.path,
+                lambda: f"Node {reader.at!r} of trajectory {trajectory!r}",
+            )
+            for number, record in enumerate(records, 1):
+                yield record
+                if not number % _NODES_PER_LOOK:
+                    self._progress.count(_NODES_PER_LOOK, self._report_loaded)
+
+    def _report_stored(self, nodes: int, rate: float) -> None:
+        logger.info("Stored %d nodes in %s (%.1f/s).", nodes, self._filename, rate)
+
+    def _report_loaded(self, nodes: int, rate: float) -> None:
+        logger.info("Loaded %d nodes from %s (%.1f/s).", nodes, self._filename, rate)

@@ -1,0 +1,91 @@
+"""Shared data of a service: single items that stay in its file."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pypet.encoding.unpickling import TRUST, Unpickling
+from pypet.storage_backends.hdf5.files.guard import guarded
+from pypet.storage_backends.hdf5.service import h5py_modules
+from pypet.storage_backends.hdf5.service.held_file import HeldFile
+from pypet.support.optional import require
+
+if TYPE_CHECKING:
+    from pypet.storage_backends.hdf5.files.open_file import OpenFile
+
+
+class SharedAccess(HeldFile, ABC):
+    """The part of the service that has PyTables and pandas work on items in the file."""
+
+    _unpickle: str
+    _inspected: tuple[OpenFile | None, set[tuple[str, str, str]]]
+    """Items whose pickles were looked at, and the file that was open then."""
+
+    @guarded
+    def access_data(
+        self,
+        trajectory: str,
+        path: str,
+        item_name: str,
+        request: str,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+    ) -> Any:
+        """Create, read or change shared data; see `RecordStorageService.access_data`.
+
+        It is done by PyTables and pandas, which keep the file while nothing else is asked for.
+
+        Raises
+        ------
+        ValueError
+            There is no such file or trajectory, or something exists that is to be created.
+        RefusedPickleError
+            Something pickled in the item may not be loaded.
+        Exception
+            Whatever PyTables or pandas raises for the request.
+        """
+        for package in self.requires:
+            require(package, plugin=self.name, extra=self.extra)
+        from pypet.storage_backends.hdf5.files.needs import need_of_call
+        from pypet.storage_backends.hdf5.shareddata import access
+
+        writable = access.changes(request, args, kwargs)
+        with self._held_for_access(writable=writable) as file:
+            if not file.is_lent:
+                self._check_known(file, trajectory)
+            location = (trajectory, path, item_name)
+            if writable:
+                file.check_room(need_of_call(args or (), kwargs or {}))
+            if self._unpickle != TRUST:
+                self._inspect(file, location)
+            return access.access(file, self._settings, location, request, args, kwargs)
+
+    def _inspect(self, file: OpenFile, location: tuple[str, str, str]) -> None:
+        """Look at the pickles that PyTables would load, once for as long as the file is open."""
+        from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
+
+        opened, seen = self._inspected
+        if opened is not file:
+            self._inspected = file, seen = file, set()
+        if location in seen:
+            return
+        trajectory, leaf, item = location
+        path = "/".join(("", trajectory, *leaf.split("."), *item.split(".")))
+        inspect_items(file, [path], Unpickling(self._unpickle))
+        seen.add(location)
+
+    @contextmanager
+    def _held_for_access(self, *, writable: bool) -> Iterator[OpenFile]:
+        if self.is_open or not writable or not os.path.exists(self._filename):
+            with self._held_for_reading() as file:
+                yield file
+            return
+        file = self._hold(writable=True)
+        try:
+            yield file
+        finally:
+            h5py_modules.handles().release(file)

@@ -1,0 +1,1 @@
+"""What a file holds about whole trajectories: their data, run tables, copies."""

@@ -1,0 +1,63 @@
+"""Overview tables that were compressed by filters which h5py does not have."""
+
+from __future__ import annotations
+
+from h5py import h5d, h5g
+
+from pypet.encoding.unpickling import Unpickling
+from pypet.storage_backends.hdf5.compression.filters import chunked
+from pypet.storage_backends.hdf5.objects.groups import child_address, child_names, has_child
+from pypet.storage_backends.hdf5.objects.tables import create_table, write_all
+from pypet.storage_backends.hdf5.overview.tables import CHUNK_ROWS
+from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
+from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
+from pypet.storage_backends.hdf5.settings.settings import Filters
+from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
+
+
+def make_tables_writable(cache: TrajectoryCache, filters: Filters, rule: Unpickling) -> None:
+    """Write overview tables anew, with ``filters``, if h5py could not change them.
+
+    Other data stays as it is; it can be read through PyTables.
+
+    Raises
+    ------
+    ValueError
+        There is no such compression here either.
+    RefusedPickleError
+        PyTables would come upon a pickle that ``rule`` forbids to load.
+    """
+    group = cache.group("overview")
+    if group is None or not has_child(group, b"info"):
+        return
+    address = child_address(group, b"info")
+    if cache.file.memory.writable.get(cache.name) == address:
+        return
+    if _is_foreign(group, b"info"):
+        _convert(cache, group, filters, rule)
+    else:
+        cache.file.memory.writable[cache.name] = address
+
+
+def _convert(
+    cache: TrajectoryCache, group: h5g.GroupID, filters: Filters, rule: Unpickling
+) -> None:
+    chunked((1,), filters, 1)  # raises before anything is touched
+    names = [name for name in child_names(group)[0] if _is_foreign(group, name)]
+    base = cache.hdf5_path("overview").decode("utf8")
+    inspect_items(cache.file, [f"{base}/{name.decode('utf8')}" for name in names], rule)
+    with read_foreign(cache.file) as source:
+        tables = {name: source.values(f"{base}/{name.decode('utf8')}") for name in names}
+    group = cache.group("overview")  # the file was closed meanwhile
+    assert group is not None
+    for name, rows in tables.items():
+        group.unlink(name)
+        title = "" if name == b"explorations" else name.decode("utf8")
+        table = create_table(
+            group, name, rows.dtype, len(rows), filters, title=title, chunk_rows=CHUNK_ROWS
+        )
+        write_all(table, rows)
+
+
+def _is_foreign(group: h5g.GroupID, name: bytes) -> bool:
+    return bool(missing_filter(h5d.open(group, name)))
