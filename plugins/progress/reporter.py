@@ -18,9 +18,9 @@ from pypet.interfaces.logging import (
 )
 from pypet.options.established import established
 from pypet.plugins.progress.live_bar import Facts, in_notebook, make_live_bar
-from pypet.plugins.progress.pace import Pace
 from pypet.plugins.progress.printed_lines import PrintedLines
 from pypet.plugins.progress.settings import parse_report_progress
+from pypet.plugins.progress.throughput import ThroughputEstimate
 from pypet.support.progressbar import PRINT, ProgressBar
 
 
@@ -43,7 +43,7 @@ class RunProgress(ProgressReporter):
         self._ended = 0
         self._failed = 0
         self._line = ProgressBar()
-        self._pace = Pace()
+        self._throughput = ThroughputEstimate()
         self._live: Any = None
         self._printed: PrintedLines | None = None
         self._needs_newline = False
@@ -63,7 +63,7 @@ class RunProgress(ProgressReporter):
             self._live.refresh()
         else:
             self._failed = 0
-            self._pace = Pace()
+            self._throughput = ThroughputEstimate()
             self._end_line()
             if self._may_show_live():
                 self._live = make_live_bar(total, done, self._facts)
@@ -86,7 +86,7 @@ class RunProgress(ProgressReporter):
         ended = finished + failed
         self._ended += ended
         self._failed += failed
-        self._pace.note(ended, self._workers)
+        self._throughput.note(ended, self._workers)
         if self._live is not None:
             self._live.update(ended)
         self._report()
@@ -124,11 +124,11 @@ class RunProgress(ProgressReporter):
             self._seen = {index: self._seen.get(index, now) for index in activity.running}
             running = len(self._seen)
             longest = max((now - begun for begun in self._seen.values()), default=None)
-        pace = self._pace.seconds_per_run()
+        pace = self._throughput.seconds_per_run()
         return Facts(self._ended, self._total, self._failed, pace, running, longest)
 
     def _remaining(self) -> float | None:
-        pace = self._pace.seconds_per_run()
+        pace = self._throughput.seconds_per_run()
         return None if pace is None else pace * (self._total - self._ended)
 
     def _report(self) -> None:

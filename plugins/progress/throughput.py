@@ -16,7 +16,7 @@ class _Batch(NamedTuple):
     seconds: float
 
 
-class Pace:
+class ThroughputEstimate:
     """Estimates the seconds between the ends of runs, whatever order these end in.
 
     Notes

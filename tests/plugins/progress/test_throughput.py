@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pypet.plugins.progress import pace
+from pypet.plugins.progress import throughput
 from pypet.plugins.progress.live_bar import Facts, line_format
 
 
@@ -13,16 +13,16 @@ def clock(monkeypatch):
     class Clock:
         now = 100.0
 
-    monkeypatch.setattr(pace, "monotonic", lambda: Clock.now)
+    monkeypatch.setattr(throughput, "monotonic", lambda: Clock.now)
     return Clock
 
 
 def test_nothing_is_known_before_a_run_has_ended(clock):
-    assert pace.Pace().seconds_per_run() is None
+    assert throughput.ThroughputEstimate().seconds_per_run() is None
 
 
 def test_the_first_runs_give_the_mean(clock):
-    each = pace.Pace()
+    each = throughput.ThroughputEstimate()
     for _ in range(3):
         clock.now += 2
         each.note(1)
@@ -30,7 +30,7 @@ def test_the_first_runs_give_the_mean(clock):
 
 
 def test_outliers_do_not_spoil_the_estimate(clock):
-    each = pace.Pace()
+    each = throughput.ThroughputEstimate()
     for run in range(500):
         clock.now += 3600 if run in (50, 450) else 1
         each.note(1)
@@ -38,7 +38,7 @@ def test_outliers_do_not_spoil_the_estimate(clock):
 
 
 def test_runs_that_arrive_in_bursts_count_together(clock):
-    each = pace.Pace()
+    each = throughput.ThroughputEstimate()
     for _ in range(100):
         clock.now += 8
         for _ in range(8):
@@ -47,7 +47,7 @@ def test_runs_that_arrive_in_bursts_count_together(clock):
 
 
 def test_a_new_pace_is_noticed(clock):
-    each = pace.Pace()
+    each = throughput.ThroughputEstimate()
     for run in range(1000):
         clock.now += 1 if run < 300 else 3
         each.note(1)
