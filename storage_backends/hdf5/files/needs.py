@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from h5py import h5d, h5g
 
 from pypet import pypetconstants as constants
 from pypet.encoding.pandas_types import is_pandas
 from pypet.records import ArrayItem, FrameItem, Operation, PutMeta, PutNode, TableItem
 from pypet.storage_backends.hdf5.compression.packed_arrays import PackedArray
-from pypet.storage_backends.hdf5.objects.groups import has_child
-
-if TYPE_CHECKING:
-    from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 
 MARGIN_BYTES = 1 << 20
 """What runs have to leave for what closes an experiment: run table, overviews, times."""
@@ -44,50 +39,6 @@ def need_of(operations: Iterable[Operation]) -> Need:
         elif type(operation) is PutMeta:
             content += META_BYTES + RUN_BYTES * len(operation.runs)
     return Need(content, margin)
-
-
-def need_of_new(cache: TrajectoryCache, operations: Iterable[Operation]) -> Need:
-    """Return the same without what the trajectory has already and keeps.
-
-    The margin takes the length of the run table into account. This takes some calls to HDF5 for
-    each node.
-    """
-    new = (_without_old(cache, each) if type(each) is PutNode else each for each in operations)
-    need = need_of(each for each in new if each is not None)
-    if not need.margin:
-        return need
-    return need._replace(margin=max(need.margin, RUN_BYTES * _count_runs(cache)))
-
-
-def _without_old(cache: TrajectoryCache, node: PutNode) -> PutNode | None:
-    """Return what a node adds to the file, None if that is nothing."""
-    group = cache.group(node.path)
-    if group is None or node.overwrite is True:
-        return node
-    chosen = node.overwrite or frozenset()
-    items = tuple(
-        item
-        for item in node.items
-        if item.name in chosen or "append" in node.options or not _has_item(group, item.name)
-    )
-    return node._replace(items=items) if items else None
-
-
-def _has_item(group: h5g.GroupID, name: str) -> bool:
-    """Return whether a leaf has an item, whose name may have dots."""
-    path = b""
-    for part in name.encode("utf8").split(b"."):
-        path = path + b"/" + part if path else part
-        if not has_child(group, path):
-            return False
-    return True
-
-
-def _count_runs(cache: TrajectoryCache) -> int:
-    overview = cache.group("overview")
-    if overview is None or not has_child(overview, b"runs"):
-        return 0
-    return int(h5d.open(overview, b"runs").shape[0])
 
 
 def need_of_call(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from h5py import h5f
 
@@ -16,9 +16,6 @@ from pypet.storage_backends.hdf5.files.needs import Need
 from pypet.storage_backends.hdf5.files.opening import open_file
 from pypet.storage_backends.hdf5.files.room import Room
 from pypet.storage_backends.hdf5.files.writeback import Writeback
-
-if TYPE_CHECKING:
-    from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 
 
 class Guest(Protocol):
@@ -33,6 +30,19 @@ class Guest(Protocol):
 
     def close(self) -> None:
         """Write everything and close the file."""
+
+
+class Remembered(Protocol):
+    """What is remembered about a trajectory in the file, as far as the file is concerned."""
+
+    def write_pending(self) -> None:
+        """Write what was only noted."""
+
+    def forget_handles(self) -> None:
+        """Drop everything that is open in the file."""
+
+    def end(self) -> None:
+        """Keep what is useful when the file, which is closed for good, is opened again."""
 
 
 class OpenFile:
@@ -67,7 +77,7 @@ class OpenFile:
         self.holders = 0
         self.generation = 0
         """Changes whenever handles of groups and datasets become invalid."""
-        self.caches: dict[str, TrajectoryCache] = {}
+        self.caches: dict[str, Remembered] = {}
         """Name of a trajectory -> what is remembered about it."""
         self.room = Room(path, memory)
         self._writeback = Writeback()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import RefusedPickleError
@@ -25,17 +25,27 @@ from pypet.storage_backends.hdf5.pytables.quiet import quiet
 from pypet.storage_backends.hdf5.settings.settings import Settings
 from pypet.support.portable_pickle import portable_pickles
 
-if TYPE_CHECKING:
-    from pypet.storage_backends.hdf5.nodes.undo import Undo
-
 logger = logging.getLogger(__name__)
+
+
+class Undoing(Protocol):
+    """What takes back the storing of a node if one of its items fails."""
+
+    finish: Callable[[], None] | None
+    """What is left to do once all frames of the node are written."""
+
+    def take_back(self) -> None:
+        """Remove what was made."""
+
+    def explain(self, error: BaseException) -> None:
+        """Say in a note to the error what was being stored where."""
 
 
 class PendingFrame(NamedTuple):
     """A pandas item that waits for its turn."""
 
     item: FrameItem
-    undo: Undo
+    undo: Undoing
     path: str
     """Absolute path in the file."""
     replaces: str | None

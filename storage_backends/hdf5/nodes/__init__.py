@@ -1,1 +1,1 @@
-"""Nodes and the items of leaves: writing, reading, copying and deleting them."""
+"""Nodes and the items of leaves: writing, reading and deleting them."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from pypet.records import PutNode
+from pypet.storage_backends.hdf5.frames.items import PendingFrame
 from pypet.storage_backends.hdf5.objects.groups import remove
 from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
-
-if TYPE_CHECKING:
-    from pypet.storage_backends.hdf5.frames.items import PendingFrame
 
 logger = logging.getLogger(__name__)
 

@@ -198,7 +198,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
 
     def node_copy(self, trajectory: str) -> NodeCopy:
         """Return what copies nodes into a stored trajectory, here or from another file."""
-        from pypet.storage_backends.hdf5.nodes.node_copying import HDF5NodeCopy
+        from pypet.storage_backends.hdf5.service.node_copying import HDF5NodeCopy
 
         return HDF5NodeCopy(self, trajectory)
 

@@ -20,7 +20,7 @@ from pypet.records import (
     StoreRequest,
 )
 from pypet.storage_backends.hdf5.compression.filters import packed
-from pypet.storage_backends.hdf5.files.needs import need_of, need_of_new
+from pypet.storage_backends.hdf5.files.needs import need_of
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.items import write_frames
 from pypet.storage_backends.hdf5.nodes.deletion import delete_items, delete_link, delete_node
@@ -31,6 +31,7 @@ from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 from pypet.storage_backends.hdf5.trajectories.conversion import make_tables_writable
 from pypet.storage_backends.hdf5.trajectories.listing import cache_of, unknown_trajectory
 from pypet.storage_backends.hdf5.trajectories.meta_writing import put_meta
+from pypet.storage_backends.hdf5.trajectories.new_needs import need_of_new
 
 logger = logging.getLogger(__name__)
 

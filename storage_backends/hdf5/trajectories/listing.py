@@ -11,8 +11,8 @@ from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 
 def cache_of(file: OpenFile, trajectory: str) -> TrajectoryCache:
     """Return what is remembered about a trajectory of an open file."""
-    cache: TrajectoryCache | None = file.caches.get(trajectory)
-    if cache is None:
+    cache = file.caches.get(trajectory)
+    if not isinstance(cache, TrajectoryCache):  # nothing yet: no others are put there
         cache = file.caches[trajectory] = TrajectoryCache(file, trajectory)
     return cache
 
