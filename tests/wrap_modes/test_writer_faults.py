@@ -17,7 +17,7 @@ import pytest
 
 from pypet import NotStoredError, load_trajectory
 from pypet.interfaces import Outcome
-from pypet.testing.wrap_modes import OPTIONS, sample_trajectory
+from pypet.testing.wrap_modes import OPTIONS, RUNS, sample_trajectory
 from pypet.wrap_modes.local import LocalWrapMode
 from pypet.wrap_modes.pipe import PipeWrapMode
 from pypet.wrap_modes.queue import QueueWrapMode
@@ -84,8 +84,13 @@ def store_run(mode, traj, index, value=0):
     return Outcome(index, None, 0.0, 0.0)
 
 
-def in_worker(mode, traj, index, value=0):
-    process = FORK.Process(target=store_run, args=(mode, traj, index, value))
+def store_runs(mode, traj, indices, value):
+    for index in indices:
+        store_run(mode, traj, index, value)
+
+
+def in_worker(mode, traj, indices, value=0):
+    process = FORK.Process(target=store_runs, args=(mode, traj, indices, value))
     process.start()
     return process
 
@@ -128,18 +133,22 @@ def test_a_worker_that_is_killed_while_it_sends_is_no_harm(service, active, mode
     traj = sample_trajectory(service)
     mode = active(mode_class, service)
     os.kill(writer_pid(), signal.SIGSTOP)
-    worker = in_worker(mode, traj, 0, np.random.default_rng(1).standard_normal(4_000_000))
+    # With QUEUE some arrays have room in memory that both sides share.
+    worker = in_worker(
+        mode, traj, range(2, RUNS), np.random.default_rng(1).standard_normal(1 << 20)
+    )
     worker.join(1.0)
-    assert worker.exitcode is None, "it should be waiting for the writer"
+    is_waiting = worker.exitcode is None
     worker.kill()
     worker.join(SECONDS)
     os.kill(writer_pid(), signal.SIGCONT)
-    others = [in_worker(mode, traj, index, index) for index in (1, 2)]
+    assert is_waiting, "it should have been waiting for the writer"
+    others = [in_worker(mode, traj, [index], index) for index in (0, 1)]
     for other in others:
         other.join(SECONDS)
         assert other.exitcode == 0
     mode.stop()
-    assert loaded(service).f_get("results.runs.run_00000002.z").f_get() == 2
+    assert loaded(service).f_get("results.runs.run_00000001.z").f_get() == 1
 
 
 @BOTH

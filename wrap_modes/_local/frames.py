@@ -63,8 +63,15 @@ def pieces_of(body: memoryview) -> list[memoryview]:
     return pieces
 
 
-def send(connection: socket.socket, number: int, pieces: Sequence[Any]) -> None:
+def send(
+    connection: socket.socket,
+    number: int,
+    pieces: Sequence[Any],
+    ancillary: Sequence[tuple[int, int, Any]] = (),
+) -> None:
     """Send a frame, waiting as long as there is no room for it.
+
+    ``ancillary`` data comes along, see `socket.socket.sendmsg`.
 
     Raises
     ------
@@ -76,7 +83,8 @@ def send(connection: socket.socket, number: int, pieces: Sequence[Any]) -> None:
         connection.sendall(b"".join(buffers))
         return
     while buffers:
-        sent = connection.sendmsg(buffers[:_MOST_AT_ONCE])
+        sent = connection.sendmsg(buffers[:_MOST_AT_ONCE], ancillary)
+        ancillary = ()
         while buffers and sent >= len(buffers[0]):
             sent -= len(buffers[0])
             del buffers[0]
@@ -122,7 +130,7 @@ class Inbox:
             The bytes are no frames.
         """
         try:
-            count = self.connection.recv_into(self._buffer[self._end :])
+            count = self._receive_into(self._buffer[self._end :])
         except BlockingIOError:
             return
         except ConnectionError:
@@ -131,6 +139,9 @@ class Inbox:
             raise EOFError
         self._end += count
         yield from self._complete()
+
+    def _receive_into(self, buffer: memoryview) -> int:
+        return self.connection.recv_into(buffer)
 
     def _complete(self) -> Iterator[Frame]:
         start, buffer = 0, self._buffer

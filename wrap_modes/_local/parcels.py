@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pypet import pypetconstants as constants
@@ -41,6 +41,8 @@ class Parcel(NamedTuple):
 
     run: int
     content: StoreRequest | Message | Unreadable
+    release: Callable[[], None] | None = None
+    """To be called when the content is not needed any more."""
 
     @property
     def trajectory(self) -> str:

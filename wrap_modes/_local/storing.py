@@ -61,6 +61,9 @@ class Store:
             self.failures.append(failure)
             _logger.error("Not stored: %s", failure, exc_info=error)
             return
+        finally:
+            if parcel.release is not None:
+                parcel.release()
         if parcel.run != NO_RUN:
             self._unflushed.add(parcel.run)
         self._garbage.count()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import os
 import socket
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from pypet.errors import NotStoredError
 from pypet.wrap_modes._local import frames
 from pypet.wrap_modes._local.parcels import Parcel, dump
+from pypet.wrap_modes.queue.shelf import IS_POSSIBLE, Shelf
 
 
 class Channel:
@@ -23,12 +25,14 @@ class Channel:
         self._address = address
         self._secret = secret
         self._connection: socket.socket | None = None
+        self._shelf: Shelf | None = None
         self._number = 0
         self._pid = -1
         self._is_bequeathed = False
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_connection": None, "_pid": -1, "_is_bequeathed": False}
+        own = {"_connection": None, "_shelf": None, "_pid": -1, "_is_bequeathed": False}
+        return {**self.__dict__, **own}
 
     def bequeath(self) -> None:
         """Make a new connection, for processes forked from here that use it one by one."""
@@ -49,7 +53,7 @@ class Channel:
             if connection is None or (self._pid != os.getpid() and not self._inherit()):
                 connection = self._connect()
             self._number += 1
-            frames.send(connection, self._number, pieces)
+            self._send(connection, pieces)
         except OSError as error:
             self.close()
             raise NotStoredError(
@@ -61,8 +65,20 @@ class Channel:
             self.close()  # half a frame may be on its way; the next one begins afresh
             raise
 
+    def _send(self, connection: socket.socket, pieces: list[Any]) -> None:
+        """Send pieces, the third and following ones by way of shared memory if they are large."""
+        placed = None if self._shelf is None else self._shelf.put(pieces[2:])
+        if placed is None:
+            frames.send(connection, self._number, [b"", *pieces])
+        elif placed.descriptor is None:
+            frames.send(connection, self._number, [placed.places, *pieces[:2]])
+        else:
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [placed.descriptor]))
+            frames.send(connection, self._number, [placed.places, *pieces[:2]], [rights])
+
     def close(self) -> None:
         """Close the connection of this process; it is made again when it is needed."""
+        self._shelf = None
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -72,6 +88,7 @@ class Channel:
         if not self._is_bequeathed or self._pid != os.getppid():
             return False
         self._pid, self._is_bequeathed = os.getpid(), False
+        self._shelf = None  # what is released would be told to the process that comes next
         return True
 
     def _connect(self) -> socket.socket:
@@ -85,4 +102,6 @@ class Channel:
             connection.close()
             raise
         self._connection, self._pid, self._number = connection, os.getpid(), 0
+        if IS_POSSIBLE and self._family == socket.AF_UNIX:
+            self._shelf = Shelf(connection)
         return connection

@@ -15,6 +15,7 @@ from typing import ClassVar
 from pypet.wrap_modes._local import frames
 from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, load
 from pypet.wrap_modes._local.writer import Source
+from pypet.wrap_modes.queue.shelf import IS_POSSIBLE, Shelved
 
 _logger = logging.getLogger("pypet.wrap_modes")
 
@@ -41,6 +42,7 @@ class _Client(frames.Inbox):
 
     def __init__(self, connection: socket.socket, secret: bytes) -> None:
         super().__init__(connection)
+        self._shelved = Shelved(connection) if IS_POSSIBLE else None
         self._secret = secret
         self._known = b""
 
@@ -48,7 +50,25 @@ class _Client(frames.Inbox):
         """Return the parcels that have arrived whole; raises EOFError and FrameError."""
         if len(self._known) < SECRET_BYTES and not self._introduce():
             return []
-        return [load(frame.pieces) for frame in self.receive()]
+        return [self._load(frame.pieces) for frame in self.receive()]
+
+    def close(self) -> None:
+        """Close the connection; parcels that came through it stay readable."""
+        if self._shelved is not None:
+            self._shelved.close()
+        self.connection.close()
+
+    def _receive_into(self, buffer: memoryview) -> int:
+        if self._shelved is None:
+            return super()._receive_into(buffer)
+        return self._shelved.receive_into(buffer)
+
+    def _load(self, pieces: list[memoryview]) -> Parcel:
+        places, *pieces = pieces
+        if not places or self._shelved is None:
+            return load(pieces)
+        parcel = load([*pieces, *self._shelved.buffers(places)])
+        return parcel._replace(release=self._shelved.release)
 
     def _introduce(self) -> bool:
         try:
@@ -139,4 +159,4 @@ class Listener(Source):
         self._clients.discard(client)
         assert self._selector is not None
         self._selector.unregister(client.connection)
-        client.connection.close()
+        client.close()
