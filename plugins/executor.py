@@ -21,8 +21,8 @@ from pypet.interfaces.scheduling import pickled
 from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.plugins._workers import guest
+from pypet.plugins._workers.batch_sizing import BatchSizing
 from pypet.plugins._workers.outcomes import unpack, unreadable
-from pypet.plugins._workers.pacing import Pace
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -63,7 +63,7 @@ class ExecutorScheduler(Scheduler):
         self._batches: dict[Future[guest.Reply], list[Task]] = {}
         self._ended: SimpleQueue[Future[guest.Reply]] = SimpleQueue()
         self._arrived: deque[Outcome] = deque()
-        self._pace = Pace()
+        self._sizing = BatchSizing()
 
     @classmethod
     def settle(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -117,7 +117,7 @@ class ExecutorScheduler(Scheduler):
 
     def room(self) -> int:
         """Return how many tasks to submit so that workers do not run out of them."""
-        wanted = self._ncores * BATCHES_PER_WORKER * self._pace.batch_size
+        wanted = self._ncores * BATCHES_PER_WORKER * self._sizing.batch_size
         waiting = len(self._queue)
         free = self._ncores * BATCHES_PER_WORKER > len(self._batches)
         return wanted - waiting if free and 2 * waiting <= wanted else 0
@@ -179,7 +179,7 @@ class ExecutorScheduler(Scheduler):
         queue = self._queue
         while queue and len(self._batches) < self._ncores * BATCHES_PER_WORKER:
             # Near the end everybody gets a part of what is left.
-            count = max(1, min(self._pace.batch_size, len(queue) // self._ncores))
+            count = max(1, min(self._sizing.batch_size, len(queue) // self._ncores))
             batch = [queue.popleft() for _ in range(count)]
             carries = self._carried < self._ncores
             self._carried += carries
@@ -241,7 +241,7 @@ class ExecutorScheduler(Scheduler):
         except Exception as refusal:
             self._arrived += [unreadable(task.index, refusal) for task in batch[: reply.done]]
             return
-        self._pace.learn(outcomes)
+        self._sizing.learn(outcomes)
         self._arrived += outcomes
 
     def _send_main_along(self) -> None:

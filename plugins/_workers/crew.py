@@ -14,9 +14,9 @@ from typing import Any
 
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Activity, Outcome, Task
+from pypet.plugins._workers.batch_sizing import BatchSizing
 from pypet.plugins._workers.claims import Claims
 from pypet.plugins._workers.member import Member
-from pypet.plugins._workers.pacing import Pace
 from pypet.plugins._workers.performing import Perform
 from pypet.plugins._workers.starting import GRACE_SECONDS, end_processes, start_process
 from pypet.plugins._workers.worker import IDLE, Place, serve
@@ -62,7 +62,7 @@ class Crew(Workers):
         self._cells: Any = None
         self._claims: list[Claims] = []
         self._members: dict[int, Member] = {}
-        self._pace = Pace()
+        self._sizing = BatchSizing()
         self._sends_ahead = True
         self._idle_deaths = 0
         self._checked = 0.0
@@ -91,7 +91,7 @@ class Crew(Workers):
         waiting = len(self._queue)
         if self._goes_singly:
             return max(0, self._ncores - self._busy() - waiting)
-        wanted = self._ncores * max(2, 3 * self._pace.batch_size)
+        wanted = self._ncores * max(2, 3 * self._sizing.batch_size)
         return wanted - waiting if 2 * waiting <= wanted else 0
 
     def activity(self) -> Activity:
@@ -127,7 +127,7 @@ class Crew(Workers):
             return
         while len(self._members) < min(self._ncores, self._busy() + len(self._queue)):
             self._start_worker()
-        ahead = self._sends_ahead and self._pace.is_faster_than(AHEAD_SECONDS)
+        ahead = self._sends_ahead and self._sizing.is_faster_than(AHEAD_SECONDS)
         for depth in (0, 1) if ahead else (0,):
             for member in list(self._members.values()):
                 if not self._queue:
@@ -144,7 +144,7 @@ class Crew(Workers):
 
         So all workers finish at the same time, although some get less of the processor.
         """
-        waiting, most = len(self._queue), self._pace.batch_size
+        waiting, most = len(self._queue), self._sizing.batch_size
         return min(waiting, max(min(most, waiting // (2 * self._ncores)), most // 16, 1))
 
     def _dispatch_singly(self) -> None:
@@ -244,7 +244,7 @@ class Crew(Workers):
                 outcomes, given_back = member.receive()
                 self._queue.extendleft(reversed(given_back))
                 if outcomes:
-                    self._pace.learn(outcomes)
+                    self._sizing.learn(outcomes)
                     self._arrived.extend(outcomes)
                 if not everything:
                     return

@@ -16,8 +16,8 @@ from time import monotonic, time
 from typing import Any, NamedTuple
 
 from pypet.interfaces import Outcome, Task, Work
+from pypet.plugins._workers.batch_sizing import PATIENCE_SECONDS
 from pypet.plugins._workers.outcomes import ended_by_run, pack
-from pypet.plugins._workers.pacing import PATIENCE_SECONDS
 from pypet.support.main_script import main_script
 
 hosts: dict[str, int] = {}

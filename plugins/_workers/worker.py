@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from pypet.interfaces import Task
+from pypet.plugins._workers.batch_sizing import PATIENCE_SECONDS
 from pypet.plugins._workers.claims import Claims
 from pypet.plugins._workers.ending import (
     Ended,
@@ -21,7 +22,6 @@ from pypet.plugins._workers.ending import (
     wait_for_helpers,
 )
 from pypet.plugins._workers.outcomes import pack
-from pypet.plugins._workers.pacing import PATIENCE_SECONDS
 from pypet.plugins._workers.performing import Execute, Perform, perform_alone
 from pypet.plugins._workers.settling import be_nice
 from pypet.plugins._workers.starting import let_interrupts_in

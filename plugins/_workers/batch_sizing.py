@@ -12,7 +12,7 @@ PATIENCE_SECONDS = 0.2
 """After so long a worker gives back the rest of a batch: its runs take longer than expected."""
 
 
-class Pace:
+class BatchSizing:
     """Knows about how long a run takes; batches are single runs until that is known."""
 
     def __init__(self) -> None:
