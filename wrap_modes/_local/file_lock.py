@@ -8,6 +8,8 @@ import shutil
 import sys
 import tempfile
 import time
+from multiprocessing.util import Finalize
+from typing import Any
 
 SPIN_SECONDS = 0.001
 """How long to try again and again before sleeping: a holder mostly needs the lock for a shorter
@@ -32,15 +34,25 @@ class FileLock:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._removal: Finalize | None = None
 
     @classmethod
     def make(cls) -> FileLock:
-        """Return a new lock whose file is in a new folder for temporary data."""
+        """Return a new lock whose file is in a new folder for temporary data.
+
+        Unless `remove` is called, the folder goes when this process ends, after its children.
+        """
         folder = tempfile.mkdtemp(prefix="pypet-lock-")
-        path = os.path.join(folder, "lock")
-        with open(path, "wb") as stream:
+        lock = cls(os.path.join(folder, "lock"))
+        # Works in the process that made it only, and also if that is one of `multiprocessing`,
+        # which `atexit` does not reach. A negative priority waits until children are joined.
+        lock._removal = Finalize(None, _remove, (lock.path,), exitpriority=-100)
+        with open(lock.path, "wb") as stream:
             stream.write(b"\0")
-        return cls(path)
+        return lock
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_removal": None}
 
     def acquire(self) -> bool:
         """Wait until no other process holds the lock; return True."""
@@ -59,17 +71,22 @@ class FileLock:
         self.release()
 
     def remove(self) -> None:
-        """Remove the file; to be called once, when nobody needs the lock any more."""
-        descriptor = _OPEN.pop(self.path, None)
-        if descriptor is not None:
-            os.close(descriptor)
-        shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
+        """Remove the file, in the process that made it; when nobody needs the lock any more."""
+        if self._removal is not None:
+            self._removal()
 
     def _descriptor(self) -> int:
         descriptor = _OPEN.get(self.path)
         if descriptor is None:
             descriptor = _OPEN[self.path] = os.open(self.path, os.O_RDWR)
         return descriptor
+
+
+def _remove(path: str) -> None:
+    descriptor = _OPEN.pop(path, None)
+    if descriptor is not None:
+        os.close(descriptor)
+    shutil.rmtree(os.path.dirname(path), ignore_errors=True)
 
 
 if sys.platform == "win32":

@@ -1,0 +1,61 @@
+"""A script that starts a `MultiprocContext` and never finalizes it leaves nothing behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("h5py")
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.skipif(
+        "fork" not in multiprocessing.get_all_start_methods(), reason="the platform cannot fork"
+    ),
+]
+
+SCRIPT = """
+import multiprocessing, os, sys
+from pypet import MultiprocContext, Trajectory
+
+def start():
+    traj = Trajectory("own", filename="data.hdf5", storage_service="hdf5")
+    MultiprocContext(traj, sys.argv[1]).start()
+
+def with_a_child_that_ends_first():
+    start()
+    before = os.listdir(os.environ["TMPDIR"])
+    assert before
+    child = os.fork()
+    if not child:
+        sys.exit()
+    os.waitpid(child, 0)
+    assert os.listdir(os.environ["TMPDIR"]) == before
+
+if sys.argv[2] == "child":
+    process = multiprocessing.get_context("fork").Process(target=start)
+    process.start()
+    process.join()
+    sys.exit(process.exitcode)
+with_a_child_that_ends_first()
+"""
+
+
+@pytest.mark.parametrize("wrap_mode", ["LOCK", "PIPE"])
+@pytest.mark.parametrize("where", ["main", "child"])
+def test_the_folder_of_the_lock_goes_with_the_process_that_made_it(tmp_path, wrap_mode, where):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, wrap_mode, where],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(folder.iterdir()) == []
