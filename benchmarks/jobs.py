@@ -81,6 +81,29 @@ def memory_job(runs, folder, **options):
     return {"bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
 
 
+def fork_job(runs, folder):
+    """Return the seconds of as many processes that do nothing, forked from two like this one."""
+    execute(multiply, WARM_UP_RUNS, os.path.join(folder, "warm"))
+    began = time.perf_counter()
+    forking = [_fork(lambda: _fork_one_by_one(runs // 2)) for _ in range(2)]
+    for process in forking:
+        os.waitpid(process, 0)
+    return {"seconds": time.perf_counter() - began}
+
+
+def _fork_one_by_one(count):
+    for _ in range(count):
+        os.waitpid(_fork(lambda: None), 0)
+
+
+def _fork(function):
+    process = os.fork()
+    if not process:
+        function()
+        os._exit(0)
+    return process
+
+
 def load_job(runs, folder):
     """Return the seconds to load everything, and one result of all runs with auto-loading."""
     seconds = {}
@@ -109,6 +132,8 @@ def main():
     try:
         if kind == "load":
             figures = load_job(int(runs), folder)
+        elif kind == "forks":
+            figures = fork_job(int(runs), folder)
         elif kind == "memory":
             figures = memory_job(int(runs), folder, **options)
         else:

@@ -23,6 +23,7 @@ def comparison(monkeypatch):
         ("runs", "seconds", {"parameters": 5}),
         ("runs", "seconds", {"multiproc": True, "wrap_mode": "LOCK", "ncores": 2}),
         ("load", "collect", {}),
+        ("forks", "seconds", {}),
         ("memory", "bytes", {}),
     ],
 )
@@ -37,8 +38,10 @@ def test_rows_are_printed_with_a_verdict(comparison, capsys):
     rows = [
         comparison.rate_row("quick", {"here": 0.001, "there": 0.1}, 40),
         comparison.Row("large", "3 MB", "", 4.0, 3, False),
+        comparison.Row("  of which nobody expects anything", "", "", 0.5),
     ]
     assert not comparison.print_rows(rows)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2].split()[-5:] == ["runs/s", "100.00", ">=", "40", "ok"]
-    assert lines[-1].split()[-4:] == ["4.00", "<=", "3", "MISSED"]
+    assert lines[-3].split()[-5:] == ["runs/s", "100.00", ">=", "40", "ok"]
+    assert lines[-2].split()[-4:] == ["4.00", "<=", "3", "MISSED"]
+    assert lines[-1].split()[-1] == "0.50"
