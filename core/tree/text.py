@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,21 @@ _SHOWN_CHILDREN = 6
 def children_text(group: GroupState) -> str:
     """Return names and classes of the first children; an ellipsis follows the sixth."""
     shown = [
-        f"({name}: {type(child)})"
+        f"({name}: {_class_text(type(child))})"
         for name, child in islice(group._children.items(), _SHOWN_CHILDREN)
     ]
     if len(shown) == _SHOWN_CHILDREN:
         shown.append("...")
     return ", ".join(shown)
+
+
+def _class_text(cls: type) -> str:
+    """Return the text of a class, with the place that users import one of pypet's from."""
+    pypet, name = sys.modules["pypet"], cls.__name__
+    is_ours = cls.__module__.startswith("pypet.")
+    if is_ours and name in pypet.__all__ and getattr(pypet, name) is cls:
+        return f"<class 'pypet.{name}'>"
+    return str(cls)
 
 
 def group_text(group: GroupState) -> str:

@@ -146,7 +146,7 @@ def test_wildcards_follow_the_current_run(explored):
 
 def test_text_tells_name_comment_runs_and_children(explored):
     assert str(explored) == (
-        "Trajectory test (len:3): (parameters: <class 'pypet.tree.typed_groups.ParameterGroup'>)"
+        "Trajectory test (len:3): (parameters: <class 'pypet.ParameterGroup'>)"
     )
     explored.v_comment = "hello"
     assert repr(explored).startswith("<Trajectory test (`hello`, len:3): ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pypet.leaves.result import Result
+import pypet
 from pypet.tree.text import trajectory_text
 
 
@@ -14,10 +14,11 @@ def test_text_of_groups(traj):
     group.f_add_result("a", 1)
     group.f_add_link("l", traj.results)
     assert str(group) == (
-        f"ResultGroup results.g (`why`): (a: {Result}), (l: {type(traj.results)})"
+        "ResultGroup results.g (`why`): "
+        "(a: <class 'pypet.Result'>), (l: <class 'pypet.ResultGroup'>)"
     )
     assert repr(group) == f"<{group}>"
-    assert str(traj.results) == f"ResultGroup results: (g: {type(group)})"
+    assert str(traj.results) == "ResultGroup results: (g: <class 'pypet.ResultGroup'>)"
 
 
 @pytest.mark.parametrize(("count", "ellipsis"), [(5, False), (6, True), (7, True)])
@@ -38,7 +39,7 @@ def test_text_of_trajectories(traj):
     traj.f_add_group("g")
     assert trajectory_text(traj) == (
         f"{type(traj).__name__} (during single run) small (`why`, len:10): "
-        "(g: <class 'pypet.tree.group.NNGroupNode'>)"
+        "(g: <class 'pypet.NNGroupNode'>)"
     )
 
 
@@ -54,3 +55,15 @@ def test_debug_views_mirror_the_subtree(traj):
     assert isinstance(view.a.l, str)
     assert "a.b.x" in view.a.l
     assert not hasattr(view.a.b, "v_comment")
+
+
+def test_classes_of_children_are_named_as_users_import_them():
+    class Result(pypet.Result):
+        pass
+
+    traj = pypet.Trajectory("shown")
+    traj.f_add_parameter("x", 1)
+    traj.f_add_leaf(Result, "own", 1)
+    assert "(parameters: <class 'pypet.ParameterGroup'>)" in str(traj)
+    assert f"(own: {Result})" in str(traj)
+    assert "(x: <class 'pypet.Parameter'>)" in repr(traj.parameters)
