@@ -37,8 +37,8 @@ def load_trajectory(
     """Load a stored trajectory, chosen by name or index, and return it.
 
     ``new_name`` and ``add_time`` name the trajectory with ``as_new``. The keywords beyond those
-    listed, for instance ``filename``, are for the storage service. For all else see
-    `Trajectory.f_load`.
+    listed are for the storage service, for instance ``filename``: a file, or with ``name`` the
+    folder of the file that is called so. For all else see `Trajectory.f_load`.
 
     Raises
     ------
@@ -53,8 +53,6 @@ def load_trajectory(
             "Give the name or the index of the trajectory to load; "
             f"{'neither was' if name is None else 'both were'} given."
         )
-    if name is not None and not as_new:
-        new_name, add_time = name, False  # a service whose file has the name of the trajectory
     traj = Trajectory(
         new_name,
         add_time=add_time,

@@ -111,7 +111,7 @@ class Loading(TrajectoryState):
             raise ValueError(
                 f"Load a trajectory either by name or by index, not by both: {name!r}, {index!r}."
             )
-        self._take_service("`f_load`", storage_service, kwargs)
+        self._take_service("`f_load`", storage_service, kwargs, stored_name=name)
         if dynamic_imports is not None:
             self.f_add_to_dynamic_imports(dynamic_imports)
         if name is None and index is None:
@@ -238,13 +238,25 @@ class Loading(TrajectoryState):
             for node in (*self._tree.groups.values(), *self._tree.leaves.values()):
                 put(node, "_stored", False)
 
-    def _take_service(self, caller: str, service: Any, kwargs: dict[str, Any]) -> None:
-        """Use another storage service if one is described; first make sure that all is right."""
+    def _take_service(
+        self, caller: str, service: Any, kwargs: dict[str, Any], *, stored_name: str | None = None
+    ) -> None:
+        """Use another storage service if one is described; first make sure that all is right.
+
+        A place in the storage that is called after the trajectory, like a file in a given folder,
+        is that of ``stored_name``.
+        """
         if service is None and not kwargs:
             return
         choice = choose_storage(service, self, **kwargs)
         choice.check_all_used(caller, LOAD_KEYWORDS)
-        self.v_storage_service = choice.make()
+        own_name = self._name
+        put(self, "_name", own_name if stored_name is None else stored_name)
+        try:
+            made = choice.make()
+        finally:
+            put(self, "_name", own_name)
+        self.v_storage_service = made
 
     # ----- what the service found ----------------------------------------------------------
 

@@ -355,3 +355,29 @@ def test_the_file_is_found_in_a_folder_by_the_name_of_the_trajectory(tmp_path):
     loaded = load_trajectory("mine", filename=f"{folder}/")
     assert (loaded.v_name, loaded.x) == ("mine", 4)
     assert loaded.v_storage_service.filename == str(folder / "mine.hdf5")
+
+
+@pytest.mark.parametrize("as_new", [False, True])
+def test_the_file_in_a_folder_is_that_of_the_trajectory_to_load(tmp_path, as_new):
+    pytest.importorskip("h5py")
+    stored = Trajectory("stored", storage_service="hdf5", filename=f"{tmp_path}/")
+    stored.f_add_parameter("x", 3)
+    stored.f_store()
+    loading = {"as_new": as_new, "storage_service": "hdf5", "filename": tmp_path}
+    other = Trajectory("other")
+    other.f_load("stored", **loading)
+    for loaded in (other, load_trajectory("stored", new_name="other", add_time=False, **loading)):
+        assert loaded.x == 3
+        assert loaded.v_name == ("other" if as_new else "stored")
+        assert loaded.v_storage_service.filename == str(tmp_path / "stored.hdf5")
+
+
+def test_an_index_in_a_folder_without_the_file_is_answered_with_the_files_there(tmp_path):
+    pytest.importorskip("h5py")
+    Trajectory("stored", storage_service="hdf5", filename=f"{tmp_path}/").f_store()
+    with pytest.raises(ValueError, match=r"no file .* In that folder are: stored\.hdf5\."):
+        load_trajectory(index=0, filename=tmp_path)
+    traj = Trajectory("kept")
+    with pytest.raises(ValueError):
+        traj.f_load("absent", storage_service="hdf5", filename=tmp_path)
+    assert traj.v_name == "kept"

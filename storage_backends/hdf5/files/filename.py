@@ -7,6 +7,7 @@ import os
 DEFAULT_NAME = "Experiments"
 EXTENSION = ".hdf5"
 DEFAULT_FOLDER = "hdf5"
+_MOST_SHOWN = 5
 
 
 def resolve_filename(filename: str | os.PathLike[str] | None, trajectory: str | None) -> str:
@@ -29,3 +30,18 @@ def resolve_filename(filename: str | os.PathLike[str] | None, trajectory: str | 
 def default_title(trajectory: str | None) -> str:
     """Return the title of a file whose user gave none."""
     return DEFAULT_NAME if trajectory is None else trajectory
+
+
+def advice_on(missing: str) -> str:
+    """Return a sentence, with a space, on the files beside one that is missing; ``''`` if none."""
+    folder, name = os.path.split(missing)
+    try:
+        beside = os.listdir(folder)
+    except OSError:
+        return ""
+    extension = os.path.splitext(name)[1]
+    others = sorted(other for other in beside if extension and other.endswith(extension))
+    if not others:
+        return ""
+    shown = ", ".join(others[:_MOST_SHOWN]) + (", ..." if len(others) > _MOST_SHOWN else "")
+    return f" In that folder are: {shown}."

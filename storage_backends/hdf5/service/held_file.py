@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pypet import pypetconstants as constants
 from pypet.services.record_service import RecordStorageService
 from pypet.storage_backends.hdf5.files.damage import damage_told
-from pypet.storage_backends.hdf5.files.filename import resolve_filename
+from pypet.storage_backends.hdf5.files.filename import advice_on, resolve_filename
 from pypet.storage_backends.hdf5.files.guard import guarded
 from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.progress import Progress
@@ -147,7 +147,7 @@ class HeldFile(RecordStorageService, ABC):
         except FileNotFoundError as err:
             raise ValueError(
                 f"There is no file {self._filename}, so nothing can be loaded; give the "
-                "`filename` with which the trajectory was stored."
+                f"`filename` with which the trajectory was stored.{advice_on(self._filename)}"
             ) from err
         try:
             yield file
