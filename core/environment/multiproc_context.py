@@ -111,6 +111,8 @@ class MultiprocContext:
         ------
         RuntimeError
             The wrap mode wraps nothing, or nobody knows it.
+        MissingDependencyError
+            The wrap mode is not installed, or a package that it needs.
         ValueError
             The service lives in the main process, and the wrap mode stores elsewhere.
         NoSuchServiceError

@@ -98,7 +98,8 @@ def _wrap_mode(options: Mapping[str, Any], manager: PluginManager) -> type[WrapM
         return manager.wrap_mode(name)
     except (ValueError, PluginError):
         # The default is a mode that a small installation lacks, and one core needs none.
-        if options["multiproc"] or name.upper() not in _MODE_NAMES:
+        needed = options["multiproc"] or options["port"] is not None
+        if needed or name.upper() not in _MODE_NAMES:
             raise
         return None
 

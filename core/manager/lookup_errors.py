@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pypet.errors import MissingDependencyError, PluginError, UnknownPluginError
+from pypet.manager.absent import absence_error, absent_plugins, announced
 from pypet.manager.entries import PluginEntry, RegisteredFeature, Status
 from pypet.manager.families import Family
 from pypet.manager.nearest import did_you_mean
@@ -37,6 +38,9 @@ def lookup_error(
                 return error
     if name.lower() in disabled:
         return UnknownPluginError(f"{asked} is {SWITCHED_OFF}.")
+    absent = announced(family, name)
+    if absent is not None:
+        return absence_error(asked, absent, entries)
     return UnknownPluginError(_unknown(family, name, features, entries))
 
 
@@ -78,15 +82,3 @@ def _unknown(
         sentences.append("No plugin is installed at all; install pypet itself with pip")
     text = "".join(f"{sentence}. " for sentence in sentences).rstrip()
     return text + did_you_mean(name, [feature.name for feature in features])
-
-
-def absent_plugins(entries: Sequence[PluginEntry]) -> list[str]:
-    """Return sentences, without full stop, that name the plugins that failed or are blocked."""
-    failed = [entry.name for entry in entries if entry.status is Status.FAILED]
-    blocked = [entry.name for entry in entries if entry.status is Status.BLOCKED]
-    sentences = []
-    if failed:
-        sentences.append(f"Failed plugins, see `pypet plugins`: {', '.join(failed)}")
-    if blocked:
-        sentences.append(f"Switched off: {', '.join(blocked)}")
-    return sentences

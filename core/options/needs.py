@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pypet.errors import MissingDependencyError, UnknownPluginError
+from pypet.errors import MissingDependencyError
 from pypet.manager import DeclaredOption, PluginManager
-from pypet.manager.lookup_errors import absent_plugins
+from pypet.manager.absent import absence_error
 from pypet.options.established import ESTABLISHED
-from pypet.options.families import PLUGIN_FAMILIES, PluginFamily
-from pypet.support.optional import install_hint
+from pypet.options.families import PLUGIN_FAMILIES
 
 
 def check_needs(
@@ -41,7 +40,7 @@ def check_needs(
             raise MissingDependencyError(f"{asked} {declarations[0].needs()}")
         family = PLUGIN_FAMILIES.get(option.family)
         if family is not None:
-            raise _absent(manager, asked, family)
+            raise absence_error(asked, family, manager.entries)
 
 
 def _asks(value: Any, default: Any) -> bool:
@@ -49,17 +48,3 @@ def _asks(value: Any, default: Any) -> bool:
     if value is None or value is False or value is default:
         return False
     return bool(value != default)
-
-
-def _absent(
-    manager: PluginManager, asked: str, family: PluginFamily
-) -> MissingDependencyError | UnknownPluginError:
-    text = (
-        f"{asked} needs a plugin for {family.subject}, and there is none that is switched on; "
-        "`pypet plugins` lists what there is."
-    )
-    hint = install_hint(family.extra)
-    if hint:
-        text += f" Where pypet brings one, {hint} installs what it needs."
-    text += "".join(f" {sentence}." for sentence in absent_plugins(manager.entries))
-    return MissingDependencyError(text) if hint else UnknownPluginError(text)

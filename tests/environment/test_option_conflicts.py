@@ -9,8 +9,24 @@ import sys
 import pytest
 
 from pypet import Environment
+from pypet.errors import MissingDependencyError
+from pypet.manager import plugin_manager, refresh
 
 PARALLEL = {"multiproc": True, "storage_service": "hdf5"}
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """A function that lets an entry point look as if it were not installed."""
+
+    def hide(name):
+        found = [each for each in plugin_manager.candidates() if each.name.lower() != name]
+        monkeypatch.setattr(plugin_manager, "candidates", lambda: found)
+        refresh()
+
+    yield hide
+    monkeypatch.undo()
+    refresh()
 
 
 @pytest.fixture
@@ -115,9 +131,33 @@ def test_features_of_plugins_that_are_absent_tell_what_to_install(make_env, opti
 
 
 @pytest.mark.parametrize("mode", ["NETLOCK", "NETQUEUE"])
-def test_network_modes_without_pyzmq_tell_what_to_install(make_env, mode):
+def test_network_modes_that_are_switched_off_are_told_by_name(make_env, mode):
     with pytest.raises(ValueError, match=mode):
         make_env(wrap_mode=mode, disable_plugins=("netlock", "netqueue"), **PARALLEL)
+
+
+@pytest.mark.parametrize("options", [PARALLEL, {"port": 7777}], ids=["parallel", "port"])
+def test_an_established_wrap_mode_that_is_not_installed_is_no_misspelled_one(
+    make_env, without, options
+):
+    without("netlock")
+    with pytest.raises(MissingDependencyError) as caught:
+        make_env(**{**options, "wrap_mode": "netlock"})
+    message = str(caught.value)
+    assert message.startswith("wrap_mode='netlock' needs a plugin for storing over a network")
+    assert 'pip install "pypet[net]"' in message
+    assert "Did you mean" not in message
+
+
+def test_a_scheduler_that_is_not_installed_is_told_like_its_flag(make_env, without):
+    without("scoop")
+    messages = []
+    for options in ({"scheduler": "scoop"}, {"use_scoop": True}):
+        with pytest.raises(MissingDependencyError) as caught:
+            make_env(**options)
+        messages.append(str(caught.value).partition(" needs ")[2])
+    assert messages[0] == messages[1]
+    assert 'pip install "pypet[scoop]"' in messages[0]
 
 
 def test_a_config_that_is_neither_path_nor_parser_is_a_runtime_error(make_env):

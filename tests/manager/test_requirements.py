@@ -79,6 +79,22 @@ def test_an_unknown_name_lists_what_there_is_and_the_nearest():
     )
 
 
+@pytest.mark.parametrize(
+    ("family", "name", "extra"),
+    [
+        ("wrap_mode", "NETLOCK", "net"),
+        ("wrap_mode", "netqueue", "net"),
+        ("scheduler", "scoop", "scoop"),
+        ("scheduler", "dask", "dask"),
+    ],
+)
+def test_an_established_name_that_no_plugin_has_tells_the_extra(family, name, extra):
+    manager = PluginManager(entries=[builtin("hdf5", (), None)])
+    expected = rf'^{family}={name!r} needs a plugin for .*pip install "pypet\[{extra}\]"\.$'
+    with pytest.raises(MissingDependencyError, match=expected):
+        getattr(manager, family)(name)
+
+
 def test_attributes_of_plugin_modules_are_found_although_packages_are_missing(install, third_party):
     install("one", shelf=storage_plugin("shelf", requires=ABSENT))
     found = third_party().attribute("SHELF", "Service", asked="x")
