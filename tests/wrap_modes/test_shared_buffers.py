@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import socket
 import threading
 
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pypet import Environment, load_trajectory
+from pypet import Environment, Result, load_trajectory
+from pypet import pypetconstants as constants
+from pypet.interfaces import StorageService
 from pypet.wrap_modes.queue.shelf import (
     IS_POSSIBLE,
     LEAST_BYTES,
@@ -60,8 +63,10 @@ class Reader:
         return True
 
     def release(self):
-        self.read.append([bytes(buffer) for buffer in self._held.pop(0)])
-        self._shelved.release()
+        buffers, release = self._held.pop(0)
+        self.read.append([bytes(buffer) for buffer in buffers])
+        del buffers
+        release()
 
     def close(self):
         while self._held:
@@ -131,6 +136,50 @@ def test_who_waits_for_a_writer_that_has_gone_is_told():
     reader.close()
 
 
+def test_what_somebody_keeps_is_never_overwritten():
+    reader = Reader(kept=0)
+    kept = []
+    for number in range(3 * MESSAGES):
+        reader._kept = 1
+        reader.put([content(number, LARGE)])
+        kept.append(np.frombuffer(reader._held[0][0][0], np.uint8)[::2])
+        reader._kept = 0
+        reader.release()
+    reader.close()
+    for number, array in enumerate(kept):
+        assert array.tobytes() == content(number, LARGE)[::2]
+
+
+def test_many_answers_that_nobody_reads_are_not_lost():
+    reader = Reader(kept=0)
+    large = bytes(600 * LEAST_BYTES)
+    small = bytes(LEAST_BYTES)
+    assert reader.put([large])
+    for _ in range(600):
+        assert reader.put([small])
+    assert reader.put([large])
+    reader.close()
+
+
+def test_a_writer_that_cannot_open_the_memory_says_so_and_more_is_tried(monkeypatch):
+    def fail(*args):
+        raise OSError("there is no memory")
+
+    reader = Reader(kept=0)
+    with monkeypatch.context() as patch:
+        patch.setattr("mmap.mmap", fail)
+        with pytest.raises(OSError, match="no memory"):
+            reader.put([content(0, LEAST_BYTES)])
+    with pytest.raises(OSError, match="could not be opened"):
+        reader.put([content(1, LEAST_BYTES)])
+    reader._shelved.refuse()
+    reader._shelved.refuse()
+    reader.shelf._wait()
+    assert reader.put([content(2, LEAST_BYTES)])
+    reader.close()
+    assert reader.read == [[content(2, LEAST_BYTES)]]
+
+
 def test_without_such_memory_buffers_are_sent(monkeypatch):
     def fail(*args):
         raise OSError("no descriptors are left")
@@ -147,6 +196,54 @@ def store_arrays(traj):
         rng = np.random.default_rng([traj.v_idx, number])
         traj.f_add_result(f"z{number}", rng.standard_normal(length), rng.integers(0, 3, length))
         traj.f_store_item(f"z{number}")
+
+
+class Gathering(StorageService):
+    """Keeps what was stored during runs, and writes it all when something is stored."""
+
+    def __init__(self, filename):
+        self.filename = filename
+        self.kept = []
+
+    def store(self, msg, stuff_to_store, *args, **kwargs):
+        if msg == constants.LIST:
+            self.kept += [node for _, node, *_ in stuff_to_store if isinstance(node, Result)]
+        if self.kept:
+            values = [(node.v_full_name, node.f_get(0)) for node in self.kept]
+            with open(self.filename, "wb") as stream:
+                pickle.dump(values, stream)
+
+    def load(self, msg, stuff_to_load, *args, **kwargs):
+        raise NotImplementedError
+
+
+def store_constants(traj):
+    for number in range(4):
+        traj.f_add_result(f"z{number}", np.full(LARGE // 8, traj.v_idx + number / 10))
+        traj.f_store_item(f"z{number}")
+
+
+def test_a_service_may_keep_what_it_was_given(tmp_path):
+    with Environment(
+        trajectory="t",
+        storage_service=Gathering,
+        filename=str(tmp_path / "kept"),
+        multiproc=True,
+        ncores=1,
+        use_pool=True,
+        wrap_mode="QUEUE",
+        automatic_storing=False,
+        log_config=None,
+        report_progress=False,
+    ) as env:
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": range(3)})
+        env.run(store_constants)
+    kept = dict(pickle.loads((tmp_path / "kept").read_bytes()))
+    assert len(kept) == 12
+    for name, values in kept.items():
+        run, number = name.split(".")[-2:]
+        assert set(values) == {int(run[4:]) + int(number[1:]) / 10}
 
 
 @pytest.mark.parametrize("start_method", ["fork", "spawn"])

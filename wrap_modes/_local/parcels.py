@@ -42,7 +42,7 @@ class Parcel(NamedTuple):
     run: int
     content: StoreRequest | Message | Unreadable
     release: Callable[[], None] | None = None
-    """To be called when the content is not needed any more."""
+    """To be called when the content has been stored and nobody here refers to it any more."""
 
     @property
     def trajectory(self) -> str:
@@ -137,12 +137,18 @@ def dump_copy(parcel: Parcel) -> list[bytes]:
 
 def load(pieces: Sequence[Any]) -> Parcel:
     """Return the parcel whose dump gave the pieces; one without content if that fails."""
-    (run,) = _RUN.unpack(pieces[0])
+    run = run_in(pieces)
     try:
         content = pickle.loads(pieces[1], buffers=pieces[2:])
         return Parcel(run, unflatten(content) if type(content) is tuple else content)
     except Exception as error:
         return Parcel(run, Unreadable(error))
+
+
+def run_in(pieces: Sequence[Any]) -> int:
+    """Return the run of a parcel from its dump."""
+    run: int = _RUN.unpack(pieces[0])[0]
+    return run
 
 
 def _plain(content: Any) -> Any:

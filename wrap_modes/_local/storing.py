@@ -51,6 +51,7 @@ class Store:
 
     def store(self, parcel: Parcel) -> None:
         """Store a parcel."""
+        run, release = parcel.run, parcel.release
         try:
             name = parcel.trajectory
             if name and name != self._trajectory:
@@ -62,10 +63,11 @@ class Store:
             _logger.error("Not stored: %s", failure, exc_info=error)
             return
         finally:
-            if parcel.release is not None:
-                parcel.release()
-        if parcel.run != NO_RUN:
-            self._unflushed.add(parcel.run)
+            del parcel
+            if release is not None:
+                release()
+        if run != NO_RUN:
+            self._unflushed.add(run)
         self._garbage.count()
 
     def flush_if_due(self, *, idle: bool = False) -> None:

@@ -102,6 +102,6 @@ class Channel:
             connection.close()
             raise
         self._connection, self._pid, self._number = connection, os.getpid(), 0
-        if IS_POSSIBLE and self._family == socket.AF_UNIX:
+        if IS_POSSIBLE and self._family == socket.AF_UNIX and Shelf.is_worth_it():
             self._shelf = Shelf(connection)
         return connection

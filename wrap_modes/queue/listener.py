@@ -10,10 +10,11 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import ClassVar
 
 from pypet.wrap_modes._local import frames
-from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, load
+from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, load, run_in
 from pypet.wrap_modes._local.writer import Source
 from pypet.wrap_modes.queue.shelf import IS_POSSIBLE, Shelved
 
@@ -46,11 +47,12 @@ class _Client(frames.Inbox):
         self._secret = secret
         self._known = b""
 
-    def receive_parcels(self) -> list[Parcel]:
-        """Return the parcels that have arrived whole; raises EOFError and FrameError."""
+    def receive_parcels(self) -> Iterator[Parcel]:
+        """Yield the parcels that have arrived whole; raises EOFError and FrameError."""
         if len(self._known) < SECRET_BYTES and not self._introduce():
-            return []
-        return [self._load(frame.pieces) for frame in self.receive()]
+            return
+        for frame in self.receive():
+            yield self._load(frame.pieces)
 
     def close(self) -> None:
         """Close the connection; parcels that came through it stay readable."""
@@ -67,8 +69,11 @@ class _Client(frames.Inbox):
         places, *pieces = pieces
         if not places or self._shelved is None:
             return load(pieces)
-        parcel = load([*pieces, *self._shelved.buffers(places)])
-        return parcel._replace(release=self._shelved.release)
+        try:
+            buffers, release = self._shelved.buffers(places)
+        except OSError as error:
+            return Parcel(run_in(pieces), Unreadable(error), self._shelved.refuse)
+        return load([*pieces, *buffers])._replace(release=release)
 
     def _introduce(self) -> bool:
         try:

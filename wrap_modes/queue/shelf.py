@@ -3,28 +3,39 @@
 To send megabytes through a socket, they are copied into the kernel and out of it again, page by
 page. Here a worker copies them once into a file that is in memory only, and the writer stores
 them from there. The file has no name: it is gone with the last process that has it open.
+
+For each message the writer answers with one byte: its part of the memory is free again, or
+somebody, like a service that gathers data, still uses what is there. That memory is then left to
+him for good, and the worker makes new one.
 """
 
 from __future__ import annotations
 
 import array
+import errno
 import mmap
 import os
 import socket
 import struct
+import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
+
+import numpy as np
 
 LEAST_BYTES = 1 << 18
 """Fewer bytes are sent as quickly."""
 LEAST_ROOM, MOST_ROOM = 8 << 20, 256 << 20
 MESSAGES = 2
 """There is room for so many messages like the first one, so that nobody waits for the other."""
+MOST_TAKEN = 64
+"""Answers to so many messages fit into the connection although nobody reads them."""
 _PART = 1 << 30
 """The kernel takes two gigabytes at once, at most."""
 _NUMBERS = "<{}Q"
-_RELEASED = b"r"
+_RELEASED, _KEPT = b"r", b"k"
 
 IS_POSSIBLE = hasattr(os, "memfd_create") and hasattr(socket, "send_fds")
 
@@ -41,6 +52,13 @@ class Placed(NamedTuple):
 
 class Shelf:
     """The worker's side: a ring of memory whose parts are free again in order."""
+
+    @staticmethod
+    def is_worth_it() -> bool:
+        """Return whether address space is not limited: the writer maps more than is stored."""
+        import resource
+
+        return resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
 
     def __init__(self, connection: socket.socket) -> None:
         """The writer tells through ``connection`` what is free."""
@@ -68,11 +86,12 @@ class Shelf:
         size = sum(lengths)
         if size < LEAST_BYTES:
             return None
-        is_new = size > self._size
-        if is_new and not self._make(size):
-            return None
-        start = place = self._room_for(size)
-        places = []
+        is_new = False
+        while (start := self._room_for(size)) is None:
+            if not self._make(size):
+                return None
+            is_new = True
+        place, places = start, []
         try:
             for buffer, length in zip(buffers, lengths, strict=True):
                 self._write(buffer, place)
@@ -102,28 +121,32 @@ class Shelf:
         self._size = room
         return True
 
-    def _room_for(self, size: int) -> int:
-        """Return where there is room, once there is."""
-        while True:
+    def _room_for(self, size: int) -> int | None:
+        """Return where there is room, once there is; None if the memory is too small, or kept."""
+        while size <= self._size:
             if not self._taken:
                 return 0
             first, last = self._taken[0][0], self._taken[-1][1]
-            if last > first:
-                if last + size <= self._size:
+            if len(self._taken) < MOST_TAKEN:
+                if last <= first:
+                    if last + size <= first:
+                        return last
+                elif last + size <= self._size:
                     return last
-                if size <= first:
+                elif size <= first:
                     return 0
-            elif last + size <= first:
-                return last
             self._wait()
+        return None
 
     def _wait(self) -> None:
-        """Wait until the writer releases something."""
-        released = self._connection.recv(256)
-        if not released:
+        """Wait until the writer answers."""
+        answers = self._connection.recv(MOST_TAKEN)
+        if not answers:
             raise ConnectionResetError("The writer has gone.")
-        for _ in released:
+        for _ in answers:
             self._taken.popleft()
+        if _KEPT in answers:
+            self._size = 0
 
     def _write(self, buffer: Any, place: int) -> None:
         view = memoryview(buffer)
@@ -142,39 +165,65 @@ class Shelved:
 
     def receive_into(self, buffer: memoryview) -> int:
         """Read from the connection, and keep the descriptors that come along."""
-        count, ancillary, _, _ = self._connection.recvmsg_into([buffer], socket.CMSG_SPACE(16))
+        count, ancillary, flags, _ = self._connection.recvmsg_into([buffer], socket.CMSG_SPACE(16))
+        descriptors = array.array("i")
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                descriptors = array.array("i")
                 descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
-                self._descriptors.extend(descriptors)
+        if flags & socket.MSG_CTRUNC and not descriptors:
+            descriptors.append(-1)  # this process may not have more of them
+        self._descriptors.extend(descriptors)
         return count
 
-    def buffers(self, places: memoryview) -> list[memoryview]:
-        """Return the buffers at places; valid until they are released."""
+    def buffers(self, places: memoryview) -> tuple[list[memoryview], Callable[[], None]]:
+        """Return the buffers at places, and what is to be called when they have been used.
+
+        Raises
+        ------
+        OSError
+            This process cannot have the memory.
+        """
         new, *numbers = struct.unpack(_NUMBERS.format(len(places) // 8), places)
         if new:
-            descriptor = self._descriptors.popleft()
-            try:
-                self._memory = mmap.mmap(descriptor, new)
-            finally:
-                os.close(descriptor)
-        assert self._memory is not None
-        memory = memoryview(self._memory)
-        return [
-            memory[start : start + length]
+            self._open(new)
+        if self._memory is None:
+            raise OSError(errno.ENOMEM, "The memory that a worker shares could not be opened")
+        parts = [
+            np.frombuffer(self._memory, np.uint8, length, start)
             for start, length in zip(numbers[::2], numbers[1::2], strict=True)
         ]
+        release = partial(self._release, [weakref.ref(part) for part in parts])
+        return [part.data for part in parts], release
 
-    def release(self) -> None:
-        """Tell that the buffers of the next message are not needed any more."""
+    def _open(self, size: int) -> None:
+        self._memory = None
+        descriptor = self._descriptors.popleft()
+        if descriptor < 0:
+            raise OSError(errno.EMFILE, "Too many open files for memory that a worker shares")
         try:
-            self._connection.send(_RELEASED)
+            self._memory = mmap.mmap(descriptor, size)
+        finally:
+            os.close(descriptor)
+
+    def _release(self, parts: Sequence[weakref.ref[Any]]) -> None:
+        """Tell that a message was used; everything that uses a part keeps that alive."""
+        is_kept = any(part() is not None for part in parts)
+        self._answer(_KEPT if is_kept else _RELEASED)
+
+    def refuse(self) -> None:
+        """Tell that the memory cannot be used."""
+        self._answer(_KEPT)
+
+    def _answer(self, answer: bytes) -> None:
+        try:
+            self._connection.send(answer)
         except OSError:
             return  # the worker has gone, and does not wait
 
     def close(self) -> None:
         """Forget what came and was not used; buffers that are in use stay valid."""
         while self._descriptors:
-            os.close(self._descriptors.popleft())
+            descriptor = self._descriptors.popleft()
+            if descriptor >= 0:
+                os.close(descriptor)
         self._memory = None
