@@ -84,9 +84,9 @@ class Launching(Perform):
             os.close(reading)
         return pack([killed(task.index, child.pid, exit_code, started)]) if data is None else data
 
-    def pack(self, done: Sequence[bytes]) -> bytes:
-        """Return packed outcomes as they are, one after the other."""
-        return b"".join(done)
+    def pack(self, done: Sequence[bytes]) -> Sequence[bytes]:
+        """Return packed outcomes as they are."""
+        return done
 
 
 # ----- the launcher's side ------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Outcome, Task
+from pypet.plugins._workers import wire
 from pypet.plugins._workers.claims import Claims
 from pypet.plugins._workers.outcomes import killed, unpack, unreadable
 from pypet.plugins._workers.worker import FAILED_TO_START, HEADER, IDLE, READY
@@ -123,12 +124,12 @@ class Member:
         EOFError, OSError
             The worker is gone.
         """
-        data = self.connection.recv_bytes()
+        data = wire.receive(self.connection)
         count, given_back = HEADER.unpack_from(data)
         if count == READY:
             self.is_ready = True
             return [], []
-        body = memoryview(data)[HEADER.size :]
+        body = data[HEADER.size :]
         if count == FAILED_TO_START:
             text = bytes(body).decode("utf-8", "replace")
             raise WorkerDiedError(f"A worker could not be set up:\n{text}")

@@ -14,6 +14,8 @@ from pypet.interfaces import Outcome
 from pypet.support.process_ends import describe_end
 
 PROTOCOL = pickle.HIGHEST_PROTOCOL
+LARGE_BYTES = 1 << 16
+"""From here on it takes longer to copy data than to read it piece by piece."""
 
 
 class RemoteTraceback(Exception):  # noqa: N818 - not raised, only shown as a cause
@@ -36,16 +38,58 @@ class _Failure(NamedTuple):
 
 def pack(outcomes: Sequence[Outcome]) -> bytes:
     """Return outcomes in a form that surely travels; what does not becomes an error of its run."""
+    return b"".join(pack_pieces(outcomes))
+
+
+def pack_pieces(outcomes: Sequence[Outcome]) -> list[bytes]:
+    """Return the same in pieces that follow each other; what is large is not copied for it."""
     if any(outcome.error is not None for outcome in outcomes):
         return _pack_each(outcomes)
     try:
-        return pickle.dumps(outcomes, PROTOCOL)
+        return _pickled(outcomes)
     except Exception:
         return _pack_each(outcomes)
 
 
-def _pack_each(outcomes: Sequence[Outcome]) -> bytes:
-    return pickle.dumps([_travelling(outcome) for outcome in outcomes], PROTOCOL)
+def _pack_each(outcomes: Sequence[Outcome]) -> list[bytes]:
+    return _pickled([_travelling(outcome) for outcome in outcomes])
+
+
+class _Pieces(list[bytes]):
+    """What a pickler writes, which hands over large objects of bytes as they are."""
+
+    write = list.append
+
+
+def _pickled(outcomes: Sequence[Outcome]) -> list[bytes]:
+    pieces = _Pieces()
+    pickle.Pickler(pieces, PROTOCOL).dump(outcomes)
+    return pieces
+
+
+class _View:
+    """Bytes to unpickle from without copying all of them first."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._position = 0
+
+    def read(self, size: int = -1) -> bytes:
+        start = self._position
+        self._position = len(self._data) if size < 0 else min(start + size, len(self._data))
+        return bytes(self._data[start : self._position])
+
+    def readinto(self, target: Any) -> int:
+        part = self._data[self._position : self._position + len(target)]
+        target[: len(part)] = part
+        self._position += len(part)
+        return len(part)
+
+    def readline(self) -> bytes:
+        return self.read(bytes(self._data[self._position :]).find(b"\n") + 1)
+
+    def tell(self) -> int:
+        return self._position
 
 
 def unpack(data: bytes | memoryview) -> list[Outcome]:
@@ -56,7 +100,8 @@ def unpack(data: bytes | memoryview) -> list[Outcome]:
     Exception
         Some value cannot be unpickled here.
     """
-    stream = io.BytesIO(data)
+    is_large = isinstance(data, memoryview) and len(data) >= LARGE_BYTES
+    stream: Any = _View(data) if is_large else io.BytesIO(data)  # type: ignore[arg-type]
     outcomes: list[Outcome] = []
     while stream.tell() < len(data):
         outcomes += map(_arrived, pickle.load(stream))

@@ -9,7 +9,7 @@ from typing import Any
 
 from pypet.interfaces import Outcome, Task, Work
 from pypet.plugins._workers.ending import Ended
-from pypet.plugins._workers.outcomes import ended_by_run, pack
+from pypet.plugins._workers.outcomes import ended_by_run, pack_pieces
 
 Execute = Callable[[Task], Outcome]
 
@@ -29,8 +29,8 @@ class Perform(ABC):
         """Execute a task, whatever it does."""
 
     @abstractmethod
-    def pack(self, done: Sequence[Any]) -> bytes:
-        """Return what calls returned in the form in which outcomes travel."""
+    def pack(self, done: Sequence[Any]) -> Sequence[bytes]:
+        """Return what calls returned in the form in which outcomes travel, in pieces."""
 
 
 class InPlace(Perform):
@@ -45,9 +45,9 @@ class InPlace(Perform):
         """Execute a task."""
         return perform(self._execute, task)
 
-    def pack(self, done: Sequence[Outcome]) -> bytes:
+    def pack(self, done: Sequence[Outcome]) -> Sequence[bytes]:
         """Return outcomes in the form in which they travel."""
-        return pack(done)
+        return pack_pieces(done)
 
 
 def perform(execute: Execute, task: Task) -> Outcome:

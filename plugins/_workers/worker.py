@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from pypet.interfaces import Task
+from pypet.plugins._workers import wire
 from pypet.plugins._workers.batch_sizing import PATIENCE_SECONDS
 from pypet.plugins._workers.claims import Claims
 from pypet.plugins._workers.ending import (
@@ -84,11 +85,11 @@ def serve(
             perform.start()
         except Exception:
             text = traceback.format_exc().encode("utf-8", "replace")
-            connection.send_bytes(HEADER.pack(FAILED_TO_START, 0) + text)
+            wire.send(connection, [HEADER.pack(FAILED_TO_START, 0), text])
             return
         finally:
             let_interrupts_in()
-        connection.send_bytes(HEADER.pack(READY, 0))
+        wire.send(connection, [HEADER.pack(READY, 0)])
         if inherited:
             _perform_batch(place, perform, 0, inherited)
         while data := connection.recv_bytes():
@@ -125,4 +126,4 @@ def _perform_batch(place: Place, perform: Perform, first: int, tasks: Sequence[T
 
 
 def _report(connection: Connection, perform: Perform, done: Sequence[Any], given_back: int) -> None:
-    connection.send_bytes(HEADER.pack(len(done), given_back) + perform.pack(done))
+    wire.send(connection, [HEADER.pack(len(done), given_back), *perform.pack(done)])

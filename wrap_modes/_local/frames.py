@@ -15,12 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pypet.support.memory import keep_freed_memory
+from pypet.support.pipes import write_pieces
 from pypet.wrap_modes._local.checksums import crc32
 
 MAGIC = b"pypF"
 _HEADER = struct.Struct("<4sIQQ")
-_MOST_AT_ONCE = 512
-"""Buffers per system call; platforms allow about a thousand."""
 ROOM = 1 << 16
 """Bytes that are read from a stream at once."""
 
@@ -82,14 +81,10 @@ def send(
     if not hasattr(connection, "sendmsg"):
         connection.sendall(b"".join(buffers))
         return
-    while buffers:
-        sent = connection.sendmsg(buffers[:_MOST_AT_ONCE], ancillary)
-        ancillary = ()
-        while buffers and sent >= len(buffers[0]):
-            sent -= len(buffers[0])
-            del buffers[0]
-        if sent:
-            buffers[0] = memoryview(buffers[0])[sent:]
+    if ancillary:
+        first = connection.sendmsg(buffers[:1], ancillary)
+        buffers[0] = memoryview(buffers[0])[first:]
+    write_pieces(connection.sendmsg, buffers)
 
 
 def decode(body: memoryview, checksum: int, number: int) -> Frame:

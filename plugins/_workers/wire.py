@@ -1,0 +1,68 @@
+"""Reports of workers, sent and received without the copies that multiprocessing makes of them.
+
+What runs return or hand over with wrap mode LOCAL travels in reports and may be large.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from collections.abc import Sequence
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from pypet.support.memory import keep_freed_memory
+from pypet.support.pipes import write_pieces
+
+_LENGTH = struct.Struct("<Q")
+_LARGE_BYTES = 1 << 20
+_IS_DIRECT = sys.platform != "win32"
+"""Whether connections are descriptors that can be read and written like files."""
+
+
+def send(connection: Connection, pieces: Sequence[Any]) -> None:
+    """Send the bytes of ``pieces``, one after the other, as one report.
+
+    Raises
+    ------
+    OSError
+        Nobody receives any more.
+    """
+    if not _IS_DIRECT:
+        connection.send_bytes(b"".join(pieces))
+        return
+    length = _LENGTH.pack(sum(map(len, pieces)))
+    write_pieces(partial(os.writev, connection.fileno()), [length, *pieces])
+
+
+def receive(connection: Connection) -> memoryview:
+    """Wait for a report and return it.
+
+    Raises
+    ------
+    EOFError, OSError
+        The worker is gone.
+    """
+    if not _IS_DIRECT:
+        return memoryview(connection.recv_bytes())
+    descriptor = connection.fileno()
+    (length,) = _LENGTH.unpack(_read(descriptor, _LENGTH.size))
+    if length >= _LARGE_BYTES:
+        keep_freed_memory()
+    return _read(descriptor, length)
+
+
+def _read(descriptor: int, length: int) -> memoryview:
+    """Return the next ``length`` bytes."""
+    data = np.empty(length, np.uint8).data  # to fill memory with zeros first takes its time
+    received = 0
+    while received < length:
+        count = os.readv(descriptor, [data[received:]])
+        if not count:
+            raise EOFError
+        received += count
+    return data

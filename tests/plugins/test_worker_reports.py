@@ -1,0 +1,90 @@
+"""Outcomes of any size reach the main process as they were."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pypet.errors import RemoteRunError
+from pypet.interfaces import Outcome
+from pypet.plugins._workers import wire
+from pypet.plugins._workers.outcomes import LARGE_BYTES, pack, pack_pieces, unpack
+
+pytestmark = pytest.mark.timeout(60)
+values = st.one_of(
+    st.integers(),
+    st.text(max_size=5),
+    st.integers(0, 3 * LARGE_BYTES).map(lambda size: bytes(range(256)) * (size // 256)),
+    st.integers(0, LARGE_BYTES).map(lambda size: np.arange(size)),
+    st.dictionaries(st.text(max_size=3), st.binary(max_size=300), max_size=3),
+)
+
+
+def same(one, other):
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
+    return type(one) is type(other) and one == other
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(values, min_size=1, max_size=4), min_size=1, max_size=3))
+def test_several_packs_after_one_another_give_all_outcomes(batches):
+    packs = [pack([Outcome(0, value, 1.0, 2.0) for value in batch]) for batch in batches]
+    found = [outcome.value for outcome in unpack(memoryview(b"".join(packs)))]
+    expected = [value for batch in batches for value in batch]
+    assert len(found) == len(expected)
+    assert all(map(same, found, expected))
+
+
+def test_large_bytes_are_not_copied_to_be_packed():
+    large = bytes(10 * LARGE_BYTES)
+    assert any(piece is large for piece in pack_pieces([Outcome(0, large, 1.0, 2.0)]))
+
+
+def test_a_large_outcome_may_hold_what_does_not_travel():
+    outcomes = [
+        Outcome(0, bytes(2 * LARGE_BYTES), 1.0, 2.0),
+        Outcome(1, lambda: None, 1.0, 2.0),
+        Outcome(2, None, 1.0, 2.0, ValueError("of the run")),
+    ]
+    intact, changed, failed = unpack(memoryview(pack(outcomes)))
+    assert intact.value == bytes(2 * LARGE_BYTES)
+    assert isinstance(changed.error, RemoteRunError)
+    assert isinstance(failed.error, ValueError)
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [1, 0, 7], [100] * 3000, [5_000_000, 3, 200_000]])
+def test_reports_of_any_size_are_received_whole(sizes):
+    reading, writing = multiprocessing.Pipe(duplex=False)
+    pieces = [np.random.default_rng(number).bytes(size) for number, size in enumerate(sizes)]
+
+    def send():
+        wire.send(writing, pieces)
+        wire.send(writing, [b"next"])
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    with reading, writing:
+        assert bytes(wire.receive(reading)) == b"".join(pieces)
+        assert bytes(wire.receive(reading)) == b"next"
+        thread.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="messages are never sent in parts there")
+@pytest.mark.parametrize("part", [0, 3, 8, 100])
+def test_a_report_that_breaks_off_is_the_end(part):
+    reading, writing = multiprocessing.Pipe(duplex=False)
+    copy_reading, copy_writing = multiprocessing.Pipe(duplex=False)
+    with reading, copy_reading:
+        with writing, copy_writing:
+            wire.send(copy_writing, [bytes(1000)])
+            os.write(writing.fileno(), os.read(copy_reading.fileno(), 1008)[:part])
+        with pytest.raises(EOFError):
+            wire.receive(reading)
