@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from h5py import h5a
+from h5py import h5a, h5f
 
 from pypet.storage_backends.hdf5.encoding.attribute_reading import read_text
 from pypet.storage_backends.hdf5.encoding.attributes import encode_text, replace_attribute
@@ -96,19 +96,32 @@ def let_go_durably(file: OpenFile) -> None:
     FileNotFoundError
         The file was deleted, moved or replaced meanwhile; it is given back all the same.
     """
-    if file.holders > 1 or not hasattr(os, "register_at_fork"):
-        release_durably(file)
-        return
-    file.take_back()
     try:
+        file_id = file.id
         file.flush(durable=True)
         file.check_in_place()
     except BaseException:
         release(file)
         raise
+    is_shared = file.holders > 1 or not hasattr(os, "register_at_fork")
+    if is_shared or file_id is None or _is_completed_by_closing(file_id):
+        release(file)
+        return
     file.holders = 0
     _OPEN.pop(file.memory.key, None)
     _disown(file)
+
+
+def _is_completed_by_closing(file_id: h5f.FileID) -> bool:
+    """Return whether HDF5 writes something that others need only when it closes the file.
+
+    From version 3 of the superblock on, that is that nobody writes any more (HDF5 File Format
+    Specification 3.0, II.A, file consistency flags); or it is free space that is to persist.
+    pypet makes no such files, but stores in those that others made.
+    """
+    properties = file_id.get_create_plist()
+    _, persists, _ = properties.get_file_space_strategy()
+    return bool(properties.get_version()[0] >= 3 or persists)
 
 
 @contextmanager

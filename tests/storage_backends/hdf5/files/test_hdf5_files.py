@@ -143,6 +143,22 @@ def test_a_service_that_lets_go_leaves_a_whole_file_that_others_can_open(tmp_pat
     assert len(whole) <= (tmp_path / "data.hdf5").stat().st_size
 
 
+@pytest.mark.parametrize(
+    "made_by_others", [{"libver": "latest"}, {"fs_strategy": "fsm", "fs_persist": True}]
+)
+def test_a_file_that_hdf5_marks_while_it_is_open_is_closed_when_it_is_let_go(
+    tmp_path, made_by_others
+):
+    h5py.File(tmp_path / "data.hdf5", "w", **made_by_others).close()
+    first = new_service(tmp_path)
+    first.open()
+    apply(first, leaf("results.a", number("x", 1)))
+    first.let_go()
+    code = "import h5py, sys; print(*h5py.File(sys.argv[1], 'r+')['traj/results'])"
+    reading = [sys.executable, "-c", code, str(tmp_path / "data.hdf5")]
+    assert subprocess.run(reading, capture_output=True, timeout=60, text=True).stdout == "a\n"
+
+
 def test_what_somebody_else_has_open_is_not_let_go(tmp_path):
     first = new_service(tmp_path)
     first.open()
