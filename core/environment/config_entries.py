@@ -34,6 +34,7 @@ class EnvironmentConfig:
     def __init__(self, trajectory: Trajectory, environment_name: str) -> None:
         self._trajectory = trajectory
         self._prefix = f"{GROUP}.{environment_name}"
+        self._first_start: float | None = None
 
     def add_settings(
         self,
@@ -85,11 +86,17 @@ class EnvironmentConfig:
         """Note that post-processing enlarged the trajectory."""
         self.put(Entry("postproc_expand", True, "Post-processing expanded the trajectory."))
 
-    def put_times(self, start: float, finish: float, *, store: bool) -> None:
-        """Note when the experiment began and ended, in seconds since the epoch.
+    def note_start(self, timestamp: float) -> None:
+        """Remember when the first experiment of the environment began; later ones do not count."""
+        if self._first_start is None:
+            self._first_start = timestamp
+
+    def put_times(self, finish: float, *, store: bool) -> None:
+        """Note when the experiments began and ended, in seconds since the epoch.
 
         With ``store`` the values replace those that are stored already.
         """
+        start = finish if self._first_start is None else self._first_start
         leaves = [
             self.put(entry)
             for entry in (

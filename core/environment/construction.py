@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.environment.storage_choice import check_service, named_service, service_name
 from pypet.interfaces import LogContext
-from pypet.options import OptionValues, unknown_option_error
+from pypet.manager import PluginManager, get_manager
+from pypet.options import ESTABLISHED, OptionValues, unknown_option_error
 from pypet.trajectory import Trajectory
 from pypet.trajectory.storage_choice import StorageChoice, choose_storage
 
 if TYPE_CHECKING:
     from pypet.interfaces import WrapMode
-    from pypet.manager import PluginManager
 
 PROPERTY_PREFIX = "v_"
 
@@ -25,6 +25,14 @@ class StoragePlan(NamedTuple):
     properties: Mapping[str, Any]
     left_out: list[str]
     """Keywords that nobody takes and that need not be taken."""
+
+
+def manager_for(kwargs: Mapping[str, Any]) -> PluginManager:
+    """Return the plugin manager without the plugins that the keywords switch off."""
+    option = ESTABLISHED["disable_plugins"]
+    disabled = kwargs.get(option.name, option.default)
+    option.validate(disabled)
+    return get_manager(disabled)
 
 
 def make_trajectory(options: Mapping[str, Any]) -> Trajectory:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import logging
-import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
@@ -20,30 +17,24 @@ from pypet.environment.config_file import (
     read_config,
     telling_places,
 )
-from pypet.environment.experiment import Experiment
-from pypet.environment.identity import Identity, make_identity
+from pypet.environment.experiment import Experiment, Plan
+from pypet.environment.features import make_features
+from pypet.environment.identity import Identity, make_identity, sign
 from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.lazy_debug import debug_options
 from pypet.environment.pipeline import parse_pipeline_result
 from pypet.environment.postprocessing import PostProcessing, Results
-from pypet.environment.scheduler_choice import choose_scheduler, implied_flags
-from pypet.environment.shared_storage import SharedStorage
-from pypet.environment.validation import check_options, parallel_wrap_mode
-from pypet.manager import PluginManager, get_manager
-from pypet.options import ESTABLISHED, OptionsDoc, OptionsSignature, collect
+from pypet.options import OptionsDoc, OptionsSignature, collect
 from pypet.support.decorators import prefix_naming
 from pypet.trajectory.randomness import draw_seed
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from pypet.interfaces import ConfigContent, LogContext, LoggingSetup, Scheduler, WrapMode
+    from pypet.interfaces import ConfigContent
+    from pypet.manager import PluginManager
     from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet.environment.Environment")
 _pypet_logger = logging.getLogger("pypet")
-
-QUEUE_LENGTH_PER_CORE = 2
 
 _DOC = """Supervises an experiment: storing, logging and the execution of runs.
 
@@ -68,30 +59,18 @@ TypeError
 """
 
 
-class _Signature(OptionsSignature):
-    """Lists the options, but not for derived classes with a constructor of their own."""
-
-    def __get__(self, instance: object, owner: type | None = None) -> inspect.Signature:
-        maker = next(
-            (cls for cls in getattr(owner, "__mro__", ()) if "__init__" in vars(cls)), None
-        )
-        if maker is not Environment:
-            raise AttributeError("__signature__")
-        return super().__get__(instance, owner)
-
-
 @prefix_naming
 class Environment:
-    __signature__ = _Signature()
+    __signature__ = OptionsSignature()
     __doc__ = OptionsDoc(_DOC)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        manager = _manager_for(kwargs)
+        manager = construction.manager_for(kwargs)
         kwargs, content = read_config(manager, args, kwargs)
         with telling_places(content):
             # Not the former manager: the file may switch plugins off.
-            self._construct(_manager_for(kwargs), args, kwargs, content)
-        self._manager.environment_created(self)
+            self._construct(construction.manager_for(kwargs), args, kwargs, content)
+        self._features.manager.environment_created(self)
 
     def _construct(
         self,
@@ -101,28 +80,18 @@ class Environment:
         content: ConfigContent,
     ) -> None:
         options, leftovers = collect(manager, args, kwargs, stacklevel=3)
-        self._scheduler_class = choose_scheduler(options, manager)
-        options.update(implied_flags(options, self._scheduler_class))
-        check_options(options, manager, self._scheduler_class)
         debugged = debug_options(options)
         options.update(debugged)
-        self._manager = manager
-        self._options = options
-        self._wrap_class = self._settle_parallel_runs()
-        self._gates = [gate(options) for gate in manager.admission_gates()]
-        self._logging = [setup(options) for setup in manager.logging_setups()]
-        self._progress = [reporter(options) for reporter in manager.progress_reporters()]
-        self._versionings = [versioning(options) for versioning in manager.versionings()]
+        self._features = make_features(options, manager)
         self._postprocessing: PostProcessing | None = None
         self._current_idx = 0
-        self._first_start: float | None = None
         self._trajectory = construction.make_trajectory(options)
         storage = construction.plan_storage(
             self._trajectory,
             options,
             leftovers,
             manager,
-            mode=self._wrap_class,
+            mode=self._features.wrap_mode,
             replace=bool(debugged),
             optional=optional_storage_keywords(content, options),
         )
@@ -172,7 +141,7 @@ class Environment:
     @property
     def options(self) -> Mapping[str, Any]:
         """The values of all options, also those of plugins, by name."""
-        return MappingProxyType(self._options)
+        return MappingProxyType(self._features.options)
 
     @property
     def current_idx(self) -> int:
@@ -213,7 +182,7 @@ class Environment:
             Whatever a run raises, with a note that names the run; see ``on_error``.
         """
         self._check_runs_wanted("run")
-        return Experiment(self).execute(lambda: Job(runfunc, args, kwargs))
+        return self._execute(lambda: self._plan(Job(runfunc, args, kwargs)))
 
     def run_map(self, runfunc: RunFunction, *iter_args: Any, **iter_kwargs: Any) -> Results:
         """Execute all runs that are due, each with arguments of its own.
@@ -239,7 +208,7 @@ class Environment:
         self._check_runs_wanted("run_map")
         if not iter_args and not iter_kwargs:
             raise ValueError("run_map needs at least one iterable beside the run function.")
-        return Experiment(self).execute(lambda: MapJob(runfunc, iter_args, iter_kwargs))
+        return self._execute(lambda: self._plan(MapJob(runfunc, iter_args, iter_kwargs)))
 
     def pipeline(self, pipeline: Callable[[Trajectory], Any]) -> Results:
         """Execute an experiment that a function describes.
@@ -262,11 +231,11 @@ class Environment:
         Exception
             As for `run`.
         """
-        return Experiment(self).execute(lambda: self._pre_process(pipeline, Job))
+        return self._execute(lambda: self._pre_process(pipeline, Job))
 
     def pipeline_map(self, pipeline: Callable[[Trajectory], Any]) -> Results:
         """As `pipeline`, but the arguments of the run function are iterables as in `run_map`."""
-        return Experiment(self).execute(lambda: self._pre_process(pipeline, MapJob))
+        return self._execute(lambda: self._pre_process(pipeline, MapJob))
 
     def add_postprocessing(self, postproc: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Call ``postproc(traj, results, *args, **kwargs)`` when all runs are executed.
@@ -288,7 +257,7 @@ class Environment:
 
         With ``remove_all_handlers=False`` only stdout is restored, the log files go on.
         """
-        for setup in self._logging:
+        for setup in self._features.logging:
             setup.stop(remove_all_handlers=remove_all_handlers)
 
     def __enter__(self) -> Self:
@@ -304,45 +273,35 @@ class Environment:
 
     # ----- construction ---------------------------------------------------------------------
 
-    def _settle_parallel_runs(self) -> type[WrapMode] | None:
-        """Replace options by what is in effect and return the wrap mode of parallel runs."""
-        if self._scheduler_class.in_process:
-            return None
-        options = self._options
-        options.update(self._scheduler_class.settle(options))
-        if options["queue_maxsize"] < 0:
-            options["queue_maxsize"] = QUEUE_LENGTH_PER_CORE * options["ncores"]
-        return parallel_wrap_mode(options, self._manager, self._scheduler_class)
-
     def _identify(self) -> Identity:
         """Return the identity, with the revision that a versioning feature made, if any."""
         trajectory = self._trajectory
-        is_new = trajectory is not self._options["trajectory"]
+        is_new = trajectory is not self._features.options["trajectory"]
         timestamp = trajectory.v_timestamp if is_new else time.time()
-        revisions = [versioning.snapshot(self) for versioning in self._versionings]
+        revisions = [versioning.snapshot(self) for versioning in self._features.versionings]
         revision = next((made for made in revisions if made is not None), None)
         return make_identity(str(trajectory.v_name), trajectory.v_timestamp, timestamp, revision)
 
     def _set_up(self, storage: construction.StoragePlan) -> None:
         """Start logging, make the storage service, and write down the settings."""
-        trajectory = self._trajectory
-        self._sign_trajectory()
+        trajectory, features = self._trajectory, self._features
+        sign(trajectory, self.name, self.hexsha)
         context = construction.log_context(trajectory, self.name)
-        for setup in self._logging:
+        for setup in features.logging:
             setup.start(context)
-        for versioning in self._versionings:
+        for versioning in features.versionings:
             versioning.environment_named(self)
         trajectory.v_storage_service = storage.choice.make()
         trajectory.f_set_properties(**storage.properties)
-        seed = self._options["seed"]
+        seed = features.options["seed"]
         trajectory._seed = draw_seed() if seed is None else seed
         self._config.add_settings(
-            self._options,
+            features.options,
             self.timestamp,
             self.hexsha,
             trajectory._seed,
-            self._wrap_class,
-            self._scheduler_class.describe(self._options),
+            features.wrap_mode,
+            features.scheduler.describe(features.options),
         )
         if storage.left_out:
             _logger.info(
@@ -351,26 +310,27 @@ class Environment:
             )
         _logger.info("%r is ready.", self)
 
-    def _sign_trajectory(self) -> None:
-        """Let the trajectory know whose it is; another environment may have had it meanwhile."""
-        self._trajectory._environment_name = self.name
-        self._trajectory._environment_hexsha = self.hexsha
-
     # ----- for experiments ------------------------------------------------------------------
 
     def _check_runs_wanted(self, method: str) -> None:
-        if not self._options["do_single_runs"]:
+        if not self._features.options["do_single_runs"]:
             raise RuntimeError(
                 f"`{method}` is not available: the environment was made with "
                 "do_single_runs=False, for analysis only."
             )
 
-    def _pre_process(self, pipeline: Callable[[Trajectory], Any], kind: type[Job]) -> Job | None:
-        """Call a pipeline function and return the job that it describes."""
+    def _execute(self, obtain_plan: Callable[[], Plan | None]) -> Results:
+        return Experiment(self, self._features, self._config).execute(obtain_plan)
+
+    def _plan(self, job: Job) -> Plan:
+        return Plan(job, self._postprocessing)
+
+    def _pre_process(self, pipeline: Callable[[Trajectory], Any], kind: type[Job]) -> Plan | None:
+        """Call a pipeline function and return what it asks for."""
         _pypet_logger.info("Calling the pipeline function for pre-processing")
         parts = parse_pipeline_result(pipeline(self._trajectory))
         if parts is None:
-            if self._options["do_single_runs"]:
+            if self._features.options["do_single_runs"]:
                 raise RuntimeError(
                     "The pipeline function returned None instead of a run function. That is "
                     "allowed with do_single_runs=False only."
@@ -379,60 +339,4 @@ class Environment:
         self._check_runs_wanted("pipeline with a run function")
         if parts.postprocessing is not None:
             self._postprocessing = PostProcessing(*parts.postprocessing)
-        return kind(*parts.run)
-
-    def _note_start(self, timestamp: float) -> float:
-        """Return when the first experiment of this environment started: now, or earlier."""
-        if self._first_start is None:
-            self._first_start = timestamp
-        return self._first_start
-
-    def _pending_runs(self) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Return the indices of the runs that are due.
-
-        Raises
-        ------
-        RuntimeError
-            It is not known of all runs whether they are completed.
-        """
-        runs = self._trajectory._runs
-        if not runs.is_complete:
-            raise RuntimeError(
-                f"It is not known which of the {len(runs)} runs of trajectory "
-                f"{self._trajectory.v_name!r} are completed; load it with run information."
-            )
-        return runs.pending(self._current_idx)
-
-    def _resume_at_first_pending(self) -> None:
-        """Let the next call begin where this one was interrupted, if it was."""
-        runs = self._trajectory._runs
-        if self._current_idx < len(runs):
-            pending = runs.pending(self._current_idx)
-            self._current_idx = int(pending[0]) if len(pending) else len(runs)
-
-    def _scheduler(self) -> Scheduler:
-        return self._scheduler_class(self._options)
-
-    def _shared_storage(self) -> SharedStorage | None:
-        """Return what shares the storage with workers; None if runs are executed here."""
-        if self._wrap_class is None:
-            return None
-        context = multiprocessing.get_context(self._options["start_method"])
-        names = construction.log_context(self._trajectory, self.name)
-        setup = functools.partial(_log_in_helper, self._logging, names)
-        mode = self._wrap_class({**self._options, "helper_setup": setup})
-        return SharedStorage(self._trajectory, mode, context)
-
-
-def _log_in_helper(setups: Sequence[LoggingSetup], context: LogContext) -> None:
-    """Set up logging in a process that a wrap mode started."""
-    for setup in setups:
-        setup.start_worker(context)
-
-
-def _manager_for(kwargs: Mapping[str, Any]) -> PluginManager:
-    """Return the plugin manager without the plugins that the user switches off."""
-    option = ESTABLISHED["disable_plugins"]
-    disabled = kwargs.get(option.name, option.default)
-    option.validate(disabled)
-    return get_manager(disabled)
+        return self._plan(kind(*parts.run))

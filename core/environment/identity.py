@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pypet.pypetconstants import VERSION
 from pypet.support.run_text import format_time
+
+if TYPE_CHECKING:
+    from pypet.trajectory import Trajectory
 
 SHORT_HEXSHA_LENGTH = 7
 
@@ -36,3 +39,9 @@ def make_identity(
     time = format_time(timestamp)
     name = f"environment_{hexsha[:SHORT_HEXSHA_LENGTH]}_{time}"
     return Identity(name, hexsha, timestamp, time)
+
+
+def sign(trajectory: Trajectory, name: str, hexsha: str) -> None:
+    """Let a trajectory know which environment's it is; another one may have had it meanwhile."""
+    trajectory._environment_name = name
+    trajectory._environment_hexsha = hexsha

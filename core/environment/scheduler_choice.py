@@ -1,12 +1,14 @@
-"""Which scheduler executes the runs."""
+"""Which scheduler executes the runs, and with which wrap mode."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pypet.environment.validation import parallel_wrap_mode
+
 if TYPE_CHECKING:
-    from pypet.interfaces import Scheduler
+    from pypet.interfaces import Scheduler, WrapMode
     from pypet.manager import PluginManager
 
 # The first flag that is set decides; without `multiproc` none of the others counts.
@@ -14,6 +16,8 @@ _IN_PROCESS = "serial"
 _PARALLEL = (("use_scoop", "scoop"), ("use_pool", "pool"), ("multiproc", "process"))
 _EXECUTOR = "executor"
 """Schedules on an object that is given as the option, a `concurrent.futures.Executor`."""
+
+QUEUE_LENGTH_PER_CORE = 2
 
 
 def choose_scheduler(options: Mapping[str, Any], manager: PluginManager) -> type[Scheduler]:
@@ -45,6 +49,26 @@ def implied_flags(options: Mapping[str, Any], scheduler: type[Scheduler]) -> dic
         return {}
     flags = {flag: True for flag, name in _PARALLEL if name == scheduler.name}
     return {"multiproc": True, **flags}
+
+
+def settle_parallel_runs(
+    options: dict[str, Any], scheduler: type[Scheduler], manager: PluginManager
+) -> type[WrapMode] | None:
+    """Replace options by what is in effect and return the wrap mode of parallel runs.
+
+    Runs in the main process have none, and their options stay.
+
+    Raises
+    ------
+    ValueError
+        Nobody gives the mode, or it does not work with the processes of the scheduler.
+    """
+    if scheduler.in_process:
+        return None
+    options.update(scheduler.settle(options))
+    if options["queue_maxsize"] < 0:
+        options["queue_maxsize"] = QUEUE_LENGTH_PER_CORE * options["ncores"]
+    return parallel_wrap_mode(options, manager, scheduler)
 
 
 def _name_by_flags(options: Mapping[str, Any]) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import multiprocessing
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.context import BaseContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from pypet.environment.construction import log_context
 from pypet.environment.storage_choice import check_service
-from pypet.interfaces import Outcome, StorageService, WrapMode
+from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, WrapMode
 
 if TYPE_CHECKING:
+    from pypet.environment.features import Features
     from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet")
@@ -100,3 +105,36 @@ class SharedStorage:
                 raise
             self.lost = getattr(error, "runs", ())
             _logger.exception("After the error that follows, data of runs was lost, too.")
+
+
+def share_storage(
+    trajectory: Trajectory, features: Features, environment_name: str
+) -> SharedStorage | None:
+    """Return what shares the storage with workers; None if runs are executed here."""
+    if features.wrap_mode is None:
+        return None
+    options = features.options
+    names = log_context(trajectory, environment_name)
+    setup = functools.partial(_log_in_helper, features.logging, names)
+    mode = features.wrap_mode({**options, "helper_setup": setup})
+    return SharedStorage(trajectory, mode, multiprocessing.get_context(options["start_method"]))
+
+
+def kept_open(
+    trajectory: Trajectory, storage: SharedStorage | None = None
+) -> AbstractContextManager[Any]:
+    """Keep the storage open for many messages; services of users may not know how.
+
+    Not while others than the main process open it, too.
+    """
+    keep_open = getattr(trajectory.v_storage_service, "kept_open", None)
+    if keep_open is None or (storage is not None and not storage.stores_here):
+        return nullcontext()
+    context: AbstractContextManager[Any] = keep_open(trajectory.v_name)
+    return context
+
+
+def _log_in_helper(setups: Sequence[LoggingSetup], context: LogContext) -> None:
+    """Set up logging in a process that a wrap mode started."""
+    for setup in setups:
+        setup.start_worker(context)

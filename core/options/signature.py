@@ -27,10 +27,16 @@ class OptionsSignature:
     """Descriptor for ``__signature__``: all options of what is installed.
 
     The established ones by position or keyword, all others by keyword only, and last the
-    properties of the trajectory.
+    properties of the trajectory. Derived classes have it unless they have a constructor of their
+    own.
     """
 
     def __get__(self, instance: object, owner: type | None = None) -> inspect.Signature:
+        for cls in getattr(owner, "__mro__", ()):
+            if vars(cls).get("__signature__") is self:
+                break
+            if "__init__" in vars(cls):
+                raise AttributeError("__signature__")
         return build_signature(get_manager())
 
 

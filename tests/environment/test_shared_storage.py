@@ -8,6 +8,8 @@ import time
 import pytest
 
 from pypet.interfaces import WrapMode
+from pypet.manager import get_manager
+from pypet.markers import hookimpl
 from tests.environment.file_per_run import FilePerRun
 
 pytestmark = pytest.mark.timeout(60)
@@ -53,6 +55,15 @@ class Lossy(WrapMode):
             raise LostRunsError(lost)
 
 
+class Plugin:
+    def __init__(self, mode):
+        self.mode = mode
+
+    @hookimpl
+    def pypet_register_wrap_modes(self):
+        return [self.mode]
+
+
 class Unsafe(FilePerRun):
     multiproc_safe = False
 
@@ -61,9 +72,10 @@ class Unsafe(FilePerRun):
 def make(request, make_env, tmp_path):
     def make(mode, **options):
         service = Unsafe(tmp_path)
-        parallel = {"multiproc": True, "ncores": 2, "wrap_mode": "NONE", **request.param}
-        env = make_env(storage_service=service, **parallel, **options)
-        env._wrap_class = mode
+        own = f"with mode {id(mode)}"  # switches nothing off, but makes a manager of its own
+        get_manager((own,)).register(Plugin(mode), own)
+        parallel = {"multiproc": True, "ncores": 2, "wrap_mode": mode.name, **request.param}
+        env = make_env(storage_service=service, disable_plugins=(own,), **parallel, **options)
         env.traj.f_add_parameter("x", 0)
         env.traj.f_explore({"x": range(4)})
         return env

@@ -1,0 +1,65 @@
+"""What plugins give one environment: the classes that it chose, and one object of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pypet.environment.scheduler_choice import (
+    choose_scheduler,
+    implied_flags,
+    settle_parallel_runs,
+)
+from pypet.environment.validation import check_options
+
+if TYPE_CHECKING:
+    from pypet.interfaces import (
+        AdmissionGate,
+        LoggingSetup,
+        ProgressReporter,
+        Scheduler,
+        Versioning,
+        WrapMode,
+    )
+    from pypet.manager import PluginManager
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The same for all experiments of an environment."""
+
+    manager: PluginManager
+    options: Mapping[str, Any]
+    """The values in effect, by which all others were chosen and made."""
+    scheduler: type[Scheduler]
+    wrap_mode: type[WrapMode] | None
+    """That of parallel runs; None if runs are executed in the main process."""
+    gates: Sequence[AdmissionGate]
+    logging: Sequence[LoggingSetup]
+    progress: Sequence[ProgressReporter]
+    versionings: Sequence[Versioning]
+
+
+def make_features(options: dict[str, Any], manager: PluginManager) -> Features:
+    """Replace options by what is in effect, choose by them, and make what reads them.
+
+    Raises
+    ------
+    ValueError
+        Two options contradict each other, or what they ask for cannot be had.
+    """
+    scheduler = choose_scheduler(options, manager)
+    options.update(implied_flags(options, scheduler))
+    check_options(options, manager, scheduler)
+    wrap_mode = settle_parallel_runs(options, scheduler, manager)
+    return Features(
+        manager=manager,
+        options=options,
+        scheduler=scheduler,
+        wrap_mode=wrap_mode,
+        gates=[gate(options) for gate in manager.admission_gates()],
+        logging=[setup(options) for setup in manager.logging_setups()],
+        progress=[reporter(options) for reporter in manager.progress_reporters()],
+        versionings=[versioning(options) for versioning in manager.versionings()],
+    )

@@ -1,0 +1,76 @@
+"""Which runs are due, where the next experiment goes on, and what is said of runs left over."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from pypet.environment.postprocessing import Results
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pypet.trajectory import Trajectory
+
+    Indices = np.ndarray[Any, np.dtype[np.int64]]
+
+_logger = logging.getLogger("pypet")
+
+NAMES_SHOWN = 20
+"""How many incomplete runs the log names."""
+
+
+def due_runs(trajectory: Trajectory, first: int) -> Indices:
+    """Return the indices, from ``first`` on, of the runs that are not completed.
+
+    Raises
+    ------
+    RuntimeError
+        It is not known of all runs whether they are completed.
+    """
+    runs = trajectory._runs
+    if not runs.is_complete:
+        raise RuntimeError(
+            f"It is not known which of the {len(runs)} runs of trajectory "
+            f"{trajectory.v_name!r} are completed; load it with run information."
+        )
+    return runs.pending(first)
+
+
+def first_pending(trajectory: Trajectory, first: int) -> int:
+    """Return the first index, from ``first`` on, of a run that is not completed.
+
+    If there is none it is the number of runs.
+    """
+    runs = trajectory._runs
+    if first >= len(runs):
+        return first
+    pending = runs.pending(first)
+    return int(pending[0]) if len(pending) else len(runs)
+
+
+def take_back(trajectory: Trajectory, indices: Iterable[int], results: Results) -> None:
+    """Count runs as not completed whose data was lost, and drop what they returned."""
+    runs = trajectory._runs
+    lost = frozenset(indices)
+    for index in lost:
+        runs.start(index, runs.record(index)["timestamp"])
+        runs.columns.completed[runs.row(index)] = 0
+    results[:] = [pair for pair in results if pair[0] not in lost]
+
+
+def report_completion(trajectory: Trajectory, completed: bool) -> None:
+    """Log whether all runs are completed."""
+    if completed:
+        _logger.info("All %d runs are completed.", len(trajectory))
+        return
+    pending = trajectory._runs.pending()
+    names = [str(trajectory.f_idx_to_run(int(index))) for index in pending[:NAMES_SHOWN]]
+    _logger.error(
+        "%d of %d runs are not completed: %s%s",
+        len(pending),
+        len(trajectory),
+        ", ".join(names),
+        ", ..." if len(pending) > NAMES_SHOWN else "",
+    )

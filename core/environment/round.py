@@ -1,0 +1,169 @@
+"""One round of an experiment: runs that a scheduler of their own executes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pypet.environment.interruption import sigint_handling
+from pypet.environment.job import Job
+from pypet.environment.on_error import ErrorPolicy
+from pypet.environment.pending_runs import take_back
+from pypet.environment.postprocessing import Results
+from pypet.environment.run_loop import RunLoop
+from pypet.environment.shared_storage import SharedStorage, kept_open, share_storage
+from pypet.environment.single_run import SingleRun
+from pypet.environment.worker_run import WorkerRun, WorkerSettings
+from pypet.interfaces import Outcome, ProgressReporter, Task
+
+if TYPE_CHECKING:
+    from pypet.environment.environment import Environment
+    from pypet.environment.features import Features
+    from pypet.environment.pending_runs import Indices
+
+_logger = logging.getLogger("pypet")
+
+
+class Round:
+    """Executes the runs of ``indices``; what they return is appended to ``results``.
+
+    ``refill``, for parallel runs only, is called when the last run was handed to the scheduler; it
+    may return the indices of more.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        features: Features,
+        job: Job,
+        indices: Indices,
+        results: Results,
+        refill: Callable[[], Indices | None] | None = None,
+    ) -> None:
+        self._environment = environment
+        self._trajectory: Any = environment.trajectory
+        self._features = features
+        self._options = features.options
+        self._job = job
+        self._indices = indices
+        self._results = results
+        self._refill = refill
+        self._scheduler = features.scheduler(features.options)
+        self._policy = ErrorPolicy.parse(
+            self._options["on_error"], self._scheduler.default_on_error
+        )
+        self._storage: SharedStorage | None = None
+        if len(indices):
+            self._storage = share_storage(environment.trajectory, features, environment.name)
+
+    def execute(self) -> None:
+        """Execute the runs.
+
+        Raises
+        ------
+        Exception
+            Whatever a run raises, unless the others go on without it, or storing.
+        """
+        trajectory, indices = self._trajectory, self._indices
+        try:
+            with (
+                self._progress(len(trajectory), len(indices)),
+                self._storage or nullcontext(),
+                kept_open(trajectory, self._storage),
+            ):
+                for reporter in self._features.progress:
+                    reporter.watch(self._scheduler.activity)
+                self._loop().execute(indices, self._work())
+        except RuntimeError as error:
+            self._lose(error)
+        finally:
+            if self._storage is not None:
+                take_back(trajectory, self._storage.lost, self._results)
+        if not sigint_handling.hit:
+            self._environment.current_idx = len(trajectory)
+
+    def join(self) -> None:
+        """Wait until processes that have nothing to do any more are gone."""
+        if self._storage is not None:
+            self._storage.join()
+        self._scheduler.join()
+
+    def _loop(self) -> RunLoop:
+        features, scheduler = self._features, self._scheduler
+        if self._storage is not None:
+            scheduler.check = partial(_check, self._storage, features.progress)
+            scheduler.gates = features.gates
+            for gate in features.gates:
+                gate.start()
+        return RunLoop(
+            self._environment,
+            features.manager,
+            scheduler,
+            self._job,
+            self._results,
+            features.progress,
+            self._policy,
+            self._storage,
+            self._refill if self._storage is not None else None,
+        )
+
+    def _work(self) -> Callable[[Task], Outcome]:
+        """Return what executes a run, here or in a worker."""
+        environment, options, storage = self._environment, self._options, self._storage
+        if storage is None:
+            return SingleRun(
+                self._trajectory,
+                self._job,
+                environment.hexsha,
+                automatic_storing=bool(options["automatic_storing"]),
+                clean_up=bool(options["clean_up_runs"]),
+            )
+        settings = WorkerSettings(
+            service=storage.worker_service(),
+            take_home=storage.take_home(),
+            log_setups=[each for each in self._features.logging if each.concerns_workers],
+            environment_name=environment.name,
+            hexsha=environment.hexsha,
+            automatic_storing=bool(options["automatic_storing"]),
+            clean_up=bool(options["clean_up_runs"]),
+            graceful=bool(options["graceful_exit"]),
+            freeze_input=bool(options["freeze_input"]),
+        )
+        return WorkerRun(self._trajectory, self._job, settings)
+
+    def _lose(self, error: RuntimeError) -> None:
+        """Act upon an error of storing that came after the runs were reported as finished.
+
+        Such errors name the indices of their runs; these count as not completed.
+        """
+        indices = getattr(error, "runs", ())
+        if not indices:
+            raise error
+        take_back(self._trajectory, indices, self._results)
+        if self._policy.raises:
+            raise error
+        _logger.error("Data of %d runs was not stored", len(set(indices)), exc_info=error)
+
+    @contextmanager
+    def _progress(self, total: int, due: int) -> Iterator[None]:
+        if not due:
+            yield
+            return
+        reporters = self._features.progress
+        try:
+            for reporter in reporters:
+                reporter.start(total, total - due)
+            yield
+        finally:
+            for reporter in reporters:
+                reporter.stop()
+
+
+def _check(storage: SharedStorage, reporters: Sequence[ProgressReporter]) -> None:
+    """Do what is to be done while a scheduler waits."""
+    for reporter in reporters:
+        reporter.refresh()
+    storage.check()
