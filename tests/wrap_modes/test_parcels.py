@@ -177,6 +177,40 @@ def test_what_is_no_packet_is_reported_and_passed_over(packets):
     assert isinstance(intact.content, StoreRequest)
 
 
+def send_arrays(pipe, sender):
+    for number in range(20):
+        pipe.put(parcel_of(np.full(50_000 + 7 * number, 100.0 * sender + number)))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="forks")
+def test_large_messages_of_several_processes_at_once_arrive_whole():
+    from pypet.wrap_modes.pipe.counts import Counts
+    from pypet.wrap_modes.pipe.ends import Pipe, make_pipe
+    from pypet.wrap_modes.pipe.packets import Assembly
+
+    reading, writing = make_pipe()
+    pipe = Pipe(writing, FileLock.make(), Counts())
+    context = multiprocessing.get_context("fork")
+    senders = [context.Process(target=send_arrays, args=(pipe, number)) for number in range(4)]
+    for sender in senders:
+        sender.start()
+    pipe.close()
+    assembly, values = Assembly(), []
+    with open(reading, "rb", buffering=0) as stream:
+        while received := stream.read(1 << 16):
+            for parcel in assembly.add(received):
+                (value,) = set(parcel.content.operations[0].items[0].value.tolist())
+                values.append(value)
+    for sender in senders:
+        sender.join()
+        assert sender.exitcode == 0
+    pipe.lock.remove()
+    assert sorted(values) == [
+        100.0 * sender + number for sender in range(4) for number in range(20)
+    ]
+
+
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_a_damaged_packet_loses_its_message_only_and_tells_the_run(packets, position):
     damaged = list(packets)

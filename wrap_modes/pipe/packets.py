@@ -1,37 +1,65 @@
 """Messages as packets that may alternate with those of other processes, and put together again.
 
-A packet is a head (magic bytes, CRC-32 of the body, its length) and a body: run, sender, number
-of the message, number of the packet and of all packets, and data. The data of all packets of a
-message is the count and the lengths of its pieces as unsigned 64-bit integers, then the pieces.
-All numbers are little-endian.
+A packet is a head and data. The head is made up of magic bytes, the CRC-32 of the data of all
+packets of the message, the length of the data, run, sender, number of the message, and number of
+the packet and of all packets. The data of all packets is the count and the lengths of the pieces
+of the message as unsigned 64-bit integers, then the pieces. All numbers are little-endian.
 """
 
 from __future__ import annotations
 
 import select
 import struct
-import zlib
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from pypet.wrap_modes._local import frames
+from pypet.wrap_modes._local.checksums import crc32
 from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, load
 
 PACKET_BYTES = min(4096, getattr(select, "PIPE_BUF", 512))
 """So much is written into a pipe in one step, which nothing can interrupt (POSIX, ``write``)."""
-_HEAD = struct.Struct("<4sIH")
-_ADDRESS = struct.Struct("<qQQII")
-_ROOM = PACKET_BYTES - _HEAD.size - _ADDRESS.size
+_AT_ONCE = 64 if sys.platform == "linux" else 1
+"""Full packets in one step. Linux fills pages of a pipe one after the other, and nobody comes in
+between within a page, which has room for a whole number of packets."""
+_HEAD = struct.Struct("<4sIHqQQII")
+_ROOM = PACKET_BYTES - _HEAD.size
+_FULL = np.dtype(
+    [
+        ("magic", "S4"),
+        ("checksum", "<u4"),
+        ("length", "<u2"),
+        ("run", "<i8"),
+        ("sender", "<u8"),
+        ("number", "<u8"),
+        ("part", "<u4"),
+        ("parts", "<u4"),
+        ("data", "u1", (_ROOM,)),
+    ]
+)
+"""A packet that is as large as it can be."""
 
 
-def packets(run: int, sender: int, number: int, pieces: Sequence[Any]) -> Iterator[bytes]:
-    """Yield the packets of a message."""
-    whole = frames.index_of(pieces) + b"".join(pieces)
+def packets(run: int, sender: int, number: int, pieces: Sequence[Any]) -> Iterator[Any]:
+    """Yield the bytes of the packets of a message, as many as can be written in one step."""
+    whole = b"".join([frames.index_of(pieces), *pieces])
+    checksum = crc32(whole)
     parts = -(-len(whole) // _ROOM)
-    for part in range(parts):
-        data = whole[part * _ROOM : (part + 1) * _ROOM] if parts > 1 else whole
-        body = _ADDRESS.pack(run, sender, number, part, parts) + data
-        yield _HEAD.pack(frames.MAGIC, zlib.crc32(body), len(body)) + body
+    for first in range(0, parts - 1, _AT_ONCE):
+        count = min(_AT_ONCE, parts - 1 - first)
+        block = np.empty(count, _FULL)
+        block["magic"], block["checksum"], block["length"] = frames.MAGIC, checksum, _ROOM
+        block["run"], block["sender"], block["number"] = run, sender, number
+        block["part"], block["parts"] = np.arange(first, first + count), parts
+        data = np.frombuffer(whole, np.uint8, count * _ROOM, first * _ROOM)
+        block["data"] = data.reshape(count, _ROOM)
+        yield block.data.cast("B")
+    last = whole[(parts - 1) * _ROOM :]
+    head = frames.MAGIC, checksum, len(last), run, sender, number, parts - 1, parts
+    yield _HEAD.pack(*head) + last
 
 
 class Assembly:
@@ -54,35 +82,36 @@ class Assembly:
         parcels = []
         start, end = 0, len(received)
         while end - start >= _HEAD.size:
-            magic, checksum, length = _HEAD.unpack_from(received, start)
-            if magic != frames.MAGIC or not _ADDRESS.size <= length <= PACKET_BYTES:
+            head = _HEAD.unpack_from(received, start)
+            if head[0] != frames.MAGIC or head[2] > _ROOM:
                 error = frames.FrameError("What came out of the pipe does not begin like a packet.")
                 parcels.append(Parcel(NO_RUN, Unreadable(error)))
                 found = received.find(frames.MAGIC, start + 1)
                 start = end if found < 0 else found
                 continue
             first = start + _HEAD.size
-            if end - first < length:
+            if end - first < head[2]:
                 break
-            start = first + length
-            parcel = self._take(received[first:start], checksum)
+            start = first + head[2]
+            parcel = self._take(head, received[first:start])
             if parcel is not None:
                 parcels.append(parcel)
         self._rest = received[start:]
         return parcels
 
-    def _take(self, body: bytes, checksum: int) -> Parcel | None:
+    def _take(self, head: tuple[Any, ...], data: bytes) -> Parcel | None:
         """Take a packet; return the parcel of which it is the last one."""
-        run, sender, expected, part, parts = _ADDRESS.unpack_from(body)
-        data = body[_ADDRESS.size :]
+        _, checksum, _, run, sender, expected, part, parts = head
         number, begun = self._begun.pop(sender, (0, [])) if part else (expected, [])
-        if zlib.crc32(body) != checksum or number != expected or part != len(begun):
-            if part < parts - 1:
-                return None  # said once, when the last packet is there
+        fits = number == expected and part == len(begun)
+        if fits:
+            begun.append(data)
+            self._begun[sender] = number, begun
+        if part < parts - 1:
+            return None  # what does not fit is said once, when the last packet is there
+        self._begun.pop(sender, None)
+        whole = data if parts == 1 else b"".join(begun)
+        if not fits or crc32(whole) != checksum:
             error = frames.FrameError(f"Message {expected} of process {sender} arrived damaged.")
             return Parcel(run, Unreadable(error))
-        begun.append(data)
-        if len(begun) < parts:
-            self._begun[sender] = number, begun
-            return None
-        return load(frames.pieces_of(memoryview(data if parts == 1 else b"".join(begun))))
+        return load(frames.pieces_of(memoryview(whole)))
