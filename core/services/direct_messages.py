@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pypet import pypetconstants as constants
+from pypet.services.copying import CopyingBackend
 from pypet.services.transfer import delete
-
-if TYPE_CHECKING:
-    from pypet.services.record_service import RecordStorageService
 
 
 def _backup(
-    service: RecordStorageService,
+    service: CopyingBackend,
     traj: Any,
     backup_filename: str | None = None,
     *,
@@ -25,7 +23,7 @@ def _backup(
 
 
 def _merge(
-    service: RecordStorageService,
+    service: CopyingBackend,
     label: Any,
     other_trajectory_name: str,
     rename_dict: Mapping[str, str],
@@ -70,7 +68,7 @@ def _merge(
 
 
 def _access_data(
-    service: RecordStorageService,
+    service: CopyingBackend,
     path: str,
     item_name: str,
     request: str,

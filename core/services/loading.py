@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pypet import pypetconstants as constants
+from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError, ParameterLockedException
 from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
 from pypet.records import LEAF, LINK, NodeRecord
-
-if TYPE_CHECKING:
-    from pypet.encoding.unpickling import Unpickling
-    from pypet.services.record_service import RecordStorageService
+from pypet.services.backend import RecordBackend
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +27,7 @@ class Loading:
 
     __slots__ = ("_root", "_rule", "_tree", "as_new", "flags", "service", "trajectory")
 
-    def __init__(self, service: RecordStorageService, trajectory: str, rule: Unpickling) -> None:
+    def __init__(self, service: RecordBackend, trajectory: str, rule: Unpickling) -> None:
         self.service = service
         self.trajectory = trajectory
         self._rule = rule

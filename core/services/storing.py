@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.leaves.codec import encode_leaf
@@ -14,10 +14,8 @@ from pypet.records import (
     PutNode,
     StoreRequest,
 )
+from pypet.services.backend import RecordBackend
 from pypet.services.call_identity import identity_of_call
-
-if TYPE_CHECKING:
-    from pypet.services.record_service import RecordStorageService
 
 _RANGE_ENTRIES_SHOWN = constants.HDF5_STRCOL_MAX_RANGE_LENGTH // 3 + 10
 _PLAIN_GROUPS = frozenset(
@@ -32,7 +30,7 @@ class Storing:
 
     __slots__ = ("_nodes", "_operations", "service", "trajectory")
 
-    def __init__(self, service: RecordStorageService, trajectory: str) -> None:
+    def __init__(self, service: RecordBackend, trajectory: str) -> None:
         self.service = service
         self.trajectory = trajectory
         self._operations: list[Operation] = []

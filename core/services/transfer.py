@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from pypet.errors import DataNotInStorageError
 from pypet.records import (
@@ -19,9 +18,7 @@ from pypet.records import (
     PutNode,
     StoreRequest,
 )
-
-if TYPE_CHECKING:
-    from pypet.services.record_service import RecordStorageService
+from pypet.services.backend import RecordBackend
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +34,7 @@ def _nothing(path: str) -> bool:
     return False
 
 
-def has_node(service: RecordStorageService, trajectory: str, path: str) -> bool:
+def has_node(service: RecordBackend, trajectory: str, path: str) -> bool:
     """Return whether a node is stored."""
     try:
         next(
@@ -55,7 +52,7 @@ def has_node(service: RecordStorageService, trajectory: str, path: str) -> bool:
 class NodeCopy:
     """Copies nodes into a stored trajectory and takes the copies back after a failure."""
 
-    def __init__(self, service: RecordStorageService, trajectory: str) -> None:
+    def __init__(self, service: RecordBackend, trajectory: str) -> None:
         self.service = service
         self.trajectory = trajectory
         self._exists: dict[str, bool] = {"": True}
@@ -66,7 +63,7 @@ class NodeCopy:
         self.copied_leaves: list[str] = []
         """Full names, in the source, of the leaves that were copied."""
 
-    def copy(self, source: RecordStorageService, trajectory: str, names: Mapping[str, str]) -> None:
+    def copy(self, source: RecordBackend, trajectory: str, names: Mapping[str, str]) -> None:
         """Copy each node alone from its old to its new full name.
 
         A node whose name is taken under the same name on both sides is left out with a warning.
@@ -89,9 +86,7 @@ class NodeCopy:
         if pending:
             self.write(source, trajectory, pending)
 
-    def write(
-        self, source: RecordStorageService, trajectory: str, names: Mapping[str, str]
-    ) -> None:
+    def write(self, source: RecordBackend, trajectory: str, names: Mapping[str, str]) -> None:
         """Read nodes and store them under their new names."""
         operations: list[Operation] = []
         for old, new in names.items():
@@ -162,15 +157,13 @@ def as_operation(record: NodeRecord, path: str) -> PutNode | PutLink:
     )
 
 
-def delete(service: RecordStorageService, trajectory: str, paths: Iterable[str]) -> None:
+def delete(service: RecordBackend, trajectory: str, paths: Iterable[str]) -> None:
     """Delete nodes with everything below them."""
     operations = tuple(DeleteNode(path, recursive=True) for path in paths)
     service.apply(StoreRequest(trajectory, operations))
 
 
-def copy_trajectory(
-    source: RecordStorageService, target: RecordStorageService, trajectory: str
-) -> None:
+def copy_trajectory(source: RecordBackend, target: RecordBackend, trajectory: str) -> None:
     """Store a whole trajectory in another service, where its name must be free.
 
     Raises

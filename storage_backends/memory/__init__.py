@@ -87,7 +87,7 @@ class MemoryStorageService(RecordStorageService):
     # ----- writing -------------------------------------------------------------------------
 
     def apply(self, request: StoreRequest) -> None:
-        """Carry out the operations of a request; see `RecordStorageService.apply`."""
+        """Carry out the operations of a request; see `RecordBackend.apply`."""
         for operation in request.operations:
             if isinstance(operation, PutMeta):
                 self._put_meta(request.trajectory, operation)
@@ -137,7 +137,7 @@ class MemoryStorageService(RecordStorageService):
         return sorted(self._trajectories)
 
     def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
-        """Return the data about a trajectory; see `RecordStorageService.read_meta`."""
+        """Return the data about a trajectory; see `RecordBackend.read_meta`."""
         stored = self._stored(trajectory)
         return MetaRecord(
             stored.info._replace(comment=stored.root.comment),
@@ -157,7 +157,7 @@ class MemoryStorageService(RecordStorageService):
         wants: Callable[[str], bool],
         item_filter: Callable[[str], bool] | None = None,
     ) -> Iterator[NodeRecord]:
-        """Yield records; see `RecordStorageService.read_nodes`."""
+        """Yield records; see `RecordBackend.read_nodes`."""
         node = find(self._stored(trajectory).root, path, trajectory)
         yield record(path, node, wants, item_filter)
         if recursive:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from h5py import h5a, h5g, h5o
 
 from pypet.records import PutNode, StoreRequest
-from pypet.services.record_service import RecordStorageService
+from pypet.services.backend import RecordBackend
 from pypet.services.transfer import NodeCopy
 from pypet.storage_backends.hdf5.encoding.attribute_reading import read_flag
 from pypet.storage_backends.hdf5.encoding.layout import IS_LEAF
@@ -28,9 +28,7 @@ class HDF5NodeCopy(NodeCopy):
 
     service: HDF5StorageService
 
-    def write(
-        self, source: RecordStorageService, trajectory: str, names: Mapping[str, str]
-    ) -> None:
+    def write(self, source: RecordBackend, trajectory: str, names: Mapping[str, str]) -> None:
         """Copy nodes to their new names."""
         old_cache = _open_cache(source, trajectory)
         new_cache = _open_cache(self.service, self.trajectory)

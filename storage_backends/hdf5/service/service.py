@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pypet.encoding.unpickling import Unpickling, check_mode, rule_in_force
 from pypet.interfaces.option import Option
 from pypet.records import ArrayItem, MetaRecord, NodeRecord, PutMeta, PutNode, StoreRequest
-from pypet.services.record_service import RecordStorageService
+from pypet.services.backend import RecordBackend
 from pypet.storage_backends.hdf5.files.damage import damage_told, telling_damage
 from pypet.storage_backends.hdf5.files.filename import default_title, resolve_filename
 from pypet.storage_backends.hdf5.files.guard import guarded
@@ -203,7 +203,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         return HDF5NodeCopy(self, trajectory)
 
     @guarded
-    def copy_to(self, target: RecordStorageService, trajectory: str) -> None:
+    def copy_to(self, target: RecordBackend, trajectory: str) -> None:
         """Copy a whole trajectory into another file, as it is.
 
         Raises
@@ -229,7 +229,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
 
     @guarded
     def apply(self, request: StoreRequest) -> None:
-        """Carry out the operations of a request; see `RecordStorageService.apply`.
+        """Carry out the operations of a request; see `RecordBackend.apply`.
 
         Raises
         ------
@@ -285,7 +285,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
             self._check_known(file, self._find_trajectory(name, index))
 
     def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
-        """Return the data about a trajectory; see `RecordStorageService.read_meta`."""
+        """Return the data about a trajectory; see `RecordBackend.read_meta`."""
         from pypet.storage_backends.hdf5.trajectories.meta_reading import read_meta
 
         with self._held_for_reading() as file:
@@ -305,7 +305,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         wants: Callable[[str], bool],
         item_filter: Callable[[str], bool] | None = None,
     ) -> Iterator[NodeRecord]:
-        """Yield records; see `RecordStorageService.read_nodes`."""
+        """Yield records; see `RecordBackend.read_nodes`."""
         from pypet.storage_backends.hdf5.nodes.tree_reading import TreeReader
 
         with self._held_for_reading() as file:

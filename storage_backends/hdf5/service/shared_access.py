@@ -35,7 +35,7 @@ class SharedAccess(HeldFile, ABC):
         args: Sequence[Any] | None,
         kwargs: Mapping[str, Any] | None,
     ) -> Any:
-        """Create, read or change shared data; see `RecordStorageService.access_data`.
+        """Create, read or change shared data; see `RecordBackend.access_data`.
 
         It is done by PyTables and pandas, which keep the file while nothing else is asked for.
 
