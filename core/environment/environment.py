@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -19,10 +18,10 @@ from pypet.environment.config_file import (
 )
 from pypet.environment.experiment import Experiment, Plan
 from pypet.environment.features import make_features
-from pypet.environment.identity import Identity, make_identity, sign
+from pypet.environment.identity import identify, sign
 from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.lazy_debug import debug_options
-from pypet.environment.pipeline import parse_pipeline_result
+from pypet.environment.pipeline import call_pipeline
 from pypet.environment.postprocessing import PostProcessing, Results
 from pypet.options import OptionsDoc, OptionsSignature, collect
 from pypet.support.decorators import prefix_naming
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet.environment.Environment")
-_pypet_logger = logging.getLogger("pypet")
 
 _DOC = """Supervises an experiment: storing, logging and the execution of runs.
 
@@ -96,7 +94,7 @@ class Environment:
             optional=optional_storage_keywords(content, options),
         )
         check_leaves(self._trajectory, content, storage.properties)
-        self._identity = self._identify()
+        self._identity = identify(self, self._features.versionings)
         self._config = EnvironmentConfig(self._trajectory, self.name)
         try:
             self._set_up(storage)
@@ -273,15 +271,6 @@ class Environment:
 
     # ----- construction ---------------------------------------------------------------------
 
-    def _identify(self) -> Identity:
-        """Return the identity, with the revision that a versioning feature made, if any."""
-        trajectory = self._trajectory
-        is_new = trajectory is not self._features.options["trajectory"]
-        timestamp = trajectory.v_timestamp if is_new else time.time()
-        revisions = [versioning.snapshot(self) for versioning in self._features.versionings]
-        revision = next((made for made in revisions if made is not None), None)
-        return make_identity(str(trajectory.v_name), trajectory.v_timestamp, timestamp, revision)
-
     def _set_up(self, storage: construction.StoragePlan) -> None:
         """Start logging, make the storage service, and write down the settings."""
         trajectory, features = self._trajectory, self._features
@@ -327,14 +316,9 @@ class Environment:
 
     def _pre_process(self, pipeline: Callable[[Trajectory], Any], kind: type[Job]) -> Plan | None:
         """Call a pipeline function and return what it asks for."""
-        _pypet_logger.info("Calling the pipeline function for pre-processing")
-        parts = parse_pipeline_result(pipeline(self._trajectory))
+        wants_runs = self._features.options["do_single_runs"]
+        parts = call_pipeline(pipeline, self._trajectory, wants_runs=wants_runs)
         if parts is None:
-            if self._features.options["do_single_runs"]:
-                raise RuntimeError(
-                    "The pipeline function returned None instead of a run function. That is "
-                    "allowed with do_single_runs=False only."
-                )
             return None
         self._check_runs_wanted("pipeline with a run function")
         if parts.postprocessing is not None:

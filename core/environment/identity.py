@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pypet.pypetconstants import VERSION
 from pypet.support.run_text import format_time
 
 if TYPE_CHECKING:
+    from pypet.environment.environment import Environment
+    from pypet.interfaces import Versioning
     from pypet.trajectory import Trajectory
 
 SHORT_HEXSHA_LENGTH = 7
@@ -36,9 +40,19 @@ def make_identity(
     if hexsha is None:
         text = f"{trajectory_name}{trajectory_timestamp!r}{timestamp!r}{VERSION}"
         hexsha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-    time = format_time(timestamp)
-    name = f"environment_{hexsha[:SHORT_HEXSHA_LENGTH]}_{time}"
-    return Identity(name, hexsha, timestamp, time)
+    formatted = format_time(timestamp)
+    name = f"environment_{hexsha[:SHORT_HEXSHA_LENGTH]}_{formatted}"
+    return Identity(name, hexsha, timestamp, formatted)
+
+
+def identify(environment: Environment, versionings: Sequence[Versioning]) -> Identity:
+    """Return the identity, with the revision that a versioning feature made, if any."""
+    trajectory = environment.trajectory
+    is_new = trajectory is not environment.options["trajectory"]
+    timestamp = trajectory.v_timestamp if is_new else time.time()
+    revisions = [versioning.snapshot(environment) for versioning in versionings]
+    revision = next((made for made in revisions if made is not None), None)
+    return make_identity(str(trajectory.v_name), trajectory.v_timestamp, timestamp, revision)
 
 
 def sign(trajectory: Trajectory, name: str, hexsha: str) -> None:

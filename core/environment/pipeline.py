@@ -1,9 +1,15 @@
-"""What a pipeline function may return."""
+"""Pipeline functions: calling one, and what it may return."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pypet.trajectory import Trajectory
+
+_logger = logging.getLogger("pypet")
 
 
 class Call(NamedTuple):
@@ -25,6 +31,28 @@ _FORMS = (
     "a run function, a tuple (run,), (run, args) or (run, args, kwargs), or two such tuples, "
     "((run, args, kwargs), (postproc, args, kwargs))"
 )
+
+
+def call_pipeline(
+    pipeline: Callable[[Trajectory], Any], trajectory: Trajectory, *, wants_runs: bool
+) -> PipelineParts | None:
+    """Call a pipeline function and return what it asks for, None for no runs.
+
+    Raises
+    ------
+    RuntimeError
+        It returned something else than documented, or nothing although runs are wanted.
+    Exception
+        Whatever the function raises.
+    """
+    _logger.info("Calling the pipeline function for pre-processing")
+    parts = parse_pipeline_result(pipeline(trajectory))
+    if parts is None and wants_runs:
+        raise RuntimeError(
+            "The pipeline function returned None instead of a run function. That is allowed with "
+            "do_single_runs=False only."
+        )
+    return parts
 
 
 def parse_pipeline_result(result: Any) -> PipelineParts | None:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pypet import Environment
+from pypet import Environment, MultiprocContext, Trajectory
 from pypet.errors import MissingDependencyError
 from pypet.manager import plugin_manager, refresh
 
@@ -147,6 +147,13 @@ def test_an_established_wrap_mode_that_is_not_installed_is_no_misspelled_one(
     assert message.startswith("wrap_mode='netlock' needs a plugin for storing over a network")
     assert 'pip install "pypet[net]"' in message
     assert "Did you mean" not in message
+
+
+def test_a_multiproc_context_tells_of_such_a_mode_like_an_environment(without):
+    without("netlock")
+    context = MultiprocContext(Trajectory("own", storage_service="memory"), "NETLOCK")
+    with pytest.raises(MissingDependencyError, match=r"wrap_mode='NETLOCK' needs .*pypet\[net\]"):
+        context.start()
 
 
 def test_a_scheduler_that_is_not_installed_is_told_like_its_flag(make_env, without):
