@@ -105,8 +105,9 @@ class Crew(Workers):
         if busy:
             end_processes([member.process for member in members], at_once=True)
         else:
-            _take_leave(members)
-            self._ending += [member.process for member in members]
+            late = _take_leave(members)
+            self._ending += [member.process for member in members if member not in late]
+            end_processes([member.process for member in late], at_once=True)
         for member in members:
             member.connection.close()
         self._cells = None
@@ -279,12 +280,16 @@ def _tell_to_stop(member: Member) -> None:
         return  # it is gone already
 
 
-def _take_leave(members: Sequence[Member]) -> None:
-    """Tell idle workers to stop, and wait until nothing that runs have started goes on in them."""
+def _take_leave(members: Sequence[Member]) -> Sequence[Member]:
+    """Tell idle workers to stop, and wait until nothing that runs have started goes on in them.
+
+    Return those where that takes too long.
+    """
     for member in members:
         _tell_to_stop(member)
-    waiting = [member.connection for member in members]
+    waiting: dict[Any, Member] = {member.connection: member for member in members}
     deadline = monotonic() + GRACE_SECONDS
     while waiting and (left := deadline - monotonic()) > 0:
-        for closed in wait(waiting, left):
-            waiting.remove(closed)  # type: ignore[arg-type]  # only connections are waited for
+        for told in wait(list(waiting), left):
+            del waiting[told]
+    return list(waiting.values())

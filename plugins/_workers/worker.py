@@ -94,8 +94,8 @@ def serve(
             _perform_batch(place, perform, 0, inherited)
         while data := connection.recv_bytes():
             _perform_batch(place, perform, *pickle.loads(data))
-        wait_for_helpers()
-        connection.close()  # tells that nothing is stored from here any more
+        if wait_for_helpers():  # or it is over when this process is
+            connection.send_bytes(b"")  # tells that nothing is stored from here any more
 
 
 def _perform_batch(place: Place, perform: Perform, first: int, tasks: Sequence[Task]) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
+import threading
 import time
 
 import pytest
 
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Outcome, Task, Work
+from pypet.plugins._workers import crew
 from pypet.plugins.pool import PoolScheduler
 from pypet.testing import schedulers
 from pypet.testing.schedulers import ProcessesConformance, execute_all, square
@@ -174,3 +177,43 @@ def test_no_run_waits_behind_a_long_one_while_a_worker_is_idle(tmp_path, count):
         assert outcomes[0].value[1] == count
     scheduler.stop()
     scheduler.join()
+
+
+def leave_a_thread(task):
+    """Start a thread that goes on for long, writing into a file; tell the process."""
+    path, daemon = task.args
+
+    def write():
+        until = time.monotonic() + 60
+        with open(path, "wb", buffering=0) as stream:
+            while time.monotonic() < until:
+                stream.write(b".")
+                time.sleep(0.001)
+
+    threading.Thread(target=write, daemon=daemon).start()
+    sys.stdout = SlowStream()
+    return Outcome(task.index, os.getpid(), 0.0, 1.0)
+
+
+class SlowStream:
+    """Lets the end of a process take time."""
+
+    def write(self, text):
+        return len(text)
+
+    def flush(self):
+        time.sleep(0.3)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("daemon", [True, False])
+def test_nothing_goes_on_in_workers_after_the_stop(tmp_path, monkeypatch, daemon):
+    monkeypatch.setattr(crew, "GRACE_SECONDS", 5.0 if daemon else 0.3)
+    scheduler = make_pool()
+    scheduler.start(leave_a_thread)
+    assert len(execute_all(scheduler, [Task(0, (tmp_path / "file", daemon))])) == 1
+    scheduler.stop()
+    written = (tmp_path / "file").stat().st_size
+    scheduler.join()
+    assert (tmp_path / "file").stat().st_size == written > 0
+    assert multiprocessing.active_children() == []
