@@ -89,8 +89,10 @@ class Experiment:
             self._rescue()
             raise
         finally:
-            self._join()
-            self._features.manager.experiment_finished(self._environment, completed)
+            try:
+                self._join()
+            finally:
+                self._features.manager.experiment_finished(self._environment, completed)
         if plan is not None:
             report_completion(self._trajectory, completed)
         if completed:

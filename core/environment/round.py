@@ -87,9 +87,11 @@ class Round:
 
     def join(self) -> None:
         """Wait until processes that have nothing to do any more are gone."""
-        if self._storage is not None:
-            self._storage.join()
-        self._scheduler.join()
+        try:
+            if self._storage is not None:
+                self._storage.join()
+        finally:  # also if the user interrupts this
+            self._scheduler.join()
 
     def _loop(self) -> RunLoop:
         features, scheduler = self._features, self._scheduler

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pypet.interfaces import Versioning
 from pypet.manager import get_manager
 from pypet.markers import hookimpl
+from pypet.plugins._workers.workers import Workers
+from pypet.wrap_modes._local.writer_mode import WriterMode
 
 
 class Listener:
@@ -83,6 +87,31 @@ def test_an_experiment_that_ends_with_an_error(listen):
         ("failed", [ZeroDivisionError]),
         ("finished", False),
     ]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are functions that cannot be pickled")
+def test_an_interrupt_while_processes_end_hides_nothing(listen, monkeypatch, tmp_path):
+    pytest.importorskip("h5py")
+    joined = []
+
+    def interrupted(mode, original=WriterMode.join):
+        original(mode)
+        raise KeyboardInterrupt
+
+    def join(workers, original=Workers.join):
+        joined.append(workers)
+        original(workers)
+
+    monkeypatch.setattr(WriterMode, "join", interrupted)
+    monkeypatch.setattr(Workers, "join", join)
+    listener = Listener()
+    storage = {"storage_service": "hdf5", "filename": str(tmp_path / "data.hdf5")}
+    env = listen(listener, multiproc=True, wrap_mode="QUEUE", **storage)
+    with pytest.raises(KeyboardInterrupt):
+        env.run(lambda traj: None)
+    assert len(joined) == 1
+    assert listener.told[-1] == ("finished", True)
 
 
 def test_an_experiment_with_a_failed_run(listen):
