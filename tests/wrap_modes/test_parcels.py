@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -209,6 +210,43 @@ def test_large_messages_of_several_processes_at_once_arrive_whole():
     assert sorted(values) == [
         100.0 * sender + number for sender in range(4) for number in range(20)
     ]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the platform has no such signals")
+def test_signals_that_arrive_while_a_message_is_sent_lose_nothing_of_it():
+    from pypet.wrap_modes.pipe.counts import Counts
+    from pypet.wrap_modes.pipe.ends import Pipe, make_pipe
+    from pypet.wrap_modes.pipe.packets import Assembly
+
+    reading, writing = make_pipe()
+    received = []
+
+    def receive():
+        assembly = Assembly()
+        with open(reading, "rb", buffering=0) as stream:
+            while data := stream.read(1 << 16):
+                received.extend(assembly.add(data))
+
+    receiver = threading.Thread(target=receive)
+    receiver.start()
+    pipe = Pipe(writing, FileLock.make(), Counts())
+    handled = []
+    former = signal.signal(signal.SIGALRM, lambda *_: handled.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        for number in range(5):
+            pipe.put(parcel_of(np.full(500_000, float(number))))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+        pipe.close()
+        pipe.lock.remove()
+        receiver.join()
+    assert handled
+    for number, parcel in enumerate(received):
+        assert set(parcel.content.operations[0].items[0].value.tolist()) == {number}
+    assert len(received) == 5
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])

@@ -13,7 +13,7 @@ from pypet.support.pipes import enlarge
 from pypet.wrap_modes._local.parcels import Parcel, dump
 from pypet.wrap_modes._local.writer import Source
 from pypet.wrap_modes.pipe.counts import Counts
-from pypet.wrap_modes.pipe.packets import Assembly, packets
+from pypet.wrap_modes.pipe.packets import Assembly, packets, packets_at_once
 
 CAPACITY_BYTES = 1 << 20
 """What a pipe should hold: it must not be full, or empty, as soon as somebody has to wait."""
@@ -41,6 +41,7 @@ class Pipe:
     def __init__(self, writing: int, lock: Any, counts: Counts) -> None:
         """Take over a descriptor."""
         self._writing = writing
+        self._at_once = packets_at_once()
         self.lock = lock
         self.counts = counts
         self._pid = -1
@@ -68,8 +69,10 @@ class Pipe:
             self._pid = pid
         self._number += 1
         try:
-            for packet in packets(parcel.run, pid, self._number, pieces):
-                os.write(self._writing, packet)
+            for some in packets(parcel.run, pid, self._number, pieces, self._at_once):
+                rest = memoryview(some)
+                while rest:  # a signal lets a step end between two packets
+                    rest = rest[os.write(self._writing, rest) :]
         except OSError as error:
             raise NotStoredError(
                 f"{parcel.what()} cannot be stored: the process that stores data for "

@@ -8,10 +8,11 @@ of the message as unsigned 64-bit integers, then the pieces. All numbers are lit
 
 from __future__ import annotations
 
+import os
 import select
 import struct
-import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,8 @@ from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, load
 
 PACKET_BYTES = min(4096, getattr(select, "PIPE_BUF", 512))
 """So much is written into a pipe in one step, which nothing can interrupt (POSIX, ``write``)."""
-_AT_ONCE = 64 if sys.platform == "linux" else 1
-"""Full packets in one step. Linux fills pages of a pipe one after the other, and nobody comes in
-between within a page, which has room for a whole number of packets."""
+_AT_ONCE = 64
+"""Full packets in one step where that keeps each of them whole."""
 _HEAD = struct.Struct("<4sIHqQQII")
 _ROOM = PACKET_BYTES - _HEAD.size
 _FULL = np.dtype(
@@ -43,13 +43,40 @@ _FULL = np.dtype(
 """A packet that is as large as it can be."""
 
 
-def packets(run: int, sender: int, number: int, pieces: Sequence[Any]) -> Iterator[Any]:
-    """Yield the bytes of the packets of a message, as many as can be written in one step."""
+@cache
+def packets_at_once() -> int:
+    """Return how many full packets can be written in one step so that each stays whole.
+
+    Linux fills pages of a pipe one after the other, and nobody comes in between within a page,
+    which has room for a whole number of packets. Others, like sandboxes that look like Linux,
+    fill whatever room there is, also if it is not enough for a packet. So this is tried.
+    """
+    import fcntl
+
+    if not hasattr(fcntl, "F_GETPIPE_SZ"):
+        return 1
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)
+        os.write(writing, b"x")
+        written = os.write(writing, bytes(fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ)))
+    except OSError:
+        return 1
+    finally:
+        os.close(reading)
+        os.close(writing)
+    return 1 if written % PACKET_BYTES else _AT_ONCE
+
+
+def packets(
+    run: int, sender: int, number: int, pieces: Sequence[Any], at_once: int = 1
+) -> Iterator[Any]:
+    """Yield the bytes of the packets of a message, up to ``at_once`` full ones together."""
     whole = b"".join([frames.index_of(pieces), *pieces])
     checksum = crc32(whole)
     parts = -(-len(whole) // _ROOM)
-    for first in range(0, parts - 1, _AT_ONCE):
-        count = min(_AT_ONCE, parts - 1 - first)
+    for first in range(0, parts - 1, at_once):
+        count = min(at_once, parts - 1 - first)
         block = np.empty(count, _FULL)
         block["magic"], block["checksum"], block["length"] = frames.MAGIC, checksum, _ROOM
         block["run"], block["sender"], block["number"] = run, sender, number
