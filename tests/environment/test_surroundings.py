@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -82,6 +83,13 @@ def is_alive(process):
 # ----- the main process is killed ------------------------------------------------------------
 
 
+@pytest.fixture
+def temporary():
+    """A folder for what a killed process cannot remove; its path is short enough for sockets."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
 @pytest.mark.parametrize(
     ("scheduler", "mode", "method"),
     [
@@ -92,13 +100,14 @@ def is_alive(process):
         ("process", "LOCK", "forkserver"),
     ],
 )
-def test_nobody_outlives_the_main_process(script, scheduler, mode, method):
+def test_nobody_outlives_the_main_process(script, temporary, scheduler, mode, method):
     main = subprocess.Popen(
         [sys.executable, str(script), scheduler, mode, method, "120"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         cwd=script.parent,
+        env={**os.environ, "TMPDIR": temporary},
     )
     with main.stdout as lines:
         try:

@@ -292,6 +292,7 @@ def test_the_writer_ends_when_the_main_process_is_killed(tmp_path, mode_class):
     script = SCRIPT.format(mode=mode_class.name.lower(), class_name=mode_class.__name__)
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "data.hdf5")],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
         timeout=SECONDS,
