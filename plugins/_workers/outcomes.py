@@ -41,7 +41,7 @@ def pack(outcomes: Sequence[Outcome]) -> bytes:
     return b"".join(pack_pieces(outcomes))
 
 
-def pack_pieces(outcomes: Sequence[Outcome]) -> list[bytes]:
+def pack_pieces(outcomes: Sequence[Outcome]) -> list[bytes | memoryview]:
     """Return the same in pieces that follow each other; what is large is not copied for it."""
     if any(outcome.error is not None for outcome in outcomes):
         return _pack_each(outcomes)
@@ -51,17 +51,18 @@ def pack_pieces(outcomes: Sequence[Outcome]) -> list[bytes]:
         return _pack_each(outcomes)
 
 
-def _pack_each(outcomes: Sequence[Outcome]) -> list[bytes]:
+def _pack_each(outcomes: Sequence[Outcome]) -> list[bytes | memoryview]:
     return _pickled([_travelling(outcome) for outcome in outcomes])
 
 
-class _Pieces(list[bytes]):
+class _Pieces(list[bytes | memoryview]):
     """What a pickler writes, which hands over large objects of bytes as they are."""
 
-    write = list.append
+    def write(self, piece: Any) -> None:
+        self.append(piece if type(piece) is bytes else pickle.PickleBuffer(piece).raw())
 
 
-def _pickled(outcomes: Sequence[Outcome]) -> list[bytes]:
+def _pickled(outcomes: Sequence[Outcome]) -> list[bytes | memoryview]:
     pieces = _Pieces()
     pickle.Pickler(pieces, PROTOCOL).dump(outcomes)
     return pieces

@@ -29,7 +29,7 @@ class Perform(ABC):
         """Execute a task, whatever it does."""
 
     @abstractmethod
-    def pack(self, done: Sequence[Any]) -> Sequence[bytes]:
+    def pack(self, done: Sequence[Any]) -> Sequence[bytes | memoryview]:
         """Return what calls returned in the form in which outcomes travel, in pieces."""
 
 
@@ -45,7 +45,7 @@ class InPlace(Perform):
         """Execute a task."""
         return perform(self._execute, task)
 
-    def pack(self, done: Sequence[Outcome]) -> Sequence[bytes]:
+    def pack(self, done: Sequence[Outcome]) -> Sequence[bytes | memoryview]:
         """Return outcomes in the form in which they travel."""
         return pack_pieces(done)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import sys
 import threading
 
@@ -46,6 +47,47 @@ def test_several_packs_after_one_another_give_all_outcomes(batches):
 def test_large_bytes_are_not_copied_to_be_packed():
     large = bytes(10 * LARGE_BYTES)
     assert any(piece is large for piece in pack_pieces([Outcome(0, large, 1.0, 2.0)]))
+
+
+class Picky:
+    """Is pickled as a buffer of any kind."""
+
+    def __init__(self, content):
+        self.content = content
+
+    def __reduce__(self):
+        return Picky, (pickle.PickleBuffer(self.content),)
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        read_only(np.arange(LARGE_BYTES)),
+        read_only(np.asfortranarray(np.ones((300, 300)))),
+        np.broadcast_to(np.arange(3), (LARGE_BYTES, 3)),
+        bytearray(LARGE_BYTES),
+        Picky(read_only(np.arange(LARGE_BYTES))),
+        Picky(bytearray(LARGE_BYTES)),
+        "ü" * LARGE_BYTES,
+    ],
+)
+def test_large_values_of_all_kinds_travel_in_pieces(value):
+    pieces = pack_pieces([Outcome(0, value, 1.0, 2.0)])
+    reading, writing = multiprocessing.Pipe(duplex=False)
+    thread = threading.Thread(target=wire.send, args=(writing, pieces))
+    thread.start()
+    with reading, writing:
+        (outcome,) = unpack(wire.receive(reading))
+        thread.join()
+    if isinstance(value, Picky):
+        assert bytes(outcome.value.content) == bytes(value.content)
+    else:
+        assert np.array_equal(outcome.value, value)
 
 
 def test_a_large_outcome_may_hold_what_does_not_travel():
