@@ -102,14 +102,15 @@ class Crew(Workers):
     def _end(self) -> None:
         members, self._members = list(self._members.values()), {}
         busy = any(member.batches or not member.is_ready for member in members)
-        if busy:
-            end_processes([member.process for member in members], at_once=True)
-        else:
-            late = _take_leave(members)
+        late: Sequence[Member] = members
+        try:
+            if not busy:
+                late = _take_leave(members)
+        finally:  # also if the user cannot wait any longer and interrupts this
             self._ending += [member.process for member in members if member not in late]
             end_processes([member.process for member in late], at_once=True)
-        for member in members:
-            member.connection.close()
+            for member in members:
+                member.connection.close()
         self._cells = None
         self._claims = []
 

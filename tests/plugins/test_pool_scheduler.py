@@ -217,3 +217,18 @@ def test_nothing_goes_on_in_workers_after_the_stop(tmp_path, monkeypatch, daemon
     scheduler.join()
     assert (tmp_path / "file").stat().st_size == written > 0
     assert multiprocessing.active_children() == []
+
+
+def test_an_interrupt_while_workers_take_their_leave_ends_them(monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    scheduler = make_pool()
+    scheduler.start(square)
+    workers = {outcome.value[1] for outcome in execute_all(scheduler, [Task(0), Task(1)])}
+    monkeypatch.setattr(crew, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        scheduler.stop()
+    for pid in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
