@@ -6,7 +6,8 @@ them from there. The file has no name: it is gone with the last process that has
 
 For each message the writer answers with one byte: its part of the memory is free again, or
 somebody, like a service that gathers data, still uses what is there. That memory is then left to
-him for good, and the worker makes new one.
+him for good, and the worker makes new one. Or the writer could not open the memory: what comes
+next is sent.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import struct
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -35,7 +37,7 @@ MOST_TAKEN = 64
 _PART = 1 << 30
 """The kernel takes two gigabytes at once, at most."""
 _NUMBERS = "<{}Q"
-_RELEASED, _KEPT = b"r", b"k"
+_RELEASED, _KEPT, _REFUSED = b"r", b"k", b"x"
 
 IS_POSSIBLE = hasattr(os, "memfd_create") and hasattr(socket, "send_fds")
 
@@ -65,6 +67,7 @@ class Shelf:
         self._connection = connection
         self._descriptor = -1
         self._size = 0
+        self._is_refused = False
         self._taken: deque[tuple[int, int]] = deque()
         """Start and end of what the writer has not released yet."""
 
@@ -86,6 +89,8 @@ class Shelf:
         size = sum(lengths)
         if size < LEAST_BYTES:
             return None
+        with suppress(BlockingIOError):  # there is no answer
+            self._wait(socket.MSG_DONTWAIT)
         is_new = False
         while (start := self._room_for(size)) is None:
             if not self._make(size):
@@ -107,11 +112,13 @@ class Shelf:
 
     def _make(self, size: int) -> bool:
         """Make new memory if there is so much; the writer keeps the old one while it needs it."""
-        while self._taken:
+        while self._taken and not self._is_refused:
             self._wait()
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor, self._size = -1, 0
+        if self._is_refused:
+            return False
         room = max(size, min(max(MESSAGES * size, LEAST_ROOM), MOST_ROOM))
         try:
             self._descriptor = os.memfd_create("pypet-queue", os.MFD_CLOEXEC)
@@ -138,14 +145,16 @@ class Shelf:
             self._wait()
         return None
 
-    def _wait(self) -> None:
-        """Wait until the writer answers."""
-        answers = self._connection.recv(MOST_TAKEN)
+    def _wait(self, flags: int = 0) -> None:
+        """Wait until the writer answers; ``flags`` as for `socket.socket.recv`."""
+        answers = self._connection.recv(MOST_TAKEN, flags)
         if not answers:
             raise ConnectionResetError("The writer has gone.")
         for _ in answers:
             self._taken.popleft()
-        if _KEPT in answers:
+        if _REFUSED in answers:
+            self._is_refused = True
+        if _KEPT in answers or self._is_refused:
             self._size = 0
 
     def _write(self, buffer: Any, place: int) -> None:
@@ -212,7 +221,7 @@ class Shelved:
 
     def refuse(self) -> None:
         """Tell that the memory cannot be used."""
-        self._answer(_KEPT)
+        self._answer(_REFUSED)
 
     def _answer(self, answer: bytes) -> None:
         try:
