@@ -11,6 +11,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pypet.records import ArrayItem, DeleteLink, PutNode, StoreRequest
 from pypet.wrap_modes._local import frames
@@ -214,6 +216,35 @@ def test_large_messages_of_several_processes_at_once_arrive_whole(monkeypatch, a
     assert sorted(values) == [
         100.0 * sender + number for sender in range(4) for number in range(20)
     ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    messages=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 20_000), st.booleans())),
+    at_once=st.sampled_from([1, 3]),
+    size=st.integers(1000, 70_000),
+    random=st.randoms(use_true_random=False),
+)
+def test_packets_of_senders_may_alternate_and_break_off(messages, at_once, size, random):
+    pytest.importorskip("fcntl")
+    from pypet.wrap_modes.pipe.packets import Assembly, packets
+
+    sent, expected = {}, {}
+    for run, (sender, length, breaks_off) in enumerate(messages):
+        pieces = dump(Parcel(run, Message("message", bytes(length), (run,), {})))
+        steps = [bytes(step) for step in packets(run, sender, run, pieces, at_once)]
+        if breaks_off and len(steps) > 1:
+            steps = steps[: random.randrange(1, len(steps))]
+        else:
+            expected[run] = bytes(length)
+        sent.setdefault(sender, []).extend(steps)
+    stream = b""
+    while any(sent.values()):
+        stream += random.choice([steps for steps in sent.values() if steps]).pop(0)
+    assembly = Assembly()
+    parts = [stream[start : start + size] for start in range(0, len(stream), size)]
+    found = {parcel.run: parcel.content.stuff for part in parts for parcel in assembly.add(part)}
+    assert found == expected
 
 
 @pytest.mark.timeout(60)
