@@ -2,7 +2,7 @@
 
 To make, format and write them one by one would cost a trivial run a fifth of its time, so they
 are gathered and handled in batches, at most `LATE_SECONDS` late, with the times of their events.
-That needs handlers which take part (`TAKES_LATE`): before any other record they ask for what was
+That needs handlers which take part (`HANDLE_MANY`): before any other record they ask for what was
 gathered (`flush`), so that lines are in order. Where another handler listens, every record is
 handled at once. A process that is killed loses what it gathered last; one that ends otherwise,
 also by an exception, loses nothing.
@@ -20,11 +20,10 @@ from time import time
 from typing import Any
 
 RUN_BANNER = "pypet_run_banner"
-"""Name of an attribute of these records; its value is `MORE_FOLLOW` or `LAST`."""
-MORE_FOLLOW, LAST = "more follow", "last"
-"""Handlers that take part may write a record along with the ones that follow at once."""
-TAKES_LATE = "takes_late_run_banners"
-"""Name of an attribute that is true on handlers that call `flush` before they handle others."""
+"""Name of an attribute that these records have, and no others."""
+HANDLE_MANY = "handle_run_banners"
+"""Name of a method of handlers that call `flush` before they handle other records: it handles a
+sequence of these."""
 LATE_SECONDS = 0.2
 MOST = 256
 """So many are gathered at once."""
@@ -72,25 +71,27 @@ class _Banners:
             return
         with self._lock:
             events, self._events = self._events, []
+            records = list(map(self._record, events))
             # There are no filters, and levels do not depend on the record: ask once for all.
-            handlers = [each for each in _listening() if each.level <= logging.INFO]
-            for event in events[:-1]:
-                self._handle(event, MORE_FOLLOW, handlers)
-            for event in events[-1:]:
-                self._handle(event, LAST, handlers)
+            for handler in [each for each in _listening() if each.level <= logging.INFO]:
+                handle_many = getattr(handler, HANDLE_MANY, None)
+                if handle_many is not None:
+                    handle_many(records)
+                    continue
+                for record in records:
+                    handler.handle(record)
 
     def _prepare(self) -> None:
         """Note who tells: the records of a batch are copies but for text, numbers and time."""
         self._teller = threading.get_ident()
         self._template = vars(_make_record("", ()))
 
-    def _handle(self, event: _Event, place: str, handlers: list[logging.Handler]) -> None:
+    def _record(self, event: _Event) -> logging.LogRecord:
         text, index, total, created = event
         template = self._template
         record = logging.LogRecord.__new__(logging.LogRecord)
         attributes = record.__dict__
         attributes.update(template)
-        attributes[RUN_BANNER] = place
         attributes["msg"] = text
         attributes["args"] = args = (index, total)
         attributes["message"] = text % args  # once for all handlers
@@ -98,8 +99,7 @@ class _Banners:
         attributes["msecs"] = float(int((created - int(created)) * 1000))
         later = created - template["created"]
         attributes["relativeCreated"] = template["relativeCreated"] + 1000 * later
-        for handler in handlers:
-            handler.handle(record)
+        return record
 
     # ----- the thread -----------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ def _all_take_late() -> bool:
     """Return whether all that listen take records late."""
     if logging.getLogRecordFactory() is not logging.LogRecord or _logger.filters:
         return False
-    return all(getattr(handler, TAKES_LATE, False) for handler in _listening())
+    return all(hasattr(handler, HANDLE_MANY) for handler in _listening())
 
 
 def _listening() -> Iterator[logging.Handler]:
@@ -168,7 +168,7 @@ def _listening() -> Iterator[logging.Handler]:
 def _make_record(text: str, args: tuple[int, ...]) -> logging.LogRecord:
     # Not `_logger.info`: it looks through the stack for its caller.
     return _logger.makeRecord(
-        _logger.name, logging.INFO, __file__, 0, text, args, None, "tell", {RUN_BANNER: LAST}
+        _logger.name, logging.INFO, __file__, 0, text, args, None, "tell", {RUN_BANNER: True}
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from pypet.interfaces.logging import SHOWN_LIVE, WIPE_LINE, is_terminal, live_display
@@ -73,13 +74,8 @@ class _LineHandler(logging.StreamHandler[Any]):
     It takes part in `pypet.support.run_banners`.
     """
 
-    takes_late_run_banners = True
     _before = ""
     """What comes before the text of each record, in the same write."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._lines: list[str] = []
-        super().__init__(*args, **kwargs)
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Write a record unless a filter refuses it."""
@@ -91,6 +87,27 @@ class _LineHandler(logging.StreamHandler[Any]):
             self.emit(record)
         return record
 
+    def handle_run_banners(self, records: Sequence[logging.LogRecord]) -> None:
+        """Write several records, except those that a filter refuses."""
+        if self.filters or self.lock is None:
+            for record in records:
+                super().handle(record)
+            return
+        with self.lock:
+            self.emit_all(records)
+
+    def emit_all(self, records: Sequence[logging.LogRecord]) -> None:
+        """Write records as lines in one step."""
+        try:
+            lines = [f"{self._before}{self.format(each)}{self.terminator}" for each in records]
+        except Exception:
+            lines = []  # the next lines tell which record it was
+        if lines and self.stream is not None:
+            self._write("".join(lines), records[-1])
+            return
+        for record in records:
+            self.emit(record)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record as one line and flush it."""
         if self.stream is None:
@@ -98,12 +115,15 @@ class _LineHandler(logging.StreamHandler[Any]):
             return
         try:
             text = f"{self._before}{self.format(record)}{self.terminator}"
-            if record.__dict__.get(run_banners.RUN_BANNER) is run_banners.MORE_FOLLOW:
-                self._lines.append(text)
-                return
-            if self._lines:
-                text = f"{''.join(self._lines)}{text}"
-                self._lines.clear()
+        except RecursionError:
+            raise
+        except Exception:
+            self.handleError(record)
+            return
+        self._write(text, record)
+
+    def _write(self, text: str, record: logging.LogRecord) -> None:
+        try:
             self.stream.write(text)
             self.stream.flush()
         except RecursionError:
@@ -146,6 +166,15 @@ class ConsoleHandler(_LineHandler):
             return
         bars = self._bars.hide()
         super().emit(record)
+        for bar in bars:
+            bar.refresh()
+
+    def emit_all(self, records: Sequence[logging.LogRecord]) -> None:
+        """Write records of runs, unless a live display shows these."""
+        if live_display.covers(self.stream):
+            return
+        bars = self._bars.hide() if self.stream is self._terminal else ()
+        super().emit_all(records)
         for bar in bars:
             bar.refresh()
 
