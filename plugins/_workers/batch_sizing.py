@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pypet.interfaces import Outcome
 
-BATCH_SECONDS = 0.01
+BATCH_SECONDS = 0.02
 MAX_BATCH = 512
 PATIENCE_SECONDS = 0.2
 """After so long a worker gives back the rest of a batch: its runs take longer than expected."""
