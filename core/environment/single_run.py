@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 class SingleRun:
     """Executes tasks of one job on one trajectory, in the process that the trajectory is in."""
 
-    __slots__ = ("_clean_up", "_hexsha", "_job", "_stores", "_trajectory")
+    __slots__ = ("_clean_up", "_hexsha", "_job", "_stores", "_storing", "_trajectory")
 
     def __init__(
         self,
@@ -26,11 +27,16 @@ class SingleRun:
         *,
         automatic_storing: bool,
         clean_up: bool,
+        storing: AbstractContextManager[Any] | None = None,
     ) -> None:
-        """``hexsha`` is that of the environment, for the records of the runs."""
+        """``hexsha`` is that of the environment, for the records of the runs.
+
+        ``storing`` surrounds the storing at the end of each run.
+        """
         self._trajectory = trajectory
         self._job = job
         self._stores = automatic_storing
+        self._storing = storing or nullcontext()
         self._clean_up = clean_up
         self._hexsha = hexsha
 
@@ -56,7 +62,8 @@ class SingleRun:
             trajectory._begin_run(started)
             value = self._call(trajectory, task)
             if self._stores:
-                trajectory.f_store()
+                with self._storing:
+                    trajectory.f_store()
             finished = time()
             trajectory._runs.finish(index, finished, self._hexsha)
             trajectory._end_run(clean_up=self._clean_up)

@@ -7,8 +7,9 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from h5py import h5f, h5fd, h5p
 
@@ -23,6 +24,7 @@ from pypet.storage_backends.hdf5.files.file_handle import (
     FileHandle,
     PlainWriter,
     TransactionalWriter,
+    Writer,
 )
 from pypet.storage_backends.hdf5.files.locks import WriterLocks, writer_waits
 from pypet.storage_backends.hdf5.files.redo_log import carry_out, read_log
@@ -81,7 +83,7 @@ def open_file(path: str, *, writable: bool, timeout: float = WRITING_SECONDS) ->
     """
     attempt = _opened_to_write if writable else _opened_to_read
     limit = timeout if writable else min(timeout, READING_SECONDS)
-    return wait_while_blocked(functools.partial(attempt, path, timeout), path, limit)
+    return wait_while_blocked(partial(attempt, path, timeout), path, limit)
 
 
 def _opened_to_read(path: str, timeout: float) -> FileHandle:
@@ -185,7 +187,7 @@ def _descriptor(path: str, flags: int) -> Iterator[int]:
 
 def create_file(
     path: str, title: str, filters: Filters, timeout: float = WRITING_SECONDS
-) -> FileHandle:
+) -> Writer:
     """Create a file at a vacant path, with its folders, that PyTables takes for its own.
 
     Raises
@@ -203,7 +205,7 @@ def create_file(
             folder,
         ) from err
     try:
-        handle = _created(path, timeout)
+        handle, publish = _created(path, timeout)
     except OSError as err:
         raise _explained(err, path, writable=True) from err
     file = handle.id
@@ -213,17 +215,31 @@ def create_file(
     write_text(file, b"VERSION", "1.0")
     write_attribute(file, b"FILTERS", encode_attribute(packed(filters)))
     handle.commit(durable=False, timeout=timeout)  # an empty file is none for others
+    try:
+        publish()
+    except OSError as err:
+        handle.abandon()
+        raise _explained(err, path, writable=True) from err
     return handle
 
 
-def _created(path: str, timeout: float) -> PlainWriter | TransactionalWriter:
-    """Make a file, or one of an empty file, as it is left behind by a writer that was killed."""
-    flags = h5f.ACC_TRUNC if os.path.exists(path) else h5f.ACC_EXCL
+def _created(path: str, timeout: float) -> tuple[Writer, Callable[[], None]]:
+    """Make a file; return it, and what gives it its name once it is whole.
+
+    An empty file is filled: somebody made it beforehand, or was killed in doing so.
+    """
+    exists = os.path.exists(path)
     if not IS_TRANSACTIONAL:
+        flags = h5f.ACC_TRUNC if exists else h5f.ACC_EXCL
         file_id = h5f.create(os.fsencode(path), flags, fapl=access_properties())
-        return PlainWriter(path, file_id, None)
-    exclusive = os.O_EXCL if flags == h5f.ACC_EXCL else 0
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | exclusive, 0o666)
+        return PlainWriter(path, file_id, None), lambda: None
+    descriptor = None if exists else _nameless(os.path.dirname(path))
+    publish: Callable[[], None] = lambda: None  # noqa: E731
+    if descriptor is not None:
+        publish = partial(_give_name, descriptor, path)
+    else:
+        exclusive = 0 if exists else os.O_EXCL
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | exclusive, 0o666)
     try:
         locks = WriterLocks(descriptor)
         if os.fstat(descriptor).st_size:
@@ -234,7 +250,26 @@ def _created(path: str, timeout: float) -> PlainWriter | TransactionalWriter:
     except BaseException:
         os.close(descriptor)
         raise
-    return TransactionalWriter(path, file_id, storage, locks, timeout)
+    return TransactionalWriter(path, file_id, storage, locks, timeout), publish
+
+
+def _give_name(descriptor: int, path: str) -> None:
+    """Give a nameless file its name; FileExistsError if another one has it."""
+    folder = os.open("/proc/self/fd", os.O_RDONLY)
+    try:  # only with a folder does Python follow the link to the file itself
+        os.link(str(descriptor), path, src_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def _nameless(folder: str) -> int | None:
+    """Open a new file without a name, so that no half of it is found; None where that is not."""
+    if not hasattr(os, "O_TMPFILE") or not os.path.isdir("/proc/self/fd"):
+        return None
+    try:
+        return os.open(folder or ".", os.O_TMPFILE | os.O_RDWR, 0o666)
+    except OSError:  # a file system that has none; what else is wrong shows with a name
+        return None
 
 
 # ----- what to say -----------------------------------------------------------------------------

@@ -41,9 +41,9 @@ class TransactionalFile:
         "_committed",
         "_end",
         "_is_detached",
-        "_new",
-        "_old",
+        "_new_count",
         "_on_disk",
+        "_pages",
         "_position",
         "descriptor",
     )
@@ -56,17 +56,17 @@ class TransactionalFile:
         self._committed = min(size, noted_end(descriptor, size)) if log is None else size
         self._on_disk = self._committed
         """What is behind it was never written, or is a remainder that nobody needs."""
-        self._old: dict[int, bytearray] = {} if log is None else log.pages
-        """Pages with committed bytes, as they are to be."""
-        self._new: dict[int, bytearray] = {}
-        """Pages without committed bytes."""
+        self._pages: dict[int, bytearray] = {} if log is None else log.pages
+        """Changed pages, as they are to be, by position in units of their size."""
+        self._new_count = 0
+        """How many of them have no committed bytes."""
         self._position = 0
         self._is_detached = False
 
     @property
     def has_changes(self) -> bool:
         """Whether a commit would do something."""
-        return bool(self._old or self._new or self._end != self._committed)
+        return bool(self._pages or self._end != self._committed)
 
     # ----- what h5py calls -----------------------------------------------------------------
 
@@ -81,26 +81,32 @@ class TransactionalFile:
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill a buffer with bytes from the position on, zeros where there are none."""
-        start, size = self._position, len(buffer)
+        start, size, pages = self._position, len(buffer), self._pages
         if self._is_detached:
             return 0
         first, last = start >> _SHIFT, (start + size - 1) >> _SHIFT
-        changed = [
-            (number, page)
-            for number in range(first, last + 1)
-            if (page := self._old.get(number) or self._new.get(number)) is not None
-        ]
-        if len(changed) == 1 == last - first + 1:
-            offset = start & _MASK
-            buffer[:] = memoryview(changed[0][1])[offset : offset + size]
-            return size
-        read_at(self.descriptor, buffer, start)
-        for number, page in changed:
-            offset = (number << _SHIFT) - start
-            skip = max(0, -offset)
-            stop = min(PAGE_BYTES, size - offset)
-            buffer[offset + skip : offset + stop] = memoryview(page)[skip:stop]
+        if first == last:
+            page = pages.get(first)
+            if page is not None:
+                offset = start & _MASK
+                buffer[:] = memoryview(page)[offset : offset + size]
+                return size
+        count = os.preadv(self.descriptor, (buffer,), start)
+        if count < size:
+            read_at(self.descriptor, buffer[count:], start + count)
+        if first != last and pages:
+            self._overlay(buffer, start, range(first, last + 1))
         return size
+
+    def _overlay(self, buffer: memoryview, start: int, numbers: range) -> None:
+        """Put changed pages over what was read from the position ``start`` of the file."""
+        for number in numbers if len(numbers) < len(self._pages) else list(self._pages):
+            page = self._pages.get(number)
+            if page is not None and number in numbers:
+                offset = (number << _SHIFT) - start
+                skip = max(0, -offset)
+                stop = min(PAGE_BYTES, len(buffer) - offset)
+                buffer[offset + skip : offset + stop] = memoryview(page)[skip:stop]
 
     def write(self, data: memoryview) -> int:
         """Take bytes for the position; most of them are written with the next commit."""
@@ -110,7 +116,7 @@ class TransactionalFile:
         offset = start & _MASK
         if offset + size <= PAGE_BYTES:
             number = start >> _SHIFT
-            page = self._old.get(number) or self._new.get(number) or self._fetched(number)
+            page = self._pages.get(number) or self._fetched(number)
             page[offset : offset + size] = data
         elif size >= _LARGE_BYTES and start >= self._committed:
             self._write_large(start, data)
@@ -134,7 +140,7 @@ class TransactionalFile:
         while done < size:
             number, offset = (start + done) >> _SHIFT, (start + done) & _MASK
             count = min(PAGE_BYTES - offset, size - done)
-            page = self._old.get(number) or self._new.get(number)
+            page = self._pages.get(number)
             if page is None:
                 page = self._blank(number) if count == PAGE_BYTES else self._fetched(number)
             page[offset : offset + count] = data[done : done + count]
@@ -147,7 +153,8 @@ class TransactionalFile:
         self._write_pages(start, data[:head])
         self._write_pages(start + stop, data[stop:])
         for number in range((start + head) >> _SHIFT, (start + stop) >> _SHIFT):
-            self._new.pop(number, None)
+            if self._pages.pop(number, None) is not None:
+                self._new_count -= 1
         write_at(self.descriptor, [data[head:stop]], start + head)
         self._on_disk = max(self._on_disk, start + stop)
 
@@ -160,21 +167,23 @@ class TransactionalFile:
         return page
 
     def _blank(self, number: int) -> bytearray:
-        page = bytearray(PAGE_BYTES)
-        if number << _SHIFT < self._committed:
-            self._old[number] = page
-        else:
-            if len(self._new) >= _MOST_NEW_PAGES:
+        if number << _SHIFT >= self._committed:
+            if self._new_count >= _MOST_NEW_PAGES:
                 self._write_new()
-            self._new[number] = page
+            self._new_count += 1
+        page = self._pages[number] = bytearray(PAGE_BYTES)
         return page
 
     def _write_new(self) -> None:
         """Write the pages behind the committed end, which nobody refers to yet."""
-        if self._new:
-            write_pages(self.descriptor, self._new, self._end)
+        if self._new_count:
+            first = -(-self._committed >> _SHIFT)
+            new = {number: page for number, page in self._pages.items() if number >= first}
+            write_pages(self.descriptor, new, self._end)
             self._on_disk = max(self._on_disk, self._end)
-            self._new.clear()
+            for number in new:
+                del self._pages[number]
+            self._new_count = 0
 
     # ----- commits -------------------------------------------------------------------------
 
@@ -193,25 +202,25 @@ class TransactionalFile:
             return
         descriptor, end = self.descriptor, self._end
         self._write_new()
-        if self._old:
+        if self._pages:
             self._log(durable=durable)
-            write_pages(descriptor, self._old, end)
+            write_pages(descriptor, self._pages, end)
         if durable:
             os.fsync(descriptor)
         if os.fstat(descriptor).st_size != end:
             os.ftruncate(descriptor, end)
-        self._old.clear()
+        self._pages.clear()
         self._committed = self._on_disk = end
 
     def _log(self, *, durable: bool) -> None:
         try:
-            write_log(self.descriptor, self._old, self._end)
+            write_log(self.descriptor, self._pages, self._end)
         except OSError as error:
             # The pages themselves need no room. Without a log the file is at risk for the moment
             # that it takes to write them; without them everything since the last commit is lost.
             logger.warning(
                 "There is no room for the redo log of %d bytes, so this commit is made without: %s",
-                len(self._old) * PAGE_BYTES,
+                len(self._pages) * PAGE_BYTES,
                 error,
             )
             os.ftruncate(self.descriptor, self._end)
@@ -221,14 +230,12 @@ class TransactionalFile:
 
     def write_changes(self, descriptor: int) -> None:
         """Write what is not committed yet into a copy of the file."""
-        write_pages(descriptor, self._new, self._end)
-        write_pages(descriptor, self._old, self._end)
+        write_pages(descriptor, self._pages, self._end)
         os.ftruncate(descriptor, self._end)
 
     def detach(self) -> None:
         """Let nothing that HDF5 still does reach the file, and forget it."""
         if not self._is_detached:
             self._is_detached = True
-            self._old.clear()
-            self._new.clear()
+            self._pages.clear()
             os.close(self.descriptor)
