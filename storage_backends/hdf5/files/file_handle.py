@@ -160,7 +160,7 @@ class TransactionalWriter(Writer):
     def _exclude(self, timeout: float | None) -> bool:
         """Keep readers away; return False if that takes longer than ``timeout`` seconds."""
         locks = self._locks
-        if locks.is_exclusive:
+        if locks.is_exclusive and not self._is_stale:
             return True
         if not locks.exclude():
             limit = self._timeout if timeout is None else timeout
@@ -174,7 +174,7 @@ class TransactionalWriter(Writer):
                 raise
             finally:
                 locks.withdraw()
-        if superblock(self.descriptor) != self._superblock:
+        if self._is_stale or superblock(self.descriptor) != self._superblock:
             self._is_stale = True
             raise OSError(
                 errno.ESTALE,

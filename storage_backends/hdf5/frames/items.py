@@ -1,11 +1,14 @@
-"""Pandas items: written and read by pandas through PyTables, while h5py has the file closed."""
+"""Pandas items: made by pandas in memory, read by it while h5py has the file closed."""
 
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, NamedTuple, Protocol
+
+from h5py import h5f, h5g, h5o
 
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import RefusedPickleError
@@ -20,6 +23,7 @@ from pypet.storage_backends.hdf5.frames.text_dtypes import (
     with_text_dtypes,
     without_text_dtypes,
 )
+from pypet.storage_backends.hdf5.objects.groups import has_child
 from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.pytables.quiet import quiet
 from pypet.storage_backends.hdf5.settings.settings import Settings
@@ -58,7 +62,7 @@ class PendingFrame(NamedTuple):
 
 @contextmanager
 def opened_store(
-    path: str, mode: Literal["a", "r", "r+"], settings: Settings | None = None
+    path: str, mode: Literal["a", "r", "r+", "w"], settings: Settings | None = None, **driver: Any
 ) -> Iterator[Any]:
     """Open a file that nobody else has open as a pandas ``HDFStore``."""
     from pandas import HDFStore
@@ -70,8 +74,15 @@ def opened_store(
             "complib": settings.complib,
             "fletcher32": settings.fletcher32,
         }
-    with quiet(), HDFStore(path, mode, **options) as store:
+    with quiet(), HDFStore(path, mode, **options, **driver) as store:
         yield store
+
+
+def opened_in_memory(settings: Settings) -> AbstractContextManager[Any]:
+    """Open a new ``HDFStore`` that is never written to a disk."""
+    name = f"pypet-{uuid.uuid4()}.hdf5"
+    driver = {"driver": "H5FD_CORE", "driver_core_backing_store": 0}
+    return opened_store(name, "w", settings, **driver)
 
 
 def put_frame(store: Any, frame: PendingFrame) -> None:
@@ -105,10 +116,6 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
     file.set_node_attr(frame.path, STORED_AS.decode(), frame.item.flag)
     note_text_dtypes(frame.item.value, file.get_node(frame.path))
     note_orders(frame.item.value, file.get_node(frame.path))
-    if frame.replaces is not None:
-        parent, _, name = frame.replaces.rpartition("/")
-        file.remove_node(parent, name, recursive=True)
-        file.rename_node(frame.path, name)
 
 
 def _has_new_rows(store: Any, frame: PendingFrame) -> bool:
@@ -124,30 +131,26 @@ def _has_new_rows(store: Any, frame: PendingFrame) -> bool:
 
 
 def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> None:
-    """Write pandas items, closing the file for h5py meanwhile; takes them off the list.
+    """Write pandas items and take them off the list.
+
+    New ones are made in memory and copied, so that a commit has them whole or not at all. Only
+    rows that are added to an item are written by PyTables to the file itself, which h5py closes
+    meanwhile.
 
     Raises
     ------
     RefusedPickleError
-        PyTables would come upon a pickle that ``rule`` forbids to load; nothing is written.
+        PyTables would come upon a pickle that ``rule`` forbids to load; no rows are added.
     Exception
         Whatever pandas raises for the first item that it cannot keep; what was made of that
         node is removed, the others are written.
     """
-    failures: list[tuple[PendingFrame, Exception]] = []
     pending, frames[:] = frames[:], []
-    try:
-        inspect_items(file, [frame.replaces or frame.path for frame in pending], rule)
-    except RefusedPickleError:
-        for frame in pending:
-            frame.undo.take_back()
-        raise
-    with file.lent() as path, opened_store(path, "a", pending[0].settings) as store:
-        for frame in pending:
-            try:
-                put_frame(store, frame)
-            except Exception as err:  # the file must be whole again before anybody hears of it
-                failures.append((frame, err))
+    additions = [frame for frame in pending if _is_addition(file, frame)]
+    new = [frame for frame in pending if frame not in additions]
+    failures = _copy_new(file, new) if new else []
+    if additions:
+        failures += _add_rows(file, additions, rule)
     for frame, error in failures:
         frame.undo.take_back()
         frame.undo.explain(error)
@@ -158,6 +161,69 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -
             finish()
     if failures:
         raise failures[0][1]
+
+
+_Failures = list[tuple[PendingFrame, Exception]]
+
+
+def _is_addition(file: OpenFile, frame: PendingFrame) -> bool:
+    """Return whether rows are added to an item that is there."""
+    if not {**frame.item.options, **frame.options}.get("append"):
+        return False
+    parent, _, name = frame.path.encode("utf8").rpartition(b"/")
+    return has_child(h5g.open(file.id, parent), name)
+
+
+def _copy_new(file: OpenFile, frames: list[PendingFrame]) -> _Failures:
+    """Make new items in memory and copy them into the file; return what failed."""
+    failures: _Failures = []
+    made: dict[str, PendingFrame] = {}
+    with opened_in_memory(frames[0].settings) as store:
+        for frame in frames:
+            try:
+                put_frame(store, frame)
+                made[frame.path] = frame  # rows may have been added to one that is new, too
+            except Exception as err:  # the others are written all the same
+                failures.append((frame, err))
+        store.flush()
+        image = store._handle.get_file_image() if made else b""
+    if made:
+        source = h5f.open_file_image(image)
+        try:
+            for frame in made.values():
+                _copy(source, file, frame)
+        finally:
+            source.close()
+    return failures
+
+
+def _copy(source: h5f.FileID, file: OpenFile, frame: PendingFrame) -> None:
+    path = frame.path.encode("utf8")
+    folder, _, name = path.rpartition(b"/")
+    group = h5g.open(file.id, folder)
+    h5o.copy(source, path, group, name)
+    if frame.replaces is not None:
+        old = frame.replaces.encode("utf8").rpartition(b"/")[2]
+        group.unlink(old)
+        group.move(name, old)
+
+
+def _add_rows(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> _Failures:
+    """Have PyTables add rows to items; return what failed."""
+    try:
+        inspect_items(file, [frame.path for frame in frames], rule)
+    except RefusedPickleError:
+        for frame in frames:
+            frame.undo.take_back()
+        raise
+    failures: _Failures = []
+    with file.lent() as path, opened_store(path, "a", frames[0].settings) as store:
+        for frame in frames:
+            try:
+                put_frame(store, frame)
+            except Exception as err:  # the file must be whole again before anybody hears of it
+                failures.append((frame, err))
+    return failures
 
 
 def read_frames(file: OpenFile, paths: Iterable[str]) -> list[Any]:
