@@ -23,11 +23,11 @@ MAIN_PID = "PYPET_TEST_MAIN"
 
 
 def wait_until(condition):
-    """Return as soon as ``condition()`` is true; RuntimeError if it never is."""
+    """Return as soon as ``condition()`` is true; AssertionError if it never is."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{condition} did not become true in {DEADLINE_SECONDS} s.")
+            raise AssertionError(f"{condition} did not become true in {DEADLINE_SECONDS} s.")
         time.sleep(0.005)
 
 

@@ -71,7 +71,7 @@ def wait_until_ended(processes):
     """Wait until processes have ended, also if nobody asks how; kill what goes on for ever."""
     try:
         wait_until(lambda: all(has_ended(process.pid) for process in processes))
-    except RuntimeError:
+    except AssertionError:
         for process in processes:
             process.kill()
         raise
