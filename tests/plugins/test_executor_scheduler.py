@@ -16,8 +16,6 @@ from pypet.interfaces import Task
 from pypet.plugins.executor import ExecutorScheduler
 from pypet.testing.schedulers import SchedulerConformance, execute_all, square
 
-pytestmark = pytest.mark.timeout(60)
-
 METHOD = "forkserver" if hasattr(os, "fork") else "spawn"
 
 

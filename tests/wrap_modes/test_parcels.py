@@ -186,7 +186,6 @@ def send_arrays(pipe, sender):
         pipe.put(parcel_of(np.full(50_000 + 7 * number, 100.0 * sender + number)))
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="forks")
 @pytest.mark.parametrize("at_once", [1, None])
 def test_large_messages_of_several_processes_at_once_arrive_whole(monkeypatch, at_once):

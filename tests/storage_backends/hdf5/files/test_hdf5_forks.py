@@ -16,7 +16,6 @@ from pypet import Trajectory, load_trajectory
 
 FORKS = 100
 pytestmark = [
-    pytest.mark.timeout(60),
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 
