@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -15,7 +16,7 @@ SHARED_MEMORY = Path("/dev/shm")
 OPEN_FILES = Path("/proc/self/fd")
 KEPT_BY_PYTHON = {"forkserver", "resource_tracker"}
 """Helpers of `multiprocessing` that stay until the interpreter ends."""
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,7 +40,7 @@ def _names(folder):
 
 
 def _lasting(names):
-    """Return which names of shared memory stay; those of other programs usually do not."""
+    """Return which names of shared memory stay; what other programs use does not count."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while left := {name for name in names if _is_ours(SHARED_MEMORY / name)}:
         if time.monotonic() > deadline:
@@ -49,10 +50,24 @@ def _lasting(names):
 
 
 def _is_ours(path):
+    """Return whether this is there, of this user, and not used by processes that go on."""
     try:
-        return path.stat().st_uid == os.getuid()
+        status = path.stat()
     except FileNotFoundError:
         return False
+    return status.st_uid == os.getuid() and status.st_ino not in _used_by_others()
+
+
+def _used_by_others():
+    """Return the inodes of shared memory that other processes use; those of tests have ended."""
+    found = set()
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        if maps.parent.name != str(os.getpid()):
+            with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+                lines = maps.read_text().splitlines()
+                # The names of semaphores are others there than in the folder.
+                found |= {int(each.split()[4]) for each in lines if f" {SHARED_MEMORY}/" in each}
+    return found
 
 
 def _open_files():
