@@ -1,4 +1,7 @@
-"""After the suite nothing may be left: no process, open file, shared memory or temporary file."""
+"""The suite is the same each time, and leaves nothing behind.
+
+After it there may be no process, open file, shared memory or temporary file.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,22 @@ OPEN_FILES = Path("/proc/self/fd")
 KEPT_BY_PYTHON = {"forkserver", "resource_tracker"}
 """Helpers of `multiprocessing` that stay until the interpreter ends."""
 PATIENCE_SECONDS = 30
+
+
+def pytest_configure(config):
+    """Let hypothesis try the same examples each time, however long they take.
+
+    ``--hypothesis-profile=explore`` tries others.
+    """
+    try:
+        from hypothesis import HealthCheck, settings
+    except ModuleNotFoundError:  # in a bare install
+        return
+    patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile("suite", derandomize=True, **patient)
+    settings.register_profile("explore", derandomize=False, print_blob=True, **patient)
+    if not config.getoption("--hypothesis-profile", None):
+        settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)
