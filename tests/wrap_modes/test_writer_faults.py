@@ -140,12 +140,14 @@ def test_a_worker_that_is_killed_while_it_sends_is_no_harm(service, active, mode
     worker = in_worker(
         mode, traj, range(2, RUNS), np.random.default_rng(1).standard_normal(1 << 20)
     )
-    wait_until(lambda: is_blocked(worker))
-    worker.join(1.0)  # it has far more to send than fits into any buffer
-    is_waiting = worker.exitcode is None
-    worker.kill()
-    worker.join(DEADLINE_SECONDS)
-    os.kill(writer_pid(), signal.SIGCONT)
+    try:
+        wait_until(lambda: is_blocked(worker))
+        worker.join(1.0)  # it has far more to send than fits into any buffer
+        is_waiting = worker.exitcode is None
+    finally:
+        worker.kill()
+        worker.join(DEADLINE_SECONDS)
+        os.kill(writer_pid(), signal.SIGCONT)
     assert is_waiting, "it should have been waiting for the writer"
     others = [in_worker(mode, traj, [index], index) for index in (0, 1)]
     for other in others:
