@@ -7,6 +7,7 @@ hangs, however busy the machine is.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import functools
 import multiprocessing
 import os
@@ -120,6 +121,8 @@ def _execute(connection, test, args, kwargs):
     os.setsid()  # makes a group of processes that can be killed as a whole
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ[MAIN_PID] = str(os.getpid())
+    # Shows where it hangs, if it does.
+    faulthandler.dump_traceback_later(0.9 * DEADLINE_SECONDS, file=2)
     try:
         test(*args, **kwargs)
         assert multiprocessing.active_children() == []

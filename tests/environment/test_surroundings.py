@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,10 +15,12 @@ import pytest
 from pypet import Environment
 from tests.processes import (
     DEADLINE_SECONDS,
+    Announcing,
     has_ended,
     in_child,
     main_pid,
     meet,
+    run_until_killed,
     signal_main,
     wait_until,
 )
@@ -213,29 +213,28 @@ def test_daemons_may_execute_runs_themselves():
         assert pool.apply(experiment, ("daemon", "serial", "NONE")) == list(range(6))
 
 
-def interrupt_main_again_and_again(traj, folder):
+def interrupt_main_until_the_end(traj, folder, noticed, graceful):
+    """Interrupt the main process until it gives up, and again while it ends this process."""
     if traj.v_idx < 2:
         meet(folder, traj.v_idx, 2)
     if traj.v_idx == 1:
-        while True:  # until this process is ended
+        signal_main()
+        if graceful:
+            wait_until(noticed.exists)  # two signals at once would be one
             signal_main()
-            time.sleep(0.002)
+        try:
+            run_until_killed()
+        finally:
+            signal_main()
     return traj.v_idx
-
-
-def interrupt(signum, frame):
-    """Raise KeyboardInterrupt in `Environment.run` and in what it calls, nowhere else."""
-    while frame is not None:
-        if frame.f_code is Environment.run.__code__:
-            raise KeyboardInterrupt
-        frame = frame.f_back
 
 
 @WAYS
 @pytest.mark.parametrize("graceful", [True, False])
 @in_child
-def test_many_interrupts_leave_no_process(tmp_path, scheduler, mode, graceful, capfd):
-    signal.signal(signal.SIGINT, interrupt)
+def test_interrupts_leave_no_process_whenever_they_come(tmp_path, scheduler, mode, graceful, capfd):
+    noticed = tmp_path / "noticed"
+    sys.stderr = Announcing(sys.stderr, "Interrupted", noticed.touch)
     env = Environment(
         "test",
         filename=str(tmp_path / "data.hdf5"),
@@ -251,5 +250,5 @@ def test_many_interrupts_leave_no_process(tmp_path, scheduler, mode, graceful, c
     folder = tmp_path / "begun"
     folder.mkdir()
     with pytest.raises(KeyboardInterrupt):
-        env.run(interrupt_main_again_and_again, folder)
+        env.run(interrupt_main_until_the_end, folder, noticed, graceful)
     wait_until_ended(psutil.Process(main_pid()).children(recursive=True))
