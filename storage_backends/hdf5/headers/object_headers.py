@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
-from h5py import h5f
+from h5py import h5f, h5fd
 
 from pypet.storage_backends.hdf5.headers.header_checksums import checksum_function
 
@@ -286,6 +286,8 @@ def compact_data(layout: bytes) -> bytes | None:
 def can_read_headers(file: Any) -> bool:
     """Return whether the headers of an open file can be read directly."""
     if not hasattr(os, "pread"):
+        return False
+    if file.get_access_plist().get_driver() != h5fd.SEC2:
         return False
     properties = file.get_create_plist()
     return bool(properties.get_userblock() == 0 and properties.get_sizes() == (8, 8))

@@ -19,7 +19,7 @@ from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.established_names import HDF5Names
 from pypet.storage_backends.hdf5.service.progress import Progress
 from pypet.storage_backends.hdf5.service.shared_access import SharedAccess
-from pypet.storage_backends.hdf5.settings.options import OPTIONS
+from pypet.storage_backends.hdf5.settings.options import OPTIONS, check_timeout
 from pypet.storage_backends.hdf5.settings.properties import SettingsProperties
 from pypet.storage_backends.hdf5.settings.settings import Settings, initial_tables
 
@@ -76,18 +76,21 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         trajectory: Any = None,
         *,
         unpickle: str = "trust",
+        lock_timeout: float = 300.0,
     ) -> None:
         """Take the settings; the file itself is first touched by the first message.
 
         ``overwrite_file`` deletes an existing file at once. ``unpickle`` says what is loaded of
         pickles: with ``'trust'`` all, with ``'safe'`` plain data and the classes among the
-        trajectory's dynamic imports, with ``'never'`` none. It is not kept in the file.
+        trajectory's dynamic imports, with ``'never'`` none. ``lock_timeout`` is how many seconds
+        storing waits while another program has the file open; loading waits ten at the most.
+        Neither is kept in the file.
 
         Raises
         ------
         ValueError
             Comments should be purged without the summary tables that keep one of each, or
-            ``unpickle`` is none of the three.
+            ``unpickle`` is none of the three, or ``lock_timeout`` negative.
         """
         if purge_duplicate_comments and not summary_tables:
             raise ValueError(
@@ -115,6 +118,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
             ),
         )
         self.unpickle = unpickle
+        check_timeout(lock_timeout)
+        self.lock_timeout = lock_timeout
         self._progress = Progress(display_time)
         self._told: set[tuple[str, str]] = set()
         self._latest = self._trajectory_name or ""
@@ -183,7 +188,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         """Return the service for another file; self for None or the own one."""
         if filename is None or os.path.realpath(filename) == os.path.realpath(self._filename):
             return self
-        return type(self)(filename=filename, unpickle=self._unpickle)
+        return self._similar(filename)
 
     def backup_service(self, trajectory: str, filename: str | None) -> HDF5StorageService:
         """Return the service that a backup goes to.
@@ -194,7 +199,13 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         if filename is None:
             folder = os.path.dirname(self._filename)
             filename = os.path.join(folder, f"backup_{trajectory}.hdf5")
-        return type(self)(filename=filename, file_title=filename, unpickle=self._unpickle)
+        return self._similar(filename, file_title=filename)
+
+    def _similar(self, filename: str, **options: Any) -> HDF5StorageService:
+        """Return a service for another file that trusts it as much and waits as long."""
+        return type(self)(
+            filename=filename, unpickle=self._unpickle, lock_timeout=self.lock_timeout, **options
+        )
 
     def node_copy(self, trajectory: str) -> NodeCopy:
         """Return what copies nodes into a stored trajectory, here or from another file."""

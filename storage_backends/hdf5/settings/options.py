@@ -40,6 +40,12 @@ def _check_format(value: Any) -> None:
         raise ValueError(f"`pandas_format` is one of {', '.join(PANDAS_FORMATS)}, not {value!r}.")
 
 
+def check_timeout(value: Any) -> None:
+    """Raise ValueError for what is no time to wait."""
+    if not value >= 0:
+        raise ValueError(f"`lock_timeout` is a number of seconds from 0 on, not {value!r}.")
+
+
 def _option(
     name: str, default: Any, types: tuple[type, ...], text: str, check: Any = None
 ) -> Option:
@@ -80,6 +86,13 @@ OPTIONS = (
         (str,),
         "Pickled data in files: 'trust' it, load only 'safe' types, or 'never' load it.",
         check_mode,
+    ),
+    _option(
+        "lock_timeout",
+        300.0,
+        (Real,),
+        "Seconds that storing waits while another program has the file open.",
+        check_timeout,
     ),
 )
 """In the order of the constructor's arguments."""

@@ -368,7 +368,7 @@ def test_folders_and_files_without_permission_are_named(tmp_path):
 
 
 def test_files_in_use_by_another_process_are_named(tmp_path):
-    service = new_service(tmp_path)
+    service = new_service(tmp_path, lock_timeout=0)
     code = "import h5py, sys; f = h5py.File(sys.argv[1], 'a'); print('open', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code, service.filename],
