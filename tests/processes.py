@@ -28,7 +28,8 @@ def wait_until(condition):
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"{condition} did not become true in {DEADLINE_SECONDS} s.")
+            where = f"{condition.__qualname__} in {condition.__module__}"
+            raise AssertionError(f"{where} did not become true in {DEADLINE_SECONDS} s.")
         time.sleep(0.005)
 
 
@@ -100,7 +101,7 @@ def signal_main(number=signal.SIGINT):
 
 
 class Announcing:
-    """A stream for the errors of a child of `in_child`: calls once something is written to it."""
+    """A stream for the errors of a child of `in_child` that calls when a text is written to it."""
 
     def __init__(self, stream, text, call):
         self._stream = stream
@@ -136,7 +137,10 @@ def _execute(connection, test, args, kwargs):
 
 
 def _children_left():
-    psutil = pytest.importorskip("psutil")
+    try:
+        import psutil
+    except ModuleNotFoundError:
+        return []
     return psutil.Process().children(recursive=True)
 
 
