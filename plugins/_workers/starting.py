@@ -49,12 +49,24 @@ def end_processes(processes: Iterable[BaseProcess], *, at_once: bool) -> None:
             process.terminate()
         _join(late)
     finally:
-        # Also if the user cannot wait any longer and interrupts this.
-        for process in alive:
+        # Also if the user cannot wait any longer and interrupts this, more than once.
+        try:
+            _kill(alive)
+        except KeyboardInterrupt:
+            _kill(alive)  # if the interrupt came before all were gone
+            raise
+
+
+def _kill(processes: list[BaseProcess]) -> None:
+    """Kill processes that go on, and take them from the list; interrupts wait meanwhile."""
+    with without_interrupts():
+        while processes:
+            process = processes[-1]
             if process.is_alive():
                 process.kill()
                 process.join()
             process.close()
+            processes.pop()
 
 
 def _join(processes: Iterable[BaseProcess]) -> None:

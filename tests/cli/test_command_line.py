@@ -119,7 +119,7 @@ def test_a_reader_that_goes_away_is_no_crash():
         "os.close(reader); os.dup2(writer, 1); sys.exit(main(['plugins']))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 1
     assert done.stderr == ""
@@ -130,7 +130,7 @@ def test_the_module_is_the_same_command():
         [sys.executable, "-m", "pypet", "plugins", "--json"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=True,
     )
     rows = json.loads(done.stdout)

@@ -74,7 +74,7 @@ def loaded_after(code: str) -> set[str]:
     """Return the top-level packages that a fresh interpreter has imported after ``code``."""
     script = f"{code}\nimport sys\nprint('\\n'.join(sys.modules))"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=True
     )
     return {line.partition(".")[0] for line in done.stdout.splitlines()}
 
@@ -176,7 +176,7 @@ def test_importing_the_folder_under_its_own_name_is_refused():
     root = Path(__file__).resolve().parent.parent.parent
     code = f"import sys; sys.path.insert(0, {str(root)!r}); import core"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 1
     assert "The folder 'core' is the package 'pypet'" in done.stderr

@@ -13,8 +13,6 @@ from pypet.plugins.git import checkout_code
 from pypet.plugins.git.untracked import LARGE_BYTES
 from tests.plugins.git.conftest import code_group, files_in
 
-pytestmark = pytest.mark.timeout(60)
-
 UNIX, DOS, MIXED = b"a\nb\nc\n", b"a\r\nb\r\nc\r\n", b"a\r\nb\nc\r\n"
 
 

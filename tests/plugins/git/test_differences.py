@@ -13,8 +13,6 @@ from pypet.errors import GitError
 from pypet.plugins.git import checkout_code
 from tests.plugins.git.conftest import files_in, with_submodule
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def start(work, **options):
     options.setdefault("storage_service", "memory")
@@ -144,7 +142,7 @@ def test_the_command_restores_from_a_file(work, tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -170,7 +168,7 @@ def test_a_machine_without_git_is_told(work, tmp_path):
         env={"PATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
     assert "MissingDependencyError: git_repository needs the program git" in done.stderr
@@ -238,7 +236,7 @@ def test_gitpython_is_imported_only_if_a_repository_is_named(tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
     assert done.stdout.strip() == "[]", done.stderr

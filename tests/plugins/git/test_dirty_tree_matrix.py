@@ -17,8 +17,6 @@ from pypet.errors import GitError
 from pypet.plugins.git import checkout_code
 from tests.plugins.git.conftest import Work, code_group, files_in, with_submodule
 
-pytestmark = pytest.mark.timeout(60)
-
 DOCS = Path(__file__).parents[3] / "docs" / "versioning.md"
 
 
