@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,8 +24,9 @@ from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.lazy_debug import debug_options
 from pypet.environment.pipeline import call_pipeline
 from pypet.environment.postprocessing import PostProcessing, Results
+from pypet.manager.absent import RESUMING, absence_error
 from pypet.options import OptionsDoc, OptionsSignature, collect
-from pypet.support.decorators import prefix_naming
+from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
 from pypet.trajectory.randomness import draw_seed
 
 if TYPE_CHECKING:
@@ -249,6 +251,32 @@ class Environment:
     def add_postproc(self, postproc: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """The same as `add_postprocessing`."""
         self.add_postprocessing(postproc, *args, **kwargs)
+
+    @kwargs_api_change("continue_folder", "resume_folder")
+    def resume(
+        self,
+        trajectory_name: str | None = None,
+        resume_folder: str | os.PathLike[str] | None = None,
+    ) -> Results:
+        """Go on with an experiment that was made with ``resumable=True`` and crashed.
+
+        Raises
+        ------
+        RuntimeError
+            The environment is not resumable. This version of pypet has no plugin for that;
+            ``current_idx = 0`` and `run` execute the runs of a loaded trajectory that are not
+            completed.
+        """
+        absence = absence_error("`resume`", RESUMING, self._features.manager.entries)
+        raise RuntimeError(
+            f"{absence} To execute only the runs that are not completed, load the trajectory and "
+            "give it to a new environment: `run` skips completed runs."
+        ) from absence
+
+    @deprecated("It is called `resume`.")
+    def f_continue(self, *args: Any, **kwargs: Any) -> Results:
+        """Call `resume`; the former name of it."""
+        return self.resume(*args, **kwargs)
 
     def disable_logging(self, remove_all_handlers: bool = True) -> None:
         """Detach and close the log files, and restore loggers and stdout.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -13,6 +14,7 @@ _TYPE_NAMES: dict[type, str] = {
     Mapping: "dict",
     type(None): "None",
 }
+_NUMBERS = frozenset((int, float, Integral, Real))
 _SEQUENCES = (list, tuple, set, frozenset)
 
 
@@ -29,8 +31,10 @@ class Option:
     config files, ``pypet plugins`` and the table in the documentation.
 
     ``types`` are the accepted types, empty for any; ``None`` is always accepted where the
-    default is None. ``check`` is called with the given value (never with the untouched default)
-    and raises ValueError with a message that says how to put it right.
+    default is None. True and False are no numbers here, unless ``bool`` is among the types, and
+    an option that takes ``os.PathLike`` takes no empty path. ``check`` is called with the given
+    value (never with the untouched default) and raises ValueError with a message that says how
+    to put it right.
     ``family`` is the family of plugins that reads the option, for grouping in listings.
     """
 
@@ -68,10 +72,27 @@ class Option:
         """
         if value is None and self.default is None:
             return
-        if self.types and not isinstance(value, self.types):
+        if self.types and not self._has_type(value):
             names = " or ".join(map(type_name, self.types))
             raise TypeError(
                 f"Option {self.name!r} takes {names}, not {value!r} ({type(value).__name__})."
             )
+        if os.PathLike in self.types and isinstance(value, str | os.PathLike):
+            self._check_path(os.fspath(value))
         if self.check is not None:
             self.check(value)
+
+    def _has_type(self, value: Any) -> bool:
+        # True is an int to Python, and `cpu_cap=True` would be a cap of 1 percent.
+        if isinstance(value, bool) and bool not in self.types:
+            return _NUMBERS.isdisjoint(self.types) and isinstance(value, self.types)
+        return isinstance(value, self.types)
+
+    def _check_path(self, path: Any) -> None:
+        if not path:
+            raise ValueError(
+                f"{self.name}={path!r}: the path is empty; leave the option out, or give '.' for "
+                "the working folder."
+            )
+        if "\0" in path:
+            raise ValueError(f"{self.name}={path!r}: a path cannot contain a null character.")

@@ -29,7 +29,7 @@ def config_text(path: Path, what: str = "config file") -> str:
         raise ValueError(
             f"The {what} {str(path)!r} is no text in UTF-8: {error}. Save it in that encoding."
         ) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise ValueError(f"The {what} {str(path)!r} cannot be read: {error}") from error
 
 

@@ -77,6 +77,7 @@ class Wildcards:
         for aliases in (RUN_ALIASES, SET_ALIASES):
             self._groups.update(dict.fromkeys(aliases, aliases))
         for key, function in dict(functions or {}).items():
+            _check_function(key, function)
             if key in (RUN_ALIASES, SET_ALIASES):
                 self._functions[key] = function
                 self._results[key] = {}
@@ -126,11 +127,14 @@ class Wildcards:
 
         Raises
         ------
+        TypeError
+            A wildcard is no text, or its function none.
         ValueError
             An alias is in use already.
         """
         new: dict[str, tuple[str, ...]] = {}
-        for key in functions:
+        for key, function in functions.items():
+            _check_function(key, function)
             aliases = (key,) if isinstance(key, str) else tuple(key)
             for alias in aliases:
                 if alias in self._groups or alias in new:
@@ -294,4 +298,14 @@ class Wildcards:
         return tuple(
             self._result(groups[name], idx) if name in groups else name
             for name in parsed.components
+        )
+
+
+def _check_function(key: object, function: object) -> None:
+    aliases = key if isinstance(key, tuple) else (key,)
+    if not aliases or not all(isinstance(alias, str) and alias for alias in aliases):
+        raise TypeError(f"A wildcard is text, or a tuple of texts like ('$', 'crun'), not {key!r}.")
+    if not callable(function):
+        raise TypeError(
+            f"The wildcard {key!r} needs a function of the run index, not {function!r}."
         )
