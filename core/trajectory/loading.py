@@ -8,6 +8,7 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.records import MetaRecord
+from pypet.support.arguments import check_several
 from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.trajectory.items import Entry, entries
 from pypet.trajectory.state import TrajectoryState
@@ -184,6 +185,7 @@ class Loading(TrajectoryState):
             A name is not found or not unique.
         """
         self._check_stored("loaded")
+        check_several(iterator, "f_load_items", "f_load_item")
         chosen: list[Entry] = [
             entry
             for entry in entries(self._tree, "load", iterator, args, kwargs)

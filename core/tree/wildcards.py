@@ -17,6 +17,7 @@ from pypet.pypetconstants import (
     RUNS_PER_SET,
     SET_NAME_DUMMY,
 )
+from pypet.support.arguments import check_mapping
 from pypet.tree.names import BRANCH_SHORTCUTS
 
 WildcardFunction = Callable[[int], str]
@@ -132,6 +133,7 @@ class Wildcards:
         ValueError
             An alias is in use already.
         """
+        check_mapping(functions, "Wildcards are", "{('$mine', 'mine'): function}")
         new: dict[str, tuple[str, ...]] = {}
         for key, function in functions.items():
             _check_function(key, function)
@@ -162,7 +164,7 @@ class Wildcards:
         """
         try:
             aliases = self._groups[wildcard]
-        except KeyError:
+        except (KeyError, TypeError):
             raise KeyError(
                 f"There is no wildcard {wildcard!r}, only {', '.join(map(repr, self._groups))}."
             ) from None
@@ -228,8 +230,13 @@ class Wildcards:
 
     def parse(self, name: str) -> ParsedName:
         """Split a dotted name and translate everything that depends on no run."""
-        parsed = self._parsed.get(name)
+        try:
+            parsed = self._parsed.get(name)
+        except TypeError:  # it cannot be hashed
+            parsed = None
         if parsed is None:
+            if not isinstance(name, str):
+                raise TypeError(f"A name is text, such as 'group.child', not {name!r}.")
             parsed = self._parse(name.split(".") if name else ())
             if len(self._parsed) >= _CACHE_SIZE:
                 self._parsed.clear()

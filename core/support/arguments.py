@@ -1,0 +1,76 @@
+"""Checks of arguments that users confuse: each error says what the argument is and what to give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+
+def check_mapping(value: Any, what: str, example: str) -> Mapping[Any, Any]:
+    """Return a dictionary, or anything else with ``items()``.
+
+    ``what`` begins the message, ``example`` is shown in it.
+
+    Raises
+    ------
+    TypeError
+        It has no ``items()``.
+    """
+    if not callable(getattr(value, "items", None)):
+        raise TypeError(f"{what} a dictionary like {example}, not {_shown(value)}.")
+    return value  # type: ignore[no-any-return]
+
+
+def check_several(value: Any, method: str, single: str) -> Iterable[Any]:
+    """Return an iterable that is no text: a text would be taken for its letters.
+
+    ``method`` is what was called, ``single`` the method that takes one item.
+
+    Raises
+    ------
+    TypeError
+        It is no iterable, or text.
+    """
+    if isinstance(value, str | bytes) or not _is_iterable(value):
+        raise TypeError(
+            f"`{method}` takes a list of items, not {_shown(value)}; use `{single}` for a single "
+            "one."
+        )
+    return value  # type: ignore[no-any-return]
+
+
+def check_switch(value: Any, name: str, advice: str) -> None:
+    """Refuse a text where True or False is meant: it would count as True.
+
+    Raises
+    ------
+    TypeError
+        It is text.
+    """
+    if isinstance(value, str | bytes):
+        raise TypeError(f"{name}={value!r}: give True or False, not text. {advice}")
+
+
+def check_callable(value: Any, what: str) -> Callable[..., Any]:
+    """Return a callable; ``what`` begins the message.
+
+    Raises
+    ------
+    TypeError
+        It cannot be called.
+    """
+    if not callable(value):
+        raise TypeError(f"{what}, not {_shown(value)}.")
+    return value  # type: ignore[no-any-return]
+
+
+def _is_iterable(value: Any) -> bool:
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _shown(value: Any) -> str:
+    return f"{value!r:.80} ({type(value).__name__})"
