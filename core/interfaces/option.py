@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
+from pypet.support.arguments import check_path
+
 _TYPE_NAMES: dict[type, str] = {
     Integral: "int",
     Real: "float",
@@ -78,7 +80,7 @@ class Option:
                 f"Option {self.name!r} takes {names}, not {value!r} ({type(value).__name__})."
             )
         if os.PathLike in self.types and isinstance(value, str | os.PathLike):
-            self._check_path(os.fspath(value))
+            check_path(value, self.name)
         if self.check is not None:
             self.check(value)
 
@@ -87,12 +89,3 @@ class Option:
         if isinstance(value, bool) and bool not in self.types:
             return _NUMBERS.isdisjoint(self.types) and isinstance(value, self.types)
         return isinstance(value, self.types)
-
-    def _check_path(self, path: Any) -> None:
-        if not path:
-            raise ValueError(
-                f"{self.name}={path!r}: the path is empty; leave the option out, or give '.' for "
-                "the working folder."
-            )
-        if "\0" in path:
-            raise ValueError(f"{self.name}={path!r}: a path cannot contain a null character.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -47,7 +48,7 @@ def check_switch(value: Any, name: str, advice: str) -> None:
     TypeError
         It is text.
     """
-    if isinstance(value, str | bytes):
+    if isinstance(value, str | bytes) and value:
         raise TypeError(f"{name}={value!r}: give True or False, not text. {advice}")
 
 
@@ -62,6 +63,27 @@ def check_callable(value: Any, what: str) -> Callable[..., Any]:
     if not callable(value):
         raise TypeError(f"{what}, not {_shown(value)}.")
     return value  # type: ignore[no-any-return]
+
+
+def check_path(value: Any, name: str) -> None:
+    """Refuse what is no path of a file or folder.
+
+    Raises
+    ------
+    TypeError
+        It is neither text nor a path.
+    ValueError
+        It is empty, or has a null character.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} takes a path, not {_shown(value)}.")
+    path = os.fspath(value)
+    if not path:
+        raise ValueError(
+            f"{name}={path!r}: the path is empty; leave it out, or give '.' for the working folder."
+        )
+    if "\0" in path:
+        raise ValueError(f"{name}={path!r}: a path cannot contain a null character.")
 
 
 def _is_iterable(value: Any) -> bool:

@@ -89,8 +89,16 @@ def find_unique_points(
     Raises
     ------
     TypeError
-        A parameter has no range.
+        A parameter has no range, or something else than a parameter is given.
     """
+    if isinstance(explored_parameters, str) or not all(
+        hasattr(each, "f_get_range") for each in iter(explored_parameters)
+    ):
+        raise TypeError(
+            "`find_unique_points` takes a list of parameters, such as "
+            "`list(traj.f_get_explored_parameters().values())`, "
+            f"not {explored_parameters!r:.80}."
+        )
     ranges = [parameter.f_get_range(copy=False) for parameter in explored_parameters]
     return find_points(explored_parameters, zip(*ranges, strict=False))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from numbers import Integral
 from typing import Any
 
 from pypet import pypetconstants as constants
@@ -103,6 +104,8 @@ class Loading(TrajectoryState):
         ValueError
             Name and index are both given, there is no such trajectory or file, a level is wrong,
             or a keyword is unknown.
+        TypeError
+            Name, index or depth have wrong types.
         VersionMismatchError
             The layout is not known, see ``force``.
         NoSuchServiceError
@@ -112,6 +115,7 @@ class Loading(TrajectoryState):
             raise ValueError(
                 f"Load a trajectory either by name or by index, not by both: {name!r}, {index!r}."
             )
+        _check_which(name, index)
         self._take_service("`f_load`", storage_service, kwargs, stored_name=name)
         if dynamic_imports is not None:
             self.f_add_to_dynamic_imports(dynamic_imports)
@@ -298,3 +302,15 @@ class Loading(TrajectoryState):
         elif info.timestamp != self._timestamp or info.length != len(self._runs):
             # Of the same trajectory, what is known already stays known.
             self._runs.forget(info.length)
+
+
+def _check_which(name: Any, index: Any) -> None:
+    """Raise unless a name is text and an index a number, as far as they are given."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError(
+            f"The name of a trajectory is text, not {name!r}; its place in the file is `index=`."
+        )
+    if name == "":
+        raise ValueError("The name of the trajectory to load is empty; `index=-1` is the last one.")
+    if index is not None and (not isinstance(index, Integral) or isinstance(index, bool)):
+        raise TypeError(f"The index of a trajectory is a number, such as -1, not {index!r}.")

@@ -38,6 +38,9 @@ def make_set_name(idx: int) -> str:
     return FORMATTED_SET_NAME % (idx // RUNS_PER_SET) if idx >= 0 else SET_NAME_DUMMY
 
 
+_WHAT, _EXAMPLE = "Wildcards are", "{('$mine', 'mine'): function}"
+
+
 class ParsedName(NamedTuple):
     """A name split into components; all but its wildcards are translated."""
 
@@ -77,7 +80,8 @@ class Wildcards:
         self._parsed: dict[str, ParsedName] = {}
         for aliases in (RUN_ALIASES, SET_ALIASES):
             self._groups.update(dict.fromkeys(aliases, aliases))
-        for key, function in dict(functions or {}).items():
+        functions = check_mapping(functions or {}, _WHAT, _EXAMPLE)
+        for key, function in functions.items():
             _check_function(key, function)
             if key in (RUN_ALIASES, SET_ALIASES):
                 self._functions[key] = function
@@ -133,7 +137,7 @@ class Wildcards:
         ValueError
             An alias is in use already.
         """
-        check_mapping(functions, "Wildcards are", "{('$mine', 'mine'): function}")
+        check_mapping(functions, _WHAT, _EXAMPLE)
         new: dict[str, tuple[str, ...]] = {}
         for key, function in functions.items():
             _check_function(key, function)

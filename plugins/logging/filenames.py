@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pypet import pypetconstants as constants
+from pypet.support.filesystem import absolute_path
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
@@ -86,7 +87,7 @@ def rename_log_file(
 
 def try_make_dirs(filename: str) -> None:
     """Create the folder of a file with all parents; a failure is only told on stderr."""
-    folder = os.path.dirname(os.path.abspath(filename))
+    folder = os.path.dirname(absolute_path(filename))
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as err:

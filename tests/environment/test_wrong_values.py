@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pypet import Environment, MultiprocContext, Trajectory
+from pypet import Environment, MultiprocContext, Trajectory, load_trajectory
 from pypet.errors import PluginWarning, UnknownPluginError
 
 NUMBERS = {
@@ -201,3 +201,80 @@ def test_resuming_says_that_it_needs_a_plugin(make_env):
 def test_names_that_nobody_has_are_told_as_they_were_written(make_env):
     with pytest.raises(AttributeError, match="'Environment' object has no attribute 'f_rum'"):
         make_env().f_rum()
+
+
+# ----- a working folder that was deleted -----------------------------------------------------
+
+needs_deletable = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows deletes no folder that a process is in"
+)
+
+
+@pytest.fixture
+def deleted_folder(tmp_path, monkeypatch):
+    """Be in a folder that is gone; return one that is there."""
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    yield tmp_path / "there"
+    os.chdir(tmp_path)
+
+
+@needs_deletable
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"storage_service": "hdf5"},
+        {"storage_service": "hdf5", "filename": "own.hdf5"},
+        {"log_folder": "logs"},
+        {"log_config": "DEFAULT"},
+        {"log_config": "own.ini"},
+        {"config": "own.ini"},
+    ],
+    ids=str,
+)
+def test_a_relative_path_in_a_deleted_folder_says_what_to_do(deleted_folder, options):
+    quiet = {"storage_service": "memory", "report_progress": False}
+    if not {"log_folder", "log_config"} & set(options):
+        quiet["log_config"] = None
+    with pytest.raises(FileNotFoundError, match=r"working folder .* was deleted.*os\.chdir"):
+        Environment("own", **{**quiet, **options})
+
+
+@needs_deletable
+def test_trajectories_in_a_deleted_folder_say_what_to_do(deleted_folder):
+    with pytest.raises(FileNotFoundError, match=r"was deleted, so 'own\.hdf5' leads nowhere"):
+        Trajectory("own", filename="own.hdf5")
+    with pytest.raises(FileNotFoundError, match="was deleted"):
+        load_trajectory("own")
+
+
+def nothing(traj):
+    traj.f_add_result("z", traj.x)
+
+
+@needs_deletable
+@pytest.mark.parametrize("wrap_mode", ["LOCK", "QUEUE"])
+@pytest.mark.timeout(60)
+def test_absolute_paths_do_without_a_working_folder(deleted_folder, make_env, wrap_mode):
+    options = {"multiproc": True, "ncores": 2, "wrap_mode": wrap_mode}
+    env = make_env(
+        storage_service="hdf5",
+        filename=deleted_folder / "own.hdf5",
+        **options,
+    )
+    env.traj.f_add_parameter("x", 0)
+    env.traj.f_explore({"x": [1, 2]})
+    env.run(nothing)
+    assert env.traj.f_is_completed()
+
+
+@needs_deletable
+@pytest.mark.timeout(60)
+def test_new_interpreters_in_a_deleted_folder_say_what_to_do(deleted_folder, make_env):
+    env = make_env(multiproc=True, use_pool=True, start_method="spawn", ncores=2, wrap_mode="LOCAL")
+    env.traj.f_add_parameter("x", 0)
+    env.traj.f_explore({"x": [1, 2]})
+    with pytest.raises(FileNotFoundError, match=r"working folder .* was deleted"):
+        env.run(nothing)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pypet import pypetconstants as constants
-from pypet.support.arguments import check_several
+from pypet.support.arguments import check_path, check_several
 from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.trajectory.merging.conditions import check_mergeable
 from pypet.trajectory.merging.merger import check_survives, merge
@@ -36,6 +36,8 @@ class Merging(TrajectoryState):
         NoSuchServiceError
             There is no storage service, or it makes no backups.
         """
+        if backup_filename is not None:
+            check_path(backup_filename, "backup_filename")
         service_of(self._tree).store(
             constants.BACKUP,
             self,
