@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -145,7 +146,7 @@ class Environment:
 
     @property
     def current_idx(self) -> int:
-        """Index of the first run that the next call looks at; completed ones are skipped.
+        """Index, from 0, of the first run that the next call looks at; completed ones are skipped.
 
         After all runs were executed it is the number of runs, after an error or interruption the
         first run that is not completed. Can be set.
@@ -154,7 +155,11 @@ class Environment:
 
     @current_idx.setter
     def current_idx(self, index: int) -> None:
-        self._current_idx = index
+        if not isinstance(index, Integral):
+            raise TypeError(f"`current_idx` is the index of a run, not {index!r}.")
+        if index < 0:
+            raise ValueError(f"`current_idx` is 0 for the first run, {index} for none.")
+        self._current_idx = int(index)
 
     def __repr__(self) -> str:
         return f"<Environment {self.name} for Trajectory {self._trajectory.v_name}>"
@@ -176,6 +181,8 @@ class Environment:
         RuntimeError
             The environment was made with ``do_single_runs=False``, or the trajectory is new but
             its name is taken in the storage.
+        TypeError
+            ``runfunc`` is no function of the trajectory and these arguments.
         PresettingError
             A parameter was preset but never added.
         Exception
@@ -237,18 +244,25 @@ class Environment:
         """As `pipeline`, but the arguments of the run function are iterables as in `run_map`."""
         return self._execute(lambda: self._pre_process(pipeline, MapJob))
 
-    def add_postprocessing(self, postproc: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def add_postprocessing(
+        self, postproc: Callable[..., Any] | None, *args: Any, **kwargs: Any
+    ) -> None:
         """Call ``postproc(traj, results, *args, **kwargs)`` when all runs are executed.
 
         ``results`` is the list that `run` returns. If the function expands the trajectory, or
         returns a dictionary to expand it with, the new runs are executed and it is called again.
         It may return a tuple of up to five entries: that dictionary, new ``args`` and ``kwargs``
         of the run function, and new ``args`` and ``kwargs`` of post-processing. There is one
-        function; a later one replaces it.
-        """
-        self._postprocessing = PostProcessing(postproc, args, kwargs)
+        function; a later one replaces it, and None removes it.
 
-    def add_postproc(self, postproc: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        Raises
+        ------
+        TypeError
+            It is no function of these arguments.
+        """
+        self._postprocessing = None if postproc is None else PostProcessing(postproc, args, kwargs)
+
+    def add_postproc(self, postproc: Callable[..., Any] | None, *args: Any, **kwargs: Any) -> None:
         """The same as `add_postprocessing`."""
         self.add_postprocessing(postproc, *args, **kwargs)
 

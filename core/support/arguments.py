@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -63,6 +64,31 @@ def check_callable(value: Any, what: str) -> Callable[..., Any]:
     if not callable(value):
         raise TypeError(f"{what}, not {_shown(value)}.")
     return value  # type: ignore[no-any-return]
+
+
+def check_call(function: Any, role: str, given: str, /, *args: Any, **kwargs: Any) -> None:
+    """Refuse a function that cannot be called with these arguments, without calling it.
+
+    ``role`` says in messages what the function is for, ``given`` what it is called with. What
+    tells no signature, as some built-in functions do, passes.
+
+    Raises
+    ------
+    TypeError
+        The function takes others.
+    """
+    try:
+        # Decorators may give their function more arguments than they take themselves.
+        signature = inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as err:
+        name = getattr(function, "__qualname__", None) or repr(function)
+        raise TypeError(
+            f"The {role} is called with {given}, which {name}{signature} does not take: {err}."
+        ) from err
 
 
 def check_path(value: Any, name: str) -> None:

@@ -59,7 +59,12 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
             raise AttributeError(
                 f"Group `{self._full_name}` has no `{name}`: it is not part of a trajectory."
             )
-        return lookup.get_by_settings(root._tree, self, name)
+        try:
+            return lookup.get_by_settings(root._tree, self, name)
+        except AttributeError as err:
+            if name[:2] not in ("f_", "v_") or type(err) is not AttributeError:
+                raise
+            raise AttributeError(f"{err}{lookup.advice_on_member(self, name)}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name[:1] == "_":
