@@ -87,9 +87,7 @@ class Properties(TrajectoryState):
 
     @v_storage_service.setter
     def v_storage_service(self, service: Any) -> None:
-        if isinstance(service, str | type) or not (
-            service is None or hasattr(service, "store") or hasattr(service, "load")
-        ):
+        if isinstance(service, str | type):
             raise TypeError(
                 f"v_storage_service={service!r}: give a storage service that was made, for example "
                 "HDF5StorageService(filename='example.hdf5'), or None."
