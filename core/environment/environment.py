@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,6 +26,7 @@ from pypet.environment.pipeline import call_pipeline
 from pypet.environment.postprocessing import PostProcessing, Results
 from pypet.manager.absent import RESUMING, absence_error
 from pypet.options import OptionsDoc, OptionsSignature, collect
+from pypet.support.arguments import is_whole
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
 from pypet.trajectory.randomness import draw_seed
 
@@ -155,7 +155,7 @@ class Environment:
 
     @current_idx.setter
     def current_idx(self, index: int) -> None:
-        if not isinstance(index, Integral):
+        if not is_whole(index):
             raise TypeError(f"`current_idx` is the index of a run, not {index!r}.")
         if index < 0:
             raise ValueError(f"`current_idx` is 0 for the first run, {index} for none.")

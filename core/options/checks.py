@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import Any
 
+from pypet.support.arguments import check_path
+
 RAISE, CONTINUE = "raise", "continue"
 RETRY_PREFIX = "retry:"
 MOST_PORT = 2**16 - 1
@@ -143,12 +145,16 @@ def config(value: Any) -> None:
     ------
     RuntimeError
         It is neither.
+    ValueError
+        The path is empty, or has a null character.
     """
     if not isinstance(value, str | os.PathLike | configparser.RawConfigParser):
         raise RuntimeError(
             f"config={value!r}: give the path of an ini file or a parser, "
             f"not {type(value).__name__}."
         )
+    if not isinstance(value, configparser.RawConfigParser):
+        check_path(value, "config")
 
 
 def start_method(value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral
 from typing import Any
 
 
@@ -64,6 +65,11 @@ def check_callable(value: Any, what: str) -> Callable[..., Any]:
     if not callable(value):
         raise TypeError(f"{what}, not {_shown(value)}.")
     return value  # type: ignore[no-any-return]
+
+
+def is_whole(value: Any) -> bool:
+    """Return whether something is a whole number of any type, but not True or False."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def check_call(function: Any, role: str, given: str, /, *args: Any, **kwargs: Any) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from numbers import Integral
 from typing import Any
 
+from pypet.support.arguments import is_whole
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import put
@@ -107,7 +107,7 @@ class CurrentRun(TrajectoryState):
         if stop is None:
             stop = length
         for name, value in (("start", start), ("stop", stop), ("step", step)):
-            if not isinstance(value, Integral):
+            if not is_whole(value):
                 raise TypeError(f"`f_iter_runs` takes indices of runs, not {name}={value!r}.")
         if step == 0:
             raise ValueError("`f_iter_runs` cannot go on by step=0.")

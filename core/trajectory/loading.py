@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from numbers import Integral
 from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.records import MetaRecord
-from pypet.support.arguments import check_several
+from pypet.support.arguments import check_several, is_whole
 from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.trajectory.items import Entry, entries
 from pypet.trajectory.state import TrajectoryState
@@ -312,5 +311,5 @@ def _check_which(name: Any, index: Any) -> None:
         )
     if name == "":
         raise ValueError("The name of the trajectory to load is empty; `index=-1` is the last one.")
-    if index is not None and (not isinstance(index, Integral) or isinstance(index, bool)):
+    if index is not None and not is_whole(index):
         raise TypeError(f"The index of a trajectory is a number, such as -1, not {index!r}.")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
-from pypet.support.arguments import check_switch
+from pypet.support.arguments import check_switch, is_whole
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import put
@@ -144,7 +143,7 @@ class Properties(TrajectoryState):
 
     @v_max_depth.setter
     def v_max_depth(self, value: int | None) -> None:
-        if value is not None and not isinstance(value, Integral):
+        if value is not None and not is_whole(value):
             raise TypeError(f"v_max_depth={value!r}: give a number of steps, or None for all.")
         put(self, "_max_depth", value)
 

@@ -189,7 +189,8 @@ class Wildcards:
         known = self._results[aliases]
         name = known.get(idx)
         if name is None:
-            name = known[idx] = function(idx)
+            name = _called(function, aliases, idx)
+            known[idx] = name
         return name
 
     def check_run_names(self, length: int) -> None:
@@ -310,6 +311,20 @@ class Wildcards:
             self._result(groups[name], idx) if name in groups else name
             for name in parsed.components
         )
+
+
+def _called(function: WildcardFunction, aliases: tuple[str, ...], idx: int) -> str:
+    try:
+        name: object = function(idx)
+    except Exception as err:
+        err.add_note(f"pypet: raised by the wildcard function of {aliases} for run index {idx}")
+        raise
+    if not isinstance(name, str):
+        raise TypeError(
+            f"The wildcard function of {aliases} gives {name!r} for run index {idx}; it has to "
+            "give the name of a node, as text."
+        )
+    return name
 
 
 def _check_function(key: object, function: object) -> None:

@@ -36,6 +36,7 @@ TEXTS = {
     "resume_folder": ["", "a\0b"],
     "config": ["", "a\0b"],
     "sumatra_label": ["", " "],
+    "complib": ["", "zip", "blosc:", "blosc:nothing", "zlib:lz4"],
     "encoding": ["", "a\0b", "base64", "rot13"],
     "overwrite_file": ["False", "no"],
     "shuffle": ["False"],
@@ -181,6 +182,20 @@ def test_wildcards_are_text_with_functions(make_env, functions):
         make_env(wildcard_functions=functions)
     with pytest.raises(TypeError, match="wildcard"):
         Trajectory("own").f_add_wildcard_functions(functions)
+
+
+@pytest.mark.parametrize("answer", [5, None, b"x"])
+def test_wildcard_functions_give_text(make_env, answer):
+    env = make_env(wildcard_functions={("$mine", "mine"): lambda idx: answer})
+    with pytest.raises(TypeError, match=r"wildcard function of .*mine.* gives .* as text"):
+        env.traj.f_add_parameter("$mine.x", 1)
+
+
+def test_errors_of_wildcard_functions_name_the_wildcard(make_env):
+    env = make_env(wildcard_functions={("$mine", "mine"): lambda idx: {}[idx]})
+    with pytest.raises(KeyError) as caught:
+        env.traj.f_add_parameter("$mine.x", 1)
+    assert "wildcard function of ('$mine', 'mine')" in "".join(caught.value.__notes__)
 
 
 # ----- resuming, which no plugin gives -------------------------------------------------------

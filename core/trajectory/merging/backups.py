@@ -23,11 +23,12 @@ def back_up(traj: Any, other: Any) -> None:
     """
     stored = [each for each in (other, traj) if each._stored]
     places = [_checked_place(each) for each in stored]
-    if len(stored) == 2 and None not in places and places[0] == places[1]:
+    place = places[0]
+    if place is not None and place in places[1:]:
         same = "itself" if is_same(traj, other) else "another one of this name"
         raise ValueError(
             f"Trajectory `{traj.v_name}` is to be merged with {same}, so the backups of both would "
-            f"go to the same place, {places[0][0]}. {_ADVICE}"
+            f"go to the same place, {place[0]}. {_ADVICE}"
         )
     for each in stored:
         each.f_backup()

@@ -13,6 +13,8 @@ from pypet.storage_backends.hdf5.settings.settings import PANDAS_FORMATS
 
 LIBRARIES = ("zlib", "lzo", "bzip2", "blosc", "blosc2")
 """Compression libraries; "blosc:zstd" names the compressor inside."""
+BLOSC_COMPRESSORS = ("blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd")
+"""In the order of Blosc's numbers for them."""
 
 _PATH = (str, os.PathLike)
 
@@ -23,8 +25,14 @@ def _check_level(value: Any) -> None:
 
 
 def _check_library(value: str) -> None:
-    if value.partition(":")[0] not in LIBRARIES:
+    library, colon, compressor = value.partition(":")
+    if library not in LIBRARIES:
         raise ValueError(f"`complib` is one of {', '.join(LIBRARIES)}, not {value!r}.")
+    if colon and (not library.startswith("blosc") or compressor not in BLOSC_COMPRESSORS):
+        raise ValueError(
+            f"`complib={value!r}`: only blosc and blosc2 have compressors to choose, which are "
+            f"{', '.join(BLOSC_COMPRESSORS)}."
+        )
 
 
 def _check_encoding(value: str) -> None:
