@@ -58,7 +58,13 @@ def rename_log_file(
     ------
     ValueError
         A wildcard is used whose name is neither given nor known from the trajectory.
+    TypeError
+        The name is no text, or the trajectory none.
     """
+    if not isinstance(filename, str):
+        raise TypeError(f"The name of a log file is text, not {filename!r:.80}.")
+    if trajectory is not None and not hasattr(trajectory, "f_wildcard"):
+        raise TypeError(f"The names for a log file are those of a trajectory, not {trajectory!r}.")
 
     def ask(attribute: Callable[[Trajectory], str | None]) -> Callable[[], str | None]:
         return lambda: None if trajectory is None else attribute(trajectory)

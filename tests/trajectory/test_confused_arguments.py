@@ -6,11 +6,17 @@ import pytest
 
 from pypet import (
     HDF5StorageService,
+    NoSuchServiceError,
     Parameter,
+    Result,
+    StorageContextManager,
     Trajectory,
     cartesian_product,
+    compact_hdf5_file,
     find_unique_points,
     load_trajectory,
+    manual_run,
+    rename_log_file,
 )
 
 
@@ -252,3 +258,46 @@ def test_text_is_no_switch(traj, name):
         setattr(traj, f"v_{name}", "False")
     setattr(traj, f"v_{name}", 0)
     assert getattr(traj, f"v_{name}") is False
+
+
+# ----- functions beside trajectories ---------------------------------------------------------
+
+
+def test_a_decorator_without_parentheses_decorates_nothing_silently(traj):
+    with pytest.raises(TypeError, match="write `@manual_run\\(\\)`"):
+
+        @manual_run
+        def run(traj):
+            return traj.x
+
+
+def test_a_manual_run_takes_a_trajectory():
+    @manual_run()
+    def run(traj):
+        return traj.x
+
+    with pytest.raises(TypeError, match="`run` is a run, so it takes a trajectory first, not 5"):
+        run(5)
+
+
+def test_a_store_to_open_is_that_of_a_trajectory_with_a_service():
+    with pytest.raises(NoSuchServiceError, match="has no storage service"):
+        StorageContextManager(Trajectory("own")).open_store()
+    with pytest.raises(TypeError, match="that of a trajectory, not 5"):
+        StorageContextManager(5).open_store()
+
+
+def test_names_of_leaves_and_log_files_are_text(traj):
+    for cls in (Parameter, Result):
+        with pytest.raises(TypeError, match="name of a node is text, not 5"):
+            cls(5)
+    with pytest.raises(TypeError, match="name of a log file is text"):
+        rename_log_file(5)
+    with pytest.raises(TypeError, match="those of a trajectory, not 5"):
+        rename_log_file("$traj.txt", 5)
+
+
+@pytest.mark.parametrize(("filename", "kind"), [(5, TypeError), ("", ValueError)])
+def test_the_file_to_compact_is_a_path(filename, kind):
+    with pytest.raises(kind, match="filename"):
+        compact_hdf5_file(filename)

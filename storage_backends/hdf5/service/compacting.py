@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from pypet.storage_backends.hdf5.service.service import HDF5StorageService
+from pypet.support.arguments import check_path
 from pypet.support.filesystem import absolute_path
 from pypet.support.optional import require
 
@@ -44,6 +45,7 @@ def compact_hdf5_file(
     StorageFormatError
         The file is none of HDF5, or damaged.
     """
+    check_path(filename, "filename")
     path = absolute_path(os.path.expanduser(os.fspath(filename)))
     if name is None and index is None:
         index = -1
