@@ -7,7 +7,7 @@ those that are not claimed yet. What was taken back is still on its way in a mes
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Claims:
@@ -57,3 +57,15 @@ class Claims:
             self._tokens.release()
             return False
         return True
+
+
+class Slot(NamedTuple):
+    """What the main process shares with a worker; can be inherited and pickled.
+
+    When the worker is gone, the next one gets it.
+    """
+
+    cell: Any
+    """A shared value that always says which run is being executed, so that the main process
+    knows it if the worker is killed."""
+    claims: Claims

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from multiprocessing.process import BaseProcess
 
+from pypet.support.filesystem import working_folder
 from pypet.support.interrupts import without_interrupts
 
 GRACE_SECONDS = 5.0
@@ -27,7 +28,11 @@ def start_process(process: BaseProcess) -> None:
         if quiet:
             warnings.filterwarnings("ignore", "This process .* is multi-threaded")
         with without_interrupts():
-            process.start()
+            try:
+                process.start()
+            except FileNotFoundError:  # new interpreters are told the working folder
+                working_folder()
+                raise
 
 
 def let_interrupts_in() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Outcome, Task, Work
-from pypet.plugins._workers import crew
+from pypet.plugins._workers import claims, crew
 from pypet.plugins.pool import PoolScheduler
 from pypet.testing import schedulers
 from pypet.testing.schedulers import ProcessesConformance, execute_all, square
@@ -70,6 +70,13 @@ def test_workers_stay(run):
 
 def test_workers_are_only_started_for_tasks(run):
     assert len({outcome.value[1] for outcome in run(square, 1, ncores=8)}) == 1
+
+
+def test_semaphores_are_made_for_workers_not_for_cores(run, monkeypatch):
+    made = []
+    monkeypatch.setattr(crew, "Claims", lambda context: made.append(1) or claims.Claims(context))
+    run(square, 3, ncores=100_000)
+    assert 1 <= len(made) <= 3
 
 
 def wait_for_files(task):
