@@ -10,7 +10,7 @@ import pickle
 import numpy as np
 import pytest
 
-from pypet.encoding.unpickling import Unpickling, is_pickle
+from pypet.encoding.unpickling import Unpickling, is_pickle, load_constants
 from pypet.errors import RefusedPickleError
 from pypet.support.comparisons import nested_equal
 
@@ -171,10 +171,10 @@ def test_trust_loads_everything_and_never_nothing():
 
 
 def test_constants_for_other_libraries_pass_even_in_mode_never():
-    rule = Unpickling("never")
-    rule.check_constants(pickle.dumps([None, ("a", 1)], 0), WHERE)
-    with pytest.raises(RefusedPickleError):
-        rule.check_constants(pickle.dumps(np.arange(3), 0), WHERE)
+    constants = [None, ("a", 1)]
+    assert load_constants(pickle.dumps(constants, 0), WHERE, "never") == constants
+    with pytest.raises(RefusedPickleError, match=WHERE):
+        load_constants(pickle.dumps(np.arange(3), 0), WHERE, "never")
 
 
 def test_an_unknown_mode_is_refused():
