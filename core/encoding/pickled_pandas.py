@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta, tzinfo
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas
-from pandas.api import extensions
 
 from pypet.encoding.object_table import object_table_class
 from pypet.encoding.pickle_machine import Constructor, Pending, PickleMachine
 from pypet.encoding.pickled_kinds import Kinds, check, check_integer, check_text
+
+pandas: Any = import_module("pandas")  # this module itself is imported for pickles of it only
+extensions = pandas.api.extensions
 
 _FRAME = "a frame"
 _INDEX = "an index"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from pypet.encoding.pickle_machine import Pending, PickleMachine
 from pypet.encoding.pickled_kinds import Kinds, check, check_sizes
+
+sparse: Any = import_module("scipy.sparse")  # this module itself is imported for pickles of it only
 
 _SPARSE = "a sparse matrix"
 

@@ -66,7 +66,7 @@ class Unpickling:
         return self._classes
 
 
-def load_constants(raw: bytes, where: str, mode: str) -> Any:
+def load_constants(raw: bytes, where: str, mode: str, encoding: str = "ASCII") -> Any:
     """Return what a pickle holds that names nothing: numbers, text, and containers of them.
 
     Raises
@@ -76,7 +76,7 @@ def load_constants(raw: bytes, where: str, mode: str) -> Any:
     MalformedPickleError
         The bytes are no pickle.
     """
-    return _load(raw, where, NoVocabulary(mode))
+    return _load(raw, where, NoVocabulary(mode), encoding)
 
 
 def _load(raw: bytes, where: str, vocabulary: Vocabulary, encoding: str = "ASCII") -> Any:

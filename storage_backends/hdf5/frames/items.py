@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, Protocol
 
-from pypet.encoding.unpickling import Unpickling
-from pypet.errors import RefusedPickleError
+from pypet.encoding.unpickling import TRUST, Unpickling
+from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import FrameItem
 from pypet.storage_backends.hdf5.encoding.layout import STORED_AS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
@@ -21,6 +22,7 @@ from pypet.storage_backends.hdf5.frames.text_dtypes import (
     without_text_dtypes,
 )
 from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
+from pypet.storage_backends.hdf5.pytables.plain_copies import plain_copy
 from pypet.storage_backends.hdf5.pytables.quiet import quiet
 from pypet.storage_backends.hdf5.settings.settings import Settings
 from pypet.support.portable_pickle import portable_pickles
@@ -58,12 +60,11 @@ class PendingFrame(NamedTuple):
 
 @contextmanager
 def opened_store(
-    path: str, mode: Literal["a", "r", "r+"], settings: Settings | None = None
+    path: str, mode: Literal["a", "r", "r+"], settings: Settings | None = None, **options: Any
 ) -> Iterator[Any]:
     """Open a file that nobody else has open as a pandas ``HDFStore``."""
     from pandas import HDFStore
 
-    options: dict[str, Any] = {}
     if settings is not None and settings.complevel:
         options = {
             "complevel": settings.complevel,
@@ -160,12 +161,80 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -
         raise failures[0][1]
 
 
-def read_frames(file: OpenFile, paths: Iterable[str]) -> list[Any]:
-    """Return the pandas objects at absolute paths, closing the file for h5py meanwhile."""
-    with file.lent() as own_path, opened_store(own_path, "r") as store:
+def read_frames(file: OpenFile, paths: Sequence[str], rule: Unpickling) -> list[Any]:
+    """Return the pandas objects at absolute paths.
+
+    If ``rule`` trusts every pickle the file is closed for h5py meanwhile, else pandas reads a
+    copy in memory.
+
+    Raises
+    ------
+    RefusedPickleError
+        Something that is pickled in them may not be loaded.
+    StorageFormatError
+        They are damaged.
+    """
+    if rule.mode == TRUST:
+        inspect_items(file, paths, rule)
+        with file.lent() as own_path, opened_store(own_path, "r") as store:
+            return [_read_frame(store, path) for path in paths]
+    with plain_store(file, paths, rule) as store:
         return [_read_frame(store, path) for path in paths]
+
+
+@contextmanager
+def plain_store(file: OpenFile, paths: Iterable[str], rule: Unpickling) -> Iterator[Any]:
+    """Open a copy of items in memory, without a pickle that may not be loaded, as ``HDFStore``."""
+    with plain_copy(file, paths, rule) as options:
+        name = f"{file.path} ({next(_COPIES)}. copy in memory)"
+        with opened_store(name, "r", **options) as store:
+            yield store
+
+
+_COPIES = itertools.count(1)
 
 
 def _read_frame(store: Any, path: str) -> Any:
     node = store._handle.get_node(path)
-    return with_orders(with_text_dtypes(store.get(path), node), node)
+    value = store.get(path)
+    check_codes(value, path)
+    return with_orders(with_text_dtypes(value, node), node)
+
+
+def check_codes(value: Any, path: str) -> None:
+    """Make sure that codes of categories and of indexes are within bounds.
+
+    pandas does not look when it reads a table, and takes values from outside later on.
+
+    Raises
+    ------
+    StorageFormatError
+        The file is damaged there.
+    """
+    import pandas
+
+    axes = [value.index]
+    columns = [value]
+    if isinstance(value, pandas.DataFrame):
+        axes.append(value.columns)
+        places = [place for place, dtype in enumerate(value.dtypes) if _has_categories(dtype)]
+        columns = [value.iloc[:, place] for place in places]
+    checked = [
+        (part.array.codes, len(part.dtype.categories))
+        for part in (*columns, *axes)
+        if _has_categories(part.dtype)
+    ]
+    for axis in axes:
+        if isinstance(axis, pandas.MultiIndex):
+            checked += [
+                (codes, len(level)) for codes, level in zip(axis.codes, axis.levels, strict=True)
+            ]
+    for codes, count in checked:
+        if len(codes) and (codes.min() < -1 or codes.max() >= count):
+            raise StorageFormatError(f"{path} refers to categories that are not there.")
+
+
+def _has_categories(dtype: Any) -> bool:
+    import pandas
+
+    return isinstance(dtype, pandas.CategoricalDtype)
