@@ -139,7 +139,7 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -
     pending, frames[:] = frames[:], []
     try:
         inspect_items(file, [frame.replaces or frame.path for frame in pending], rule)
-    except RefusedPickleError:
+    except (RefusedPickleError, StorageFormatError):
         for frame in pending:
             frame.undo.take_back()
         raise
