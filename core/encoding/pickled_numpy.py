@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ _UNITS = frozenset(
     ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic")
 )
 _ALIGNED = 0x80
+_NATIVE = "<" if sys.byteorder == "little" else ">"
 _CLASSES = (np.ndarray, np.matrix, np.recarray, np.char.chararray)
 
 Array = np.ndarray[Any, Any]
@@ -61,11 +63,13 @@ def _restored_dtype(name: str, state: Any) -> np.dtype[Any]:
     elif names is not None:
         dtype = _fields(names, fields, size, flags)
     elif name[0] in "Mm" and len(state) == 9 and state[8] is not None:
-        return np.dtype(f"{name[0]}8{_unit(state[8])}").newbyteorder(order)
+        dtype = np.dtype(f"{name[0]}8{_unit(state[8])}")
+        return dtype.newbyteorder("=" if order in ("|", _NATIVE) else order)
     else:
         dtype = _simple_dtype(name, size)
+    check(order != "|" or dtype.byteorder == "|", _DTYPE)
     if order in "<>":
-        dtype = dtype.newbyteorder(order)
+        dtype = dtype.newbyteorder("=" if order == _NATIVE else order)
     check(size in (-1, dtype.itemsize), _DTYPE)
     if len(state) == 9 and type(state[8]) is dict and state[8]:
         check(name[0] not in "Mm", _DTYPE)
@@ -198,6 +202,8 @@ def _reconstruct(machine: PickleMachine, cls: Any, shape: Any, code: Any) -> Pen
     def restore(state: Any) -> Array:
         check(type(state) is tuple and len(state) in (4, 5), _ARRAY)
         array = restored_array(machine, *state[-4:])
+        if not array.dtype.isnative and array.dtype.names is None:  # as numpy does it
+            array = array.astype(array.dtype.newbyteorder("="))
         return array if cls is np.ndarray else array.view(cls)
 
     return Pending(restore)

@@ -166,13 +166,7 @@ def _new_index(machine: PickleMachine, cls: Any, given: Any) -> Any:
         ]
         return pandas.RangeIndex(*bounds, name=name)
     if cls is pandas.MultiIndex:
-        check(given.keys() <= _MULTI_KEYS, _INDEX)
-        return pandas.MultiIndex(
-            levels=given["levels"],
-            codes=given.get("codes", given.get("labels")),
-            names=given.get("names"),
-            verify_integrity=True,
-        )
+        return _multi_index(given)
     if cls is pandas.IntervalIndex and "left" in given:
         closed = check_text(given["closed"], 10)
         return pandas.IntervalIndex.from_arrays(given["left"], given["right"], closed, name=name)
@@ -187,6 +181,17 @@ def _new_index(machine: PickleMachine, cls: Any, given: Any) -> Any:
     if cls is pandas.Index:
         return pandas.Index(data, dtype=data.dtype, name=name)
     return cls(data, name=name)
+
+
+def _multi_index(given: dict[str, Any]) -> Any:
+    levels, codes = given.get("levels"), given.get("codes", given.get("labels"))
+    check(given.keys() <= _MULTI_KEYS, _INDEX)
+    check(type(levels) in (list, tuple) and type(codes) in (list, tuple), _INDEX)
+    for level, places in zip(levels, codes, strict=True):
+        check(isinstance(level, pandas.Index) and type(places) is np.ndarray, _INDEX)
+        check(places.dtype.kind == "i" and places.ndim == 1, _INDEX)
+        check(not places.size or -1 <= places.min() <= places.max() < len(level), _INDEX)
+    return pandas.MultiIndex(levels, codes, names=given.get("names"), verify_integrity=True)
 
 
 _INDEXES = frozenset(
