@@ -14,13 +14,8 @@ import pickle
 import struct
 from collections import Counter as CounterDict
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Mapping
-from datetime import date, time, timedelta, tzinfo
-from decimal import Decimal
-from fractions import Fraction
-from pathlib import PurePath
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 
@@ -96,28 +91,12 @@ class Vocabulary:
 
 
 _KEY_VISITS = 100_000
-_KEY_DEPTH = 100
-"""Python hashes tuples recursively, without a limit of its own."""
+_DEEPEST = 100
+"""So deep are tuples within tuples: Python hashes them recursively, without a limit of its own."""
 _SIMPLE_KEYS = frozenset((str, int, float, bytes, bool, complex, type(None)))
-_HASHABLE = (
-    *_SIMPLE_KEYS,
-    np.generic,
-    date,
-    time,
-    timedelta,
-    tzinfo,
-    Decimal,
-    Fraction,
-    PurePath,
-    UUID,
-    range,
-    type,
-    type(Ellipsis),
-    type(NotImplemented),
-)
+_NESTING = frozenset((tuple, frozenset, slice))
 _WORK_PER_BYTE = 64
 _FREE_WORK = 1 << 20
-_MOST_EXACT_TYPES = (list, dict, set, OrderedDict, CounterDict, defaultdict, deque)
 
 
 class PickleMachine:
@@ -133,6 +112,8 @@ class PickleMachine:
         self._memo: dict[int, Any] = {}
         self._pending = 0
         self._work = _WORK_PER_BYTE * len(raw) + _FREE_WORK
+        self._depths: dict[int, tuple[int, Any]] = {}
+        """Identity of what is nested -> how deep it is, and the object, which has to live on."""
 
     def load(self) -> Any:
         """Return the object.
@@ -182,6 +163,25 @@ class PickleMachine:
             raise RefusedPickleError(
                 f"A pickle of {len(self._raw)} bytes asks for too much memory or time."
             )
+
+    def nested(self, made: Any, items: Iterable[Any]) -> Any:
+        """Return ``made``, which can be hashed, unless its items are nested too deeply.
+
+        Raises
+        ------
+        RefusedPickleError
+            They are.
+        """
+        deepest = 0
+        for item in items:
+            if type(item) in _NESTING:
+                known = self._depths.get(id(item))
+                deepest = max(deepest, 1 if known is None else known[0])
+        if deepest:
+            if deepest >= _DEEPEST:
+                raise RefusedPickleError("A pickle has tuples that are nested too deeply.")
+            self._depths[id(made)] = (deepest + 1, made)
+        return made
 
     # ----- reading -------------------------------------------------------------------------
 
@@ -408,12 +408,13 @@ class PickleMachine:
 
     def op_tuple(self) -> None:
         items = self._pop_marked()
-        self._stack.append(tuple(items))
+        self._stack.append(self.nested(tuple(items), items))
 
     def _tuple_of(self, size: int) -> None:
         if len(self._stack) < size:
             raise MalformedPickleError("The stack is too short.", fails_everywhere=True)
-        self._stack[-size:] = [tuple(self._stack[-size:])]
+        items = self._stack[-size:]
+        self._stack[-size:] = [self.nested(tuple(items), items)]
 
     def op_tuple1(self) -> None:
         self._tuple_of(1)
@@ -432,7 +433,7 @@ class PickleMachine:
         items = self._pop_marked()
         for item in items:
             self.check_key(item)
-        self._stack.append(self._hashed(frozenset, items))
+        self._stack.append(self.nested(self._hashed(frozenset, items), items))
 
     def op_append(self) -> None:
         item = self._pop()
@@ -493,23 +494,21 @@ class PickleMachine:
             raise MalformedPickleError(f"An element has no hash: {err}") from err
 
     def check_key(self, key: Any) -> None:
-        """Raise RefusedPickleError for what takes long, or too many levels, to be hashed."""
+        """Raise RefusedPickleError for what takes too long to be hashed."""
         if type(key) in _SIMPLE_KEYS:
             return
-        waiting = [(key, 0)]
+        waiting = [key]
         visits = 0
         while waiting:
-            value, depth = waiting.pop()
+            value = waiting.pop()
             visits += 1
-            if visits > _KEY_VISITS or depth > _KEY_DEPTH:
-                raise RefusedPickleError("A pickle has a key that is nested too deeply.")
+            if visits > _KEY_VISITS:
+                raise RefusedPickleError("A pickle has a key of too many parts.")
             kind = type(value)
             if kind is tuple or kind is frozenset:
-                waiting.extend((item, depth + 1) for item in value)
+                waiting.extend(value)
             elif kind is slice:
-                waiting.extend((item, depth + 1) for item in (value.start, value.stop, value.step))
-            elif not isinstance(value, _HASHABLE) and type(value) in _MOST_EXACT_TYPES:
-                raise MalformedPickleError(f"A {kind.__name__} has no hash.")
+                waiting += (value.start, value.stop, value.step)
         self.charge(visits)
 
     # ----- names, calls and states ---------------------------------------------------------
@@ -625,7 +624,7 @@ def _quoted(line: bytes) -> bytes:
     line = line.strip()
     if len(line) < 2 or line[0] != line[-1] or line[:1] not in (b'"', b"'"):
         raise ValueError("text has no quotes")
-    return codecs.escape_decode(line[1:-1])[0]  # type: ignore[attr-defined,no-any-return]
+    return codecs.escape_decode(line[1:-1])[0]
 
 
 def _name(line: bytes) -> str:

@@ -221,7 +221,7 @@ def _range(machine: PickleMachine, *args: Any) -> range:
 
 
 def _slice(machine: PickleMachine, *args: Any) -> slice:
-    return slice(*args)
+    return machine.nested(slice(*args), args)  # type: ignore[no-any-return]
 
 
 def _ordered(machine: PickleMachine, items: Any = ()) -> OrderedDict[Any, Any]:
@@ -321,7 +321,7 @@ def _zone(machine: PickleMachine, key: Any, from_cache: Any) -> ZoneInfo:
 def _raw_time(value: Any, size: int) -> bytes:
     raw = value.encode("latin1") if type(value) is str else value  # Python 2 had no bytes
     check(type(raw) is bytes and len(raw) == size, "a time")
-    return raw  # type: ignore[no-any-return]
+    return bytes(raw)
 
 
 def _date(machine: PickleMachine, raw: Any) -> date:
@@ -335,7 +335,10 @@ def _datetime(machine: PickleMachine, raw: Any, zone: Any = None) -> datetime:
     return datetime(
         256 * raw[0] + raw[1],
         raw[2] & 0x7F,
-        *raw[3:7],
+        raw[3],
+        raw[4],
+        raw[5],
+        raw[6],
         int.from_bytes(raw[7:], "big"),
         zone,
         fold=raw[2] >> 7,

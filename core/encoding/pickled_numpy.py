@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 
@@ -98,7 +99,7 @@ def _fields(names: Any, fields: Any, size: Any, flags: Any) -> np.dtype[Any]:
         members.append(member)
     titles = [member[2] if len(member) == 3 else None for member in members]
     check(all(title is None or type(title) is str for title in titles), _DTYPE)
-    described: dict[str, Any] = {
+    described: Any = {
         "names": list(names),
         "formats": [member[0] for member in members],
         "offsets": [member[1] for member in members],
@@ -107,7 +108,8 @@ def _fields(names: Any, fields: Any, size: Any, flags: Any) -> np.dtype[Any]:
     if any(title is not None for title in titles):
         described["titles"] = titles
     is_aligned = type(flags) is int and bool(flags & _ALIGNED)
-    return np.dtype(described, align=is_aligned)
+    dtype: np.dtype[Any] = np.dtype(described, align=is_aligned)
+    return dtype
 
 
 def _unit(metadata: Any) -> str:
@@ -146,7 +148,7 @@ def restored_array(
     check(len(content) == count * dtype.itemsize, _ARRAY)
     check(dtype.itemsize > 0 or count <= _MOST_EMPTY, _ARRAY)
     machine.charge(len(content) + count // 8)
-    order = "F" if is_fortran else "C"
+    order: Literal["F", "C"] = "F" if is_fortran else "C"
     array = np.ndarray(shape, dtype, buffer=content or None, order=order).copy(order)
     _make_booleans(array)
     return array
@@ -254,12 +256,13 @@ def kinds() -> Kinds:
         found.names[cls.__name__] = cls
     found.callers[np.dtype] = _dtype
     found.callers[type(np.ma.masked)] = _masked_constant
-    for name, function in {
+    functions: dict[str, Callable[..., Any]] = {
         "_reconstruct": _reconstruct,
         "_frombuffer": _from_buffer,
         "scalar": _scalar,
         "_mareconstruct": _masked,
-    }.items():
+    }
+    for name, function in functions.items():
         found.names[name] = Constructor(name, function)
     add_random(found)
     return found

@@ -174,6 +174,9 @@ def _new_index(machine: PickleMachine, cls: Any, given: Any) -> Any:
     is_index = isinstance(data, pandas.Index) and not isinstance(data, pandas.MultiIndex)
     is_array = isinstance(data, extensions.ExtensionArray) or type(data) is np.ndarray
     check((is_array or is_index) and data.ndim == 1, _INDEX)
+    if data.dtype == object:
+        for item in data:  # pandas hashes tuples of any size
+            machine.check_key(item)
     freq = given.get("freq")
     if freq is not None and cls in (pandas.DatetimeIndex, pandas.TimedeltaIndex):
         check(isinstance(freq, pandas.tseries.offsets.BaseOffset) or type(freq) is str, _INDEX)
@@ -184,7 +187,8 @@ def _new_index(machine: PickleMachine, cls: Any, given: Any) -> Any:
 
 
 def _multi_index(given: dict[str, Any]) -> Any:
-    levels, codes = given.get("levels"), given.get("codes", given.get("labels"))
+    levels: Any = given.get("levels")
+    codes: Any = given.get("codes", given.get("labels"))
     check(given.keys() <= _MULTI_KEYS, _INDEX)
     check(type(levels) in (list, tuple) and type(codes) in (list, tuple), _INDEX)
     for level, places in zip(levels, codes, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -145,10 +145,11 @@ def add_random(kinds: Kinds) -> None:
     for name in _FORMS:
         kinds.names[check_text(name, 20)] = getattr(np.random, name)
     kinds.names["SeedSequence"] = np.random.SeedSequence
-    for name, function in {
+    functions: dict[str, Callable[..., Any]] = {
         "__generator_ctor": _generator,
         "__bit_generator_ctor": _bit_generator,
         "__randomstate_ctor": _random_state,
         "__pyx_unpickle_SeedSequence": _seed_sequence,
-    }.items():
+    }
+    for name, function in functions.items():
         kinds.names[name] = Constructor(name, function)

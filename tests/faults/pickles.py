@@ -288,7 +288,7 @@ def _replace_row(file: h5py.File, node: str, payload: bytes) -> None:
     if h5py.check_vlen_dtype(dataset.dtype) is not None:
         dataset[0] = np.frombuffer(payload, np.uint8)
         return
-    parent, _, name = node.rpartition("/")
+    parent = node.rpartition("/")[0]
     file.move(node, f"{parent}/old")
     made = file.create_dataset(node, data=np.frombuffer(payload, np.uint8))
     old = file[f"{parent}/old"]

@@ -53,7 +53,7 @@ def _fits(kind: h5t.TypeID) -> bool:
     try:
         for index in range(kind.get_nmembers()):
             kind.get_member_name(index).decode("utf8")
-        return dtype_of(kind).itemsize == kind.get_size()
+        return bool(dtype_of(kind).itemsize == kind.get_size())
     except (StorageFormatError, TypeError, ValueError):  # no such row in numpy
         return False
 
