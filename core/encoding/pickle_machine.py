@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from pypet.errors import RefusedPickleError
+from pypet.errors import RefusedPickleError, StorageFormatError
 
 
-class MalformedPickleError(pickle.UnpicklingError):
+class MalformedPickleError(StorageFormatError, pickle.UnpicklingError):
     """The bytes are no pickle.
 
     ``fails_everywhere`` says that Python's own unpickler fails at the same place, too.

@@ -436,6 +436,8 @@ def kinds() -> Kinds:
         pandas.StringDtype: _string_dtype,
         pandas.Period: _period,
         pandas.Interval: _interval,
+        pandas.Timestamp: _timestamp,  # older versions pickled it so
+        pandas.Timedelta: _timedelta,
     }
     for name in offsets.__all__:
         cls = getattr(offsets, name)
@@ -459,8 +461,6 @@ def kinds() -> Kinds:
     ):
         found.names[function[0]] = Constructor(*function)
     found.names |= {
-        "Timestamp": pandas.Timestamp,
-        "Timedelta": pandas.Timedelta,
         "NA": pandas.NA,
         "NaT": pandas.NaT,
     }

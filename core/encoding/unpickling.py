@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from pypet.encoding.pickle_machine import PickleMachine, Vocabulary
+from pypet.encoding.pickle_machine import MalformedPickleError, PickleMachine, Vocabulary
 from pypet.encoding.pickled_classes import NoVocabulary, SafeVocabulary, resolved_imports
 from pypet.errors import RefusedPickleError
 
@@ -49,7 +49,9 @@ class Unpickling:
         Raises
         ------
         RefusedPickleError
-            The rule forbids it; nothing that the pickle names was called.
+            The rule forbids it; nothing that the pickle names was called but what is admitted.
+        StorageFormatError
+            In mode 'safe': the bytes are no pickle.
         """
         if self.mode == TRUST:
             return pickle.loads(raw, encoding=encoding)
@@ -84,6 +86,11 @@ def _load(raw: bytes, where: str, vocabulary: Vocabulary, encoding: str = "ASCII
         return PickleMachine(raw, vocabulary, encoding).load()
     except RefusedPickleError as err:
         raise RefusedPickleError(f"{where} is not loaded. {err}") from err
+    except MalformedPickleError as err:
+        raise MalformedPickleError(
+            f"{where} is no whole pickle, it may be damaged: {err}",
+            fails_everywhere=err.fails_everywhere,
+        ) from err
 
 
 def check_mode(mode: Any) -> None:

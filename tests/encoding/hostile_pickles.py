@@ -81,6 +81,12 @@ def pandas_cases() -> dict[str, bytes]:
     new_index, (kind, given) = index.__reduce__()[:2]
     given = {**given, "codes": [np.array([0, 10**8]), np.array([0, 1])]}
     cases["index with codes that are nowhere"] = dumped(Forged(new_index, (kind, given)))
+    doubled: Any = 1
+    for _ in range(60):
+        doubled = (doubled, doubled)
+    array = np.empty(1, dtype=object)
+    array[0] = doubled
+    cases["index of doubled tuples"] = dumped(Forged(new_index, (pandas.Index, {"data": array})))
     cases["a frame that is cut off"] = far[: len(far) // 2]
     return cases
 
@@ -212,6 +218,7 @@ def cases(mark: str) -> dict[str, bytes]:
         "a persistent object": b"P1\n.",
         "a buffer from outside": b"\x80\x05\x97.",
         "a key of a million levels": nested(1_000_000),
+        "a tuple of a million levels": b"\x80\x02K\x01" + b"\x85" * 1_000_000 + b".",
         "a key that is doubled 60 times": nested(60, twice=True),
         "an element that is doubled 60 times": b"\x80\x04\x8f(K\x01" + b"2\x86" * 60 + b"\x90.",
         "a set of doubled elements": b"\x80\x04(K\x01" + b"2\x86" * 60 + b"\x91.",
