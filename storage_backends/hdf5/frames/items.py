@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, NamedTuple, Protocol
 
 from h5py import h5f, h5g, h5o
 
-from pypet.encoding.unpickling import Unpickling
-from pypet.errors import RefusedPickleError
+from pypet.encoding.unpickling import TRUST, Unpickling
+from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import FrameItem
 from pypet.storage_backends.hdf5.encoding.layout import STORED_AS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
@@ -25,6 +26,7 @@ from pypet.storage_backends.hdf5.frames.text_dtypes import (
 )
 from pypet.storage_backends.hdf5.objects.groups import has_child
 from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
+from pypet.storage_backends.hdf5.pytables.plain_copies import plain_copy
 from pypet.storage_backends.hdf5.pytables.quiet import quiet
 from pypet.storage_backends.hdf5.settings.settings import Settings
 from pypet.support.portable_pickle import portable_pickles
@@ -212,7 +214,7 @@ def _add_rows(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> _
     """Have PyTables add rows to items; return what failed."""
     try:
         inspect_items(file, [frame.path for frame in frames], rule)
-    except RefusedPickleError:
+    except (RefusedPickleError, StorageFormatError):
         for frame in frames:
             frame.undo.take_back()
         raise
@@ -226,12 +228,80 @@ def _add_rows(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> _
     return failures
 
 
-def read_frames(file: OpenFile, paths: Iterable[str]) -> list[Any]:
-    """Return the pandas objects at absolute paths, closing the file for h5py meanwhile."""
-    with file.lent() as own_path, opened_store(own_path, "r") as store:
+def read_frames(file: OpenFile, paths: Sequence[str], rule: Unpickling) -> list[Any]:
+    """Return the pandas objects at absolute paths.
+
+    If ``rule`` trusts every pickle the file is closed for h5py meanwhile, else pandas reads a
+    copy in memory.
+
+    Raises
+    ------
+    RefusedPickleError
+        Something that is pickled in them may not be loaded.
+    StorageFormatError
+        They are damaged.
+    """
+    if rule.mode == TRUST:
+        inspect_items(file, paths, rule)
+        with file.lent() as own_path, opened_store(own_path, "r") as store:
+            return [_read_frame(store, path) for path in paths]
+    with plain_store(file, paths, rule) as store:
         return [_read_frame(store, path) for path in paths]
+
+
+@contextmanager
+def plain_store(file: OpenFile, paths: Iterable[str], rule: Unpickling) -> Iterator[Any]:
+    """Open a copy of items in memory, without a pickle that may not be loaded, as ``HDFStore``."""
+    with plain_copy(file, paths, rule) as options:
+        name = f"{file.path} ({next(_COPIES)}. copy in memory)"
+        with opened_store(name, "r", **options) as store:
+            yield store
+
+
+_COPIES = itertools.count(1)
 
 
 def _read_frame(store: Any, path: str) -> Any:
     node = store._handle.get_node(path)
-    return with_orders(with_text_dtypes(store.get(path), node), node)
+    value = store.get(path)
+    check_codes(value, path)
+    return with_orders(with_text_dtypes(value, node), node)
+
+
+def check_codes(value: Any, path: str) -> None:
+    """Make sure that codes of categories and of indexes are within bounds.
+
+    pandas does not look when it reads a table, and takes values from outside later on.
+
+    Raises
+    ------
+    StorageFormatError
+        The file is damaged there.
+    """
+    import pandas
+
+    axes = [value.index]
+    columns = [value]
+    if isinstance(value, pandas.DataFrame):
+        axes.append(value.columns)
+        places = [place for place, dtype in enumerate(value.dtypes) if _has_categories(dtype)]
+        columns = [value.iloc[:, place] for place in places]
+    checked = [
+        (part.array.codes, len(part.dtype.categories))
+        for part in (*columns, *axes)
+        if _has_categories(part.dtype)
+    ]
+    for axis in axes:
+        if isinstance(axis, pandas.MultiIndex):
+            checked += [
+                (codes, len(level)) for codes, level in zip(axis.codes, axis.levels, strict=True)
+            ]
+    for codes, count in checked:
+        if len(codes) and (codes.min() < -1 or codes.max() >= count):
+            raise StorageFormatError(f"{path} refers to categories that are not there.")
+
+
+def _has_categories(dtype: Any) -> bool:
+    import pandas
+
+    return isinstance(dtype, pandas.CategoricalDtype)

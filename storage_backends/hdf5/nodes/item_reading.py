@@ -29,7 +29,6 @@ from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.items import read_frames
 from pypet.storage_backends.hdf5.objects.tables import column_types
 from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
-from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
 
 logger = logging.getLogger(__name__)
 
@@ -88,15 +87,15 @@ class ItemReader:
                 continue
             if item is not None:
                 items.append(item)
-        inspect_items(self._file, [found.path for found in frames + foreign], self._rule)
         if frames:
-            values = read_frames(self._file, [frame.path for frame in frames])
+            values = read_frames(self._file, [frame.path for frame in frames], self._rule)
             items += [
                 FrameItem(frame.name, frame.flag, value)
                 for frame, value in zip(frames, values, strict=True)
             ]
         if foreign:
-            with read_foreign(self._file) as source:
+            paths = [found.path for found in foreign]
+            with read_foreign(self._file, paths, self._rule) as source:
                 items += [source.item(found.name, found.flag, found.path) for found in foreign]
         if frames or foreign:
             items.sort(key=lambda item: item.name)

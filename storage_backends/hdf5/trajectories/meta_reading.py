@@ -24,7 +24,6 @@ from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.objects.groups import child_names, has_child, hdf5_path
 from pypet.storage_backends.hdf5.objects.tables import read_rows
 from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
-from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.settings.settings import TABLES
 from pypet.storage_backends.hdf5.trajectories.run_rows import read_runs
 
@@ -112,8 +111,7 @@ class _Tables:
 
     def _foreign_rows(self, name: str) -> Rows:
         path = f"{self._path.decode('utf8')}/{name}"
-        inspect_items(self._file, [path], self._rule)
-        with read_foreign(self._file) as source:
+        with read_foreign(self._file, [path], self._rule) as source:
             return source.values(path)
 
 
