@@ -14,6 +14,9 @@ from pypet.storage_backends.hdf5.settings.settings import PANDAS_FORMATS
 LIBRARIES = ("zlib", "lzo", "bzip2", "blosc", "blosc2")
 """Compression libraries; "blosc:zstd" names the compressor inside."""
 
+SAFE_SIZE_LIMIT = 1 << 30
+"""In bytes, where pickles are not trusted and no other limit was asked for."""
+
 _PATH = (str, os.PathLike)
 _TRUTH = ()  # anything that is true or false, as scripts have always been free to write
 
@@ -38,6 +41,12 @@ def _check_encoding(value: str) -> None:
 def _check_format(value: Any) -> None:
     if value not in PANDAS_FORMATS:
         raise ValueError(f"`pandas_format` is one of {', '.join(PANDAS_FORMATS)}, not {value!r}.")
+
+
+def check_size_limit(value: Any) -> None:
+    """Raise ValueError for a negative limit."""
+    if value is not None and value < 0:
+        raise ValueError(f"`size_limit` is a number of bytes or None, not {value!r}.")
 
 
 def _option(
@@ -80,6 +89,14 @@ OPTIONS = (
         (str,),
         "Pickled data in files: 'trust' it, load only 'safe' types, or 'never' load it.",
         check_mode,
+    ),
+    _option(
+        "size_limit",
+        None,
+        (Integral,),
+        "Bytes of memory that one call of loading may take for values beyond ten times what is "
+        "stored of them; None: no limit if pickles are trusted, else 1 GiB.",
+        check_size_limit,
     ),
 )
 """In the order of the constructor's arguments."""

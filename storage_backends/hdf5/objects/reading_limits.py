@@ -1,0 +1,96 @@
+"""How much one reading may make of a file: objects visited, bytes in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from h5py import h5d
+
+from pypet.errors import StorageFormatError
+
+_LEAST_LINK_BYTES = 8
+"""A link takes more: a letter of its name, an address, and what surrounds them."""
+_LEAST_VISITS = 1000
+FREE_FACTOR = 10
+"""How much larger than what is stored values may become without being counted."""
+
+
+class Visits:
+    """Counts links that are followed: in a tree, no more than fit into its file.
+
+    Groups that several hard links lead to would be visited once for each way there, which can be
+    2 to the power of their number.
+    """
+
+    __slots__ = ("_left",)
+
+    def __init__(self, file_size: int) -> None:
+        self._left = max(_LEAST_VISITS, file_size // _LEAST_LINK_BYTES)
+
+    def count(self, links: int) -> None:
+        """Count links of a group that is visited.
+
+        Raises
+        ------
+        StorageFormatError
+            It cannot be that each object has been visited once.
+        """
+        self._left -= links
+        if self._left < 0:
+            raise StorageFormatError(
+                "The file has more ways to its nodes than it can have nodes: some are linked in "
+                "several places, again and again."
+            )
+
+
+class SizeLimit:
+    """Limits the memory for values that are compressed, or not stored at all.
+
+    Values may take ten times what is stored of them; what all values of a reading take beyond that
+    is limited. No byte of the file counts twice as stored.
+    """
+
+    __slots__ = ("_excess", "_limit", "_unread")
+
+    def __init__(self, limit: int, file_size: int) -> None:
+        self._limit = limit
+        self._excess = 0
+        self._unread = file_size
+
+    def charge(self, size: int, stored: int, what: str) -> None:
+        """Note that ``size`` bytes are made of ``stored`` bytes; ``what`` is for the message.
+
+        Raises
+        ------
+        StorageFormatError
+            The limit is exceeded; the values were not read yet.
+        """
+        counted = min(stored, self._unread)
+        self._unread -= counted
+        self._excess += max(0, size - FREE_FACTOR * counted)
+        if self._excess > self._limit:
+            raise StorageFormatError(
+                f"{what} takes {size} bytes in memory, of which {stored} are stored, and so more "
+                f"than `size_limit={self._limit}` allows. If you trust the file, load with a "
+                "larger limit."
+            )
+
+
+def charge_dataset(limit: SizeLimit, dataset: h5d.DatasetID, what: Callable[[], str]) -> None:
+    """Charge what reading a whole dataset takes; ``what`` says which one it is.
+
+    Raises
+    ------
+    StorageFormatError
+        The limit is exceeded; nothing was read.
+    """
+    shape = dataset.shape
+    if shape is None:
+        return
+    properties = dataset.get_create_plist()
+    points = math.prod(shape)
+    if points and properties.get_layout() == h5d.CHUNKED:  # one is unpacked as a whole
+        points = max(points, math.prod(properties.get_chunk()))
+    stored = dataset.get_storage_size()
+    limit.charge(points * dataset.get_type().get_size(), stored, what())
