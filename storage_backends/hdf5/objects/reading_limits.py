@@ -69,7 +69,20 @@ class SizeLimit:
         counted = min(stored, self._unread)
         self._unread -= counted
         self._excess += max(0, size - FREE_FACTOR * counted)
-        if self._excess > self._limit:
+        self._check(self._excess, size, stored, what)
+
+    def check_passing(self, size: int, stored: int, what: str) -> None:
+        """Make sure that ``size`` bytes may be made of ``stored`` ones for a moment.
+
+        Raises
+        ------
+        StorageFormatError
+            The limit is exceeded.
+        """
+        self._check(size - FREE_FACTOR * stored, size, stored, what)
+
+    def _check(self, excess: int, size: int, stored: int, what: str) -> None:
+        if excess > self._limit:
             raise StorageFormatError(
                 f"{what} takes {size} bytes in memory, of which {stored} are stored, and so more "
                 f"than `size_limit={self._limit}` allows. If you trust the file, load with a "
@@ -88,9 +101,9 @@ def charge_dataset(limit: SizeLimit, dataset: h5d.DatasetID, what: Callable[[], 
     shape = dataset.shape
     if shape is None:
         return
-    properties = dataset.get_create_plist()
-    points = math.prod(shape)
-    if points and properties.get_layout() == h5d.CHUNKED:  # one is unpacked as a whole
-        points = max(points, math.prod(properties.get_chunk()))
+    item_size = dataset.get_type().get_size()
     stored = dataset.get_storage_size()
-    limit.charge(points * dataset.get_type().get_size(), stored, what())
+    properties = dataset.get_create_plist()
+    if properties.get_layout() == h5d.CHUNKED:  # each is unpacked as a whole
+        limit.check_passing(math.prod(properties.get_chunk()) * item_size, stored, what())
+    limit.charge(math.prod(shape) * item_size, stored, what())

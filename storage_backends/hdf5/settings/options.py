@@ -44,8 +44,8 @@ def _check_format(value: Any) -> None:
 
 
 def check_size_limit(value: Any) -> None:
-    """Raise ValueError for a negative limit."""
-    if value is not None and value < 0:
+    """Raise ValueError unless it is None or a number of bytes."""
+    if value is not None and not (isinstance(value, Integral) and int(value) >= 0):
         raise ValueError(f"`size_limit` is a number of bytes or None, not {value!r}.")
 
 
