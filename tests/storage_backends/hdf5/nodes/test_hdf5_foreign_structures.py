@@ -7,9 +7,12 @@ import os
 import numpy as np
 import pytest
 
-h5py = pytest.importorskip("h5py")
+pytest.importorskip("h5py")
 pytest.importorskip("tables")
-pandas = pytest.importorskip("pandas")
+pytest.importorskip("pandas")
+
+import h5py
+import pandas
 
 from pypet import HDF5StorageService, SharedArray, SharedResult, Trajectory, load_trajectory
 from pypet.errors import DataNotInStorageError, StorageFormatError
@@ -341,7 +344,7 @@ def test_values_that_were_never_written_are_refused(path):
     with edit(path) as file:
         leaf = file["/t/results/r/big"]
         stored_as_array(leaf.create_dataset("empty", (1 << 40,), "f8", chunks=(MB,)))
-    with pytest.raises(StorageFormatError, match="Item 'empty'.*of which 0 are stored"):
+    with pytest.raises(StorageFormatError, match=r"Item 'empty'.*of which 0 are stored"):
         load(path, unpickle="safe")
     traj = load_trajectory("t", filename=path)
     traj.f_load_item(traj.r.big, load_except="empty")
