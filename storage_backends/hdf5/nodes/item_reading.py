@@ -27,6 +27,7 @@ from pypet.storage_backends.hdf5.encoding.layout import (
 from pypet.storage_backends.hdf5.encoding.types import dtype_of, file_type, native
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.items import read_frames
+from pypet.storage_backends.hdf5.headers.object_headers import Link
 from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
 from pypet.storage_backends.hdf5.objects.tables import column_types
 from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
@@ -63,10 +64,17 @@ class ItemReader:
         self._rule = rule
         self._admission = admission
 
-    def read(self, leaf: h5g.GroupID, path: bytes, wants: ItemFilter | None) -> tuple[Item, ...]:
+    def read(
+        self,
+        leaf: h5g.GroupID,
+        path: bytes,
+        wants: ItemFilter | None,
+        links: list[Link] | None = None,
+    ) -> tuple[Item, ...]:
         """Return the items, in alphabetical order, for which ``wants(name)`` is true.
 
-        ``path`` is the absolute path of the leaf in the file. Handles of groups may be invalid
+        ``path`` is the absolute path of the leaf in the file, ``links`` are those in its header if
+        they are known. Handles of groups may be invalid
         afterwards, which `OpenFile.generation` tells.
 
         Raises
@@ -79,7 +87,7 @@ class ItemReader:
         items: list[Item] = []
         frames: list[_Found] = []
         foreign: list[_Found] = []
-        for name, flag, location in _walk(leaf, "", path, wants, self._admission):
+        for name, flag, location in _walk(leaf, "", path, wants, self._admission, links):
             if flag in _FRAMES:
                 frames.append(_Found(name, flag, _inside(path, name)))
                 continue
@@ -123,9 +131,10 @@ def _walk(
     path: bytes,
     wants: ItemFilter | None,
     admission: ItemAdmission,
+    links: list[Link] | None = None,
 ) -> Iterator[tuple[str, str, Any]]:
     """Yield name, flag and open location of all items, those of nested groups in their place."""
-    for raw, address in admission.members(group):
+    for raw, address in admission.members(group, links):
         name = prefix + raw.decode("utf8")
         location = admission.opened(group, raw, address, path, name)
         flag = _text_or_none(location, STORED_AS)

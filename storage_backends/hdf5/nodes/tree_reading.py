@@ -246,7 +246,7 @@ class TreeReader:
             if items is None:
                 group = self._open(path)
                 items = self._items.read(
-                    group, hdf5_path(self._trajectory, path), self._item_filter
+                    group, hdf5_path(self._trajectory, path), self._item_filter, header.links
                 )
             elif self._limit is not None:
                 size = sum(item.value.nbytes for item in items)
