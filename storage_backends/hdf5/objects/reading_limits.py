@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from h5py import h5d
 
 from pypet.errors import StorageFormatError
+from pypet.storage_backends.hdf5.compression.unpacking_bounds import (
+    compressors,
+    find_inflated_chunk,
+)
 
 _LEAST_LINK_BYTES = 8
 """A link takes more: a letter of its name, an address, and what surrounds them."""
@@ -81,6 +86,10 @@ class SizeLimit:
         """
         self._check(size - FREE_FACTOR * stored, size, stored, what)
 
+    def allowed(self, stored: int) -> int:
+        """Return how many bytes may be made of ``stored`` ones for a moment."""
+        return self._limit + FREE_FACTOR * stored
+
     def _check(self, excess: int, size: int, stored: int, what: str) -> None:
         if excess > self._limit:
             raise StorageFormatError(
@@ -90,13 +99,22 @@ class SizeLimit:
             )
 
 
-def charge_dataset(limit: SizeLimit, dataset: h5d.DatasetID, what: Callable[[], str]) -> None:
+def charge_dataset(
+    limit: SizeLimit,
+    dataset: h5d.DatasetID,
+    what: Callable[[], str],
+    *,
+    row_size: int | None = None,
+) -> None:
     """Charge what reading a whole dataset takes; ``what`` says which one it is.
+
+    ``row_size`` is in bytes, where less than whole rows is kept.
 
     Raises
     ------
     StorageFormatError
-        The limit is exceeded; nothing was read.
+        The limit is exceeded, or it is compressed in a way that nobody knows a limit for; nothing
+        was unpacked.
     """
     shape = dataset.shape
     if shape is None:
@@ -104,6 +122,21 @@ def charge_dataset(limit: SizeLimit, dataset: h5d.DatasetID, what: Callable[[], 
     item_size = dataset.get_type().get_size()
     stored = dataset.get_storage_size()
     properties = dataset.get_create_plist()
-    if properties.get_layout() == h5d.CHUNKED:  # each is unpacked as a whole
+    if properties.get_layout() == h5d.CHUNKED and stored:
         limit.check_passing(math.prod(properties.get_chunk()) * item_size, stored, what())
-    limit.charge(math.prod(shape) * item_size, stored, what())
+        _check_chunks(limit, dataset, properties, what)
+    limit.charge(math.prod(shape) * (row_size or item_size), stored, what())
+
+
+def _check_chunks(
+    limit: SizeLimit, dataset: h5d.DatasetID, properties: Any, what: Callable[[], str]
+) -> None:
+    numbers = compressors(properties)
+    if len(numbers) > 1:
+        raise StorageFormatError(f"{what()} is compressed more than once, and not loaded.")
+    if numbers and find_inflated_chunk(dataset, numbers[0], limit.allowed) is not None:
+        raise StorageFormatError(
+            f"{what()} has a chunk that unpacks to more than {limit.allowed(0)} bytes and ten "
+            "times its size, which is more than `size_limit` allows. If you trust the file, load "
+            "with a larger limit."
+        )

@@ -128,11 +128,9 @@ class _Tables:
         source = foreign_source(table)
         if source:
             raise StorageFormatError(f"{where} is {source}; nothing is read from other files.")
-        if self._limit is not None and name != "runs":
-            charge_dataset(self._limit, table, lambda: where)
-        elif self._limit is not None:  # read in blocks; most of a row is empty text
-            stored = table.get_storage_size()
-            self._limit.charge(table.shape[0] * _KEPT_ROW_BYTES, stored, where)
+        if self._limit is not None:  # runs are read in blocks; most of a row is empty text
+            kept = _KEPT_ROW_BYTES if name == "runs" else None
+            charge_dataset(self._limit, table, lambda: where, row_size=kept)
         return table
 
     def _foreign_rows(self, name: str) -> Rows:

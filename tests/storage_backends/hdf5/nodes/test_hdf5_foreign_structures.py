@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import os
+import zlib
 
 import numpy as np
 import pytest
@@ -395,6 +397,40 @@ def test_chunks_count_as_they_are_unpacked(path):
         dataset[:] = 1.0
     with pytest.raises(StorageFormatError, match="Item 'few'"):
         load(path, size_limit=10 * MB)
+
+
+def create_filtered(leaf, *numbers):
+    """Make a dataset of one chunk with these filters, whether or not h5py has them."""
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_chunk((MB,))
+    for number in numbers:
+        values = (9,) if number == h5py.h5z.FILTER_DEFLATE else ()
+        properties.set_filter(number, h5py.h5z.FLAG_OPTIONAL, values)
+    space, kind = h5py.h5s.create_simple((MB,)), h5py.h5t.NATIVE_UINT8
+    dataset = h5py.Dataset(h5py.h5d.create(leaf.id, b"bomb", kind, space, properties))
+    stored_as_array(dataset)
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("module", "numbers"), [(zlib, (2, 1, 3)), (zlib, (1,)), (bz2, (307,))], ids=str
+)
+def test_chunks_that_unpack_to_more_than_a_chunk_are_refused(path, module, numbers):
+    """HDF5 makes room for whatever a compressed stream holds."""
+    with edit(path) as file:
+        dataset = create_filtered(file["/t/results/r/big"], *numbers)
+        dataset.id.write_direct_chunk((0,), module.compress(bytes(30 * MB), 9))
+    with pytest.raises(StorageFormatError, match=r"Item 'bomb' .* has a chunk that unpacks"):
+        load(path, size_limit=10 * MB)
+
+
+def test_what_is_compressed_more_than_once_is_refused(path):
+    with edit(path) as file:
+        dataset = create_filtered(file["/t/results/r/big"], 1, 1)
+        dataset[:] = 7
+    with pytest.raises(StorageFormatError, match=r"'bomb' .* is compressed more than once"):
+        load(path, unpickle="safe")
+    assert load(path).r.big.bomb[-1] == 7
 
 
 @pytest.mark.parametrize("table", ["info", "runs"])
