@@ -9,7 +9,7 @@ from h5py import h5t
 
 from pypet import pypetconstants as constants
 from pypet.errors import StorageFormatError
-from pypet.records import GROUP, LEAF, ArrayItem, Item, NodeRecord
+from pypet.records import GROUP, LEAF, ArrayItem, NodeRecord
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
     CLASS_NAME,
@@ -81,9 +81,9 @@ class PlainNodes:
         kind = LEAF if attributes.get(IS_LEAF) else GROUP
         return NodeRecord(path, kind, class_name, comment, {})
 
-    def items(self, header: Header, wants: ItemFilter | None) -> tuple[Item, ...] | None:
+    def items(self, header: Header, wants: ItemFilter | None) -> tuple[ArrayItem, ...] | None:
         """Return the items of a leaf, None if one of them is not plain."""
-        items: list[Item] = []
+        items: list[ArrayItem] = []
         for name, address in sorted(header.links):
             item_header = self.header(address)
             if item_header is None:

@@ -242,16 +242,17 @@ class TreeReader:
             return None
         if record.kind == LEAF and self._wants(path):
             self._visits.count(len(header.links))
-            items = self._plain.items(header, self._item_filter)
-            if items is None:
+            arrays = self._plain.items(header, self._item_filter)
+            if arrays is None:
                 group = self._open(path)
-                items = self._items.read(
-                    group, hdf5_path(self._trajectory, path), self._item_filter, header.links
-                )
-            elif self._limit is not None:
-                size = sum(item.value.nbytes for item in items)
-                self._limit.charge(size, size, f"Node {path!r} in {self._file.path}")
-            record = record._replace(items=items)
+                location = hdf5_path(self._trajectory, path)
+                items = self._items.read(group, location, self._item_filter, header.links)
+                record = record._replace(items=items)
+            else:
+                if self._limit is not None:
+                    size = sum(array.value.nbytes for array in arrays)
+                    self._limit.charge(size, size, f"Node {path!r} in {self._file.path}")
+                record = record._replace(items=arrays)
         generation = self._file.generation
         return record, lambda: _Level(path, depth, None, generation, header)
 

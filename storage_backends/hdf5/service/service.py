@@ -220,8 +220,9 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         return self._for_file(filename, file_title=filename)
 
     def _for_file(self, filename: str, **settings: Any) -> HDF5StorageService:
-        limits = {"unpickle": self._unpickle, "size_limit": self._size_limit}
-        return type(self)(filename=filename, **settings, **limits)
+        return type(self)(
+            filename=filename, unpickle=self._unpickle, size_limit=self._size_limit, **settings
+        )
 
     def node_copy(self, trajectory: str) -> NodeCopy:
         """Return what copies nodes into a stored trajectory, here or from another file."""
