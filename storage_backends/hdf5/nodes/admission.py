@@ -55,7 +55,7 @@ class ItemAdmission:
         """
         if links is not None and all(address is not None for _, address in links):
             return sorted(links)
-        found = members(group)
+        found = members(group, self._file.path)
         self._visits.count(len(found))
         return found
 

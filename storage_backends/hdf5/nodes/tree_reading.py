@@ -72,8 +72,6 @@ class _Level:
             links = sorted(header.links)
             self.children = [(name, address) for name, address in links if address is not None]
             self.links = [name for name, address in links if address is None]
-        if self.links:
-            check_unambiguous(self.children, self.links)
 
 
 class TreeReader:
@@ -94,7 +92,10 @@ class TreeReader:
         self._item_filter = item_filter
         self._rule = rule
         self._limit = limit
-        self._visits = Visits(file.id.get_filesize() if file.id is not None else 0)
+        self._visits = Visits(
+            file.id.get_filesize() if file.id is not None else 0,
+            lambda: f"Node {self.at!r} of trajectory {trajectory!r} in {file.path}",
+        )
         self._paths = OwnPaths(file.id)
         self._plain = PlainNodes(file)
         admission = ItemAdmission(
@@ -173,6 +174,7 @@ class TreeReader:
             depth = level.depth + 1
             found = self._visit_plain(address, path, depth) if self._is_same(level) else None
             if found is None:
+                self._visits.count_address(address)
                 group = self._child(level, raw)
                 if group is None:
                     continue
@@ -193,7 +195,9 @@ class TreeReader:
     def _entered(self, below: Callable[[], _Level], address: int | None) -> _Level:
         level = below()
         level.address = address
-        self._visits.count(len(level.children) + len(level.links))
+        if level.links:
+            check_unambiguous(level.children, level.links, self._file.path)
+        self._visits.count(len(level.links), len(level.children))
         return level
 
     def _is_same(self, level: _Level) -> bool:

@@ -70,8 +70,10 @@ def link_text(group: Any, name: bytes) -> str:
     return f"something that a link of type {kind} means"
 
 
-def members(group: h5g.GroupID) -> list[tuple[bytes, int | None]]:
+def members(group: h5g.GroupID, where: str) -> list[tuple[bytes, int | None]]:
     """Return the names in a group in alphabetical order, with addresses; None for links.
+
+    ``where`` says which file it is in, for the message.
 
     Raises
     ------
@@ -81,16 +83,21 @@ def members(group: h5g.GroupID) -> list[tuple[bytes, int | None]]:
     children, links = child_addresses(group)
     if not links:
         return children
-    check_unambiguous(children, links)
+    check_unambiguous(children, links, where)
     return sorted((*children, *((name, None) for name in links)), key=lambda found: found[0])
 
 
-def check_unambiguous(children: list[tuple[bytes, int | None]], links: list[bytes]) -> None:
+def check_unambiguous(
+    children: list[tuple[bytes, int | None]], links: list[bytes], where: str
+) -> None:
     """Raise StorageFormatError if a child and a link of a group have the same name."""
     twice = {name for name, _ in children}.intersection(links)
     if twice:
         name = min(twice).decode("utf8", "replace")
-        raise StorageFormatError(f"{name!r} is the name of an object and of a link in one group.")
+        raise StorageFormatError(
+            f"{name!r} is the name of an object and of a link in one group of {where}: the file is "
+            "damaged, or forged."
+        )
 
 
 def foreign_source(dataset: h5d.DatasetID) -> str:

@@ -14,39 +14,53 @@ from pypet.storage_backends.hdf5.compression.unpacking_bounds import (
     find_inflated_chunk,
 )
 
-_LEAST_LINK_BYTES = 8
-"""A link takes more: a letter of its name, an address, and what surrounds them."""
-_LEAST_VISITS = 1000
+_LINK_BYTES, _NODE_BYTES = 16, 48
+"""No link, and no object with the link to it, takes less in a file."""
+_LEAST_BYTES = 1000 * _NODE_BYTES
+_MOST_TIMES = 1000
+"""That an object is visited in one reading."""
 FREE_FACTOR = 10
 """How much larger than what is stored values may become without being counted."""
 
 
 class Visits:
-    """Counts links that are followed: in a tree, no more than fit into its file.
+    """Counts what is visited: in a tree that is no more than fits into its file.
 
     Groups that several hard links lead to would be visited once for each way there, which can be
     2 to the power of their number.
     """
 
-    __slots__ = ("_left",)
+    __slots__ = ("_left", "_times", "_where")
 
-    def __init__(self, file_size: int) -> None:
-        self._left = max(_LEAST_VISITS, file_size // _LEAST_LINK_BYTES)
+    def __init__(self, file_size: int, where: Callable[[], str]) -> None:
+        """Take the size of the file, and what says which node is visited."""
+        self._left = max(_LEAST_BYTES, file_size)
+        self._times: dict[int | None, int] = {}
+        self._where = where
 
-    def count(self, links: int) -> None:
-        """Count links of a group that is visited.
+    def count(self, links: int, nodes: int = 0) -> None:
+        """Count links of a group, and nodes in it that are going to be visited.
 
         Raises
         ------
         StorageFormatError
             It cannot be that each object has been visited once.
         """
-        self._left -= links
+        self._left -= links * _LINK_BYTES + nodes * _NODE_BYTES
         if self._left < 0:
-            raise StorageFormatError(
-                "The file has more ways to its nodes than it can have nodes: some are linked in "
-                "several places, again and again."
-            )
+            raise self._too_many()
+
+    def count_address(self, address: int | None) -> None:
+        """Count a visit of an object that may have several links; see `count` for the error."""
+        times = self._times[address] = self._times.get(address, 0) + 1
+        if times > _MOST_TIMES:
+            raise self._too_many()
+
+    def _too_many(self) -> StorageFormatError:
+        return StorageFormatError(
+            f"{self._where()} is reached in too many ways: groups of the file are linked in "
+            "several places, again and again. Load other parts of it one by one."
+        )
 
 
 class SizeLimit:
