@@ -37,6 +37,8 @@ _CHECKSUM_BYTES = 4
 _SHARED = 0x02
 _NOWHERE = b"\xff" * 8
 
+_OWN_LAYOUTS = (0, 1, 2)
+"""Compact, contiguous, chunked."""
 _TEXT_CLASS, _BITFIELD_CLASS = 3, 4
 _SCALAR_SPACE, _NULL_SPACE = 0, 2
 
@@ -169,7 +171,7 @@ class _Content:
             elif kind == _LINK:
                 self.links.append(_link(body))
             elif kind in (_DATASPACE, _DATATYPE, _LAYOUT):
-                if shared:
+                if shared or kind in self.messages:
                     raise _UnknownFormat
                 self.messages[kind] = body
             elif kind in (_LINK_INFO, _ATTRIBUTE_INFO):
@@ -281,6 +283,15 @@ def compact_data(layout: bytes) -> bytes | None:
         return None
     size = int.from_bytes(layout[2:4], "little")
     return layout[4 : 4 + size]
+
+
+def has_own_values(layout: bytes) -> bool:
+    """Return whether values with this layout message are in the same file.
+
+    They are not if the dataset is virtual. Values in external files have a message of their own,
+    with which a header is of no known kind.
+    """
+    return len(layout) > 1 and layout[0] in (3, 4) and layout[1] in _OWN_LAYOUTS
 
 
 def can_read_headers(file: Any) -> bool:

@@ -16,6 +16,9 @@ LIBRARIES = ("zlib", "lzo", "bzip2", "blosc", "blosc2")
 BLOSC_COMPRESSORS = ("blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd")
 """In the order of Blosc's numbers for them."""
 
+SAFE_SIZE_LIMIT = 1 << 30
+"""In bytes, where pickles are not trusted and no other limit was asked for."""
+
 _PATH = (str, os.PathLike)
 
 
@@ -53,6 +56,12 @@ def check_timeout(value: Any) -> None:
     """Raise ValueError for what is no time to wait."""
     if not value >= 0:
         raise ValueError(f"`lock_timeout` is a number of seconds from 0 on, not {value!r}.")
+
+
+def check_size_limit(value: Any) -> None:
+    """Raise ValueError unless it is None or a number of bytes."""
+    if value is not None and not (isinstance(value, Integral) and int(value) >= 0):
+        raise ValueError(f"`size_limit` is a number of bytes or None, not {value!r}.")
 
 
 def _option(
@@ -125,6 +134,14 @@ OPTIONS = (
         (Real,),
         "Seconds that storing waits while another program has the file open.",
         check_timeout,
+    ),
+    _option(
+        "size_limit",
+        None,
+        (Integral,),
+        "Bytes of memory that one call of loading may take for values beyond ten times what is "
+        "stored of them; None: no limit if pickles are trusted, else 1 GiB.",
+        check_size_limit,
     ),
 )
 """In the order of the constructor's arguments."""

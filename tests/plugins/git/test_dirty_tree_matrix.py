@@ -125,7 +125,7 @@ def recorded(work: Work, options, tmp_path, caplog) -> str:
         return f"`{type(err).__name__}`"
     code = code_group(env)
     group = env.traj.config.git[code.snapshot]
-    restored = files_in(checkout_code(env.traj, tmp_path / "restored"))
+    restored = files_in(checkout_code(env.traj, tmp_path / "restored", work.root))
     listed = code.untracked if "untracked" in code else ()
     parts = []
     if "patch" in group:
