@@ -237,7 +237,9 @@ def faults_of(path: Path, name: str) -> list[str]:
         lies = lies_of(path, name)
         read_everything(path)
         with contextlib.redirect_stdout(io.StringIO()):
-            commands = (["show", str(path)], ["show", str(path), NAME])
+            commands = [["show", str(path)]]
+            with h5py.File(path, "r") as file:
+                commands += [["show", str(path), NAME]] * (NAME in file)
             faults = [f"pypet {' '.join(each)} fails" for each in commands if command_line(each)]
     except Exception as error:
         return [f"unloadable: {type(error).__name__}: {error}"]
