@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, Protocol
 
+from h5py import h5g
+
 from pypet.encoding.unpickling import Unpickling
-from pypet.errors import RefusedPickleError
+from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import FrameItem
 from pypet.storage_backends.hdf5.encoding.layout import STORED_AS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.appending import note_added, was_added
 from pypet.storage_backends.hdf5.frames.byte_orders import note_orders, with_orders
+from pypet.storage_backends.hdf5.frames.checksums import forget_frame, note_frame
 from pypet.storage_backends.hdf5.frames.older_pandas import adapt_to_older_pandas
 from pypet.storage_backends.hdf5.frames.text_dtypes import (
     note_text_dtypes,
@@ -148,6 +151,10 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -
                 put_frame(store, frame)
             except Exception as err:  # the file must be whole again before anybody hears of it
                 failures.append((frame, err))
+    failed = {id(frame) for frame, _ in failures}
+    for frame in pending:
+        if id(frame) not in failed:
+            _note_checksum(file, frame)
     for frame, error in failures:
         frame.undo.take_back()
         frame.undo.explain(error)
@@ -160,6 +167,17 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -
         raise failures[0][1]
 
 
+def _note_checksum(file: OpenFile, frame: PendingFrame) -> None:
+    """Write the checksum of an item; one that rows are added to has none."""
+    group = h5g.open(file.id, (frame.replaces or frame.path).encode("utf8"))
+    if frame.settings.filters.checksums and not {**frame.item.options, **frame.options}.get(
+        "append"
+    ):
+        note_frame(group)
+    else:
+        forget_frame(group)
+
+
 def read_frames(file: OpenFile, paths: Iterable[str]) -> list[Any]:
     """Return the pandas objects at absolute paths, closing the file for h5py meanwhile."""
     with file.lent() as own_path, opened_store(own_path, "r") as store:
@@ -168,4 +186,7 @@ def read_frames(file: OpenFile, paths: Iterable[str]) -> list[Any]:
 
 def _read_frame(store: Any, path: str) -> Any:
     node = store._handle.get_node(path)
-    return with_orders(with_text_dtypes(store.get(path), node), node)
+    value = store.get(path)
+    if value is None:
+        raise StorageFormatError(f"The pandas item at {path} does not say what it is.")
+    return with_orders(with_text_dtypes(value, node), node)

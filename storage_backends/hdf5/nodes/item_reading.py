@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import h5py
@@ -16,8 +16,10 @@ from pypet.errors import StorageFormatError
 from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
 from pypet.storage_backends.hdf5.encoding.attributes import SCALAR
+from pypet.storage_backends.hdf5.encoding.checksums import check_values, crc_of, crc_of_rows
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
+    CHECKSUM,
     COLLECTION,
     SCALAR_TYPE,
     SHARED_TYPE,
@@ -25,13 +27,14 @@ from pypet.storage_backends.hdf5.encoding.layout import (
     column_prefix,
 )
 from pypet.storage_backends.hdf5.encoding.types import dtype_of, file_type, native
+from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
+from pypet.storage_backends.hdf5.frames.checksums import check_frame
 from pypet.storage_backends.hdf5.frames.items import read_frames
+from pypet.storage_backends.hdf5.objects.arrays import COMPACT_BYTES
 from pypet.storage_backends.hdf5.objects.tables import column_types
 from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
 from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
-
-logger = logging.getLogger(__name__)
 
 FLAVOR = b"FLAVOR"
 _EMPTY_DTYPE = b"PTCOMPAT__empty__dtype"
@@ -57,9 +60,10 @@ class _Found(NamedTuple):
 class ItemReader:
     """Reads the items of one leaf after another from an open file."""
 
-    def __init__(self, file: OpenFile, rule: Unpickling) -> None:
+    def __init__(self, file: OpenFile, rule: Unpickling, *, checksums: bool) -> None:
         self._file = file
         self._rule = rule
+        self._checksums = checksums
 
     def read(self, leaf: h5g.GroupID, path: bytes, wants: ItemFilter | None) -> tuple[Item, ...]:
         """Return the items, in alphabetical order, for which ``wants(name)`` is true.
@@ -71,6 +75,8 @@ class ItemReader:
         ------
         RefusedPickleError
             Something that pandas or PyTables would unpickle may not be.
+        StorageFormatError
+            An item is damaged, or there is something that does not say which kind of item it is.
         """
         items: list[Item] = []
         frames: list[_Found] = []
@@ -80,21 +86,15 @@ class ItemReader:
                 frames.append(_Found(name, flag, _inside(path, name)))
                 continue
             try:
-                item = _read_item(location, name, flag)
-            except OSError as err:
-                if not missing_filter(location):
-                    raise _unreadable(path, name, self._file.path, err) from err
-                foreign.append(_Found(name, flag, _inside(path, name)))
-                continue
-            if item is not None:
-                items.append(item)
+                items.append(_read_item(location, name, flag, check=self._checksums))
+            except (*SYMPTOMS, StorageFormatError) as err:
+                if isinstance(err, OSError) and missing_filter(location):
+                    foreign.append(_Found(name, flag, _inside(path, name)))
+                    continue
+                raise _unreadable(path, name, self._file.path, err) from err
         inspect_items(self._file, [found.path for found in frames + foreign], self._rule)
         if frames:
-            values = read_frames(self._file, [frame.path for frame in frames])
-            items += [
-                FrameItem(frame.name, frame.flag, value)
-                for frame, value in zip(frames, values, strict=True)
-            ]
+            items += self._read_frames(frames, path)
         if foreign:
             with read_foreign(self._file) as source:
                 items += [source.item(found.name, found.flag, found.path) for found in foreign]
@@ -102,12 +102,35 @@ class ItemReader:
             items.sort(key=lambda item: item.name)
         return tuple(items)
 
+    def _read_frames(self, frames: list[_Found], path: bytes) -> list[Item]:
+        """Return pandas items, all of which are checked before PyTables sees one of them."""
+        if self._checksums:
+            for frame in frames:
+                with self._about(frame, path):
+                    check_frame(h5g.open(self._file.id, frame.path.encode("utf8")))
+        values = []
+        for frame in frames:
+            with self._about(frame, path):
+                values += read_frames(self._file, [frame.path])
+        return [
+            FrameItem(frame.name, frame.flag, value)
+            for frame, value in zip(frames, values, strict=True)
+        ]
+
+    @contextmanager
+    def _about(self, found: _Found, path: bytes) -> Iterator[None]:
+        """Name the item in the error about damage in it."""
+        try:
+            yield
+        except (*SYMPTOMS, StorageFormatError) as err:
+            raise _unreadable(path, found.name, self._file.path, err) from err
+
 
 def _inside(path: bytes, name: str) -> str:
     return path.decode("utf8") + "/" + name.replace(".", "/")
 
 
-def _unreadable(path: bytes, name: str, file: str, err: OSError) -> StorageFormatError:
+def _unreadable(path: bytes, name: str, file: str, err: Exception) -> StorageFormatError:
     return StorageFormatError(
         f"Item {name!r} at {path.decode()} in {file} cannot be read, the file may be damaged: {err}"
     )
@@ -115,7 +138,7 @@ def _unreadable(path: bytes, name: str, file: str, err: OSError) -> StorageForma
 
 def _walk(
     group: h5g.GroupID, prefix: str, path: bytes, wants: ItemFilter | None
-) -> Iterator[tuple[str, str, Any]]:
+) -> Iterator[tuple[str, str | None, Any]]:
     """Yield name, flag and open location of all items, those of nested groups in their place."""
     children: list[bytes] = []
     h5g.iterate(group, children.append)
@@ -125,12 +148,6 @@ def _walk(
         flag = _text_or_none(location, STORED_AS)
         if flag == constants.NESTED_GROUP:
             yield from _walk(location, name + ".", path, wants)
-        elif flag is None:
-            logger.warning(
-                "%r at %s is left out: it does not say what kind of item it is.",
-                name,
-                path.decode(),
-            )
         elif wants is None or wants(name):
             yield name, flag, location
 
@@ -142,29 +159,30 @@ def _open(group: h5g.GroupID, name: bytes) -> Any:
         return h5g.open(group, name)
 
 
-def _read_item(location: Any, name: str, flag: str) -> Item | None:
+def _read_item(location: Any, name: str, flag: str | None, *, check: bool) -> Item:
     if flag in _ARRAYS:
-        return _read_array(location, name, flag)
+        return _read_array(location, name, flag, check=check)
     if flag in _TABLES:
         if isinstance(location, h5g.GroupID):
-            return _read_split_table(location, name, flag)
-        return _read_table(location, name, flag)
+            return _read_split_table(location, name, flag, check=check)
+        return _read_table(location, name, flag, check=check)
     if flag == constants.VLARRAY:
-        return _read_ragged(location, name)
+        return _read_ragged(location, name, check=check)
     if flag == constants.SHARED_DATA:
         shared = _text_or_none(location, SHARED_TYPE)
         if shared is not None:
             return SharedItem(name, shared)
-    logger.warning("Item %r is left out: nothing is known about its kind %r.", name, flag)
-    return None
+    if flag is None:
+        raise StorageFormatError("it does not say what kind of item it is")
+    raise StorageFormatError(f"nothing is known about its kind {flag!r}")
 
 
 # ----- arrays ----------------------------------------------------------------------------------
 
 
-def _read_array(dataset: h5d.DatasetID, name: str, flag: str) -> ArrayItem:
+def _read_array(dataset: h5d.DatasetID, name: str, flag: str, *, check: bool) -> ArrayItem:
     collection = _text_or_none(dataset, COLLECTION)
-    if collection == constants.COLL_SCALAR:
+    if collection == constants.COLL_SCALAR and not (check and _may_have_checksum(dataset, flag)):
         scalar = _text_or_none(dataset, SCALAR_TYPE)
         value = _read_scalar(dataset, scalar)
         if scalar in _PYTHON_SCALARS:
@@ -172,7 +190,9 @@ def _read_array(dataset: h5d.DatasetID, name: str, flag: str) -> ArrayItem:
         return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset))
     names = attribute_names(dataset)
     scalar = read_text(dataset, SCALAR_TYPE) if SCALAR_TYPE in names else None
-    value = read_values(dataset)
+    value = read_values(dataset, check=check and CHECKSUM in names)
+    if collection == constants.COLL_SCALAR and value.size == 1:
+        value = value.reshape(())
     if _EMPTY_DTYPE in names and value.size == 1:
         value = np.empty(0, dtype=np.dtype(read_text(dataset, _EMPTY_DTYPE)))
     order = read_text(dataset, BYTE_ORDER) if BYTE_ORDER in names else None
@@ -190,8 +210,16 @@ def _flavor(dataset: h5d.DatasetID) -> str:
     return _text_or_none(dataset, FLAVOR) or "numpy"
 
 
-def read_values(dataset: h5d.DatasetID) -> np.ndarray[Any, Any]:
-    """Return all values of a dataset, rows as structures."""
+def _may_have_checksum(dataset: h5d.DatasetID, flag: str) -> bool:
+    """Return whether a scalar is not kept in the header of its dataset, as most are."""
+    return flag != constants.ARRAY or dataset.get_storage_size() > COMPACT_BYTES
+
+
+def read_values(dataset: h5d.DatasetID, *, check: bool) -> np.ndarray[Any, Any]:
+    """Return all values of a dataset, rows as structures.
+
+    With ``check`` the dataset has a checksum, which is looked at.
+    """
     kind = dataset.get_type()
     shape = dataset.shape
     if shape is None:
@@ -199,6 +227,8 @@ def read_values(dataset: h5d.DatasetID) -> np.ndarray[Any, Any]:
     values = np.zeros(shape, dtype=dtype_of(kind))
     if values.size:
         dataset.read(h5s.ALL, h5s.ALL, values, kind)
+    if check:
+        check_values(dataset, lambda: crc_of(values), values.size)
     return native(values)
 
 
@@ -214,7 +244,7 @@ def _read_scalar(dataset: h5d.DatasetID, scalar: str | None) -> np.ndarray[Any, 
             value = np.zeros((), dtype=dtype_of(kind))
             dataset.read(SCALAR, h5s.ALL, value, kind)
     except OSError:  # it has an axis, or another type
-        return read_values(dataset)
+        return read_values(dataset, check=False)
     return native(value)
 
 
@@ -225,11 +255,13 @@ _SCALARS = {
 """Types whose files hold nothing else under these names; integers are signed or not."""
 
 
-def _read_ragged(dataset: h5d.DatasetID, name: str) -> ArrayItem:
-    rows = h5py.Dataset(dataset)[:]
+def _read_ragged(dataset: h5d.DatasetID, name: str, *, check: bool) -> ArrayItem:
+    rows = [np.asarray(row) for row in h5py.Dataset(dataset)[:]]
+    if check and CHECKSUM in attribute_names(dataset):
+        check_values(dataset, lambda: crc_of_rows(rows), len(rows))
     value = np.empty(len(rows), dtype=object)
     for position, row in enumerate(rows):
-        value[position] = np.asarray(row)
+        value[position] = row
     return ArrayItem(
         name,
         constants.VLARRAY,
@@ -244,9 +276,9 @@ def _read_ragged(dataset: h5d.DatasetID, name: str) -> ArrayItem:
 # ----- tables ----------------------------------------------------------------------------------
 
 
-def _read_table(table: h5d.DatasetID, name: str, flag: str) -> TableItem:
+def _read_table(table: h5d.DatasetID, name: str, flag: str, *, check: bool) -> TableItem:
     names = attribute_names(table)
-    rows = read_values(table)
+    rows = read_values(table, check=check and CHECKSUM in names)
     return TableItem(
         name,
         flag,
@@ -257,14 +289,14 @@ def _read_table(table: h5d.DatasetID, name: str, flag: str) -> TableItem:
     )
 
 
-def _read_split_table(group: h5g.GroupID, name: str, flag: str) -> TableItem:
+def _read_split_table(group: h5g.GroupID, name: str, flag: str, *, check: bool) -> TableItem:
     last = name.rpartition(".")[2]
-    types = _types(h5d.open(group, f"{last}__{STORED_AS.decode()}".encode()))
+    types = _types(h5d.open(group, f"{last}__{STORED_AS.decode()}".encode()), check=check)
     columns = []
     part = last
     number = 0
     while group.links.exists(part.encode("utf8")):
-        rows = read_values(h5d.open(group, part.encode("utf8")))
+        rows = _read_part(h5d.open(group, part.encode("utf8")), check=check)
         for column in rows.dtype.names or ():
             prefix = column_prefix(column)
             columns.append(
@@ -281,8 +313,12 @@ def _read_split_table(group: h5g.GroupID, name: str, flag: str) -> TableItem:
     return TableItem(name, flag, tuple(columns))
 
 
-def _types(table: h5d.DatasetID) -> dict[str, str]:
-    rows = read_values(table)
+def _read_part(table: h5d.DatasetID, *, check: bool) -> np.ndarray[Any, Any]:
+    return read_values(table, check=check and CHECKSUM in attribute_names(table))
+
+
+def _types(table: h5d.DatasetID, *, check: bool) -> dict[str, str]:
+    rows = _read_part(table, check=check)
     return {
         name.decode("utf8"): value.decode("utf8")
         for name, value in zip(rows["field_name"].tolist(), rows["data_type"].tolist(), strict=True)

@@ -9,7 +9,7 @@ from typing import Any
 from h5py import h5g, h5l, h5o
 
 from pypet.encoding.unpickling import Unpickling
-from pypet.errors import DataNotInStorageError
+from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.records import GROUP, LEAF, LINK, NodeRecord
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
 from pypet.storage_backends.hdf5.encoding.attribute_reading import (
@@ -17,7 +17,13 @@ from pypet.storage_backends.hdf5.encoding.attribute_reading import (
     read_flag,
     read_text,
 )
-from pypet.storage_backends.hdf5.encoding.layout import CLASS_NAME, COMMENT, IS_LEAF, SERVICE
+from pypet.storage_backends.hdf5.encoding.layout import (
+    CLASS_NAME,
+    COMMENT,
+    IS_LEAF,
+    SERVICE,
+    STORED_AS,
+)
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.headers.object_headers import Header
 from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter, ItemReader
@@ -70,13 +76,15 @@ class TreeReader:
         wants: Wants,
         item_filter: ItemFilter | None,
         rule: Unpickling,
+        *,
+        checksums: bool,
     ) -> None:
         self._file = file
         self._trajectory = trajectory
         self._wants = wants
         self._item_filter = item_filter
         self._rule = rule
-        self._items = ItemReader(file, rule)
+        self._items = ItemReader(file, rule, checksums=checksums)
         self._plain = PlainNodes(file)
         self.at = ""
         """The node that is being read, for messages."""
@@ -154,8 +162,15 @@ class TreeReader:
         try:
             return h5g.open(parent, name)
         except ValueError:
-            if h5o.get_info(h5o.open(parent, name)).type == h5o.TYPE_GROUP:
+            child = h5o.open(parent, name)
+            if h5o.get_info(child).type == h5o.TYPE_GROUP:
                 raise
+            if STORED_AS in attribute_names(child):
+                raise StorageFormatError(
+                    f"Node {level.path!r} of trajectory {self._trajectory!r} in {self._file.path} "
+                    f"has the item {name.decode()!r}, but does not say by SRVC_LEAF that it is a "
+                    "leaf: the file is damaged there."
+                ) from None
             logger.warning("%r in %s is no node and left out.", name.decode(), self._file.path)
             return None
 

@@ -16,13 +16,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5f, h5g, h5o, h5p, h5s
+from h5py import h5a, h5d, h5f, h5g, h5o, h5p, h5s, h5t
 
 from pypet import pypetconstants as constants
 from pypet.records import ArrayItem, Item, PutNode, TableItem
 from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.attributes import TRUE, write_attribute, write_text
-from pypet.storage_backends.hdf5.encoding.layout import CLASS_NAME, COLLECTION, IS_LEAF, STORED_AS
+from pypet.storage_backends.hdf5.encoding.checksums import (
+    checksum_note,
+    crc_of,
+    is_kept_in_header,
+    note_checksum,
+)
+from pypet.storage_backends.hdf5.encoding.layout import (
+    CHECKSUM,
+    CLASS_NAME,
+    COLLECTION,
+    IS_LEAF,
+    STORED_AS,
+)
 from pypet.storage_backends.hdf5.encoding.types import file_type, native
 from pypet.storage_backends.hdf5.objects.arrays import create_array
 from pypet.storage_backends.hdf5.objects.groups import create_group
@@ -47,7 +59,7 @@ _ALL = h5s.ALL
 class _Slot:
     """A dataset of a template, waiting for the value of the next copy."""
 
-    __slots__ = ("_dataset", "_dtype", "_kind", "_mask", "_offset", "_raw")
+    __slots__ = ("_checksum", "_dataset", "_dtype", "_kind", "_mask", "_offset", "_raw")
 
     def __init__(
         self, dataset: h5d.DatasetID, dtype: np.dtype[Any], item: Item, filters: Filters
@@ -63,6 +75,11 @@ class _Slot:
         self._mask = 0
         if self._raw:
             self._mask = 2 ** dataset.get_create_plist().get_nfilters() - 1
+        self._checksum: h5a.AttrID | None = None
+        """Open attribute with the checksum of the value, if it needs one."""
+        if filters.checksums and nbytes and not is_kept_in_header(dataset):
+            note_checksum(dataset, 0, 0)
+            self._checksum = h5a.open(dataset, CHECKSUM)
 
     def write(self, item: Any) -> None:
         """Put the value of an item of the same shape into the template."""
@@ -76,6 +93,8 @@ class _Slot:
             self._dataset.write_direct_chunk(self._offset, value.tobytes(), self._mask)
         elif value.size:
             self._dataset.write(_ALL, _ALL, value, self._kind)
+        if self._checksum is not None:
+            self._checksum.write(checksum_note(crc_of(value), value.size), h5t.STD_U64LE)
 
 
 class Template:

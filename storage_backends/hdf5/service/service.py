@@ -76,12 +76,15 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         trajectory: Any = None,
         *,
         unpickle: str = "trust",
+        checksums: bool = True,
     ) -> None:
         """Take the settings; the file itself is first touched by the first message.
 
         ``overwrite_file`` deletes an existing file at once. ``unpickle`` says what is loaded of
         pickles: with ``'trust'`` all, with ``'safe'`` plain data and the classes among the
-        trajectory's dynamic imports, with ``'never'`` none. It is not kept in the file.
+        trajectory's dynamic imports, with ``'never'`` none. ``checksums`` says whether values that
+        HDF5 does not check get a checksum when they are stored, and whether they are compared with
+        it when they are loaded. Neither is kept in the file.
 
         Raises
         ------
@@ -113,6 +116,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
             tables=initial_tables(
                 small=small_overview_tables, large=large_overview_tables, summaries=summary_tables
             ),
+            checksums=bool(checksums),
         )
         self.unpickle = unpickle
         self._progress = Progress(display_time)
@@ -183,7 +187,9 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         """Return the service for another file; self for None or the own one."""
         if filename is None or os.path.realpath(filename) == os.path.realpath(self._filename):
             return self
-        return type(self)(filename=filename, unpickle=self._unpickle)
+        return type(self)(
+            filename=filename, unpickle=self._unpickle, checksums=self._settings.checksums
+        )
 
     def backup_service(self, trajectory: str, filename: str | None) -> HDF5StorageService:
         """Return the service that a backup goes to.
@@ -194,7 +200,12 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         if filename is None:
             folder = os.path.dirname(self._filename)
             filename = os.path.join(folder, f"backup_{trajectory}.hdf5")
-        return type(self)(filename=filename, file_title=filename, unpickle=self._unpickle)
+        return type(self)(
+            filename=filename,
+            file_title=filename,
+            unpickle=self._unpickle,
+            checksums=self._settings.checksums,
+        )
 
     def node_copy(self, trajectory: str) -> NodeCopy:
         """Return what copies nodes into a stored trajectory, here or from another file."""
@@ -311,7 +322,14 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         with self._held_for_reading() as file:
             self._check_known(file, trajectory)
             rule = rule_in_force(self._unpickle)
-            reader = TreeReader(file, trajectory, wants, item_filter, rule)
+            reader = TreeReader(
+                file,
+                trajectory,
+                wants,
+                item_filter,
+                rule,
+                checksums=self._settings.checksums,
+            )
             self._progress.restart()
             records = telling_damage(
                 reader.read(path, recursive=recursive, max_depth=max_depth),

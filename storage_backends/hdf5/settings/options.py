@@ -81,5 +81,11 @@ OPTIONS = (
         "Pickled data in files: 'trust' it, load only 'safe' types, or 'never' load it.",
         check_mode,
     ),
+    _option(
+        "checksums",
+        True,
+        _TRUTH,
+        "Keep checksums of values that HDF5 does not check, and check them when loading.",
+    ),
 )
 """In the order of the constructor's arguments."""
