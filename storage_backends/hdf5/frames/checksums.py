@@ -1,9 +1,9 @@
 """Checksums of pandas items, which PyTables writes in HDF5's oldest format.
 
-That has no checksums at all, so ours is about everything that pandas reads: names, attributes, types
-and values of all that is in the group of the item. It is the attribute ``SRVC_CHECKSUM`` of that
-group, followed by the number of rows of each dataset, in the order of their paths. Rows that another
-program appends later are not counted, and indexes are not, from which nothing is loaded.
+That has no checksums at all, so ours is about everything that pandas reads: names, attributes,
+types and values of all that is in the group of the item. It is the attribute ``SRVC_CHECKSUM`` of
+that group, followed by the number of rows of each dataset, in the order of their paths. Rows that
+another program appends later are not counted, and indexes are not, from which nothing is loaded.
 """
 
 from __future__ import annotations

@@ -170,9 +170,8 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -
 def _note_checksum(file: OpenFile, frame: PendingFrame) -> None:
     """Write the checksum of an item; one that rows are added to has none."""
     group = h5g.open(file.id, (frame.replaces or frame.path).encode("utf8"))
-    if frame.settings.filters.checksums and not {**frame.item.options, **frame.options}.get(
-        "append"
-    ):
+    grows = {**frame.item.options, **frame.options}.get("append")
+    if frame.settings.filters.checksums and not grows:
         note_frame(group)
     else:
         forget_frame(group)
