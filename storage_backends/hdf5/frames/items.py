@@ -18,6 +18,7 @@ from pypet.storage_backends.hdf5.frames.appending import note_added, was_added
 from pypet.storage_backends.hdf5.frames.byte_orders import note_orders, with_orders
 from pypet.storage_backends.hdf5.frames.checksums import forget_frame, note_frame
 from pypet.storage_backends.hdf5.frames.older_pandas import adapt_to_older_pandas
+from pypet.storage_backends.hdf5.frames.ragged_filters import keep_ragged_rows_without_fletcher32
 from pypet.storage_backends.hdf5.frames.text_dtypes import (
     note_text_dtypes,
     with_text_dtypes,
@@ -74,6 +75,8 @@ def opened_store(
             "fletcher32": settings.fletcher32,
         }
     with quiet(), HDFStore(path, mode, **options) as store:
+        if settings is not None:
+            keep_ragged_rows_without_fletcher32(store._handle, settings)
         yield store
 
 

@@ -169,6 +169,8 @@ def _create_ragged(
 ) -> h5d.DatasetID:
     dtype = rows[0].dtype if rows else np.dtype(np.float64)
     space = h5s.create_simple((len(rows),), (h5s.UNLIMITED,))
+    # HDF5 has no such checksums of rows of any length.
+    filters = filters._replace(fletcher32=False)
     properties = chunked((max(1, len(rows)),), filters, dtype.itemsize)
     return h5d.create(parent, name, h5t.vlen_create(file_type(dtype)), space, properties)
 
