@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,9 +30,6 @@ from pypet.storage_backends.hdf5.trajectories.rebuilding import (
 )
 from pypet.storage_backends.hdf5.trajectories.run_rows import read_runs, unstarted_runs
 from pypet.version import __version__
-
-logger = logging.getLogger(__name__)
-
 
 Rows = np.ndarray[Any, Any]
 
@@ -215,9 +211,8 @@ def _settings(tables: _Tables, trajectory: str, damage: OverviewDamage) -> Mappi
         settings = damage.read("hdf5_settings", lambda: _settings_of(rows), instead)
         if settings is not None:
             return settings
-    elif not tables.is_there("hdf5_settings"):
-        logger.warning("%r in %s has no settings; defaults are used.", trajectory, tables.file)
-        return {}
+    elif rows is not None or not tables.is_there("hdf5_settings"):
+        damage.note("hdf5_settings", "is missing", instead)
     known = settings_in_config(tables.root())
     return {
         name: value
@@ -229,7 +224,9 @@ def _settings(tables: _Tables, trajectory: str, damage: OverviewDamage) -> Mappi
 def _settings_of(rows: Rows) -> Mapping[str, Any]:
     """Return what the table says; columns of old files are ignored."""
     settings: dict[str, Any] = {}
-    for name in rows.dtype.names or ():
+    if rows.dtype.names is None:
+        raise StorageFormatError("it has no columns")
+    for name in rows.dtype.names:
         value = rows[name][0]
         value = value.decode("utf8") if isinstance(value, bytes) else value.item()
         if name in TABLES:
