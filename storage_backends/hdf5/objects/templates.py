@@ -24,7 +24,7 @@ from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.attributes import TRUE, write_attribute, write_text
 from pypet.storage_backends.hdf5.encoding.checksums import (
     checksum_note,
-    crc_of,
+    crc_function,
     is_kept_in_header,
     note_checksum,
 )
@@ -59,7 +59,17 @@ _ALL = h5s.ALL
 class _Slot:
     """A dataset of a template, waiting for the value of the next copy."""
 
-    __slots__ = ("_checksum", "_dataset", "_dtype", "_kind", "_mask", "_offset", "_raw")
+    __slots__ = (
+        "_checksum",
+        "_crc",
+        "_dataset",
+        "_dtype",
+        "_kind",
+        "_mask",
+        "_note",
+        "_offset",
+        "_raw",
+    )
 
     def __init__(
         self, dataset: h5d.DatasetID, dtype: np.dtype[Any], item: Item, filters: Filters
@@ -78,8 +88,11 @@ class _Slot:
         self._checksum: h5a.AttrID | None = None
         """Open attribute with the checksum of the value, if it needs one."""
         if filters.checksums and nbytes and not is_kept_in_header(dataset):
-            note_checksum(dataset, 0, 0)
+            length = int(np.prod(size))
+            note_checksum(dataset, 0, length)
             self._checksum = h5a.open(dataset, CHECKSUM)
+            self._note = checksum_note(0, length)
+            self._crc = crc_function()
 
     def write(self, item: Any) -> None:
         """Put the value of an item of the same shape into the template."""
@@ -94,7 +107,8 @@ class _Slot:
         elif value.size:
             self._dataset.write(_ALL, _ALL, value, self._kind)
         if self._checksum is not None:
-            self._checksum.write(checksum_note(crc_of(value), value.size), h5t.STD_U64LE)
+            self._note[0] = self._crc(value.tobytes(), 0)
+            self._checksum.write(self._note, h5t.STD_U64LE)
 
 
 class Template:
