@@ -335,30 +335,38 @@ def main() -> int:
 
 
 def report(folder: Path, options: argparse.Namespace) -> int:
-    """Print each failure, and counts in the end."""
+    """Print each failure, and counts in the end, which an interrupt brings forward."""
     chosen = {"checksums": False} if options.without_checksums else {}
     cases = Cases(folder, options.seed, **chosen)
     numbers = range(options.cases) if options.only is None else [options.only]
     counts: Counter[str] = Counter()
-    untold = 0
-    for case in numbers:
-        change, outcome = cases.outcome(case)
-        counts[outcome.kind] += 1
-        untold += outcome.kind == UNCHECKED and not outcome.was_told
-        if outcome.kind in FAILURES or options.only is not None:
-            print(f"case {case}: {json.dumps(change._asdict())}: {outcome.kind}: {outcome.detail}")
-            if options.keep is not None:
+    with contextlib.suppress(KeyboardInterrupt):
+        for case in numbers:
+            change, outcome = cases.outcome(case)
+            counts[outcome.kind] += 1
+            counts["untold"] += outcome.kind == UNCHECKED and not outcome.was_told
+            _tell(case, change, outcome, in_full=options.only is not None)
+            if options.keep is not None and outcome.kind in FAILURES:
                 options.keep.mkdir(parents=True, exist_ok=True)
                 copy = options.keep / f"damaged_{case}.hdf5"
                 copy.write_bytes(change.applied(cases.data))
-        elif outcome.kind == UNCHECKED:
-            print(f"case {case}: {change.kind} {outcome.kind}: {outcome.detail[:150]}")
-    print(
-        f"{len(numbers)} damaged copies of a file of {len(cases.data)} bytes (seed {options.seed}):"
-    )
-    for kind in (EQUAL, ERROR, UNCHECKED, *FAILURES):
-        print(f"{counts[kind]:6} {kind}" + (f", {untold} untold" if kind == UNCHECKED else ""))
+    kinds = (EQUAL, ERROR, UNCHECKED, *FAILURES)
+    done = sum(counts[kind] for kind in kinds)
+    print(f"{done} damaged copies of a file of {len(cases.data)} bytes (seed {options.seed}):")
+    for kind in kinds:
+        told = f", {counts['untold']} of them without a warning" if kind == UNCHECKED else ""
+        print(f"{counts[kind]:6} {kind}{told}")
     return 1 if any(counts[kind] for kind in FAILURES) else 0
+
+
+def _tell(case: int, change: Change, outcome: Outcome, *, in_full: bool) -> None:
+    if in_full or outcome.kind in FAILURES:
+        text = outcome.detail
+    elif outcome.kind == UNCHECKED:
+        text = outcome.detail[:150]
+    else:
+        return
+    print(f"case {case}: {json.dumps(change._asdict())}: {outcome.kind}: {text}", flush=True)
 
 
 if __name__ == "__main__":
