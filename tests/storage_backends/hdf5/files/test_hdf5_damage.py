@@ -103,9 +103,7 @@ def test_damage_is_told(filename, tmp_path, kind):
     outcomes = json.loads(report.read_text())
     assert [each for each in outcomes if each not in ("equal", "told", "differs")] == []
     assert outcomes.count("told") >= ATTEMPTS / 10
-    # The oldest format of groups, which every reader knows, has no checksums, nor have values
-    # that are not compressed.
-    assert outcomes.count("differs") <= (0 if kind == "cut" else ATTEMPTS / 50)
+    assert outcomes.count("differs") == 0
 
 
 # ----- values ----------------------------------------------------------------------------------
