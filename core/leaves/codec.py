@@ -7,11 +7,16 @@ or ``_load`` of such a class wants to be asked for Python values; so do classes 
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Mapping
+from pickle import PickleError
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 from pypet import pypetconstants as constants
 from pypet.encoding import decode_item, encode_value
+from pypet.errors import PypetError, StorageFormatError
 from pypet.records import Item
 from pypet.tree.leaf import NNLeafNode
 
@@ -83,16 +88,43 @@ def decode_leaf(
         The leaf is a locked parameter.
     TypeError
         An item names a scalar type that nobody knows, or cannot be read with the flag given.
+    StorageFormatError
+        The items do not go together or hold what no leaf writes: they are damaged.
     """
     plan = _plan_of(type(leaf))
     if plan.has_load_flags:
         flags = {**leaf._load_flags(), **(flags or {})}
     if flags:
         items = {name: _with_flag(item, flags.get(name)) for name, item in items.items()}
-    if plan.decodes:
-        leaf._decode(items, encoding)
-    else:
-        leaf._load({name: decode_item(item, encoding) for name, item in items.items()})
+    data: dict[str, Any] | None = None
+    try:
+        if plan.decodes:
+            leaf._decode(items, encoding)
+        else:
+            data = {name: decode_item(item, encoding) for name, item in items.items()}
+    except _SYMPTOMS as err:
+        if isinstance(err, PypetError):
+            raise
+        raise StorageFormatError(
+            f"The data of {leaf.v_full_name!r} (items: {', '.join(items)}) cannot be decoded, so "
+            f"it is damaged or needs classes that have changed: {type(err).__name__}: {err}"
+        ) from err
+    if data is not None:
+        leaf._load(data)
+
+
+_SYMPTOMS = (
+    ArithmeticError,
+    BadZipFile,
+    EOFError,
+    LookupError,
+    PickleError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What decoding raises here, in numpy and in the standard library for bytes that are damaged."""
 
 
 def _with_flag(item: Item, flag: str | None) -> Item:

@@ -335,6 +335,12 @@ _ADDED = (
         check=checks.one_of("unpickle", "trust", "safe", "never"),
     ),
     _switch(
+        "checksums",
+        True,
+        "storage",
+        "Keep checksums of values that HDF5 does not check, and check them when loading.",
+    ),
+    _switch(
         "git_commit",
         True,
         "git",

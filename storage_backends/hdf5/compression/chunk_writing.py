@@ -11,6 +11,7 @@ from h5py import h5d
 from pypet.storage_backends.hdf5.compression.chunk_plans import Array, ChunkPlan, Offset, plan_of
 from pypet.storage_backends.hdf5.compression.deflate import Chooser, Compress, quick
 from pypet.storage_backends.hdf5.compression.packed_arrays import PackedArray
+from pypet.storage_backends.hdf5.encoding.checksums import crc_of
 from pypet.support.memory import keep_freed_memory
 
 LEAST_BYTES = 64 * 1024
@@ -72,13 +73,14 @@ def write_packed(dataset: h5d.DatasetID, packed: PackedArray) -> bool:
     return True
 
 
-def pack(values: Array, plan: ChunkPlan, name: str) -> PackedArray | None:
+def pack(values: Array, plan: ChunkPlan, name: str, *, checksum: bool) -> PackedArray | None:
     """Return an array in the form in which its chunks will be written; None if HDF5 has to."""
     chunks = compressed_chunks(values, plan, name)
     if chunks is None:
         return None
     kept = [(offset, np.frombuffer(data, np.uint8)) for offset, data in chunks]
-    return PackedArray(values.shape, values.dtype, plan, kept)
+    crc = crc_of(values) if checksum else 0
+    return PackedArray(values.shape, values.dtype, plan, kept, crc)
 
 
 def is_worth_it(values: Array) -> bool:

@@ -49,6 +49,7 @@ def chunked(chunk: tuple[int, ...], filters: Filters, itemsize: int) -> h5p.Prop
     properties.set_obj_track_times(False)
     properties.set_chunk(chunk)
     properties.set_attr_phase_change(MANY, MANY // 2)
+    properties.set_attr_creation_order(h5p.CRT_ORDER_TRACKED)  # its header has a checksum then
     if not 0 <= filters.complevel <= 9:
         raise ValueError(f"The compression level is one of 0..9, not {filters.complevel!r}.")
     if filters.fletcher32:

@@ -13,7 +13,7 @@ from pypet.storage_backends.hdf5.compression.chunk_plans import ChunkPlan, Offse
 class PackedArray:
     """Stands for an array in an `ArrayItem`; made where the array was, written elsewhere."""
 
-    __slots__ = ("chunks", "dtype", "plan", "shape")
+    __slots__ = ("chunks", "crc", "dtype", "plan", "shape")
 
     def __init__(
         self,
@@ -21,12 +21,17 @@ class PackedArray:
         dtype: np.dtype[Any],
         plan: ChunkPlan,
         chunks: list[tuple[Offset, np.ndarray[Any, Any]]],
+        crc: int,
     ) -> None:
-        """``chunks`` are the bytes of each chunk, as arrays of uint8, by offset."""
+        """``chunks`` are the bytes of each chunk, as arrays of uint8, by offset.
+
+        ``crc`` is the CRC-32 of the array, 0 if nobody wants it.
+        """
         self.shape = shape
         self.dtype = dtype
         self.plan = plan
         self.chunks = chunks
+        self.crc = crc
 
     @property
     def nbytes(self) -> int:
@@ -48,4 +53,4 @@ class PackedArray:
         return values
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return PackedArray, (self.shape, self.dtype, self.plan, self.chunks)
+        return PackedArray, (self.shape, self.dtype, self.plan, self.chunks, self.crc)

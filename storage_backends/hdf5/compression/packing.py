@@ -43,7 +43,7 @@ def _packed_item(item: Item, options: CreationOptions) -> Item:
     plan = _plan(value, options)
     if plan is None:
         return item
-    packed = pack(native(value), plan, item.name)
+    packed = pack(native(value), plan, item.name, checksum=options.filters.checksums)
     return item if packed is None else item._replace(value=cast(Any, packed))
 
 

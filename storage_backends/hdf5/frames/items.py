@@ -18,7 +18,9 @@ from pypet.storage_backends.hdf5.encoding.layout import STORED_AS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.appending import note_added, was_added
 from pypet.storage_backends.hdf5.frames.byte_orders import note_orders, with_orders
+from pypet.storage_backends.hdf5.frames.checksums import forget_frame, note_frame
 from pypet.storage_backends.hdf5.frames.older_pandas import adapt_to_older_pandas
+from pypet.storage_backends.hdf5.frames.ragged_filters import keep_ragged_rows_without_fletcher32
 from pypet.storage_backends.hdf5.frames.text_dtypes import (
     note_text_dtypes,
     with_text_dtypes,
@@ -77,6 +79,8 @@ def opened_store(
             "fletcher32": settings.fletcher32,
         }
     with quiet(), HDFStore(path, mode, **options, **driver) as store:
+        if settings is not None:
+            keep_ragged_rows_without_fletcher32(store._handle, settings)
         yield store
 
 
@@ -153,6 +157,10 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -
     failures = _copy_new(file, new) if new else []
     if additions:
         failures += _add_rows(file, additions, rule)
+    failed = {id(frame) for frame, _ in failures}
+    for frame in pending:
+        if id(frame) not in failed:
+            _note_checksum(file, frame)
     for frame, error in failures:
         frame.undo.take_back()
         frame.undo.explain(error)
@@ -228,6 +236,16 @@ def _add_rows(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> _
     return failures
 
 
+def _note_checksum(file: OpenFile, frame: PendingFrame) -> None:
+    """Write the checksum of an item; one that rows are added to has none."""
+    group = h5g.open(file.id, (frame.replaces or frame.path).encode("utf8"))
+    grows = {**frame.item.options, **frame.options}.get("append")
+    if frame.settings.filters.checksums and not grows:
+        note_frame(group)
+    else:
+        forget_frame(group)
+
+
 def read_frames(file: OpenFile, paths: Sequence[str], rule: Unpickling) -> list[Any]:
     """Return the pandas objects at absolute paths.
 
@@ -264,6 +282,8 @@ _COPIES = itertools.count(1)
 def _read_frame(store: Any, path: str) -> Any:
     node = store._handle.get_node(path)
     value = store.get(path)
+    if value is None:
+        raise StorageFormatError(f"The pandas item at {path} does not say what it is.")
     check_codes(value, path)
     return with_orders(with_text_dtypes(value, node), node)
 

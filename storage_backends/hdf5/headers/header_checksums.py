@@ -2,7 +2,7 @@
 
 In Python it would take longer than everything else about a header. The library has it as a
 function that is not part of its interface, so it is believed only if it knows a published answer;
-where there is no such function, headers are read without being verified.
+where there is no such function, the library reads the headers.
 
 Notes
 -----

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import h5py
@@ -12,12 +12,14 @@ from h5py import h5d, h5g, h5s
 
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import Unpickling
-from pypet.errors import StorageFormatError
+from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
 from pypet.storage_backends.hdf5.encoding.attributes import SCALAR
+from pypet.storage_backends.hdf5.encoding.checksums import check_values, crc_of, crc_of_rows
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
+    CHECKSUM,
     COLLECTION,
     SCALAR_TYPE,
     SHARED_TYPE,
@@ -25,14 +27,15 @@ from pypet.storage_backends.hdf5.encoding.layout import (
     column_prefix,
 )
 from pypet.storage_backends.hdf5.encoding.types import dtype_of, file_type, native
+from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
+from pypet.storage_backends.hdf5.frames.checksums import check_frame
 from pypet.storage_backends.hdf5.frames.items import read_frames
 from pypet.storage_backends.hdf5.headers.object_headers import Link
 from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
+from pypet.storage_backends.hdf5.objects.arrays import COMPACT_BYTES
 from pypet.storage_backends.hdf5.objects.tables import column_types
 from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
-
-logger = logging.getLogger(__name__)
 
 FLAVOR = b"FLAVOR"
 _EMPTY_DTYPE = b"PTCOMPAT__empty__dtype"
@@ -58,10 +61,13 @@ class _Found(NamedTuple):
 class ItemReader:
     """Reads the items of one leaf after another from an open file."""
 
-    def __init__(self, file: OpenFile, rule: Unpickling, admission: ItemAdmission) -> None:
+    def __init__(
+        self, file: OpenFile, rule: Unpickling, admission: ItemAdmission, *, checksums: bool
+    ) -> None:
         self._file = file
         self._rule = rule
         self._admission = admission
+        self._checksums = checksums
 
     def read(
         self,
@@ -73,15 +79,15 @@ class ItemReader:
         """Return the items, in alphabetical order, for which ``wants(name)`` is true.
 
         ``path`` is the absolute path of the leaf in the file, ``links`` are those in its header if
-        they are known. Handles of groups may be invalid
-        afterwards, which `OpenFile.generation` tells.
+        they are known. Handles of groups may be invalid afterwards: see `OpenFile.generation`.
 
         Raises
         ------
         RefusedPickleError
             Something that pandas or PyTables would unpickle may not be.
         StorageFormatError
-            The values of an item are not in the file, or take more memory than allowed.
+            An item is damaged, its values are not in the file or take more memory than allowed,
+            or there is something that does not say which kind of item it is.
         """
         items: list[Item] = []
         frames: list[_Found] = []
@@ -91,20 +97,14 @@ class ItemReader:
                 frames.append(_Found(name, flag, _inside(path, name)))
                 continue
             try:
-                item = _read_item(location, name, flag, self._admission)
-            except OSError as err:
-                if not missing_filter(location):
-                    raise _unreadable(path, name, self._file.path, err) from err
-                foreign.append(_Found(name, flag, _inside(path, name)))
-                continue
-            if item is not None:
-                items.append(item)
+                items.append(self._read_item(location, name, flag))
+            except (*SYMPTOMS, StorageFormatError) as err:
+                if isinstance(err, OSError) and missing_filter(location):
+                    foreign.append(_Found(name, flag, _inside(path, name)))
+                    continue
+                raise _unreadable(path, name, self._file.path, err) from err
         if frames:
-            values = read_frames(self._file, [frame.path for frame in frames], self._rule)
-            items += [
-                FrameItem(frame.name, frame.flag, value)
-                for frame, value in zip(frames, values, strict=True)
-            ]
+            items += self._read_frames(frames, path)
         if foreign:
             paths = [found.path for found in foreign]
             with read_foreign(self._file, paths, self._rule) as source:
@@ -113,12 +113,48 @@ class ItemReader:
             items.sort(key=lambda item: item.name)
         return tuple(items)
 
+    def _read_frames(self, frames: list[_Found], path: bytes) -> list[Item]:
+        """Return pandas items, all of which are checked before PyTables sees one of them."""
+        if self._checksums:
+            for frame in frames:
+                with self._about(frame, path):
+                    check_frame(h5g.open(self._file.id, frame.path.encode("utf8")))
+        try:
+            values = read_frames(self._file, [frame.path for frame in frames], self._rule)
+        except RefusedPickleError:
+            raise
+        except (*SYMPTOMS, StorageFormatError):  # which one it is shows when they are read alone
+            values = []
+            for frame in frames:
+                with self._about(frame, path):
+                    values += read_frames(self._file, [frame.path], self._rule)
+        return [
+            FrameItem(frame.name, frame.flag, value)
+            for frame, value in zip(frames, values, strict=True)
+        ]
+
+    @contextmanager
+    def _about(self, found: _Found, path: bytes) -> Iterator[None]:
+        """Name the item in the error about damage in it."""
+        try:
+            yield
+        except RefusedPickleError:
+            raise
+        except (*SYMPTOMS, StorageFormatError) as err:
+            raise _unreadable(path, found.name, self._file.path, err) from err
+
+    def _read_item(self, location: Any, name: str, flag: str | None) -> Item:
+        if flag == constants.VLARRAY:
+            rows = self._admission.ragged_rows(h5py.Dataset(location), name)
+            return _read_ragged(location, name, rows, check=self._checksums)
+        return _read_item(location, name, flag, check=self._checksums)
+
 
 def _inside(path: bytes, name: str) -> str:
     return path.decode("utf8") + "/" + name.replace(".", "/")
 
 
-def _unreadable(path: bytes, name: str, file: str, err: OSError) -> StorageFormatError:
+def _unreadable(path: bytes, name: str, file: str, err: Exception) -> StorageFormatError:
     return StorageFormatError(
         f"Item {name!r} at {path.decode()} in {file} cannot be read, the file may be damaged: {err}"
     )
@@ -131,7 +167,7 @@ def _walk(
     wants: ItemFilter | None,
     admission: ItemAdmission,
     links: list[Link] | None = None,
-) -> Iterator[tuple[str, str, Any]]:
+) -> Iterator[tuple[str, str | None, Any]]:
     """Yield name, flag and open location of all items, those of nested groups in their place."""
     for raw, address in admission.members(group, links):
         name = prefix + raw.decode("utf8")
@@ -139,40 +175,33 @@ def _walk(
         flag = _text_or_none(location, STORED_AS)
         if flag == constants.NESTED_GROUP:
             yield from _walk(location, name + ".", path, wants, admission)
-        elif flag is None:
-            logger.warning(
-                "%r at %s is left out: it does not say what kind of item it is.",
-                name,
-                path.decode(),
-            )
         elif wants is None or wants(name):
             admission.admit(location, address, path, name, is_shared=flag == constants.SHARED_DATA)
             yield name, flag, location
 
 
-def _read_item(location: Any, name: str, flag: str, admission: ItemAdmission) -> Item | None:
+def _read_item(location: Any, name: str, flag: str | None, *, check: bool) -> Item:
     if flag in _ARRAYS:
-        return _read_array(location, name, flag)
+        return _read_array(location, name, flag, check=check)
     if flag in _TABLES:
         if isinstance(location, h5g.GroupID):
-            return _read_split_table(location, name, flag)
-        return _read_table(location, name, flag)
-    if flag == constants.VLARRAY:
-        return _read_ragged(location, name, admission)
+            return _read_split_table(location, name, flag, check=check)
+        return _read_table(location, name, flag, check=check)
     if flag == constants.SHARED_DATA:
         shared = _text_or_none(location, SHARED_TYPE)
         if shared is not None:
             return SharedItem(name, shared)
-    logger.warning("Item %r is left out: nothing is known about its kind %r.", name, flag)
-    return None
+    if flag is None:
+        raise StorageFormatError("it does not say what kind of item it is")
+    raise StorageFormatError(f"nothing is known about its kind {flag!r}")
 
 
 # ----- arrays ----------------------------------------------------------------------------------
 
 
-def _read_array(dataset: h5d.DatasetID, name: str, flag: str) -> ArrayItem:
+def _read_array(dataset: h5d.DatasetID, name: str, flag: str, *, check: bool) -> ArrayItem:
     collection = _text_or_none(dataset, COLLECTION)
-    if collection == constants.COLL_SCALAR:
+    if collection == constants.COLL_SCALAR and not (check and _may_have_checksum(dataset, flag)):
         scalar = _text_or_none(dataset, SCALAR_TYPE)
         value = _read_scalar(dataset, scalar)
         if scalar in _PYTHON_SCALARS:
@@ -180,7 +209,9 @@ def _read_array(dataset: h5d.DatasetID, name: str, flag: str) -> ArrayItem:
         return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset))
     names = attribute_names(dataset)
     scalar = read_text(dataset, SCALAR_TYPE) if SCALAR_TYPE in names else None
-    value = read_values(dataset)
+    value = read_values(dataset, check=check and CHECKSUM in names)
+    if collection == constants.COLL_SCALAR and value.size == 1:
+        value = value.reshape(())
     if _EMPTY_DTYPE in names and value.size == 1:
         value = np.empty(0, dtype=np.dtype(read_text(dataset, _EMPTY_DTYPE)))
     order = read_text(dataset, BYTE_ORDER) if BYTE_ORDER in names else None
@@ -198,8 +229,16 @@ def _flavor(dataset: h5d.DatasetID) -> str:
     return _text_or_none(dataset, FLAVOR) or "numpy"
 
 
-def read_values(dataset: h5d.DatasetID) -> np.ndarray[Any, Any]:
-    """Return all values of a dataset, rows as structures."""
+def _may_have_checksum(dataset: h5d.DatasetID, flag: str) -> bool:
+    """Return whether a scalar is not kept in the header of its dataset, as most are."""
+    return flag != constants.ARRAY or dataset.get_storage_size() > COMPACT_BYTES
+
+
+def read_values(dataset: h5d.DatasetID, *, check: bool) -> np.ndarray[Any, Any]:
+    """Return all values of a dataset, rows as structures.
+
+    With ``check`` the dataset has a checksum, which is looked at.
+    """
     kind = dataset.get_type()
     shape = dataset.shape
     if shape is None:
@@ -207,6 +246,8 @@ def read_values(dataset: h5d.DatasetID) -> np.ndarray[Any, Any]:
     values = np.zeros(shape, dtype=dtype_of(kind))
     if values.size:
         dataset.read(h5s.ALL, h5s.ALL, values, kind)
+    if check:
+        check_values(dataset, lambda: crc_of(values), values.size)
     return native(values)
 
 
@@ -222,7 +263,7 @@ def _read_scalar(dataset: h5d.DatasetID, scalar: str | None) -> np.ndarray[Any, 
             value = np.zeros((), dtype=dtype_of(kind))
             dataset.read(SCALAR, h5s.ALL, value, kind)
     except OSError:  # it has an axis, or another type
-        return read_values(dataset)
+        return read_values(dataset, check=False)
     return native(value)
 
 
@@ -233,11 +274,15 @@ _SCALARS = {
 """Types whose files hold nothing else under these names; integers are signed or not."""
 
 
-def _read_ragged(dataset: h5d.DatasetID, name: str, admission: ItemAdmission) -> ArrayItem:
-    rows = admission.ragged_rows(h5py.Dataset(dataset), name)
+def _read_ragged(
+    dataset: h5d.DatasetID, name: str, read: Sequence[Any], *, check: bool
+) -> ArrayItem:
+    rows = [np.asarray(row) for row in read]
+    if check and CHECKSUM in attribute_names(dataset):
+        check_values(dataset, lambda: crc_of_rows(rows), len(rows))
     value = np.empty(len(rows), dtype=object)
     for position, row in enumerate(rows):
-        value[position] = np.asarray(row)
+        value[position] = row
     return ArrayItem(
         name,
         constants.VLARRAY,
@@ -252,9 +297,9 @@ def _read_ragged(dataset: h5d.DatasetID, name: str, admission: ItemAdmission) ->
 # ----- tables ----------------------------------------------------------------------------------
 
 
-def _read_table(table: h5d.DatasetID, name: str, flag: str) -> TableItem:
+def _read_table(table: h5d.DatasetID, name: str, flag: str, *, check: bool) -> TableItem:
     names = attribute_names(table)
-    rows = read_values(table)
+    rows = read_values(table, check=check and CHECKSUM in names)
     return TableItem(
         name,
         flag,
@@ -265,14 +310,14 @@ def _read_table(table: h5d.DatasetID, name: str, flag: str) -> TableItem:
     )
 
 
-def _read_split_table(group: h5g.GroupID, name: str, flag: str) -> TableItem:
+def _read_split_table(group: h5g.GroupID, name: str, flag: str, *, check: bool) -> TableItem:
     last = name.rpartition(".")[2]
-    types = _types(h5d.open(group, f"{last}__{STORED_AS.decode()}".encode()))
+    types = _types(h5d.open(group, f"{last}__{STORED_AS.decode()}".encode()), check=check)
     columns = []
     part = last
     number = 0
     while group.links.exists(part.encode("utf8")):
-        rows = read_values(h5d.open(group, part.encode("utf8")))
+        rows = _read_part(h5d.open(group, part.encode("utf8")), check=check)
         for column in rows.dtype.names or ():
             prefix = column_prefix(column)
             columns.append(
@@ -289,8 +334,12 @@ def _read_split_table(group: h5g.GroupID, name: str, flag: str) -> TableItem:
     return TableItem(name, flag, tuple(columns))
 
 
-def _types(table: h5d.DatasetID) -> dict[str, str]:
-    rows = read_values(table)
+def _read_part(table: h5d.DatasetID, *, check: bool) -> np.ndarray[Any, Any]:
+    return read_values(table, check=check and CHECKSUM in attribute_names(table))
+
+
+def _types(table: h5d.DatasetID, *, check: bool) -> dict[str, str]:
+    rows = _read_part(table, check=check)
     return {
         name.decode("utf8"): value.decode("utf8")
         for name, value in zip(rows["field_name"].tolist(), rows["data_type"].tolist(), strict=True)

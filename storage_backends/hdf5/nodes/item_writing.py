@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from h5py import h5g
+from h5py import h5d, h5g
 
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
@@ -13,12 +13,14 @@ from pypet.records import ArrayItem, Column, Item, SharedItem, TableItem
 from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
 from pypet.storage_backends.hdf5.encoding.attributes import ONE, write_attribute, write_text
+from pypet.storage_backends.hdf5.encoding.checksums import crc_of, note_checksum
 from pypet.storage_backends.hdf5.encoding.layout import COLLECTION, STORED_AS, column_prefix
 from pypet.storage_backends.hdf5.objects.arrays import create_array, write_array
 from pypet.storage_backends.hdf5.objects.groups import create_group, has_child
 from pypet.storage_backends.hdf5.objects.shapes import item_shape
 from pypet.storage_backends.hdf5.objects.tables import (
     MAX_COLUMNS,
+    Rows,
     create_table,
     row_dtype,
     rows_of,
@@ -64,7 +66,7 @@ def _write_array(
     dataset = create_array(
         group, name, item, options.filters, title=options.title or "", chunk=options.chunk
     )
-    write_array(dataset, item)
+    write_array(dataset, item, checksums=options.filters.checksums)
 
 
 def _write_table(
@@ -87,6 +89,12 @@ def _write_table(
     write_all(table, rows)
     write_types(table, item)
     _write_flag(table, item)
+    _check_rows(table, rows, options.filters)
+
+
+def _check_rows(table: h5d.DatasetID, rows: Rows, filters: Filters) -> None:
+    if filters.checksums and len(rows):
+        note_checksum(table, crc_of(rows), len(rows))
 
 
 def _write_flag(location: Any, item: TableItem) -> None:
@@ -118,6 +126,7 @@ def _write_part(
     rows = rows_of(columns, row_dtype(columns))
     table = create_table(holder, name.encode("utf8"), rows.dtype, len(rows), filters, title=name)
     write_all(table, rows)
+    _check_rows(table, rows, filters)
     return table
 
 

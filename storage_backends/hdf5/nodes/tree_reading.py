@@ -17,7 +17,13 @@ from pypet.storage_backends.hdf5.encoding.attribute_reading import (
     read_flag,
     read_text,
 )
-from pypet.storage_backends.hdf5.encoding.layout import CLASS_NAME, COMMENT, IS_LEAF, SERVICE
+from pypet.storage_backends.hdf5.encoding.layout import (
+    CLASS_NAME,
+    COMMENT,
+    IS_LEAF,
+    SERVICE,
+    STORED_AS,
+)
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.headers.object_headers import Header
 from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
@@ -85,6 +91,8 @@ class TreeReader:
         item_filter: ItemFilter | None,
         rule: Unpickling,
         limit: SizeLimit | None = None,
+        *,
+        checksums: bool,
     ) -> None:
         self._file = file
         self._trajectory = trajectory
@@ -101,7 +109,7 @@ class TreeReader:
         admission = ItemAdmission(
             file, self._paths, self._visits, limit, self._plain.has_own_values
         )
-        self._items = ItemReader(file, rule, admission)
+        self._items = ItemReader(file, rule, admission, checksums=checksums)
         self.at = ""
         """The node that is being read, for messages."""
 
@@ -209,8 +217,15 @@ class TreeReader:
         try:
             return h5g.open(parent, name)
         except ValueError:
-            if h5o.get_info(h5o.open(parent, name)).type == h5o.TYPE_GROUP:
+            child = h5o.open(parent, name)
+            if h5o.get_info(child).type == h5o.TYPE_GROUP:
                 raise
+            if STORED_AS in attribute_names(child):
+                raise StorageFormatError(
+                    f"Node {level.path!r} of trajectory {self._trajectory!r} in {self._file.path} "
+                    f"has the item {name.decode()!r}, but does not say by SRVC_LEAF that it is a "
+                    "leaf: the file is damaged there."
+                ) from None
             logger.warning("%r in %s is no node and left out.", name.decode(), self._file.path)
             return None
 

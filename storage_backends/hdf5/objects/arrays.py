@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import h5py
@@ -22,6 +23,7 @@ from pypet.storage_backends.hdf5.encoding.attributes import (
     write_attribute,
     write_text,
 )
+from pypet.storage_backends.hdf5.encoding.checksums import crc_of, crc_of_rows, note_checksum
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
     COLLECTION,
@@ -93,23 +95,36 @@ def create_array(
     return dataset
 
 
-def write_array(dataset: h5d.DatasetID, item: ArrayItem) -> None:
-    """Write the values of an item into its new dataset."""
+def write_array(dataset: h5d.DatasetID, item: ArrayItem, *, checksums: bool) -> None:
+    """Write the values of an item into its new dataset, and their checksum if it needs one."""
     if item.flag == constants.VLARRAY:
+        rows = _ragged_rows(item.value)
         target = h5py.Dataset(dataset)
-        for position, row in enumerate(_ragged_rows(item.value)):
+        for position, row in enumerate(rows):
             target[position] = row
+        if checksums and rows:
+            note_checksum(dataset, crc_of_rows(rows), len(rows))
         return
     value: Any = item.value
     if isinstance(value, PackedArray):
         if write_packed(dataset, value):
+            if checksums:
+                note_checksum(dataset, value.crc, math.prod(value.shape))
             return
         value = value.unpacked()
     value = native(value)
-    if item.flag != constants.ARRAY and write_chunks(dataset, value, item.name):
-        return
-    if value.size:
+    if item.flag == constants.ARRAY or not write_chunks(dataset, value, item.name):
+        if not value.size:
+            return
         dataset.write(h5s.ALL, h5s.ALL, value, file_type(value.dtype))
+    if checksums and needs_checksum(item):
+        note_checksum(dataset, crc_of(value), value.size)
+
+
+def needs_checksum(item: ArrayItem) -> bool:
+    """Return whether HDF5 does not check the values of an array, which has some."""
+    nbytes = item.value.nbytes
+    return nbytes > (COMPACT_BYTES if item.flag == constants.ARRAY else 0)
 
 
 def _create_plain(
@@ -118,6 +133,7 @@ def _create_plain(
     properties = h5p.create(h5p.DATASET_CREATE)
     properties.set_obj_track_times(False)
     properties.set_attr_phase_change(MANY, MANY // 2)
+    properties.set_attr_creation_order(h5p.CRT_ORDER_TRACKED)  # its header has a checksum then
     if 0 < value.nbytes <= COMPACT_BYTES:
         properties.set_layout(h5d.COMPACT)
     space = h5s.create_simple(value.shape) if value.ndim else SCALAR
@@ -153,6 +169,8 @@ def _create_ragged(
 ) -> h5d.DatasetID:
     dtype = rows[0].dtype if rows else np.dtype(np.float64)
     space = h5s.create_simple((len(rows),), (h5s.UNLIMITED,))
+    # HDF5 has no such checksums of rows of any length.
+    filters = filters._replace(fletcher32=False)
     properties = chunked((max(1, len(rows)),), filters, dtype.itemsize)
     return h5d.create(parent, name, h5t.vlen_create(file_type(dtype)), space, properties)
 

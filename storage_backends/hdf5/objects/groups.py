@@ -15,6 +15,10 @@ from pypet.storage_backends.hdf5.encoding.attributes import (
     write_attribute,
 )
 
+_MOST_ATTRIBUTES = 1024
+"""So many annotations are kept in the header of a group. Beyond it HDF5 checks only those that have
+less than 4 KiB."""
+
 _CLASS = encode_text(b"GROUP")
 _VERSION = encode_text(b"1.0")
 
@@ -25,6 +29,12 @@ def _creation_properties(compact: bool) -> h5p.PropGCID:
     properties.set_obj_track_times(False)
     if compact:
         properties.set_attr_phase_change(MANY, MANY // 2)
+        return properties
+    # Only groups that know the order of their children and attributes are in a format that has
+    # checksums of both, without which they are in HDF5's oldest one.
+    properties.set_link_creation_order(h5p.CRT_ORDER_TRACKED)
+    properties.set_attr_creation_order(h5p.CRT_ORDER_TRACKED)
+    properties.set_attr_phase_change(_MOST_ATTRIBUTES, _MOST_ATTRIBUTES // 2)
     return properties
 
 

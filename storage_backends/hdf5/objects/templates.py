@@ -16,13 +16,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5f, h5g, h5o, h5p, h5s
+from h5py import h5a, h5d, h5f, h5g, h5o, h5p, h5s, h5t
 
 from pypet import pypetconstants as constants
 from pypet.records import ArrayItem, Item, PutNode, TableItem
 from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.attributes import TRUE, write_attribute, write_text
-from pypet.storage_backends.hdf5.encoding.layout import CLASS_NAME, COLLECTION, IS_LEAF, STORED_AS
+from pypet.storage_backends.hdf5.encoding.checksums import (
+    checksum_note,
+    crc_function,
+    is_kept_in_header,
+    note_checksum,
+)
+from pypet.storage_backends.hdf5.encoding.layout import (
+    CHECKSUM,
+    CLASS_NAME,
+    COLLECTION,
+    IS_LEAF,
+    STORED_AS,
+)
 from pypet.storage_backends.hdf5.encoding.types import file_type, native
 from pypet.storage_backends.hdf5.objects.arrays import create_array
 from pypet.storage_backends.hdf5.objects.groups import create_group
@@ -47,7 +59,17 @@ _ALL = h5s.ALL
 class _Slot:
     """A dataset of a template, waiting for the value of the next copy."""
 
-    __slots__ = ("_dataset", "_dtype", "_kind", "_mask", "_offset", "_raw")
+    __slots__ = (
+        "_checksum",
+        "_crc",
+        "_dataset",
+        "_dtype",
+        "_kind",
+        "_mask",
+        "_note",
+        "_offset",
+        "_raw",
+    )
 
     def __init__(
         self, dataset: h5d.DatasetID, dtype: np.dtype[Any], item: Item, filters: Filters
@@ -63,6 +85,14 @@ class _Slot:
         self._mask = 0
         if self._raw:
             self._mask = 2 ** dataset.get_create_plist().get_nfilters() - 1
+        self._checksum: h5a.AttrID | None = None
+        """Open attribute with the checksum of the value, if it needs one."""
+        if filters.checksums and nbytes and not is_kept_in_header(dataset):
+            length = int(np.prod(size))
+            note_checksum(dataset, 0, length)
+            self._checksum = h5a.open(dataset, CHECKSUM)
+            self._note = checksum_note(0, length)
+            self._crc = crc_function()
 
     def write(self, item: Any) -> None:
         """Put the value of an item of the same shape into the template."""
@@ -76,6 +106,9 @@ class _Slot:
             self._dataset.write_direct_chunk(self._offset, value.tobytes(), self._mask)
         elif value.size:
             self._dataset.write(_ALL, _ALL, value, self._kind)
+        if self._checksum is not None:
+            self._note[0] = self._crc(value.tobytes(), 0)
+            self._checksum.write(self._note, h5t.STD_U64LE)
 
 
 class Template:

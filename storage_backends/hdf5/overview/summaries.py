@@ -63,7 +63,13 @@ class Summary:
             table = self._table.open()
             self._exists = table is not None
             former = self._memory.comments.pop(self._key, None)
-            self._known = KnownComments(set(), 0, b"") if table is None else _read(table, former)
+            known = KnownComments(set(), 0, b"")
+            if table is not None:
+                self._exists = False
+                with self._table.harmless():
+                    known = _read(table, former)
+                    self._exists = True
+            self._known = known
         return self._known.digests
 
 

@@ -6,14 +6,19 @@ collected and written together when the file is flushed.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 from h5py import h5d, h5g
 
 from pypet import pypetconstants as constants
+from pypet.errors import StorageFormatError
 from pypet.records import PutNode
 from pypet.storage_backends.hdf5.compression.filters import packed
+from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.objects.groups import create_group, has_child
 from pypet.storage_backends.hdf5.objects.tables import (
     append_rows,
@@ -25,6 +30,8 @@ from pypet.storage_backends.hdf5.objects.tables import (
     write_rows,
 )
 from pypet.storage_backends.hdf5.settings.settings import Filters
+
+logger = logging.getLogger(__name__)
 
 GROUP_NAME = b"overview"
 CHUNK_ROWS = 16
@@ -104,19 +111,48 @@ class OverviewTable:
         self._first: Row | None = None
         self._changed: Row | None = None
         self._pending: list[Row] = []
+        self._is_damaged = False
 
     def open(self) -> h5d.DatasetID | None:
-        """Return the table, None if the file has none of this name."""
-        group = self._place.group("overview")
-        if group is None or not has_child(group, self._name):
+        """Return the table, None if the file has none of this name or it is damaged."""
+        if self._is_damaged:
             return None
-        return h5d.open(group, self._name)
+        with self.harmless():
+            group = self._place.group("overview")
+            if group is None or not has_child(group, self._name):
+                return None
+            return h5d.open(group, self._name)
+        return None
+
+    @contextmanager
+    def harmless(self) -> Iterator[None]:
+        """Take a table whose damage shows up in a ``with`` block for one that is not there.
+
+        It is for people to read only, so it keeps nobody from storing.
+        """
+        try:
+            yield
+        except (*SYMPTOMS, StorageFormatError) as error:
+            if _comes_from_the_system(error):
+                raise
+            self._is_damaged = True
+            self._length = -1
+            self._pending.clear()
+            logger.warning(
+                "The table overview/%s is damaged and will not be kept any longer, which harms no "
+                "other data: %s",
+                self._name.decode(),
+                error,
+            )
 
     def has_room(self) -> bool:
         """Return whether the table is there and takes another row."""
         if self._length is None:
             table = self.open()
-            self._length = -1 if table is None else table.shape[0]
+            self._length = -1
+            if table is not None:
+                with self.harmless():
+                    self._length = table.shape[0]
         if self._length < 0:
             return False
         return self._cap is None or self._length + len(self._pending) < self._cap
@@ -133,9 +169,13 @@ class OverviewTable:
                 if _same_leaf(other, row):
                     self._pending[position] = row
                     return
-            if self._length and _same_leaf(self._first_row(), row):
-                self._changed = row
-                return
+            if self._length:
+                with self.harmless():
+                    if _same_leaf(self._first_row(), row):
+                        self._changed = row
+                        return
+                if self._is_damaged:
+                    return
         self._pending.append(row)
 
     def _first_row(self) -> Row:
@@ -155,10 +195,17 @@ class OverviewTable:
         self._length = self._first = None
         if table is None:
             return
-        dtype = dtype_of_table(table)
-        if changed is not None:
-            write_rows(table, 0, _rows([changed], dtype))
-        append_rows(table, _rows(pending, dtype))
+        with self.harmless():
+            dtype = dtype_of_table(table)
+            if changed is not None:
+                write_rows(table, 0, _rows([changed], dtype))
+            append_rows(table, _rows(pending, dtype))
+
+
+def _comes_from_the_system(error: Exception) -> bool:
+    """Return whether a disk is full or failing, which is not the fault of a table."""
+    is_reported = isinstance(error, OSError) and error.errno is not None
+    return is_reported or "errno = " in str(error)
 
 
 def _same_leaf(row: Row, other: Row) -> bool:

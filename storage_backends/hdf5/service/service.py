@@ -85,6 +85,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         unpickle: str = "trust",
         lock_timeout: float = 300.0,
         size_limit: int | None = None,
+        checksums: bool = True,
     ) -> None:
         """Take the settings; the file itself is first touched by the first message.
 
@@ -92,7 +93,9 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         pickles: with ``'trust'`` all, with ``'safe'`` plain data and the classes among the
         trajectory's dynamic imports, with ``'never'`` none. ``lock_timeout`` is how many seconds
         storing waits while another program has the file open; loading waits ten at the most.
-        ``size_limit`` is in bytes, see the property. None of these is kept in the file.
+        ``size_limit`` is in bytes, see the property. ``checksums`` says whether values that HDF5
+        does not check get a checksum when they are stored, and whether they are compared with it
+        when they are loaded. None of these is kept in the file.
 
         Raises
         ------
@@ -124,6 +127,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
             tables=initial_tables(
                 small=small_overview_tables, large=large_overview_tables, summaries=summary_tables
             ),
+            checksums=bool(checksums),
         )
         self.unpickle = unpickle
         check_timeout(lock_timeout)
@@ -235,6 +239,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
             unpickle=self._unpickle,
             lock_timeout=self.lock_timeout,
             size_limit=self._size_limit,
+            checksums=self._settings.checksums,
             **settings,
         )
 
@@ -354,8 +359,15 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         with self._held_for_reading() as file:
             self._check_known(file, trajectory)
             rule = rule_in_force(self._unpickle)
-            limit = self._limit_in_force(file)
-            reader = TreeReader(file, trajectory, wants, item_filter, rule, limit)
+            reader = TreeReader(
+                file,
+                trajectory,
+                wants,
+                item_filter,
+                rule,
+                self._limit_in_force(file),
+                checksums=self._settings.checksums,
+            )
             self._progress.restart()
             records = telling_damage(
                 reader.read(path, recursive=recursive, max_depth=max_depth),

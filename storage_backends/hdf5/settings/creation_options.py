@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pypet.storage_backends.hdf5.settings.settings import Filters
+from pypet.storage_backends.hdf5.settings.settings import FILTER_NAMES, Filters
 
-_FILTER_NAMES = frozenset(Filters._fields)
+_FILTER_NAMES = frozenset(FILTER_NAMES)
 _DATASET_NAMES = frozenset(("chunkshape", "title", "filters", "expectedrows", "byteorder"))
 
 
@@ -35,14 +35,20 @@ def creation_options(options: Mapping[str, Any], filters: Filters) -> CreationOp
         return CreationOptions(filters)
     given = options.get("filters")
     if given is not None:
-        filters = Filters(
-            int(given.complevel), str(given.complib), bool(given.shuffle), bool(given.fletcher32)
+        filters = filters._replace(
+            complevel=int(given.complevel),
+            complib=str(given.complib),
+            shuffle=bool(given.shuffle),
+            fletcher32=bool(given.fletcher32),
         )
     chosen = {name: options[name] for name in _FILTER_NAMES if name in options}
     chunk = options.get("chunkshape")
     if chunk is not None:
         chunk = (int(chunk),) if isinstance(chunk, int) else tuple(map(int, chunk))
-    return CreationOptions(filters._replace(**chosen), options.get("title"), chunk)
+    filters = filters._replace(**chosen)
+    if filters.fletcher32:
+        filters = filters._replace(checksums=True)
+    return CreationOptions(filters, options.get("title"), chunk)
 
 
 def check_options(options: Mapping[str, Any], path: str, *, has_frames: bool) -> None:

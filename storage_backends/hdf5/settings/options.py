@@ -143,5 +143,10 @@ OPTIONS = (
         "stored of them; None: no limit if pickles are trusted, else 1 GiB.",
         check_size_limit,
     ),
+    _switch(
+        "checksums",
+        True,
+        "Keep checksums of values that HDF5 does not check, and check them when loading.",
+    ),
 )
 """In the order of the constructor's arguments."""

@@ -56,6 +56,15 @@ class SettingsProperties:
         self._settings.fletcher32 = bool(fletcher32)
 
     @property
+    def checksums(self) -> bool:
+        """Whether values get checksums of ours and are compared with them, see the constructor."""
+        return self._settings.checksums
+
+    @checksums.setter
+    def checksums(self, checksums: bool) -> None:
+        self._settings.checksums = bool(checksums)
+
+    @property
     def pandas_format(self) -> str:
         """How pandas frames are kept."""
         return self._settings.pandas_format

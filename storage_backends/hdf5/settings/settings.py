@@ -43,11 +43,17 @@ class Filters(NamedTuple):
     complib: str = "zlib"
     shuffle: bool = True
     fletcher32: bool = False
+    checksums: bool = True
+    """Whether values get a checksum of ours, see `encoding.checksums`."""
+
+
+FILTER_NAMES = ("complevel", "complib", "shuffle", "fletcher32")
+"""Those of the filters that PyTables has, too."""
 
 
 @dataclass(slots=True)
 class Settings:
-    """All settings that are kept with a trajectory."""
+    """All settings, nearly all of which are kept with a trajectory."""
 
     complevel: int = 9
     complib: str = "zlib"
@@ -59,11 +65,19 @@ class Settings:
     results_per_run: int = 0
     derived_parameters_per_run: int = 0
     tables: dict[str, bool] = field(default_factory=dict)
+    checksums: bool = True
+    """The only one that is not kept with a trajectory."""
 
     @property
     def filters(self) -> Filters:
         """The part that says how data is compressed."""
-        return Filters(self.complevel, self.complib, self.shuffle, self.fletcher32)
+        return Filters(
+            self.complevel,
+            self.complib,
+            self.shuffle,
+            self.fletcher32,
+            self.checksums or self.fletcher32,
+        )
 
     def has_summaries(self) -> bool:
         """Return whether both tables with the comments of leaves are kept."""

@@ -18,7 +18,7 @@ from pypet.storage_backends.hdf5.encoding.layout import (
     column_prefix,
 )
 from pypet.storage_backends.hdf5.objects.tables import row_dtype, rows_of
-from pypet.storage_backends.hdf5.settings.settings import Filters, Settings
+from pypet.storage_backends.hdf5.settings.settings import FILTER_NAMES, Settings
 from pypet.storage_backends.hdf5.shareddata.frames import put_shared_frame
 from pypet.storage_backends.hdf5.shareddata.places import SharedPlace
 
@@ -115,11 +115,11 @@ def _filters(options: dict[str, Any], settings: Settings) -> Any:
 
     if options.get("filters") is not None:
         return options["filters"]
-    chosen = {name: options.pop(name) for name in Filters._fields if name in options}
+    chosen = {name: options.pop(name) for name in FILTER_NAMES if name in options}
     filters = settings.filters._replace(**chosen)
     if not filters.complevel:
         return tables.Filters(0, fletcher32=filters.fletcher32)
-    return tables.Filters(**filters._asdict())
+    return tables.Filters(**{name: getattr(filters, name) for name in FILTER_NAMES})
 
 
 # ----- tables ----------------------------------------------------------------------------------

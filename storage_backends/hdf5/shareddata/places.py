@@ -6,11 +6,12 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError
-from pypet.storage_backends.hdf5.encoding.layout import SHARED_TYPE, STORED_AS
+from pypet.storage_backends.hdf5.encoding.layout import CHECKSUM, SHARED_TYPE, STORED_AS
 from pypet.storage_backends.hdf5.objects.groups import hdf5_path
 from pypet.storage_backends.hdf5.settings.settings import Settings
 
 _STORED_AS, _SHARED_TYPE = STORED_AS.decode(), SHARED_TYPE.decode()
+_CHECKSUM = CHECKSUM.decode()
 
 
 class SharedPlace:
@@ -111,8 +112,10 @@ class SharedPlace:
         return str(attributes[_STORED_AS]) if _STORED_AS in attributes else ""
 
     def mark(self, flag: str) -> None:
-        """Note that the item is shared data of this kind."""
+        """Note that the item is shared data of this kind, which has no checksum: it changes."""
         attributes = self.node()._v_attrs
+        if _CHECKSUM in attributes:
+            del attributes[_CHECKSUM]
         attributes[_SHARED_TYPE] = flag
         attributes[_STORED_AS] = constants.SHARED_DATA
 

@@ -59,4 +59,7 @@ def _convert(
 
 
 def _is_foreign(group: h5g.GroupID, name: bytes) -> bool:
-    return bool(missing_filter(h5d.open(group, name)))
+    try:
+        return bool(missing_filter(h5d.open(group, name)))
+    except (KeyError, OSError, RuntimeError, ValueError):  # damaged: whoever needs it tells
+        return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,25 +11,27 @@ from h5py import h5d, h5g
 
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError, StorageFormatError
-from pypet.records import Info, MetaRecord
+from pypet.records import Info, MetaRecord, RunRows
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
-from pypet.storage_backends.hdf5.encoding.attribute_reading import (
-    attribute_names,
-    read_flag,
-    read_text,
-)
-from pypet.storage_backends.hdf5.encoding.layout import COMMENT, IS_LEAF, LENGTH
+from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
+from pypet.storage_backends.hdf5.encoding.layout import COMMENT
+from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
-from pypet.storage_backends.hdf5.objects.groups import child_addresses, hdf5_path
+from pypet.storage_backends.hdf5.objects.groups import child_names, has_child, hdf5_path
 from pypet.storage_backends.hdf5.objects.own_paths import OwnPaths, foreign_source
 from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, charge_dataset
 from pypet.storage_backends.hdf5.objects.tables import read_rows
 from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
 from pypet.storage_backends.hdf5.settings.settings import TABLES
-from pypet.storage_backends.hdf5.trajectories.run_rows import read_runs
-
-logger = logging.getLogger(__name__)
-
+from pypet.storage_backends.hdf5.trajectories.rebuilding import (
+    OverviewDamage,
+    RefusedTableError,
+    explored_leaves,
+    known_length,
+    settings_in_config,
+)
+from pypet.storage_backends.hdf5.trajectories.run_rows import read_runs, unstarted_runs
+from pypet.version import __version__
 
 Rows = np.ndarray[Any, Any]
 
@@ -48,37 +49,37 @@ def read_meta(
 ) -> MetaRecord:
     """Return info, annotations, explorations, settings and, if asked for, the run table.
 
+    What is damaged of them is rebuilt from the rest of the file, with one warning in the log.
+
     Raises
     ------
     DataNotInStorageError
-        The overview that every trajectory has is missing.
+        There is neither an overview nor anything else of a trajectory.
     RefusedPickleError
         An annotation is pickled, and ``rule`` forbids to load it.
     StorageFormatError
         A table is not in this file, or takes more memory than ``limit`` allows.
     """
     tables = _Tables(file, trajectory, rule, limit)
-    info = tables.rows("info")
-    if info is None or not len(info):
-        raise DataNotInStorageError(
-            f"{trajectory!r} in {file.path} has no table overview/info, so it is no trajectory or "
-            "was not stored completely."
-        )
-    explorations = tables.rows("explorations")
-    settings = tables.rows("hdf5_settings")
-    if settings is None or not len(settings):
-        logger.warning("%r in %s has no settings; defaults are used.", trajectory, file.path)
-    runs = tables.runs() if with_runs else None
-    root = h5g.open(file.id, hdf5_path(trajectory, ""))
-    return MetaRecord(
-        _info(info, root, trajectory),
+    damage = OverviewDamage(file.path, trajectory)
+    info = _info(tables, trajectory, damage)
+    explorations = damage.read(
+        "explorations", lambda: _explorations(tables), "explored are the parameters with a range"
+    )
+    if explorations is None:
+        explorations = tuple(name for name, _ in explored_leaves(tables.root()))
+    settings = _settings(tables, trajectory, damage)
+    runs = _runs(tables, info.length, damage) if with_runs else None
+    root = tables.root()
+    record = MetaRecord(
+        info,
         read_annotations(root, attribute_names(root), rule, ""),
-        _explored_in_old_file(root)
-        if explorations is None
-        else tuple(name.decode("utf8") for name in explorations["explorations"].tolist()),
-        {} if settings is None or not len(settings) else _settings(settings),
+        explorations,
+        settings,
         runs,
     )
+    damage.tell()
+    return record
 
 
 class _Tables:
@@ -91,6 +92,20 @@ class _Tables:
         self._file = file
         self._rule = rule
         self._path = hdf5_path(trajectory, "overview")
+        self._root = hdf5_path(trajectory, "")
+        self.file = file.path
+
+    def root(self) -> h5g.GroupID:
+        """Return the group of the trajectory; it is invalid once PyTables has read a table."""
+        return h5g.open(self._file.id, self._root)
+
+    def is_there(self, name: str) -> bool:
+        """Return whether there is something of this name, readable or not."""
+        try:
+            group = h5g.open(self._file.id, self._path)
+        except ValueError:
+            return False
+        return has_child(group, name.encode("ascii"))
 
     def rows(self, name: str) -> Rows | None:
         """Return all rows of a table, None if there is none of this name."""
@@ -101,22 +116,20 @@ class _Tables:
             return self._foreign_rows(name)
         return read_rows(table)
 
-    def runs(self) -> Any:
-        """Return the run table.
+    def length(self, name: str) -> int:
+        """Return how many rows a table has, 0 if that cannot be known."""
+        try:
+            table = self._open(name)
+            return 0 if table is None else int(table.shape[0])
+        except (*SYMPTOMS, StorageFormatError):
+            return 0
 
-        Raises
-        ------
-        DataNotInStorageError
-            There is none.
-        """
+    def runs(self, length: int) -> tuple[RunRows, int] | None:
+        """Return the run table and how many of its ``length`` rows are lost, None without one."""
         table = self._open("runs")
         if table is None:
-            raise DataNotInStorageError(
-                f"There is no run table at {self._path.decode()} in {self._file.path}."
-            )
-        if missing_filter(table):
-            return read_runs(self._foreign_rows("runs"))
-        return read_runs(table)
+            return None
+        return read_runs(self._foreign_rows("runs") if missing_filter(table) else table, length)
 
     def _open(self, name: str) -> h5d.DatasetID | None:
         path = self._path + b"/" + name.encode("ascii")
@@ -126,10 +139,13 @@ class _Tables:
         where = f"Table {path.decode('utf8')!r} in {self._file.path}"
         source = foreign_source(table)
         if source:
-            raise StorageFormatError(f"{where} is {source}; nothing is read from other files.")
+            raise RefusedTableError(f"{where} is {source}; nothing is read from other files.")
         if self._limit is not None:  # runs are read in blocks; most of a row is empty text
             kept = _KEPT_ROW_BYTES if name == "runs" else None
-            charge_dataset(self._limit, table, lambda: where, row_size=kept)
+            try:
+                charge_dataset(self._limit, table, lambda: where, row_size=kept)
+            except StorageFormatError as refusal:
+                raise RefusedTableError(str(refusal)) from refusal
         return table
 
     def _foreign_rows(self, name: str) -> Rows:
@@ -138,36 +154,113 @@ class _Tables:
             return source.values(path)
 
 
-def _info(rows: Rows, root: h5g.GroupID, trajectory: str) -> Info:
+def _info(tables: _Tables, trajectory: str, damage: OverviewDamage) -> Info:
+    instead = "time and version of the trajectory are unknown, runs are those that can be found"
+    rows = damage.read("info", lambda: tables.rows("info"), instead)
+    root = tables.root()
+    attributes = attribute_names(root)
+    comment = read_text(root, COMMENT) if COMMENT in attributes else ""
+    if rows is not None and len(rows):
+        info = _told(rows, comment)
+        if info.name and info.length > 0:
+            return info
+        damage.note("info", "is empty", instead)
+    elif rows is None and not set(child_names(root)[0]) - {b"overview"}:
+        raise _no_trajectory(tables, trajectory)
+    elif rows is None and not tables.is_there("info"):
+        damage.note("info", "is missing", instead)
+    length = max(known_length(root), tables.length("runs"))
+    return Info(trajectory, "", 0.0, comment, length, __version__, "")
+
+
+def _no_trajectory(tables: _Tables, trajectory: str) -> DataNotInStorageError:
+    return DataNotInStorageError(
+        f"{trajectory!r} in {tables.file} has no table overview/info, so it is no trajectory or "
+        "was not stored completely."
+    )
+
+
+def _told(rows: Rows, comment: str) -> Info:
     row = {name: rows[name][0] for name in rows.dtype.names or ()}
 
     def text(name: str) -> str:
         value: bytes = row.get(name, b"")
         return bytes(value).decode("utf8", "replace")
 
-    comment = read_text(root, COMMENT) if COMMENT in attribute_names(root) else text("comment")
     return Info(
-        text("name") or trajectory,
+        text("name"),
         text("time"),
         float(row.get("timestamp", 0.0)),
-        comment,
+        comment or text("comment"),
         int(row.get("length", 0)),
         text("version"),
         text("python"),
     )
 
 
-def _settings(rows: Rows) -> Mapping[str, Any]:
-    """Return settings by their names below ``config.hdf5``; columns of old files are ignored."""
+def _explorations(tables: _Tables) -> tuple[str, ...] | None:
+    """Return the names of explored parameters, None if there is no table, as in old files."""
+    rows = tables.rows("explorations")
+    if rows is None:
+        return None
+    names = tuple(name.decode("utf8") for name in rows["explorations"].tolist())
+    for name in names:
+        if not name.startswith(_PARAMETERS):
+            raise StorageFormatError(f"it names {name!r}")
+    return names
+
+
+_PARAMETERS = ("parameters.", "derived_parameters.")
+
+
+def _runs(tables: _Tables, length: int, damage: OverviewDamage) -> RunRows:
+    found = damage.read("runs", lambda: tables.runs(length), _NOT_COMPLETED)
+    if found is None:
+        if not tables.is_there("runs"):
+            damage.note("runs", "is missing", _NOT_COMPLETED)
+        return unstarted_runs(length)
+    runs, lost = found
+    if lost:
+        damage.note("runs", f"has lost {lost} of {length} rows", _NOT_COMPLETED)
+    return runs
+
+
+_NOT_COMPLETED = "runs without a row count as not completed, though their results may be there"
+
+
+def _settings(tables: _Tables, trajectory: str, damage: OverviewDamage) -> Mapping[str, Any]:
+    """Return settings by their names below ``config.hdf5``."""
+    instead = "settings are those in config.hdf5, or the default ones"
+    rows = damage.read("hdf5_settings", lambda: tables.rows("hdf5_settings"), instead)
+    if rows is not None and len(rows):
+        settings = damage.read("hdf5_settings", lambda: _settings_of(rows), instead)
+        if settings is not None:
+            return settings
+    elif rows is not None or not tables.is_there("hdf5_settings"):
+        damage.note("hdf5_settings", "is missing", instead)
+    known = settings_in_config(tables.root())
+    return {
+        name: value
+        for name, value in known.items()
+        if name in _OTHER or name.removeprefix("overview.") in TABLES
+    }
+
+
+def _settings_of(rows: Rows) -> Mapping[str, Any]:
+    """Return what the table says; columns of old files are ignored."""
     settings: dict[str, Any] = {}
-    for name in rows.dtype.names or ():
+    if rows.dtype.names is None:
+        raise StorageFormatError("it has no columns")
+    for name in rows.dtype.names:
         value = rows[name][0]
-        value = value.decode("utf8", "replace") if isinstance(value, bytes) else value.item()
+        value = value.decode("utf8") if isinstance(value, bytes) else value.item()
         if name in TABLES:
             settings[f"overview.{name}"] = value
         elif name in _OTHER:
             settings[name] = value
     codecs.lookup(settings.get("encoding", "utf8"))  # a LookupError tells what is wrong
+    if settings.get("complib") == "" or not 0 <= settings.get("complevel", 0) <= 9:
+        raise StorageFormatError("there is no such compression")
     return settings
 
 
@@ -184,32 +277,3 @@ _OTHER = frozenset(
         "derived_parameters_per_run",
     )
 )
-
-
-def _explored_in_old_file(root: h5g.GroupID) -> tuple[str, ...]:
-    """Return the names of parameters that say themselves that they are explored."""
-    found: list[str] = []
-    seen: set[int | None] = set()
-    for branch, address in child_addresses(root)[0]:
-        if branch in (b"parameters", b"derived_parameters") and address not in seen:
-            seen.add(address)
-            _collect_explored(h5g.open(root, branch), branch.decode("ascii"), found, seen)
-    found.sort(key=lambda name: not name.startswith("parameters"))
-    return tuple(found)
-
-
-def _collect_explored(
-    group: h5g.GroupID, path: str, found: list[str], seen: set[int | None]
-) -> None:
-    """Add the names below a group; what several links lead to is visited once."""
-    for name, address in child_addresses(group)[0]:
-        if address in seen:
-            continue
-        seen.add(address)
-        child = h5g.open(group, name)
-        child_path = f"{path}.{name.decode('utf8')}"
-        attributes = attribute_names(child)
-        if IS_LEAF not in attributes or not read_flag(child, IS_LEAF):
-            _collect_explored(child, child_path, found, seen)
-        elif LENGTH in attributes and read_flag(child, LENGTH):
-            found.append(child_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,7 @@ from pypet.records import RunRows
 from pypet.records.run_text import NOT_FINISHED, NOT_STARTED, TEXT_COLUMNS, text_columns
 from pypet.storage_backends.hdf5.objects.groups import has_child
 from pypet.storage_backends.hdf5.objects.tables import (
+    Rows,
     append_rows,
     create_table,
     cut,
@@ -23,6 +25,10 @@ from pypet.storage_backends.hdf5.objects.tables import (
     write_rows,
 )
 from pypet.storage_backends.hdf5.settings.settings import Filters
+
+logger = logging.getLogger(__name__)
+
+Columns = dict[str, "np.ndarray[Any, Any]"]
 
 NAME = b"runs"
 BLOCK_ROWS = 2048
@@ -83,16 +89,19 @@ def _stretches(idx: Any) -> Iterator[tuple[int, int]]:
 def _append_unstarted(table: h5d.DatasetID, dtype: np.dtype[Any], start: int, stop: int) -> None:
     """Append rows of runs that nobody said anything about."""
     for first in range(start, stop, BLOCK_ROWS):
-        idx = np.arange(first, min(first + BLOCK_ROWS, stop))
-        count = len(idx)
-        unstarted = RunRows(
-            idx,
-            np.zeros(count, dtype=np.int8),
-            np.full(count, NOT_STARTED),
-            np.full(count, NOT_FINISHED),
-            np.full(count, -1, dtype=np.int32),
-        )
-        append_rows(table, fitted(_columns(unstarted, dtype), count, dtype))
+        unstarted = _unstarted(np.arange(first, min(first + BLOCK_ROWS, stop)))
+        append_rows(table, fitted(_columns(unstarted, dtype), len(unstarted), dtype))
+
+
+def _unstarted(idx: np.ndarray[Any, Any]) -> RunRows:
+    count = len(idx)
+    return RunRows(
+        idx.astype(np.int64),
+        np.zeros(count, dtype=np.int8),
+        np.full(count, NOT_STARTED),
+        np.full(count, NOT_FINISHED),
+        np.full(count, -1, dtype=np.int32),
+    )
 
 
 def _columns(runs: RunRows, dtype: np.dtype[Any]) -> dict[str, Any]:
@@ -126,18 +135,61 @@ def _encoded(texts: Sequence[str], dtype: np.dtype[Any], column: str) -> Any:
 # ----- reading ---------------------------------------------------------------------------------
 
 
-def read_runs(table: h5d.DatasetID | np.ndarray[Any, Any]) -> RunRows:
-    """Return all rows of a table, or those given.
+def read_runs(table: h5d.DatasetID | Rows, length: int) -> tuple[RunRows, int]:
+    """Return the rows of a table, or those given, and how many of the ``length`` runs lost theirs.
 
-    Text columns are only as wide as their longest text.
+    A row is lost if its chunk cannot be read, or if it says what no row says; the run then counts
+    as not started. Text columns are only as wide as their longest text.
     """
     blocks = list(_blocks(table))
     columns = {name: _joined([block[name] for block in blocks]) for name in LAYOUT.names or ()}
+    columns, lost = _with_lost_rows(columns, length)
+    return _run_rows(columns), lost
+
+
+def unstarted_runs(length: int) -> RunRows:
+    """Return rows of runs about which nothing is known."""
+    return _unstarted(np.arange(length))
+
+
+def _with_lost_rows(columns: Columns, length: int) -> tuple[Columns, int]:
+    """Return columns in the order of runs, with rows in place of lost ones, and their number."""
+    is_in_order = np.array_equal(columns["idx"], np.arange(len(columns["idx"])))
+    is_sound = _sound_rows(columns, may_repeat=not is_in_order)
+    if is_sound.all():
+        if not is_in_order:
+            columns = _chosen(columns, np.argsort(columns["idx"], kind="stable"))
+        return columns, 0
+    columns = _chosen(columns, np.flatnonzero(is_sound))
+    lost = np.setdiff1d(np.arange(length), columns["idx"])
+    rows = fitted(_columns(_unstarted(lost), LAYOUT), len(lost), LAYOUT)
+    columns = {name: _joined([column, rows[name]]) for name, column in columns.items()}
+    return _chosen(columns, np.argsort(columns["idx"], kind="stable")), len(lost)
+
+
+def _chosen(columns: Columns, positions: np.ndarray[Any, Any]) -> Columns:
+    return {name: column[positions] for name, column in columns.items()}
+
+
+def _sound_rows(columns: Columns, *, may_repeat: bool) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return which rows may be what was written: each run has one of them, with a name."""
+    idx, completed = columns["idx"], columns["completed"]
+    is_sound = (idx >= 0) & (completed >= 0) & (completed <= 1)
+    has_name = columns["name"].view(np.uint8).reshape(len(idx), -1)[:, :1].any(axis=1)
+    if has_name.any():  # very old files might have no names
+        is_sound &= has_name
+    if not may_repeat:
+        return is_sound
+    sound = np.flatnonzero(is_sound)
+    _, firsts = np.unique(idx[sound], return_index=True)
+    if len(firsts) < len(sound):
+        is_sound[:] = False
+        is_sound[sound[firsts]] = True
+    return is_sound
+
+
+def _run_rows(columns: Columns) -> RunRows:
     count = len(columns["idx"])
-    order = columns["idx"]
-    if not np.array_equal(order, np.arange(count)):
-        positions = np.argsort(order, kind="stable")
-        columns = {name: column[positions] for name, column in columns.items()}
     shas, environment = np.unique(columns["short_environment_hexsha"], return_inverse=True)
     known = [sha.decode("ascii", "replace") for sha in shas.tolist()]
     place = _places([name for name in known if name not in (NO_ENVIRONMENT, "")], known)
@@ -158,14 +210,12 @@ def _places(shas: list[str], known: list[str]) -> np.ndarray[Any, np.dtype[np.in
     return np.array([shas.index(sha) if sha in shas else -1 for sha in known], dtype=np.int32)
 
 
-def _blocks(
-    table: h5d.DatasetID | np.ndarray[Any, Any],
-) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
+def _blocks(table: h5d.DatasetID | Rows) -> Iterator[Columns]:
     for start in range(0, max(table.shape[0], 1), BLOCK_ROWS):
         if isinstance(table, np.ndarray):
             rows = table[start : start + BLOCK_ROWS]
         else:
-            rows = read_rows(table, start, start + BLOCK_ROWS)
+            rows = _readable_rows(table, start, min(start + BLOCK_ROWS, table.shape[0]))
         block = {}
         for name in LAYOUT.names or ():
             if name in (rows.dtype.names or ()):
@@ -173,6 +223,23 @@ def _blocks(
             else:
                 block[name] = np.zeros(len(rows), dtype=LAYOUT[name])
         yield block
+
+
+def _readable_rows(table: h5d.DatasetID, start: int, stop: int) -> Rows:
+    """Return rows; those that cannot be read have a negative index."""
+    try:
+        return read_rows(table, start, stop)
+    except OSError as error:
+        step = table.get_create_plist().get_chunk()[0]
+        if stop - start <= step:
+            logger.debug("Rows %d to %d of the run table are lost: %s", start, stop, error)
+            rows = np.zeros(stop - start, dtype=dtype_of_table(table))
+            rows["idx"] = -1
+            return rows
+    parts = range(start // step * step, stop, step)
+    return np.concatenate(
+        [_readable_rows(table, max(first, start), min(first + step, stop)) for first in parts]
+    )
 
 
 def _trimmed(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

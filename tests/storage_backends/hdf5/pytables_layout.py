@@ -11,6 +11,9 @@ import numpy as np
 import tables
 from h5py import h5a, h5s, h5t
 
+CHECKSUM = "SRVC_CHECKSUM"
+"""The attribute that the established layout does not have."""
+
 
 def layout(path: str | Path, root: str) -> dict[str, dict[str, Any]]:
     """Return what PyTables says about every node below a group of the file."""
@@ -29,7 +32,9 @@ def _described(node: Any) -> dict[str, Any]:
     attributes = node._v_attrs
     found: dict[str, Any] = {
         "k": str(attributes.CLASS),
-        "attrs": {name: attributes[name] for name in attributes._v_attrnamesuser},
+        "attrs": {
+            name: attributes[name] for name in attributes._v_attrnamesuser if name != CHECKSUM
+        },
     }
     if isinstance(node, tables.Table):
         found["nrows"] = int(node.nrows)
@@ -64,6 +69,8 @@ def raw_attributes(path: str | Path, node: str) -> dict[str, Any]:
         location = file[node].id
         for index in range(h5a.get_num_attrs(location)):
             attribute = h5a.open(location, index=index)
+            if attribute.name.decode() == CHECKSUM:
+                continue
             kind, space = attribute.get_type(), attribute.get_space()
             content = b""
             if space.get_simple_extent_type() != h5s.NULL:

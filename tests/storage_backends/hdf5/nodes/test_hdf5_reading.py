@@ -12,7 +12,7 @@ pytest.importorskip("tables")
 import h5py
 import tables
 
-from pypet.errors import DataNotInStorageError
+from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.records import ArrayItem, PutLink
 from pypet.storage_backends.hdf5 import HDF5StorageService
 from tests.storage_backends.hdf5.record_makers import (
@@ -119,19 +119,35 @@ def test_broken_links_are_reported_and_left_out(service, caplog):
         assert name in caplog.text
 
 
-def test_things_of_other_programs_are_reported_and_left_out(service, caplog):
+def test_things_of_other_programs_beside_nodes_are_reported_and_left_out(service, caplog):
     with h5py.File(service.filename, "a") as file:
         file["traj/results/dataset"] = [1, 2]
-        file["traj/results/a/unknown"] = [1, 2]
-        file["traj/results/a/odd"] = [1, 2]
-        file["traj/results/a/odd"].attrs["SRVC_STORE"] = "ODD"
-        file["traj/results/a/shared"] = [1, 2]
-        file["traj/results/a/shared"].attrs["SRVC_STORE"] = "SHARED_DATA_"
     with caplog.at_level(logging.WARNING):
         assert paths(read(service)) == ALL
-        assert list(items_of(service, "results.a")) == ["x"]
-    for name in ("dataset", "unknown", "ODD", "shared"):
-        assert name in caplog.text
+    assert "dataset" in caplog.text
+
+
+@pytest.mark.parametrize("flag", [None, "ODD", "SHARED_DATA_"])
+def test_what_a_leaf_has_is_an_item_or_an_error(service, flag):
+    with h5py.File(service.filename, "a") as file:
+        file["traj/results/a/odd"] = [1, 2]
+        if flag is not None:
+            file["traj/results/a/odd"].attrs["SRVC_STORE"] = flag
+    with pytest.raises(StorageFormatError, match=r"'odd' at /traj/results/a in .*data\.hdf5"):
+        read(service)
+    (record,) = read(service, "results.a", recursive=False, item_filter=lambda name: name == "x")
+    assert [item.name for item in record.items] == ["x"]
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_an_item_beside_nodes_belongs_to_a_leaf_that_is_damaged(service, is_plain):
+    with h5py.File(service.filename, "a") as file:
+        leaf = file["traj/results/a"]
+        del leaf.attrs["SRVC_LEAF"]
+        if not is_plain:
+            leaf.attrs["SRVC_AN_note"] = 1
+    with pytest.raises(StorageFormatError, match=r"'results\.a'.*data\.hdf5.*SRVC_LEAF"):
+        read(service)
 
 
 def test_attributes_of_other_programs_are_read(service):

@@ -1,0 +1,194 @@
+"""What can be known about a trajectory whose tables in ``overview`` are damaged.
+
+The data itself does not need these tables. Which runs there are follows from the groups of the runs
+and the ranges of explored parameters, settings are in ``config.hdf5``, too. Only which runs are
+completed stands nowhere else: a run whose row is lost counts as not completed.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from h5py import h5d, h5g
+
+from pypet.errors import RefusedPickleError, StorageFormatError
+from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_flag
+from pypet.storage_backends.hdf5.encoding.layout import IS_LEAF, LENGTH
+from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
+from pypet.storage_backends.hdf5.objects.groups import (
+    child_addresses,
+    child_names,
+    has_child,
+    is_link,
+)
+from pypet.storage_backends.hdf5.objects.own_paths import foreign_source
+from pypet.storage_backends.hdf5.objects.tables import read_rows
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_RUN = re.compile(rb"run_(\d{8,9})\Z")
+_RUN_GROUPS = (b"results/runs", b"derived_parameters/runs")
+_BRANCHES = (b"parameters", b"derived_parameters")
+_SINGLE = ((), (1,))
+"""Shapes of a dataset with one value."""
+_RANGE = b"explored_data"
+"""Begins the names of items that hold the range of an explored parameter."""
+
+
+class RefusedTableError(StorageFormatError):
+    """A table is not read on purpose; to rebuild it would hide what somebody has made of it."""
+
+
+class OverviewDamage:
+    """Gathers what is damaged in the overview of one trajectory, for one warning about all."""
+
+    def __init__(self, file: str, trajectory: str) -> None:
+        self._file = file
+        self._trajectory = trajectory
+        self._found: list[str] = []
+
+    def read(self, table: str, read: Callable[[], T | None], instead: str) -> T | None:
+        """Return what ``read()`` gives, None if that fails because of damage.
+
+        ``instead`` says what is taken in its place.
+
+        Raises
+        ------
+        RefusedPickleError, RefusedTableError
+            A pickle is in the way, or the table may not be read.
+        """
+        try:
+            found = read()
+        except (RefusedPickleError, RefusedTableError):
+            raise
+        except (*SYMPTOMS, StorageFormatError) as error:
+            self.note(table, f"cannot be read ({error})", instead)
+            return None
+        return found
+
+    def note(self, table: str, what: str, instead: str) -> None:
+        """Note that something is wrong with a table, and what is taken instead."""
+        self._found.append(f"overview/{table} {what}: {instead}")
+
+    def tell(self) -> None:
+        """Write what was found, if anything was, into the log."""
+        if self._found:
+            logger.warning(
+                "The overview of trajectory %r in %s is damaged, which harms no other data. %s. "
+                "To mend it, load the trajectory and store it in a new file.",
+                self._trajectory,
+                self._file,
+                "; ".join(self._found),
+            )
+
+
+# ----- runs ------------------------------------------------------------------------------------
+
+
+def known_length(root: h5g.GroupID) -> int:
+    """Return how many runs there are at least: at least 1, which every trajectory has."""
+    indices = [max(_run_indices(root), default=-1) + 1]
+    indices += [_range_length(leaf) for _, leaf in explored_leaves(root)]
+    return max(1, *indices)
+
+
+def _run_indices(root: h5g.GroupID) -> Iterator[int]:
+    for path in _RUN_GROUPS:
+        group = _opened(root, path)
+        for name in [] if group is None else child_names(group)[0]:
+            match = _RUN.match(name)
+            if match is not None:
+                yield int(match[1])
+
+
+def _range_length(leaf: h5g.GroupID) -> int:
+    lengths = [0]
+    for name in child_names(leaf)[0]:
+        if name.startswith(_RANGE):
+            try:
+                shape = h5d.open(leaf, name).shape
+            except (KeyError, ValueError, OSError):  # split into a group of tables
+                continue
+            lengths.append(shape[0] if shape else 0)
+    return max(lengths)
+
+
+def explored_leaves(root: h5g.GroupID) -> Iterator[tuple[str, h5g.GroupID]]:
+    """Yield full name and group of the parameters that have a range, or say so."""
+    seen: set[int | None] = set()
+    for branch in _BRANCHES:
+        group = _opened(root, branch)
+        if group is not None:
+            yield from _explored_below(group, branch.decode(), seen)
+
+
+def _explored_below(
+    group: h5g.GroupID, path: str, seen: set[int | None]
+) -> Iterator[tuple[str, h5g.GroupID]]:
+    """Yield what is below a group; what several links lead to is visited once."""
+    for name, address in child_addresses(group)[0]:
+        child = None if address in seen else _opened(group, name)
+        seen.add(address)
+        if child is None:
+            continue
+        child_path = f"{path}.{name.decode('utf8', 'replace')}"
+        attributes = attribute_names(child)
+        if IS_LEAF not in attributes or not read_flag(child, IS_LEAF):
+            yield from _explored_below(child, child_path, seen)
+        elif LENGTH in attributes:  # very old files
+            if read_flag(child, LENGTH):
+                yield child_path, child
+        elif any(item.startswith(_RANGE) for item in child_names(child)[0]):
+            yield child_path, child
+
+
+def _opened(group: h5g.GroupID, path: bytes) -> h5g.GroupID | None:
+    """Return a group below another one; None if a link is on the way, or it is none."""
+    for name in path.split(b"/"):
+        if not has_child(group, name) or is_link(group, name):
+            return None
+        try:
+            group = h5g.open(group, name)
+        except (KeyError, ValueError, OSError):  # a dataset, or damaged
+            return None
+    return group
+
+
+# ----- settings --------------------------------------------------------------------------------
+
+
+def settings_in_config(root: h5g.GroupID) -> dict[str, Any]:
+    """Return what the leaves in ``config.hdf5`` say, by their names below it."""
+    group = _opened(root, b"config/hdf5")
+    return {} if group is None else dict(_values_below(group, "", set()))
+
+
+def _values_below(
+    group: h5g.GroupID, path: str, seen: set[int | None]
+) -> Iterator[tuple[str, Any]]:
+    for name, address in child_addresses(group)[0]:
+        child = None if address in seen else _opened(group, name)
+        seen.add(address)
+        if child is None:
+            continue
+        child_path = f"{path}{name.decode('utf8', 'replace')}"
+        if has_child(child, b"data"):
+            try:
+                if is_link(child, b"data"):
+                    continue
+                table = h5d.open(child, b"data")
+                if foreign_source(table) or table.shape not in _SINGLE:
+                    continue
+                rows = read_rows(table)
+                value = rows["data"][0].item() if rows.dtype.names else rows.reshape(-1)[0].item()
+            except (*SYMPTOMS, StorageFormatError) as error:
+                logger.debug("%s is not taken from the config: %s", child_path, error)
+                continue
+            yield child_path, value.decode("utf8") if isinstance(value, bytes) else value
+        else:
+            yield from _values_below(child, f"{child_path}.", seen)
