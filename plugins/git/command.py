@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pypet.errors import GitError
+from pypet.errors import GitError, PypetError, VersionMismatchError
 from pypet.interfaces import Command
 from pypet.plugins.git.checkout import SIZE_LIMIT, checkout_code
 from pypet.support.optional import require
@@ -26,8 +26,10 @@ def _run(arguments: argparse.Namespace) -> int:
             load_results=0,
             load_other_data=0,
         )
-    except ValueError as err:
-        raise GitError(str(err)) from err
+    except (OSError, PypetError, VersionMismatchError):
+        raise
+    except Exception as err:  # leaves find in it what they cannot make anything of
+        raise GitError(f"{arguments.file}: {err}") from err
     git = require("git", plugin="git", extra="git")
     try:
         folder = checkout_code(

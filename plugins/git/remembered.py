@@ -45,18 +45,23 @@ def find_origins(traj: Trajectory) -> dict[str, Origin]:
     Without environments that refer to them (an established pypet wrote the trajectory) these are
     all commits.
     """
-    if not traj.f_contains("config.git", shortcuts=False):
+    groups = _groups(traj, "config.git")
+    if not groups:
         raise GitError(f"Trajectory `{traj.v_name}` remembers no code: it ran without git.")
-    groups = traj.f_get("config.git").f_get_groups()
     found: dict[str, Origin] = {}
-    environments = traj.f_get_default("config.environment", shortcuts=False)
-    for name in environments.f_get_groups() if environments is not None else ():
+    for name in _groups(traj, "config.environment"):
         code = f"config.environment.{name}.{CODE}"
         if traj.f_contains(f"{code}.snapshot", shortcuts=False):
             group = _text(traj, f"{code}.snapshot")
             if group in groups:
-                found[group] = Origin(_text(traj, f"{code}.repository"), str(name))
-    return found or {str(name): Origin() for name in groups}
+                found[group] = Origin(_text(traj, f"{code}.repository"), name)
+    return found or {name: Origin() for name in groups}
+
+
+def _groups(traj: Trajectory, path: str) -> list[str]:
+    """Return the names of groups at a path, where anything else may be as well."""
+    node = traj.f_get_default(path, shortcuts=False)
+    return [str(name) for name in node.f_get_groups()] if getattr(node, "v_is_group", 0) else []
 
 
 def choose_snapshot(traj: Trajectory, origins: Mapping[str, Origin], snapshot: str | None) -> str:

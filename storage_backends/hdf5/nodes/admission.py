@@ -78,7 +78,7 @@ class ItemAdmission:
                 f"{self._place(path, name[:_MOST_LEVELS])} has groups in it that seem to be in "
                 "themselves."
             )
-        if address is None and not self._is_own_link(group, raw, path, name):
+        if address is None and self.is_foreign(group, raw, path, name):
             raise StorageFormatError(
                 f"{self._place(path, name)} is a link to {link_text(group, raw)}, and not loaded: "
                 "nothing is read from other files. Load without it (`load_except`), or copy the "
@@ -89,13 +89,15 @@ class ItemAdmission:
         except KeyError:
             return h5g.open(group, raw)
 
-    def _is_own_link(self, group: h5g.GroupID, raw: bytes, path: bytes, name: str) -> bool:
+    def is_foreign(self, group: h5g.GroupID, raw: bytes, path: bytes, name: str) -> bool:
+        """Return whether a link in a leaf leads out of the file, or nowhere."""
         parent = path + b"/" + name.replace(".", "/").encode("utf8")
         self._paths.follow(self._file.id)
         info = group.links.get_info(raw)
         if info.type != h5py.h5l.TYPE_SOFT:
-            return False
-        return self._paths.lead_to(absolute(group.links.get_val(raw), parent.rpartition(b"/")[0]))
+            return True
+        target = absolute(group.links.get_val(raw), parent.rpartition(b"/")[0])
+        return not self._paths.lead_to(target)
 
     def admit(
         self, location: Any, address: int | None, path: bytes, name: str, *, is_shared: bool

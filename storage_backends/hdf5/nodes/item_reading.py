@@ -171,6 +171,9 @@ def _walk(
     """Yield name, flag and open location of all items, those of nested groups in their place."""
     for raw, address in admission.members(group, links):
         name = prefix + raw.decode("utf8")
+        is_foreign = address is None and admission.is_foreign(group, raw, path, name)
+        if is_foreign and wants is not None and not wants(name):
+            continue
         location = admission.opened(group, raw, address, path, name)
         flag = _text_or_none(location, STORED_AS)
         if flag == constants.NESTED_GROUP:

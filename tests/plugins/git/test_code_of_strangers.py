@@ -111,6 +111,14 @@ def test_values_of_other_types_are_refused(work, tmp_path, name):
         checkout_code(traj, tmp_path / "new", work.root)
 
 
+def test_values_in_place_of_groups_are_no_code(tmp_path):
+    traj = Trajectory("t", storage_service="memory")
+    traj.f_add_config("git", 1)
+    traj.f_add_config("environment", 1)
+    with pytest.raises(GitError, match="remembers no code"):
+        checkout_code(traj, tmp_path / "new")
+
+
 def test_a_recorded_repository_is_told_but_not_used(work, tmp_path, capsys):
     program, mark = canary(work, "filter")
     work.git("config", "filter.own.smudge", str(program))

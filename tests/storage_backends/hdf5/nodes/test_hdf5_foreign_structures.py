@@ -16,7 +16,14 @@ pytest.importorskip("pandas")
 import h5py
 import pandas
 
-from pypet import HDF5StorageService, SharedArray, SharedResult, Trajectory, load_trajectory
+from pypet import (
+    Environment,
+    HDF5StorageService,
+    SharedArray,
+    SharedResult,
+    Trajectory,
+    load_trajectory,
+)
 from pypet.errors import DataNotInStorageError, StorageFormatError
 
 pytestmark = pytest.mark.timeout(60)
@@ -228,9 +235,19 @@ def test_items_in_other_files_are_refused(path, way, request, item, target):
     assert repr(name) in str(e.value)
 
 
-def test_the_other_items_of_such_a_leaf_can_be_loaded(path, other):
+@pytest.mark.parametrize("kind", ["link", "broken link", "virtual", "raw"])
+def test_the_other_items_of_such_a_leaf_can_be_loaded(path, other, kind):
     with edit(path) as file:
-        file["/t/results/r/big/away"] = h5py.ExternalLink(other, "/secret")
+        leaf = file["/t/results/r/big"]
+        if kind in ("virtual", "raw"):
+            {"virtual": virtual, "raw": raw}[kind](leaf, "away", other)
+        else:
+            broken = h5py.SoftLink("/t/nothing")
+            leaf["away"] = broken if "broken" in kind else h5py.ExternalLink(other, "/secret")
+    for choice in ({"load_only": "note"}, {"load_except": "away"}):
+        traj = load_trajectory("t", filename=path)
+        traj.f_load_item(traj.r.big, **choice)
+        assert traj.r.big.note == "kept"
     traj = load_trajectory("t", filename=path)
     with pytest.raises(StorageFormatError, match="'away'"):
         traj.f_load_item(traj.r.big)
@@ -478,3 +495,10 @@ def test_the_limit_goes_with_the_trust():
     assert HDF5StorageService("a.hdf5", unpickle="safe").size_limit == 1 << 30
     assert HDF5StorageService("a.hdf5", unpickle="safe", size_limit=limit).size_limit == limit
     assert HDF5StorageService("a.hdf5", size_limit=limit).beside("b.hdf5").size_limit == limit
+
+
+def test_the_limit_is_an_option_of_environments(tmp_path):
+    env = Environment("t", filename=str(tmp_path / "a.hdf5"), log_config=None, size_limit=9)
+    assert env.traj.v_storage_service.size_limit == 9
+    with pytest.raises(ValueError, match="size_limit"):
+        Environment("t", filename=str(tmp_path / "a.hdf5"), log_config=None, size_limit=-1)
