@@ -354,6 +354,7 @@ class Environment:
         return Experiment(self, self._features, self._config).execute(obtain_plan)
 
     def _plan(self, job: Job) -> Plan:
+        job.check_call()
         return Plan(job, self._postprocessing)
 
     def _pre_process(self, pipeline: Callable[[Trajectory], Any], kind: type[Job]) -> Plan | None:

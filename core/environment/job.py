@@ -17,7 +17,7 @@ class Job:
     Raises
     ------
     TypeError
-        The run function cannot be called, or not with the trajectory and these arguments.
+        The run function cannot be called.
     """
 
     draws = False
@@ -37,21 +37,23 @@ class Job:
         self.replace(args, kwargs)
 
     def replace(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> None:
-        """Take other arguments for the runs to come; None leaves them as they are.
-
-        Raises
-        ------
-        TypeError
-            They are no tuple and dictionary, or the run function does not take them.
-        """
+        """Take other arguments for the runs to come; None leaves them as they are."""
         if args is not None:
             self.args = tuple(args)
         if kwargs is not None:
             self.kwargs = dict(kwargs)
+
+    def check_call(self) -> None:
+        """Raise now, rather than in each run, if the function does not take the arguments.
+
+        Raises
+        ------
+        TypeError
+            It takes others.
+        """
         self._check_call(self.args, self.kwargs)
 
     def _check_call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Raise now rather than in each run if the function does not take the arguments."""
         count = f" and {len(args) + len(kwargs)} arguments" if args or kwargs else ""
         check_call(self.function, "run function", f"the trajectory{count}", None, *args, **kwargs)
 
@@ -85,7 +87,7 @@ class MapJob(Job):
         Raises
         ------
         TypeError
-            An argument is no iterable, or the run function does not take it.
+            An argument is no iterable.
         """
         if args is not None:
             self._positional = [
@@ -95,6 +97,9 @@ class MapJob(Job):
             self._named = {
                 name: _Source(values, f"argument {name!r}") for name, values in kwargs.items()
             }
+
+    def check_call(self) -> None:
+        """Raise TypeError if the function does not take one element of each iterable."""
         self._check_call(self._positional, self._named)
 
     def check_runs(self, count: int) -> None:

@@ -66,6 +66,7 @@ class PostProcessing:
             )
             raise
         job.replace(args, kwargs)
+        job.check_call()
         if postproc_args is not None:
             self.args = tuple(postproc_args)
         if postproc_kwargs is not None:

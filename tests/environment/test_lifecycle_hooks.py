@@ -13,6 +13,9 @@ from pypet.markers import hookimpl
 from pypet.plugins._workers.workers import Workers
 from pypet.wrap_modes._local.writer_mode import WriterMode
 
+# A name that no plugin has gives an experiment a plugin manager of its own.
+pytestmark = pytest.mark.filterwarnings("ignore:disable_plugins. there is no plugin")
+
 
 class Listener:
     """Notes everything that it is told."""

@@ -69,6 +69,10 @@ def test_a_function_with_other_arguments_starts_no_run(env, start, words):
     assert env.run(one) == [(0, 0), (1, 1)]
 
 
+def test_functions_of_drawn_arguments_run(env):
+    assert env.run_map(two, [10, 20]) == [(0, 0), (1, 20)]
+
+
 @pytest.mark.parametrize("function", [adding_an_argument(two), Method(), Method().run])
 def test_functions_that_take_the_trajectory_in_other_ways_run(make_env, function):
     env = make_env()
