@@ -156,7 +156,7 @@ _BENIGN = [1, None, "text", [1, (2.5, "ü")], {"a": b"x."}, np.arange(3), pandas
 
 def hostile() -> st.SearchStrategy[bytes]:
     """Pickles that make the folder, plainly, later, or with something behind."""
-    behind = st.sampled_from([b"", b" and so on.", b"\0.", b"\n.", b"N."])
+    behind = st.sampled_from([b"", b" and so on.", b"\0.", b"\n.", b"N.", b"\0x", b"  "])
     before = st.sampled_from([b"", b"N0", b"I1\n0", b"(N1", b"]0", b"S'a'\n0", b"S'\\xe9'\n0"])
 
     def join(parts: tuple[bytes, bytes, bytes]) -> bytes:

@@ -179,7 +179,7 @@ def read_frames(file: OpenFile, paths: Sequence[str], rule: Unpickling) -> list[
         with file.lent() as own_path, opened_store(own_path, "r") as store:
             return [_read_frame(store, path) for path in paths]
     with plain_store(file, paths, rule) as store:
-        return [_read_frame(store, path) for path in paths]
+        return [_read_copy(store, path, file.path) for path in paths]
 
 
 @contextmanager
@@ -192,6 +192,17 @@ def plain_store(file: OpenFile, paths: Iterable[str], rule: Unpickling) -> Itera
 
 
 _COPIES = itertools.count(1)
+
+
+def _read_copy(store: Any, path: str, file: str) -> Any:
+    try:
+        return _read_frame(store, path)
+    except StorageFormatError:
+        raise
+    except Exception as err:  # pandas raises whatever it comes upon
+        raise StorageFormatError(
+            f"The pandas data at {path} in {file} cannot be read, it may be damaged: {err}"
+        ) from err
 
 
 def _read_frame(store: Any, path: str) -> Any:
@@ -213,6 +224,8 @@ def check_codes(value: Any, path: str) -> None:
     """
     import pandas
 
+    if not isinstance(value, pandas.Series | pandas.DataFrame):
+        raise StorageFormatError(f"There are no pandas data at {path}, the file may be damaged.")
     axes = [value.index]
     columns = [value]
     if isinstance(value, pandas.DataFrame):
