@@ -196,7 +196,7 @@ _COPIES = itertools.count(1)
 
 def _read_copy(store: Any, path: str, file: str) -> Any:
     try:
-        return _read_frame(store, path)
+        return _read_frame(store, path, look_at_codes=True)
     except StorageFormatError:
         raise
     except Exception as err:  # pandas raises whatever it comes upon
@@ -205,10 +205,17 @@ def _read_copy(store: Any, path: str, file: str) -> Any:
         ) from err
 
 
-def _read_frame(store: Any, path: str) -> Any:
+def _read_frame(store: Any, path: str, *, look_at_codes: bool = False) -> Any:
+    from pandas import DataFrame, Series
+
     node = store._handle.get_node(path)
     value = store.get(path)
-    check_codes(value, path)
+    if not isinstance(value, DataFrame | Series):
+        raise StorageFormatError(
+            f"There is no pandas data at {path} in {store.filename}, the file may be damaged."
+        )
+    if look_at_codes:
+        check_codes(value, path)
     return with_orders(with_text_dtypes(value, node), node)
 
 
@@ -225,7 +232,7 @@ def check_codes(value: Any, path: str) -> None:
     import pandas
 
     if not isinstance(value, pandas.Series | pandas.DataFrame):
-        raise StorageFormatError(f"There are no pandas data at {path}, the file may be damaged.")
+        raise StorageFormatError(f"There is no pandas data at {path}, the file may be damaged.")
     axes = [value.index]
     columns = [value]
     if isinstance(value, pandas.DataFrame):

@@ -72,10 +72,14 @@ class _Inspection:
         self._seen: set[str] = set()
 
     def check_item(self, path: str) -> None:
-        group = h5g.open(self._file.id, b"/")
-        self._check_node(group, "/")
         *names, last = path.strip("/").encode("utf8").split(b"/")
-        at = ""
+        at = path.rpartition("/")[0]
+        if at in self._seen:
+            names = []
+        else:
+            at = ""
+        group = h5g.open(self._file.id, at.encode("utf8") or b"/")
+        self._check_node(group, at or "/")
         for name in names:
             at += "/" + name.decode("utf8")
             if not group.links.exists(name):
