@@ -15,6 +15,7 @@ import zoneinfo
 import numpy as np
 import pytest
 
+from pypet.encoding import pickled_classes
 from pypet.encoding.object_table import object_table_class
 from pypet.encoding.unpickling import Unpickling, is_pickle, load_constants
 from pypet.errors import RefusedPickleError, StorageFormatError
@@ -241,8 +242,9 @@ def test_declared_classes_are_restored_as_pickle_does_it(protocol):
 
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
-def test_declared_frames_are_restored_with_their_own_attributes(protocol):
+def test_declared_frames_are_restored_with_their_own_attributes(protocol, monkeypatch):
     frame = declared_frame()
+    monkeypatch.setattr(pickled_classes, "_LOADED", {})  # the class is named before pandas is
     found = Unpickling("safe", [type(frame)]).loads(pickle.dumps(frame, protocol), WHERE)
     assert type(found) is type(frame)
     assert found.unit == "mV"

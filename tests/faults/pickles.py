@@ -349,10 +349,10 @@ def _encoded(payload: bytes, encoding: str) -> tuple[Any, Any, Any]:
 
 def load(path: str, mode: str) -> None:
     """Load everything."""
-    traj = load_trajectory(TRAJ, filename=path, load_all=0, unpickle=mode, force=True)
+    traj = load_trajectory(TRAJ, filename=path, load_data=0, unpickle=mode, force=True)
     traj.f_load_skeleton()
     each(traj.f_load_item, list(traj.f_iter_leaves()))
-    load_trajectory(TRAJ, filename=path, load_all=2, unpickle=mode, force=True)
+    load_trajectory(TRAJ, filename=path, load_data=2, unpickle=mode, force=True)
 
 
 def each(function: Callable[[Any], Any], arguments: Iterable[Any]) -> None:
@@ -380,7 +380,7 @@ def show(path: str, *more: str) -> None:
 
 def access_shared(path: str, mode: str) -> None:
     """Read and change shared data."""
-    traj = load_trajectory(TRAJ, filename=path, load_all=0, unpickle=mode, force=True)
+    traj = load_trajectory(TRAJ, filename=path, load_data=0, unpickle=mode, force=True)
     traj.f_load_child("results.shared", load_data=2)
     shared = traj.f_get("results.shared")
     asked: list[Callable[[], Any]] = [

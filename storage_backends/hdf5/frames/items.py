@@ -233,8 +233,8 @@ def check_codes(value: Any, path: str) -> None:
 
     if not isinstance(value, pandas.Series | pandas.DataFrame):
         raise StorageFormatError(f"There is no pandas data at {path}, the file may be damaged.")
-    axes = [value.index]
-    columns = [value]
+    axes: list[Any] = [value.index]
+    columns: list[Any] = [value]
     if isinstance(value, pandas.DataFrame):
         axes.append(value.columns)
         places = [place for place, dtype in enumerate(value.dtypes) if _has_categories(dtype)]

@@ -219,12 +219,12 @@ def object_rows(dataset: h5d.DatasetID, path: str) -> list[bytes]:
     StorageFormatError
         They are none, or cannot be read.
     """
+    if dataset.shape is None or len(dataset.shape) != 1:
+        raise StorageFormatError(f"The objects at {path} are not in rows.")
     try:
         rows = h5py.Dataset(dataset)[:]
     except OSError as err:
         raise StorageFormatError(f"The objects at {path} cannot be read: {err}") from err
-    if rows.ndim != 1:
-        raise StorageFormatError(f"The objects at {path} are not in rows.")
     return [row.tobytes() for row in rows]
 
 

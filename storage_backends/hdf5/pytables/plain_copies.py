@@ -254,13 +254,19 @@ class PlainCopy:
         """Make sure that codes of categories are within bounds, which pandas does not look at."""
         codes, self._codes = self._codes, []
         for path, dataset in codes:
-            values = h5py.Dataset(dataset)[()]
             most = self._lengths.get(path + _CATEGORIES, 0)
-            is_sound = values.dtype.kind in "iu" and values.ndim == 1
-            if not is_sound or (values.size and (values.min() < -1 or values.max() >= most)):
+            is_sound = len(dataset.shape or ()) == 1 and dataset.dtype.kind in "iu"
+            values = self._values(dataset, path) if is_sound else None
+            if values is None or (values.size and (values.min() < -1 or values.max() >= most)):
                 raise StorageFormatError(
                     f"{path} in {self._file.path} refers to categories that are not there."
                 )
+
+    def _values(self, dataset: h5d.DatasetID, path: str) -> Any:
+        try:
+            return h5py.Dataset(dataset)[()]
+        except OSError as err:
+            raise StorageFormatError(f"{path} in {self._file.path} cannot be read: {err}") from err
 
 
 def _numbers(dataset: Any) -> Any:
@@ -269,7 +275,7 @@ def _numbers(dataset: Any) -> Any:
     if isinstance(raw, bytes):
         found = load_constants(raw, "A shape", NEVER)
         return [size for size in found if type(size) is int] if type(found) is tuple else 1
-    return raw
+    return raw if np.asarray(raw).dtype.kind in "iu" else 1
 
 
 def _is_link(group: h5g.GroupID, name: bytes) -> bool:
