@@ -270,7 +270,7 @@ def write_case(case: Case, base: Base, path: Path) -> str:
     path.write_bytes(base.content)
     with h5py.File(path, "r+") as file:
         if case.version is not None:
-            _replace_attribute(file.id, b"PYTABLES_FORMAT_VERSION", case.version, "utf8")
+            replace_attribute(file.id, b"PYTABLES_FORMAT_VERSION", case.version, "utf8")
         if case.is_row:
             node = base.objects[case.place % len(base.objects)]
             _replace_row(file, node, case.payload)
@@ -278,7 +278,7 @@ def write_case(case: Case, base: Base, path: Path) -> str:
         node = base.nodes[case.place % len(base.nodes)]
         names = [name.encode() for name in base.names[node]] + list(_NAMES)
         name = names[case.name % len(names)]
-        _replace_attribute(file[node].id, name, case.payload, case.encoding)
+        replace_attribute(file[node].id, name, case.payload, case.encoding)
         return f"{node} {name!r} {case.encoding}"
 
 
@@ -303,7 +303,7 @@ def _replace_row(file: h5py.File, node: str, payload: bytes) -> None:
     del file[f"{parent}/old"]
 
 
-def _replace_attribute(location: Any, name: bytes, payload: bytes, encoding: str) -> None:
+def replace_attribute(location: Any, name: bytes, payload: bytes, encoding: str) -> None:
     if h5a.exists(location, name):
         h5a.delete(location, name)
     kind, space, data = _encoded(payload, encoding)
