@@ -71,9 +71,9 @@ class SafeVocabulary(Vocabulary):
         if found is not None or cls not in self._declared:
             return found
         for base in cls.__mro__[1:]:  # a declared kind of frame is restored as frames are
-            found = self._first("inherited_makers", base)
-            if found is not None:
-                return found
+            kinds = _kinds(base.__module__.partition(".")[0])
+            if kinds is not None and base in kinds.inherited_makers:
+                return kinds.inherited_makers[base]
         return None
 
     def is_declared(self, cls: Any) -> bool:

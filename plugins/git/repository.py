@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,9 +71,9 @@ def _found(git: Any, path: str | os.PathLike[str]) -> Any:
 def _gitpython() -> Any:
     try:
         return require("git", plugin="git", extra="git")
-    except MissingDependencyError:
-        raise
-    except ImportError as err:
+    except MissingDependencyError as err:
+        if shutil.which("git") is not None or type(err.__cause__) is not ImportError:
+            raise
         # GitPython is there, but looks for the program while it is imported.
         raise MissingDependencyError(
             "git_repository needs the program git: install it or add its folder to PATH."

@@ -3,6 +3,7 @@
 import collections
 import datetime
 import decimal
+import enum
 import fractions
 import os
 import pathlib
@@ -14,9 +15,10 @@ import zoneinfo
 import numpy as np
 import pytest
 
+from pypet.encoding import pickled_classes
 from pypet.encoding.object_table import object_table_class
 from pypet.encoding.unpickling import Unpickling, is_pickle, load_constants
-from pypet.errors import RefusedPickleError
+from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.support.comparisons import nested_equal
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -184,6 +186,87 @@ def test_declared_classes_are_safe_as_class_and_as_path(protocol):
     assert (
         Unpickling("safe", ["pypet.parameter.PickleParameter", path]).loads(raw, WHERE).value == 3
     )
+
+
+class Slotted:
+    """A declared class without a dictionary."""
+
+    __slots__ = ("a", "b")
+
+
+class Columns(dict):
+    """A declared class that is a container."""
+
+
+class Colour(enum.Enum):
+    """A declared class that is called with its value."""
+
+    RED = 1
+
+
+class Image(np.ndarray):
+    """A declared kind of array."""
+
+
+def declared_frame():
+    pandas = pytest.importorskip("pandas")
+
+    class Measured(pandas.DataFrame):
+        _metadata = ["unit"]
+
+    Measured.__qualname__ = "Measured"
+    globals()["Measured"] = Measured
+    frame = Measured({"a": [1, 2], "b": ["x", None]})
+    frame.unit = "mV"
+    return frame
+
+
+def declared_objects():
+    slotted = Slotted()
+    slotted.a, slotted.b = 1, [2]
+    itself = Declared(1)
+    itself.value = itself
+    return slotted, Columns(x=[1]), Colour.RED, np.arange(3).view(Image), itself
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_declared_classes_are_restored_as_pickle_does_it(protocol):
+    rule = Unpickling("safe", [Slotted, Columns, Colour, Image, Declared])
+    objects = declared_objects()
+    found = rule.loads(pickle.dumps(objects, protocol), WHERE)
+    assert [type(value) for value in found] == [type(value) for value in objects]
+    assert (found[0].a, found[0].b) == (1, [2])
+    assert found[1] == {"x": [1]}
+    assert found[3].tolist() == [0, 1, 2]
+    assert found[4].value is found[4]
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_declared_frames_are_restored_with_their_own_attributes(protocol, monkeypatch):
+    frame = declared_frame()
+    monkeypatch.setattr(pickled_classes, "_LOADED", {})  # the class is named before pandas is
+    found = Unpickling("safe", [type(frame)]).loads(pickle.dumps(frame, protocol), WHERE)
+    assert type(found) is type(frame)
+    assert found.unit == "mV"
+    assert repr(found) == repr(frame)
+
+
+def test_an_array_of_a_declared_kind_takes_no_state_that_numpy_would_trust():
+    class Own(np.ndarray):
+        def __setstate__(self, state):
+            super().__setstate__(state)
+
+    Own.__qualname__ = "Own"
+    globals()["Own"] = Own
+    raw = pickle.dumps(np.arange(3).view(Own), 4)
+    with pytest.raises(RefusedPickleError):
+        Unpickling("safe", [Own]).loads(raw, WHERE)
+
+
+@pytest.mark.parametrize("raw", [b"", b"I1\n", b"\x80\x04\x95\xff", b"no pickle.", b"(1", b"N"])
+def test_what_is_no_pickle_is_an_error_that_says_where(raw):
+    with pytest.raises(StorageFormatError, match=WHERE):
+        Unpickling("safe").loads(raw, WHERE)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -156,7 +156,7 @@ _BENIGN = [1, None, "text", [1, (2.5, "ü")], {"a": b"x."}, np.arange(3), pandas
 
 def hostile() -> st.SearchStrategy[bytes]:
     """Pickles that make the folder, plainly, later, or with something behind."""
-    behind = st.sampled_from([b"", b" and so on.", b"\0.", b"\n.", b"N."])
+    behind = st.sampled_from([b"", b" and so on.", b"\0.", b"\n.", b"N.", b"\0x", b"  "])
     before = st.sampled_from([b"", b"N0", b"I1\n0", b"(N1", b"]0", b"S'a'\n0", b"S'\\xe9'\n0"])
 
     def join(parts: tuple[bytes, bytes, bytes]) -> bytes:
@@ -270,7 +270,7 @@ def write_case(case: Case, base: Base, path: Path) -> str:
     path.write_bytes(base.content)
     with h5py.File(path, "r+") as file:
         if case.version is not None:
-            _replace_attribute(file.id, b"PYTABLES_FORMAT_VERSION", case.version, "utf8")
+            replace_attribute(file.id, b"PYTABLES_FORMAT_VERSION", case.version, "utf8")
         if case.is_row:
             node = base.objects[case.place % len(base.objects)]
             _replace_row(file, node, case.payload)
@@ -278,7 +278,7 @@ def write_case(case: Case, base: Base, path: Path) -> str:
         node = base.nodes[case.place % len(base.nodes)]
         names = [name.encode() for name in base.names[node]] + list(_NAMES)
         name = names[case.name % len(names)]
-        _replace_attribute(file[node].id, name, case.payload, case.encoding)
+        replace_attribute(file[node].id, name, case.payload, case.encoding)
         return f"{node} {name!r} {case.encoding}"
 
 
@@ -303,7 +303,7 @@ def _replace_row(file: h5py.File, node: str, payload: bytes) -> None:
     del file[f"{parent}/old"]
 
 
-def _replace_attribute(location: Any, name: bytes, payload: bytes, encoding: str) -> None:
+def replace_attribute(location: Any, name: bytes, payload: bytes, encoding: str) -> None:
     if h5a.exists(location, name):
         h5a.delete(location, name)
     kind, space, data = _encoded(payload, encoding)
@@ -349,10 +349,10 @@ def _encoded(payload: bytes, encoding: str) -> tuple[Any, Any, Any]:
 
 def load(path: str, mode: str) -> None:
     """Load everything."""
-    traj = load_trajectory(TRAJ, filename=path, load_all=0, unpickle=mode, force=True)
+    traj = load_trajectory(TRAJ, filename=path, load_data=0, unpickle=mode, force=True)
     traj.f_load_skeleton()
     each(traj.f_load_item, list(traj.f_iter_leaves()))
-    load_trajectory(TRAJ, filename=path, load_all=2, unpickle=mode, force=True)
+    load_trajectory(TRAJ, filename=path, load_data=2, unpickle=mode, force=True)
 
 
 def each(function: Callable[[Any], Any], arguments: Iterable[Any]) -> None:
@@ -380,7 +380,7 @@ def show(path: str, *more: str) -> None:
 
 def access_shared(path: str, mode: str) -> None:
     """Read and change shared data."""
-    traj = load_trajectory(TRAJ, filename=path, load_all=0, unpickle=mode, force=True)
+    traj = load_trajectory(TRAJ, filename=path, load_data=0, unpickle=mode, force=True)
     traj.f_load_child("results.shared", load_data=2)
     shared = traj.f_get("results.shared")
     asked: list[Callable[[], Any]] = [

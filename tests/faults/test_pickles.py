@@ -19,9 +19,9 @@ from tests.faults.pickles import (
     ENCODINGS,
     TRAJ,
     Base,
-    _replace_attribute,
     access_shared,
     load,
+    replace_attribute,
     run,
     show,
 )
@@ -81,7 +81,7 @@ def written(path, base, node, name, payload, encoding):
     with open(path, "wb") as file:
         file.write(base.content)
     with h5py.File(path, "r+") as file:
-        _replace_attribute(file[node].id, name, payload, encoding)
+        replace_attribute(file[node].id, name, payload, encoding)
 
 
 def tried(path, mode):
@@ -123,7 +123,7 @@ def test_no_pickle_is_run_however_it_is_encoded(encoding, path, bases, tmp_path)
     written(path, bases[0], f"{SHARED}/table", b"note", PLAIN, encoding)
     with h5py.File(path, "r+") as file:
         for node in ("/", FRAME):
-            _replace_attribute(file[node].id, b"note", PLAIN, encoding)
+            replace_attribute(file[node].id, b"note", PLAIN, encoding)
     tried(path, "safe")
     assert not (tmp_path / CANARY).exists()
 
@@ -132,9 +132,9 @@ def test_filters_and_defaults_of_old_versions_are_not_unpickled(path, bases, tmp
     for version in (b"1.0", b"1.5"):
         written(path, bases[0], f"{SHARED}/table", b"FIELD_0_FILL", PLAIN, "ascii")
         with h5py.File(path, "r+") as file:
-            _replace_attribute(file[f"{SHARED}/array"].id, b"FILTERS", OLD_FILTERS, "ascii")
-            _replace_attribute(file[f"{FRAME}"].id, b"FILTERS", OLD_FILTERS, "ascii")
-            _replace_attribute(file.id, b"PYTABLES_FORMAT_VERSION", version, "utf8")
+            replace_attribute(file[f"{SHARED}/array"].id, b"FILTERS", OLD_FILTERS, "ascii")
+            replace_attribute(file[f"{FRAME}"].id, b"FILTERS", OLD_FILTERS, "ascii")
+            replace_attribute(file.id, b"PYTABLES_FORMAT_VERSION", version, "utf8")
         tried(path, "safe")
         assert not (tmp_path / CANARY).exists(), version
 

@@ -264,7 +264,7 @@ def read_frames(file: OpenFile, paths: Sequence[str], rule: Unpickling) -> list[
         with file.lent() as own_path, opened_store(own_path, "r") as store:
             return [_read_frame(store, path) for path in paths]
     with plain_store(file, paths, rule) as store:
-        return [_read_frame(store, path) for path in paths]
+        return [_read_copy(store, path, file.path) for path in paths]
 
 
 @contextmanager
@@ -279,12 +279,28 @@ def plain_store(file: OpenFile, paths: Iterable[str], rule: Unpickling) -> Itera
 _COPIES = itertools.count(1)
 
 
-def _read_frame(store: Any, path: str) -> Any:
+def _read_copy(store: Any, path: str, file: str) -> Any:
+    try:
+        return _read_frame(store, path, look_at_codes=True)
+    except StorageFormatError:
+        raise
+    except Exception as err:  # pandas raises whatever it comes upon
+        raise StorageFormatError(
+            f"The pandas data at {path} in {file} cannot be read, it may be damaged: {err}"
+        ) from err
+
+
+def _read_frame(store: Any, path: str, *, look_at_codes: bool = False) -> Any:
+    from pandas import DataFrame, Series
+
     node = store._handle.get_node(path)
     value = store.get(path)
-    if value is None:
-        raise StorageFormatError(f"The pandas item at {path} does not say what it is.")
-    check_codes(value, path)
+    if not isinstance(value, DataFrame | Series):
+        raise StorageFormatError(
+            f"There is no pandas data at {path} in {store.filename}, the file may be damaged."
+        )
+    if look_at_codes:
+        check_codes(value, path)
     return with_orders(with_text_dtypes(value, node), node)
 
 
@@ -300,8 +316,10 @@ def check_codes(value: Any, path: str) -> None:
     """
     import pandas
 
-    axes = [value.index]
-    columns = [value]
+    if not isinstance(value, pandas.Series | pandas.DataFrame):
+        raise StorageFormatError(f"There is no pandas data at {path}, the file may be damaged.")
+    axes: list[Any] = [value.index]
+    columns: list[Any] = [value]
     if isinstance(value, pandas.DataFrame):
         axes.append(value.columns)
         places = [place for place, dtype in enumerate(value.dtypes) if _has_categories(dtype)]

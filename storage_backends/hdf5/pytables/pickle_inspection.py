@@ -10,6 +10,7 @@ in every mode.
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -35,6 +36,10 @@ from pypet.support import portable_pickle
 OBJECTS = b"object"
 PSEUDO_ATOM = b"PSEUDOATOM"
 FILTERS = b"FILTERS"
+FORMAT_VERSION = b"PYTABLES_FORMAT_VERSION"
+TEXT_ATTRIBUTES = frozenset((b"CLASS", b"FLAVOR", b"TITLE", b"VERSION", FORMAT_VERSION))
+"""PyTables reads them as text without a look at their types."""
+_VERSION = re.compile(rb"\d{1,3}(\.\d{1,3}){0,3}|unknown|")
 INDEX_PREFIX = b"_i_"
 """Groups of this prefix and the name of a table hold the indexes of its columns."""
 
@@ -67,10 +72,14 @@ class _Inspection:
         self._seen: set[str] = set()
 
     def check_item(self, path: str) -> None:
-        group = h5g.open(self._file.id, b"/")
-        self._check_node(group, "/")
         *names, last = path.strip("/").encode("utf8").split(b"/")
-        at = ""
+        at = path.rpartition("/")[0]
+        if at in self._seen:
+            names = []
+        else:
+            at = ""
+        group = h5g.open(self._file.id, at.encode("utf8") or b"/")
+        self._check_node(group, at or "/")
         for name in names:
             at += "/" + name.decode("utf8")
             if not group.links.exists(name):
@@ -126,10 +135,13 @@ class _Inspection:
         if is_text and is_scalar(attribute):
             if name == FILTERS:  # PyTables changes it before it unpickles it
                 raise _unknown(self._file, path, "has filters that are text")
-            raw = read_bytes(node, name).rstrip(b"\0")
-            if raw.endswith(b"."):
-                self._check_pickle(raw, where)
-        elif not is_plain(kind):
+            raw = read_bytes(node, name)
+            if name == FORMAT_VERSION and not _VERSION.fullmatch(raw):
+                raise _unknown(self._file, path, "names a version of its format")
+            for text in texts_in(raw):
+                if text.endswith(b"."):
+                    self._check_pickle(text, where)
+        elif name in TEXT_ATTRIBUTES or not is_plain(kind):
             raise _unknown(self._file, path, f"has an attribute {name.decode('utf8')!r} of a type")
 
     def _check_dataset(self, dataset: h5d.DatasetID, path: str) -> None:
@@ -172,6 +184,11 @@ def _pickles(value: Any) -> Iterator[bytes]:
         yield pickle.dumps(value, protocol)
 
 
+def texts_in(raw: bytes) -> set[bytes]:
+    """Return what a library may take for the text in an attribute: all of it, or up to a NUL."""
+    return {raw.rstrip(b"\0"), raw.rstrip(b"\0 "), raw.partition(b"\0")[0].rstrip(b" ")}
+
+
 def open_node(parent: h5g.GroupID, name: bytes, path: str, file: str) -> Any:
     """Return an open group or dataset.
 
@@ -202,12 +219,12 @@ def object_rows(dataset: h5d.DatasetID, path: str) -> list[bytes]:
     StorageFormatError
         They are none, or cannot be read.
     """
+    if dataset.shape is None or len(dataset.shape) != 1:
+        raise StorageFormatError(f"The objects at {path} are not in rows.")
     try:
         rows = h5py.Dataset(dataset)[:]
     except OSError as err:
         raise StorageFormatError(f"The objects at {path} cannot be read: {err}") from err
-    if rows.ndim != 1:
-        raise StorageFormatError(f"The objects at {path} are not in rows.")
     return [row.tobytes() for row in rows]
 
 

@@ -36,9 +36,11 @@ from pypet.storage_backends.hdf5.pytables.pickle_inspection import (
     INDEX_PREFIX,
     OBJECTS,
     PSEUDO_ATOM,
+    TEXT_ATTRIBUTES,
     object_rows,
     open_node,
     read_bytes_or_none,
+    texts_in,
 )
 from pypet.storage_backends.hdf5.pytables.plain_types import (
     children,
@@ -167,8 +169,13 @@ class PlainCopy:
         where = f"The pandas data at {path}"
         rows = []
         for raw in object_rows(dataset, path):
-            value = self._rule.loads(raw, where)
-            self._lengths[path] = len(value) if isinstance(value, np.ndarray) else 0
+            try:
+                value = self._rule.loads(raw, where)
+            except UnicodeDecodeError as err:
+                raise StorageFormatError(f"{where} in {self._file.path} is damaged: {err}") from err
+            if not isinstance(value, np.ndarray) or not value.ndim:
+                raise StorageFormatError(f"{where} in {self._file.path} is no array of objects.")
+            self._lengths[path] = len(value)
             rows.append(np.frombuffer(pickle.dumps(value, pickle.HIGHEST_PROTOCOL), np.uint8))
         made = h5py.Group(target).create_dataset(
             name.decode("utf8"),
@@ -193,7 +200,7 @@ class PlainCopy:
             kind = attribute.get_type()
             if kind.get_class() == h5t.STRING and is_scalar(attribute):
                 self._copy_text(source, target, name, f"Attribute {label!r} of {path}")
-            elif is_plain(kind):
+            elif is_plain(kind) and name not in TEXT_ATTRIBUTES:
                 value = read_raw(source, name)
                 if np.asarray(value).dtype.names is None:
                     write_attribute(target, name, encode_attribute(value))
@@ -213,7 +220,7 @@ class PlainCopy:
             value = np.str_(raw.decode("utf8", "replace"))
         _check_text(name, value, where)
         if type(value) is bytes:
-            is_safe = not value.endswith(b".")
+            is_safe = not any(text.endswith(b".") for text in texts_in(value))
             charset = h5t.CSET_ASCII if is_safe else h5t.CSET_UTF8
             write_attribute(target, name, encode_text(value, charset))
         elif type(value) is np.str_ or name in (b"CLASS", b"VERSION", b"TITLE"):
@@ -247,13 +254,19 @@ class PlainCopy:
         """Make sure that codes of categories are within bounds, which pandas does not look at."""
         codes, self._codes = self._codes, []
         for path, dataset in codes:
-            values = h5py.Dataset(dataset)[()]
             most = self._lengths.get(path + _CATEGORIES, 0)
-            is_sound = values.dtype.kind in "iu" and values.ndim == 1
-            if not is_sound or (values.size and (values.min() < -1 or values.max() >= most)):
+            is_sound = len(dataset.shape or ()) == 1 and dataset.dtype.kind in "iu"
+            values = self._values(dataset, path) if is_sound else None
+            if values is None or (values.size and (values.min() < -1 or values.max() >= most)):
                 raise StorageFormatError(
                     f"{path} in {self._file.path} refers to categories that are not there."
                 )
+
+    def _values(self, dataset: h5d.DatasetID, path: str) -> Any:
+        try:
+            return h5py.Dataset(dataset)[()]
+        except OSError as err:
+            raise StorageFormatError(f"{path} in {self._file.path} cannot be read: {err}") from err
 
 
 def _numbers(dataset: Any) -> Any:
@@ -262,7 +275,7 @@ def _numbers(dataset: Any) -> Any:
     if isinstance(raw, bytes):
         found = load_constants(raw, "A shape", NEVER)
         return [size for size in found if type(size) is int] if type(found) is tuple else 1
-    return raw
+    return raw if np.asarray(raw).dtype.kind in "iu" else 1
 
 
 def _is_link(group: h5g.GroupID, name: bytes) -> bool:

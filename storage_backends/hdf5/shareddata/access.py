@@ -9,7 +9,7 @@ import h5py
 
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import TRUST, Unpickling
-from pypet.errors import DataNotInStorageError
+from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.items import check_codes, plain_store
 from pypet.storage_backends.hdf5.objects.groups import hdf5_path
@@ -152,7 +152,14 @@ def _read_from_copy(
         raise DataNotInStorageError(f"There is no shared data at {path} in {file.path}.")
     with plain_store(file, [path], rule) as store:
         place = SharedPlace(store, settings, *location)
-        value = _SPECIAL[request](place, **(kwargs or {}))
+        try:
+            value = _SPECIAL[request](place, **(kwargs or {}))
+        except Exception as err:  # pandas raises whatever it comes upon
+            if kwargs:  # what was asked for may be at fault
+                raise
+            raise StorageFormatError(
+                f"The shared data at {path} in {file.path} cannot be read, it may be damaged: {err}"
+            ) from err
     check_codes(value, path)
     return value
 
