@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import atexit
 import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from h5py import h5a, h5f
 
+from pypet.errors import StorageLostError
 from pypet.storage_backends.hdf5.encoding.attribute_reading import read_text
 from pypet.storage_backends.hdf5.encoding.attributes import encode_text, replace_attribute
 from pypet.storage_backends.hdf5.files.file_memory import forget, memory_of
@@ -28,11 +30,18 @@ _DISOWNED: list[Any] = []
 
 
 @guarded
-def hold(path: str, *, writable: bool, title: str = "", filters: Filters | None = None) -> OpenFile:
+def hold(
+    path: str,
+    *,
+    writable: bool,
+    title: str = "",
+    filters: Filters | None = None,
+    may_create: bool = True,
+) -> OpenFile:
     """Return the open file at ``path``; to be given back with `release`.
 
-    To write, the file is created if it is missing, with ``filters`` noted for other programs,
-    and gets ``title``.
+    To write, the file is created if it is missing and ``may_create``, with ``filters`` noted for
+    other programs, and gets ``title``.
 
     Raises
     ------
@@ -44,11 +53,12 @@ def hold(path: str, *, writable: bool, title: str = "", filters: Filters | None 
     memory = memory_of(path)
     file = _OPEN.get(os.path.realpath(path) if memory is None else memory.key)
     if file is None:
-        if writable and memory is None:
+        if writable and memory is None and may_create:
             file_id = create_file(path, title, filters or Filters())
             memory = memory_of(path)
         else:
             file_id = open_file(path, writable=writable)
+            memory = memory or memory_of(path)
         assert memory is not None
         file = _OPEN[memory.key] = OpenFile(path, memory, file_id, writable=writable)
     elif writable and not file.writable:
@@ -65,7 +75,8 @@ def release(file: OpenFile) -> None:
     file.holders -= 1
     if file.holders <= 0 and file.is_alive:
         _OPEN.pop(file.memory.key, None)
-        file.close()
+        if not _abandoned(file):
+            file.close()
 
 
 @guarded
@@ -124,6 +135,23 @@ def _is_completed_by_closing(file_id: h5f.FileID) -> bool:
     return bool(properties.get_version()[0] >= 3 or persists)
 
 
+def _abandoned(file: OpenFile) -> bool:
+    """Leave a file alone whose content somebody has overwritten; return whether it is so.
+
+    HDF5 would still write what it holds in memory, into content that is not its own.
+    """
+    if file.watch is None or not file.writable or file.is_lent or not file.watch.is_overwritten():
+        return False
+    file_id = file.id
+    if file_id is None:
+        return False
+    with tempfile.TemporaryFile() as scratch:
+        os.dup2(scratch.fileno(), file_id.get_vfd_handle())
+    with suppress(Exception):  # nothing of it reaches any file that matters
+        file.close()
+    return True
+
+
 @contextmanager
 def set_aside(path: str) -> Iterator[None]:
     """Close the file for the duration of a ``with`` block, in which it may be replaced.
@@ -164,8 +192,9 @@ def _retitle(file: OpenFile, title: str) -> None:
 def _flush_before_fork() -> None:
     GUARD.acquire()
     for file in _OPEN.values():
-        file.take_back()  # a guest could not be told in the child that the file is not its own
-        file.flush()
+        with suppress(StorageLostError):  # is found again by whoever stores next
+            file.take_back()  # a guest could not be told in the child that the file is not its own
+            file.flush()
 
 
 def _disown_in_child() -> None:
@@ -191,7 +220,8 @@ def _disown(file: OpenFile) -> None:
 def _close_at_exit() -> None:
     while _OPEN:
         _, file = _OPEN.popitem()
-        file.close()
+        if not _abandoned(file):
+            file.close()
 
 
 if hasattr(os, "register_at_fork"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import Protocol
 from h5py import h5f
 
 from pypet.storage_backends.hdf5.files.file_memory import FileMemory, memory_of
+from pypet.storage_backends.hdf5.files.identity import Watch, lost, watch
 from pypet.storage_backends.hdf5.files.needs import Need
 from pypet.storage_backends.hdf5.files.opening import open_file
 from pypet.storage_backends.hdf5.files.room import Room
@@ -63,6 +63,7 @@ class OpenFile:
         "memory",
         "path",
         "room",
+        "watch",
         "writable",
     )
 
@@ -80,6 +81,8 @@ class OpenFile:
         self.caches: dict[str, Remembered] = {}
         """Name of a trajectory -> what is remembered about it."""
         self.room = Room(path, memory)
+        self.watch: Watch | None = None
+        """Looks whether the file is still that of the experiment, before it is changed."""
         self._writeback = Writeback()
         self._flushed_at = time.monotonic()
 
@@ -133,9 +136,17 @@ class OpenFile:
     # ----- durability ----------------------------------------------------------------------
 
     def flush(self, *, durable: bool = False) -> None:
-        """Hand everything to the operating system, or with ``durable`` to the disk."""
+        """Hand everything to the operating system, or with ``durable`` to the disk.
+
+        Raises
+        ------
+        StorageLostError
+            Another program has overwritten the content; nothing was written.
+        """
         if not self.writable:
             return
+        if self.watch is not None:
+            self.watch.check(content_only=True)
         if self._guest is not None:  # nothing waited to be written when it came
             self._guest.flush(durable=durable)
         elif self._id is not None:
@@ -144,6 +155,8 @@ class OpenFile:
             self.room.flushed(self._id.get_vfd_handle(), self._id.get_filesize())
             if durable:
                 os.fsync(self._id.get_vfd_handle())
+            if self.watch is not None:
+                self.watch.relocate(self)
         self._flushed_at = time.monotonic()
 
     def _write_pending(self) -> None:
@@ -161,10 +174,13 @@ class OpenFile:
 
         Raises
         ------
-        FileNotFoundError
+        StorageLostError
             The file at the path is not, or not any more, the one that is open.
         """
         if self._id is None or not self.writable:
+            return
+        if self.watch is not None:
+            self.watch.check()
             return
         try:
             found = os.stat(self.path)
@@ -173,17 +189,12 @@ class OpenFile:
         else:
             if os.path.samestat(found, os.fstat(self._id.get_vfd_handle())):
                 return
-        raise FileNotFoundError(
-            errno.ENOENT,
-            "The file was deleted, moved or replaced while data was being stored in it, and what "
-            "was stored went with it. Keep the file in place until the experiment has ended",
-            self.path,
-        )
+        raise lost(self.path)
 
     # ----- opening and closing ---------------------------------------------------------------
 
     def close(self) -> None:
-        """Write everything and close the file for good."""
+        """Write everything and close the file for good; one that was lost is left as it is."""
         try:
             if self.writable and self._id is not None:
                 self._write_pending()
@@ -213,6 +224,8 @@ class OpenFile:
             yield self.path
         finally:
             self._id = open_file(self.path, writable=self.writable)
+            if self.watch is not None:  # whoever borrowed the file may have replaced it
+                self.watch = watch(self, self.watch.identity)
             self.memory = memory_of(self.path) or self.memory  # it may be another file now
 
     def lend(self, invite: Callable[[str, bool], Guest]) -> Guest:
@@ -235,6 +248,8 @@ class OpenFile:
         """Send the guest away, if there is one, and open the file with h5py again."""
         if self._guest is not None:
             self._drop()
+            if self.watch is not None:
+                self.watch.check()
             self._id = open_file(self.path, writable=self.writable)
 
     def _drop(self) -> None:

@@ -12,6 +12,13 @@ def handles() -> Any:
     return handles
 
 
+def identity() -> Any:
+    """Return the module that tells the file of an experiment from others."""
+    from pypet.storage_backends.hdf5.files import identity
+
+    return identity
+
+
 def listing() -> Any:
     """Return the module that knows the trajectories of a file."""
     from pypet.storage_backends.hdf5.trajectories import listing

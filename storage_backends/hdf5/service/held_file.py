@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pypet import pypetconstants as constants
+from pypet.errors import StorageLostError
 from pypet.services.record_service import RecordStorageService
 from pypet.storage_backends.hdf5.files.damage import damage_told
 from pypet.storage_backends.hdf5.files.filename import advice_on, resolve_filename
@@ -19,6 +20,7 @@ from pypet.storage_backends.hdf5.settings.settings import Settings
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
+    from pypet.storage_backends.hdf5.files.identity import Identity
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
 
 
@@ -34,6 +36,8 @@ class HeldFile(RecordStorageService, ABC):
     """The file while it is kept open."""
     _read_from: OpenFile | None
     """The file while it is kept open for reading."""
+    _identity: Identity | None
+    """The file of the experiment that is going on; copies in other processes know it, too."""
 
     @property
     def filename(self) -> str:
@@ -61,7 +65,15 @@ class HeldFile(RecordStorageService, ABC):
             The file cannot be opened; the message says why and what to do.
         """
         if not self.is_open:
-            self._file = self._hold(writable=True)
+            file = self._hold(writable=True)
+            identity = self._expected_identity()
+            if identity is not None and file.watch is None and not file.is_lent:
+                try:
+                    file.watch = h5py_modules.identity().watch(file, identity)
+                except BaseException:
+                    h5py_modules.handles().release(file)
+                    raise
+            self._file = file
             self._progress.restart()
 
     @guarded
@@ -117,6 +129,8 @@ class HeldFile(RecordStorageService, ABC):
         ------
         ValueError
             There is no file.
+        StorageLostError
+            The file is not that of the experiment any more.
         """
         with self._held_for_reading() as file:
             former, self._read_from = self._read_from, file
@@ -128,13 +142,29 @@ class HeldFile(RecordStorageService, ABC):
     def _hold(self, *, writable: bool) -> OpenFile:
         for package in self.requires[:1]:
             require(package, plugin=self.name, extra=self.extra)
+        identity = self._expected_identity()
+        if identity is not None:
+            h5py_modules.identity().check_exists(identity)
         file: OpenFile = h5py_modules.handles().hold(
             self._filename,
             writable=writable,
             title=self._file_title,
             filters=self._settings.filters,
+            may_create=identity is None,
         )
+        if identity is not None and file.watch is None and not file.is_lent:
+            try:
+                group = h5py_modules.listing().cache_of(file, identity.trajectory).group("")
+                h5py_modules.identity().check_identity(file, group, identity)
+            except BaseException:
+                h5py_modules.handles().release(file)
+                raise
         return file
+
+    def _expected_identity(self) -> Identity | None:
+        """Return what the file has to be, None if anything may be there."""
+        identity = self._identity
+        return identity if identity is not None and identity.path == self._filename else None
 
     @contextmanager
     def _held_for_reading(self) -> Iterator[OpenFile]:
@@ -144,6 +174,8 @@ class HeldFile(RecordStorageService, ABC):
                 return
         try:
             file = self._hold(writable=False)
+        except StorageLostError:
+            raise
         except FileNotFoundError as err:
             raise ValueError(
                 f"There is no file {self._filename}, so nothing can be loaded; give the "

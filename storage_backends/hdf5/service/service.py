@@ -17,6 +17,7 @@ from pypet.storage_backends.hdf5.files.guard import guarded
 from pypet.storage_backends.hdf5.overview.leaf_tables import wants_summary
 from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.established_names import HDF5Names
+from pypet.storage_backends.hdf5.service.experiment_file import ExperimentFile
 from pypet.storage_backends.hdf5.service.progress import Progress
 from pypet.storage_backends.hdf5.service.shared_access import SharedAccess
 from pypet.storage_backends.hdf5.settings.options import OPTIONS
@@ -25,6 +26,7 @@ from pypet.storage_backends.hdf5.settings.settings import Settings, initial_tabl
 
 if TYPE_CHECKING:
     from pypet.services.transfer import NodeCopy
+    from pypet.storage_backends.hdf5.files.identity import Identity
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
 
 logger = logging.getLogger(f"{__package__}.HDF5StorageService")
@@ -36,7 +38,7 @@ _NODES_PER_LOOK = 100
 """The clock is not looked at for every node that is read."""
 
 
-class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
+class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, ExperimentFile):
     """Keeps trajectories in an HDF5 file, any number per file.
 
     Every message opens the file and closes it again, unless it is kept open. HDF5 locks files:
@@ -99,6 +101,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         self._file_title = file_title or default_title(self._trajectory_name)
         self._file: OpenFile | None = None
         self._read_from: OpenFile | None = None
+        self._identity: Identity | None = None
         self._inspected: tuple[OpenFile | None, set[tuple[str, str, str]]] = (None, set())
         self._settings = Settings(
             complevel=complevel,
@@ -246,7 +249,11 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
             file.flush_if_due(self.commit_interval)
             self._progress.count(len(request.operations), self._report_stored)
             return
-        if not os.path.exists(self._filename) and not isinstance(request.operations[0], PutMeta):
+        if (
+            not isinstance(request.operations[0], PutMeta)
+            and self._expected_identity() is None
+            and not os.path.exists(self._filename)
+        ):
             raise ValueError(
                 f"There is no file {self._filename} with a trajectory {request.trajectory!r}. "
                 "Store the trajectory first, at least with `f_store(only_init=True)`."
