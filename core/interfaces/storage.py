@@ -1,10 +1,10 @@
 """The contract of storage services: messages in, messages out.
 
-A service may be called from the main process and, if a wrap mode allows it, from workers, but
-never from two threads at once. Callers may change the node that they handed over as soon as
-``store`` has returned; a service keeps copies, not references. What ``store`` accepted is
-readable by ``load`` of the same service at once; it is durable once the service was flushed or
-closed.
+A service may be called from the main process and, if a wrap mode allows it, from workers, but from
+several threads at once only if it says so, and then each with a trajectory of its own. Callers
+may change the node that they handed over as soon as ``store`` has returned; a service keeps
+copies, not references. What ``store`` accepted is readable by ``load`` of the same service at
+once; it is durable once the service was flushed or closed.
 
 Most backends do not implement this class but `pypet.services.RecordStorageService`, which turns
 messages about live nodes into plain records and back and leaves only the keeping of records.

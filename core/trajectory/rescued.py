@@ -89,7 +89,10 @@ def note_rescue(traj: Any, service: Any, reason: BaseException) -> Iterator[None
     ``service`` is the storage service that failed.
     """
     notes: dict[str, tuple[Any, str]] = {
-        "filename": (str(getattr(service, "filename", service)), "Where the rest of it is, or was."),
+        "filename": (
+            str(getattr(service, "filename", service)),
+            "Where the rest of it is, or was.",
+        ),
         "generation": (
             service.generation(traj.v_name) or "",
             "By which the file is told from others of its name.",

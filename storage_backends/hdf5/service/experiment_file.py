@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
+from pypet.storage_backends.hdf5.files.guard import GUARD
 from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.held_file import HeldFile
-
 
 if TYPE_CHECKING:
     from pypet.storage_backends.hdf5.files.identity import Identity
@@ -36,12 +36,12 @@ class ExperimentFile(HeldFile, ABC):
         identity = self._expected_identity()
         if identity is None or identity.trajectory != trajectory_name:
             return True
-        file = self._file
-        if file is not None and file.is_alive and file.watch is not None:
-            file.watch.check()
-        else:
-            file = self._hold(writable=False)
-            h5py_modules.handles().release(file)
+        with self.file_lock:
+            file = self._file
+            if file is not None and file.is_alive and file.watch is not None:
+                file.watch.check()
+            else:
+                h5py_modules.handles().release(self._hold(writable=False))
         return bool(h5py_modules.identity().inode_of(self._filename) == identity.inode)
 
     def generation(self, trajectory_name: str) -> str | None:
@@ -49,7 +49,7 @@ class ExperimentFile(HeldFile, ABC):
         identity = self._expected_identity()
         if identity is not None and identity.trajectory == trajectory_name:
             return identity.generation
-        with self._held_for_reading() as file:
+        with self.file_lock, self._held_for_reading() as file:
             self._check_known(file, trajectory_name)
             group = h5py_modules.listing().cache_of(file, trajectory_name).group("")
             generation: str | None = h5py_modules.identity().read_generation(group)
@@ -63,7 +63,7 @@ class ExperimentFile(HeldFile, ABC):
         for place in dict.fromkeys((folder, os.getcwd(), tempfile.gettempdir())):
             twin = copy.copy(self)  # closed, as every copy
             twin._settings = copy.deepcopy(self._settings)
-            twin._identity = None
+            twin._identity = twin._file_lock = None
             twin._filename = twin._file_title = _vacant(place, stem, extension)
             yield twin
             twin._delete_file()  # whoever asks for another place could not store here
@@ -71,6 +71,10 @@ class ExperimentFile(HeldFile, ABC):
     def _renewed_identity(self, trajectory: str) -> Identity | None:
         if not os.path.exists(self._filename):
             return None
+        with self.file_lock, GUARD:
+            return self._renew(trajectory)
+
+    def _renew(self, trajectory: str) -> Identity | None:
         file = self._hold(writable=True)
         try:
             group = h5py_modules.listing().cache_of(file, trajectory).group("")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from abc import ABC
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
 from pypet.errors import StorageLostError
+from pypet.services.backend import RecordBackend
 from pypet.services.record_service import RecordStorageService
 from pypet.storage_backends.hdf5.files.damage import damage_told
+from pypet.storage_backends.hdf5.files.exclusion import FileLock, exclusive, lock_of
 from pypet.storage_backends.hdf5.files.filename import advice_on, resolve_filename
-from pypet.storage_backends.hdf5.files.guard import guarded
+from pypet.storage_backends.hdf5.files.guard import GUARD
 from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.progress import Progress
 from pypet.storage_backends.hdf5.settings.settings import Settings
@@ -39,6 +41,9 @@ class HeldFile(RecordStorageService, ABC):
     _identity: Identity | None
     """The file of the experiment that is going on; copies in other processes know it, too."""
 
+    _file_lock: FileLock | None
+    """The lock of the file, as long as that stays the same."""
+
     @property
     def filename(self) -> str:
         """Path of the file."""
@@ -50,6 +55,22 @@ class HeldFile(RecordStorageService, ABC):
         if resolved != self._filename:
             self.close()
             self._filename = resolved
+            self._file_lock = None
+
+    @property
+    def file_lock(self) -> FileLock:
+        """What threads hold while they use the file."""
+        lock = self._file_lock
+        if lock is None:
+            lock = self._file_lock = lock_of(self._filename)
+        return lock
+
+    def exclusive(self, *others: RecordBackend) -> AbstractContextManager[Any]:
+        """Keep other threads away from the file; see `RecordBackend.exclusive`."""
+        if not others:
+            return self.file_lock
+        locks = [other.file_lock for other in others if isinstance(other, HeldFile)]
+        return exclusive(self.file_lock, *locks)
 
     @property
     def is_open(self) -> bool:
@@ -64,7 +85,9 @@ class HeldFile(RecordStorageService, ABC):
         OSError, StorageFormatError
             The file cannot be opened; the message says why and what to do.
         """
-        if not self.is_open:
+        with self.file_lock:
+            if self.is_open:
+                return
             file = self._hold(writable=True)
             identity = self._expected_identity()
             if identity is not None and file.watch is None and not file.is_lent:
@@ -76,7 +99,6 @@ class HeldFile(RecordStorageService, ABC):
             self._file = file
             self._progress.restart()
 
-    @guarded
     def close(self) -> None:
         """Write everything to the disk and close the file, if it is kept open.
 
@@ -85,27 +107,28 @@ class HeldFile(RecordStorageService, ABC):
         FileNotFoundError
             The file was deleted, moved or replaced while it was open, and what was stored with it.
         """
-        file, self._file = self._file, None
-        if file is not None and file.is_alive:
-            h5py_modules.handles().release_durably(file)
+        with self.file_lock:
+            file, self._file = self._file, None
+            if file is not None and file.is_alive:
+                h5py_modules.handles().release_durably(file)
 
-    @guarded
     def let_go(self) -> None:
         """Write everything to the disk and leave the file to others; see `close` for the error.
 
         HDF5 does not empty its memory for that, which takes its time, so only do it at the end
         of a process.
         """
-        file, self._file = self._file, None
-        if file is not None and file.is_alive:
-            h5py_modules.handles().let_go_durably(file)
+        with self.file_lock:
+            file, self._file = self._file, None
+            if file is not None and file.is_alive:
+                h5py_modules.handles().let_go_durably(file)
 
-    @guarded
     def flush(self) -> None:
         """Write everything to the disk, if the file is kept open; see `close` for the error."""
-        if self._file is not None:
-            self._file.flush(durable=True)
-            self._file.check_in_place()
+        with self.file_lock, GUARD:
+            if self._file is not None:
+                self._file.flush(durable=True)
+                self._file.check_in_place()
 
     def check_file_message(self, msg: str, trajectory: str | None) -> None:
         """Raise ValueError for a file that is not open, and nobody knows for which trajectory."""
@@ -132,12 +155,16 @@ class HeldFile(RecordStorageService, ABC):
         StorageLostError
             The file is not that of the experiment any more.
         """
-        with self._held_for_reading() as file:
-            former, self._read_from = self._read_from, file
+        with ExitStack() as held:
+            with self.file_lock:
+                file = held.enter_context(self._held_for_reading())
+                former, self._read_from = self._read_from, file
             try:
                 yield
             finally:
-                self._read_from = former
+                with self.file_lock:
+                    self._read_from = former
+                    held.close()
 
     def _hold(self, *, writable: bool) -> OpenFile:
         for package in self.requires[:1]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.encoding.unpickling import Unpickling, check_mode, rule_in_force
@@ -12,8 +13,9 @@ from pypet.interfaces.option import Option
 from pypet.records import ArrayItem, MetaRecord, NodeRecord, PutMeta, PutNode, StoreRequest
 from pypet.services.backend import RecordBackend
 from pypet.storage_backends.hdf5.files.damage import damage_told, telling_damage
+from pypet.storage_backends.hdf5.files.exclusion import stepwise
 from pypet.storage_backends.hdf5.files.filename import default_title, resolve_filename
-from pypet.storage_backends.hdf5.files.guard import guarded
+from pypet.storage_backends.hdf5.files.guard import GUARD
 from pypet.storage_backends.hdf5.overview.leaf_tables import wants_summary
 from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.established_names import HDF5Names
@@ -26,6 +28,7 @@ from pypet.storage_backends.hdf5.settings.settings import Settings, initial_tabl
 
 if TYPE_CHECKING:
     from pypet.services.transfer import NodeCopy
+    from pypet.storage_backends.hdf5.files.exclusion import FileLock
     from pypet.storage_backends.hdf5.files.identity import Identity
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
 
@@ -102,6 +105,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         self._file: OpenFile | None = None
         self._read_from: OpenFile | None = None
         self._identity: Identity | None = None
+        self._file_lock: FileLock | None = None
         self._inspected: tuple[OpenFile | None, set[tuple[str, str, str]]] = (None, set())
         self._settings = Settings(
             complevel=complevel,
@@ -131,6 +135,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
 
     def __getstate__(self) -> dict[str, Any]:
         closed: dict[str, Any] = {"_file": None, "_read_from": None, "_inspected": (None, set())}
+        closed["_file_lock"] = None
         return {**self.__dict__, **closed, "_told": set(), "is_kept_open": False}
 
     # ----- settings ------------------------------------------------------------------------
@@ -172,7 +177,9 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         """Return whether an overview table will show the value of the leaf at ``path``."""
         file = self._file
         if file is not None and file.is_alive:
-            return wants_summary(self._settings, file.caches.get(self._latest), path, comment)
+            with self.file_lock:
+                cache = file.caches.get(self._latest) if file.is_alive else None
+                return wants_summary(self._settings, cache, path, comment)
         if comment and (path.partition(".")[0], comment) in self._told:
             comment = ""  # the value of an earlier leaf stands for all with this comment
         wanted = wants_summary(self._settings, None, path, comment)
@@ -205,7 +212,6 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
 
         return HDF5NodeCopy(self, trajectory)
 
-    @guarded
     def copy_to(self, target: RecordBackend, trajectory: str) -> None:
         """Copy a whole trajectory into another file, as it is.
 
@@ -215,22 +221,20 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
             The other file has a trajectory of this name, or this one has none.
         """
         assert isinstance(target, HDF5StorageService)
-        with self._held_for_reading() as file:
+        with self.exclusive(target), GUARD, self._held_for_reading() as file:
             self._check_known(file, trajectory)
             with target.kept_open(trajectory):
                 h5py_modules.transfers().copy_trajectory(file, target._file, trajectory)
 
-    @guarded
     def delete_trajectory(self, trajectory: str) -> None:
         """Delete everything about a trajectory; ValueError if it is not there."""
-        with self.kept_open(trajectory):
+        with self.file_lock, GUARD, self.kept_open(trajectory):
             assert self._file is not None
             self._check_known(self._file, trajectory)
             h5py_modules.transfers().delete_trajectory(self._file, trajectory)
 
     # ----- records -------------------------------------------------------------------------
 
-    @guarded
     def apply(self, request: StoreRequest) -> None:
         """Carry out the operations of a request; see `RecordBackend.apply`.
 
@@ -239,8 +243,11 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         OSError, StorageFormatError
             The file cannot be opened; the message says why and what to do.
         """
-        if not request.operations:
-            return
+        if request.operations:
+            with self.file_lock, GUARD:
+                self._apply(request)
+
+    def _apply(self, request: StoreRequest) -> None:
         file = self._file
         rule = Unpickling(self._unpickle)
         self._latest = request.trajectory
@@ -279,7 +286,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
 
     def trajectory_names(self) -> list[str]:
         """Return the names of all trajectories of the file in alphabetical order."""
-        with self._held_for_reading() as file:
+        with self.file_lock, self._held_for_reading() as file:
             names: list[str] = h5py_modules.listing().trajectory_names(file)
             return names
 
@@ -288,14 +295,14 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
 
         Give one of both; see `load` for the errors.
         """
-        with self._held_for_reading() as file:
+        with self.file_lock, self._held_for_reading() as file:
             self._check_known(file, self._find_trajectory(name, index))
 
     def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
         """Return the data about a trajectory; see `RecordBackend.read_meta`."""
         from pypet.storage_backends.hdf5.trajectories.meta_reading import read_meta
 
-        with self._held_for_reading() as file:
+        with self.file_lock, self._held_for_reading() as file:
             self._check_known(file, trajectory)
             file.flush()
             rule = rule_in_force(self._unpickle)
@@ -315,8 +322,11 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         """Yield records; see `RecordBackend.read_nodes`."""
         from pypet.storage_backends.hdf5.nodes.tree_reading import TreeReader
 
-        with self._held_for_reading() as file:
-            self._check_known(file, trajectory)
+        with ExitStack() as held:
+            is_within_message = self.file_lock.is_mine
+            with self.file_lock:
+                file = held.enter_context(self._held_for_reading())
+                self._check_known(file, trajectory)
             rule = rule_in_force(self._unpickle)
             reader = TreeReader(file, trajectory, wants, item_filter, rule)
             self._progress.restart()
@@ -325,6 +335,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
                 file.path,
                 lambda: f"Node {reader.at!r} of trajectory {trajectory!r}",
             )
+            if not is_within_message:
+                records = stepwise(records, self.file_lock)
             for number, record in enumerate(records, 1):
                 yield record
                 if not number % _NODES_PER_LOOK:
