@@ -96,7 +96,7 @@ class Experiment:
                 if plan is not None:
                     self._execute_rounds(plan)
             self._finish()
-            completed = self._trajectory._runs.all_completed()
+            completed = bool(self._trajectory._runs.all_completed())
         except BaseException as error:
             stores = bool(self._options["automatic_storing"])
             rescue(self._trajectory, error, self._results, stores=stores)

@@ -14,7 +14,7 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from h5py import h5a, h5g, h5o
+from h5py import h5g, h5o
 
 from pypet.errors import StorageLostError
 from pypet.storage_backends.hdf5.encoding.attribute_reading import read_text
@@ -56,7 +56,10 @@ def renew_generation(group: h5g.GroupID, path: str, trajectory: str) -> Identity
 
 def read_generation(group: h5g.GroupID) -> str | None:
     """Return the generation of a trajectory, None if it has none."""
-    return read_text(group, ATTRIBUTE) if h5a.exists(group, ATTRIBUTE) else None
+    try:
+        return read_text(group, ATTRIBUTE)
+    except KeyError:
+        return None
 
 
 def check_exists(identity: Identity) -> None:

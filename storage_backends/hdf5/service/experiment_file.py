@@ -80,7 +80,8 @@ class ExperimentFile(HeldFile, ABC):
             group = h5py_modules.listing().cache_of(file, trajectory).group("")
             if group is None:  # stored elsewhere
                 return None
-            identity = h5py_modules.identity().renew_generation(group, self._filename, trajectory)
+            renew = h5py_modules.identity().renew_generation
+            identity: Identity = renew(group, self._filename, trajectory)
             file.flush()
             return identity
         finally:
