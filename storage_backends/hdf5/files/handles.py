@@ -50,6 +50,8 @@ def hold(
     OSError, StorageFormatError
         The file cannot be opened; see `pypet.storage_backends.hdf5.files.opening`.
     """
+    if _DISOWNED:
+        _close_disowned()
     memory = memory_of(path)
     file = _OPEN.get(os.path.realpath(path) if memory is None else memory.key)
     if file is None:
@@ -214,6 +216,16 @@ def _disown(file: OpenFile) -> None:
     _DISOWNED.append((file.id, list(file.caches.values())))
     file._id = None
     file.caches = {}
+
+
+def _close_disowned() -> None:
+    """Close what was disowned, or HDF5 would take it for the same file when that is opened."""
+    with tempfile.TemporaryFile() as scratch:
+        while _DISOWNED:
+            file_id, _ = _DISOWNED.pop()
+            os.dup2(scratch.fileno(), file_id.get_vfd_handle())
+            with suppress(Exception):  # nothing of it reaches the file
+                file_id.close()
 
 
 @guarded

@@ -204,7 +204,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         if filename is None:
             folder = os.path.dirname(self._filename)
             filename = os.path.join(folder, f"backup_{trajectory}.hdf5")
-        return type(self)(filename=filename, file_title=filename, unpickle=self._unpickle)
+        title = os.fspath(filename)
+        return type(self)(filename=filename, file_title=title, unpickle=self._unpickle)
 
     def node_copy(self, trajectory: str) -> NodeCopy:
         """Return what copies nodes into a stored trajectory, here or from another file."""
