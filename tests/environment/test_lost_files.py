@@ -11,6 +11,7 @@ import pytest
 from pypet import Environment, Result, Trajectory, load_trajectory, merge_rescued
 from pypet.errors import DataNotInStorageError, StorageFormatError, StorageLostError
 from pypet.storage_backends.hdf5 import HDF5StorageService
+from pypet.storage_backends.memory import MemoryStorageService
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files in place")
 
@@ -169,6 +170,20 @@ def test_a_file_that_is_lost_during_the_final_store_ends_the_experiment(place, h
     check_rescued(place, env, harm)
 
 
+def test_no_more_runs_are_executed_once_the_file_is_lost(place):
+    env = environment(place, "LOCK", on_error="continue")
+
+    def run(traj):
+        (place.root / f"run{traj.v_idx}").touch()
+        if traj.v_idx == 0:
+            place.path.unlink()
+        store(traj)
+
+    with pytest.raises(StorageLostError):
+        env.run(run)
+    assert len(list(place.root.glob("run*"))) < RUNS
+
+
 def test_a_file_is_not_made_anew_by_those_who_load(place):
     env = environment(place)
     seen = []
@@ -184,6 +199,70 @@ def test_a_file_is_not_made_anew_by_those_who_load(place):
         env.run(store)
     assert seen
     assert not place.path.exists()
+
+
+# ----- other storages ----------------------------------------------------------------------------
+
+
+class Fragile(MemoryStorageService):
+    """Loses everything, or cannot be written any more; rescued to memory."""
+
+    filename = "memory"
+    failure = None
+    rescued = None
+
+    def check_in_place(self, trajectory_name):
+        if self.failure is not None:
+            raise self.failure
+        return True
+
+    def rescue_services(self, trajectory_name):
+        full = Fragile()
+        full.apply = self._refuse
+        yield full
+        Fragile.rescued = Fragile()
+        yield Fragile.rescued
+
+    def _refuse(self, request):
+        raise OSError(errno.ENOSPC, "full", "memory")
+
+
+@pytest.mark.parametrize("kind", [StorageLostError, PermissionError])
+def test_any_storage_may_be_rescued(kind):
+    env = Environment(
+        "t", storage_service=Fragile, add_time=False, log_config=None, report_progress=False
+    )
+    service = env.traj.v_storage_service
+    env.traj.f_add_parameter("x", 0)
+    env.traj.f_explore({"x": [0, 1, 2]})
+    env.add_postprocessing(lambda traj, results: setattr(service, "failure", kind(2, "fragile")))
+    with pytest.raises(kind, match="fragile") as caught:
+        env.run(store)
+    assert "rescue file 'memory'" in caught.value.__notes__[-1]
+    assert env.traj.f_is_completed() is (kind is PermissionError)
+    assert env.traj.v_storage_service is service
+    assert not env.traj.f_contains("config.rescue", shortcuts=False)
+    rescued = load_trajectory("t", storage_service=Fragile.rescued, load_data=2)
+    assert not any(rescued.f_is_completed(index) for index in range(3))
+    assert rescued.f_get("x").f_get_range() == [0, 1, 2]
+    assert rescued.f_get("config.rescue.completed").f_get().tolist() == [0, 1, 2]
+
+
+def test_a_storage_without_any_place_for_it_leaves_the_error_alone(monkeypatch):
+    monkeypatch.setattr(Fragile, "rescue_services", lambda service, name: ())
+    env = Environment(
+        "t", storage_service=Fragile, add_time=False, log_config=None, report_progress=False
+    )
+    env.add_postprocessing(
+        lambda traj, results: setattr(traj.v_storage_service, "failure", OSError("fragile"))
+    )
+    with pytest.raises(OSError, match="fragile") as caught:
+        env.run(store_constant)
+    assert not hasattr(caught.value, "__notes__")
+
+
+def store_constant(traj):
+    traj.f_add_result("z", 1)
 
 
 # ----- files that turn up again ------------------------------------------------------------------
