@@ -99,7 +99,9 @@ class Experiment:
             completed = bool(self._trajectory._runs.all_completed())
         except BaseException as error:
             stores = bool(self._options["automatic_storing"])
-            rescue(self._trajectory, error, self._results, stores=stores)
+            lost = rescue(self._trajectory, error, self._results, stores=stores)
+            if lost:
+                self._environment.current_idx = min(self._environment.current_idx, *lost)
             raise
         finally:
             try:

@@ -58,13 +58,16 @@ def check_storage(trajectory: Trajectory) -> None:
         )
 
 
-def rescue(trajectory: Trajectory, error: BaseException, results: Results, *, stores: bool) -> None:
+def rescue(
+    trajectory: Trajectory, error: BaseException, results: Results, *, stores: bool
+) -> list[int]:
     """Store what can be after an error, so that completed runs can be used.
 
     If the storage fails, everything that is in memory goes to a new one. ``error`` is what ended
     the experiment; it gets a note about that. Runs whose data is lost count as not completed
-    from then on, and what they returned is dropped from ``results``.
+    from then on, and what they returned is dropped from ``results``; their indices are returned.
     """
+    completed: list[int] = trajectory._runs.finished().tolist()
     try:
         check_storage(trajectory)
         trajectory.f_store(only_init=not stores)
@@ -72,11 +75,12 @@ def rescue(trajectory: Trajectory, error: BaseException, results: Results, *, st
         if not _store_elsewhere(trajectory, error, failure):
             _logger.exception("Storing trajectory %r failed, too.", trajectory.v_name)
         if isinstance(failure, StorageLostError | StorageFormatError):
-            take_back(trajectory, trajectory._runs.finished().tolist(), results)
+            take_back(trajectory, completed, results)
     except Exception:
         _logger.exception(
             "Storing trajectory %r after the error that follows failed, too.", trajectory.v_name
         )
+    return [index for index in completed if not trajectory._runs.completed(index)]
 
 
 def _store_elsewhere(trajectory: Trajectory, error: BaseException, failure: Exception) -> bool:

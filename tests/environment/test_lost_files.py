@@ -170,6 +170,44 @@ def test_a_file_that_is_lost_during_the_final_store_ends_the_experiment(place, h
     check_rescued(place, env, harm)
 
 
+@pytest.mark.parametrize("harm", ["deleted", "namesake", "overwritten"])
+@pytest.mark.parametrize("point", ["open", "_apply", "close"])
+def test_a_file_that_is_lost_at_any_point_of_the_final_store_ends_the_experiment(
+    place, harm, point, monkeypatch
+):
+    env = environment(place)
+    method = getattr(HDF5StorageService, point)
+
+    def lose(traj, results):
+        def losing(service, *args):
+            monkeypatch.setattr(HDF5StorageService, point, method)
+            place.suffer(harm)
+            return method(service, *args)
+
+        monkeypatch.setattr(HDF5StorageService, point, losing)
+
+    env.add_postprocessing(lose)
+    with pytest.raises(StorageLostError, match="was deleted, moved or replaced"):
+        env.run(store)
+    check_rescued(place, env, harm)
+
+
+def test_an_experiment_can_be_run_again_when_its_file_was_deleted(place):
+    env = environment(place)
+    deletes = [True]
+
+    def delete(traj, results):
+        if deletes:
+            deletes.clear()
+            place.path.unlink()
+
+    env.add_postprocessing(delete)
+    with pytest.raises(StorageLostError):
+        env.run(store)
+    assert len(env.run(store)) == RUNS
+    assert check_honest(place.path) == RUNS
+
+
 def test_no_more_runs_are_executed_once_the_file_is_lost(place):
     env = environment(place, "LOCK", on_error="continue")
 
