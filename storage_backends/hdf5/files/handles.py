@@ -34,14 +34,14 @@ def hold(
     path: str,
     *,
     writable: bool,
-    title: str = "",
+    title: str | None = None,
     filters: Filters | None = None,
     may_create: bool = True,
 ) -> OpenFile:
     """Return the open file at ``path``; to be given back with `release`.
 
     To write, the file is created if it is missing and ``may_create``, with ``filters`` noted for
-    other programs, and gets ``title``.
+    other programs, and gets ``title`` unless that is None.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def hold(
     file = _OPEN.get(os.path.realpath(path) if memory is None else memory.key)
     if file is None:
         if writable and memory is None and may_create:
-            file_id = create_file(path, title, filters or Filters())
+            file_id = create_file(path, title or "", filters or Filters())
             memory = memory_of(path)
         else:
             file_id = open_file(path, writable=writable)
@@ -66,7 +66,7 @@ def hold(
     elif writable and not file.writable:
         file.make_writable()
     file.holders += 1
-    if writable:
+    if writable and title is not None:
         _retitle(file, title)
     return file
 

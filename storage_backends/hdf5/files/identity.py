@@ -33,7 +33,8 @@ _LOST: set[str] = set()
 """Generations that this process has found gone; a file that turns up again lacks something."""
 
 
-_IN_PLACE, _ELSEWHERE, _OVERWRITTEN = "in place", "elsewhere", "overwritten"
+_IN_PLACE, _ELSEWHERE, _OVERWRITTEN, _UNKNOWN = "in place", "elsewhere", "overwritten", "unknown"
+_READING = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class Identity(NamedTuple):
@@ -45,13 +46,20 @@ class Identity(NamedTuple):
     """32 hexadecimal digits, as in the file."""
     inode: tuple[int, int]
     """Numbers of device and file when the experiment began."""
+    offset: int | None
+    """Where the generation was in the file then, None if that could not be found out."""
 
 
-def renew_generation(group: h5g.GroupID, path: str, trajectory: str) -> Identity:
-    """Write a new generation to a trajectory, whose group is given, and return the identity."""
+def renew_generation(file: OpenFile, group: h5g.GroupID, path: str, trajectory: str) -> Identity:
+    """Write a new generation to a trajectory, whose group is given, and return the identity.
+
+    ``path`` is how the service calls the file.
+    """
     generation = uuid.uuid4().hex
     replace_attribute(group, ATTRIBUTE, encode_text(generation.encode("ascii")))
-    return Identity(path, trajectory, generation, inode_of(path))
+    file.flush()
+    offset = _locate(file, trajectory, generation)
+    return Identity(path, trajectory, generation, inode_of(path), offset)
 
 
 def read_generation(group: h5g.GroupID) -> str | None:
@@ -62,18 +70,21 @@ def read_generation(group: h5g.GroupID) -> str | None:
         return None
 
 
-def check_exists(identity: Identity) -> None:
-    """Raise StorageLostError if there is no file to open, or an empty one.
+def is_certain(identity: Identity) -> bool:
+    """Return whether the file at the path is certainly that of the experiment; it is not opened.
 
-    HDF5 would fill an empty one as if it were new.
+    If it is not, that need not mean anything: its content may have been arranged anew.
+
+    Raises
+    ------
+    StorageLostError
+        There is none, or an empty one, which HDF5 would fill as if it were new.
     """
-    try:
-        is_empty = not os.stat(identity.path).st_size
-    except (FileNotFoundError, NotADirectoryError):
-        is_empty = True
-    if is_empty or identity.generation in _LOST:
+    found = _look(identity, None, identity.offset)
+    if found == _ELSEWHERE or identity.generation in _LOST:
         _LOST.add(identity.generation)
         raise lost(identity.path)
+    return found == _IN_PLACE
 
 
 def check_identity(file: OpenFile, group: h5g.GroupID | None, identity: Identity) -> None:
@@ -139,16 +150,20 @@ class Watch:
         """Find the place of the generation in a file that was flushed and checked."""
         self.identity = identity
         self._inode = inode_of(identity.path)
-        self._offset = self._locate(file)
+        self._offset = identity.offset
+        if _look(identity, self._inode, self._offset) != _IN_PLACE:
+            self._offset = _locate(file, identity.trajectory, identity.generation)
 
     def relocate(self, file: OpenFile) -> None:
         """Find the place again; a header whose attributes change may be arranged anew.
 
         If it is nowhere the old one is kept, so that the next look tells.
         """
-        if self._offset is not None and self._look() == _OVERWRITTEN:
+        if self._look() == _OVERWRITTEN:
             with suppress(OSError):
-                self._offset = self._locate(file) or self._offset
+                identity = self.identity
+                found = _locate(file, identity.trajectory, identity.generation)
+                self._offset = self._offset if found is None else found
 
     def is_overwritten(self) -> bool:
         """Return whether the content is another one: nothing may be written into it."""
@@ -168,44 +183,52 @@ class Watch:
         found = self._look()
         if found == _ELSEWHERE and content_only:
             return
-        if found != _IN_PLACE or self.identity.generation in _LOST:
+        if found in (_ELSEWHERE, _OVERWRITTEN) or self.identity.generation in _LOST:
             _LOST.add(self.identity.generation)
             raise lost(self.identity.path)
 
     def _look(self) -> str:
-        try:
-            descriptor = os.open(self.identity.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        except (FileNotFoundError, NotADirectoryError):
+        return _look(self.identity, self._inode, self._offset)
+
+
+def _look(identity: Identity, inode: tuple[int, int] | None, offset: int | None) -> str:
+    """Return what can be said of the file at the path; ``inode`` is of the one that is open."""
+    try:
+        descriptor = os.open(identity.path, _READING)
+    except (FileNotFoundError, NotADirectoryError):
+        return _ELSEWHERE
+    except OSError:  # for example because too many files are open
+        return _UNKNOWN
+    try:
+        status = os.fstat(descriptor)
+        if inode is None and not status.st_size:
             return _ELSEWHERE
-        except OSError:  # nothing is known, for example because too many files are open
-            return _IN_PLACE
-        try:
-            status = os.fstat(descriptor)
-            if (status.st_dev, status.st_ino) != self._inode:
-                return _ELSEWHERE
-            if self._offset is None or self._generation_at(descriptor, self._offset):
-                return _IN_PLACE
-            return _OVERWRITTEN
-        finally:
-            os.close(descriptor)
+        if inode is not None and (status.st_dev, status.st_ino) != inode:
+            return _ELSEWHERE
+        if offset is None:
+            return _UNKNOWN
+        return _IN_PLACE if _is_at(descriptor, offset, identity.generation) else _OVERWRITTEN
+    finally:
+        os.close(descriptor)
 
-    def _locate(self, file: OpenFile) -> int | None:
-        """Return where the generation is in the file, None if that cannot be found out."""
-        id_: Any = file.id
-        if not hasattr(os, "pread") or id_.get_create_plist().get_userblock():
-            return None
-        group = h5g.open(id_, self.identity.trajectory.encode("utf8"))
-        descriptor = os.open(self.identity.path, os.O_RDONLY)
-        try:
-            place = find_in_header(
-                descriptor, h5o.get_info(group).addr, self.identity.generation.encode("ascii")
-            )
-            if place is None or not self._generation_at(descriptor, place):
-                return None
-            return place
-        finally:
-            os.close(descriptor)
 
-    def _generation_at(self, descriptor: int, offset: int) -> bool:
-        wanted = self.identity.generation.encode("ascii")
+def _locate(file: OpenFile, trajectory: str, generation: str) -> int | None:
+    """Return where the generation is in the file, None if that cannot be found out."""
+    id_: Any = file.id
+    if not hasattr(os, "pread") or id_.get_create_plist().get_userblock():
+        return None
+    address = h5o.get_info(h5g.open(id_, trajectory.encode("utf8"))).addr
+    descriptor = os.open(file.path, _READING)
+    try:
+        place = find_in_header(descriptor, address, generation.encode("ascii"))
+        return place if place is not None and _is_at(descriptor, place, generation) else None
+    finally:
+        os.close(descriptor)
+
+
+def _is_at(descriptor: int, offset: int, generation: str) -> bool:
+    wanted = generation.encode("ascii")
+    try:
         return os.pread(descriptor, len(wanted), offset) == wanted
+    except OSError:  # such as those of a folder
+        return False

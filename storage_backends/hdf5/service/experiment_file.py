@@ -81,8 +81,7 @@ class ExperimentFile(HeldFile, ABC):
             if group is None:  # stored elsewhere
                 return None
             renew = h5py_modules.identity().renew_generation
-            identity: Identity = renew(group, self._filename, trajectory)
-            file.flush()
+            identity: Identity = renew(file, group, self._filename, trajectory)
             return identity
         finally:
             h5py_modules.handles().release(file)

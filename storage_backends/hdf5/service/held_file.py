@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
-from pypet.errors import StorageLostError
+from pypet.errors import StorageFormatError, StorageLostError
 from pypet.services.backend import RecordBackend
 from pypet.services.record_service import RecordStorageService
 from pypet.storage_backends.hdf5.files.damage import damage_told
@@ -171,22 +171,39 @@ class HeldFile(RecordStorageService, ABC):
             require(package, plugin=self.name, extra=self.extra)
         identity = self._expected_identity()
         if identity is not None:
-            h5py_modules.identity().check_exists(identity)
+            return self._hold_same(identity, writable=writable)
         file: OpenFile = h5py_modules.handles().hold(
             self._filename,
             writable=writable,
             title=self._file_title,
             filters=self._settings.filters,
-            may_create=identity is None,
         )
-        if identity is not None and file.watch is None and not file.is_lent:
-            try:
-                group = h5py_modules.listing().cache_of(file, identity.trajectory).group("")
-                h5py_modules.identity().check_identity(file, group, identity)
-            except BaseException:
-                h5py_modules.handles().release(file)
-                raise
         return file
+
+    def _hold_same(self, identity: Identity, *, writable: bool) -> OpenFile:
+        """Return the open file if it is that of the experiment; no other is changed or made."""
+        if not h5py_modules.identity().is_certain(identity):
+            self._check_same(identity)
+        file: OpenFile = h5py_modules.handles().hold(
+            self._filename, writable=writable, may_create=False
+        )
+        return file
+
+    def _check_same(self, identity: Identity) -> None:
+        """Look into the file whether it is that of the experiment."""
+        module, handles = h5py_modules.identity(), h5py_modules.handles()
+        try:
+            file = handles.hold(self._filename, writable=False)
+        except StorageFormatError as err:
+            if identity.offset is None:
+                raise
+            raise module.lost(self._filename) from err
+        try:
+            if file.watch is None and not file.is_lent:
+                group = h5py_modules.listing().cache_of(file, identity.trajectory).group("")
+                module.check_identity(file, group, identity)
+        finally:
+            handles.release(file)
 
     def _expected_identity(self) -> Identity | None:
         """Return what the file has to be, None if anything may be there."""

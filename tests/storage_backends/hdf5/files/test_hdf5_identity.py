@@ -82,7 +82,7 @@ def test_what_is_not_stored_has_no_generation(service, tmp_path):
 
 
 @pytest.mark.parametrize("is_copied", [False, True], ids=["own", "of_a_worker"])
-@pytest.mark.parametrize("loss", ["deleted", "emptied", "replaced", "overwritten"])
+@pytest.mark.parametrize("loss", ["deleted", "emptied", "replaced", "overwritten", "garbled"])
 def test_another_file_is_not_used_in_place_of_that_of_the_experiment(
     traj, service, path, tmp_path, loss, is_copied
 ):
@@ -95,9 +95,12 @@ def test_another_file_is_not_used_in_place_of_that_of_the_experiment(
             os.truncate(path, 0)
         elif loss == "replaced":
             os.replace(other, path)
-        else:
+        elif loss == "overwritten":
             shutil.copyfile(other, path)
+        else:
+            path.write_bytes(b"nothing that HDF5 knows")
         traj.v_storage_service = using
+        content = path.read_bytes() if path.exists() else None
         with pytest.raises(StorageLostError, match=LOST) as caught:
             traj.f_store()
         assert caught.value.filename == str(path)
@@ -107,8 +110,7 @@ def test_another_file_is_not_used_in_place_of_that_of_the_experiment(
             using.open()
         with pytest.raises(StorageLostError):
             using.check_in_place("t")
-    if loss == "deleted":
-        assert not path.exists()
+    assert (path.read_bytes() if path.exists() else None) == content
 
 
 def test_a_file_that_turns_up_again_is_not_trusted(traj, service, path):
@@ -128,6 +130,14 @@ def test_a_copy_in_place_of_the_file_is_told(traj, service, path, tmp_path):
         os.replace(shutil.copy(path, tmp_path / "copy"), path)
         assert service.check_in_place("t") is False
         traj.f_store()
+
+
+def test_the_title_of_a_file_follows_after_an_experiment(traj, service, path):
+    with service.watched("t"):
+        service.store("TRAJECTORY", traj, trajectory_name="t", file_title="other title")
+    traj.f_store(only_init=True)
+    with h5py.File(path) as file:
+        assert file.attrs["TITLE"].decode() == "other title"
 
 
 def test_after_an_experiment_any_file_will_do(traj, service, path):
