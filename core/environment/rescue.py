@@ -38,24 +38,30 @@ def check_storage(trajectory: Trajectory) -> None:
     Raises
     ------
     StorageLostError
-        The storage is gone, or lacks data of runs; these count as not completed then.
+        The storage is gone, or lacks data of runs.
     Exception
         Whatever opening the storage raises.
+    """
+    missing = _runs_without_data(trajectory)
+    if missing:
+        raise StorageLostError(
+            f"The storage of trajectory {trajectory.v_name!r} was exchanged during the experiment "
+            f"for a copy without the data of {len(missing)} completed runs "
+            f"({trajectory.v_storage_service!r}). They do not count as completed."
+        )
+
+
+def _runs_without_data(trajectory: Trajectory) -> list[int]:
+    """Return the completed runs of which the storage has nothing; raises as `check_storage`.
+
+    As long as the storage is the one in which the experiment began nobody looks for their data.
     """
     service: Any = trajectory.v_storage_service
     check = getattr(service, "check_in_place", None)
     if check is None or check(trajectory.v_name):
-        return
-    runs = trajectory._runs
+        return []
     there = runs_with_data(service, trajectory)
-    missing = [index for index in runs.finished().tolist() if index not in there]
-    if missing:
-        runs.reopen(missing)
-        raise StorageLostError(
-            f"The storage of trajectory {trajectory.v_name!r} was exchanged during the experiment "
-            f"for a copy without the data of {len(missing)} completed runs ({service!r}). They "
-            "count as not completed."
-        )
+    return [index for index in trajectory._runs.finished().tolist() if index not in there]
 
 
 def rescue(
@@ -69,7 +75,7 @@ def rescue(
     """
     completed: list[int] = trajectory._runs.finished().tolist()
     try:
-        check_storage(trajectory)
+        take_back(trajectory, _runs_without_data(trajectory), results)
         trajectory.f_store(only_init=not stores)
     except _STORAGE_FAILURES as failure:
         if not _store_elsewhere(trajectory, error, failure):
