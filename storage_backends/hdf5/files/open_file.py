@@ -11,6 +11,7 @@ from typing import Protocol
 from h5py import h5f
 
 from pypet.storage_backends.hdf5.files.file_memory import FileMemory, memory_of
+from pypet.storage_backends.hdf5.files.guard import GUARD
 from pypet.storage_backends.hdf5.files.identity import Watch, lost, watch
 from pypet.storage_backends.hdf5.files.needs import Need
 from pypet.storage_backends.hdf5.files.opening import open_file
@@ -217,16 +218,20 @@ class OpenFile:
 
     @contextmanager
     def lent(self) -> Iterator[str]:
-        """Close the file for the duration of a ``with`` block, for another library to open it."""
-        self.flush()
-        self._drop()
-        try:
-            yield self.path
-        finally:
-            self._id = open_file(self.path, writable=self.writable)
-            if self.watch is not None:  # whoever borrowed the file may have replaced it
-                self.watch = watch(self, self.watch.identity)
-            self.memory = memory_of(self.path) or self.memory  # it may be another file now
+        """Close the file for the duration of a ``with`` block, for another library to open it.
+
+        No process is forked meanwhile: there the file could not be told to be the parent's.
+        """
+        with GUARD:
+            self.flush()
+            self._drop()
+            try:
+                yield self.path
+            finally:
+                self._id = open_file(self.path, writable=self.writable)
+                if self.watch is not None:  # whoever borrowed the file may have replaced it
+                    self.watch = watch(self, self.watch.identity)
+                self.memory = memory_of(self.path) or self.memory  # it may be another file now
 
     def lend(self, invite: Callable[[str, bool], Guest]) -> Guest:
         """Return the guest that has the file now, until somebody asks for `id`.
@@ -247,10 +252,11 @@ class OpenFile:
     def take_back(self) -> None:
         """Send the guest away, if there is one, and open the file with h5py again."""
         if self._guest is not None:
-            self._drop()
-            if self.watch is not None:
-                self.watch.check()
-            self._id = open_file(self.path, writable=self.writable)
+            with GUARD:
+                self._drop()
+                if self.watch is not None:
+                    self.watch.check()
+                self._id = open_file(self.path, writable=self.writable)
 
     def _drop(self) -> None:
         self.generation += 1

@@ -305,7 +305,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
 
         with self.file_lock, self._held_for_reading() as file:
             self._check_known(file, trajectory)
-            file.flush()
+            with GUARD:
+                file.flush()
             rule = rule_in_force(self._unpickle)
             with damage_told(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
                 return read_meta(file, trajectory, rule, with_runs=with_runs)
