@@ -27,6 +27,7 @@ __all__ = [
     "RemoteRunError",
     "RunSkippedError",
     "StorageFormatError",
+    "StorageLostError",
     "TooManyGroupsError",
     "UnknownOptionError",
     "UnknownPluginError",
@@ -105,6 +106,10 @@ class UnknownOptionError(PypetError, ValueError):
 
 class StorageFormatError(PypetError, ValueError):
     """A file exists but is not what the storage service can read: damaged, foreign or truncated."""
+
+
+class StorageLostError(PypetError, FileNotFoundError):
+    """What an experiment stored before is gone: its file was deleted, replaced or overwritten."""
 
 
 class NotStoredError(PypetError, RuntimeError):

@@ -17,6 +17,7 @@ from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
 from pypet.environment.pending_runs import due_runs, first_pending, report_completion
 from pypet.environment.postprocessing import PostProcessing, Results
+from pypet.environment.rescue import check_storage, rescue, watched
 from pypet.environment.round import Round
 from pypet.environment.shared_storage import kept_open
 from pypet.support import run_banners
@@ -77,6 +78,17 @@ class Experiment:
         plan = obtain_plan()
         self._trajectory._prepare_experiment()
         self._trajectory.f_store(only_init=True)
+        with watched(self._trajectory):
+            completed = self._execute(plan)
+        if plan is not None:
+            report_completion(self._trajectory, completed)
+        if completed:
+            for versioning in self._features.versionings:
+                versioning.experiment_finished(self._environment)
+        return self._results
+
+    def _execute(self, plan: Plan | None) -> bool:
+        """Execute everything and store; return whether all runs are completed."""
         completed = False
         try:
             with self._supervision():
@@ -84,21 +96,19 @@ class Experiment:
                 if plan is not None:
                     self._execute_rounds(plan)
             self._finish()
-            completed = self._trajectory._runs.all_completed()
-        except BaseException:
-            self._rescue()
+            completed = bool(self._trajectory._runs.all_completed())
+        except BaseException as error:
+            stores = bool(self._options["automatic_storing"])
+            lost = rescue(self._trajectory, error, self._results, stores=stores)
+            if lost:
+                self._environment.current_idx = min(self._environment.current_idx, *lost)
             raise
         finally:
             try:
                 self._join()
             finally:
                 self._features.manager.experiment_finished(self._environment, completed)
-        if plan is not None:
-            report_completion(self._trajectory, completed)
-        if completed:
-            for versioning in self._features.versionings:
-                versioning.experiment_finished(self._environment)
-        return self._results
+        return completed
 
     @contextmanager
     def _supervision(self) -> Iterator[None]:
@@ -197,19 +207,10 @@ class Experiment:
         trajectory = self._trajectory
         stores = bool(self._options["automatic_storing"])
         self._config.put_wildcards()
+        check_storage(trajectory)
         with kept_open(trajectory):
             trajectory.f_store(only_init=not stores)
             self._config.put_times(time.time(), store=stores)
         finalize = getattr(trajectory.v_storage_service, "finalize", None)
         if finalize is not None:
             finalize()
-
-    def _rescue(self) -> None:
-        """After an error, store what can be, so that completed runs can be used."""
-        try:
-            self._trajectory.f_store(only_init=not self._options["automatic_storing"])
-        except Exception:
-            _logger.exception(
-                "Storing trajectory %r after the error that follows failed, too.",
-                self._trajectory.v_name,
-            )

@@ -52,11 +52,8 @@ def first_pending(trajectory: Trajectory, first: int) -> int:
 
 def take_back(trajectory: Trajectory, indices: Iterable[int], results: Results) -> None:
     """Count runs as not completed whose data was lost, and drop what they returned."""
-    runs = trajectory._runs
     lost = frozenset(indices)
-    for index in lost:
-        runs.start(index, runs.record(index)["timestamp"])
-        runs.columns.completed[runs.row(index)] = 0
+    trajectory._runs.reopen(sorted(lost))
     results[:] = [pair for pair in results if pair[0] not in lost]
 
 

@@ -12,7 +12,7 @@ from pypet.environment.on_error import ErrorPolicy, describe_run
 from pypet.environment.outcome_batch import OutcomeBatch
 from pypet.environment.postprocessing import Results
 from pypet.environment.shared_storage import SharedStorage
-from pypet.errors import PluginError, RunSkippedError
+from pypet.errors import PluginError, RunSkippedError, StorageLostError
 from pypet.interfaces import Outcome, ProgressReporter, Scheduler, Task
 from pypet.support.iterators import result_sort
 
@@ -174,8 +174,8 @@ class RunLoop:
             for reporter in self._progress:
                 reporter.advance()
             return
-        if isinstance(error, KeyboardInterrupt):
-            raise error
+        if isinstance(error, KeyboardInterrupt | StorageLostError):
+            raise error  # also where others would go on: nothing could be stored
         self._finished.tell()
         if self._manager.listens("pypet_runs_failed"):
             self._manager.runs_failed(self._environment, [outcome._replace(error=error)])

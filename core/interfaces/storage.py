@@ -1,10 +1,10 @@
 """The contract of storage services: messages in, messages out.
 
-A service may be called from the main process and, if a wrap mode allows it, from workers, but
-never from two threads at once. Callers may change the node that they handed over as soon as
-``store`` has returned; a service keeps copies, not references. What ``store`` accepted is
-readable by ``load`` of the same service at once; it is durable once the service was flushed or
-closed.
+A service may be called from the main process and, if a wrap mode allows it, from workers, but from
+several threads at once only if it says so, and then each with a trajectory of its own. Callers
+may change the node that they handed over as soon as ``store`` has returned; a service keeps
+copies, not references. What ``store`` accepted is readable by ``load`` of the same service at
+once; it is durable once the service was flushed or closed.
 
 Most backends do not implement this class but `pypet.services.RecordStorageService`, which turns
 messages about live nodes into plain records and back and leaves only the keeping of records.
@@ -12,6 +12,7 @@ messages about live nodes into plain records and back and leaves only the keepin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
@@ -92,3 +93,54 @@ class StorageService(Feature):
         Who loads many single items one after the other enters it.
         """
         return nullcontext(self)
+
+    # ----- experiments -----------------------------------------------------------------------
+
+    def watched(self, trajectory_name: str) -> AbstractContextManager[Any]:
+        """Insist within a ``with`` block on the storage as it is when the block begins.
+
+        The environment enters it around an experiment, when the trajectory has been stored. In
+        the block, what stores or loads finds out if the storage was removed, replaced or
+        overwritten meanwhile, and raises `pypet.errors.StorageLostError` rather than make a new
+        one or go on with another. Copies of the service in other processes do so, too. Services
+        whose data cannot vanish inherit this one, which does nothing.
+        """
+        return nullcontext(self)
+
+    def check_in_place(self, trajectory_name: str) -> bool:
+        """Make sure, within `watched`, that what was stored is still there.
+
+        Returns
+        -------
+        bool
+            False if the storage was exchanged for a copy of itself, which may lack something
+            that was stored since.
+
+        Raises
+        ------
+        StorageLostError
+            It is not there any more.
+        Exception
+            Whatever opening the storage raises; then nothing is known.
+        """
+        return True
+
+    def generation(self, trajectory_name: str) -> str | None:
+        """Return what tells a stored trajectory from others of its name; None if nothing does.
+
+        It is made anew when an experiment begins, and copies of the storage keep it.
+
+        Raises
+        ------
+        ValueError
+            There is no such trajectory.
+        """
+        return None
+
+    def rescue_services(self, trajectory_name: str) -> Iterable[StorageService]:
+        """Return services that may store what this one cannot, to be tried in turn.
+
+        Each is new and empty, and has a ``filename`` that tells people where it stores. The
+        environment asks when it could not store a trajectory at the end of an experiment.
+        """
+        return ()

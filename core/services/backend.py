@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, Self
 
 from pypet.errors import NoSuchServiceError
@@ -94,6 +94,15 @@ class RecordBackend(StorageService, ABC):
         """
 
     # ----- what a backend may override -----------------------------------------------------
+
+    def exclusive(self, *others: RecordBackend) -> AbstractContextManager[Any]:
+        """Keep other threads away from the storage, and those of ``others``, in a ``with`` block.
+
+        Messages that load, merge or copy are processed in such a block. The same thread may enter
+        several, but who needs a second service later has to name it at once. By default nobody is
+        kept away: the service must not be used by several threads at once.
+        """
+        return nullcontext()
 
     def open(self) -> None:
         """Open the storage and keep it open until `close`."""

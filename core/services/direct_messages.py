@@ -18,8 +18,9 @@ def _backup(
     trajectory_name: str,
     **_: Any,
 ) -> None:
-    with service.reading():
-        service.copy_to(service.backup_service(trajectory_name, backup_filename), trajectory_name)
+    target = service.backup_service(trajectory_name, backup_filename)
+    with service.exclusive(target), service.reading():
+        service.copy_to(target, trajectory_name)
 
 
 def _merge(
@@ -48,23 +49,24 @@ def _merge(
         There is no such other trajectory, or no such file.
     """
     source = service.beside(other_filename)
-    with source.reading():
-        source.read_meta(other_trajectory_name, with_runs=False)
-    copying = service.node_copy(trajectory_name)
-    with source.kept_open(other_trajectory_name), service.kept_open(trajectory_name):
-        try:
-            copying.copy(source, other_trajectory_name, rename_dict)
-            copying.link(links or {})
-            if last_step is not None:
-                last_step()
-            service.flush()
-        except BaseException:
-            copying.undo()
-            raise
-        if delete_trajectory:
-            source.delete_trajectory(other_trajectory_name)
-        elif move_nodes:
-            delete(source, other_trajectory_name, copying.copied_leaves)
+    with service.exclusive(source):
+        with source.reading():
+            source.read_meta(other_trajectory_name, with_runs=False)
+        copying = service.node_copy(trajectory_name)
+        with source.kept_open(other_trajectory_name), service.kept_open(trajectory_name):
+            try:
+                copying.copy(source, other_trajectory_name, rename_dict)
+                copying.link(links or {})
+                if last_step is not None:
+                    last_step()
+                service.flush()
+            except BaseException:
+                copying.undo()
+                raise
+            if delete_trajectory:
+                source.delete_trajectory(other_trajectory_name)
+            elif move_nodes:
+                delete(source, other_trajectory_name, copying.copied_leaves)
 
 
 def _access_data(

@@ -85,7 +85,7 @@ class RecordStorageService(CopyingBackend):
         loader = LOADERS.get(msg)
         if loader is None:
             raise self._unknown(msg, "load", LOADERS)
-        with self.reading(), unpickling(Unpickling(self.unpickle)) as rule:
+        with self.exclusive(), self.reading(), unpickling(Unpickling(self.unpickle)) as rule:
             loading = Loading(self, self._find_trajectory(name, index), rule)
             loader(loading, stuff_to_load, *args, **kwargs)
 

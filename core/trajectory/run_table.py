@@ -118,6 +118,20 @@ class RunTable(RunIndex):
                 self.texts.put("parameter_summary", row, self._summary_of_values(idx))
                 return
 
+    def reopen(self, indices: Sequence[int] | np.ndarray[Any, Any]) -> None:
+        """Note that runs did not complete after all; what else is known about them stays."""
+        columns = self.columns
+        columns.own()
+        for row in map(self.row, indices):
+            columns.completed[row] = 0
+            columns.changed[row] = True
+            self.texts.drop(row)
+
+    def finished(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the indices of known runs that completed, ascending."""
+        rows = np.flatnonzero(self.columns.completed[: self.columns.size])
+        return rows if self._known is None else self._known[rows]
+
     def complete(
         self, idx: int, timestamp: float, finish_timestamp: float, hexsha: str | None = None
     ) -> None:

@@ -29,7 +29,8 @@ def _fast_buffer(size: int) -> _Buffer:
     return np.zeros((size, size), dtype=np.uint8), text_type(size, h5t.CSET_UTF8)
 
 
-_FAST: list[_Buffer] = [_fast_buffer(size) for size in range(_FAST_SIZE + 1)]
+_FAST: list[list[_Buffer]] = [[_fast_buffer(size)] for size in range(_FAST_SIZE + 1)]
+"""Buffers by size; whoever uses one takes it out, since threads may read from several files."""
 
 
 def attribute_names(location: Any) -> list[bytes]:
@@ -46,12 +47,19 @@ def read_text(location: Any, name: bytes) -> str:
     if size == 0:
         return ""
     if size <= _FAST_SIZE and size != _VARIABLE_SIZE:
-        buffer, kind = _FAST[size]
+        spare = _FAST[size]
+        try:
+            fast = spare.pop()
+        except IndexError:
+            fast = _fast_buffer(size)
+        buffer, kind = fast
         try:
             attribute.read(buffer, kind)
+            raw: bytes = buffer[0].tobytes()
         except OSError:  # another character set, or no text at all
             return _as_text(_read(attribute, location, name))
-        raw: bytes = buffer[0].tobytes()
+        finally:
+            spare.append(fast)
         return raw.rstrip(b"\0").decode("utf8", "replace")
     return _as_text(_read(attribute, location, name))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from h5py import h5f
@@ -194,8 +196,17 @@ class TransactionalWriter(Writer):
 
 
 def close_abandoned() -> None:
-    """Close what was abandoned, while Python can still be asked by the HDF5 library."""
+    """Close what was abandoned: nothing of it reaches a file.
+
+    Necessary before the same file is opened again, which HDF5 would take for the abandoned one,
+    and while Python can still be asked by the HDF5 library, before the process ends.
+    """
     while _ABANDONED:
-        file_id, *_ = _ABANDONED.pop()
-        if file_id.valid:
+        file_id, storage, _ = _ABANDONED.pop()
+        if not file_id.valid:
+            continue
+        if storage is None:
+            with tempfile.TemporaryFile() as scratch:
+                os.dup2(scratch.fileno(), file_id.get_vfd_handle())
+        with suppress(Exception):  # it has no content any more that HDF5 could make sense of
             file_id.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from h5py import h5a, h5f
 
@@ -32,14 +32,16 @@ def hold(
     path: str,
     *,
     writable: bool,
-    title: str = "",
+    title: str | None = None,
     filters: Filters | None = None,
+    may_create: bool = True,
     timeout: float = WRITING_SECONDS,
 ) -> OpenFile:
     """Return the open file at ``path``; to be given back with `release`.
 
-    To write, the file is created if it is missing, with ``filters`` noted for other programs,
-    and gets ``title``. ``timeout`` says how many seconds to wait for other processes.
+    To write, the file is created if it is missing and ``may_create``, with ``filters`` noted for
+    other programs, and gets ``title`` unless that is None. ``timeout`` says how many seconds to
+    wait for other processes.
 
     Raises
     ------
@@ -48,20 +50,22 @@ def hold(
     OSError, StorageFormatError
         The file cannot be opened; see `pypet.storage_backends.hdf5.files.opening`.
     """
+    close_abandoned()  # or HDF5 would take it for the same file when that is opened
     memory = memory_of(path)
     file = _OPEN.get(os.path.realpath(path) if memory is None else memory.key)
     if file is None:
-        if writable and memory is None:
-            handle: FileHandle = create_file(path, title, filters or Filters(), timeout)
+        if writable and memory is None and may_create:
+            handle: FileHandle = create_file(path, title or "", filters or Filters(), timeout)
             memory = memory_of(path)
         else:
             handle = open_file(path, writable=writable, timeout=timeout)
+            memory = memory or memory_of(path)
         assert memory is not None
         file = _OPEN[memory.key] = OpenFile(path, memory, handle, timeout=timeout)
     elif writable and not file.writable:
         file.make_writable()
     file.holders += 1
-    if writable:
+    if writable and title is not None:
         _retitle(file, title)
     return file
 
@@ -72,7 +76,7 @@ def release(file: OpenFile) -> None:
     file.holders -= 1
     if file.holders <= 0 and file.is_alive:
         _OPEN.pop(file.memory.key, None)
-        file.close()
+        _close(file)
 
 
 @guarded
@@ -131,6 +135,17 @@ def _is_completed_by_closing(file_id: h5f.FileID) -> bool:
     return bool(properties.get_version()[0] >= 3 or persists)
 
 
+def _close(file: OpenFile) -> None:
+    """Close a file; one whose content somebody has overwritten is left alone.
+
+    HDF5 would still write what it holds in memory, into content that is not its own.
+    """
+    if file.is_overwritten():
+        file.abandon()
+    else:
+        file.close()
+
+
 @contextmanager
 def set_aside(path: str) -> Iterator[None]:
     """Close the file for the duration of a ``with`` block, in which it may be replaced.
@@ -171,8 +186,8 @@ def _retitle(file: OpenFile, title: str) -> None:
 def _flush_before_fork() -> None:
     GUARD.acquire()
     for file in _OPEN.values():
-        file.take_back()  # a guest could not be told in the child that the file is not its own
-        file.flush()
+        with suppress(OSError):  # is found again by whoever stores next
+            file.prepare_fork()
 
 
 def _abandon_in_child() -> None:
@@ -188,7 +203,7 @@ def _abandon_in_child() -> None:
 def _close_at_exit() -> None:
     while _OPEN:
         _, file = _OPEN.popitem()
-        file.close()
+        _close(file)
     close_abandoned()
 
 

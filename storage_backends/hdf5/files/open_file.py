@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +10,10 @@ from typing import Protocol
 
 from h5py import h5f
 
-from pypet.storage_backends.hdf5.files.file_handle import FileHandle, Writer
+from pypet.storage_backends.hdf5.files.file_handle import FileHandle, PlainWriter, Writer
 from pypet.storage_backends.hdf5.files.file_memory import FileMemory, memory_of
+from pypet.storage_backends.hdf5.files.guard import GUARD
+from pypet.storage_backends.hdf5.files.identity import Watch, lost, watch
 from pypet.storage_backends.hdf5.files.needs import Need
 from pypet.storage_backends.hdf5.files.opening import open_file
 from pypet.storage_backends.hdf5.files.room import Room
@@ -68,6 +69,7 @@ class OpenFile:
         "path",
         "room",
         "timeout",
+        "watch",
         "writable",
     )
 
@@ -87,6 +89,8 @@ class OpenFile:
         self.caches: dict[str, Remembered] = {}
         """Name of a trajectory -> what is remembered about it."""
         self.room = Room(path, memory)
+        self.watch: Watch | None = None
+        """Looks whether the file is still that of the experiment, before it is changed."""
         self._writeback = Writeback()
         self._flushed_at = time.monotonic()
 
@@ -143,6 +147,8 @@ class OpenFile:
 
         Raises
         ------
+        StorageLostError
+            Another program has overwritten the content; nothing was written.
         OSError
             The disk refuses it, others do not stop reading, or another program has changed the
             file.
@@ -153,12 +159,16 @@ class OpenFile:
         """Commit, but not if others read for longer than ``timeout`` seconds."""
         if not self.writable:
             return
+        if self.watch is not None:
+            self.watch.check(content_only=True)
         if self._guest is not None:  # nothing waited to be written when it came
             self._guest.flush(durable=durable)
         elif isinstance(self._handle, Writer):
             self._write_pending()
             if self._handle.commit(durable=durable, timeout=timeout):
                 self.room.flushed(self._handle)
+                if self.watch is not None:
+                    self.watch.relocate(self)
         self._flushed_at = time.monotonic()
 
     def _write_pending(self) -> None:
@@ -176,10 +186,13 @@ class OpenFile:
 
         Raises
         ------
-        FileNotFoundError
+        StorageLostError
             The file at the path is not, or not any more, the one that is open.
         """
         if self._handle is None or not self.writable:
+            return
+        if self.watch is not None:
+            self.watch.check()
             return
         try:
             found = os.stat(self.path)
@@ -188,17 +201,17 @@ class OpenFile:
         else:
             if os.path.samestat(found, os.fstat(self._handle.descriptor)):
                 return
-        raise FileNotFoundError(
-            errno.ENOENT,
-            "The file was deleted, moved or replaced while data was being stored in it, and what "
-            "was stored went with it. Keep the file in place until the experiment has ended",
-            self.path,
-        )
+        raise lost(self.path)
+
+    def is_overwritten(self) -> bool:
+        """Return whether an experiment stores here and somebody has overwritten the content."""
+        watch = self.watch if self.writable and not self.is_lent else None
+        return watch is not None and watch.is_overwritten()
 
     # ----- opening and closing ---------------------------------------------------------------
 
     def close(self) -> None:
-        """Write everything and close the file for good."""
+        """Write everything and close the file for good; one that was lost is left as it is."""
         try:
             if self.writable and self._handle is not None:
                 self._write_pending()
@@ -219,14 +232,20 @@ class OpenFile:
 
     @contextmanager
     def lent(self) -> Iterator[str]:
-        """Close the file for the duration of a ``with`` block, for another library to open it."""
-        self.flush()
-        self._drop()
-        try:
-            yield self.path
-        finally:
-            self._handle = self._opened(writable=self.writable)
-            self.memory = memory_of(self.path) or self.memory  # it may be another file now
+        """Close the file for the duration of a ``with`` block, for another library to open it.
+
+        No process is forked meanwhile: there the file could not be told to be the parent's.
+        """
+        with GUARD:
+            self.flush()
+            self._drop()
+            try:
+                yield self.path
+            finally:
+                self._handle = self._opened(writable=self.writable)
+                if self.watch is not None:  # whoever borrowed the file may have replaced it
+                    self.watch = watch(self, self.watch.identity)
+                self.memory = memory_of(self.path) or self.memory  # it may be another file now
 
     def lend(self, invite: Callable[[str, bool], Guest]) -> Guest:
         """Return the guest that has the file now, until somebody asks for `id`.
@@ -247,8 +266,11 @@ class OpenFile:
     def take_back(self) -> None:
         """Send the guest away, if there is one, and open the file with h5py again."""
         if self._guest is not None:
-            self._drop()
-            self._handle = self._opened(writable=self.writable)
+            with GUARD:
+                self._drop()
+                if self.watch is not None:
+                    self.watch.check()
+                self._handle = self._opened(writable=self.writable)
 
     def _drop(self) -> None:
         self.generation += 1
@@ -263,6 +285,12 @@ class OpenFile:
 
     def _opened(self, *, writable: bool) -> FileHandle:
         return open_file(self.path, writable=writable, timeout=self.timeout)
+
+    def prepare_fork(self) -> None:
+        """Let this be a file that a forked child can abandon."""
+        self.take_back()  # a guest could not be told in the child that the file is not its own
+        if isinstance(self._handle, PlainWriter):
+            self.flush()
 
     def abandon(self) -> None:
         """Leave the file without closing it; nothing that HDF5 still does reaches it."""

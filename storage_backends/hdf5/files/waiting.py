@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
+
+from pypet.storage_backends.hdf5.files.guard import GUARD
 
 WRITING_SECONDS = 300.0
 """How long a writer waits by default until the file is free."""
@@ -15,6 +18,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.001, 0.25, 1.5
 _SECONDS_UNTIL_TOLD = 1.0
 
 logger = logging.getLogger(__name__)
+
+_PAUSE = threading.Condition(GUARD)
+"""Nobody notifies it: it is for the time only."""
 T = TypeVar("T")
 
 
@@ -44,5 +50,6 @@ def wait_while_blocked(attempt: Callable[[], T], path: str, timeout: float) -> T
                     path,
                     timeout,
                 )
-        time.sleep(min(pause, max(0.0, timeout - waited)))
+        with GUARD:  # which others get meanwhile, whoever holds it here
+            _PAUSE.wait(min(pause, max(0.0, timeout - waited)))
         pause = min(pause * _GROWTH, _LONGEST_PAUSE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from pypet.storage_backends.hdf5.service.service import HDF5StorageService
@@ -63,9 +63,13 @@ def compact_hdf5_file(
 def _undisturbed(path: str) -> Any:
     """Keep services of this process away from the file; they go on with the new one."""
     require("h5py", plugin="hdf5", extra="hdf5")
+    from pypet.storage_backends.hdf5.files.exclusion import lock_of
     from pypet.storage_backends.hdf5.files.handles import set_aside
 
-    return set_aside(path)
+    held = ExitStack()
+    held.enter_context(lock_of(path))
+    held.enter_context(set_aside(path))
+    return held
 
 
 def _replace(path: str, copy: str, backup: str) -> None:

@@ -15,6 +15,14 @@ def handles() -> Any:
 
 
 @functools.cache
+def identity() -> Any:
+    """Return the module that tells the file of an experiment from others."""
+    from pypet.storage_backends.hdf5.files import identity
+
+    return identity
+
+
+@functools.cache
 def listing() -> Any:
     """Return the module that knows the trajectories of a file."""
     from pypet.storage_backends.hdf5.trajectories import listing

@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 from abc import ABC
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
+from pypet.errors import StorageFormatError, StorageLostError
+from pypet.services.backend import RecordBackend
 from pypet.services.record_service import RecordStorageService
 from pypet.storage_backends.hdf5.files.damage import damage_told
+from pypet.storage_backends.hdf5.files.exclusion import FileLock, exclusive, lock_of
 from pypet.storage_backends.hdf5.files.filename import advice_on, resolve_filename
-from pypet.storage_backends.hdf5.files.guard import guarded
+from pypet.storage_backends.hdf5.files.guard import GUARD
 from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.progress import Progress
 from pypet.storage_backends.hdf5.settings.settings import Settings
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
+    from pypet.storage_backends.hdf5.files.identity import Identity
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
 
 
@@ -36,6 +40,11 @@ class HeldFile(RecordStorageService, ABC):
     """The file while it is kept open."""
     _read_from: OpenFile | None
     """The file while it is kept open for reading."""
+    _identity: Identity | None
+    """The file of the experiment that is going on; copies in other processes know it, too."""
+
+    _file_lock: FileLock | None
+    """The lock of the file, as long as that stays the same."""
 
     @property
     def filename(self) -> str:
@@ -48,6 +57,22 @@ class HeldFile(RecordStorageService, ABC):
         if resolved != self._filename:
             self.close()
             self._filename = resolved
+            self._file_lock = None
+
+    @property
+    def file_lock(self) -> FileLock:
+        """What threads hold while they use the file."""
+        lock = self._file_lock
+        if lock is None:
+            lock = self._file_lock = lock_of(self._filename)
+        return lock
+
+    def exclusive(self, *others: RecordBackend) -> AbstractContextManager[Any]:
+        """Keep other threads away from the file; see `RecordBackend.exclusive`."""
+        if not others:
+            return self.file_lock
+        locks = [other.file_lock for other in others if isinstance(other, HeldFile)]
+        return exclusive(self.file_lock, *locks)
 
     @property
     def is_open(self) -> bool:
@@ -62,12 +87,21 @@ class HeldFile(RecordStorageService, ABC):
         OSError, StorageFormatError
             The file cannot be opened; the message says why and what to do.
         """
-        if not self.is_open:
-            self._file = self._hold(writable=True)
-            self._file.flush()  # from now on others may read
+        with self.file_lock:
+            if self.is_open:
+                return
+            file = self._hold(writable=True)
+            identity = self._expected_identity()
+            if identity is not None and file.watch is None and not file.is_lent:
+                try:
+                    file.watch = h5py_modules.identity().watch(file, identity)
+                except BaseException:
+                    h5py_modules.handles().release(file)
+                    raise
+            self._file = file
+            file.flush()  # from now on others may read
             self._progress.restart()
 
-    @guarded
     def close(self) -> None:
         """Write everything to the disk and close the file, if it is kept open.
 
@@ -76,27 +110,28 @@ class HeldFile(RecordStorageService, ABC):
         FileNotFoundError
             The file was deleted, moved or replaced while it was open, and what was stored with it.
         """
-        file, self._file = self._file, None
-        if file is not None and file.is_alive:
-            h5py_modules.handles().release_durably(file)
+        with self.file_lock:
+            file, self._file = self._file, None
+            if file is not None and file.is_alive:
+                h5py_modules.handles().release_durably(file)
 
-    @guarded
     def let_go(self) -> None:
         """Write everything to the disk and leave the file to others; see `close` for the error.
 
         HDF5 does not empty its memory for that, which takes its time, so only do it at the end
         of a process.
         """
-        file, self._file = self._file, None
-        if file is not None and file.is_alive:
-            h5py_modules.handles().let_go_durably(file)
+        with self.file_lock:
+            file, self._file = self._file, None
+            if file is not None and file.is_alive:
+                h5py_modules.handles().let_go_durably(file)
 
-    @guarded
     def flush(self) -> None:
         """Write everything to the disk, if the file is kept open; see `close` for the error."""
-        if self._file is not None:
-            self._file.flush(durable=True)
-            self._file.check_in_place()
+        with self.file_lock, GUARD:
+            if self._file is not None:
+                self._file.flush(durable=True)
+                self._file.check_in_place()
 
     def check_file_message(self, msg: str, trajectory: str | None) -> None:
         """Raise ValueError for a file that is not open, and nobody knows for which trajectory."""
@@ -120,17 +155,26 @@ class HeldFile(RecordStorageService, ABC):
         ------
         ValueError
             There is no file.
+        StorageLostError
+            The file is not that of the experiment any more.
         """
-        with self._held_for_reading() as file:
-            former, self._read_from = self._read_from, file
+        with ExitStack() as held:
+            with self.file_lock:
+                file = held.enter_context(self._held_for_reading())
+                former, self._read_from = self._read_from, file
             try:
                 yield
             finally:
-                self._read_from = former
+                with self.file_lock:
+                    self._read_from = former
+                    held.close()
 
     def _hold(self, *, writable: bool) -> OpenFile:
         for package in self.requires[:1]:
             require(package, plugin=self.name, extra=self.extra)
+        identity = self._expected_identity()
+        if identity is not None:
+            return self._hold_same(identity, writable=writable)
         file: OpenFile = h5py_modules.handles().hold(
             self._filename,
             writable=writable,
@@ -140,6 +184,39 @@ class HeldFile(RecordStorageService, ABC):
         )
         return file
 
+    def _hold_same(self, identity: Identity, *, writable: bool) -> OpenFile:
+        """Return the open file if it is that of the experiment; no other is changed or made."""
+        if not h5py_modules.identity().is_certain(identity):
+            self._check_same(identity)
+        file: OpenFile = h5py_modules.handles().hold(
+            self._filename,
+            writable=writable,
+            may_create=False,
+            timeout=self.lock_timeout,
+        )
+        return file
+
+    def _check_same(self, identity: Identity) -> None:
+        """Look into the file whether it is that of the experiment."""
+        module, handles = h5py_modules.identity(), h5py_modules.handles()
+        try:
+            file = handles.hold(self._filename, writable=False)
+        except StorageFormatError as err:
+            if identity.offset is None:
+                raise
+            raise module.lost(self._filename) from err
+        try:
+            if file.watch is None and not file.is_lent:
+                group = h5py_modules.listing().cache_of(file, identity.trajectory).group("")
+                module.check_identity(file, group, identity)
+        finally:
+            handles.release(file)
+
+    def _expected_identity(self) -> Identity | None:
+        """Return what the file has to be, None if anything may be there."""
+        identity = self._identity
+        return identity if identity is not None and identity.path == self._filename else None
+
     @contextmanager
     def _held_for_reading(self) -> Iterator[OpenFile]:
         for known in (self._file, self._read_from):
@@ -148,6 +225,8 @@ class HeldFile(RecordStorageService, ABC):
                 return
         try:
             file = self._hold(writable=False)
+        except StorageLostError:
+            raise
         except FileNotFoundError as err:
             raise ValueError(
                 f"There is no file {self._filename}, so nothing can be loaded; give the "

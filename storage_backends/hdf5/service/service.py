@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.encoding.unpickling import TRUST, Unpickling, check_mode, rule_in_force
@@ -13,11 +13,13 @@ from pypet.interfaces.option import Option
 from pypet.records import ArrayItem, MetaRecord, NodeRecord, PutMeta, PutNode, StoreRequest
 from pypet.services.backend import RecordBackend
 from pypet.storage_backends.hdf5.files.damage import damage_told, telling_damage
+from pypet.storage_backends.hdf5.files.exclusion import stepwise
 from pypet.storage_backends.hdf5.files.filename import default_title, resolve_filename
-from pypet.storage_backends.hdf5.files.guard import guarded
+from pypet.storage_backends.hdf5.files.guard import GUARD
 from pypet.storage_backends.hdf5.overview.leaf_tables import wants_summary
 from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.established_names import HDF5Names
+from pypet.storage_backends.hdf5.service.experiment_file import ExperimentFile
 from pypet.storage_backends.hdf5.service.progress import Progress
 from pypet.storage_backends.hdf5.service.shared_access import SharedAccess
 from pypet.storage_backends.hdf5.settings.options import (
@@ -31,6 +33,8 @@ from pypet.storage_backends.hdf5.settings.settings import Settings, initial_tabl
 
 if TYPE_CHECKING:
     from pypet.services.transfer import NodeCopy
+    from pypet.storage_backends.hdf5.files.exclusion import FileLock
+    from pypet.storage_backends.hdf5.files.identity import Identity
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
     from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
 
@@ -43,7 +47,7 @@ _NODES_PER_LOOK = 100
 """The clock is not looked at for every node that is read."""
 
 
-class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
+class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, ExperimentFile):
     """Keeps trajectories in an HDF5 file, any number per file.
 
     Every message opens the file and closes it again, unless it is kept open. HDF5 locks files:
@@ -113,6 +117,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         self._file_title = file_title or default_title(self._trajectory_name)
         self._file: OpenFile | None = None
         self._read_from: OpenFile | None = None
+        self._identity: Identity | None = None
+        self._file_lock: FileLock | None = None
         self._inspected: tuple[OpenFile | None, set[tuple[str, str, str]]] = (None, set())
         self._settings = Settings(
             complevel=complevel,
@@ -148,6 +154,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
     def __getstate__(self) -> dict[str, Any]:
         closed: dict[str, Any] = {"_file": None, "_read_from": None, "_inspected": (None, set())}
         closed["_charged"] = None
+        closed["_file_lock"] = None
         return {**self.__dict__, **closed, "_told": set(), "is_kept_open": False}
 
     # ----- settings ------------------------------------------------------------------------
@@ -205,7 +212,9 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         """Return whether an overview table will show the value of the leaf at ``path``."""
         file = self._file
         if file is not None and file.is_alive:
-            return wants_summary(self._settings, file.caches.get(self._latest), path, comment)
+            with self.file_lock:
+                cache = file.caches.get(self._latest) if file.is_alive else None
+                return wants_summary(self._settings, cache, path, comment)
         if comment and (path.partition(".")[0], comment) in self._told:
             comment = ""  # the value of an earlier leaf stands for all with this comment
         wanted = wants_summary(self._settings, None, path, comment)
@@ -230,7 +239,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         if filename is None:
             folder = os.path.dirname(self._filename)
             filename = os.path.join(folder, f"backup_{trajectory}.hdf5")
-        return self._for_file(filename, file_title=filename)
+        return self._for_file(filename, file_title=os.fspath(filename))
 
     def _for_file(self, filename: str, **settings: Any) -> HDF5StorageService:
         """Return a service for another file that trusts it as much and waits as long."""
@@ -249,7 +258,6 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
 
         return HDF5NodeCopy(self, trajectory)
 
-    @guarded
     def copy_to(self, target: RecordBackend, trajectory: str) -> None:
         """Copy a whole trajectory into another file, as it is.
 
@@ -259,22 +267,20 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
             The other file has a trajectory of this name, or this one has none.
         """
         assert isinstance(target, HDF5StorageService)
-        with self._held_for_reading() as file:
+        with self.exclusive(target), GUARD, self._held_for_reading() as file:
             self._check_known(file, trajectory)
             with target.kept_open(trajectory):
                 h5py_modules.transfers().copy_trajectory(file, target._file, trajectory)
 
-    @guarded
     def delete_trajectory(self, trajectory: str) -> None:
         """Delete everything about a trajectory; ValueError if it is not there."""
-        with self.kept_open(trajectory):
+        with self.file_lock, GUARD, self.kept_open(trajectory):
             assert self._file is not None
             self._check_known(self._file, trajectory)
             h5py_modules.transfers().delete_trajectory(self._file, trajectory)
 
     # ----- records -------------------------------------------------------------------------
 
-    @guarded
     def apply(self, request: StoreRequest) -> None:
         """Carry out the operations of a request; see `RecordBackend.apply`.
 
@@ -283,8 +289,11 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         OSError, StorageFormatError
             The file cannot be opened; the message says why and what to do.
         """
-        if not request.operations:
-            return
+        if request.operations:
+            with self.file_lock, GUARD:
+                self._apply(request)
+
+    def _apply(self, request: StoreRequest) -> None:
         file = self._file
         rule = Unpickling(self._unpickle)
         self._latest = request.trajectory
@@ -293,7 +302,11 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
             file.flush_if_due(self.commit_interval)
             self._progress.count(len(request.operations), self._report_stored)
             return
-        if not os.path.exists(self._filename) and not isinstance(request.operations[0], PutMeta):
+        if (
+            not isinstance(request.operations[0], PutMeta)
+            and self._expected_identity() is None
+            and not os.path.exists(self._filename)
+        ):
             raise ValueError(
                 f"There is no file {self._filename} with a trajectory {request.trajectory!r}. "
                 "Store the trajectory first, at least with `f_store(only_init=True)`."
@@ -319,7 +332,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
 
     def trajectory_names(self) -> list[str]:
         """Return the names of all trajectories of the file in alphabetical order."""
-        with self._held_for_reading() as file:
+        with self.file_lock, self._held_for_reading() as file:
             names: list[str] = h5py_modules.listing().trajectory_names(file)
             return names
 
@@ -328,16 +341,17 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
 
         Give one of both; see `load` for the errors.
         """
-        with self._held_for_reading() as file:
+        with self.file_lock, self._held_for_reading() as file:
             self._check_known(file, self._find_trajectory(name, index))
 
     def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
         """Return the data about a trajectory; see `RecordBackend.read_meta`."""
         from pypet.storage_backends.hdf5.trajectories.meta_reading import read_meta
 
-        with self._held_for_reading() as file:
+        with self.file_lock, self._held_for_reading() as file:
             self._check_known(file, trajectory)
-            file.flush()
+            with GUARD:
+                file.flush()
             rule = rule_in_force(self._unpickle)
             with damage_told(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
                 limit = self._limit_in_force(file)
@@ -356,8 +370,11 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         """Yield records; see `RecordBackend.read_nodes`."""
         from pypet.storage_backends.hdf5.nodes.tree_reading import TreeReader
 
-        with self._held_for_reading() as file:
-            self._check_known(file, trajectory)
+        with ExitStack() as held:
+            is_within_message = self.file_lock.is_mine
+            with self.file_lock:
+                file = held.enter_context(self._held_for_reading())
+                self._check_known(file, trajectory)
             rule = rule_in_force(self._unpickle)
             reader = TreeReader(
                 file,
@@ -374,6 +391,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
                 file.path,
                 lambda: f"Node {reader.at!r} of trajectory {trajectory!r}",
             )
+            if not is_within_message:
+                records = stepwise(records, self.file_lock)
             for number, record in enumerate(records, 1):
                 yield record
                 if not number % _NODES_PER_LOOK:

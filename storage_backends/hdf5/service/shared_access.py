@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pypet.encoding.unpickling import TRUST, Unpickling
-from pypet.storage_backends.hdf5.files.guard import guarded
+from pypet.storage_backends.hdf5.files.guard import GUARD
 from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.held_file import HeldFile
 from pypet.support.optional import require
@@ -25,7 +25,6 @@ class SharedAccess(HeldFile, ABC):
     _inspected: tuple[OpenFile | None, set[tuple[str, str, str]]]
     """Items whose pickles were looked at, and the file that was open then."""
 
-    @guarded
     def access_data(
         self,
         trajectory: str,
@@ -54,7 +53,7 @@ class SharedAccess(HeldFile, ABC):
         from pypet.storage_backends.hdf5.shareddata import access
 
         writable = access.changes(request, args, kwargs)
-        with self._held_for_access(writable=writable) as file:
+        with self.file_lock, GUARD, self._held_for_access(writable=writable) as file:
             if not file.is_lent:
                 self._check_known(file, trajectory)
             location = (trajectory, path, item_name)

@@ -72,7 +72,8 @@ class PyTablesGuest:
                 "fletcher32": settings.fletcher32,
             }
         with quiet():
-            self.store: Any = HDFStore(path, "a" if writable else "r", **options)
+            # "r+" makes no file anew if this one was deleted meanwhile
+            self.store: Any = HDFStore(path, "r+" if writable else "r", **options)
 
     @property
     def is_open(self) -> bool:

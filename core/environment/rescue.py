@@ -1,0 +1,155 @@
+"""The end of an experiment whose storage fails: what can be stored goes to another place."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from pypet.environment.pending_runs import take_back
+from pypet.environment.postprocessing import Results
+from pypet.errors import StorageFormatError, StorageLostError
+from pypet.trajectory.rescued import note_rescue, runs_with_data
+from pypet.tree.node import put
+
+if TYPE_CHECKING:
+    from pypet.interfaces import StorageService
+    from pypet.trajectory import Trajectory
+
+_logger = logging.getLogger("pypet")
+
+_STORAGE_FAILURES = (OSError, RuntimeError, StorageFormatError)
+"""What a storage raises that cannot be written."""
+
+
+def watched(trajectory: Trajectory) -> AbstractContextManager[Any]:
+    """Have the storage of an experiment notice when its data vanishes; services may not know."""
+    watch = getattr(trajectory.v_storage_service, "watched", None)
+    if watch is None:
+        return nullcontext()
+    context: AbstractContextManager[Any] = watch(trajectory.v_name)
+    return context
+
+
+def check_storage(trajectory: Trajectory) -> None:
+    """Make sure that what the run table says of completed runs is true.
+
+    Raises
+    ------
+    StorageLostError
+        The storage is gone, or lacks data of runs.
+    Exception
+        Whatever opening the storage raises.
+    """
+    missing = _runs_without_data(trajectory)
+    if missing:
+        raise StorageLostError(
+            f"The storage of trajectory {trajectory.v_name!r} was exchanged during the experiment "
+            f"for a copy without the data of {len(missing)} completed runs "
+            f"({trajectory.v_storage_service!r}). They do not count as completed."
+        )
+
+
+def _runs_without_data(trajectory: Trajectory) -> list[int]:
+    """Return the completed runs of which the storage has nothing; raises as `check_storage`.
+
+    As long as the storage is the one in which the experiment began nobody looks for their data.
+    """
+    service: Any = trajectory.v_storage_service
+    check = getattr(service, "check_in_place", None)
+    if check is None or check(trajectory.v_name):
+        return []
+    there = runs_with_data(service, trajectory)
+    return [index for index in trajectory._runs.finished().tolist() if index not in there]
+
+
+def rescue(
+    trajectory: Trajectory, error: BaseException, results: Results, *, stores: bool
+) -> list[int]:
+    """Store what can be after an error, so that completed runs can be used.
+
+    If the storage fails, everything that is in memory goes to a new one. ``error`` is what ended
+    the experiment; it gets a note about that. Runs whose data is lost count as not completed
+    from then on, and what they returned is dropped from ``results``; their indices are returned.
+    """
+    completed: list[int] = trajectory._runs.finished().tolist()
+    try:
+        take_back(trajectory, _runs_without_data(trajectory), results)
+        trajectory.f_store(only_init=not stores)
+    except _STORAGE_FAILURES as failure:
+        if not _store_elsewhere(trajectory, error, failure):
+            _logger.exception("Storing trajectory %r failed, too.", trajectory.v_name)
+        if isinstance(failure, StorageLostError | StorageFormatError):
+            take_back(trajectory, completed, results)
+    except Exception:
+        _logger.exception(
+            "Storing trajectory %r after the error that follows failed, too.", trajectory.v_name
+        )
+    return [index for index in completed if not trajectory._runs.completed(index)]
+
+
+def _store_elsewhere(trajectory: Trajectory, error: BaseException, failure: Exception) -> bool:
+    """Store everything that is in memory in a new storage; return whether there was one."""
+    service: Any = trajectory.v_storage_service
+    services = getattr(service, "rescue_services", None)
+    if services is None:
+        return False
+    for place in services(trajectory.v_name):
+        try:
+            with note_rescue(trajectory, service, failure), _as_new(trajectory, place):
+                trajectory.f_store()
+        except _STORAGE_FAILURES as refusal:
+            _logger.error("Nothing can be stored in %s, either: %s", place.filename, refusal)
+            continue
+        text = _advice(trajectory, service, place, failure)
+        error.add_note(f"pypet: {text}")
+        _logger.error("%s", text)
+        return True
+    return False
+
+
+@contextmanager
+def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
+    """Let a trajectory be one that was never stored, and whose runs did not complete.
+
+    Where it is stored then, there is no data of runs but what is in memory. Afterwards it is as
+    it was.
+    """
+    runs, former = trajectory._runs, trajectory._storage_service
+    unstored = [node for node in trajectory.f_iter_nodes() if not node._stored]
+    trajectory._runs = runs.copy()
+    trajectory._runs.reopen(runs.finished())
+    trajectory._runs.mark_changed()
+    trajectory._stored = False
+    put(trajectory, "_storage_service", service)
+    try:
+        yield
+    finally:
+        put(trajectory, "_storage_service", former)
+        trajectory._stored = True
+        trajectory._runs = runs
+        for node in unstored:
+            node._stored = False
+
+
+def _advice(trajectory: Trajectory, service: Any, place: Any, failure: Exception) -> str:
+    """Return what to do with a rescue file."""
+    name, rescued = trajectory.v_name, place.filename
+    filename = getattr(service, "filename", service)
+    start = (
+        f"What is in memory of trajectory {name!r} is in the rescue file {rescued!r}; no run is "
+        "marked as completed there"
+    )
+    if isinstance(failure, StorageLostError | StorageFormatError):
+        return (
+            f"{start}, for their data was in {filename!r}. If you find that file again, or a copy, "
+            f"pypet.merge_rescued({rescued!r}, filename=...) notes in it which runs are completed. "
+            f"Otherwise load the trajectory, pypet.load_trajectory({name!r}, "
+            f"filename={rescued!r}), and run it again."
+        )
+    return (
+        f"{start}, for their data is in {filename!r}, which could not be written in the end "
+        f"({failure}). When it can be written again, store the rest there with "
+        f"pypet.merge_rescued({rescued!r})."
+    )

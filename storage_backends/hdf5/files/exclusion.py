@@ -1,0 +1,149 @@
+"""One lock for each file in this process: threads use a file in turn, a whole message at a time.
+
+What one thread has open in a file, another one would close, move or change under its feet. The
+lock of a file is held from the first to the last step of a message. It may be acquired again by
+the thread that holds it.
+
+Locks come in this order: those of files, then that of `guard`. Who needs two files takes both at
+once, by `exclusive`. Only classes of users can get out of order: one that is just being loaded
+from a file and itself loads from another one, while a second thread does the reverse. So a thread
+that would wait for itself goes on without the lock. That is safe, since the holder then is
+between two nodes, where a single thread might use the file for something else, too.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+from pypet.storage_backends.hdf5.files.guard import GUARD
+
+T = TypeVar("T")
+
+_SECONDS_BETWEEN_LOOKS = 0.1
+
+_LOCKS: WeakValueDictionary[str, FileLock] = WeakValueDictionary()
+_WAITING: dict[int, FileLock] = {}
+"""Thread -> the lock that it waits for."""
+_DECIDING = threading.Lock()
+
+
+class FileLock:
+    """The lock of one file, for ``with`` blocks."""
+
+    __slots__ = ("__weakref__", "_depth", "_lock", "_owner", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.reset()
+
+    def reset(self) -> None:
+        """Be free, whoever held it: that thread does not exist in a process that was forked."""
+        self._lock = threading.RLock()
+        self._owner: int | None = None
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        if self._lock.acquire(blocking=False) or self._wait():
+            self._owner = threading.get_ident()
+            self._depth += 1
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self.is_mine:  # went on without it, or inherited it in a fork
+            return
+        self._depth -= 1
+        if not self._depth:
+            self._owner = None
+        self._lock.release()
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether the current thread holds it."""
+        return self._owner == threading.get_ident()
+
+    def _wait(self) -> bool:
+        """Wait until the lock is acquired; return False if that would be forever."""
+        me = threading.get_ident()
+        with _DECIDING:
+            _WAITING[me] = self
+        try:
+            while not self._lock.acquire(timeout=0):
+                with _DECIDING:
+                    if self._waits_for(me):
+                        del _WAITING[me]
+                        return False
+                if self._lock.acquire(timeout=_SECONDS_BETWEEN_LOOKS):
+                    return True
+            return True
+        finally:
+            _WAITING.pop(me, None)
+
+    def _waits_for(self, thread: int) -> bool:
+        """Return whether the holder of this lock waits for ``thread``, maybe for others first."""
+        lock: FileLock | None = self
+        seen: set[int] = set()
+        while lock is not None:
+            owner = lock._owner
+            if owner is None or owner in seen:
+                return False
+            if owner == thread:
+                return True
+            seen.add(owner)
+            lock = _WAITING.get(owner)
+        return False
+
+
+def lock_of(path: str) -> FileLock:
+    """Return the lock of the file at ``path``, which need not exist."""
+    key = os.path.realpath(path)
+    with GUARD:
+        lock = _LOCKS.get(key)
+        if lock is None:
+            lock = _LOCKS[key] = FileLock(key)
+        return lock
+
+
+@contextmanager
+def exclusive(*locks: FileLock) -> Iterator[None]:
+    """Hold several locks, which every thread takes in the same order."""
+    with ExitStack() as held:
+        for lock in sorted(set(locks), key=lambda lock: lock.path):
+            held.enter_context(lock)
+        yield
+
+
+def stepwise(records: Iterator[T], lock: FileLock) -> Iterator[T]:
+    """Yield from an iterator that uses a file, holding the lock for each step only.
+
+    For whoever reads outside of messages, and may never come to the end.
+    """
+    while True:
+        with lock:
+            try:
+                record = next(records)
+            except StopIteration:
+                return
+        yield record
+
+
+def _reset_in_child() -> None:
+    global _DECIDING
+    _DECIDING = threading.Lock()
+    for lock in list(_LOCKS.values()):
+        lock.reset()
+    _WAITING.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    # What `guard` and `handles` do at forks frames this: nobody changes files or locks meanwhile.
+    os.register_at_fork(after_in_child=_reset_in_child)
