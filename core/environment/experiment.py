@@ -13,6 +13,7 @@ from pypet.environment.cleaning import RunDataCleaner
 from pypet.environment.config_entries import EnvironmentConfig
 from pypet.environment.features import Features
 from pypet.environment.identity import sign
+from pypet.environment.input_storing import InputStoring
 from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
 from pypet.environment.pending_runs import due_runs, first_pending, report_completion
@@ -50,6 +51,7 @@ class Experiment:
         self._trajectory: Any = environment.trajectory
         self._options = features.options
         self._results: Results = []
+        self._inputs = InputStoring(self._trajectory)
         self._round: Round | None = None
         """The latest one; its processes may still be ending."""
 
@@ -82,6 +84,7 @@ class Experiment:
             with self._supervision():
                 self._tell_started()
                 if plan is not None:
+                    self._store_input()
                     self._execute_rounds(plan)
             self._finish()
             completed = self._trajectory._runs.all_completed()
@@ -89,6 +92,7 @@ class Experiment:
             self._rescue()
             raise
         finally:
+            self._inputs.end()
             try:
                 self._join()
             finally:
@@ -123,6 +127,13 @@ class Experiment:
             versioning.experiment_started(self._environment)
         self._features.manager.experiment_started(self._environment)
 
+    def _store_input(self) -> None:
+        """Store what runs start from, so that a crash leaves a file that can be used."""
+        if self._options["automatic_storing"]:
+            self._inputs.store()
+        else:
+            self._trajectory.f_store(only_init=True)
+
     # ----- rounds of runs and post-processing ----------------------------------------------
 
     def _execute_rounds(self, plan: Plan) -> None:
@@ -150,7 +161,7 @@ class Experiment:
             trajectory._leave_run()
             if cleaner is not None:
                 cleaner.clean()
-            trajectory.f_store(only_init=True)
+            self._store_input()
 
     def _cleans(self, postprocessing: PostProcessing | None) -> bool:
         return postprocessing is not None and bool(self._options["clean_up_runs"])
@@ -183,7 +194,7 @@ class Experiment:
             return None
         self._config.put_expansion()
         trajectory._leave_run()
-        trajectory.f_store(only_init=True)
+        self._store_input()
         added: Indices = trajectory._runs.pending(length)
         job.check_runs(len(added))
         for reporter in self._features.progress:

@@ -1,0 +1,71 @@
+"""Storing what runs start from, before the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pypet import pypetconstants as constants
+from pypet.environment.shared_storage import kept_open
+from pypet.services.backend import RecordBackend
+from pypet.services.early import EarlyNodes
+
+if TYPE_CHECKING:
+    from pypet.trajectory import Trajectory
+
+BRANCHES = ("config", "parameters", "derived_parameters")
+"""What runs start from. Results may still be on their way, and are stored in the end."""
+
+
+class InputStoring:
+    """Stores parameters, explored ranges and config of one experiment early.
+
+    They may be changed all the same until the experiment ends, for instance by post-processing;
+    the storage service is told which ones were stored early, see `pypet.services.early`. Services
+    that users wrote are only sent the data about runs, and everything in the end.
+    """
+
+    def __init__(self, trajectory: Trajectory) -> None:
+        self._trajectory: Any = trajectory
+        self._service: RecordBackend | None = None
+
+    def store(self) -> None:
+        """Store the run table, and what is in the branches and was never stored."""
+        trajectory = self._trajectory
+        service = trajectory.v_storage_service
+        if isinstance(service, RecordBackend) and service is not self._service:
+            self.end()
+            self._service = service
+            service.early = EarlyNodes()
+        with kept_open(trajectory):
+            trajectory.f_store(only_init=True)
+            if service is self._service or (self._service and service.multiproc_safe):
+                for branch in map(trajectory._children.get, BRANCHES):
+                    if branch is not None:
+                        self._store_branch(service, branch)
+
+    def end(self) -> None:
+        """Let everything count as stored for good."""
+        service, self._service = self._service, None
+        if service is not None:
+            service.early = None
+
+    def _store_branch(self, service: Any, branch: Any) -> None:
+        new = [node for node in _nodes(branch) if not node._stored]
+        if not new:
+            return
+        service.store(
+            constants.GROUP,
+            branch,
+            trajectory_name=self._trajectory.v_name,
+            store_data=constants.STORE_DATA_SKIPPING,
+            with_links=False,  # their targets may be results
+            recursive=True,
+        )
+        if service is self._service and service.early is not None:
+            service.early.note(new)
+
+
+def _nodes(branch: Any) -> Iterator[Any]:
+    yield branch
+    yield from branch.f_iter_nodes(recursive=True, with_links=False)
