@@ -8,6 +8,7 @@ derive from `PypetError` and from the builtin that a careful caller would catch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 # All of them; `pypet` and `pypet.pypetexceptions` take their names from here.
 __all__ = [

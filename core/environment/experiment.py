@@ -20,6 +20,7 @@ from pypet.environment.pending_runs import due_runs, first_pending, report_compl
 from pypet.environment.postprocessing import PostProcessing, Results
 from pypet.environment.round import Round
 from pypet.environment.shared_storage import kept_open
+from pypet.environment.termination import sigterm_handling
 from pypet.support import run_banners
 
 if TYPE_CHECKING:
@@ -79,6 +80,21 @@ class Experiment:
         plan = obtain_plan()
         self._trajectory._prepare_experiment()
         self._trajectory.f_store(only_init=True)
+        handles = sigterm_handling.start(graceful=bool(self._options["graceful_exit"]))
+        try:
+            completed = self._execute(plan)
+        finally:
+            if handles:
+                sigterm_handling.finalize()  # which may be the end of the process
+        if plan is not None:
+            report_completion(self._trajectory, completed)
+        if completed:
+            for versioning in self._features.versionings:
+                versioning.experiment_finished(self._environment)
+        return self._results
+
+    def _execute(self, plan: Plan | None) -> bool:
+        """Execute the plan, store, and tell; return whether all runs are completed."""
         completed = False
         try:
             with self._supervision():
@@ -97,12 +113,7 @@ class Experiment:
                 self._join()
             finally:
                 self._features.manager.experiment_finished(self._environment, completed)
-        if plan is not None:
-            report_completion(self._trajectory, completed)
-        if completed:
-            for versioning in self._features.versionings:
-                versioning.experiment_finished(self._environment)
-        return self._results
+        return completed
 
     @contextmanager
     def _supervision(self) -> Iterator[None]:
@@ -143,13 +154,14 @@ class Experiment:
         cleaner = RunDataCleaner(trajectory) if self._cleans(postprocessing) else None
         while True:
             self._execute_runs(plan)
-            if postprocessing is None:
+            if postprocessing is None or sigterm_handling.hit:
                 return
             length = len(trajectory)
             trajectory._leave_run()
             trajectory.f_store(only_init=True)
             _logger.info("Calling post-processing with %d results", len(self._results))
-            postprocessing.call(trajectory, self._results, job)
+            with sigterm_handling.interruptible():
+                postprocessing.call(trajectory, self._results, job)
             if len(trajectory) == length or sigint_handling.hit:
                 return
             _logger.info(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
@@ -38,7 +39,8 @@ class InputStoring:
             self._service = service
             service.early = EarlyNodes()
         with kept_open(trajectory):
-            trajectory.f_store(only_init=True)
+            with nullcontext() if service is self._service else self._completed_withheld():
+                trajectory.f_store(only_init=True)
             if service is self._service or (self._service and service.multiproc_safe):
                 for branch in map(trajectory._children.get, BRANCHES):
                     if branch is not None:
@@ -49,6 +51,18 @@ class InputStoring:
         service, self._service = self._service, None
         if service is not None:
             service.early = None
+
+    @contextmanager
+    def _completed_withheld(self) -> Iterator[None]:
+        """Do not store which runs are completed: their data may be on its way by another one."""
+        runs = self._trajectory._runs
+        rows = runs.changed_rows()
+        completed = rows[runs.columns.completed[rows] == 1]
+        runs.mark_changed(completed, False)
+        try:
+            yield
+        finally:
+            runs.mark_changed(completed)
 
     def _store_branch(self, service: Any, branch: Any) -> None:
         new = [node for node in _nodes(branch) if not node._stored]
