@@ -186,4 +186,3 @@ class Round:
         finally:
             for reporter in reporters:
                 reporter.stop()
-

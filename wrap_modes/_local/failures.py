@@ -35,9 +35,7 @@ class Failure(NamedTuple):
         return f"{place}, {self.what}: {self.cause}"
 
 
-def not_stored(
-    mode: str, failures: Iterable[Failure], *, is_final: bool = False
-) -> NotStoredError:
+def not_stored(mode: str, failures: Iterable[Failure], *, is_final: bool = False) -> NotStoredError:
     """Return the error that tells about failures; ``is_final`` as for `NotStoredError`."""
     listed = list(failures)
     shown = "; ".join(map(str, listed[:MOST_SHOWN]))

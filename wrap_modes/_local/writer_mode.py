@@ -70,9 +70,7 @@ class WriterMode(WrapMode, Generic[SenderT]):
     @property
     def has_stored_run_table(self) -> bool:
         """Whether the writer has stored all rows; see `WrapMode.has_stored_run_table`."""
-        return all(
-            each.has_stored_rows for each in self._ending if isinstance(each, WriterProcess)
-        )
+        return all(each.has_stored_rows for each in self._ending if isinstance(each, WriterProcess))
 
     def stop_writer(self) -> None:
         """Wait until everything is stored; the process may then still be ending."""
