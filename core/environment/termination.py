@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import _thread
 import logging
+import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -73,6 +75,7 @@ class SigtermHandling:
             with suppress(Exception):  # closed, or replaced by something
                 stream.flush()
         logging.shutdown()
+        _remove_temporary_folder()
         os.kill(os.getpid(), signal.SIGTERM)
 
     @contextmanager
@@ -139,6 +142,14 @@ class SigtermHandling:
         sleep(GRACE_SECONDS)
         if self._waiting is waiting:
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _remove_temporary_folder() -> None:
+    """Remove the folder of multiprocessing, which does that only where interpreters exit."""
+    config: dict[str, object] = getattr(multiprocessing.current_process(), "_config", {})
+    folder = config.get("tempdir")
+    if folder:
+        shutil.rmtree(str(folder), ignore_errors=True)
 
 
 sigterm_handling = SigtermHandling()

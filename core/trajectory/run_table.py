@@ -207,10 +207,7 @@ class RunTable(RunIndex):
     def rows(self, *, changed_only: bool = False) -> RunRows:
         """Return the known runs as plain arrays, or only those that changed since stored."""
         columns = self.columns
-        if changed_only:
-            rows = self.changed_rows()
-        else:
-            rows = np.arange(columns.size)
+        rows = self.changed_rows() if changed_only else np.arange(columns.size)
         idx = rows if self._known is None else self._known[rows]
         part = columns.take(rows)
         made = RunRows(

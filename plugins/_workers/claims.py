@@ -12,7 +12,6 @@ from contextlib import suppress
 from multiprocessing import reduction
 from typing import Any
 
-
 HAS_EVENTS = hasattr(os, "eventfd")
 """Whether there are counters without a name. A semaphore that other processes open by its name
 is left behind if all that know about it are killed at once."""

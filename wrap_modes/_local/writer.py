@@ -166,6 +166,12 @@ class Writer:
         self._source.sweep(parcels)
         parcels.append(Parcel(NO_RUN, command))
 
+    def _take_last_question(self) -> None:
+        """Take what the main process has asked before it was gone."""
+        with contextlib.suppress(EOFError, OSError):
+            if self._control.poll(0):
+                self._take_command(self._parcels)
+
     def _take_orphaning(self, parcels: deque[Parcel]) -> None:
         _logger.error("The main process is gone; storing what was handed over, then ending.")
         self._finishing = True
@@ -181,6 +187,7 @@ class Writer:
     def _finish(self) -> None:
         """Store everything that was sent, then tell what became of it."""
         store = self._store
+        self._take_last_question()
         self._source.drain(self._parcels)
         while self._parcels:
             self._store_next()
