@@ -100,7 +100,8 @@ class Experiment:
             with self._supervision():
                 self._tell_started()
                 if plan is not None:
-                    self._store_input()
+                    if self._options["automatic_storing"]:
+                        self._inputs.store()
                     self._execute_rounds(plan)
             self._finish()
             completed = self._trajectory._runs.all_completed()
@@ -138,12 +139,9 @@ class Experiment:
             versioning.experiment_started(self._environment)
         self._features.manager.experiment_started(self._environment)
 
-    def _store_input(self) -> None:
-        """Store what runs start from, so that a crash leaves a file that can be used."""
-        if self._options["automatic_storing"]:
-            self._inputs.store()
-        else:
-            self._trajectory.f_store(only_init=True)
+    def _store_expansion(self) -> None:
+        stores = bool(self._options["automatic_storing"])
+        self._inputs.store_after_expansion(automatic_storing=stores)
 
     # ----- rounds of runs and post-processing ----------------------------------------------
 
@@ -173,7 +171,7 @@ class Experiment:
             trajectory._leave_run()
             if cleaner is not None:
                 cleaner.clean()
-            self._store_input()
+            self._store_expansion()
 
     def _cleans(self, postprocessing: PostProcessing | None) -> bool:
         return postprocessing is not None and bool(self._options["clean_up_runs"])
@@ -206,7 +204,7 @@ class Experiment:
             return None
         self._config.put_expansion()
         trajectory._leave_run()
-        self._store_input()
+        self._store_expansion()
         added: Indices = trajectory._runs.pending(length)
         job.check_runs(len(added))
         for reporter in self._features.progress:

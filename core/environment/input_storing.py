@@ -31,20 +31,28 @@ class InputStoring:
         self._service: RecordBackend | None = None
 
     def store(self) -> None:
-        """Store the run table, and what is in the branches and was never stored."""
-        trajectory = self._trajectory
-        service = trajectory.v_storage_service
+        """Store what is in the branches and was never stored."""
+        service = self._trajectory.v_storage_service
         if isinstance(service, RecordBackend) and service is not self._service:
             self.end()
             self._service = service
             service.early = EarlyNodes()
-        with kept_open(trajectory):
-            with nullcontext() if service is self._service else self._completed_withheld():
-                trajectory.f_store(only_init=True)
-            if service is self._service or (self._service and service.multiproc_safe):
-                for branch in map(trajectory._children.get, BRANCHES):
+        # The other one that understands what it gets is what a wrap mode made of the same.
+        if service is self._service or (self._service and service.multiproc_safe):
+            with kept_open(self._trajectory):
+                for branch in map(self._trajectory._children.get, BRANCHES):
                     if branch is not None:
                         self._store_branch(service, branch)
+
+    def store_after_expansion(self, *, automatic_storing: bool) -> None:
+        """Store the run table, and, with automatic storing, the longer ranges."""
+        trajectory = self._trajectory
+        is_wrapped = trajectory.v_storage_service is not self._service
+        with kept_open(trajectory):
+            with self._completed_withheld() if is_wrapped else nullcontext():
+                trajectory.f_store(only_init=True)
+            if automatic_storing:
+                self.store()
 
     def end(self) -> None:
         """Let everything count as stored for good."""
