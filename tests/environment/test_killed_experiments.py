@@ -151,7 +151,7 @@ def end_processes_of(process, kill):
     others = psutil.Process(process.pid).children(recursive=True)
     kill()
     process.wait(SECONDS)
-    gone, alive = psutil.wait_procs(others, SECONDS)
+    _, alive = psutil.wait_procs(others, SECONDS)
     for other in alive:
         other.kill()
     assert alive == []
