@@ -95,7 +95,7 @@ class Experiment:
 
     def _execute(self, plan: Plan | None) -> bool:
         """Execute the plan, store, and tell; return whether all runs are completed."""
-        completed = False
+        completed: bool = False
         try:
             with self._supervision():
                 self._tell_started()

@@ -84,8 +84,9 @@ class InputStoring:
             with_links=False,  # their targets may be results
             recursive=True,
         )
-        if service is self._service and service.early is not None:
-            service.early.note(new)
+        early = None if service is not self._service else service.early
+        if early is not None:
+            early.note(new)
 
 
 def _nodes(branch: Any) -> Iterator[Any]:

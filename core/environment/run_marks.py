@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
 MARK_SECONDS = 0.5
-"""The least time between two updates: as much of the work may count as not done after a crash."""
+"""Time between two updates: as much of the work may count as not done after a crash."""
+COST_FACTOR, MOST_SECONDS = 50, 5.0
+"""An update that takes long is not repeated before this many times as long has passed, or these
+seconds."""
 
 _logger = logging.getLogger("pypet")
 
@@ -54,10 +57,9 @@ class RunMarks:
         """
         if not self._new:
             return
-        now = monotonic()
-        if now < self._due:
+        began = monotonic()
+        if began < self._due:
             return
-        self._due = now + MARK_SECONDS
         try:
             with sigterm_handling.deferred():
                 self._store()
@@ -67,6 +69,8 @@ class RunMarks:
             self._warn(error)
         except Exception as error:
             self._warn(error)
+        now = monotonic()
+        self._due = now + max(MARK_SECONDS, min(MOST_SECONDS, COST_FACTOR * (now - began)))
 
     def end(self) -> None:
         """Have rows stored again that may not have arrived; once the storage is stopped."""

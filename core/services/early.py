@@ -78,7 +78,7 @@ def _state_of(node: Any) -> _State | None:
     try:
         annotations = node._annotations
         notes = None if annotations is None else _digest(annotations.f_to_dict())
-        described = (node._comment, notes)
+        described: tuple[Any, ...] = (node._comment, notes)
         if not node._is_leaf or node.f_is_empty():
             return _State(described)
         if not (isinstance(node, Parameter) and type(node).__module__.startswith(_BUILT_IN)):

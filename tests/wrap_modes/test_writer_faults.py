@@ -19,6 +19,7 @@ from pypet import NotStoredError, load_trajectory
 from pypet.interfaces import Outcome
 from pypet.testing.wrap_modes import OPTIONS, RUNS, sample_trajectory
 from pypet.wrap_modes.local import LocalWrapMode
+from pypet.wrap_modes.lock import LockWrapMode
 from pypet.wrap_modes.pipe import PipeWrapMode
 from pypet.wrap_modes.queue import QueueWrapMode
 
@@ -319,3 +320,77 @@ def test_a_writer_needs_no_selector_that_knows_pipes(service, active, mode_class
         mode.check()
     mode.stop()
     assert loaded(service).f_get("results.runs.run_00000003.z").f_get() == 3
+
+
+# ----- rows of the run table ------------------------------------------------------------------
+
+
+def completed_rows(service):
+    there = loaded(service)
+    return [index for index in range(RUNS) if there.f_is_completed(index)]
+
+
+@pytest.mark.parametrize("mode_class", [QueueWrapMode, PipeWrapMode, LockWrapMode, LocalWrapMode])
+def test_rows_of_finished_runs_are_stored_while_the_mode_is_active(service, active, mode_class):
+    traj = sample_trajectory(service)
+    mode = active(mode_class, service)
+    for index in (0, 1):
+        outcome = store_run(mode, traj, index, index)
+        mode.accept(outcome._replace(references=mode.take_home(traj)))
+    repeat_until(lambda: mode.store_run_table(traj))
+    assert not traj._runs.columns.changed.any()
+    mode.stop()
+    assert mode.has_stored_run_table
+    assert completed_rows(service) == [0, 1]
+
+
+@BOTH
+def test_no_row_is_stored_of_a_run_whose_data_was_not(tmp_path, active, mode_class):
+    service = FullDisk(filename=str(tmp_path / "data.hdf5"))
+    traj = sample_trajectory(service)
+    mode = active(mode_class, service)
+    os.kill(writer_pid(), signal.SIGSTOP)  # nothing has failed when the rows are sent
+    for index in (1, 2, 3):
+        mode.accept(store_run(mode, traj, index, index))
+    sent = mode._writer._asked or mode.store_run_table(traj)
+    os.kill(writer_pid(), signal.SIGCONT)
+    assert sent
+    with pytest.raises(NotStoredError) as caught:
+        repeat(mode.check, lambda: mode.store_run_table(traj))
+    assert caught.value.runs == (2,)
+    assert not caught.value.is_final
+    mode.stop()
+    assert 2 not in completed_rows(service)
+
+
+@BOTH
+def test_rows_that_a_killed_writer_had_are_not_taken_for_stored(service, active, mode_class):
+    traj = sample_trajectory(service)
+    mode = active(mode_class, service)
+    mode.accept(store_run(mode, traj, 3))
+    os.kill(writer_pid(), signal.SIGSTOP)
+    mode._writer._asked or mode.store_run_table(traj)
+    os.kill(writer_pid(), signal.SIGKILL)
+    with pytest.raises(NotStoredError, match="SIGKILL") as caught:
+        mode.stop()
+    assert caught.value.is_final
+    assert caught.value.runs == (3,)
+
+
+@BOTH
+def test_sigterm_does_not_end_the_writer_before_its_time(service, active, mode_class):
+    traj = sample_trajectory(service)
+    mode = active(mode_class, service)
+    store_run(mode, traj, 0, 1)
+    os.kill(writer_pid(), signal.SIGTERM)
+    store_run(mode, traj, 1, 2)
+    mode.stop()
+    assert loaded(service).f_get("results.runs.run_00000001.z").f_get() == 2
+
+
+def repeat_until(condition):
+    for _ in range(SECONDS * 100):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it does not happen")
