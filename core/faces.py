@@ -49,6 +49,13 @@ _WRAPPERS = {
     "ReferenceWrapper": "local",
 }
 
+_NETWORK = {
+    **dict.fromkeys(("LockerServer", "TimeOutLockerServer", "LockerClient"), "netlock"),
+    **dict.fromkeys(("ForkAwareLockerClient", "ZMQServer", "ReliableClient"), "netlock"),
+    **dict.fromkeys(("QueuingServer", "QueuingServerMessageListener"), "netqueue"),
+    **dict.fromkeys(("QueuingClient", "ForkAwareQueuingClient"), "netqueue"),
+}
+
 FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
     {
         ("pypet", "HDF5StorageService"): _HDF5,
@@ -68,7 +75,8 @@ FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
         },
         **{("pypet.pypetlogging", name): Face("logging", name) for name in _LOGGING_NAMES},
         **{
-            ("pypet.utils.mpwrappers", name): Face(entry, name) for name, entry in _WRAPPERS.items()
+            ("pypet.utils.mpwrappers", name): Face(entry, name)
+            for name, entry in {**_WRAPPERS, **_NETWORK}.items()
         },
     }
 )
@@ -76,8 +84,17 @@ FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
 
 
 def face_names(module_name: str) -> list[str]:
-    """Return the names that a module gives without having them, for its ``__dir__``."""
-    return [name for module, name in FACES if module == module_name]
+    """Return the names that a module gives without having them, for its ``__dir__``.
+
+    Those of plugins that a version of pypet may lack are left out, so that all of them can be
+    imported.
+    """
+    absent = set(_NETWORK.values())
+    return [
+        name
+        for (module, name), face in FACES.items()
+        if module == module_name and face.entry not in absent
+    ]
 
 
 def module_getattr(module_name: str) -> Callable[[str], Any]:
@@ -98,7 +115,10 @@ def module_getattr(module_name: str) -> Callable[[str], Any]:
             face.entry,
             face.attribute,
             asked=f"{module_name}.{name}",
-            hint=install_hint(face.extra),
+            hint=(
+                "pypet's own plugins are not those that pip knows, so install pypet again, with "
+                f"{install_hint(face.extra or 'default')}"
+            ),
         )
 
     return __getattr__

@@ -68,7 +68,7 @@ def main() -> None:
 
         model.write_text("RATE = 4\n")
         for title, env in (("commit", committed), ("difference", noted)):
-            folder = checkout_code(env.traj, Path(name) / title)
+            folder = checkout_code(env.traj, Path(name) / title, repository)
             files = ", ".join(sorted(path.name for path in folder.iterdir()))
             print(f"{title}: {(folder / 'model.py').read_text().strip()} in {files}")
 

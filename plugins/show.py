@@ -1,6 +1,7 @@
 """Look into a file of trajectories: ``pypet show FILE [TRAJECTORY]``.
 
-The file may come from anywhere, so nothing that is pickled in it and might run code is loaded.
+The file may come from anywhere, so nothing that is pickled in it and might run code is loaded,
+sizes are limited as with ``unpickle='safe'``, and nothing that a terminal would obey is printed.
 """
 
 from __future__ import annotations
@@ -11,12 +12,20 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from pypet.errors import DataNotInStorageError, StorageFormatError
+from pypet.errors import (
+    DataNotInStorageError,
+    PypetError,
+    StorageFormatError,
+    VersionMismatchError,
+)
 from pypet.interfaces import Command
 from pypet.manager import get_manager
 from pypet.markers import hookimpl
+from pypet.support.terminal_text import printable, write_lines
 
 UNPICKLE = "safe"
+_UNREADABLE = (OSError, PypetError, VersionMismatchError)
+"""What says itself what is wrong with a trajectory."""
 SHOWN_VALUES = 5
 """Values of a range that are shown."""
 SHOWN_WIDTH = 60
@@ -24,13 +33,16 @@ SHOWN_WIDTH = 60
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """Write what a file holds, or what is known about one of its trajectories, to stdout."""
+    """Write what a file holds, or what is known about one of its trajectories, to stdout.
+
+    The status is 1 if one of several trajectories cannot be read; the others are listed.
+    """
     if not os.path.exists(arguments.file):
         raise FileNotFoundError(f"There is no file {arguments.file}.")
     service = _service(arguments.file)
     names = service.trajectory_names()
     if arguments.trajectory is None:
-        lines = [_summary(arguments.file, name) for name in names] or ["no trajectories"]
+        lines, status = _listing(arguments.file, names)
     elif arguments.trajectory not in names:
         known = ", ".join(names) or "none"
         raise DataNotInStorageError(
@@ -39,8 +51,21 @@ def show(arguments: argparse.Namespace) -> int:
         )
     else:
         lines = list(_details(_loaded(arguments.file, arguments.trajectory, data=True)))
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    return 0
+        status = 0
+    write_lines(sys.stdout, lines)
+    return status
+
+
+def _listing(filename: str, names: list[str]) -> tuple[list[str], int]:
+    """Return a line about each trajectory, and the status."""
+    lines, status = [], 0
+    for name in names:
+        try:
+            lines.append(_summary(filename, name))
+        except _UNREADABLE as error:
+            lines.append(f"{name}  cannot be shown: {' '.join(str(error).split())}")
+            status = 1
+    return lines or ["no trajectories"], status
 
 
 def _service(filename: str) -> Any:
@@ -65,8 +90,11 @@ def _loaded(filename: str, name: str, *, data: bool) -> Any:
             load_other_data=skeleton,
             force=True,
         )
-    except (ImportError, TypeError) as error:
-        raise StorageFormatError(f"{name!r} in {filename} cannot be shown: {error}") from error
+    except _UNREADABLE:
+        raise
+    except Exception as error:  # leaves find in it what they cannot make anything of
+        what = f"{type(error).__name__}: {error}"
+        raise StorageFormatError(f"{name!r} in {filename} cannot be shown: {what}") from error
 
 
 def _summary(filename: str, name: str) -> str:
@@ -121,7 +149,7 @@ def _result_names(traj: Any) -> dict[str, int]:
 
 def _cut(text: str) -> str:
     """Return text in one line, cut if it is long."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     return line if len(line) <= SHOWN_WIDTH else line[: SHOWN_WIDTH - 3] + "..."
 
 

@@ -1,7 +1,11 @@
-"""After the suite nothing may be left: no process, open file, shared memory or temporary file."""
+"""The suite is the same each time, and leaves nothing behind.
+
+After it there may be no process, open file, shared memory or temporary file.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -15,7 +19,23 @@ SHARED_MEMORY = Path("/dev/shm")
 OPEN_FILES = Path("/proc/self/fd")
 KEPT_BY_PYTHON = {"forkserver", "resource_tracker"}
 """Helpers of `multiprocessing` that stay until the interpreter ends."""
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
+
+
+def pytest_configure(config):
+    """Let hypothesis try the same examples each time, however long they take.
+
+    ``--hypothesis-profile=explore`` tries others.
+    """
+    try:
+        from hypothesis import HealthCheck, settings
+    except ModuleNotFoundError:  # in a bare install
+        return
+    patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile("suite", derandomize=True, **patient)
+    settings.register_profile("explore", derandomize=False, print_blob=True, **patient)
+    if not config.getoption("--hypothesis-profile", None):
+        settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,7 +59,7 @@ def _names(folder):
 
 
 def _lasting(names):
-    """Return which names of shared memory stay; those of other programs usually do not."""
+    """Return which names of shared memory stay; what other programs use does not count."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while left := {name for name in names if _is_ours(SHARED_MEMORY / name)}:
         if time.monotonic() > deadline:
@@ -49,10 +69,24 @@ def _lasting(names):
 
 
 def _is_ours(path):
+    """Return whether this is there, of this user, and not used by processes that go on."""
     try:
-        return path.stat().st_uid == os.getuid()
+        status = path.stat()
     except FileNotFoundError:
         return False
+    return status.st_uid == os.getuid() and status.st_ino not in _used_by_others()
+
+
+def _used_by_others():
+    """Return the inodes of shared memory that other processes use; those of tests have ended."""
+    found = set()
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        if maps.parent.name != str(os.getpid()):
+            with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+                lines = maps.read_text().splitlines()
+                # The names of semaphores are others there than in the folder.
+                found |= {int(each.split()[4]) for each in lines if f" {SHARED_MEMORY}/" in each}
+    return found
 
 
 def _open_files():

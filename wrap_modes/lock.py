@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
 
 from pypet.interfaces import StorageService, WrapMode
 from pypet.markers import hookimpl
+from pypet.wrap_modes._local.deferring import DeferredRequests
 from pypet.wrap_modes._local.file_lock import FileLock
-from pypet.wrap_modes._local.parcels import can_be_prepared, understands_requests
+from pypet.wrap_modes._local.parcels import can_be_prepared, run_of, understands_requests
 from pypet.wrap_modes._local.run_tables import store_run_table
 
 _logger = logging.getLogger("pypet.wrap_modes")
@@ -32,6 +34,7 @@ class LockWrapper(StorageService):
         self.lock = lock
         self.pickle_lock = pickle_lock
         self._holder = -1
+        self._deferred = DeferredRequests()
 
     def __repr__(self) -> str:
         return f"<LockWrapper of {self._storage_service!r}>"
@@ -42,7 +45,7 @@ class LockWrapper(StorageService):
         return getattr(self._storage_service, name)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**self.__dict__, "_holder": -1}
+        state = {**self.__dict__, "_holder": -1, "_deferred": DeferredRequests()}
         if not self.pickle_lock:
             state["lock"] = None
         return state
@@ -78,10 +81,27 @@ class LockWrapper(StorageService):
         if self.is_locked or not (understands_requests(service) and can_be_prepared(msg, kwargs)):
             return self._locked(service.store, msg, stuff_to_store, *args, **kwargs)
         prepared = service.prepare(msg, stuff_to_store, *args, **kwargs)
-        if prepared.request.operations:
-            self._locked(service.apply, service.packed(prepared.request))
+        request = prepared.request
+        if request.operations and not self._deferred.take(request, run_of(stuff_to_store)):
+            self._locked(service.apply, service.packed(request))
         prepared.confirm()
         return None
+
+    @property
+    def deferral(self) -> AbstractContextManager[None]:
+        """In this context small requests of runs wait for `store_deferred` or another message.
+
+        To open and close the storage takes longer than to store a small run, so a worker that
+        executes many stores those together which it reports together.
+        """
+        return self._deferred
+
+    def store_deferred(self) -> Mapping[int, Exception]:
+        """Store what waits; return the errors of runs that could not be stored, by index."""
+        if self._deferred.is_empty:
+            return self._deferred.take_failures()
+        self._locked(lambda: None)
+        return self._deferred.take_failures()
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
         """Load while nobody stores; raises what the service raises."""
@@ -90,6 +110,8 @@ class LockWrapper(StorageService):
     def _locked(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.acquire_lock()
         try:
+            if not self._deferred.is_empty:
+                self._deferred.store(self._storage_service)
             return action(*args, **kwargs)
         finally:
             self.release_lock()

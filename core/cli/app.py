@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Iterable, Sequence
 
 from pypet import errors
+from pypet.cli.messages import tell, told_on_stderr
 from pypet.interfaces import Command
 from pypet.manager import PluginManager, get_manager
 from pypet.version import __version__
@@ -37,10 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         The arguments are wrong, or help or the version was asked for.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # A plugin that cannot be loaded is a line of `pypet plugins`, not noise on every command.
-    logging.getLogger("pypet.manager").addHandler(logging.NullHandler())
     try:
-        status = _run(arguments)
+        with told_on_stderr():
+            status = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has gone, e.g. `pypet plugins | head`: nothing is left to be told, and
@@ -48,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return STATUS_ERROR
     except EXPECTED_ERRORS as err:
-        print(f"{PROGRAM}: error: {' '.join(str(err).split())}", file=sys.stderr)
+        tell(f"{PROGRAM}: error: {' '.join(str(err).split())}")
         return STATUS_ERROR
     except KeyboardInterrupt:
         print(f"{PROGRAM}: interrupted", file=sys.stderr)

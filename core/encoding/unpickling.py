@@ -6,14 +6,14 @@ scipy and Python's own containers and the classes that somebody declared, ``'nev
 
 from __future__ import annotations
 
-import io
 import pickle
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from pypet.encoding.pickled_classes import admitted, resolved_imports
+from pypet.encoding.pickle_machine import MalformedPickleError, PickleMachine, Vocabulary
+from pypet.encoding.pickled_classes import NoVocabulary, SafeVocabulary, resolved_imports
 from pypet.errors import RefusedPickleError
 
 TRUST, SAFE, NEVER = MODES = ("trust", "safe", "never")
@@ -49,7 +49,9 @@ class Unpickling:
         Raises
         ------
         RefusedPickleError
-            The rule forbids it; nothing that the pickle names was called.
+            The rule forbids it; nothing that the pickle names was called but what is admitted.
+        StorageFormatError
+            In mode 'safe': the bytes are no pickle.
         """
         if self.mode == TRUST:
             return pickle.loads(raw, encoding=encoding)
@@ -58,23 +60,7 @@ class Unpickling:
                 f"{where} is pickled and not loaded, because of `unpickle='never'`. Load with "
                 "'safe' to admit plain data, or with 'trust' if you know who wrote the file."
             )
-        try:
-            return _Restricted(raw, where, self._declared(), encoding=encoding).load()
-        except RefusedPickleError as err:
-            if where in str(err):
-                raise
-            raise RefusedPickleError(f"{where}: {err}") from err
-
-    def check_constants(self, raw: bytes, where: str) -> None:
-        """Raise RefusedPickleError for a pickle that another library is about to load.
-
-        In mode 'never' one that names nothing passes: it has numbers, text and lists of such,
-        and can call nothing.
-        """
-        if self.mode == NEVER:
-            _Restricted(raw, where, None).load()
-        elif self.mode == SAFE:
-            self.loads(raw, where)
+        return _load(raw, where, SafeVocabulary(self._declared()), encoding)
 
     def _declared(self) -> dict[tuple[str, str], type]:
         if self._classes is None:
@@ -82,34 +68,29 @@ class Unpickling:
         return self._classes
 
 
-class _Restricted(pickle.Unpickler):
-    """Finds no classes but admitted ones; with ``declared`` None it finds none at all."""
+def load_constants(raw: bytes, where: str, mode: str, encoding: str = "ASCII") -> Any:
+    """Return what a pickle holds that names nothing: numbers, text, and containers of them.
 
-    def __init__(
-        self,
-        raw: bytes,
-        where: str,
-        declared: dict[tuple[str, str], type] | None,
-        encoding: str = "ASCII",
-    ) -> None:
-        super().__init__(io.BytesIO(raw), encoding=encoding)
-        self._where = where
-        self._names = declared
+    Raises
+    ------
+    RefusedPickleError
+        It names something, or asks for too much.
+    MalformedPickleError
+        The bytes are no pickle.
+    """
+    return _load(raw, where, NoVocabulary(mode), encoding)
 
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        if self._names is None:
-            raise RefusedPickleError(
-                f"{self._where} has a pickle that names {module_name}.{global_name} and is not "
-                "loaded, because of `unpickle='never'`."
-            )
-        found = admitted(module_name, global_name, self._names)
-        if found is None:
-            raise RefusedPickleError(
-                f"{self._where} has a pickle that names {module_name}.{global_name}, which "
-                "`unpickle='safe'` does not load. If it is a class that you know, add it to "
-                "`dynamic_imports`; if you know who wrote the file, load with 'trust'."
-            )
-        return found
+
+def _load(raw: bytes, where: str, vocabulary: Vocabulary, encoding: str = "ASCII") -> Any:
+    try:
+        return PickleMachine(raw, vocabulary, encoding).load()
+    except RefusedPickleError as err:
+        raise RefusedPickleError(f"{where} is not loaded. {err}") from err
+    except MalformedPickleError as err:
+        raise MalformedPickleError(
+            f"{where} is no whole pickle, it may be damaged: {err}",
+            fails_everywhere=err.fails_everywhere,
+        ) from err
 
 
 def check_mode(mode: Any) -> None:

@@ -42,6 +42,7 @@ def read_config(
     """
     merged = dict(kwargs)
     source = kwargs.get("config")
+    ESTABLISHED["config"].validate(source)
     readers = manager.config_readers() if source is not None else ()
     if not readers:
         return merged, ConfigContent()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,8 +24,10 @@ from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.lazy_debug import debug_options
 from pypet.environment.pipeline import call_pipeline
 from pypet.environment.postprocessing import PostProcessing, Results
+from pypet.manager.absent import RESUMING, absence_error
 from pypet.options import OptionsDoc, OptionsSignature, collect
-from pypet.support.decorators import prefix_naming
+from pypet.support.arguments import is_whole
+from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
 from pypet.trajectory.randomness import draw_seed
 
 if TYPE_CHECKING:
@@ -143,7 +146,7 @@ class Environment:
 
     @property
     def current_idx(self) -> int:
-        """Index of the first run that the next call looks at; completed ones are skipped.
+        """Index, from 0, of the first run that the next call looks at; completed ones are skipped.
 
         After all runs were executed it is the number of runs, after an error or interruption the
         first run that is not completed. Can be set.
@@ -152,7 +155,11 @@ class Environment:
 
     @current_idx.setter
     def current_idx(self, index: int) -> None:
-        self._current_idx = index
+        if not is_whole(index):
+            raise TypeError(f"`current_idx` is the index of a run, not {index!r}.")
+        if index < 0:
+            raise ValueError(f"`current_idx` is 0 for the first run, {index} for none.")
+        self._current_idx = int(index)
 
     def __repr__(self) -> str:
         return f"<Environment {self.name} for Trajectory {self._trajectory.v_name}>"
@@ -174,6 +181,8 @@ class Environment:
         RuntimeError
             The environment was made with ``do_single_runs=False``, or the trajectory is new but
             its name is taken in the storage.
+        TypeError
+            ``runfunc`` is no function of the trajectory and these arguments.
         PresettingError
             A parameter was preset but never added.
         Exception
@@ -235,20 +244,53 @@ class Environment:
         """As `pipeline`, but the arguments of the run function are iterables as in `run_map`."""
         return self._execute(lambda: self._pre_process(pipeline, MapJob))
 
-    def add_postprocessing(self, postproc: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def add_postprocessing(
+        self, postproc: Callable[..., Any] | None, *args: Any, **kwargs: Any
+    ) -> None:
         """Call ``postproc(traj, results, *args, **kwargs)`` when all runs are executed.
 
         ``results`` is the list that `run` returns. If the function expands the trajectory, or
         returns a dictionary to expand it with, the new runs are executed and it is called again.
         It may return a tuple of up to five entries: that dictionary, new ``args`` and ``kwargs``
         of the run function, and new ``args`` and ``kwargs`` of post-processing. There is one
-        function; a later one replaces it.
-        """
-        self._postprocessing = PostProcessing(postproc, args, kwargs)
+        function; a later one replaces it, and None removes it.
 
-    def add_postproc(self, postproc: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        Raises
+        ------
+        TypeError
+            It is no function of these arguments.
+        """
+        self._postprocessing = None if postproc is None else PostProcessing(postproc, args, kwargs)
+
+    def add_postproc(self, postproc: Callable[..., Any] | None, *args: Any, **kwargs: Any) -> None:
         """The same as `add_postprocessing`."""
         self.add_postprocessing(postproc, *args, **kwargs)
+
+    @kwargs_api_change("continue_folder", "resume_folder")
+    def resume(
+        self,
+        trajectory_name: str | None = None,
+        resume_folder: str | os.PathLike[str] | None = None,
+    ) -> Results:
+        """Go on with an experiment that was made with ``resumable=True`` and crashed.
+
+        Raises
+        ------
+        RuntimeError
+            The environment is not resumable. This version of pypet has no plugin for that;
+            ``current_idx = 0`` and `run` execute the runs of a loaded trajectory that are not
+            completed.
+        """
+        absence = absence_error("`resume`", RESUMING, self._features.manager.entries)
+        raise RuntimeError(
+            f"{absence} To execute only the runs that are not completed, load the trajectory and "
+            "give it to a new environment: `run` skips completed runs."
+        ) from absence
+
+    @deprecated("It is called `resume`.")
+    def f_continue(self, *args: Any, **kwargs: Any) -> Results:
+        """Call `resume`; the former name of it."""
+        return self.resume(*args, **kwargs)
 
     def disable_logging(self, remove_all_handlers: bool = True) -> None:
         """Detach and close the log files, and restore loggers and stdout.

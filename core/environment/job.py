@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from pypet.interfaces import Task
+from pypet.support.arguments import check_call
 
 RunFunction = Callable[..., Any]
 
@@ -16,7 +17,7 @@ class Job:
     Raises
     ------
     TypeError
-        The run function cannot be called.
+        The run function cannot be called, or not with the trajectory and these arguments.
     """
 
     draws = False
@@ -31,15 +32,28 @@ class Job:
                 f"({type(function).__name__})."
             )
         self.function: RunFunction = function
-        self.args = tuple(args)
-        self.kwargs = dict(kwargs)
+        self.args: tuple[Any, ...] = ()
+        self.kwargs: dict[str, Any] = {}
+        self.replace(args, kwargs)
 
     def replace(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> None:
-        """Take other arguments for the runs to come; None leaves them as they are."""
+        """Take other arguments for the runs to come; None leaves them as they are.
+
+        Raises
+        ------
+        TypeError
+            They are no tuple and dictionary, or the run function does not take them.
+        """
         if args is not None:
             self.args = tuple(args)
         if kwargs is not None:
             self.kwargs = dict(kwargs)
+        self._check_call(self.args, self.kwargs)
+
+    def _check_call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Raise now rather than in each run if the function does not take the arguments."""
+        count = f" and {len(args) + len(kwargs)} arguments" if args or kwargs else ""
+        check_call(self.function, "run function", f"the trajectory{count}", None, *args, **kwargs)
 
     def check_runs(self, count: int) -> None:
         """Raise ValueError if it is certain that there are no arguments for ``count`` runs."""
@@ -61,10 +75,9 @@ class MapJob(Job):
     def __init__(
         self, function: RunFunction, args: Sequence[Any] = (), kwargs: Mapping[str, Any] = {}
     ) -> None:
-        super().__init__(function)
         self._positional: list[_Source] = []
         self._named: dict[str, _Source] = {}
-        self.replace(args, kwargs)
+        super().__init__(function, args, kwargs)
 
     def replace(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> None:
         """Draw from other iterables from now on; None leaves them as they are.
@@ -72,7 +85,7 @@ class MapJob(Job):
         Raises
         ------
         TypeError
-            An argument is no iterable.
+            An argument is no iterable, or the run function does not take it.
         """
         if args is not None:
             self._positional = [
@@ -82,6 +95,7 @@ class MapJob(Job):
             self._named = {
                 name: _Source(values, f"argument {name!r}") for name, values in kwargs.items()
             }
+        self._check_call(self._positional, self._named)
 
     def check_runs(self, count: int) -> None:
         """Raise ValueError if an iterable whose length is known is too short."""

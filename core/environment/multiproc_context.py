@@ -15,10 +15,10 @@ from pypet.errors import PluginError, UnknownPluginError
 from pypet.interfaces import LogContext
 from pypet.manager import get_manager
 from pypet.options.established import ESTABLISHED
+from pypet.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from pypet.interfaces import WrapMode
-    from pypet.trajectory import Trajectory
 
 
 class MultiprocContext:
@@ -56,6 +56,11 @@ class MultiprocContext:
         interruption from the keyboard.
     start_method
         How processes that this starts are started, by default forked where that is possible.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument has a wrong type or value, as for the options of `Environment`.
     """
 
     def __init__(
@@ -77,6 +82,18 @@ class MultiprocContext:
         *,
         start_method: str | None = None,
     ) -> None:
+        if not isinstance(trajectory, Trajectory):
+            raise TypeError(f"A MultiprocContext is for a Trajectory, not {trajectory!r}.")
+        given = {
+            "wrap_mode": wrap_mode,
+            "queue_maxsize": queue_maxsize,
+            "port": port,
+            "timeout": timeout,
+            "gc_interval": gc_interval,
+            "start_method": start_method,
+        }
+        for name, value in given.items():
+            ESTABLISHED[name].validate(value)
         self._trajectory = trajectory
         self._wrap_mode = wrap_mode
         self._full_copy = full_copy

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pypet.support.arguments import check_call, check_callable
+
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
@@ -40,11 +42,15 @@ def call_pipeline(
 
     Raises
     ------
+    TypeError
+        It is no function, or not one of a trajectory.
     RuntimeError
         It returned something else than documented, or nothing although runs are wanted.
     Exception
         Whatever the function raises.
     """
+    check_callable(pipeline, "A pipeline is a function `pipeline(traj)`")
+    check_call(pipeline, "pipeline function", "the trajectory", trajectory)
     _logger.info("Calling the pipeline function for pre-processing")
     parts = parse_pipeline_result(pipeline(trajectory))
     if parts is None and wants_runs:

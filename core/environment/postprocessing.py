@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.job import Job
+from pypet.support.arguments import check_call, check_callable
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
@@ -19,7 +20,13 @@ MAX_PARTS = 5
 
 
 class PostProcessing:
-    """A function of the user with the arguments of its next call."""
+    """A function of the user with the arguments of its next call.
+
+    Raises
+    ------
+    TypeError
+        It cannot be called, or not with trajectory, results and these arguments.
+    """
 
     def __init__(
         self,
@@ -27,9 +34,12 @@ class PostProcessing:
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] = {},
     ) -> None:
-        self.function = function
+        self.function = check_callable(
+            function, "Post-processing must be a function `postproc(traj, results, ...)`"
+        )
         self.args = tuple(args)
         self.kwargs = dict(kwargs)
+        self._check_call()
 
     def call(self, trajectory: Trajectory, results: Results, job: Job) -> None:
         """Call the function once and do what it returns: expand, exchange arguments.
@@ -60,6 +70,21 @@ class PostProcessing:
             self.args = tuple(postproc_args)
         if postproc_kwargs is not None:
             self.kwargs = dict(postproc_kwargs)
+        self._check_call()
+
+    def _check_call(self) -> None:
+        """Raise now rather than after all runs if the function does not take the arguments."""
+        count = len(self.args) + len(self.kwargs)
+        given = "the trajectory and the results" + (f", and {count} arguments" if count else "")
+        check_call(
+            self.function,
+            "function for post-processing",
+            given,
+            None,
+            [],
+            *self.args,
+            **self.kwargs,
+        )
 
 
 def _parts(answer: Any) -> tuple[Any, ...] | None:
@@ -71,7 +96,9 @@ def _parts(answer: Any) -> tuple[Any, ...] | None:
     if isinstance(answer, tuple) and 1 <= len(answer) <= MAX_PARTS:
         expansion = answer[0]
         if not expansion or isinstance(expansion, Mapping):
-            return (*answer, *[None] * (MAX_PARTS - len(answer)))
+            parts = (*answer, *[None] * (MAX_PARTS - len(answer)))
+            _check_parts(parts)
+            return parts
     _logger.error(
         "Post-processing returned %r, which is ignored: return None, a dictionary that expands "
         "the trajectory, or a tuple of at most 5 entries (expansion, args, kwargs, "
@@ -79,3 +106,16 @@ def _parts(answer: Any) -> tuple[Any, ...] | None:
         answer,
     )
     return None
+
+
+def _check_parts(parts: tuple[Any, ...]) -> None:
+    """Raise TypeError unless arguments are sequences and keyword arguments dictionaries."""
+    names = ("args", "kwargs", "postproc_args", "postproc_kwargs")
+    for name, part in zip(names, parts[1:], strict=True):
+        is_named = name.endswith("kwargs")
+        fits = isinstance(part, Mapping) if is_named else isinstance(part, tuple | list)
+        if part is not None and not fits:
+            raise TypeError(
+                f"Post-processing returned {part!r} as {name}; give a "
+                f"{'dictionary' if is_named else 'tuple'}, or None to leave them as they are."
+            )

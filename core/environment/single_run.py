@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class SingleRun:
     """Executes tasks of one job on one trajectory, in the process that the trajectory is in."""
 
-    __slots__ = ("_clean_up", "_hexsha", "_job", "_stores", "_trajectory")
+    __slots__ = ("_clean_up", "_hexsha", "_job", "_stores", "_storing", "_trajectory")
 
     def __init__(
         self,
@@ -28,11 +29,16 @@ class SingleRun:
         *,
         automatic_storing: bool,
         clean_up: bool,
+        storing: AbstractContextManager[Any] | None = None,
     ) -> None:
-        """``hexsha`` is that of the environment, for the records of the runs."""
+        """``hexsha`` is that of the environment, for the records of the runs.
+
+        ``storing`` surrounds the storing at the end of each run.
+        """
         self._trajectory = trajectory
         self._job = job
         self._stores = automatic_storing
+        self._storing = storing or nullcontext()
         self._clean_up = clean_up
         self._hexsha = hexsha
 
@@ -62,7 +68,8 @@ class SingleRun:
             sigterm_handling.hold()  # a run that is over is stored and counts
             if self._stores:
                 stores = True
-                trajectory.f_store()
+                with self._storing:
+                    trajectory.f_store()
                 stores = False
             finished = time()
             trajectory._runs.finish(index, finished, self._hexsha)

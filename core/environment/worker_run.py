@@ -7,7 +7,7 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -122,6 +122,8 @@ class PackedRun(Work):
         self._trajectory: Any = None
         self._pristine: Pristine | None = None
         self._run: SingleRun | None = None
+        self._stays = False
+        """Whether the worker executes many tasks and reports them together."""
 
     def packed(self, dumps: Callable[[Any], bytes] = pickled) -> PackedRun:
         """Return itself: it consists of bytes already."""
@@ -130,6 +132,7 @@ class PackedRun(Work):
     def start_worker(self, index: int | None = None) -> None:
         """Unpickle everything, and set up logging and signals."""
         self._unpack()
+        self._stays = index is None
         _prepare_signals(self._settings)
         _start_logging(self._trajectory, index, self._settings)
 
@@ -148,9 +151,25 @@ class PackedRun(Work):
             if not self._pristine.is_unchanged():
                 self._unpack()
 
+    def before_report(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Store what the service has deferred until now, if it is one that defers."""
+        store_deferred = getattr(self._settings.service, "store_deferred", None)
+        failures = {} if store_deferred is None else store_deferred()
+        if not failures:
+            return outcomes
+        return [
+            outcome._replace(value=None, error=failures[outcome.index], is_refused=True)
+            if outcome.error is None and outcome.index in failures
+            else outcome
+            for outcome in outcomes
+        ]
+
     def _new_run(self, clean_up: bool) -> SingleRun:
         job: Job = pickle.loads(self._job_image)
-        return _single_run(self._trajectory, job, self._settings, clean_up=clean_up)
+        storing = getattr(self._settings.service, "deferral", None) if self._stays else None
+        return _single_run(
+            self._trajectory, job, self._settings, clean_up=clean_up, storing=storing
+        )
 
     def _unpack(self) -> None:
         """Make the trajectory anew."""
@@ -165,7 +184,12 @@ class PackedRun(Work):
 
 
 def _single_run(
-    trajectory: Trajectory, job: Job, settings: WorkerSettings, *, clean_up: bool
+    trajectory: Trajectory,
+    job: Job,
+    settings: WorkerSettings,
+    *,
+    clean_up: bool,
+    storing: AbstractContextManager[Any] | None = None,
 ) -> SingleRun:
     return SingleRun(
         trajectory,
@@ -173,6 +197,7 @@ def _single_run(
         settings.hexsha,
         automatic_storing=settings.automatic_storing,
         clean_up=clean_up,
+        storing=storing,
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
+
+from pypet.support.arguments import check_path
 
 _TYPE_NAMES: dict[type, str] = {
     Integral: "int",
@@ -13,6 +16,7 @@ _TYPE_NAMES: dict[type, str] = {
     Mapping: "dict",
     type(None): "None",
 }
+_NUMBERS = frozenset((int, float, Integral, Real))
 _SEQUENCES = (list, tuple, set, frozenset)
 
 
@@ -29,8 +33,10 @@ class Option:
     config files, ``pypet plugins`` and the table in the documentation.
 
     ``types`` are the accepted types, empty for any; ``None`` is always accepted where the
-    default is None. ``check`` is called with the given value (never with the untouched default)
-    and raises ValueError with a message that says how to put it right.
+    default is None. True and False are no numbers here, unless ``bool`` is among the types, and
+    an option that takes ``os.PathLike`` takes no empty path. ``check`` is called with the given
+    value (never with the untouched default) and raises ValueError with a message that says how
+    to put it right.
     ``family`` is the family of plugins that reads the option, for grouping in listings.
     """
 
@@ -68,10 +74,18 @@ class Option:
         """
         if value is None and self.default is None:
             return
-        if self.types and not isinstance(value, self.types):
+        if self.types and not self._has_type(value):
             names = " or ".join(map(type_name, self.types))
             raise TypeError(
                 f"Option {self.name!r} takes {names}, not {value!r} ({type(value).__name__})."
             )
+        if os.PathLike in self.types and isinstance(value, str | os.PathLike):
+            check_path(value, self.name)
         if self.check is not None:
             self.check(value)
+
+    def _has_type(self, value: Any) -> bool:
+        # True is an int to Python, and `cpu_cap=True` would be a cap of 1 percent.
+        if isinstance(value, bool) and bool not in self.types:
+            return _NUMBERS.isdisjoint(self.types) and isinstance(value, self.types)
+        return isinstance(value, self.types)

@@ -95,6 +95,13 @@ class Work(ABC):
     def __call__(self, task: Task) -> Outcome:
         """Execute a task; never raises an `Exception` for what a run does."""
 
+    def before_report(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Finish what was deferred, in a worker that is about to report these outcomes.
+
+        Returns the outcomes to report; those of runs whose data cannot be stored are errors.
+        """
+        return outcomes
+
 
 class Scheduler(Feature, ABC):
     """Executes runs somewhere: in this process, in a pool, on a cluster.

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterable
 from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 
 from pypet import tree
 from pypet.leaves.array_parameter import ArrayParameter
@@ -14,6 +18,7 @@ from pypet.leaves.pickle_result import PickleResult
 from pypet.leaves.result import Result
 from pypet.leaves.sparse_parameter import SparseParameter
 from pypet.leaves.sparse_result import SparseResult
+from pypet.manager.nearest import did_you_mean
 
 _BUILT_IN: dict[str, type] = {
     cls.__name__: cls
@@ -56,6 +61,69 @@ def load_class(path: str) -> type:
         )
     cls: type = getattr(import_module(module_name), class_name)
     return cls
+
+
+def check_class_path(path: str) -> None:
+    """Raise unless there seems to be a class with this dotted path, without importing its module.
+
+    To import it here could run the script of the experiment a second time.
+
+    Raises
+    ------
+    ValueError
+        There is no such module, or it has no such class.
+    """
+    module_name, _, class_name = path.rpartition(".")
+    if not module_name or not all(part.isidentifier() for part in path.split(".")):
+        raise ValueError(
+            f"The dynamic import {path!r} is no path of a class: say from which module, as in "
+            "'my_module.MyResult'."
+        )
+    module = sys.modules.get(module_name)
+    if module is not None:
+        # What is still being executed, like the script, may define the class further down.
+        spec = getattr(module, "__spec__", None)
+        is_complete = module_name != "__main__" and not getattr(spec, "_initializing", False)
+        if is_complete and not hasattr(module, class_name):
+            raise _no_class(path, module_name, class_name, dir(module))
+        return
+    spec = _find_module(module_name)
+    if spec is None:
+        raise ValueError(
+            f"The dynamic import {path!r} leads nowhere: there is no module {module_name!r}. "
+            "Check its name and `sys.path`."
+        )
+    source = _source(spec)
+    words = set(re.findall(r"\w+", source))
+    is_dynamic = words & {"__getattr__", "globals", "setattr"} or re.search(r"import\s+\*", source)
+    if source and class_name not in words and not is_dynamic:
+        raise _no_class(path, module_name, class_name, words)
+
+
+def _no_class(path: str, module_name: str, class_name: str, names: Iterable[str]) -> ValueError:
+    return ValueError(
+        f"The dynamic import {path!r} leads nowhere: module {module_name!r} has no class "
+        f"{class_name!r}.{did_you_mean(class_name, names)}"
+    )
+
+
+def _find_module(name: str) -> ModuleSpec | None:
+    """Return where a module is, None if there is none; nothing but packages is imported."""
+    package, _, _ = name.rpartition(".")
+    if package and _find_module(package) is None:
+        return None
+    try:
+        return find_spec(name)
+    except (ImportError, ValueError):  # the parent is no package, or a module without a spec
+        return None
+
+
+def _source(spec: ModuleSpec) -> str:
+    """Return the source of a module, ``''`` if it is not in Python or not there."""
+    try:
+        return getattr(spec.loader, "get_source", lambda _: None)(spec.name) or ""
+    except (ImportError, SyntaxError, UnicodeDecodeError):
+        return ""
 
 
 def create_class(class_name: str, dynamic_imports: Iterable[type | str]) -> type:

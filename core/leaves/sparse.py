@@ -13,6 +13,7 @@ IDENTIFIER = "__spsp__"
 
 _CLASSES = frozenset(("csr_matrix", "csc_matrix", "bsr_matrix", "dia_matrix"))
 _PARTS = {"dia": ("data", "offsets")}
+_CHECKED = frozenset(("csr", "csc", "bsr"))
 _COMPRESSED_PARTS = ("data", "indices", "indptr")
 
 
@@ -30,8 +31,17 @@ def sparse_to_text(matrix: Any) -> str:
 
 
 def sparse_from_text(text: str) -> Any:
-    """Return the matrix that `sparse_to_text` wrote, in the same format."""
-    return _scipy_sparse().load_npz(BytesIO(bytes.fromhex(text)))
+    """Return the matrix that `sparse_to_text` wrote, in the same format.
+
+    Raises
+    ------
+    ValueError
+        Indices are out of bounds, at which scipy itself does not look.
+    """
+    matrix = _scipy_sparse().load_npz(BytesIO(bytes.fromhex(text)))
+    if matrix.format in _CHECKED:
+        matrix.check_format(full_check=True)
+    return matrix
 
 
 def sparse_key(matrix: Any) -> tuple[Any, ...]:

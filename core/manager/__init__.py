@@ -2,7 +2,7 @@
 
 from pypet.manager.entries import PluginEntry, Status
 from pypet.manager.plugin_manager import DeclaredOption, PluginManager
-from pypet.manager.process_wide import DISABLE_VARIABLE, get_manager, refresh
+from pypet.manager.process_wide import DISABLE_VARIABLE, get_manager, refresh, split_names
 from pypet.manager.report import FeatureReport, report
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "get_manager",
     "refresh",
     "report",
+    "split_names",
 ]

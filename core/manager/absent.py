@@ -9,7 +9,7 @@ from pypet.errors import MissingDependencyError, UnknownPluginError
 from pypet.manager import families
 from pypet.manager.entries import PluginEntry, Status
 from pypet.manager.families import Family
-from pypet.support.optional import install_hint
+from pypet.version import __version__
 
 
 class PluginFamily(NamedTuple):
@@ -19,11 +19,14 @@ class PluginFamily(NamedTuple):
     """What such a plugin adds, for messages."""
     extra: str | None = None
     """The extra of pypet that brings what the plugin needs."""
+    names: tuple[str, ...] = ()
+    """Names of its plugins, in lower case, where a version of pypet may have none."""
 
 
-SCOOP = PluginFamily("runs on SCOOP", "scoop")
-DASK = PluginFamily("runs on Dask", "dask")
-_NETWORK = PluginFamily("storing over a network", "net")
+SCOOP = PluginFamily("runs on SCOOP", "scoop", ("scoop",))
+DASK = PluginFamily("runs on Dask", "dask", ("dask",))
+RESUMING = PluginFamily("resuming of experiments", "resume", ("resume",))
+_NETWORK = PluginFamily("storing over a network", "net", ("netlock", "netqueue"))
 
 _ANNOUNCED = {
     (families.WRAPPING, "netlock"): _NETWORK,
@@ -33,10 +36,19 @@ _ANNOUNCED = {
 }
 """Established names, in lower case, that an installation need not have: no misspelled others."""
 
+_BY_PLUGIN = {name: kind for kind in (SCOOP, DASK, RESUMING, _NETWORK) for name in kind.names}
+ANNOUNCED_NAMES = frozenset(_BY_PLUGIN)
+"""Names of plugins, in lower case, that an installation need not have."""
+
 
 def announced(family: Family, name: str) -> PluginFamily | None:
     """Return what an established name stands for, None if it is none that may be absent."""
     return _ANNOUNCED.get((family, name.lower()))
+
+
+def announced_plugin(name: str) -> PluginFamily | None:
+    """Return what a plugin of this name is about, None if it is none that may be absent."""
+    return _BY_PLUGIN.get(name.lower())
 
 
 def absence_error(
@@ -46,24 +58,34 @@ def absence_error(
 
     ``asked`` is what the user wrote; all of ``entries`` have been loaded as far as they can.
     """
-    text = (
-        f"{asked} needs a plugin for {family.subject}, and there is none that is switched on; "
-        "`pypet plugins` lists what there is."
-    )
-    hint = install_hint(family.extra)
-    if hint:
-        text += f" If this release of pypet has one, it works with {hint}."
-    text += "".join(f" {sentence}." for sentence in absent_plugins(entries))
-    return MissingDependencyError(text) if hint else UnknownPluginError(text)
+    text = f"{asked} needs a plugin for {family.subject}, "
+    if family.names and not any(entry.name.lower() in family.names for entry in entries):
+        # No extra helps: extras bring packages that plugins need, but no plugins.
+        text += (
+            f"which is not part of this version of pypet ({__version__}), and no other installed "
+            "distribution has one."
+        )
+    elif sentences := absent_plugins(entries):
+        text += "and there is none that is switched on and works."
+        text += "".join(f" {sentence}." for sentence in sentences)
+    else:
+        text += "and no installed distribution has one that is in use."
+    text += " `pypet plugins` lists what there is."
+    return UnknownPluginError(text) if family.extra is None else MissingDependencyError(text)
 
 
 def absent_plugins(entries: Sequence[PluginEntry]) -> list[str]:
-    """Return sentences, without full stop, that name the plugins that failed or are blocked."""
-    failed = [entry.name for entry in entries if entry.status is Status.FAILED]
+    """Return sentences, without full stop, that name plugins that do not work or are blocked."""
+    failed = [
+        f"{entry.name} ({entry.reason})"
+        for entry in entries
+        if entry.status is Status.FAILED
+        or (entry.status is Status.UNAVAILABLE and not entry.features)
+    ]
     blocked = [entry.name for entry in entries if entry.status is Status.BLOCKED]
     sentences = []
     if failed:
-        sentences.append(f"Failed plugins, see `pypet plugins`: {', '.join(failed)}")
+        sentences.append(f"Failed plugins: {', '.join(failed)}")
     if blocked:
         sentences.append(f"Switched off: {', '.join(blocked)}")
     return sentences

@@ -20,8 +20,9 @@ from pypet.interfaces import (
     WrapMode,
 )
 from pypet.manager import families
+from pypet.manager.absent import absence_error, announced_plugin
 from pypet.manager.discovery import candidates
-from pypet.manager.entries import PluginEntry, RegisteredFeature, Status
+from pypet.manager.entries import PluginEntry, RegisteredFeature, Status, normalized
 from pypet.manager.families import Family
 from pypet.manager.lifecycle import LifecycleHooks
 from pypet.manager.loader import Loader
@@ -173,6 +174,19 @@ class PluginManager(LifecycleHooks):
         """What is switched off, in lower case."""
         return self._loader.disabled
 
+    def names(self) -> frozenset[str]:
+        """Return what can be switched off, in lower case: plugins, features and distributions.
+
+        Loads all plugins; of those that are switched off the features are not known.
+        """
+        self.load_all()
+        entries = self._loader.entries
+        features = (feature.name for entry in entries for feature in entry.features)
+        origins = (normalized(entry.distribution) for entry in entries)
+        return frozenset(
+            name.lower() for name in (*(entry.name for entry in entries), *features, *origins)
+        )
+
     def load_all(self) -> None:
         """Load every plugin that is not loaded yet; faults end up in their entries.
 
@@ -217,6 +231,9 @@ class PluginManager(LifecycleHooks):
             if hasattr(module, attribute):
                 return getattr(module, attribute)
         if not named:
+            absent = announced_plugin(entry_name)
+            if absent is not None:
+                raise absence_error(asked, absent, self.entries)
             missing = f"{asked} needs plugin {entry_name!r}, which is not installed"
             raise MissingDependencyError(f"{missing}: {hint}" if hint else f"{missing}.")
         entry = named[0]

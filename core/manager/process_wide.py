@@ -19,12 +19,9 @@ def get_manager(disabled: str | Iterable[str] = ()) -> PluginManager:
 
     ``disabled`` are names of plugins, features or distributions to switch off, beside those of
     ``PYPET_DISABLE_PLUGINS``; a text may hold several with commas. Names that nobody has are
-    allowed, so that scripts work where less is installed.
+    allowed here.
     """
-    names = _split(os.environ.get(DISABLE_VARIABLE, ""))
-    if disabled:
-        given = [disabled] if isinstance(disabled, str) else disabled
-        names = names.union(*map(_split, given))
+    names = split_names(os.environ.get(DISABLE_VARIABLE, "")) | split_names(disabled)
     manager = _managers.get(names)
     if manager is None:
         manager = _managers.setdefault(names, PluginManager(names))
@@ -41,5 +38,8 @@ def refresh() -> None:
     _managers.clear()
 
 
-def _split(names: str) -> frozenset[str]:
-    return frozenset(name.strip().lower() for name in names.split(",") if name.strip())
+def split_names(names: str | Iterable[str]) -> frozenset[str]:
+    """Return single names in lower case; each text may hold several with commas."""
+    texts = (names,) if isinstance(names, str) else names
+    parts = (part.strip().lower() for text in texts for part in text.split(","))
+    return frozenset(part for part in parts if part)

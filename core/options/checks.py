@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import configparser
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import Any
 
+from pypet.support.arguments import check_path
+
 RAISE, CONTINUE = "raise", "continue"
 RETRY_PREFIX = "retry:"
+MOST_PORT = 2**16 - 1
+MOST = 2**31 - 1
+"""Semaphores, queues and C libraries count to this."""
 
 
 def flag(name: str) -> Callable[[Any], None]:
@@ -27,13 +33,46 @@ def flag(name: str) -> Callable[[Any], None]:
 
 
 def at_least(name: str, least: int, meaning: str = "") -> Callable[[Any], None]:
-    """Return a check for numbers that must not be below ``least``."""
+    """Return a check for numbers that must not be below ``least``; NaN is refused, too."""
 
     def check(value: Any) -> None:
-        if value < least:
+        if not value >= least:
             raise ValueError(f"{name}={value!r}: must be at least {least}{meaning}.")
 
     return check
+
+
+def count(name: str, least: int, meaning: str = "") -> Callable[[Any], None]:
+    """Return a check for numbers of workers or queued items, from ``least`` on."""
+    check_least = at_least(name, least, meaning)
+
+    def check(value: Any) -> None:
+        check_least(value)
+        if value > MOST:
+            raise ValueError(f"{name}={value!r}: must be at most {MOST}.")
+
+    return check
+
+
+def seconds(name: str) -> Callable[[Any], None]:
+    """Return a check for durations, more than 0 seconds."""
+
+    def check(value: Any) -> None:
+        if not value > 0:
+            raise ValueError(
+                f"{name}={value!r}: give seconds, more than 0, or leave it out for no limit."
+            )
+
+    return check
+
+
+def niceness(value: Any) -> None:
+    """Check a nice value as operating systems have them."""
+    if not -20 <= value <= 20:
+        raise ValueError(
+            f"niceness={value!r}: nice values go from -20 to 19, the higher the nicer; "
+            "leave it out to let workers be as nice as the main process."
+        )
 
 
 def one_of(name: str, *choices: str) -> Callable[[Any], None]:
@@ -63,7 +102,9 @@ def percentage(name: str) -> Callable[[Any], None]:
 def memory_cap(value: Any) -> None:
     """Check a cap in percent, or a tuple of a cap and the estimated MB a process needs."""
     cap, megabytes = value if isinstance(value, tuple) and len(value) == 2 else (value, 0.0)
-    if not isinstance(cap, Real) or not isinstance(megabytes, Real) or megabytes < 0:
+    numbers = (cap, megabytes)
+    are_numbers = all(isinstance(each, Real) and not isinstance(each, bool) for each in numbers)
+    if not are_numbers or not 0 <= megabytes < math.inf:
         raise ValueError(
             f"memory_cap={value!r}: give percent, or a tuple (percent, MB a process), "
             "for example (90.0, 500.0)."
@@ -75,20 +116,26 @@ def sumatra_label(value: Any) -> None:
     """Check that a label has no dot: it becomes the name of a node."""
     if "." in value:
         raise ValueError(f"sumatra_label={value!r}: a label must not contain a dot.")
+    if not value.strip():
+        raise ValueError(
+            f"sumatra_label={value!r}: a label must not be empty; leave it out to let Sumatra "
+            "choose one."
+        )
 
 
 def port(value: Any) -> None:
     """Check a port: a number, a range of numbers, or a complete address."""
-    if isinstance(value, str | Integral):
-        return
-    if isinstance(value, tuple) and len(value) == 2:
-        low, high = value
-        if isinstance(low, Integral) and isinstance(high, Integral) and low <= high:
-            return
-    raise ValueError(
-        f"port={value!r}: give a number, a range like (7777, 9999), or an address like "
-        "'tcp://127.0.0.1:7777'."
-    )
+    if isinstance(value, str):
+        valid = "://" in value
+    else:
+        low, high = value if isinstance(value, tuple) and len(value) == 2 else (value, value)
+        numbers = isinstance(low, Integral) and isinstance(high, Integral)
+        valid = numbers and 0 < low <= high <= MOST_PORT
+    if not valid:
+        raise ValueError(
+            f"port={value!r}: give a number from 1 to {MOST_PORT}, a range like (7777, 9999), or "
+            "an address like 'tcp://127.0.0.1:7777'."
+        )
 
 
 def config(value: Any) -> None:
@@ -98,12 +145,16 @@ def config(value: Any) -> None:
     ------
     RuntimeError
         It is neither.
+    ValueError
+        The path is empty, or has a null character.
     """
     if not isinstance(value, str | os.PathLike | configparser.RawConfigParser):
         raise RuntimeError(
             f"config={value!r}: give the path of an ini file or a parser, "
             f"not {type(value).__name__}."
         )
+    if not isinstance(value, configparser.RawConfigParser):
+        check_path(value, "config")
 
 
 def start_method(value: Any) -> None:

@@ -11,6 +11,7 @@ from pypet.manager import DeclaredOption, PluginManager
 from pypet.manager.families import STORAGE
 from pypet.manager.nearest import nearest
 from pypet.options.deprecated import RENAMED, map_deprecated
+from pypet.options.disabled import OPTION, check_disabled
 from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT
 from pypet.options.needs import check_needs
 
@@ -106,6 +107,8 @@ def collect(
         There are too many positional arguments, one is given twice, or a value has a wrong type.
     ValueError
         A value is refused by the check of its option.
+    UnknownPluginError
+        A plugin to switch off is misspelled.
     MissingDependencyError
         An option needs a package, or an established option a plugin, that is not installed.
     """
@@ -116,6 +119,7 @@ def collect(
     given = {name: value for name, value in given.items() if name in known}
     for name, value in given.items():
         known.validate(name, value)
+    check_disabled(manager, given.get(OPTION, ()), stacklevel=stacklevel + 1)
     check_needs(manager, declared, given)
     values = {name: option.default for name, option in known.items()} | given
     families = {name: _family(known[name], declared.get(name, ())) for name in given}

@@ -88,7 +88,7 @@ _PROCESSES = (
         types=(Integral,),
         family="scheduling",
         help="Number of workers; 0: as many as the machine has cores (needs psutil).",
-        check=checks.at_least("ncores", 0, "; 0 stands for all cores"),
+        check=checks.count("ncores", 0, "; 0 stands for all cores"),
     ),
     _switch("use_scoop", False, "scoop", "Distribute runs over hosts with SCOOP."),
     _switch("use_pool", False, "scheduling", "Use a fixed pool instead of one process a run."),
@@ -103,6 +103,7 @@ _PROCESSES = (
         types=(Real,),
         family="scheduling",
         help="Seconds until a network lock is taken from its owner, or a SCOOP run is given up.",
+        check=checks.seconds("timeout"),
     ),
     Option(
         "cpu_cap",
@@ -134,6 +135,7 @@ _PROCESSES = (
         types=(Integral,),
         family="scheduling",
         help="Least nice value of worker processes.",
+        check=checks.niceness,
     ),
     Option(
         "wrap_mode",
@@ -148,6 +150,7 @@ _PROCESSES = (
         types=(Integral,),
         family="wrapping",
         help="Length of the queue of data to store; -1: twice the number of workers, 0: unbounded.",
+        check=checks.count("queue_maxsize", -1, ", twice the number of workers; 0: unbounded"),
     ),
     Option(
         "port",
@@ -162,6 +165,7 @@ _PROCESSES = (
         types=(Integral,),
         family="wrapping",
         help="Collect garbage after every n-th run or storage operation, where data is stored.",
+        check=checks.at_least("gc_interval", 0, "; leave it out to let Python decide"),
     ),
 )
 

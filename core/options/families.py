@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pypet.manager.absent import DASK, SCOOP, PluginFamily
+from pypet.manager.absent import DASK, RESUMING, SCOOP, PluginFamily
 
 PLUGIN_FAMILIES: dict[str, PluginFamily] = {
     "logging": PluginFamily("log files"),
@@ -11,7 +11,7 @@ PLUGIN_FAMILIES: dict[str, PluginFamily] = {
     "scoop": SCOOP,
     "dask": DASK,
     "caps": PluginFamily("caps of CPU and memory", "monitor"),
-    "resume": PluginFamily("resuming of experiments", "resume"),
+    "resume": RESUMING,
     "git": PluginFamily("git", "git"),
     "sumatra": PluginFamily("Sumatra", "sumatra"),
     "config": PluginFamily("config files"),

@@ -44,7 +44,9 @@ def check_needs(
 
 
 def _asks(value: Any, default: Any) -> bool:
-    """Return whether a value asks for a feature: the default, None and False do not."""
+    """Return whether a value asks for a feature: the default, None and what is false do not."""
     if value is None or value is False or value is default:
         return False
+    if isinstance(default, bool):
+        return bool(value) and not default
     return bool(value != default)

@@ -9,15 +9,9 @@ from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
 from pypet.records import LINK
 from pypet.services.entries import split_entries
+from pypet.services.levels import check_loading
 from pypet.services.loading import Loading, nothing
 from pypet.services.settings import replace_settings
-
-_LEVELS = (
-    constants.LOAD_NOTHING,
-    constants.LOAD_SKELETON,
-    constants.LOAD_DATA,
-    constants.OVERWRITE_DATA,
-)
 
 
 def _load_trajectory(
@@ -40,7 +34,8 @@ def _load_trajectory(
         "derived_parameters": load_derived_parameters,
         "results": load_results,
     }
-    _check_levels([*levels.values(), load_other_data])
+    for level in (*levels.values(), load_other_data):
+        check_loading(level, max_depth)
     if as_new and (
         load_parameters != constants.LOAD_DATA
         or load_derived_parameters
@@ -67,12 +62,6 @@ def _load_trajectory(
     if max_depth is not None and max_depth < 1:
         return
     _load_branches(loading, levels, load_other_data, recursive, max_depth)
-
-
-def _check_levels(levels: Iterable[int]) -> None:
-    for level in levels:
-        if level not in _LEVELS:
-            raise ValueError(f"A load level is one of {_LEVELS}, not {level!r}.")
 
 
 def _load_branches(
@@ -110,6 +99,7 @@ def _load_tree(
     max_depth: int | None = None,
     **_: Any,
 ) -> None:
+    check_loading(load_data, max_depth)
     if load_data == constants.LOAD_NOTHING or (max_depth is not None and max_depth <= 0):
         return
     loading.into(parent.v_root)
@@ -129,6 +119,7 @@ def _load_group(
     max_depth: int | None = None,
     **_: Any,
 ) -> None:
+    check_loading(load_data, max_depth)
     if load_data == constants.LOAD_NOTHING:
         return
     loading.into(group.v_root)
@@ -150,6 +141,7 @@ def _load_leaf(
     load_flags: Mapping[str, str] | None = None,
     **_: Any,
 ) -> None:
+    check_loading(load_data)
     if load_data == constants.LOAD_NOTHING:
         return
     if load_only is not None and load_except is not None:
@@ -170,7 +162,14 @@ def _load_leaf(
 def _names(names: str | Iterable[str] | None) -> frozenset[str] | None:
     if names is None:
         return None
-    return frozenset((names,)) if isinstance(names, str) else frozenset(names)
+    if isinstance(names, str):
+        return frozenset((names,))
+    try:
+        return frozenset(names)
+    except TypeError:
+        raise TypeError(
+            f"`load_only` and `load_except` take names of items, not {names!r}."
+        ) from None
 
 
 def _load_list(

@@ -220,9 +220,10 @@ class Loading:
                 self.service.read_nodes(
                     self.trajectory, path, recursive=False, max_depth=None, wants=nothing
                 )
-            )
+            ),
+            None,  # a link that leads nowhere
         )
-        return record.target if record.kind == LINK else None
+        return record.target if record is not None and record.kind == LINK else None
 
     # ----- parts of one leaf ---------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
 from pypet.records import DeleteItems, DeleteLink, DeleteNode, PutMeta
 from pypet.services.entries import split_entries
+from pypet.services.levels import check_storing
 from pypet.services.settings import read_settings
 from pypet.services.storing import Storing, annotations_of
 
@@ -20,6 +21,7 @@ def _store_trajectory(
     store_data: int = constants.STORE_DATA,
     max_depth: int | None = None,
 ) -> None:
+    check_storing(store_data, max_depth)
     settings = read_settings(traj, storing.service.config_group)
     storing.service.adopt_settings(settings)
     storing.add(
@@ -72,6 +74,7 @@ def _store_single_run(
     store_data: int = constants.STORE_DATA,
     max_depth: int | None = None,
 ) -> None:
+    check_storing(store_data, max_depth)
     for node in traj._new_nodes.values():
         if not node._stored and (max_depth is None or node._depth <= max_depth):
             storing.put_node(node, store_data)
@@ -91,6 +94,7 @@ def _store_tree(
     max_depth: int | None = None,
     **_: Any,
 ) -> None:
+    check_storing(store_data, max_depth)
     if max_depth is not None and max_depth <= 0:
         return
     if not parent.v_is_root and not parent._stored:
@@ -119,6 +123,7 @@ def _store_group(
     max_depth: int | None = None,
     **_: Any,
 ) -> None:
+    check_storing(store_data, max_depth)
     if not group.v_is_root:
         storing.put_path(group, store_data)
     if recursive:
@@ -135,6 +140,7 @@ def _store_leaf(
     recursive: bool = False,
     **options: Any,
 ) -> None:
+    check_storing(store_data)
     missing = leaf._parent
     if missing is not None and not missing.v_is_root and not missing._stored:
         storing.put_path(missing, constants.STORE_DATA_SKIPPING)

@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 from pypet import pypetconstants as constants
 from pypet.support.decorators import prefix_naming
+from pypet.tree.storing import service_of
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +55,15 @@ class StorageContextManager:
         ------
         RuntimeError
             It is open already, perhaps by an outer context.
+        NoSuchServiceError
+            The trajectory has no storage service.
+        TypeError
+            There is no trajectory.
         """
-        service = self._traj.v_storage_service
+        tree = getattr(self._traj, "_tree", None)
+        if tree is None:
+            raise TypeError(f"The store to open is that of a trajectory, not {self._traj!r:.80}.")
+        service = service_of(tree)
         self._joined = bool(getattr(service, "is_kept_open", False))
         if service.is_open and (not self._joined or service in _in_use):
             raise RuntimeError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
+
+from pypet.support.filesystem import working_folder
 
 _SECTION = re.compile(r"\s*\[\[?\s*(?P<name>[^\]]+?)\s*\]")
 _NAME = re.compile(r"(?P<indent>\s*)(?P<name>[^\s=:#;\[][^=:]*?)\s*[=:]")
@@ -23,13 +24,13 @@ def config_text(path: Path, what: str = "config file") -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        place = "" if path.is_absolute() else f" in {os.getcwd()!r}"
+        place = "" if path.is_absolute() else f" in {working_folder()!r}"
         raise ValueError(f"There is no {what} {str(path)!r}{place}.") from error
     except UnicodeDecodeError as error:
         raise ValueError(
             f"The {what} {str(path)!r} is no text in UTF-8: {error}. Save it in that encoding."
         ) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise ValueError(f"The {what} {str(path)!r} cannot be read: {error}") from error
 
 

@@ -192,9 +192,12 @@ def prefix_naming(cls: C) -> C:
     plain_setattr: Any = cls.__setattr__
 
     def __getattr__(self: Any, name: str) -> Any:  # noqa: N807
-        if name.startswith(("f_", "v_")):
-            return getattr(self, name[2:])
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        bare = name[2:] if name.startswith(("f_", "v_")) else ""
+        if bare and (bare in getattr(self, "__dict__", ()) or hasattr(type(self), bare)):
+            return getattr(self, bare)  # what a property raises passes
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+        )
 
     def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807
         plain_setattr(self, name[2:] if name.startswith("v_") else name, value)

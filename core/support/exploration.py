@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from pypet.support.arguments import check_mapping
+
 _LOGGER_NAME = "pypet.find_unique"
 
 
@@ -48,6 +50,7 @@ def cartesian_product(
     >>> cartesian_product({'a': [1, 2], 'b': [3, 4], 'c': [5, 6]}, ('c', ('a', 'b')))
     {'a': [1, 2, 1, 2], 'b': [3, 4, 3, 4], 'c': [5, 5, 6, 6]}
     """
+    check_mapping(parameter_dict, "`cartesian_product` takes", "{'x': [1, 2], 'y': [3, 4]}")
     groups = _name_groups(parameter_dict, combined_parameters)
     for name in chain.from_iterable(groups):
         values = parameter_dict[name]
@@ -86,8 +89,16 @@ def find_unique_points(
     Raises
     ------
     TypeError
-        A parameter has no range.
+        A parameter has no range, or something else than a parameter is given.
     """
+    if isinstance(explored_parameters, str) or not all(
+        hasattr(each, "f_get_range") for each in iter(explored_parameters)
+    ):
+        raise TypeError(
+            "`find_unique_points` takes a list of parameters, such as "
+            "`list(traj.f_get_explored_parameters().values())`, "
+            f"not {explored_parameters!r:.80}."
+        )
     ranges = [parameter.f_get_range(copy=False) for parameter in explored_parameters]
     return find_points(explored_parameters, zip(*ranges, strict=False))
 
@@ -128,7 +139,13 @@ def _name_groups(
 ) -> list[tuple[str, ...]]:
     """Return the names of each factor, checked."""
     entries = [combined] if isinstance(combined, str) else combined or list(parameter_dict)
-    groups = [(entry,) if isinstance(entry, str) else tuple(entry) for entry in entries]
+    try:
+        groups = [(entry,) if isinstance(entry, str) else tuple(entry) for entry in entries]
+    except TypeError as err:
+        raise TypeError(
+            "`combined_parameters` has names, or tuples of names that change together, like "
+            f"('z', ('x', 'y')), not {combined!r}."
+        ) from err
     names = list(chain.from_iterable(groups))
     for name in names:
         if name not in parameter_dict:

@@ -18,8 +18,10 @@ def without_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        # Raises what came before, when interrupts are already held back.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)

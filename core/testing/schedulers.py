@@ -194,6 +194,13 @@ class ProcessesConformance(SchedulerConformance):
         outcomes = execute_all(start(square), [Task(index) for index in range(self.FEW)])
         assert sorted(outcome.index for outcome in outcomes) == list(range(self.FEW))
 
+    @pytest.mark.timeout(60)
+    def test_workers_cost_nothing_before_there_are_tasks_for_them(
+        self, start: Callable[..., Scheduler]
+    ) -> None:
+        outcomes = execute_all(start(square, ncores=1_000_000), [Task(0), Task(1)])
+        assert sorted(outcome.index for outcome in outcomes) == [0, 1]
+
     def test_an_exception_that_does_not_travel_arrives_readable(
         self, start: Callable[..., Scheduler]
     ) -> None:

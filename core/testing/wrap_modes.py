@@ -36,7 +36,6 @@ from pypet.trajectory import Trajectory, load_trajectory
 NAME = "conformance"
 RUNS = 8
 PATIENCE_SECONDS = 60
-VANISHING_SECONDS = 10
 OPTIONS: dict[str, Any] = {"ncores": 2, "queue_maxsize": -1, "gc_interval": None}
 
 
@@ -227,8 +226,9 @@ class WrapModeConformance(ABC):
         assert not multiprocessing.active_children()
         assert list(temporary_folder.iterdir()) == []
         assert _open_files() == files
-        deadline = monotonic() + VANISHING_SECONDS  # what other programs use goes away again
-        while left := _shared_memory() - memory:
+        left = _shared_memory() - memory
+        deadline = monotonic() + PATIENCE_SECONDS  # what other programs use goes away again
+        while left := left & _shared_memory():
             assert monotonic() < deadline, f"Shared memory is left: {sorted(left)}"
             sleep(0.01)
 

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Iterator
 from typing import Any
 
+from pypet.support.arguments import is_whole
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import put
@@ -97,7 +98,7 @@ class CurrentRun(TrajectoryState):
         KeyError
             A run is not known (see `f_get_run_information`).
         """
-        kind = yields.lower()
+        kind = yields.lower() if isinstance(yields, str) else ""
         if kind not in _YIELDS:
             raise ValueError(
                 f"`f_iter_runs` yields {', '.join(map(repr, _YIELDS))}, not {yields!r}."
@@ -105,7 +106,12 @@ class CurrentRun(TrajectoryState):
         length = len(self._runs)
         if stop is None:
             stop = length
-        elif stop > length:
+        for name, value in (("start", start), ("stop", stop), ("step", step)):
+            if not is_whole(value):
+                raise TypeError(f"`f_iter_runs` takes indices of runs, not {name}={value!r}.")
+        if step == 0:
+            raise ValueError("`f_iter_runs` cannot go on by step=0.")
+        if stop > length:
             raise ValueError(f"`f_iter_runs` cannot go on to stop={stop}: there are {length} runs.")
         try:
             for idx in range(start, stop, step):

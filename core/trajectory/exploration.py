@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import repeat
@@ -9,6 +10,7 @@ from typing import Any
 
 from pypet.errors import NotUniqueNodeError
 from pypet.manager.nearest import did_you_mean
+from pypet.support.arguments import check_callable, check_mapping, check_switch
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 
@@ -120,6 +122,7 @@ class Exploration(TrajectoryState):
         TypeError
             The trajectory was stored, and ``force`` is not given.
         """
+        check_switch(force, "force", "All runs are taken back, not those of single parameters.")
         if self._stored and not force:
             raise TypeError(
                 f"Trajectory `{self._name}` was stored, so its runs cannot be taken back. Use "
@@ -147,14 +150,19 @@ class Exploration(TrajectoryState):
             A name is not found or not unique.
         TypeError
             A name does not belong to a parameter, or the range of a parameter is not in memory:
-            in a run without ``v_full_copy``, or in a copy.
+            in a run without ``v_full_copy``, or in a copy. Or ``predicate`` cannot be called
+            with one value per name.
         """
         if self._is_run and not self._full_copy:
             raise TypeError(
                 "During a single run `f_find_idx` needs the ranges of all runs; set "
                 "`v_full_copy` to True before the runs start."
             )
-        names = [name_list] if isinstance(name_list, str) else list(name_list)
+        names = [name_list] if isinstance(name_list, str) else name_list
+        if not isinstance(names, Iterable):
+            raise TypeError(f"`f_find_idx` takes names of parameters, not {name_list!r}.")
+        names = list(names)
+        _check_predicate(predicate, names)
         columns = [self._values_over_runs(name) for name in names]
         for idx, values in enumerate(zip(*columns, strict=True)):
             if predicate(*values):
@@ -167,7 +175,10 @@ class Exploration(TrajectoryState):
     ) -> list[tuple[str, Any, Iterable[Any]]]:
         """Return full name, parameter and values of each entry."""
         targets: dict[str, tuple[str, Any, Iterable[Any]]] = {}
-        for key, values in build_dict.items():
+        what = "`f_explore` and `f_expand` take"
+        for key, values in check_mapping(build_dict, what, "{'x': [1, 2]}").items():
+            if not isinstance(key, str):
+                raise TypeError(f"{what} names of parameters, not {key!r}.")
             node: Any = self._find_target(key)
             name = node._full_name
             if not (node._is_leaf and node.v_is_parameter) or node._branch == "config":
@@ -300,3 +311,16 @@ def unexplore(parameter: Any) -> None:
     if parameter.f_has_range():
         parameter.f_unlock()
         parameter._shrink()
+
+
+def _check_predicate(predicate: Any, names: list[str]) -> None:
+    """Raise TypeError unless a function of so many values is given."""
+    what = "`f_find_idx` needs a function of one value per name, like `lambda x: x > 1`"
+    check_callable(predicate, what)
+    try:
+        inspect.signature(predicate).bind(*names)
+    except ValueError:  # built-in functions need not tell
+        return
+    except TypeError as err:
+        listed = ", ".join(map(repr, names))
+        raise TypeError(f"{what}. The names are {listed}, but {predicate!r} says: {err}.") from err

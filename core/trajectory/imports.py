@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pypet.leaves.class_lookup import check_class_path
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.wildcards import WildcardFunction
@@ -27,8 +28,10 @@ class Teaching(TrajectoryState):
         ------
         TypeError
             It is something else.
+        ValueError
+            An import string leads nowhere. It is tried without importing the module.
         """
-        self._dynamic_imports.extend(checked_imports(dynamic_imports))
+        self._dynamic_imports.extend(list(checked_imports(dynamic_imports)))
 
     def f_wildcard(self, wildcard: str = "$", run_idx: int | None = None) -> str:
         """Return what a wildcard stands for in a run, by default the current one.
@@ -62,6 +65,8 @@ class Teaching(TrajectoryState):
         ------
         ValueError
             A name is a wildcard already.
+        TypeError
+            A wildcard is no text, or its function none.
         """
         self._tree.wildcards.add(func_dict)
 
@@ -73,11 +78,16 @@ def checked_imports(dynamic_imports: Any) -> Iterator[Any]:
     ------
     TypeError
         There is something else among them.
+    ValueError
+        An import string leads nowhere.
     """
     if isinstance(dynamic_imports, list | tuple):
         for entry in dynamic_imports:
             yield from checked_imports(entry)
-    elif isinstance(dynamic_imports, str | type):
+    elif isinstance(dynamic_imports, str):
+        check_class_path(dynamic_imports)
+        yield dynamic_imports
+    elif isinstance(dynamic_imports, type):
         yield dynamic_imports
     else:
         raise TypeError(

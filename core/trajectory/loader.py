@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,8 +51,14 @@ def load_trajectory(
     """
     if (name is None) == (index is None):
         raise ValueError(
-            "Give the name or the index of the trajectory to load; "
-            f"{'neither was' if name is None else 'both were'} given."
+            "Give the name or the index of the trajectory to load, for example `index=-1` for the "
+            f"last one; {'neither was' if name is None else 'both were'} given."
+        )
+    is_file = isinstance(name, str) and bool(os.path.splitext(name)[1])
+    if is_file and "filename" not in kwargs and storage_service == DEFAULT_SERVICE:
+        raise ValueError(
+            f"{name!r} is no name of a trajectory; if it is the file, load its last trajectory by "
+            f"`load_trajectory(index=-1, filename={name!r})`."
         )
     traj = Trajectory(
         new_name,

@@ -8,6 +8,7 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.records import MetaRecord
+from pypet.support.arguments import check_several, is_whole
 from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.trajectory.items import Entry, entries
 from pypet.trajectory.state import TrajectoryState
@@ -102,6 +103,8 @@ class Loading(TrajectoryState):
         ValueError
             Name and index are both given, there is no such trajectory or file, a level is wrong,
             or a keyword is unknown.
+        TypeError
+            Name, index or depth have wrong types.
         VersionMismatchError
             The layout is not known, see ``force``.
         NoSuchServiceError
@@ -111,6 +114,7 @@ class Loading(TrajectoryState):
             raise ValueError(
                 f"Load a trajectory either by name or by index, not by both: {name!r}, {index!r}."
             )
+        _check_which(name, index)
         self._take_service("`f_load`", storage_service, kwargs, stored_name=name)
         if dynamic_imports is not None:
             self.f_add_to_dynamic_imports(dynamic_imports)
@@ -184,6 +188,7 @@ class Loading(TrajectoryState):
             A name is not found or not unique.
         """
         self._check_stored("loaded")
+        check_several(iterator, "f_load_items", "f_load_item")
         chosen: list[Entry] = [
             entry
             for entry in entries(self._tree, "load", iterator, args, kwargs)
@@ -296,3 +301,15 @@ class Loading(TrajectoryState):
         elif info.timestamp != self._timestamp or info.length != len(self._runs):
             # Of the same trajectory, what is known already stays known.
             self._runs.forget(info.length)
+
+
+def _check_which(name: Any, index: Any) -> None:
+    """Raise unless a name is text and an index a number, as far as they are given."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError(
+            f"The name of a trajectory is text, not {name!r}; its place in the file is `index=`."
+        )
+    if name == "":
+        raise ValueError("The name of the trajectory to load is empty; `index=-1` is the last one.")
+    if index is not None and not is_whole(index):
+        raise TypeError(f"The index of a trajectory is a number, such as -1, not {index!r}.")

@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from pypet.trajectory.state import TrajectoryState
+
 R = TypeVar("R")
 
 
@@ -19,12 +21,24 @@ def manual_run(
     function adds is not stored unless it calls ``traj.f_store()``. If the function raises, the
     run is left, incomplete. While an environment runs the trajectory nothing extra happens.
 
-    The decorated function raises ValueError if the trajectory is set to no particular run.
+    The decorated function raises ValueError if the trajectory is set to no particular run, and
+    TypeError if its first argument is no trajectory.
+
+    Raises
+    ------
+    TypeError
+        The decorator is written without parentheses.
     """
+    if callable(turn_into_run):
+        raise TypeError("`manual_run` makes a decorator: write `@manual_run()`, with parentheses.")
 
     def decorate(func: Callable[..., R]) -> Callable[..., R]:
         @functools.wraps(func)
         def run(traj: Any, *args: Any, **kwargs: Any) -> R:
+            if not isinstance(traj, TrajectoryState):
+                raise TypeError(
+                    f"`{func.__name__}` is a run, so it takes a trajectory first, not {traj!r:.80}."
+                )
             if traj._run_by_environment:
                 return func(traj, *args, **kwargs)
             traj.f_start_run(turn_into_run=turn_into_run)

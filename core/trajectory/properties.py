@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pypet.support.arguments import check_switch, is_whole
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import put
@@ -85,6 +86,11 @@ class Properties(TrajectoryState):
 
     @v_storage_service.setter
     def v_storage_service(self, service: Any) -> None:
+        if isinstance(service, str | type):
+            raise TypeError(
+                f"v_storage_service={service!r}: give a storage service that was made, for example "
+                "HDF5StorageService(filename='example.hdf5'), or None."
+            )
         put(self, "_storage_service", service)
 
     @property
@@ -96,7 +102,7 @@ class Properties(TrajectoryState):
     @v_full_copy.setter
     @not_in_run
     def v_full_copy(self, value: Any) -> None:
-        put(self, "_full_copy", bool(value))
+        put(self, "_full_copy", _switch("v_full_copy", value))
         for parameter in self._explored.values():
             if parameter is not None:
                 parameter.v_full_copy = self._full_copy
@@ -110,7 +116,7 @@ class Properties(TrajectoryState):
 
     @v_fast_access.setter
     def v_fast_access(self, value: Any) -> None:
-        put(self, "_fast_access", bool(value))
+        put(self, "_fast_access", _switch("v_fast_access", value))
 
     @property
     def v_shortcuts(self) -> bool:
@@ -119,7 +125,7 @@ class Properties(TrajectoryState):
 
     @v_shortcuts.setter
     def v_shortcuts(self, value: Any) -> None:
-        put(self, "_shortcuts", bool(value))
+        put(self, "_shortcuts", _switch("v_shortcuts", value))
 
     @property
     def v_with_links(self) -> bool:
@@ -128,7 +134,7 @@ class Properties(TrajectoryState):
 
     @v_with_links.setter
     def v_with_links(self, value: Any) -> None:
-        put(self, "_with_links", bool(value))
+        put(self, "_with_links", _switch("v_with_links", value))
 
     @property
     def v_max_depth(self) -> int | None:
@@ -137,6 +143,8 @@ class Properties(TrajectoryState):
 
     @v_max_depth.setter
     def v_max_depth(self, value: int | None) -> None:
+        if value is not None and not is_whole(value):
+            raise TypeError(f"v_max_depth={value!r}: give a number of steps, or None for all.")
         put(self, "_max_depth", value)
 
     @property
@@ -146,7 +154,7 @@ class Properties(TrajectoryState):
 
     @v_auto_load.setter
     def v_auto_load(self, value: Any) -> None:
-        put(self, "_auto_load", bool(value))
+        put(self, "_auto_load", _switch("v_auto_load", value))
 
     @property
     def v_iter_recursive(self) -> bool:
@@ -155,7 +163,7 @@ class Properties(TrajectoryState):
 
     @v_iter_recursive.setter
     def v_iter_recursive(self, value: Any) -> None:
-        put(self, "_iter_recursive", bool(value))
+        put(self, "_iter_recursive", _switch("v_iter_recursive", value))
 
     # ----- adding --------------------------------------------------------------------------
 
@@ -166,7 +174,7 @@ class Properties(TrajectoryState):
 
     @v_auto_run_prepend.setter
     def v_auto_run_prepend(self, value: Any) -> None:
-        put(self, "_auto_run_prepend", bool(value))
+        put(self, "_auto_run_prepend", _switch("v_auto_run_prepend", value))
 
     @property
     def v_no_clobber(self) -> bool:
@@ -175,7 +183,7 @@ class Properties(TrajectoryState):
 
     @v_no_clobber.setter
     def v_no_clobber(self, value: Any) -> None:
-        put(self, "_no_clobber", bool(value))
+        put(self, "_no_clobber", _switch("v_no_clobber", value))
 
     @property
     def v_standard_parameter(self) -> Any:
@@ -184,7 +192,7 @@ class Properties(TrajectoryState):
 
     @v_standard_parameter.setter
     def v_standard_parameter(self, cls: Any) -> None:
-        put(self, "_standard_parameter", cls)
+        put(self, "_standard_parameter", _class("v_standard_parameter", cls))
 
     @property
     def v_standard_result(self) -> Any:
@@ -193,7 +201,7 @@ class Properties(TrajectoryState):
 
     @v_standard_result.setter
     def v_standard_result(self, cls: Any) -> None:
-        put(self, "_standard_result", cls)
+        put(self, "_standard_result", _class("v_standard_result", cls))
 
     @property
     def v_standard_leaf(self) -> Any:
@@ -202,4 +210,15 @@ class Properties(TrajectoryState):
 
     @v_standard_leaf.setter
     def v_standard_leaf(self, cls: Any) -> None:
-        put(self, "_standard_leaf", cls)
+        put(self, "_standard_leaf", _class("v_standard_leaf", cls))
+
+
+def _switch(name: str, value: Any) -> bool:
+    check_switch(value, name, "Any text counts as true.")
+    return bool(value)
+
+
+def _class(name: str, cls: Any) -> Any:
+    if not isinstance(cls, type):
+        raise TypeError(f"{name}={cls!r}: give the class itself, not its name or an instance.")
+    return cls

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from pypet import pypetconstants as constants
+from pypet.support.arguments import check_several, check_switch
 from pypet.support.decorators import kwargs_api_change
 from pypet.trajectory.items import entries, nodes_from
 from pypet.trajectory.state import TrajectoryState
+from pypet.tree.node import NNTreeNode
 from pypet.tree.storing import service_of
 
 logger = logging.getLogger(__name__)
@@ -40,7 +42,8 @@ class Removing(TrajectoryState):
         ValueError
             A node is not of this trajectory.
         """
-        items = list(iterator)
+        items = list(check_several(iterator, "f_remove_items", "f_remove_item"))
+        check_switch(recursive, "recursive", "Give several items as a list.")
         if not items:
             logger.warning("Nothing to remove from trajectory `%s`.", self._name)
         for item in items:
@@ -89,6 +92,8 @@ class Removing(TrajectoryState):
         NoSuchServiceError
             The trajectory has no storage service.
         """
+        check_several(iterator, "f_delete_items", "f_delete_item")
+        check_switch(recursive, "recursive", "Give several items as a list.")
         service = service_of(self._tree)
         self._check_deletable()
         if delete_only is not None and not isinstance(delete_only, str):
@@ -136,6 +141,8 @@ class Removing(TrajectoryState):
         ------
         ValueError
             The trajectory was never stored, or there is no such link in memory to remove.
+        TypeError
+            A link is given by something else.
         DataNotInStorageError
             A link is not in the storage.
         NoSuchServiceError
@@ -143,6 +150,7 @@ class Removing(TrajectoryState):
         """
         service = service_of(self._tree)
         self._check_deletable()
+        check_several(iterator_of_links, "f_delete_links", "f_delete_link")
         links = [self._place_of_link(link) for link in iterator_of_links]
         if not links:
             logger.warning("No links to delete of trajectory `%s`.", self._name)
@@ -164,9 +172,16 @@ class Removing(TrajectoryState):
         if isinstance(link, str):
             wildcards = self._tree.wildcards
             components = wildcards.substitute(wildcards.parse(link), self._idx)
-            return ".".join(components[:-1]), components[-1]
-        group, name = link
-        return group._full_name, name
+            if components:
+                return ".".join(components[:-1]), components[-1]
+        if isinstance(link, tuple) and len(link) == 2:
+            group, name = link
+            if isinstance(group, NNTreeNode) and isinstance(name, str):
+                return group._full_name, name
+        raise TypeError(
+            f"A link is given by its full name, or by a tuple of its group and its name, not by "
+            f"{link!r}."
+        )
 
     def _check_deletable(self) -> None:
         if not self._stored:

@@ -11,6 +11,7 @@ from pypet.errors import UnknownPluginError
 from pypet.leaves.class_lookup import create_class, load_class
 from pypet.manager import get_manager
 from pypet.manager.nearest import did_you_mean
+from pypet.support.arguments import check_path
 from pypet.support.signatures import get_matching_kwargs
 
 HDF5_EXTENSIONS = (".hdf", ".h4", ".hdf4", ".he2", ".h5", ".hdf5", ".he5")
@@ -111,6 +112,7 @@ def storage_factory(
 
 
 def _service_for(filename: Any) -> str:
+    check_path(filename, "filename")
     extension = os.path.splitext(os.fspath(filename))[1]
     if extension.lower() not in HDF5_EXTENSIONS:
         raise ValueError(

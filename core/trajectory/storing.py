@@ -7,6 +7,7 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.records import Info
+from pypet.support.arguments import check_several, check_switch
 from pypet.support.decorators import kwargs_api_change, kwargs_mutual_exclusive
 from pypet.trajectory.items import Entry, entries
 from pypet.trajectory.state import TrajectoryState
@@ -48,6 +49,7 @@ class Storing(TrajectoryState):
         RuntimeError
             The trajectory was never stored, but there is one of its name already.
         """
+        check_switch(only_init, "only_init", "`f_store_item` stores a single item.")
         service = service_of(self._tree)
         if not self._is_run:
             service.store(
@@ -98,6 +100,7 @@ class Storing(TrajectoryState):
             A name is not found or not unique.
         """
         self._check_stored("stored")
+        check_several(iterator, "f_store_items", "f_store_item")
         chosen: list[Entry] = [
             entry
             for entry in entries(self._tree, "store", iterator, args, kwargs)

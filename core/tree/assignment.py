@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pypet.errors import NotUniqueNodeError
 from pypet.tree.adding import add_node
 from pypet.tree.links import check_target, link
-from pypet.tree.lookup import get
+from pypet.tree.lookup import advice_on_member, get
 from pypet.tree.node import NNTreeNode, class_member
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def _set_value(tree: Tree, group: NNGroupNode, key: str, value: Any) -> None:
     except NotUniqueNodeError:
         raise
     except AttributeError as err:
+        if key[:2] == "v_":
+            raise AttributeError(f"{err}{advice_on_member(group, key)}") from err
         raise AttributeError(
             f"{err}. Only what exists can be set to a value; `f_add_parameter`, `f_add_result` "
             "and their like add something new"

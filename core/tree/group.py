@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pypet.errors import DataNotInStorageError
+from pypet.support.arguments import check_switch
 from pypet.support.decorators import kwargs_api_change
 from pypet.tree import adding, iteration, links, lookup, removal, text
 from pypet.tree.assignment import assign, assign_item
@@ -58,7 +59,12 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
             raise AttributeError(
                 f"Group `{self._full_name}` has no `{name}`: it is not part of a trajectory."
             )
-        return lookup.get_by_settings(root._tree, self, name)
+        try:
+            return lookup.get_by_settings(root._tree, self, name)
+        except AttributeError as err:
+            if name[:2] not in ("f_", "v_") or type(err) is not AttributeError:
+                raise
+            raise AttributeError(f"{err}{lookup.advice_on_member(self, name)}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name[:1] == "_":
@@ -303,6 +309,7 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         TypeError
             The child has children itself and ``recursive`` is false.
         """
+        check_switch(recursive, "recursive", "Remove one child after the other.")
         removal.remove_child(self._nn(), self, name, recursive, predicate)
 
     def f_remove(self, recursive: bool = True, predicate: NodePredicate | None = None) -> None:
@@ -315,6 +322,7 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         ValueError
             ``recursive`` is false for a trajectory.
         """
+        check_switch(recursive, "recursive", "`f_remove_child` removes a single child.")
         tree = self._nn()
         if self is not tree.root:
             removal.remove_node(tree, self, recursive, predicate)

@@ -88,10 +88,10 @@ def detach_link(tree: Tree, group: NNGroupNode, name: str) -> None:
     ValueError
         The group has no such link.
     """
-    target = group._links.get(name)
+    target = group._links.get(name) if isinstance(name, str) else None
     if target is None:
         raise ValueError(
-            f"There is no link `{name}` in `{group._full_name}`; there are "
+            f"There is no link {name!r} in `{group._full_name}`; there are "
             f"{', '.join(group._links) or 'none'}."
         )
     del group._links[name]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pypet.errors import DataNotInStorageError
+from pypet.manager.nearest import did_you_mean
 from pypet.tree.names import BRANCHES
 from pypet.tree.node import NNTreeNode
 from pypet.tree.search import NO_RUN_IS_SET, Search, walk
@@ -265,3 +266,10 @@ def load_exact(tree: Tree, start: GroupState, name: str, **kwargs: Any) -> NNTre
     if node is None:
         raise DataNotInStorageError(f"`{name}` below `{start._full_name}` was not loaded.")
     return node
+
+
+def advice_on_member(node: NNTreeNode, name: str) -> str:
+    """Return the sentence, with a full stop before it, on a method or property that is missing."""
+    members = [member for member in dir(type(node)) if member[:2] == name[:2]]
+    what = "method" if name[:2] == "f_" else "property"
+    return f". There is no such {what} either.{did_you_mean(name, members)}"

@@ -67,7 +67,10 @@ class NNTreeNode(WithAnnotations):
     def __init__(self, full_name: str, comment: str = "") -> None:
         _set_annotations(self, None)
         _set_full_name(self, full_name)
-        _set_name(self, full_name[full_name.rfind(".") + 1 :] or None)
+        try:
+            _set_name(self, full_name[full_name.rfind(".") + 1 :] or None)
+        except AttributeError:
+            raise TypeError(f"The name of a node is text, not {full_name!r:.80}.") from None
         _set_comment(self, comment if type(comment) is str else str(comment))
         _set_stored(self, False)
         set_depth(self, 0)

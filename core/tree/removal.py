@@ -88,7 +88,9 @@ def remove_node(
     ValueError
         The node is not part of the tree.
     """
-    if tree.get_node(node._full_name) is not node or node is tree.root:
+    if node is tree.root:
+        raise ValueError("The trajectory itself cannot be removed from it; name one of its nodes.")
+    if tree.get_node(node._full_name) is not node:
         raise ValueError(f"`{node._full_name}` is not part of the trajectory (any more).")
     if not recursive and not node._is_leaf and node._children:
         raise TypeError(
@@ -117,7 +119,7 @@ def remove_child(
     TypeError
         The child has children and ``recursive`` is false.
     """
-    child = group._children.get(name)
+    child = group._children.get(name) if isinstance(name, str) else None
     if child is None:
         raise ValueError(
             f"Group `{group._full_name}` has no direct child or link {name!r}; "

@@ -97,6 +97,8 @@ class Search:
     def last_link(self) -> tuple[NNGroupNode, str] | None:
         """Return the link that the last step of a successful run went over."""
         holder: Any = self._holder
+        if not self._components:
+            return None
         if holder is None:
             holder = walk(self._start, self._components[:-1], self._with_links)
         name = self._components[-1]

@@ -17,6 +17,7 @@ from pypet.pypetconstants import (
     RUNS_PER_SET,
     SET_NAME_DUMMY,
 )
+from pypet.support.arguments import check_mapping
 from pypet.tree.names import BRANCH_SHORTCUTS
 
 WildcardFunction = Callable[[int], str]
@@ -35,6 +36,9 @@ def make_run_name(idx: int) -> str:
 def make_set_name(idx: int) -> str:
     """Return the name of the set that run ``idx`` belongs to; the dummy name for a negative."""
     return FORMATTED_SET_NAME % (idx // RUNS_PER_SET) if idx >= 0 else SET_NAME_DUMMY
+
+
+_WHAT, _EXAMPLE = "Wildcards are", "{('$mine', 'mine'): function}"
 
 
 class ParsedName(NamedTuple):
@@ -76,7 +80,9 @@ class Wildcards:
         self._parsed: dict[str, ParsedName] = {}
         for aliases in (RUN_ALIASES, SET_ALIASES):
             self._groups.update(dict.fromkeys(aliases, aliases))
-        for key, function in dict(functions or {}).items():
+        functions = check_mapping(functions or {}, _WHAT, _EXAMPLE)
+        for key, function in functions.items():
+            _check_function(key, function)
             if key in (RUN_ALIASES, SET_ALIASES):
                 self._functions[key] = function
                 self._results[key] = {}
@@ -126,11 +132,15 @@ class Wildcards:
 
         Raises
         ------
+        TypeError
+            A wildcard is no text, or its function none.
         ValueError
             An alias is in use already.
         """
+        check_mapping(functions, _WHAT, _EXAMPLE)
         new: dict[str, tuple[str, ...]] = {}
-        for key in functions:
+        for key, function in functions.items():
+            _check_function(key, function)
             aliases = (key,) if isinstance(key, str) else tuple(key)
             for alias in aliases:
                 if alias in self._groups or alias in new:
@@ -158,7 +168,7 @@ class Wildcards:
         """
         try:
             aliases = self._groups[wildcard]
-        except KeyError:
+        except (KeyError, TypeError):
             raise KeyError(
                 f"There is no wildcard {wildcard!r}, only {', '.join(map(repr, self._groups))}."
             ) from None
@@ -179,7 +189,8 @@ class Wildcards:
         known = self._results[aliases]
         name = known.get(idx)
         if name is None:
-            name = known[idx] = function(idx)
+            name = _called(function, aliases, idx)
+            known[idx] = name
         return name
 
     def check_run_names(self, length: int) -> None:
@@ -224,8 +235,13 @@ class Wildcards:
 
     def parse(self, name: str) -> ParsedName:
         """Split a dotted name and translate everything that depends on no run."""
-        parsed = self._parsed.get(name)
+        try:
+            parsed = self._parsed.get(name)
+        except TypeError:  # it cannot be hashed
+            parsed = None
         if parsed is None:
+            if not isinstance(name, str):
+                raise TypeError(f"A name is text, such as 'group.child', not {name!r}.")
             parsed = self._parse(name.split(".") if name else ())
             if len(self._parsed) >= _CACHE_SIZE:
                 self._parsed.clear()
@@ -294,4 +310,28 @@ class Wildcards:
         return tuple(
             self._result(groups[name], idx) if name in groups else name
             for name in parsed.components
+        )
+
+
+def _called(function: WildcardFunction, aliases: tuple[str, ...], idx: int) -> str:
+    try:
+        name: object = function(idx)
+    except Exception as err:
+        err.add_note(f"pypet: raised by the wildcard function of {aliases} for run index {idx}")
+        raise
+    if not isinstance(name, str):
+        raise TypeError(
+            f"The wildcard function of {aliases} gives {name!r} for run index {idx}; it has to "
+            "give the name of a node, as text."
+        )
+    return name
+
+
+def _check_function(key: object, function: object) -> None:
+    aliases = key if isinstance(key, tuple) else (key,)
+    if not aliases or not all(isinstance(alias, str) and alias for alias in aliases):
+        raise TypeError(f"A wildcard is text, or a tuple of texts like ('$', 'crun'), not {key!r}.")
+    if not callable(function):
+        raise TypeError(
+            f"The wildcard {key!r} needs a function of the run index, not {function!r}."
         )

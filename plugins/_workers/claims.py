@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from multiprocessing import reduction
-from typing import Any
+from typing import Any, NamedTuple
 
 HAS_EVENTS = hasattr(os, "eventfd")
 """Whether there are counters without a name. A semaphore that other processes open by its name
@@ -109,3 +109,15 @@ class Claims:
             self._tokens.put(1)
             return False
         return True
+
+
+class Slot(NamedTuple):
+    """What the main process shares with a worker; can be inherited and pickled.
+
+    When the worker is gone, the next one gets it.
+    """
+
+    cell: Any
+    """A shared value that always says which run is being executed, so that the main process
+    knows it if the worker is killed."""
+    claims: Claims

@@ -15,7 +15,7 @@ from typing import Any
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Activity, Outcome, Task
 from pypet.plugins._workers.batch_sizing import BatchSizing
-from pypet.plugins._workers.claims import Claims
+from pypet.plugins._workers.claims import Claims, Slot
 from pypet.plugins._workers.member import Member
 from pypet.plugins._workers.performing import Perform
 from pypet.plugins._workers.starting import GRACE_SECONDS, end_processes, start_process
@@ -59,8 +59,7 @@ class Crew(Workers):
         self._one_by_one = one_by_one
         self._bequeaths = bequeaths
         self._process_name = process_name
-        self._cells: Any = None
-        self._claims: list[Claims] = []
+        self._slots: list[Slot] = []
         self._members: dict[int, Member] = {}
         self._sizing = BatchSizing()
         self._sends_ahead = True
@@ -74,9 +73,6 @@ class Crew(Workers):
         after what they execute.
         """
         self._execute = execute
-        if self._cells is None:
-            self._cells = self._context.RawArray("q", [IDLE] * self._ncores)
-            self._claims = [Claims(self._context) for _ in range(self._ncores)]
         for sentinel, member in list(self._members.items()):
             if member.batches:
                 member.is_retiring = True
@@ -96,8 +92,8 @@ class Crew(Workers):
 
     def activity(self) -> Activity:
         """Return the runs that are in the cells of the workers."""
-        cells = [] if self._cells is None else list(self._cells)
-        return Activity(self._ncores, [index for index in cells if index != IDLE])
+        running = [slot.cell.value for slot in self._slots]
+        return Activity(self._ncores, [index for index in running if index != IDLE])
 
     def _end(self) -> None:
         members, self._members = list(self._members.values()), {}
@@ -111,8 +107,7 @@ class Crew(Workers):
             end_processes([member.process for member in late], at_once=True)
             for member in members:
                 member.connection.close()
-        self._cells = None
-        self._claims = []
+        self._slots = []
 
     # ----- tasks ----------------------------------------------------------------------------
 
@@ -182,15 +177,13 @@ class Crew(Workers):
 
     def _start_worker(self, inherited: Sequence[Task] = ()) -> Member:
         """Start a worker; ``inherited`` are its first tasks, which then need not be picklable."""
-        slots = {member.slot for member in self._members.values()}
-        slot = next(number for number in range(self._ncores) if number not in slots)
-        self._cells[slot] = IDLE
-        claims = self._claims[slot]
-        claims.reset()
-        claims.grant(len(inherited))
+        slot = self._free_slot()
+        slot.cell.value = IDLE
+        slot.claims.reset()
+        slot.claims.grant(len(inherited))
         here, there = self._context.Pipe()
         others = [here, *(member.connection for member in self._members.values())]
-        place = Place(there, others if self._forks else (), self._cells, slot, claims)
+        place = Place(there, others if self._forks else (), slot)
         process = self._context.Process(
             target=serve,
             name=f"{self._process_name}-{next(_numbers)}",
@@ -204,10 +197,20 @@ class Crew(Workers):
                 raise
             finally:
                 there.close()
-            member = self._members[process.sentinel] = Member(process, here, slot, claims)
+            member = self._members[process.sentinel] = Member(process, here, slot)
         if inherited:
             member.note_batch(inherited)
         return member
+
+    def _free_slot(self) -> Slot:
+        """Return a slot that no worker has; there are never more than workers at once."""
+        taken = {id(member.slot) for member in self._members.values()}
+        for slot in self._slots:
+            if id(slot) not in taken:
+                return slot
+        slot = Slot(self._context.RawValue("q", IDLE), Claims(self._context))
+        self._slots.append(slot)
+        return slot
 
     def _dismiss(self, sentinel: int) -> None:
         """End a worker that is idle."""
@@ -257,7 +260,7 @@ class Crew(Workers):
         """Take leave of a dead worker; another one takes over what it did not begin."""
         del self._members[sentinel]
         try:
-            outcome, tasks = member.bury(self._cells[member.slot])
+            outcome, tasks = member.bury()
         finally:
             member.connection.close()
             exit_code = member.process.exitcode

@@ -74,7 +74,9 @@ def _perform_batch(name: str, pickled: bytes | None, tasks: bytes) -> Reply:
         execute, todo = _known[name], pickle.loads(tasks)
     except Exception:
         return Reply(trouble=traceback.format_exc())
-    outcomes = _perform(execute, todo)
+    outcomes: Sequence[Outcome] = _perform(execute, todo)
+    if isinstance(execute, Work):
+        outcomes = execute.before_report(outcomes)
     return Reply(pack(outcomes), len(outcomes))
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Outcome, Task
 from pypet.plugins._workers import wire
-from pypet.plugins._workers.claims import Claims
+from pypet.plugins._workers.claims import Slot
 from pypet.plugins._workers.outcomes import killed, unpack, unreadable
 from pypet.plugins._workers.worker import FAILED_TO_START, HEADER, IDLE, READY
 from pypet.support.process_ends import GUARD_ADVICE, describe_end
@@ -33,7 +33,6 @@ class Member:
     """One worker and what it has to do; batches are executed and reported about in order."""
 
     __slots__ = (
-        "_claims",
         "_fresh_from",
         "_sent",
         "batches",
@@ -46,9 +45,7 @@ class Member:
         "slot",
     )
 
-    def __init__(
-        self, process: BaseProcess, connection: Connection, slot: int, claims: Claims
-    ) -> None:
+    def __init__(self, process: BaseProcess, connection: Connection, slot: Slot) -> None:
         self.process = process
         self.connection = connection
         self.slot = slot
@@ -59,7 +56,6 @@ class Member:
         """It ends when it has done what it has."""
         self.has_stale = False
         """Its connection may still hold tasks that were taken back."""
-        self._claims = claims
         self._sent = 0
         self._fresh_from = 0
 
@@ -89,7 +85,7 @@ class Member:
             raise
         if self.batches and len(data) > SAFE_BYTES:
             return False
-        self._claims.grant(len(tasks))
+        self.slot.claims.grant(len(tasks))
         self.connection.send_bytes(data)
         self.note_batch(tasks)
         return True
@@ -103,7 +99,7 @@ class Member:
 
     def take_back(self) -> list[Task]:
         """Return the tasks that the worker will not execute, because it had not begun them."""
-        count = self._claims.take_back(self._sent)
+        count = self.slot.claims.take_back(self._sent)
         tasks: list[Task] = []
         for _ in range(count):
             tasks.append(self.batches[-1].tasks.pop())
@@ -145,10 +141,8 @@ class Member:
         except Exception as error:
             return [unreadable(task.index, error) for task in done], rest
 
-    def bury(self, running: int) -> tuple[Outcome | None, list[Task]]:
+    def bury(self) -> tuple[Outcome | None, list[Task]]:
         """Return the outcome of the run that a dead worker executed, and all its other tasks.
-
-        ``running`` is the index in the cell of the worker.
 
         Raises
         ------
@@ -157,6 +151,7 @@ class Member:
         """
         self.process.join()
         exit_code = self.process.exitcode
+        running: int = self.slot.cell.value
         if not self.is_ready and running == IDLE:
             raise WorkerDiedError(
                 f"A worker (pid {self.process.pid}) could not start: it {describe_end(exit_code)}."

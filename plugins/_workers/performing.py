@@ -47,6 +47,8 @@ class InPlace(Perform):
 
     def pack(self, done: Sequence[Outcome]) -> Sequence[bytes | memoryview]:
         """Return outcomes in the form in which they travel."""
+        if isinstance(self._execute, Work):
+            done = self._execute.before_report(done)
         return pack_pieces(done)
 
 

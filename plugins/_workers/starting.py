@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from multiprocessing.process import BaseProcess
 
+from pypet.support.filesystem import working_folder
 from pypet.support.interrupts import without_interrupts
 
 GRACE_SECONDS = 5.0
@@ -27,7 +28,11 @@ def start_process(process: BaseProcess) -> None:
         if quiet:
             warnings.filterwarnings("ignore", "This process .* is multi-threaded")
         with without_interrupts():
-            process.start()
+            try:
+                process.start()
+            except FileNotFoundError:  # new interpreters are told the working folder
+                working_folder()
+                raise
 
 
 def let_interrupts_in() -> None:
@@ -49,12 +54,24 @@ def end_processes(processes: Iterable[BaseProcess], *, at_once: bool) -> None:
             process.terminate()
         _join(late)
     finally:
-        # Also if the user cannot wait any longer and interrupts this.
-        for process in alive:
+        # Also if the user cannot wait any longer and interrupts this, more than once.
+        try:
+            _kill(alive)
+        except KeyboardInterrupt:
+            _kill(alive)  # if the interrupt came before all were gone
+            raise
+
+
+def _kill(processes: list[BaseProcess]) -> None:
+    """Kill processes that go on, and take them from the list; interrupts wait meanwhile."""
+    with without_interrupts():
+        while processes:
+            process = processes[-1]
             if process.is_alive():
                 process.kill()
                 process.join()
             process.close()
+            processes.pop()
 
 
 def _join(processes: Iterable[BaseProcess]) -> None:

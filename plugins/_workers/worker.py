@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from pypet.interfaces import Task
 from pypet.plugins._workers import wire
 from pypet.plugins._workers.batch_sizing import PATIENCE_SECONDS
-from pypet.plugins._workers.claims import Claims
+from pypet.plugins._workers.claims import Slot
 from pypet.plugins._workers.ending import (
     Ended,
     end_on_request,
@@ -44,11 +44,7 @@ class Place(NamedTuple):
     """To the main process."""
     foreign: Sequence[Connection]
     """Inherited ends of connections of others."""
-    cells: Any
-    slot: int
-    """``cells[slot]`` always says which run is being executed, so that the main process knows
-    it if this process is killed."""
-    claims: Claims
+    slot: Slot
 
 
 def _get_ready(niceness: int | None) -> None:
@@ -103,15 +99,15 @@ def _perform_batch(place: Place, perform: Perform, first: int, tasks: Sequence[T
 
     ``first`` is the number of the first one. Those that the main process took back are skipped.
     """
-    connection, _, cells, slot, claims = place
+    connection, _, (cell, claims) = place
     begun = reported = monotonic()
     done: list[Any] = []
     for number, task in enumerate(tasks, first):
         if not claims.claim(number):
             break
-        cells[slot] = task.index
+        cell.value = task.index
         done.append(perform(task))
-        cells[slot] = IDLE
+        cell.value = IDLE
         now = monotonic()
         if now - begun > PATIENCE_SECONDS:
             rest = range(number + 1, first + len(tasks))

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pypet.errors import GitError
-from pypet.plugins.git.difference import Difference, read_entries
-from pypet.plugins.git.record import CODE, storable
-from pypet.plugins.git.repository import open_repository, read_bytes, separate_index
+from pypet.plugins.git.difference import Difference
+from pypet.plugins.git.record import storable
+from pypet.plugins.git.remembered import (
+    FILES,
+    Origin,
+    check_paths,
+    choose_snapshot,
+    find_origins,
+    read_difference,
+)
+from pypet.plugins.git.repository import open_repository
+from pypet.plugins.git.scratch import Scratch, scratch_repository
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
+_logger = logging.getLogger("pypet")
+
 EXECUTABLE = "100755"
 """Mode of executable files in git's index."""
+SIZE_LIMIT = 1 << 30
+_LEAST_ALLOCATION = 1 << 30
+"""What git may need for the files of the commit itself, in bytes."""
+_NO_FILTER = frozenset(("unspecified", "unset", "set"))
+_SHOWN_NAMES = 5
+
+Entry = tuple[str, str, str]
+"""Mode, hash and path of a file."""
 
 
 def checkout_code(
@@ -26,133 +46,156 @@ def checkout_code(
     folder: str | os.PathLike[str],
     repository: str | os.PathLike[str] | None = None,
     snapshot: str | None = None,
+    *,
+    filters: bool = False,
+    size_limit: int = SIZE_LIMIT,
 ) -> Path:
     """Write the code that a trajectory remembers into a folder and return it.
 
     The trajectory's config must be loaded. ``repository`` is where the commit can be found, by
-    default where it was. ``snapshot`` names a group below ``config.git``; it is needed if there
-    are several. Files that were changed come back byte by byte, the others as git checks them out
-    (line ends, filters). Submodules become empty folders. The repository is not changed.
+    default the repository of the current folder. What the trajectory says about its repository is
+    only told, because anybody may have written it. ``snapshot`` names a group below
+    ``config.git``; it is needed if there are several.
+
+    Files that were changed come back byte by byte, the others as git checks them out. Line ends
+    are converted as they are in the repository; its filters run only with ``filters``, without
+    them files come as git keeps them, which a warning in the log tells. Hooks never run.
+    Submodules become empty folders. The repository is not changed. ``size_limit`` is in bytes, for
+    what the changes may unpack to.
 
     Raises
     ------
     FileExistsError
         The folder is not empty.
     GitError
-        The trajectory remembers no code, several versions, or no repository; the commit is not in
-        the repository.
+        The trajectory remembers no code, several versions, or something that pypet does not
+        store; a path would not stay in the folder; the changes are too large; there is no
+        repository, or the commit is not in it.
     git.NoSuchPathError, git.InvalidGitRepositoryError
-        There is no repository.
+        ``repository`` is no repository with a work tree.
     """
     target = Path(folder).expanduser().absolute()
     if target.exists() and any(target.iterdir()):
         raise FileExistsError(f"{target} is not empty: name a new folder for the code.")
-    origins = _origins(traj)
-    name = _choose(traj, origins, snapshot)
-    if repository is None:
-        repository = origins[name].repository
-    if repository is None:
-        raise GitError(
-            f"Trajectory `{traj.v_name}` does not know where the repository of `{name}` was: "
-            "name it with `repository`."
-        )
-    difference = _read(traj, name)
-    with open_repository(repository) as repo:
+    origins = find_origins(traj)
+    name = choose_snapshot(traj, origins, snapshot)
+    difference = read_difference(traj, name, size_limit)
+    with _opened(repository, origins[name]) as repo:
         git = require("git", plugin="git", extra="git")
+        limit = max(size_limit, _LEAST_ALLOCATION)
         try:
-            _restore(repo, difference, target)
+            with scratch_repository(repo, filters=filters, allocation_limit=limit) as scratch:
+                _restore(traj, scratch, difference, origins[name], target)
         except git.GitCommandError as err:
             raise GitError(
-                f"git cannot restore {difference.base or 'the files'} from {repository}: "
-                f"{err.stderr}"
+                f"git cannot restore {difference.base or 'the files'} from "
+                f"{repo.working_tree_dir}: {err.stderr}"
             ) from err
     return target
 
 
-def _restore(repository: Any, difference: Difference, target: Path) -> None:
-    """Write the files with an index of its own."""
-    root = repository.working_tree_dir
+@contextmanager
+def _opened(repository: str | os.PathLike[str] | None, origin: Origin) -> Iterator[Any]:
+    """Give the repository that the user named or is in."""
+    if repository is None:
+        repository = os.curdir
+        git = require("git", plugin="git", extra="git")
+        try:
+            with open_repository(repository):
+                pass
+        except (git.NoSuchPathError, git.InvalidGitRepositoryError) as err:
+            raise GitError(
+                f"The current folder, {os.getcwd()}, is in no git repository. {_advice(origin)}"
+            ) from err
+    with open_repository(repository) as repo:
+        yield repo
+
+
+def _advice(origin: Origin) -> str:
+    recorded = (
+        "The trajectory does not say where it was"
+        if origin.repository is None
+        else f"The trajectory says that it was at {origin.repository!r}"
+    )
+    return f"{recorded}; name a repository that you trust with `repository` (`--repository`)."
+
+
+def _restore(
+    traj: Trajectory, scratch: Scratch, difference: Difference, origin: Origin, target: Path
+) -> None:
+    """Write the files, once it is known that all of them belong into the folder."""
     base, patch, unconverted = difference
-    with separate_index(repository) as (scratch, env):
-        read_bytes(repository, "read-tree", *([base] if base else ["--empty"]), env=env)
-        if patch:
-            (scratch / "patch").write_bytes(patch)
-            applied = ("apply", "--cached", "--binary", "--whitespace=nowarn")
-            read_bytes(repository, "-C", root, *applied, str(scratch / "patch"), env=env)
-        target.mkdir(parents=True, exist_ok=True)
-        if unconverted:
-            _write_unconverted(repository, set(unconverted), target, env)
-        written = ("checkout-index", "--all", f"--prefix={target}{os.sep}")
-        read_bytes(repository, "-C", root, *written, env=env)
+    _check_commit(scratch, base, origin)
+    scratch.git("read-tree", *([base] if base else ["--empty"]))
+    if patch:
+        (scratch.folder / "patch").write_bytes(patch)
+        applied = ("apply", "--cached", "--binary", "--whitespace=nowarn")
+        scratch.git(*applied, str(scratch.folder / "patch"))
+    entries = list(_entries(scratch))
+    check_paths(traj, entries)
+    target.mkdir(parents=True, exist_ok=True)
+    names = set(unconverted)
+    as_they_are = {e for e in entries if e[0] in FILES and storable(e[2]) in names}
+    converted = [entry[2] for entry in entries if entry not in as_they_are]
+    if not scratch.runs_filters:
+        _tell_filters(scratch, converted)
+    _write_as_they_are(scratch, as_they_are, target)
+    with _listed(scratch, converted) as stream:
+        scratch.git("checkout-index", "-z", "--stdin", f"--prefix={target}{os.sep}", istream=stream)
 
 
-def _write_unconverted(repository: Any, names: set[str], target: Path, env: dict[str, str]) -> None:
-    """Write files as the patch holds them, and take them out of the index."""
-    root = repository.working_tree_dir
-    for mode, sha, path in list(read_entries(repository, ["."], env)):
-        if storable(path) not in names:
-            continue
-        removed = ("update-index", "--force-remove", "--", path)
-        read_bytes(repository, "-C", root, *removed, env=env)
+def _check_commit(scratch: Scratch, base: str, origin: Origin) -> None:
+    git = require("git", plugin="git", extra="git")
+    if not base:
+        return
+    try:
+        scratch.git("cat-file", "-e", f"{base}^{{commit}}")
+    except git.GitCommandError as err:
+        root = scratch.repository.working_tree_dir
+        raise GitError(f"Commit {base} is not in {root}. {_advice(origin)}") from err
+
+
+def _entries(scratch: Scratch) -> Iterator[Entry]:
+    """Yield mode, hash and path of all files to write."""
+    for line in scratch.git("ls-files", "--stage", "-z").split(b"\0"):
+        entry, _, path = os.fsdecode(line).partition("\t")
+        if path:
+            mode, sha, _ = entry.split(" ")
+            yield mode, sha, path
+
+
+def _tell_filters(scratch: Scratch, paths: Sequence[str]) -> None:
+    """Warn of files that a filter would have changed."""
+    with _listed(scratch, paths) as stream:
+        found = scratch.git("check-attr", "--cached", "-z", "--stdin", "filter", istream=stream)
+    words = os.fsdecode(found).split("\0")
+    pairs = zip(words[::3], words[2::3], strict=False)
+    filtered = [path for path, value in pairs if value not in _NO_FILTER]
+    if filtered:
+        more = len(filtered) - _SHOWN_NAMES
+        names = ", ".join(filtered[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+        _logger.warning(
+            "These files come as git keeps them, because no filters were run: %s. If you trust "
+            "the filters of the repository, run them with `filters=True` (`--filters`).",
+            names,
+        )
+
+
+@contextmanager
+def _listed(scratch: Scratch, paths: Sequence[str]) -> Iterator[Any]:
+    """Give a file with paths for git to read."""
+    listing = scratch.folder / "paths"
+    listing.write_bytes(b"".join(os.fsencode(path) + b"\0" for path in paths))
+    with listing.open("rb") as stream:
+        yield stream
+
+
+def _write_as_they_are(scratch: Scratch, entries: Iterable[Entry], target: Path) -> None:
+    """Write files without any conversion."""
+    for mode, sha, path in entries:
         file = target / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(read_bytes(repository, "cat-file", "blob", sha, env=env))
+        with file.open("xb") as stream:
+            stream.write(scratch.git("cat-file", "blob", sha))
         if mode == EXECUTABLE:
             file.chmod(file.stat().st_mode | 0o111)
-
-
-class _Origin(NamedTuple):
-    """Where a group below ``config.git`` comes from, as far as is known."""
-
-    repository: str | None = None
-    environment: str | None = None
-
-
-def _origins(traj: Trajectory) -> dict[str, _Origin]:
-    """Return the groups below ``config.git`` with code to restore.
-
-    Without environments that refer to them (an established pypet wrote the trajectory) these are
-    all commits.
-    """
-    if not traj.f_contains("config.git", shortcuts=False):
-        raise GitError(f"Trajectory `{traj.v_name}` remembers no code: it ran without git.")
-    groups = traj.f_get("config.git").f_get_groups()
-    found: dict[str, _Origin] = {}
-    environments = traj.f_get_default("config.environment", shortcuts=False)
-    for name in environments.f_get_groups() if environments is not None else ():
-        code = f"config.environment.{name}.{CODE}"
-        if traj.f_contains(f"{code}.snapshot", shortcuts=False):
-            group = str(traj.f_get(f"{code}.snapshot", fast_access=True))
-            if group in groups:
-                repository = str(traj.f_get(f"{code}.repository", fast_access=True))
-                found[group] = _Origin(repository, str(name))
-    return found or {str(name): _Origin() for name in groups}
-
-
-def _choose(traj: Trajectory, origins: Mapping[str, _Origin], snapshot: str | None) -> str:
-    """Return the group to restore; a commit that is the base of a difference does not count."""
-    if snapshot is None and len(origins) == 1:
-        return next(iter(origins))
-    if snapshot in origins:
-        return str(snapshot)
-    asked = "several versions" if snapshot is None else f"no `{snapshot}`"
-    names = (
-        f"{name} (of {origin.environment})" if origin.environment else name
-        for name, origin in sorted(origins.items())
-    )
-    raise GitError(
-        f"Trajectory `{traj.v_name}` remembers {asked}; name one of: {', '.join(names)}."
-    )
-
-
-def _read(traj: Trajectory, name: str) -> Difference:
-    """Return the commit to start from, and what to do with it."""
-    group = f"config.git.{name}"
-    if not traj.f_contains(f"{group}.patch", shortcuts=False):
-        return Difference(str(traj.f_get(f"{group}.hexsha", fast_access=True)), b"", ())
-    patch = zlib.decompress(traj.f_get(f"{group}.patch", fast_access=True).tobytes())
-    base = str(traj.f_get(f"{group}.base", fast_access=True))
-    unconverted: tuple[str, ...] = ()
-    if traj.f_contains(f"{group}.unconverted", shortcuts=False):
-        unconverted = tuple(traj.f_get(f"{group}.unconverted", fast_access=True))
-    return Difference(base, patch, unconverted)

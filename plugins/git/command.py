@@ -7,7 +7,7 @@ import sys
 
 from pypet.errors import GitError
 from pypet.interfaces import Command
-from pypet.plugins.git.checkout import checkout_code
+from pypet.plugins.git.checkout import SIZE_LIMIT, checkout_code
 from pypet.support.optional import require
 
 
@@ -30,9 +30,18 @@ def _run(arguments: argparse.Namespace) -> int:
         raise GitError(str(err)) from err
     git = require("git", plugin="git", extra="git")
     try:
-        folder = checkout_code(traj, arguments.folder, arguments.repository, arguments.snapshot)
+        folder = checkout_code(
+            traj,
+            arguments.folder,
+            arguments.repository,
+            arguments.snapshot,
+            filters=arguments.filters,
+            size_limit=arguments.size_limit,
+        )
     except (git.NoSuchPathError, git.InvalidGitRepositoryError) as err:
-        raise GitError(f"There is no repository {err}: name one with --repository.") from err
+        raise GitError(
+            f"There is no repository {err}: name another one with --repository."
+        ) from err
     sys.stdout.write(f"{folder}\n")
     return 0
 
@@ -41,8 +50,20 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="HDF5 file")
     parser.add_argument("trajectory", help="name of the trajectory")
     parser.add_argument("folder", help="new folder for the code")
-    parser.add_argument("--repository", help="where its commit is; default: where it was")
+    parser.add_argument(
+        "--repository", help="where its commit is; default: the repository of the current folder"
+    )
     parser.add_argument("--snapshot", help="group below config.git, if there are several")
+    parser.add_argument(
+        "--filters", action="store_true", help="run the filters of the repository, if you trust it"
+    )
+    parser.add_argument(
+        "--size-limit",
+        type=int,
+        default=SIZE_LIMIT,
+        metavar="BYTES",
+        help="what the changes may unpack to; default: %(default)s",
+    )
 
 
 CHECKOUT = Command("checkout", "Restore the code of an experiment.", _run, _add_arguments)

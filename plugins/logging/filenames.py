@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pypet import pypetconstants as constants
+from pypet.support.filesystem import absolute_path
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
@@ -57,7 +58,13 @@ def rename_log_file(
     ------
     ValueError
         A wildcard is used whose name is neither given nor known from the trajectory.
+    TypeError
+        The name is no text, or the trajectory none.
     """
+    if not isinstance(filename, str):
+        raise TypeError(f"The name of a log file is text, not {filename!r:.80}.")
+    if trajectory is not None and not hasattr(trajectory, "f_wildcard"):
+        raise TypeError(f"The names for a log file are those of a trajectory, not {trajectory!r}.")
 
     def ask(attribute: Callable[[Trajectory], str | None]) -> Callable[[], str | None]:
         return lambda: None if trajectory is None else attribute(trajectory)
@@ -86,7 +93,7 @@ def rename_log_file(
 
 def try_make_dirs(filename: str) -> None:
     """Create the folder of a file with all parents; a failure is only told on stderr."""
-    folder = os.path.dirname(os.path.abspath(filename))
+    folder = os.path.dirname(absolute_path(filename))
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as err:

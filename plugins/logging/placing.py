@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pypet.interfaces import LogContext
 from pypet.plugins.logging.filenames import handler_error, rename_log_file, try_make_dirs
+from pypet.support.filesystem import absolute_path
 
 
 class LogFilePlaces:
@@ -22,7 +23,7 @@ class LogFilePlaces:
     def place(self, filename: str) -> str:
         """Replace the wildcards in a file name and create the folder of the file."""
         renamed = self._renamed(filename)
-        path = Path(renamed).absolute()
+        path = Path(absolute_path(renamed))
         with contextlib.suppress(OSError):
             new = [each for each in (path, *path.parents) if not each.exists()]
             self._new.extend(reversed(new))
@@ -35,7 +36,7 @@ class LogFilePlaces:
         Nothing is made now. Whether a folder can be written to is known for certain only then.
         """
         for filename in filenames:
-            path = Path(self._renamed(filename)).absolute()
+            path = Path(absolute_path(self._renamed(filename)))
             folder = next((each for each in path.parents if os.path.lexists(each)), path.parent)
             if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
                 error: OSError = PermissionError(f"nothing can be made in {str(folder)!r}")

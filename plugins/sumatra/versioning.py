@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.interfaces import Option, Versioning
 from pypet.options.established import established
+from pypet.support.filesystem import absolute_path
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class SumatraRecords(Versioning):
             require(package, plugin=f"sumatra_project={path!r}", extra=self.extra)
         from pypet.plugins.sumatra.project import SumatraProject
 
-        self._project = SumatraProject(Path(path).expanduser().resolve())
+        self._project = SumatraProject(Path(absolute_path(Path(path).expanduser())).resolve())
         self._project.check_label(self._label)
 
     def snapshot(self, environment: Environment) -> str | None:

@@ -44,7 +44,7 @@ def test_the_bare_loop_writes_the_nodes_that_pypet_writes(module, tmp_path):
 def test_a_measurement_has_all_figures(module, tmp_path):
     sweep = module("sweep").measure(tmp_path, 5)
     assert sweep.runs == 5
-    assert all(0 < figure < 60 for figure in (sweep.running, sweep.floor, sweep.loading))
+    assert all(figure > 0 for figure in (sweep.running, sweep.floor, sweep.loading))
     assert sweep.size > 1000
     assert list(tmp_path.iterdir()) == []
 

@@ -86,6 +86,30 @@ def test_expected_errors_are_one_line_on_stderr(error, with_commands, capsys):
     assert output.out == ""
 
 
+def test_errors_do_not_command_the_terminal(with_commands, capsys):
+    with_commands(raising(StorageFormatError("damaged \x1b]0;title\x07 \u202efile")))
+    assert main(["break"]) == 1
+    assert capsys.readouterr().err == "pypet: error: damaged \\x1b]0;title\\x07 \\u202efile\n"
+
+
+def test_log_and_warnings_do_not_command_the_terminal(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import logging, sys, warnings\n"
+        "from pypet.cli import messages\n"
+        "with messages.told_on_stderr():\n"
+        "    logging.getLogger('pypet.x').warning('a %s', '\\x1b[2J')\n"
+        "    logging.getLogger('pypet.x').info('nothing')\n"
+        "    logging.getLogger('pypet.manager').warning('no plugin')\n"
+        "    warnings.warn('b \\x1b[2J')\n"
+        "logging.getLogger('pypet.x').warning('after')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr.splitlines() == ["a \\x1b[2J", "UserWarning: b \\x1b[2J", "after"]
+
+
 def test_bugs_show_their_traceback(with_commands):
     with_commands(raising(ZeroDivisionError("bug")))
     with pytest.raises(ZeroDivisionError):
@@ -119,7 +143,7 @@ def test_a_reader_that_goes_away_is_no_crash():
         "os.close(reader); os.dup2(writer, 1); sys.exit(main(['plugins']))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 1
     assert done.stderr == ""
@@ -130,7 +154,7 @@ def test_the_module_is_the_same_command():
         [sys.executable, "-m", "pypet", "plugins", "--json"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=True,
     )
     rows = json.loads(done.stdout)

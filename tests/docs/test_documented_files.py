@@ -56,13 +56,12 @@ def test_the_function_with_a_config_keyword(tmp_path, capsys):
     assert names["prepare"](config="experiment.ini", ncores=4) == ("Demo", {"ncores": 4})
 
 
-@pytest.mark.timeout(60)
 def test_the_logging_configuration(tmp_path):
     (code,) = blocks("logging.md", "python")
     script = tmp_path / "script.py"
     code = code.replace('"documented", ', '"documented", multiproc=True, wrap_mode="LOCAL", ')
     script.write_text(code)
-    subprocess.run([sys.executable, str(script)], check=True, timeout=50, capture_output=True)
+    subprocess.run([sys.executable, str(script)], check=True, timeout=100, capture_output=True)
     main = (tmp_path / "logs" / "documented.txt").read_text()
     assert "PROGRESS: Finished 3/3 runs" in main
     texts = [path.read_text() for path in sorted((tmp_path / "logs" / "documented").iterdir())]

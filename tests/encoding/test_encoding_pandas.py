@@ -126,4 +126,4 @@ def test_encoding_without_pandas_imports_none():
         "assert q.f_get() == 1; assert not {'pandas', 'scipy'} & set(sys.modules)"
     )
 
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)

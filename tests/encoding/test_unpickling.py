@@ -3,14 +3,19 @@
 import collections
 import datetime
 import decimal
+import fractions
 import os
 import pathlib
 import pickle
+import types
+import uuid
+import zoneinfo
 
 import numpy as np
 import pytest
 
-from pypet.encoding.unpickling import Unpickling, is_pickle
+from pypet.encoding.object_table import object_table_class
+from pypet.encoding.unpickling import Unpickling, is_pickle, load_constants
 from pypet.errors import RefusedPickleError
 from pypet.support.comparisons import nested_equal
 
@@ -55,15 +60,49 @@ PLAIN = [
     np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),
     np.arange(4).reshape(2, 2).view(np.matrix),
     np.dtype("f4"),
+    collections.Counter("aab"),
+    collections.deque([1, [2]], 3),
+    fractions.Fraction(-1, 3),
+    uuid.UUID(int=2**127),
+    range(0, 9, 2),
+    types.SimpleNamespace(a=1, b=[2]),
+    datetime.datetime(2020, 10, 25, 2, 30, 1, 7, fold=1),
+    datetime.time(1, 2, 3, 4, datetime.timezone(datetime.timedelta(hours=1), "x")),
+    datetime.date(2020, 2, 29),
+    zoneinfo.ZoneInfo("Europe/Berlin"),
+    np.bool_(True),
+    np.str_("ü"),
+    np.bytes_(b"a"),
+    np.array(["2020", "NaT"], dtype="M8[25s]"),
+    np.array([1, 2], dtype=">i4"),
+    np.array([[1j, 2], [3, 4]], order="F"),
+    np.array(7),
+    np.zeros((0, 3), dtype="U5"),
+    np.array([True, False]),
+    np.array([("a", [1, 2])], dtype=[("s", "S3"), ("n", ">f4", (2,))]),
+    np.array([(None, 1)], dtype=[("o", "O"), ("n", "i8")]),
+    np.array([[None, "a"], [1, {}]], dtype=object, order="F"),
+    np.rec.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),
+    np.ma.masked_array([(1, 2.0)], [(True, False)], dtype=[("a", "i4"), ("b", "f8")]),
+    np.dtype([("a", "M8[ns]"), (("title", "b"), "U3")], align=True),
+    np.float32,
 ]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("value", PLAIN, ids=lambda value: type(value).__name__)
 def test_plain_data_is_safe(value, protocol):
-    found = Unpickling("safe").loads(pickle.dumps(value, protocol), WHERE)
+    raw = pickle.dumps(value, protocol)
+    found = Unpickling("safe").loads(raw, WHERE)
     assert type(found) is type(value)
-    assert nested_equal(found, value)
+    assert repr(found) == repr(pickle.loads(raw))
+    if isinstance(value, np.ndarray):
+        trusted = pickle.loads(raw)
+        assert found.dtype == trusted.dtype
+        assert found.flags.f_contiguous == trusted.flags.f_contiguous
+        assert found.flags.writeable
+    else:
+        assert nested_equal(found, value)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -92,6 +131,25 @@ def pandas_values():
         pandas.Timedelta("1 day"),
         pandas.RangeIndex(3),
         pandas.offsets.Day(2),
+        pandas.offsets.Week(weekday=2),
+        pandas.DataFrame({"a": [1, 2], "b": [1.5, 2], "c": [3, 4], "d": [True, False]}),
+        pandas.DataFrame({"t": index, "u": index + pandas.Timedelta("1 day")}),
+        pandas.DataFrame([[1, 2]], columns=["x", "x"]),
+        pandas.DataFrame(),
+        pandas.DataFrame(index=[3, 4]),
+        pandas.Series(np.array(["a", "b"], dtype=object), dtype=object, name=("n", 1)),
+        pandas.Series(["a", None], dtype="string"),
+        pandas.Series([True, None], dtype="boolean"),
+        pandas.Series([1.5, None], dtype="Float32"),
+        pandas.Series(pandas.to_timedelta(["1 day", None])),
+        pandas.CategoricalIndex(["a", "b"]),
+        pandas.IntervalIndex.from_breaks([0.0, 1.0, 2.0]),
+        pandas.PeriodIndex(["2020", "2021"], freq="Y"),
+        pandas.TimedeltaIndex(["1 day", "2 days"]),
+        pandas.Period("2020-01"),
+        pandas.Interval(0, 1),
+        pandas.Timestamp("2020-01-01 00:00:00.000000001"),
+        object_table_class()({"a": [1, "x"]}),
         pandas.NaT,
     ]
 
@@ -102,6 +160,8 @@ def test_pandas_data_is_safe(protocol):
         found = Unpickling("safe").loads(pickle.dumps(value, protocol), WHERE)
         assert type(found) is type(value)
         assert repr(found) == repr(value)
+        if hasattr(value, "dtypes"):
+            assert str(found.dtypes) == str(value.dtypes)
 
 
 @pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dia", "bsr", "dok"])
@@ -171,10 +231,10 @@ def test_trust_loads_everything_and_never_nothing():
 
 
 def test_constants_for_other_libraries_pass_even_in_mode_never():
-    rule = Unpickling("never")
-    rule.check_constants(pickle.dumps([None, ("a", 1)], 0), WHERE)
-    with pytest.raises(RefusedPickleError):
-        rule.check_constants(pickle.dumps(np.arange(3), 0), WHERE)
+    constants = [None, ("a", 1)]
+    assert load_constants(pickle.dumps(constants, 0), WHERE, "never") == constants
+    with pytest.raises(RefusedPickleError, match=WHERE):
+        load_constants(pickle.dumps(np.arange(3), 0), WHERE, "never")
 
 
 def test_an_unknown_mode_is_refused():

@@ -25,7 +25,6 @@ from pypet.testing.equality import assert_same_leaf
 pytest.importorskip("h5py")
 pd = pytest.importorskip("pandas")
 sparse = pytest.importorskip("scipy.sparse")
-pytestmark = pytest.mark.timeout(90)
 
 STARTS = [
     method

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 
 import pytest
 
 from pypet import load_trajectory
+from tests.processes import in_child
 
 
 class RunError(Exception):
@@ -217,12 +217,13 @@ def interrupt_at(index, times=1):
         traj.f_add_result("z", traj.x)
         if traj.v_idx == index:
             for _ in range(times):
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
         return traj.x
 
     return simulate
 
 
+@in_child
 def test_graceful_exit_finishes_the_active_run(make_env, capsys):
     env = make_env(graceful_exit=True)
     explore(env.traj, 4)
@@ -239,6 +240,7 @@ def test_graceful_exit_finishes_the_active_run(make_env, capsys):
     assert env.run(interrupt_at(-1)) == [(2, 2), (3, 3)]
 
 
+@in_child
 def test_graceful_exit_does_not_expand_for_ever(make_env):
     env = make_env(graceful_exit=True)
     explore(env.traj, 2)
@@ -247,6 +249,7 @@ def test_graceful_exit_does_not_expand_for_ever(make_env):
     assert len(env.traj) == 3
 
 
+@in_child
 def test_the_second_interrupt_ends_at_once(make_env):
     env = make_env(graceful_exit=True)
     explore(env.traj, 4)

@@ -13,20 +13,26 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+from functools import partial
 
 import pytest
 
 from pypet import NotStoredError, load_trajectory
 from pypet.errors import RemoteRunError, WorkerDiedError
+from tests.processes import (
+    DEADLINE_SECONDS,
+    Announcing,
+    in_child,
+    run_until_killed,
+    signal_main,
+    wait_until,
+)
 
 pytest.importorskip("h5py")
 if "fork" not in multiprocessing.get_all_start_methods():
     pytest.skip("the platform cannot fork", allow_module_level=True)
 
 from pypet.storage_backends.hdf5 import HDF5StorageService
-
-pytestmark = pytest.mark.timeout(60)
 
 RUNS = 8
 BAD = 5
@@ -56,9 +62,7 @@ def _no_process_is_left():
 
 
 @pytest.fixture
-def make(make_env, tmp_path, monkeypatch):
-    monkeypatch.setenv("PYPET_TEST_MAIN", str(os.getpid()))
-
+def make(make_env, tmp_path):
     def make(scheduler="pool", mode="LOCK", *, length=RUNS, **options):
         env = make_env(
             storage_service="hdf5",
@@ -91,11 +95,6 @@ def work(traj, fault=None):
     if fault is not None and traj.v_idx == BAD:
         return fault()
     return traj.x
-
-
-def main_process():
-    """Return the id of the process of the test; the parent of a worker may be another one."""
-    return int(os.environ["PYPET_TEST_MAIN"])
 
 
 def kill():
@@ -240,31 +239,28 @@ def test_exiting_within_a_run_of_this_process_leaves_a_readable_file(make, tmp_p
 # ----- the writer ----------------------------------------------------------------------------
 
 
-def ask_to_kill_the_writer():
-    time.sleep(0.5)  # the writer has nothing to do and therefore flushes
-    os.kill(main_process(), signal.SIGUSR1)
-
-
-@pytest.fixture
-def _kills_the_writer_when_asked():
-    def kill_writer(signum, frame):
-        for process in multiprocessing.active_children():
-            if process.name in ("QueueProcess", "PipeProcess"):
-                os.kill(process.pid, signal.SIGKILL)
-
-    before = signal.signal(signal.SIGUSR1, kill_writer)
-    yield
-    signal.signal(signal.SIGUSR1, before)
+def ask_to_kill_the_writer(killed):
+    signal_main(signal.SIGUSR1)
+    wait_until(killed.exists)
 
 
 @SCHEDULERS
 @pytest.mark.parametrize("mode", ["QUEUE", "PIPE"])
 @pytest.mark.parametrize("on_error", ["raise", "continue"])
-@pytest.mark.usefixtures("_kills_the_writer_when_asked")
+@in_child
 def test_a_killed_writer_ends_the_experiment(make, tmp_path, scheduler, mode, on_error):
+    killed = tmp_path / "killed"
+
+    def kill_writer(signum, frame):
+        for process in multiprocessing.active_children():
+            if process.name in ("QueueProcess", "PipeProcess"):
+                os.kill(process.pid, signal.SIGKILL)
+        killed.touch()
+
+    signal.signal(signal.SIGUSR1, kill_writer)
     env = make(scheduler, mode, length=200, ncores=1, on_error=on_error)
     with pytest.raises(NotStoredError, match=r"SIGKILL|gone"):
-        env.run(work, ask_to_kill_the_writer)
+        env.run(work, partial(ask_to_kill_the_writer, killed))
     assert_readable(tmp_path, length=200)
     assert not env.traj.f_is_completed()
 
@@ -327,7 +323,7 @@ def execute_on_small_disk(folder, *command):
         ],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=DEADLINE_SECONDS,
         check=False,
     )
 
@@ -364,7 +360,7 @@ def test_earlier_runs_stay_readable_where_files_may_not_grow(tmp_path, way):
         [sys.executable, script, tmp_path, *way, "5000000"],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=DEADLINE_SECONDS,
         check=False,
     )
     assert_told_and_readable(done, "File too large")
@@ -491,31 +487,19 @@ def nothing(traj):
 # ----- interruptions -------------------------------------------------------------------------
 
 
-@pytest.fixture
-def _interruptible():
-    """Let an interrupt raise KeyboardInterrupt also where a shell started the tests ignoring it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def interrupt_once():
-    os.kill(main_process(), signal.SIGINT)
-
-
-def interrupt_twice():
-    os.kill(main_process(), signal.SIGINT)
-    time.sleep(0.3)  # two signals at once would be one
-    os.kill(main_process(), signal.SIGINT)
-    time.sleep(30)
+def interrupt_twice(noticed):
+    signal_main()
+    wait_until(noticed.exists)  # two signals at once would be one
+    signal_main()
+    run_until_killed()
 
 
 @SCHEDULERS
 @MODES
-@pytest.mark.usefixtures("_interruptible")
+@in_child
 def test_after_one_interrupt_what_is_finished_is_stored(make, tmp_path, scheduler, mode, capfd):
     env = make(scheduler, mode, length=100, graceful_exit=True)
-    done = [index for index, _ in env.run(work, interrupt_once)]
+    done = [index for index, _ in env.run(work, signal_main)]
     assert BAD in done
     assert assert_readable(tmp_path, length=100) == done
 
@@ -523,9 +507,11 @@ def test_after_one_interrupt_what_is_finished_is_stored(make, tmp_path, schedule
 @SCHEDULERS
 @MODES
 @pytest.mark.parametrize("graceful", [True, False])
-@pytest.mark.usefixtures("_interruptible")
+@in_child
 def test_interrupts_may_end_an_experiment_at_once(make, tmp_path, scheduler, mode, graceful, capfd):
+    noticed = tmp_path / "noticed"
+    sys.stderr = Announcing(sys.stderr, "Interrupted", noticed.touch)
     env = make(scheduler, mode, graceful_exit=graceful)
     with pytest.raises(KeyboardInterrupt):
-        env.run(work, interrupt_twice)
+        env.run(work, partial(interrupt_twice, noticed))
     assert_readable(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import pytest
@@ -48,6 +49,9 @@ class Listener:
 def listen(make_env, monkeypatch):
     """Make an environment that a listener is told about."""
 
+    # However slow the machine is, outcomes are gathered until there is a reason to tell.
+    monkeypatch.setattr("pypet.environment.outcome_batch.BATCH_SECONDS", math.inf)
+
     def listen(listener, **options):
         # A set of disabled names of its own gives a manager of its own.
         name = f"nobody-{id(listener)}"
@@ -89,7 +93,6 @@ def test_an_experiment_that_ends_with_an_error(listen):
     ]
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are functions that cannot be pickled")
 def test_an_interrupt_while_processes_end_hides_nothing(listen, monkeypatch, tmp_path):
     pytest.importorskip("h5py")
@@ -112,6 +115,14 @@ def test_an_interrupt_while_processes_end_hides_nothing(listen, monkeypatch, tmp
         env.run(lambda traj: None)
     assert len(joined) == 1
     assert listener.told[-1] == ("finished", True)
+
+
+def test_who_waits_long_enough_is_told_early(listen, monkeypatch):
+    listener = Listener()
+    env = listen(listener)
+    monkeypatch.setattr("pypet.environment.outcome_batch.BATCH_SECONDS", 0)
+    env.run(lambda traj: traj.x)
+    assert listener.told[3:] == [*(("done", [(i, i)]) for i in range(3)), ("finished", True)]
 
 
 def test_an_experiment_with_a_failed_run(listen):

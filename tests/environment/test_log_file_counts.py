@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from pypet import Environment
+from tests.processes import meet
 
 MANY = 3000
 CORES = 2
@@ -28,11 +30,19 @@ def _in_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def count_open_files(traj):
+def count_open_files(traj, folder):
+    meet_at_first(traj, folder)
     return os.getpid(), len(os.listdir("/proc/self/fd"))
 
 
-def say(traj):
+def meet_at_first(traj, folder):
+    """Let runs 0 and 1 wait for each other, so that no worker executes everything alone."""
+    if traj.v_idx < CORES:
+        meet(folder, traj.v_idx, CORES)
+
+
+def say(traj, folder):
+    meet_at_first(traj, folder)
     print("hello from", traj.v_idx)  # noqa: T201
     print("unfinished", traj.v_idx, end="")  # noqa: T201
 
@@ -41,7 +51,7 @@ def execute(function, runs, **options):
     with Environment("t", **{**POOL, **options}) as env:
         env.traj.f_add_parameter("x", 0)
         env.traj.f_explore({"x": range(runs)})
-        return [value for _, value in env.run(function)]
+        return [value for _, value in env.run(function, tempfile.mkdtemp(dir="."))]
 
 
 def wildcards():
@@ -81,7 +91,6 @@ def test_files_do_not_grow_in_number_with_the_runs(options, expected):
         assert finished == MANY
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
 @pytest.mark.parametrize("use_pool", [True, False], ids=["pool", "process"])
 def test_what_runs_print_is_logged_however_processes_start(start_method, use_pool):

@@ -7,17 +7,22 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from pypet import Environment
+from tests.processes import DEADLINE_SECONDS, meet
 
 pytest.importorskip("h5py")
 RUNS = 4
 
 
-def simulate(traj):
+def simulate(traj, folder):
+    """Print something; runs 0 and 1 meet in ``folder``, so that no worker executes all of them."""
+    if folder is not None and traj.v_idx < 2:
+        meet(folder, traj.v_idx, 2)
     print(f"hello from {traj.v_crun}")  # noqa: T201
     print("unfinished", traj.v_idx, end="")  # noqa: T201
     return os.getpid()
@@ -28,7 +33,8 @@ def execute(**options):
     with Environment("t", filename="t.hdf5", report_progress=False, **options) as env:
         env.traj.f_add_parameter("x", 0)
         env.traj.f_explore({"x": range(RUNS)})
-        env.run(simulate)
+        folder = tempfile.mkdtemp(dir=".") if options.get("multiproc") else None
+        env.run(simulate, folder)
     return {path.name: path.read_text() for path in Path("logs").rglob("*.txt")}
 
 
@@ -92,7 +98,7 @@ def run_script(what, stdout=False):
         [sys.executable, "-c", SCRIPT.format(what=what, stdout=stdout)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_SECONDS,
         check=False,
     )
     (log,) = (path.read_text() for path in Path("logs").rglob("LOG.txt"))

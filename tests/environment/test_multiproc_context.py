@@ -56,7 +56,7 @@ def in_processes(traj):
     for own in traj.f_iter_runs(yields="self"):
         process = FORK.Process(target=simulate, args=(own,))
         process.start()
-        process.join(60)
+        process.join(100)
         assert process.exitcode == 0
 
 
@@ -218,7 +218,7 @@ def test_senders_and_writers_work_on_any_queue(traj):
         own.v_storage_service = mpwrappers.QueueStorageServiceSender(queue, service)
         simulate(own)
     sender.send_done()
-    thread.join(60)
+    thread.join(100)
     queue.close()
     queue.join_thread()
     assert results(traj, service) == [2, 4, 6, 8]
@@ -248,7 +248,6 @@ def overwrite(arguments):
     return number
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("wrap_mode", ["LOCK", "QUEUE", "PIPE"])
 def test_fifty_tasks_of_a_pool_overwrite_one_result(traj, wrap_mode):
     service = traj.v_storage_service

@@ -12,7 +12,6 @@ import pytest
 from pypet import Environment
 
 pytest.importorskip("h5py")
-pytestmark = pytest.mark.timeout(60)
 
 FORKS = "fork" in multiprocessing.get_all_start_methods()
 WAYS = {

@@ -6,20 +6,20 @@ import logging
 import multiprocessing
 import os
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pypet import load_trajectory, pypetconstants
+from pypet.manager import get_manager
+from pypet.markers import hookimpl
 from pypet.storage_backends.hdf5 import HDF5StorageService
+from tests.processes import wait_until
 
 pytest.importorskip("h5py")
 if "fork" not in multiprocessing.get_all_start_methods():
     pytest.skip("the platform cannot fork", allow_module_level=True)
-
-pytestmark = pytest.mark.timeout(60)
 
 PROCESS = {"multiproc": True}
 POOL = {"multiproc": True, "use_pool": True}
@@ -62,25 +62,31 @@ def setting(env, name):
 IMPOSSIBLE = {"cpu_cap": 1e-9, "memory_cap": 1e-9, "swap_cap": 1e-9}
 
 
-def when(traj):
-    begun = time.monotonic()
-    time.sleep(0.02)
-    return begun, time.monotonic(), os.getpid()
+def be_alone(traj, folder):
+    """Return how many runs are active, this one among them, and the process."""
+    own = folder / str(traj.v_idx)
+    own.touch()
+    time.sleep(0.02)  # gives others an opportunity
+    active = len(list(folder.iterdir()))
+    own.unlink()
+    return active, os.getpid()
 
 
 @pytest.mark.parametrize("start_method", ["fork", "spawn"])
 @pytest.mark.parametrize(
     "caps", [IMPOSSIBLE, {"memory_cap": 1e-6}, {"memory_cap": (50.0, 1e9)}], ids=repr
 )
-def test_caps_that_nothing_meets_leave_one_process_at_a_time(make, caplog, caps, start_method):
+def test_caps_that_nothing_meets_leave_one_process_at_a_time(
+    make, caplog, tmp_path, caps, start_method
+):
     pytest.importorskip("psutil")
+    folder = tmp_path / "active"
+    folder.mkdir()
     env = make(4, ncores=4, start_method=start_method, **PROCESS, **caps)
     with caplog.at_level(logging.WARNING):
-        results = env.run(when)
-    assert [index for index, _ in results] == list(range(4))
-    times = sorted(value[:2] for _, value in results)
-    assert all(end <= begun for (_, end), (begun, _) in pairwise(times))
-    assert len({value[2] for _, value in results}) == 4
+        results = env.run(be_alone, folder)
+    assert [(index, value[0]) for index, value in results] == [(i, 1) for i in range(4)]
+    assert len({value[1] for _, value in results}) == 4
     told = [each.getMessage() for each in caplog.records if "No process is started" in each.message]
     assert len(told) == 1
     assert env.traj.f_is_completed()
@@ -112,25 +118,40 @@ def test_niceness_is_never_lowered(make, way):
 # ----- order ---------------------------------------------------------------------------------
 
 
-def slow_first(traj, folder):
-    """Let run 0 end after all others."""
+class Ended:
+    """Leaves a file for each run whose outcome the main process has taken."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    @hookimpl
+    def pypet_runs_finished(self, environment, outcomes):
+        for outcome in outcomes:
+            (self.folder / str(outcome.index)).touch()
+
+
+def end_first_run_last(traj, folder):
+    """Let run 0 end when the others are over; return how many of them are."""
     traj.f_add_result("z", traj.x)
-    (folder / str(traj.v_idx)).touch()
     if traj.v_idx == 0:
-        deadline = time.monotonic() + 30
-        while len(list(folder.iterdir())) < len(traj) and time.monotonic() < deadline:
-            time.sleep(0.005)
-    return time.monotonic()
+        wait_until(lambda: len(list(folder.iterdir())) == len(traj) - 1)
+        return len(traj) - 1
+    return None
 
 
 @BOTH
 @pytest.mark.parametrize("mode", ALL_MODES)
-def test_results_are_in_order_though_the_first_run_ends_last(make, load, tmp_path, way, mode):
+def test_results_are_in_order_though_the_first_run_ends_last(
+    make, load, tmp_path, monkeypatch, way, mode
+):
+    # Plugins are told of each outcome as soon as the main process has taken it.
+    monkeypatch.setattr("pypet.environment.outcome_batch.BATCH_SECONDS", -1)
     folder = tmp_path / "ended"
     folder.mkdir()
-    results = make(4, wrap_mode=mode, **way).run(slow_first, folder)
-    assert [index for index, _ in results] == [0, 1, 2, 3]
-    assert results[0][1] == max(value for _, value in results)
+    own = f"with {id(folder)}"  # switches nothing off, but makes a manager of its own
+    get_manager((own,)).register(Ended(folder), own)
+    env = make(4, wrap_mode=mode, disable_plugins=(own,), **way)
+    assert env.run(end_first_run_last, folder) == [(0, 3), (1, None), (2, None), (3, None)]
     assert [load(run, "z").f_get() for run in range(4)] == [0, 1, 2, 3]
 
 

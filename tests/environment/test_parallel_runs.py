@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 
@@ -17,8 +18,14 @@ from pypet.errors import WorkerDiedError
 from pypet.storage_backends.memory import MemoryStorageService
 from pypet.utils.siginthandling import sigint_handling
 from tests.environment.file_per_run import FilePerRun
-
-pytestmark = pytest.mark.timeout(60)
+from tests.processes import (
+    Announcing,
+    in_child,
+    meet,
+    run_until_killed,
+    signal_main,
+    wait_until,
+)
 
 POOL = {"multiproc": True, "use_pool": True, "ncores": 2, "wrap_mode": "NONE"}
 FROZEN = {**POOL, "freeze_input": True}
@@ -283,11 +290,9 @@ def die(traj):
 
 
 def test_a_killed_worker_ends_an_experiment_with_a_pool(make_parallel):
-    began = time.monotonic()
     with pytest.raises(WorkerDiedError, match="SIGKILL") as caught:
         make_parallel(**POOL).run(die)
     assert "parameters.x=1" in caught.value.__notes__[-1]
-    assert time.monotonic() - began < 20
 
 
 def test_a_killed_process_costs_its_run(make_parallel):
@@ -298,19 +303,36 @@ def test_a_killed_process_costs_its_run(make_parallel):
 # ----- interruptions -------------------------------------------------------------------------
 
 
-def interrupt_main_at_one(traj, group):
+@pytest.fixture
+def noticed(tmp_path):
+    """A file that is there as soon as the main process has said that it was interrupted."""
+    return tmp_path / "noticed"
+
+
+def announce(noticed):
+    """Let ``noticed`` be made in this process."""
+    sys.stderr = Announcing(sys.stderr, "Interrupted", noticed.touch)
+
+
+def interrupt_main_at_one(traj, group, noticed):
+    """Interrupt the main process in run 1, end later runs only after it has noticed."""
+    time.sleep(0.05)  # or short runs would be sent to workers by the dozen
     if traj.v_idx == 1:
-        for pid in (multiprocessing.parent_process().pid, *([os.getpid()] if group else ())):
-            os.kill(pid, signal.SIGINT)
-    time.sleep(0.05)
+        if group:
+            os.kill(os.getpid(), signal.SIGINT)
+        signal_main()
+    if traj.v_idx > 1:
+        wait_until(noticed.exists)
     return traj.v_idx
 
 
 @pytest.mark.parametrize("group", [True, False])
-def test_graceful_exit_finishes_active_runs(make_parallel, way, group, capfd):
+@in_child
+def test_graceful_exit_finishes_active_runs(make_parallel, way, group, noticed, capfd):
     env = make_parallel(40, graceful_exit=True, **way)
+    announce(noticed)
     before = signal.getsignal(signal.SIGINT)
-    results = env.run(interrupt_main_at_one, group)
+    results = env.run(interrupt_main_at_one, group, noticed)
     done = [index for index, _ in results]
     assert 1 in done
     assert done == sorted(done)
@@ -323,66 +345,58 @@ def test_graceful_exit_finishes_active_runs(make_parallel, way, group, capfd):
     assert sorted(done + rest) == list(range(40))
 
 
-def interrupt_main_twice(traj):
+def interrupt_main_twice(traj, noticed):
     if traj.v_idx == 1:
-        os.kill(multiprocessing.parent_process().pid, signal.SIGINT)
-        time.sleep(0.3)
-        os.kill(multiprocessing.parent_process().pid, signal.SIGINT)
-        time.sleep(30)
+        signal_main()
+        wait_until(noticed.exists)
+        signal_main()
+        run_until_killed()
 
 
-def test_the_second_interrupt_ends_at_once(make_parallel, way, capfd):
+@in_child
+def test_the_second_interrupt_ends_at_once(make_parallel, way, noticed, capfd):
     env = make_parallel(graceful_exit=True, **way)
-    began = time.monotonic()
+    announce(noticed)
     with pytest.raises(KeyboardInterrupt):
-        env.run(interrupt_main_twice)
-    assert time.monotonic() - began < 20
+        env.run(interrupt_main_twice, noticed)
     assert env.traj.v_storage_service is not None
 
 
-def interrupt_main_and_sleep(traj):
+def interrupt_main_and_go_on(traj):
     if traj.v_idx == 1:
-        os.kill(multiprocessing.parent_process().pid, signal.SIGINT)
-        time.sleep(30)
+        signal_main()
+        run_until_killed()
 
 
-@pytest.fixture
-def _interruptible():
-    """Let an interrupt raise KeyboardInterrupt also where a shell started the tests ignoring it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_interruptible")
+@in_child
 def test_an_interrupt_ends_at_once_without_graceful_exit(make_parallel, way):
     env = make_parallel(**way)
-    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        env.run(interrupt_main_and_sleep)
-    assert time.monotonic() - began < 20
+        env.run(interrupt_main_and_go_on)
     assert env.current_idx <= 1
 
 
 # ----- immediate post-processing -------------------------------------------------------------
 
 
-def slow_first(traj):
+def end_first_run_late(traj, begun):
     if traj.v_idx == 0:
-        time.sleep(0.5)
+        wait_until(begun.exists)
     return traj.v_idx
 
 
-def test_post_processing_begins_while_the_last_runs_are_active(make_parallel):
+def test_post_processing_begins_while_the_last_runs_are_active(make_parallel, tmp_path):
     env = make_parallel(4, immediate_postproc=True, **PROCESS)
+    begun = tmp_path / "postprocessing has begun"
     calls = []
 
     def postproc(traj, results):
         calls.append([index for index, _ in results])
+        begun.touch()
         return {"x": [7, 8]} if len(calls) == 1 else None
 
     env.add_postprocessing(postproc)
-    assert [index for index, _ in env.run(slow_first)] == list(range(6))
+    assert [index for index, _ in env.run(end_first_run_late, begun)] == list(range(6))
     assert 0 not in calls[0]
     assert calls[-1] == list(range(6))
     assert len(calls) >= 2
@@ -450,10 +464,18 @@ def test_a_service_in_memory_that_comes_later_is_refused_too(make_parallel):
 # ----- log files -----------------------------------------------------------------------------
 
 
+def work_beside_another(traj, folder):
+    """Let runs 0 and 1 wait for each other: no worker executes everything alone."""
+    if traj.v_idx < 2:
+        meet(folder, traj.v_idx, 2)
+
+
 @pytest.mark.parametrize(("way", "workers"), [(POOL, 2), (PROCESS, 6)])
 def test_every_worker_has_its_log_files(make_parallel, way, workers, tmp_path):
     env = make_parallel(log_config="DEFAULT", **way)
-    env.run(add_z)
+    folder = tmp_path / "begun"
+    folder.mkdir()
+    env.run(work_beside_another, folder)
     names = sorted(path.name for path in (tmp_path / "logs").rglob("*.txt"))
     assert len(names) == 2 + 2 * workers
     start = "run_ALL" if way is POOL else "run_0000000"

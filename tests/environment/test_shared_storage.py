@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 
 import pytest
 
@@ -11,8 +10,7 @@ from pypet.interfaces import WrapMode
 from pypet.manager import get_manager
 from pypet.markers import hookimpl
 from tests.environment.file_per_run import FilePerRun
-
-pytestmark = pytest.mark.timeout(60)
+from tests.processes import run_until_killed
 
 
 class LostRunsError(RuntimeError):
@@ -126,16 +124,16 @@ def test_a_run_that_is_not_accepted_has_failed(make):
     assert not env.traj.f_is_completed(3)
 
 
-def sleep_a_second(traj):
-    time.sleep(1)
+def never_end(traj):
+    run_until_killed()
 
 
-def test_a_dead_helper_ends_the_experiment(make):
+def test_a_dead_helper_ends_the_experiment_and_its_active_runs(make):
     class Mode(Lossy):
         helper_died = True
 
     with pytest.raises(RuntimeError, match="the writer is gone"):
-        make(Mode).run(sleep_a_second)
+        make(Mode).run(never_end)
 
 
 def test_losses_do_not_hide_the_error_of_a_run(make, caplog):

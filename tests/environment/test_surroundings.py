@@ -5,24 +5,30 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from pypet import Environment
+from tests.processes import (
+    DEADLINE_SECONDS,
+    Announcing,
+    has_ended,
+    in_child,
+    main_pid,
+    meet,
+    run_until_killed,
+    signal_main,
+    wait_until,
+)
 
 pytest.importorskip("h5py")
 psutil = pytest.importorskip("psutil")
 if "fork" not in multiprocessing.get_all_start_methods():
     pytest.skip("the platform cannot fork", allow_module_level=True)
-
-pytestmark = pytest.mark.timeout(60)
 
 WAYS = pytest.mark.parametrize(
     ("scheduler", "mode"), [("pool", "QUEUE"), ("process", "PIPE")], ids=["pool", "process"]
@@ -61,23 +67,14 @@ def script(tmp_path):
     return path
 
 
-def still_alive_after(processes, seconds):
-    """Wait until processes have ended, also if nobody asks how; kill and return the rest."""
-    deadline = time.monotonic() + seconds
-    while alive := [each for each in processes if is_alive(each)]:
-        if time.monotonic() > deadline:
-            for process in alive:
-                process.kill()
-            break
-        time.sleep(0.01)
-    return alive
-
-
-def is_alive(process):
+def wait_until_ended(processes):
+    """Wait until processes have ended, also if nobody asks how; kill what goes on for ever."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+        wait_until(lambda: all(has_ended(process.pid) for process in processes))
+    except AssertionError:
+        for process in processes:
+            process.kill()
+        raise
 
 
 # ----- the main process is killed ------------------------------------------------------------
@@ -102,7 +99,7 @@ def temporary():
 )
 def test_nobody_outlives_the_main_process(script, temporary, scheduler, mode, method):
     main = subprocess.Popen(
-        [sys.executable, str(script), scheduler, mode, method, "120"],
+        [sys.executable, str(script), scheduler, mode, method, "1000"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -115,9 +112,9 @@ def test_nobody_outlives_the_main_process(script, temporary, scheduler, mode, me
             others = psutil.Process(main.pid).children(recursive=True)
         finally:
             main.kill()
-            main.wait(20)
+            main.wait(DEADLINE_SECONDS)
     assert len(others) >= 2
-    assert still_alive_after(others, 20) == []
+    wait_until_ended(others)
 
 
 # ----- streams -------------------------------------------------------------------------------
@@ -131,7 +128,7 @@ def test_streams_may_be_closed(script, scheduler, mode, closed):
     command = f'exec "$@" {closed}'
     done = subprocess.run(
         ["sh", "-c", command, "sh", sys.executable, str(script), scheduler, mode, "fork", "0"],
-        timeout=40,
+        timeout=DEADLINE_SECONDS,
         check=False,
         cwd=script.parent,
         capture_output=True,
@@ -148,7 +145,7 @@ def work(traj):
     return traj.x
 
 
-def experiment(name, scheduler, mode):
+def experiment(name, scheduler, mode, function=work, *args):
     with Environment(
         name,
         filename=f"{name}.hdf5",
@@ -160,7 +157,7 @@ def experiment(name, scheduler, mode):
     ) as env:
         env.traj.f_add_parameter("x", 0)
         env.traj.f_explore({"x": range(6)})
-        return [value for _, value in env.run(work)]
+        return [value for _, value in env.run(function, *args)]
 
 
 @WAYS
@@ -171,19 +168,26 @@ def test_two_threads_may_have_an_experiment_each(scheduler, mode):
     assert multiprocessing.active_children() == []
 
 
-@WAYS
-def test_an_event_loop_goes_on_while_an_experiment_runs_in_a_thread(scheduler, mode):
-    async def main():
-        ticks = 0
-        running = asyncio.create_task(asyncio.to_thread(experiment, "loop", scheduler, mode))
-        while not running.done():
-            ticks += 1
-            await asyncio.sleep(0)
-        return ticks, await running
+def work_when_allowed(traj, begun, allowed):
+    begun.touch()
+    wait_until(allowed.exists)
+    return work(traj)
 
-    ticks, results = asyncio.run(main())
-    assert results == list(range(6))
-    assert ticks > 1
+
+@WAYS
+def test_an_event_loop_goes_on_while_an_experiment_runs_in_a_thread(scheduler, mode, tmp_path):
+    files = begun, allowed = tmp_path / "begun", tmp_path / "allowed"
+
+    async def main():
+        running = asyncio.create_task(
+            asyncio.to_thread(experiment, "loop", scheduler, mode, work_when_allowed, *files)
+        )
+        while not begun.exists() and not running.done():
+            await asyncio.sleep(0.001)
+        allowed.touch()
+        return await running
+
+    assert asyncio.run(main()) == list(range(6))
 
 
 @WAYS
@@ -209,21 +213,28 @@ def test_daemons_may_execute_runs_themselves():
         assert pool.apply(experiment, ("daemon", "serial", "NONE")) == list(range(6))
 
 
-def interrupt_main_often(traj):
-    if traj.v_idx == 2:
-        for _ in range(20):
-            os.kill(int(os.environ["PYPET_TEST_MAIN"]), signal.SIGINT)
-            time.sleep(0.002)
-        time.sleep(30)
+def interrupt_main_until_the_end(traj, folder, noticed, graceful):
+    """Interrupt the main process until it gives up, and again while it ends this process."""
+    if traj.v_idx < 2:
+        meet(folder, traj.v_idx, 2)
+    if traj.v_idx == 1:
+        signal_main()
+        if graceful:
+            wait_until(noticed.exists)  # two signals at once would be one
+            signal_main()
+        try:
+            run_until_killed()
+        finally:
+            signal_main()
     return traj.v_idx
 
 
 @WAYS
 @pytest.mark.parametrize("graceful", [True, False])
-def test_many_interrupts_leave_no_process(tmp_path, monkeypatch, scheduler, mode, graceful, capfd):
-    monkeypatch.setenv("PYPET_TEST_MAIN", str(os.getpid()))
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+@in_child
+def test_interrupts_leave_no_process_whenever_they_come(tmp_path, scheduler, mode, graceful, capfd):
+    noticed = tmp_path / "noticed"
+    sys.stderr = Announcing(sys.stderr, "Interrupted", noticed.touch)
     env = Environment(
         "test",
         filename=str(tmp_path / "data.hdf5"),
@@ -236,21 +247,8 @@ def test_many_interrupts_leave_no_process(tmp_path, monkeypatch, scheduler, mode
     )
     env.traj.f_add_parameter("x", 0)
     env.traj.f_explore({"x": range(6)})
-    interrupted = threading.Event()
-    try:
-        try:
-            env.run(interrupt_main_often)
-        except KeyboardInterrupt:
-            interrupted.set()
-            _let_all_interrupts_come()
-    except KeyboardInterrupt:
-        _let_all_interrupts_come()
-    finally:
-        signal.signal(signal.SIGINT, former)
-    assert interrupted.is_set()
-    left = set(psutil.Process().children(recursive=True))
-    assert still_alive_after({child for child in left if child.pid not in before}, 10) == []
-
-
-def _let_all_interrupts_come():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    folder = tmp_path / "begun"
+    folder.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        env.run(interrupt_main_until_the_end, folder, noticed, graceful)
+    wait_until_ended(psutil.Process(main_pid()).children(recursive=True))

@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("h5py")
 pytestmark = [
-    pytest.mark.timeout(60),
     pytest.mark.skipif(
         "fork" not in multiprocessing.get_all_start_methods(), reason="the platform cannot fork"
     ),
@@ -55,7 +54,7 @@ def test_the_folder_of_the_lock_goes_with_the_process_that_made_it(tmp_path, wra
         env={**os.environ, "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     assert list(folder.iterdir()) == []

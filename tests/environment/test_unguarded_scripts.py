@@ -7,8 +7,6 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.timeout(60)
-
 SCRIPT = """
 import sys
 from pypet import Environment
@@ -38,6 +36,6 @@ def test_an_unguarded_script_is_told_of_the_guard(tmp_path, scheduler, mode, ser
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
     )
     assert "has to stand below if __name__ == '__main__'" in done.stderr

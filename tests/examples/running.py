@@ -11,7 +11,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run_example(
-    name: str, *arguments: object, folder: Path, seconds: float = 50
+    name: str, *arguments: object, folder: Path, seconds: float = 100
 ) -> subprocess.CompletedProcess[str]:
     """Return what the example of this name did in ``folder``; it must succeed.
 

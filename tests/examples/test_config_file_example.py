@@ -11,7 +11,6 @@ from tests.examples.running import run_example
 EXAMPLE = Path(__file__).parents[2] / "examples" / "config_file.py"
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("ending", [".ini", ".toml"])
 def test_it_prints_what_is_left(tmp_path, ending):
     done = run_example("config_file.py", EXAMPLE.with_suffix(ending), folder=tmp_path)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import sys
 from importlib.metadata import version
 
-import pytest
-
 from tests.examples.running import run_example
 
 
-@pytest.mark.timeout(60)
 def test_it_prints_interpreter_and_packages(tmp_path):
     done = run_example("environment_record.py", folder=tmp_path)
     assert done.stderr == ""

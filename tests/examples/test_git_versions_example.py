@@ -9,7 +9,6 @@ from tests.examples.running import run_example
 pytest.importorskip("git")
 
 
-@pytest.mark.timeout(60)
 def test_both_versions_of_the_code_come_back(tmp_path):
     done = run_example("git_versions.py", folder=tmp_path)
     assert "commit: RATE = 2 in model.py\n" in done.stdout

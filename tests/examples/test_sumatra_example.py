@@ -10,7 +10,6 @@ pytest.importorskip("git")
 pytest.importorskip("sumatra")
 
 
-@pytest.mark.timeout(60)
 def test_it_prints_the_reason_of_its_record(tmp_path):
     done = run_example("sumatra_record.py", folder=tmp_path)
     assert done.stderr == ""

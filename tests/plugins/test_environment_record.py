@@ -92,13 +92,12 @@ print(ascii(record.working_directory))
 
 def start(how, *arguments, cwd):
     command = [os.fsencode(part) for part in (sys.executable, *how, *arguments)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr.decode()
     command_line, folder = map(ast.literal_eval, done.stdout.decode().splitlines())
     return shlex.split(command_line)[1:], folder
 
 
-@pytest.mark.timeout(100)
 @pytest.mark.parametrize(
     "how", [("experiment.py",), ("-m", "experiment"), ("-c", SCRIPT)], ids=["script", "-m", "-c"]
 )
@@ -108,7 +107,6 @@ def test_the_command_line_is_that_of_the_shell(tmp_path, how):
     assert start(how, *arguments, cwd=tmp_path) == ([*how, *arguments], str(tmp_path))
 
 
-@pytest.mark.timeout(100)
 @pytest.mark.skipif(os.name == "nt", reason="arguments are text there, and a folder in use stays")
 def test_bytes_that_are_no_text_and_a_removed_folder_cost_no_data(tmp_path):
     pytest.importorskip("h5py")

@@ -12,10 +12,11 @@ import pytest
 
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Outcome, Task, Work
-from pypet.plugins._workers import crew
+from pypet.plugins._workers import claims, crew
 from pypet.plugins.pool import PoolScheduler
 from pypet.testing import schedulers
 from pypet.testing.schedulers import ProcessesConformance, execute_all, square
+from tests.processes import wait_until
 
 
 def make_pool(**options):
@@ -71,17 +72,34 @@ def test_workers_are_only_started_for_tasks(run):
     assert len({outcome.value[1] for outcome in run(square, 1, ncores=8)}) == 1
 
 
-def sleepy(task):
+def test_semaphores_are_made_for_workers_not_for_cores(run, monkeypatch):
+    made = []
+    monkeypatch.setattr(crew, "Claims", lambda context: made.append(1) or claims.Claims(context))
+    run(square, 3, ncores=100_000)
+    assert 1 <= len(made) <= 3
+
+
+def wait_for_files(task):
+    """Touch a file; the task that is ``waiting`` ends when all ``count`` have done so."""
+    folder, count, waiting = task.args
     started = time.time()
-    if task.index % 100 == 50:
-        time.sleep(0.3)
-    return Outcome(task.index, os.getpid(), started, time.time())
+    (folder / str(task.index)).touch()
+    if task.index == waiting:
+        wait_until(lambda: len(os.listdir(folder)) == count)
+    return Outcome(task.index, len(os.listdir(folder)), started, time.time())
 
 
-@pytest.mark.timeout(60)
-def test_a_long_run_does_not_keep_others_of_its_batch_waiting(run):
-    outcomes = run(sleepy, 1000)
-    assert sorted(outcome.index for outcome in outcomes) == list(range(1000))
+def test_a_long_run_does_not_keep_others_of_its_batch_waiting(tmp_path):
+    count, waiting = 1000, 450
+    scheduler = make_pool()
+    scheduler.start(wait_for_files)
+    outcomes = execute_all(
+        scheduler, [Task(index, (tmp_path, count, waiting)) for index in range(count)]
+    )
+    scheduler.stop()
+    scheduler.join()
+    assert sorted(outcome.index for outcome in outcomes) == list(range(count))
+    assert {outcome.index: outcome.value for outcome in outcomes}[waiting] == count
 
 
 def nice_value(task):
@@ -107,7 +125,6 @@ class Unwilling(Work):
         return Outcome(task.index, None, 0.0, 1.0)
 
 
-@pytest.mark.timeout(60)
 def test_a_worker_that_cannot_be_set_up_ends_the_experiment(run):
     with pytest.raises(WorkerDiedError, match="no space left for logs"):
         run(Unwilling(), 4)
@@ -118,7 +135,6 @@ class Dying(Unwilling):
         os._exit(3)
 
 
-@pytest.mark.timeout(60)
 def test_workers_that_die_at_once_are_not_started_for_ever(run):
     with pytest.raises(WorkerDiedError, match="exit code 3"):
         run(Dying(), 4)
@@ -153,17 +169,6 @@ def test_cancelled_tasks_have_no_outcome(run):
     pool.join()
 
 
-def wait_for_files(task):
-    """Touch a file; the task of index 0 waits until all others have done so."""
-    folder, count = task.args
-    (folder / str(task.index)).touch()
-    deadline = time.monotonic() + 20
-    while not task.index and len(list(folder.iterdir())) < count and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return Outcome(task.index, (os.getpid(), len(list(folder.iterdir()))), 0.0, 1.0)
-
-
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("count", [3, 40, 400])
 def test_no_run_waits_behind_a_long_one_while_a_worker_is_idle(tmp_path, count):
     scheduler = make_pool()
@@ -171,26 +176,28 @@ def test_no_run_waits_behind_a_long_one_while_a_worker_is_idle(tmp_path, count):
     for part in range(3):  # also with what was taken back in the former part
         folder = tmp_path / str(part)
         folder.mkdir()
-        tasks = [Task(index, (folder, count)) for index in range(count)]
+        tasks = [Task(index, (folder, count, 0)) for index in range(count)]
         outcomes = sorted(execute_all(scheduler, tasks), key=lambda outcome: outcome.index)
         assert [outcome.index for outcome in outcomes] == list(range(count))
-        assert outcomes[0].value[1] == count
+        assert outcomes[0].value == count
     scheduler.stop()
     scheduler.join()
 
 
 def leave_a_thread(task):
-    """Start a thread that goes on for long, writing into a file; tell the process."""
+    """Start a thread that writes into a file for ever; tell the process."""
     path, daemon = task.args
+    has_written = threading.Event()
 
     def write():
-        until = time.monotonic() + 60
         with open(path, "wb", buffering=0) as stream:
-            while time.monotonic() < until:
+            while True:
                 stream.write(b".")
+                has_written.set()
                 time.sleep(0.001)
 
     threading.Thread(target=write, daemon=daemon).start()
+    has_written.wait()
     sys.stdout = SlowStream()
     return Outcome(task.index, os.getpid(), 0.0, 1.0)
 
@@ -205,7 +212,6 @@ class SlowStream:
         time.sleep(0.3)
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("daemon", [True, False])
 def test_nothing_goes_on_in_workers_after_the_stop(tmp_path, monkeypatch, daemon):
     monkeypatch.setattr(crew, "GRACE_SECONDS", 5.0 if daemon else 0.3)

@@ -14,6 +14,7 @@ from pypet.errors import WorkerDiedError
 from pypet.interfaces import AdmissionGate, Outcome, Task
 from pypet.plugins.process import ProcessScheduler
 from pypet.testing.schedulers import ProcessesConformance, execute_all, square
+from tests.processes import DEADLINE_SECONDS, run_until_killed, wait_until
 
 
 def make_processes(**options):
@@ -70,19 +71,32 @@ def test_nothing_need_be_picklable_where_processes_are_forked(run):
     assert outcome.value == 7
 
 
-def when(task):
-    started = time.monotonic()
-    time.sleep(0.02)
-    return Outcome(task.index, (started, time.monotonic()), 0.0, 1.0)
+@pytest.fixture
+def most_at_once(run, tmp_path):
+    """Execute runs; return how many processes were active at once when there were most."""
+
+    def count(task):
+        own = tmp_path / str(task.index)
+        own.touch()
+        time.sleep(0.02)  # gives others an opportunity
+        active = len(os.listdir(tmp_path))
+        own.unlink()
+        return Outcome(task.index, active, 0.0, 1.0)
+
+    return lambda *args, **options: max(outcome.value for outcome in run(count, *args, **options))
 
 
-def most_at_once(outcomes):
-    times = sorted(outcome.value for outcome in outcomes)
-    return max(sum(a <= start < b for a, b in times) for start, _ in times)
+def test_there_are_at_most_so_many_processes_as_cores(most_at_once):
+    assert most_at_once(12, ncores=3) <= 3
 
 
-def test_there_are_at_most_so_many_processes_as_cores(run):
-    assert most_at_once(run(when, 12, ncores=3)) <= 3
+def test_there_are_as_many_processes_as_cores(run, tmp_path):
+    def meet_all(task):
+        (tmp_path / str(task.index)).touch()
+        wait_until(lambda: len(os.listdir(tmp_path)) == 3)
+        return Outcome(task.index, None, 0.0, 1.0)
+
+    assert len(run(meet_all, 3, ncores=3)) == 3
 
 
 class Closed(AdmissionGate):
@@ -96,22 +110,18 @@ class Closed(AdmissionGate):
         return False
 
 
-@pytest.mark.timeout(60)
-def test_one_process_always_starts_whatever_gates_say(run):
+def test_one_process_always_starts_whatever_gates_say(most_at_once):
     gate = Closed()
-    outcomes = run(when, 4, gates=(gate,), ncores=4)
-    assert most_at_once(outcomes) == 1
+    assert most_at_once(4, gates=(gate,), ncores=4) == 1
     assert set(gate.asked) == {1}
 
 
 def test_processes_of_a_stopped_scheduler_are_ended():
     scheduler = make_processes()
-    scheduler.start(lambda task: time.sleep(60))
+    scheduler.start(lambda task: run_until_killed())
     scheduler.submit([Task(0), Task(1)])
-    began = time.monotonic()
     scheduler.stop()
     scheduler.join()
-    assert time.monotonic() - began < 10
     assert multiprocessing.active_children() == []
 
 
@@ -150,12 +160,21 @@ def test_arguments_that_cannot_be_pickled_are_inherited(run):
     assert sorted(outcome.value for outcome in outcomes) == [0, 10, 20, 30, 40, 50]
 
 
-def test_what_is_executed_can_be_exchanged_while_runs_are_active():
+def test_what_is_executed_can_be_exchanged_while_runs_are_active(tmp_path):
+    begun, exchanged = tmp_path / "begun", tmp_path / "exchanged"
+
+    def old(task):
+        begun.touch()
+        wait_until(exchanged.exists)
+        return Outcome(task.index, "old", 0.0, 1.0)
+
     scheduler = make_processes(immediate_postproc=True)
-    scheduler.start(lambda task: time.sleep(0.2) or Outcome(task.index, "old", 0.0, 1.0))
+    scheduler.start(old)
     scheduler.submit([Task(0)])
+    wait_until(begun.exists)
     scheduler.start(lambda task: Outcome(task.index, "new", 0.0, 1.0))
     scheduler.submit([Task(1)])
+    exchanged.touch()
     outcomes = {outcome.index: outcome.value for outcome in scheduler.outcomes()}
     scheduler.stop()
     scheduler.join()
@@ -199,11 +218,10 @@ def test_processes_and_threads_of_a_run_are_waited_for(run):
 
 def end_by_signal(task):
     os.kill(os.getpid(), task.index)
-    time.sleep(30)
+    run_until_killed()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV, signal.SIGKILL])
-@pytest.mark.timeout(60)
 def test_a_process_that_is_ended_by_a_signal_is_reported_with_it(number):
     scheduler = make_processes(ncores=1)
     scheduler.start(end_by_signal)
@@ -217,32 +235,41 @@ def test_a_process_that_is_ended_by_a_signal_is_reported_with_it(number):
 def kill_launcher_at_two(task):
     if task.index == 2:
         os.kill(os.getppid(), signal.SIGKILL)
-        time.sleep(30)
+        time.sleep(DEADLINE_SECONDS)  # not every platform ends a run with its launcher
     return Outcome(task.index, task.index, 0.0, 1.0)
 
 
-@pytest.mark.timeout(60)
 def test_a_launcher_that_is_killed_is_replaced_and_its_run_reported(run):
     outcomes = {outcome.index: outcome for outcome in run(kill_launcher_at_two, 8)}
     assert isinstance(outcomes[2].error, WorkerDiedError)
     assert [outcomes[index].value for index in range(8) if index != 2] == [0, 1, 3, 4, 5, 6, 7]
 
 
-def hold_the_pipe(task):
-    """Leave behind a process that keeps everything open which this one has, and be killed."""
-    if not os.fork():
-        time.sleep(30)
-        os._exit(0)
-    os.kill(os.getpid(), signal.SIGKILL)
+@pytest.fixture
+def hold_the_pipe(run):
+    """What leaves a process behind that keeps open whatever its parent has, and is killed.
+
+    That process ends with the test and not before.
+    """
+    reading, writing = os.pipe()
+
+    def hold(task):
+        if not os.fork():
+            os.close(writing)
+            os.read(reading, 1)
+            os._exit(0)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    yield hold
+    os.close(reading)
+    os.close(writing)
 
 
-@pytest.mark.timeout(25)
-def test_a_killed_process_is_noticed_though_its_own_processes_live_on(run):
+def test_a_killed_process_is_noticed_though_its_own_processes_live_on(run, hold_the_pipe):
     (outcome,) = run(hold_the_pipe, 1)
     assert isinstance(outcome.error, WorkerDiedError)
 
 
-@pytest.mark.timeout(60)
 def test_a_launcher_ends_at_once_also_in_the_middle_of_a_fork():
     # What hooks of a fork raise is only reported, so the request to end must not get lost there.
     armed = [True]  # hooks cannot be taken back, but disarmed
@@ -254,27 +281,27 @@ def test_a_launcher_ends_at_once_also_in_the_middle_of_a_fork():
 
     os.register_at_fork(after_in_parent=ask_once)
     scheduler = make_processes(ncores=1)
-    scheduler.start(lambda task: time.sleep(60))
+    scheduler.start(lambda task: run_until_killed())
     scheduler.submit([Task(0)])
     armed.clear()
     (launcher,) = multiprocessing.active_children()
-    launcher.join(10)
+    launcher.join(DEADLINE_SECONDS)
     assert launcher.exitcode == 0
     scheduler.stop()
     scheduler.join()
 
 
-def sleep_and_die_at_two(task):
-    time.sleep(0.05)
-    if task.index == 2:
-        hold_the_pipe(task)
-    return Outcome(task.index, task.index, 0.0, 1.0)
-
-
-@pytest.mark.timeout(60)
-def test_ends_are_noticed_where_the_platform_only_waits_for_processes(run, monkeypatch):
+def test_ends_are_noticed_where_the_platform_only_waits_for_processes(
+    run, hold_the_pipe, monkeypatch
+):
     def unknown(pid):
         raise OSError("no such system call")
+
+    def sleep_and_die_at_two(task):
+        time.sleep(0.05)  # longer than the launcher waits between two looks
+        if task.index == 2:
+            hold_the_pipe(task)
+        return Outcome(task.index, task.index, 0.0, 1.0)
 
     monkeypatch.setattr(os, "pidfd_open", unknown, raising=False)
     monkeypatch.delattr(os, "waitid", raising=False)

@@ -86,8 +86,12 @@ def test_one_warning_an_episode_and_ten_in_all(machine, caplog):
     assert "memory usage is 90.00 %, its cap is 50.00 %" in texts[0]
 
 
-def test_cpu_usage_is_measured_seldom(machine):
+def test_cpu_usage_is_measured_seldom(machine, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr("pypet.plugins.resource_caps.monotonic", lambda: now)
     gate = caps(cpu_cap=50.0)
     assert gate.admits(1)
     machine.cpu = 99.0
     assert gate.admits(1)
+    now += 1.0
+    assert not gate.admits(1)

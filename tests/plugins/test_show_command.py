@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("h5py")
 
+import h5py
+
 from pypet import Environment, PickleResult, Trajectory
 from pypet.cli.app import main
+
+pytestmark = pytest.mark.timeout(60)
 
 
 class Bomb:
@@ -90,3 +97,155 @@ def test_an_unknown_trajectory_is_told_with_those_there_are(filename, capsys):
     assert status == 1
     assert "'third'" in error
     assert "first, second" in error
+
+
+# ----- files of strangers ----------------------------------------------------------------------
+
+COMMANDS = "\x1b]0;title\x07\x1b[2J\r\u202eevil\x9b31m\u2028"
+"""What a terminal would obey: its title, its screen, the direction of text, colours."""
+SHOWN = r"\x1b]0;title\x07\x1b[2J \u202eevil\x9b31m"
+
+
+@pytest.fixture
+def commanding(tmp_path):
+    """A file that has commands for terminals wherever text can be."""
+    filename = str(tmp_path / "commands.hdf5")
+    traj = Trajectory("t", filename=filename, comment=COMMANDS)
+    traj.f_add_parameter("text", COMMANDS)
+    traj.f_add_parameter("texts", [COMMANDS, COMMANDS])
+    traj.f_explore({"text": [COMMANDS, "other"]})
+    traj.f_add_result("r", 1)
+    traj.f_store()
+    with h5py.File(filename, "r+") as file:
+        file.copy("t", COMMANDS)
+        file.move("t/results/r", f"t/results/{COMMANDS}")
+        file.move("t/parameters/texts", f"t/parameters/{COMMANDS}")
+        file[f"t/results/{COMMANDS}2"] = h5py.ExternalLink(COMMANDS, COMMANDS)
+        file[f"t/results/{COMMANDS}3"] = h5py.SoftLink(COMMANDS)
+    return filename
+
+
+def in_a_process(*arguments, **environment):
+    """Return status, stdout and stderr of a command, with the log where Python sends it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pypet", *arguments],
+        capture_output=True,
+        timeout=50,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.mark.parametrize("arguments", [(), ("t",), (COMMANDS,), ("t" + COMMANDS,)])
+def test_nothing_that_a_terminal_obeys_is_printed(commanding, arguments):
+    status, out, error = in_a_process("show", commanding, *arguments)
+    for line in (out + error).split("\n"):
+        assert line.isprintable()
+    assert "title" in out + error
+    if not arguments:
+        assert (status, error) == (0, "")
+        assert SHOWN[:20] in out
+    if arguments == ("t",):
+        assert status == 0
+        assert error.count("left out") == error.count("is broken") == 1
+
+
+def test_text_that_the_terminal_has_no_letters_for_is_printed_as_escapes(tmp_path):
+    filename = str(tmp_path / "a.hdf5")
+    traj = Trajectory("t", filename=filename, comment="Größe\u3000\u4e2d")
+    traj.f_store()
+    status, out, error = in_a_process(
+        "show", filename, PYTHONIOENCODING="ascii:strict", PYTHONUTF8="0"
+    )
+    assert (status, error) == (0, "")
+    assert r"Gr\xf6\xdfe \u4e2d" in out
+    assert "Größe \u4e2d" in in_a_process("show", filename, PYTHONIOENCODING="utf8")[1]
+
+
+def cut_off_info(file, name):
+    del file[f"{name}/overview/info"]
+
+
+def no_explorations(file, name):
+    del file[f"{name}/overview/explorations"]
+    file[f"{name}/overview/explorations"] = [1, 2]
+
+
+def strange_encoding(file, name):
+    settings = file[f"{name}/overview/hdf5_settings"]
+    rows = settings[:]
+    rows["encoding"] = b"no such"
+    settings[:] = rows
+
+
+def other_version(file, name):
+    info = file[f"{name}/overview/info"]
+    rows = info[:]
+    rows["version"] = b"\x1b[2J"
+    info[:] = rows
+
+
+def overwritten_root(file, name):
+    return h5py.h5o.get_info(file[name].id).addr
+
+
+def overwritten_overview(file, name):
+    return h5py.h5o.get_info(file[f"{name}/overview"].id).addr
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [cut_off_info, no_explorations, strange_encoding, overwritten_root, overwritten_overview],
+)
+def test_one_damaged_trajectory_does_not_hide_the_others(filename, capsys, damage):
+    third = Trajectory("third", filename=filename)
+    third.f_store()
+    with h5py.File(filename, "r+") as file:
+        address = damage(file, "second")
+    if address is not None:
+        with open(filename, "r+b") as stream:
+            stream.seek(address)
+            stream.write(b"\xaa" * 40)
+    status, lines, error = shown(capsys, filename)
+    assert status == 1
+    assert [line.split()[0] for line in lines] == ["first", "second", "third"]
+    assert "8 of 8 runs completed" in lines[0]
+    assert "cannot be shown" in lines[1]
+    assert filename in lines[1]
+    assert "0 of 1 runs completed" in lines[2]
+    assert error == ""
+    status, lines, error = shown(capsys, filename, "second")
+    assert (status, lines) == (1, [])
+    assert error.startswith("pypet: error: ")
+    assert error.count("\n") == 1
+
+
+def test_a_trajectory_of_an_unknown_version_is_shown(filename, capsys):
+    with h5py.File(filename, "r+") as file:
+        other_version(file, "second")
+    status, lines, _ = shown(capsys, filename)
+    assert [line.split()[0] for line in lines] == ["first", "second"]
+    assert status == ("cannot be shown" in lines[1])
+
+
+def test_what_unpacks_to_far_more_than_is_stored_is_told(filename, capsys):
+    with h5py.File(filename, "r+") as file:
+        leaf = file["first/parameters"].create_group("bomb")
+        leaf.attrs["SRVC_LEAF"] = True
+        leaf.attrs["SRVC_INIT_CLASS_NAME"] = "ArrayParameter"
+        bomb = leaf.create_dataset("data__rr__", (1 << 45,), "u1", chunks=(1 << 20,))
+        bomb.attrs["SRVC_STORE"] = "CARRAY"
+        bomb.attrs["SRVC_DATA_COLL_TYPE"] = "COLL_NDARRAY"
+    status, lines, error = shown(capsys, filename, "first")
+    assert (status, lines) == (1, [])
+    assert "Item 'data__rr__' at /first/parameters/bomb" in error
+    assert "size_limit=1073741824" in error
+
+
+def test_a_group_that_is_in_itself_is_told(filename, capsys):
+    with h5py.File(filename, "r+") as file:
+        file["first/results/again"] = file["first"]
+    status, lines, error = shown(capsys, filename, "first")
+    assert (status, lines) == (1, [])
+    assert "'results.again.results'" in error or "'results.again'" in error

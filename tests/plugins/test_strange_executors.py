@@ -16,8 +16,6 @@ from pypet.interfaces import Outcome, Task
 from pypet.plugins.executor import ExecutorScheduler
 from pypet.testing.schedulers import execute_all
 
-pytestmark = pytest.mark.timeout(60)
-
 MAIN = """
 import sys
 import types
@@ -62,7 +60,7 @@ def execute(tmp_path, *arguments):
         [sys.executable, str(script), *arguments],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
 

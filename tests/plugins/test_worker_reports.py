@@ -18,7 +18,6 @@ from pypet.interfaces import Outcome
 from pypet.plugins._workers import wire
 from pypet.plugins._workers.outcomes import LARGE_BYTES, pack, pack_pieces, unpack
 
-pytestmark = pytest.mark.timeout(60)
 values = st.one_of(
     st.integers(),
     st.text(max_size=5),

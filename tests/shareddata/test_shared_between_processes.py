@@ -33,7 +33,6 @@ def work(traj):
     return shared.table.nrows
 
 
-@pytest.mark.timeout(100)
 @pytest.mark.parametrize("pool", [True, False], ids=["pool", "process"])
 def test_nothing_that_a_process_wrote_is_lost(tmp_path, pool):
     env = Environment(

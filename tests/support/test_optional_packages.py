@@ -47,6 +47,44 @@ def test_require_names_the_package_that_is_really_missing(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import json.absent_module", "it lacks the module 'json.absent_module'"),
+        ("from json import absent_name", "ImportError: cannot import name 'absent_name'"),
+        ("raise ValueError('numpy.dtype size changed')", "ValueError: numpy.dtype size changed"),
+    ],
+)
+@pytest.mark.parametrize("is_distribution", [True, False])
+def test_a_package_that_is_there_but_broken_is_not_to_be_installed_by_an_extra(
+    tmp_path, monkeypatch, source, reason, is_distribution
+):
+    (tmp_path / "broken_package.py").write_text(source, encoding="utf8")
+    if is_distribution:
+        info = tmp_path / "Broken_Package-2.5.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Name: Broken-Package\nVersion: 2.5\n", encoding="utf8")
+        (info / "top_level.txt").write_text("broken_package\n", encoding="utf8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(MissingDependencyError) as caught:
+        require("broken_package", plugin="foo", extra="bar")
+    message = str(caught.value)
+    assert message.startswith("'foo' needs broken_package")
+    assert reason in message
+    assert "pypet[bar]" not in message
+    if is_distribution:
+        assert "Broken-Package 2.5" in message
+        assert "pip install --upgrade --force-reinstall Broken-Package" in message
+    else:
+        assert "file of yours" in message
+
+
+def test_a_folder_of_the_same_name_is_no_package(tmp_path, monkeypatch):
+    (tmp_path / "absent_package" / "data").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert not is_installed("absent_package")
+
+
+@pytest.mark.parametrize(
     ("extra", "builtin", "hint"),
     [
         ("hdf5", True, 'pip install "pypet[hdf5]"'),

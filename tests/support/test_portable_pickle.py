@@ -58,5 +58,5 @@ def test_threads_do_not_end_each_other():
         pass
     assert b"numpy._core" not in pickle.dumps(np.arange(3), 2)
     leave.set()
-    other.join(30)
+    other.join(100)
     assert not other.is_alive()

@@ -100,7 +100,7 @@ def test_collecting_versions_imports_no_package():
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -178,4 +178,4 @@ def test_racedirs_survives_many_processes_at_once(tmp_path):
     folder = os.fspath(tmp_path / "x" / "y" / "z")
     code = "import sys; from pypet.support.filesystem import racedirs; racedirs(sys.argv[1])"
     runs = [subprocess.Popen([sys.executable, "-c", code, folder]) for _ in range(3)]
-    assert [run.wait(timeout=60) for run in runs] == [0, 0, 0]
+    assert [run.wait(timeout=100) for run in runs] == [0, 0, 0]

@@ -268,6 +268,69 @@ def test_existing_backups_are_not_overwritten(make):
     assert len(a) == len(reload(a)) == 1
 
 
+def backups_of(traj: Trajectory, folder: Path) -> list[str]:
+    service = traj.v_storage_service
+    if isinstance(service, MemoryStorageService):
+        return [name for name, kept in service.backups.items() if has_any(kept)]
+    return [path.name for path in folder.glob("backup_*")]
+
+
+def has_any(service: MemoryStorageService) -> bool:
+    try:
+        return bool(service.trajectory_names())
+    except ValueError:
+        return False
+
+
+def test_merging_with_itself_makes_no_backup_and_says_why(make, tmp_path):
+    a = make("a", [1.0, 2.0])
+    for other in (a, reload(a)):
+        with pytest.raises(ValueError, match=r"with itself, so the backups.*`backup=False`"):
+            a.f_merge(other)
+        assert backups_of(a, tmp_path) == []
+        assert len(a) == len(reload(a)) == 2
+    a.f_merge(a, backup=False)
+    assert results(a) == [1.0, 2.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("option", ["move_data", "delete_other_trajectory"])
+def test_merging_with_itself_never_destroys_it(make, option, tmp_path):
+    a = make("a", [1.0, 2.0])
+    for other in (a, reload(a)):
+        for merge in (a.f_merge, lambda other, **kwargs: a.f_merge_many([other], **kwargs)):
+            with pytest.raises(ValueError, match="would destroy it"):
+                merge(other, backup=True, **{option: True})
+    assert backups_of(a, tmp_path) == []
+    assert results(reload(a)) == [1.0, 2.0]
+
+
+def test_one_of_two_backups_is_not_made_if_the_other_cannot_be(make, tmp_path):
+    a, b = make("a", [1.0]), make("b", [2.0])
+    a.f_backup()
+    before = backups_of(a, tmp_path)
+    with pytest.raises(ValueError, match="There is a backup of trajectory `a` already"):
+        a.f_merge(b)
+    assert backups_of(a, tmp_path) == before
+    if not isinstance(b.v_storage_service, MemoryStorageService):
+        b.f_backup()  # is not there yet
+
+
+def test_trajectories_of_one_name_in_one_folder_need_backups_of_their_own(tmp_path):
+    pytest.importorskip("h5py")
+    trajs = []
+    for stem, value in (("one", 1.0), ("two", 2.0)):
+        traj = Trajectory("same", filename=str(tmp_path / f"{stem}.hdf5"))
+        traj.f_add_parameter("x", 0.0)
+        traj.f_explore({"x": [value]})
+        traj.f_store()
+        trajs.append(traj)
+    with pytest.raises(ValueError, match=r"another one of this name.*backup_same\.hdf5"):
+        trajs[0].f_merge(trajs[1])
+    assert not (tmp_path / "backup_same.hdf5").exists()
+    trajs[0].f_merge(trajs[1], backup=False)
+    assert trajs[0].f_get("x").f_get_range() == [1.0, 2.0]
+
+
 def test_only_stored_trajectories_take_others_in(make):
     a, b = Trajectory("a"), make("b", [2.0])
     with pytest.raises(ValueError, match="stored"):

@@ -105,7 +105,7 @@ def test_standard_classes_are_used_when_adding_by_name():
     assert type(traj.f_add_result("z", 1)) is Result
 
 
-@pytest.mark.parametrize("imports", [OwnResult, "module.Class", [OwnResult, ("a.B",)]])
+@pytest.mark.parametrize("imports", [OwnResult, "json.JSONDecoder", [OwnResult, ("json.loads",)]])
 def test_classes_and_import_strings_can_be_imported(imports):
     Trajectory("test", dynamic_imports=imports).f_add_to_dynamic_imports(imports)
 

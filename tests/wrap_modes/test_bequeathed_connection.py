@@ -19,7 +19,6 @@ if "fork" not in multiprocessing.get_all_start_methods():
 
 RUNS = 8
 DEADLY = 3
-pytestmark = pytest.mark.timeout(60)
 
 
 def store_much(traj):

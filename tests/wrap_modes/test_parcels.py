@@ -20,6 +20,7 @@ from pypet.records import ArrayItem, DeleteLink, PutNode, StoreRequest
 from pypet.wrap_modes._local import frames
 from pypet.wrap_modes._local.file_lock import FileLock
 from pypet.wrap_modes._local.parcels import Message, Parcel, Unreadable, dump, dump_copy, load
+from tests.processes import DEADLINE_SECONDS, in_child
 
 needs_fork = pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods(), reason="the platform cannot fork"
@@ -187,7 +188,6 @@ def send_arrays(pipe, sender):
         pipe.put(parcel_of(np.full(50_000 + 7 * number, 100.0 * sender + number)))
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="forks")
 @pytest.mark.parametrize("at_once", [1, None])
 def test_large_messages_of_several_processes_at_once_arrive_whole(monkeypatch, at_once):
@@ -249,8 +249,8 @@ def test_packets_of_senders_may_alternate_and_break_off(messages, at_once, size,
     assert found == expected
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the platform has no such signals")
+@in_child
 def test_signals_that_arrive_while_a_message_is_sent_lose_nothing_of_it():
     from pypet.wrap_modes.pipe.counts import Counts
     from pypet.wrap_modes.pipe.ends import Pipe, make_pipe
@@ -269,21 +269,21 @@ def test_signals_that_arrive_while_a_message_is_sent_lose_nothing_of_it():
     receiver.start()
     pipe = Pipe(writing, FileLock.make(), Counts())
     handled = []
-    former = signal.signal(signal.SIGALRM, lambda *_: handled.append(1))
+    signal.signal(signal.SIGALRM, lambda *_: handled.append(1))
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
     try:
-        for number in range(5):
-            pipe.put(parcel_of(np.full(500_000, float(number))))
+        count = 0
+        while count < 5 or not handled:
+            pipe.put(parcel_of(np.full(500_000, float(count))))
+            count += 1
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, former)
         pipe.close()
         pipe.lock.remove()
         receiver.join()
-    assert handled
     for number, parcel in enumerate(received):
         assert set(parcel.content.operations[0].items[0].value.tolist()) == {number}
-    assert len(received) == 5
+    assert len(received) == count
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])
@@ -329,13 +329,13 @@ def test_a_lock_keeps_processes_apart_and_survives_its_holder(tmp_path, method):
     context = multiprocessing.get_context(method)
     dying = multiprocessing.get_context("fork").Process(target=acquire_and_die, args=(lock,))
     dying.start()
-    dying.join(30)
+    dying.join(DEADLINE_SECONDS)
     workers = [context.Process(target=count_up, args=(lock, path)) for _ in range(2)]
     for worker in workers:
         worker.start()
     count_up(lock, path)
     for worker in workers:
-        worker.join(60)
+        worker.join(DEADLINE_SECONDS)
         assert worker.exitcode == 0
     assert path.read_text() == "600"
     lock.remove()

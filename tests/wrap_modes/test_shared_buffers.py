@@ -29,7 +29,6 @@ if not IS_POSSIBLE:
 
 LARGE = LEAST_ROOM // MESSAGES
 """So many bytes that the smallest memory has room for `MESSAGES` of them."""
-pytestmark = pytest.mark.timeout(60)
 
 
 def content(number, size):

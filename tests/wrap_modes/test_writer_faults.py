@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from pypet.wrap_modes.local import LocalWrapMode
 from pypet.wrap_modes.lock import LockWrapMode
 from pypet.wrap_modes.pipe import PipeWrapMode
 from pypet.wrap_modes.queue import QueueWrapMode
+from tests.processes import DEADLINE_SECONDS, has_ended, wait_until
 
 pytest.importorskip("h5py")
 if "fork" not in multiprocessing.get_all_start_methods():
@@ -31,7 +31,6 @@ from pypet.storage_backends.hdf5 import HDF5StorageService
 
 FORK = multiprocessing.get_context("fork")
 BOTH = pytest.mark.parametrize("mode_class", [QueueWrapMode, PipeWrapMode])
-SECONDS = 30
 
 
 class FullDisk(HDF5StorageService):
@@ -96,16 +95,20 @@ def in_worker(mode, traj, indices, value=0):
     return process
 
 
+def is_blocked(process):
+    """Return whether a process that never sleeps waits for another one, or has ended."""
+    psutil = pytest.importorskip("psutil")
+    status = psutil.Process(process.pid).status()
+    return status in (psutil.STATUS_SLEEPING, psutil.STATUS_ZOMBIE)
+
+
 def loaded(service):
     return load_trajectory("conformance", storage_service=service, load_data=2)
 
 
 def repeat(*actions):
-    """Do something again and again, until it raises or a time is over."""
-    for _ in range(SECONDS * 100):
-        for action in actions:
-            action()
-        time.sleep(0.01)
+    """Do something again and again, until it raises."""
+    wait_until(lambda: any(action() for action in actions))  # none of them returns anything
 
 
 def accept_and_stop(mode, outcomes):
@@ -138,15 +141,18 @@ def test_a_worker_that_is_killed_while_it_sends_is_no_harm(service, active, mode
     worker = in_worker(
         mode, traj, range(2, RUNS), np.random.default_rng(1).standard_normal(1 << 20)
     )
-    worker.join(1.0)
-    is_waiting = worker.exitcode is None
-    worker.kill()
-    worker.join(SECONDS)
-    os.kill(writer_pid(), signal.SIGCONT)
+    try:
+        wait_until(lambda: is_blocked(worker))
+        worker.join(1.0)  # it has far more to send than fits into any buffer
+        is_waiting = worker.exitcode is None
+    finally:
+        worker.kill()
+        worker.join(DEADLINE_SECONDS)
+        os.kill(writer_pid(), signal.SIGCONT)
     assert is_waiting, "it should have been waiting for the writer"
     others = [in_worker(mode, traj, [index], index) for index in (0, 1)]
     for other in others:
-        other.join(SECONDS)
+        other.join(DEADLINE_SECONDS)
         assert other.exitcode == 0
     mode.stop()
     assert loaded(service).f_get("results.runs.run_00000001.z").f_get() == 1
@@ -260,7 +266,7 @@ def test_strangers_are_turned_away(service, active):
     mode = active(QueueWrapMode, service)
     state = pickle.loads(pickle.dumps(mode.worker_service())).queue.__dict__
     stranger = socket.socket(state["_family"], socket.SOCK_STREAM)
-    stranger.settimeout(SECONDS)
+    stranger.settimeout(DEADLINE_SECONDS)
     stranger.connect(state["_address"])
     with stranger:
         stranger.sendall(b"x" * 32)
@@ -296,18 +302,15 @@ def test_the_writer_ends_when_the_main_process_is_killed(tmp_path, mode_class):
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
-        timeout=SECONDS,
+        timeout=DEADLINE_SECONDS,
         check=False,
     )
     writer = int(done.stdout)
-    for _ in range(SECONDS * 100):
-        try:
-            os.kill(writer, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.01)
-    os.kill(writer, signal.SIGKILL)
-    pytest.fail("the writer goes on without its main process")
+    try:
+        wait_until(lambda: has_ended(writer))
+    except AssertionError:
+        os.kill(writer, signal.SIGKILL)
+        raise
 
 
 @BOTH
@@ -337,7 +340,7 @@ def test_rows_of_finished_runs_are_stored_while_the_mode_is_active(service, acti
     for index in (0, 1):
         outcome = store_run(mode, traj, index, index)
         mode.accept(outcome._replace(references=mode.take_home(traj)))
-    repeat_until(lambda: mode.store_run_table(traj))
+    wait_until(lambda: mode.store_run_table(traj))
     assert not traj._runs.columns.changed.any()
     mode.stop()
     assert mode.has_stored_run_table
@@ -386,11 +389,3 @@ def test_sigterm_does_not_end_the_writer_before_its_time(service, active, mode_c
     store_run(mode, traj, 1, 2)
     mode.stop()
     assert loaded(service).f_get("results.runs.run_00000001.z").f_get() == 2
-
-
-def repeat_until(condition):
-    for _ in range(SECONDS * 100):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("it does not happen")

@@ -8,6 +8,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from pypet.support.filesystem import working_folder
 from pypet.support.interrupts import without_interrupts
 from pypet.support.process_ends import GUARD_ADVICE, describe_end
 
@@ -21,7 +22,11 @@ def start_helper(
         target=target, args=args, name=f"{mode.capitalize()}Process", daemon=True
     )
     with without_interrupts():  # the process ignores them from its first step on
-        process.start()
+        try:
+            process.start()
+        except FileNotFoundError:  # new interpreters are told the working folder
+            working_folder()
+            raise
     return process
 
 

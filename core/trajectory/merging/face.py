@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from pypet import pypetconstants as constants
+from pypet.support.arguments import check_path, check_several
 from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.trajectory.merging.conditions import check_mergeable
-from pypet.trajectory.merging.merger import merge
+from pypet.trajectory.merging.merger import check_survives, merge
 from pypet.trajectory.merging.options import MergeOptions
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.storing import service_of
@@ -35,6 +36,8 @@ class Merging(TrajectoryState):
         NoSuchServiceError
             There is no storage service, or it makes no backups.
         """
+        if backup_filename is not None:
+            check_path(backup_filename, "backup_filename")
         service_of(self._tree).store(
             constants.BACKUP,
             self,
@@ -100,7 +103,9 @@ class Merging(TrajectoryState):
             The other one is no trajectory or has other wildcards or parameters; or the trial
             parameter does not count trials.
         ValueError
-            This trajectory was never stored, all runs are duplicates, or there are backups.
+            This trajectory was never stored, all runs are duplicates, there are backups, or both
+            backups would go to the same place, as for trajectories of the same name in one folder.
+            Or the trajectory is merged with itself and should be moved or deleted.
         AttributeError
             There is no node of the trial parameter's name.
         """
@@ -140,11 +145,9 @@ class Merging(TrajectoryState):
         Only this trajectory is backed up. For the arguments and errors see `f_merge`; all of the
         others are looked at before the first one is merged.
         """
-        others = list(other_trajectories)
+        others = list(check_several(other_trajectories, "f_merge_many", "f_merge"))
         for other in others:
             check_mergeable(self, other)
-        if backup:
-            self.f_backup()
         options = MergeOptions(
             ignore_data=_names(ignore_data),
             move_data=move_data,
@@ -154,6 +157,10 @@ class Merging(TrajectoryState):
             merge_config=merge_config,
             consecutive_merge=True,
         )
+        for other in others:
+            check_survives(self, other, options)
+        if backup:
+            self.f_backup()
         try:
             for other in others:
                 merge(self, other, options, backup=False)

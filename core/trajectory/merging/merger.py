@@ -12,6 +12,7 @@ from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
 from pypet.leaves.parameter import Parameter
 from pypet.trajectory.exploration import unexplore
+from pypet.trajectory.merging.backups import back_up, is_same
 from pypet.trajectory.merging.conditions import (
     DATA_BRANCHES,
     check_mergeable,
@@ -36,6 +37,7 @@ def merge(traj: Any, other: Any, options: MergeOptions, *, backup: bool) -> None
     taken back; only when all of it is there, runs and parameters of ``traj`` change.
     """
     check_mergeable(traj, other)
+    check_survives(traj, other, options)
     for each in (traj, other):
         each.f_restore_default()
     if not (options.consecutive_merge and _has_parameters(traj, options.ignore_data)):
@@ -48,9 +50,7 @@ def merge(traj: Any, other: Any, options: MergeOptions, *, backup: bool) -> None
     translation = Translation(traj, other, points.runs, old_length)
     transfer = plan_transfer(traj, other, translation, options)
     if backup:
-        if other._stored:
-            other.f_backup()
-        traj.f_backup()
+        back_up(traj, other)
     info = merge_info(traj, other, options, len(points.runs), old_length)
     is_begun = False
 
@@ -72,6 +72,15 @@ def merge(traj: Any, other: Any, options: MergeOptions, *, backup: bool) -> None
             traj._tree.insert_leaf(name, Parameter(name, value, comment))
     if not options.consecutive_merge:
         traj.f_store()
+
+
+def check_survives(traj: Any, other: Any, options: MergeOptions) -> None:
+    """Raise ValueError if a trajectory that is merged with itself would be moved or deleted."""
+    if (options.move_data or options.delete_other_trajectory) and is_same(traj, other):
+        raise ValueError(
+            f"Trajectory `{traj.v_name}` is to be merged with itself, so neither `move_data` nor "
+            "`delete_other_trajectory` is possible: both would destroy it."
+        )
 
 
 def _has_parameters(traj: Any, ignored: frozenset[str]) -> bool:

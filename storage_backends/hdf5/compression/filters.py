@@ -7,6 +7,7 @@ from functools import lru_cache
 from h5py import h5p, h5z
 
 from pypet.storage_backends.hdf5.encoding.attributes import MANY
+from pypet.storage_backends.hdf5.settings.options import BLOSC_COMPRESSORS
 from pypet.storage_backends.hdf5.settings.settings import Filters
 
 CHUNK_BYTES = 128 * 1024
@@ -20,7 +21,6 @@ _LIBRARY_IDS = {"zlib": 1, "lzo": 2, "bzip2": 3, "blosc": 4, "blosc2": 5}
 """PyTables' numbers of libraries in the attribute FILTERS."""
 _FILTER_IDS = {"lzo": 305, "bzip2": 307, "blosc": 32001, "blosc2": 32026}
 """Numbers registered with the HDF Group (hdf5_plugins, RegisteredFilterPlugins.md)."""
-_BLOSC_COMPRESSORS = ("blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd")
 
 
 def packed(filters: Filters) -> int:
@@ -61,7 +61,7 @@ def chunked(chunk: tuple[int, ...], filters: Filters, itemsize: int) -> h5p.Prop
 def _compress(properties: h5p.PropDCID, filters: Filters, itemsize: int) -> None:
     library, _, compressor = filters.complib.partition(":")
     if library.startswith("blosc"):
-        code = _BLOSC_COMPRESSORS.index(compressor) if compressor else 0
+        code = BLOSC_COMPRESSORS.index(compressor) if compressor else 0
         values = (0, 0, itemsize, 0, filters.complevel, int(filters.shuffle), code)
         properties.set_filter(_available(filters), h5z.FLAG_OPTIONAL, values)
         return
@@ -76,7 +76,7 @@ def _compress(properties: h5p.PropDCID, filters: Filters, itemsize: int) -> None
 def _available(filters: Filters) -> int:
     library, _, compressor = filters.complib.partition(":")
     number = _FILTER_IDS.get(library)
-    if number is None or (compressor and compressor not in _BLOSC_COMPRESSORS):
+    if number is None or (compressor and compressor not in BLOSC_COMPRESSORS):
         raise ValueError(
             f"There is no compression library {filters.complib!r}; take complib='zlib'."
         )

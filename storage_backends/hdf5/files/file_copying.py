@@ -29,9 +29,8 @@ def copy_file(path: str, copy: str) -> None:
     try:
         target = create_file(copy, "", Filters())
         try:
-            _copy_attributes(source, target)
-            _copy_children(source, target)
-            h5f.flush(target)
+            _copy_attributes(source.id, target.id)
+            _copy_children(source.id, target.id)
         finally:
             target.close()
     finally:

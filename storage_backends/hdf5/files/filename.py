@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pypet.support.filesystem import absolute_path, working_folder
+
 DEFAULT_NAME = "Experiments"
 EXTENSION = ".hdf5"
 DEFAULT_FOLDER = "hdf5"
@@ -16,15 +18,20 @@ def resolve_filename(filename: str | os.PathLike[str] | None, trajectory: str | 
     Without ``filename`` that is ``hdf5/<trajectory>.hdf5`` in the working directory, or
     ``Experiments.hdf5`` there if the trajectory is not known either. A folder, or a path that
     ends in a separator, gets ``<trajectory>.hdf5`` (``Experiments.hdf5``) inside.
+
+    Raises
+    ------
+    FileNotFoundError
+        The working directory was deleted.
     """
     name = (DEFAULT_NAME if trajectory is None else trajectory) + EXTENSION
     if filename is None:
         folder = "" if trajectory is None else DEFAULT_FOLDER
-        return os.path.join(os.getcwd(), folder, name)
+        return os.path.join(working_folder(), folder, name)
     path = os.path.expanduser(os.fspath(filename))
     if path.endswith(("/", os.sep)) or os.path.isdir(path):
         path = os.path.join(path, name)
-    return os.path.abspath(path)
+    return absolute_path(path)
 
 
 def default_title(trajectory: str | None) -> str:

@@ -11,28 +11,35 @@ import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from h5py import h5a, h5f
 
 from pypet.storage_backends.hdf5.encoding.attribute_reading import read_text
 from pypet.storage_backends.hdf5.encoding.attributes import encode_text, replace_attribute
+from pypet.storage_backends.hdf5.files.file_handle import FileHandle, close_abandoned
 from pypet.storage_backends.hdf5.files.file_memory import forget, memory_of
 from pypet.storage_backends.hdf5.files.guard import GUARD, guarded
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.files.opening import create_file, open_file
+from pypet.storage_backends.hdf5.files.waiting import WRITING_SECONDS
 from pypet.storage_backends.hdf5.settings.settings import Filters
 
 _OPEN: dict[str, OpenFile] = {}
-_DISOWNED: list[Any] = []
 
 
 @guarded
-def hold(path: str, *, writable: bool, title: str = "", filters: Filters | None = None) -> OpenFile:
+def hold(
+    path: str,
+    *,
+    writable: bool,
+    title: str = "",
+    filters: Filters | None = None,
+    timeout: float = WRITING_SECONDS,
+) -> OpenFile:
     """Return the open file at ``path``; to be given back with `release`.
 
     To write, the file is created if it is missing, with ``filters`` noted for other programs,
-    and gets ``title``.
+    and gets ``title``. ``timeout`` says how many seconds to wait for other processes.
 
     Raises
     ------
@@ -45,12 +52,12 @@ def hold(path: str, *, writable: bool, title: str = "", filters: Filters | None 
     file = _OPEN.get(os.path.realpath(path) if memory is None else memory.key)
     if file is None:
         if writable and memory is None:
-            file_id = create_file(path, title, filters or Filters())
+            handle: FileHandle = create_file(path, title, filters or Filters(), timeout)
             memory = memory_of(path)
         else:
-            file_id = open_file(path, writable=writable)
+            handle = open_file(path, writable=writable, timeout=timeout)
         assert memory is not None
-        file = _OPEN[memory.key] = OpenFile(path, memory, file_id, writable=writable)
+        file = _OPEN[memory.key] = OpenFile(path, memory, handle, timeout=timeout)
     elif writable and not file.writable:
         file.make_writable()
     file.holders += 1
@@ -109,7 +116,7 @@ def let_go_durably(file: OpenFile) -> None:
         return
     file.holders = 0
     _OPEN.pop(file.memory.key, None)
-    _disown(file)
+    file.abandon()
 
 
 def _is_completed_by_closing(file_id: h5f.FileID) -> bool:
@@ -168,23 +175,13 @@ def _flush_before_fork() -> None:
         file.flush()
 
 
-def _disown_in_child() -> None:
+def _abandon_in_child() -> None:
     # The parent's files stay the parent's: nothing that HDF5 does in the child on closing, like
     # cutting the file to the length that it knew, may reach them.
     for file in _OPEN.values():
-        _disown(file)
+        file.abandon()
     _OPEN.clear()
     GUARD.release()
-
-
-def _disown(file: OpenFile) -> None:
-    """Let nothing that HDF5 still does with a flushed file reach it; it is never closed."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, file.id.get_vfd_handle())  # type: ignore[union-attr]
-    os.close(nowhere)
-    _DISOWNED.append((file.id, list(file.caches.values())))
-    file._id = None
-    file.caches = {}
 
 
 @guarded
@@ -192,12 +189,13 @@ def _close_at_exit() -> None:
     while _OPEN:
         _, file = _OPEN.popitem()
         file.close()
+    close_abandoned()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_flush_before_fork,
         after_in_parent=GUARD.release,
-        after_in_child=_disown_in_child,
+        after_in_child=_abandon_in_child,
     )
 atexit.register(_close_at_exit)

@@ -11,11 +11,15 @@ from typing import Protocol
 
 from h5py import h5f
 
+from pypet.storage_backends.hdf5.files.file_handle import FileHandle, Writer
 from pypet.storage_backends.hdf5.files.file_memory import FileMemory, memory_of
 from pypet.storage_backends.hdf5.files.needs import Need
 from pypet.storage_backends.hdf5.files.opening import open_file
 from pypet.storage_backends.hdf5.files.room import Room
 from pypet.storage_backends.hdf5.files.writeback import Writeback
+
+_SECONDS_FOR_READERS = 0.05
+"""How long a commit that can be made later waits for readers."""
 
 
 class Guest(Protocol):
@@ -55,7 +59,7 @@ class OpenFile:
     __slots__ = (
         "_flushed_at",
         "_guest",
-        "_id",
+        "_handle",
         "_writeback",
         "caches",
         "generation",
@@ -63,17 +67,20 @@ class OpenFile:
         "memory",
         "path",
         "room",
+        "timeout",
         "writable",
     )
 
     def __init__(
-        self, path: str, memory: FileMemory, file_id: h5f.FileID, *, writable: bool
+        self, path: str, memory: FileMemory, handle: FileHandle, *, timeout: float
     ) -> None:
         self.path = path
         self.memory = memory
-        self._id: h5f.FileID | None = file_id
+        self._handle: FileHandle | None = handle
         self._guest: Guest | None = None
-        self.writable = writable
+        self.writable = handle.is_writable
+        self.timeout = timeout
+        """Seconds to wait for other processes that have the file open."""
         self.holders = 0
         self.generation = 0
         """Changes whenever handles of groups and datasets become invalid."""
@@ -86,7 +93,7 @@ class OpenFile:
     @property
     def is_alive(self) -> bool:
         """Whether this process may use it: not closed, and not inherited through a fork."""
-        return self._id is not None or self._guest is not None
+        return self._handle is not None or self._guest is not None
 
     @property
     def is_lent(self) -> bool:
@@ -98,7 +105,7 @@ class OpenFile:
         """The file as h5py has it open, None if it is closed."""
         if self._guest is not None:
             self.take_back()
-        return self._id
+        return None if self._handle is None else self._handle.id
 
     def ask_for_room(self, need: Need, look: Callable[[], Need]) -> None:
         """Make sure that so much more can be written; ``look`` finds out how much it really is.
@@ -108,17 +115,16 @@ class OpenFile:
         OSError
             The disk is full; nothing was changed.
         """
-        file = self.id
-        if file is None:
+        if self.id is None or self._handle is None:
             return
         try:
-            self.room.ask(need, file, look)
+            self.room.ask(need, self._handle, look)
         except OSError:
             if not self.room.is_used:
                 raise
             self.flush()  # what was asked for before is more than what it took
-            self.room.ask(need, file, look)
-        self._writeback.count(need.content, file)
+            self.room.ask(need, self._handle, look)
+        self._writeback.count(need.content, self._handle.descriptor)
 
     def check_room(self, content: int) -> None:
         """Make sure that another library, which has the file open, can write so much more.
@@ -133,17 +139,26 @@ class OpenFile:
     # ----- durability ----------------------------------------------------------------------
 
     def flush(self, *, durable: bool = False) -> None:
-        """Hand everything to the operating system, or with ``durable`` to the disk."""
+        """Commit everything: hand it to the operating system, or with ``durable`` to the disk.
+
+        Raises
+        ------
+        OSError
+            The disk refuses it, others do not stop reading, or another program has changed the
+            file.
+        """
+        self._commit(durable=durable)
+
+    def _commit(self, *, durable: bool = False, timeout: float | None = None) -> None:
+        """Commit, but not if others read for longer than ``timeout`` seconds."""
         if not self.writable:
             return
         if self._guest is not None:  # nothing waited to be written when it came
             self._guest.flush(durable=durable)
-        elif self._id is not None:
+        elif isinstance(self._handle, Writer):
             self._write_pending()
-            h5f.flush(self._id)
-            self.room.flushed(self._id.get_vfd_handle(), self._id.get_filesize())
-            if durable:
-                os.fsync(self._id.get_vfd_handle())
+            if self._handle.commit(durable=durable, timeout=timeout):
+                self.room.flushed(self._handle)
         self._flushed_at = time.monotonic()
 
     def _write_pending(self) -> None:
@@ -153,7 +168,7 @@ class OpenFile:
     def flush_if_due(self, interval: float) -> None:
         """Flush unless that was done less than ``interval`` seconds ago."""
         if time.monotonic() - self._flushed_at > interval:
-            self.flush()
+            self._commit(timeout=_SECONDS_FOR_READERS)
             self.check_in_place()
 
     def check_in_place(self) -> None:
@@ -164,14 +179,14 @@ class OpenFile:
         FileNotFoundError
             The file at the path is not, or not any more, the one that is open.
         """
-        if self._id is None or not self.writable:
+        if self._handle is None or not self.writable:
             return
         try:
             found = os.stat(self.path)
         except FileNotFoundError:
             pass
         else:
-            if os.path.samestat(found, os.fstat(self._id.get_vfd_handle())):
+            if os.path.samestat(found, os.fstat(self._handle.descriptor)):
                 return
         raise FileNotFoundError(
             errno.ENOENT,
@@ -185,10 +200,8 @@ class OpenFile:
     def close(self) -> None:
         """Write everything and close the file for good."""
         try:
-            if self.writable and self._id is not None:
+            if self.writable and self._handle is not None:
                 self._write_pending()
-                if self.room.is_reserved:
-                    self.flush()  # or HDF5 writes the rest when it closes
             for cache in self.caches.values():
                 cache.end()
         finally:
@@ -198,9 +211,9 @@ class OpenFile:
         """Open again for writing what was open for reading."""
         self._drop()
         try:
-            self._id = open_file(self.path, writable=True)
+            self._handle = self._opened(writable=True)
         except OSError:
-            self._id = open_file(self.path, writable=False)
+            self._handle = self._opened(writable=False)
             raise
         self.writable = True
 
@@ -212,7 +225,7 @@ class OpenFile:
         try:
             yield self.path
         finally:
-            self._id = open_file(self.path, writable=self.writable)
+            self._handle = self._opened(writable=self.writable)
             self.memory = memory_of(self.path) or self.memory  # it may be another file now
 
     def lend(self, invite: Callable[[str, bool], Guest]) -> Guest:
@@ -227,7 +240,7 @@ class OpenFile:
         try:
             self._guest = invite(self.path, self.writable)
         except BaseException:
-            self._id = open_file(self.path, writable=self.writable)
+            self._handle = self._opened(writable=self.writable)
             raise
         return self._guest
 
@@ -235,7 +248,7 @@ class OpenFile:
         """Send the guest away, if there is one, and open the file with h5py again."""
         if self._guest is not None:
             self._drop()
-            self._id = open_file(self.path, writable=self.writable)
+            self._handle = self._opened(writable=self.writable)
 
     def _drop(self) -> None:
         self.generation += 1
@@ -244,6 +257,16 @@ class OpenFile:
         guest, self._guest = self._guest, None
         if guest is not None:
             guest.close()
-        file_id, self._id = self._id, None
-        if file_id is not None:
-            file_id.close()
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.close()
+
+    def _opened(self, *, writable: bool) -> FileHandle:
+        return open_file(self.path, writable=writable, timeout=self.timeout)
+
+    def abandon(self) -> None:
+        """Leave the file without closing it; nothing that HDF5 still does reaches it."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.abandon(list(self.caches.values()))
+        self.caches = {}

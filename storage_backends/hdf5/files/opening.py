@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import errno
 import functools
+import logging
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 
-from h5py import h5f, h5p
+from h5py import h5f, h5fd, h5p
 
 from pypet.errors import StorageFormatError
 from pypet.storage_backends.hdf5.compression.filters import packed
@@ -15,10 +20,30 @@ from pypet.storage_backends.hdf5.encoding.attributes import (
     write_attribute,
     write_text,
 )
+from pypet.storage_backends.hdf5.files.file_handle import (
+    FileHandle,
+    PlainWriter,
+    TransactionalWriter,
+    Writer,
+)
+from pypet.storage_backends.hdf5.files.locks import WriterLocks, writer_waits
+from pypet.storage_backends.hdf5.files.redo_log import carry_out, read_log
+from pypet.storage_backends.hdf5.files.superblock import SIGNATURE
+from pypet.storage_backends.hdf5.files.transactional_file import TransactionalFile
+from pypet.storage_backends.hdf5.files.waiting import (
+    READING_SECONDS,
+    WRITING_SECONDS,
+    wait_while_blocked,
+)
 from pypet.storage_backends.hdf5.settings.settings import Filters
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+logger = logging.getLogger(__name__)
+
 PYTABLES_FORMAT = "2.1"
+
+
+IS_TRANSACTIONAL = hasattr(os, "pwritev") and sys.platform != "win32"
+"""Whether the operating system has what transactions need."""
 
 
 @functools.cache
@@ -30,8 +55,20 @@ def access_properties() -> h5p.PropFAID:
     return properties
 
 
-def open_file(path: str, *, writable: bool) -> h5f.FileID:
-    """Open an existing file.
+def _access_through(storage: TransactionalFile) -> h5p.PropFAID:
+    properties = access_properties().copy()
+    properties.set_fileobj_driver(h5fd.fileobj_driver, storage)
+    return properties
+
+
+# ----- files that exist ------------------------------------------------------------------------
+
+
+def open_file(path: str, *, writable: bool, timeout: float = WRITING_SECONDS) -> FileHandle:
+    """Open an existing file, and finish a commit in which a writer was killed.
+
+    Waits for at most ``timeout`` seconds, and to read not longer than `READING_SECONDS`, while
+    another process has the file open.
 
     Raises
     ------
@@ -42,16 +79,115 @@ def open_file(path: str, *, writable: bool) -> h5f.FileID:
     StorageFormatError
         It is no HDF5 file, or was cut.
     BlockingIOError
-        Another process has the file open.
+        Another process has the file open, and the time is over.
     """
-    flags = h5f.ACC_RDWR if writable else h5f.ACC_RDONLY
+    attempt = _opened_to_write if writable else _opened_to_read
+    limit = timeout if writable else min(timeout, READING_SECONDS)
+    return wait_while_blocked(partial(attempt, path, timeout), path, limit)
+
+
+def _opened_to_read(path: str, timeout: float) -> FileHandle:
+    if not IS_TRANSACTIONAL:
+        return FileHandle(path, _opened_by_hdf5(path, h5f.ACC_RDONLY), None)
+    with suppress(OSError), _descriptor(path, os.O_RDONLY) as descriptor:
+        if writer_waits(descriptor):
+            raise _in_use(path)
+    try:
+        file_id = _opened_by_hdf5(path, h5f.ACC_RDONLY)
+    except StorageFormatError:
+        if not _has_log(path):
+            raise
+    else:
+        # Under the lock that HDF5 has now, no commit is under way: a log is of a killed writer.
+        if read_log(file_id.get_vfd_handle()) is None:
+            return FileHandle(path, file_id, None)
+        file_id.close()
+    return _recovered_to_read(path)
+
+
+def _recovered_to_read(path: str) -> FileHandle:
+    """Finish the commit of a killed writer and open the file.
+
+    Where the file may not be changed, the commit is finished in memory.
+    """
+    try:
+        with _descriptor(path, os.O_RDWR) as descriptor:
+            WriterLocks(descriptor)
+            _recover(descriptor, path)
+    except OSError as err:
+        if err.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        descriptor = os.open(path, os.O_RDONLY)
+        return _opened_through(TransactionalFile(descriptor, read_log(descriptor)), path)
+    return FileHandle(path, _opened_by_hdf5(path, h5f.ACC_RDONLY), None)
+
+
+def _opened_through(storage: TransactionalFile, path: str) -> FileHandle:
+    try:
+        name = os.fsencode(path)
+        return FileHandle(path, h5f.open(name, h5f.ACC_RDONLY, _access_through(storage)), storage)
+    except OSError as err:
+        storage.detach()
+        raise _explained(err, path, writable=False) from err
+
+
+def _opened_to_write(path: str, timeout: float) -> FileHandle:
+    if not IS_TRANSACTIONAL:
+        return PlainWriter(path, _opened_by_hdf5(path, h5f.ACC_RDWR), None)
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError as err:
+        raise _explained(err, path, writable=True) from err
+    storage = None
+    try:
+        locks = WriterLocks(descriptor)
+        _recover(descriptor, path)
+        storage = TransactionalFile(descriptor)
+        file_id = h5f.open(os.fsencode(path), h5f.ACC_RDWR, _access_through(storage))
+    except OSError as err:
+        os.close(descriptor)
+        raise _explained(err, path, writable=True) from err
+    return TransactionalWriter(path, file_id, storage, locks, timeout)
+
+
+def _opened_by_hdf5(path: str, flags: int) -> h5f.FileID:
     try:
         return h5f.open(os.fsencode(path), flags, fapl=access_properties())
     except OSError as err:
-        raise _explained(err, path, writable=writable) from err
+        raise _explained(err, path, writable=flags != h5f.ACC_RDONLY) from err
 
 
-def create_file(path: str, title: str, filters: Filters) -> h5f.FileID:
+# ----- commits that a killed writer left -------------------------------------------------------
+
+
+def _recover(descriptor: int, path: str) -> None:
+    """Finish a commit that was decided on; the file is locked."""
+    log = read_log(descriptor)
+    if log is not None:
+        logger.warning("Finishing a commit to %s in which the process that wrote it ended.", path)
+        carry_out(descriptor, log)
+
+
+def _has_log(path: str) -> bool:
+    with _descriptor(path, os.O_RDONLY) as descriptor:
+        return read_log(descriptor) is not None
+
+
+@contextmanager
+def _descriptor(path: str, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+# ----- new files -------------------------------------------------------------------------------
+
+
+def create_file(
+    path: str, title: str, filters: Filters, timeout: float = WRITING_SECONDS
+) -> Writer:
     """Create a file at a vacant path, with its folders, that PyTables takes for its own.
 
     Raises
@@ -68,17 +204,84 @@ def create_file(path: str, title: str, filters: Filters) -> h5f.FileID:
             f"The folder for the data cannot be made ({err.strerror}); give another `filename`",
             folder,
         ) from err
-    flags = h5f.ACC_TRUNC if os.path.exists(path) else h5f.ACC_EXCL
     try:
-        file = h5f.create(os.fsencode(path), flags, fapl=access_properties())
+        handle, publish = _created(path, timeout)
     except OSError as err:
         raise _explained(err, path, writable=True) from err
+    file = handle.id
     write_text(file, b"CLASS", "GROUP")
     write_text(file, b"PYTABLES_FORMAT_VERSION", PYTABLES_FORMAT)
     write_text(file, b"TITLE", title)
     write_text(file, b"VERSION", "1.0")
     write_attribute(file, b"FILTERS", encode_attribute(packed(filters)))
-    return file
+    handle.commit(durable=False, timeout=timeout)  # an empty file is none for others
+    try:
+        publish()
+    except OSError as err:
+        handle.abandon()
+        raise _explained(err, path, writable=True) from err
+    return handle
+
+
+def _created(path: str, timeout: float) -> tuple[Writer, Callable[[], None]]:
+    """Make a file; return it, and what gives it its name once it is whole.
+
+    An empty file is filled: somebody made it beforehand, or was killed in doing so.
+    """
+    exists = os.path.exists(path)
+    if not IS_TRANSACTIONAL:
+        flags = h5f.ACC_TRUNC if exists else h5f.ACC_EXCL
+        file_id = h5f.create(os.fsencode(path), flags, fapl=access_properties())
+        return PlainWriter(path, file_id, None), lambda: None
+    descriptor = None if exists else _nameless(os.path.dirname(path))
+    publish: Callable[[], None] = lambda: None  # noqa: E731
+    if descriptor is not None:
+        publish = partial(_give_name, descriptor, path)
+    else:
+        exclusive = 0 if exists else os.O_EXCL
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | exclusive, 0o666)
+    try:
+        locks = WriterLocks(descriptor)
+        if os.fstat(descriptor).st_size:
+            raise _in_use(path)  # another process was faster
+        storage = TransactionalFile(descriptor)
+        fapl = _access_through(storage)
+        file_id = h5f.create(os.fsencode(path), h5f.ACC_TRUNC, fapl=fapl)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return TransactionalWriter(path, file_id, storage, locks, timeout), publish
+
+
+def _give_name(descriptor: int, path: str) -> None:
+    """Give a nameless file its name; FileExistsError if another one has it."""
+    folder = os.open("/proc/self/fd", os.O_RDONLY)
+    try:  # only with a folder does Python follow the link to the file itself
+        os.link(str(descriptor), path, src_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def _nameless(folder: str) -> int | None:
+    """Open a new file without a name, so that no half of it is found; None where that is not."""
+    if not hasattr(os, "O_TMPFILE") or not os.path.isdir("/proc/self/fd"):
+        return None
+    try:
+        return os.open(folder or ".", os.O_TMPFILE | os.O_RDWR, 0o666)
+    except OSError:  # a file system that has none; what else is wrong shows with a name
+        return None
+
+
+# ----- what to say -----------------------------------------------------------------------------
+
+
+def _in_use(path: str) -> BlockingIOError:
+    return BlockingIOError(
+        errno.EAGAIN,
+        "The file is in use by another process; wait until it is closed there, or let "
+        "processes share it through a wrap mode",
+        path,
+    )
 
 
 def _explained(err: OSError, path: str, *, writable: bool) -> Exception:
@@ -95,12 +298,7 @@ def _explained(err: OSError, path: str, *, writable: bool) -> Exception:
     if os.path.isdir(path):
         return IsADirectoryError(errno.EISDIR, "A folder is where the file should be", path)
     if _is_locked(err):
-        return BlockingIOError(
-            errno.EAGAIN,
-            "The file is in use by another process; wait until it is closed there, or let "
-            "processes share it through a wrap mode",
-            path,
-        )
+        return _in_use(path)
     if not os.access(path, os.R_OK) or (writable and not os.access(path, os.W_OK)):
         verb = "written" if writable else "read"
         return PermissionError(
@@ -115,8 +313,8 @@ def _is_locked(err: OSError) -> bool:
 
 def _explained_content(err: OSError, path: str) -> Exception:
     with open(path, "rb") as stream:
-        start = stream.read(len(_SIGNATURE))
-    if start != _SIGNATURE:
+        start = stream.read(len(SIGNATURE))
+    if start != SIGNATURE:
         return StorageFormatError(f"{path!r} is not an HDF5 file; give another `filename`.")
     if "truncated" in str(err) or "eof" in str(err):
         return StorageFormatError(

@@ -14,8 +14,7 @@ import sys
 from collections.abc import Callable
 from time import monotonic
 
-from h5py import h5f
-
+from pypet.storage_backends.hdf5.files.file_handle import FileHandle
 from pypet.storage_backends.hdf5.files.file_memory import FileMemory
 from pypet.storage_backends.hdf5.files.needs import Need
 
@@ -48,7 +47,7 @@ class Room:
         """Whether something was asked for since the last flush."""
         return self._used > 0
 
-    def ask(self, need: Need, file: h5f.FileID, look: Callable[[], Need]) -> None:
+    def ask(self, need: Need, file: FileHandle, look: Callable[[], Need]) -> None:
         """Make sure of room for what is needed.
 
         ``need`` is what may be needed at most; ``look`` finds out better, and is called where
@@ -60,13 +59,13 @@ class Room:
             There is none; the file is unchanged.
         """
         if not self._used:
-            self._base = file.get_filesize()
+            self._base = file.id.get_filesize()
         used = self._used + need.content
         if used > self._granted and not self._is_plenty(used + need.margin):
             need = look()
             used = self._used + need.content
             if used > self._granted:
-                self._granted = self._grant(used, need.margin, file.get_vfd_handle())
+                self._granted = self._grant(used, need.margin, file.descriptor)
         self._used = used
 
     def check(self, content: int, size: int) -> None:
@@ -87,11 +86,11 @@ class Room:
         if free is not None and free < content:
             raise self._full(errno.ENOSPC, content, free)
 
-    def flushed(self, descriptor: int, size: int) -> None:
-        """Start anew: all ``size`` bytes of the file are written."""
+    def flushed(self, file: FileHandle) -> None:
+        """Start anew: all of the file is written."""
         self._used = self._granted = 0
         if self.is_reserved:
-            os.ftruncate(descriptor, size)
+            os.ftruncate(file.descriptor, file.id.get_filesize())
             self.is_reserved = False
 
     def _is_plenty(self, whole: int) -> bool:

@@ -6,8 +6,6 @@ import ctypes
 import sys
 from typing import Any
 
-from h5py import h5f
-
 LATE_BYTES = 32 << 20
 """So much may wait in memory until the disk is told to begin."""
 
@@ -22,13 +20,13 @@ class Writeback:
     def __init__(self) -> None:
         self._late = 0
 
-    def count(self, nbytes: int, file: h5f.FileID) -> None:
+    def count(self, nbytes: int, descriptor: int) -> None:
         """Note that so many bytes are about to be written."""
         self._late += nbytes
         if self._late > LATE_BYTES:
             self._late = 0
             if _sync_file_range is not None:
-                _sync_file_range(file.get_vfd_handle(), 0, 0, _SYNC_FILE_RANGE_WRITE)
+                _sync_file_range(descriptor, 0, 0, _SYNC_FILE_RANGE_WRITE)
 
 
 def _find_sync_file_range() -> Any:

@@ -1,14 +1,18 @@
-"""Pandas items: written and read by pandas through PyTables, while h5py has the file closed."""
+"""Pandas items: made by pandas in memory, read by it while h5py has the file closed."""
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, NamedTuple, Protocol
 
-from pypet.encoding.unpickling import Unpickling
-from pypet.errors import RefusedPickleError
+from h5py import h5f, h5g, h5o
+
+from pypet.encoding.unpickling import TRUST, Unpickling
+from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import FrameItem
 from pypet.storage_backends.hdf5.encoding.layout import STORED_AS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
@@ -20,7 +24,9 @@ from pypet.storage_backends.hdf5.frames.text_dtypes import (
     with_text_dtypes,
     without_text_dtypes,
 )
+from pypet.storage_backends.hdf5.objects.groups import has_child
 from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
+from pypet.storage_backends.hdf5.pytables.plain_copies import plain_copy
 from pypet.storage_backends.hdf5.pytables.quiet import quiet
 from pypet.storage_backends.hdf5.settings.settings import Settings
 from pypet.support.portable_pickle import portable_pickles
@@ -58,7 +64,7 @@ class PendingFrame(NamedTuple):
 
 @contextmanager
 def opened_store(
-    path: str, mode: Literal["a", "r", "r+"], settings: Settings | None = None
+    path: str, mode: Literal["a", "r", "r+", "w"], settings: Settings | None = None, **driver: Any
 ) -> Iterator[Any]:
     """Open a file that nobody else has open as a pandas ``HDFStore``."""
     from pandas import HDFStore
@@ -70,8 +76,15 @@ def opened_store(
             "complib": settings.complib,
             "fletcher32": settings.fletcher32,
         }
-    with quiet(), HDFStore(path, mode, **options) as store:
+    with quiet(), HDFStore(path, mode, **options, **driver) as store:
         yield store
+
+
+def opened_in_memory(settings: Settings) -> AbstractContextManager[Any]:
+    """Open a new ``HDFStore`` that is never written to a disk."""
+    name = f"pypet-{uuid.uuid4()}.hdf5"
+    driver = {"driver": "H5FD_CORE", "driver_core_backing_store": 0}
+    return opened_store(name, "w", settings, **driver)
 
 
 def put_frame(store: Any, frame: PendingFrame) -> None:
@@ -105,10 +118,6 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
     file.set_node_attr(frame.path, STORED_AS.decode(), frame.item.flag)
     note_text_dtypes(frame.item.value, file.get_node(frame.path))
     note_orders(frame.item.value, file.get_node(frame.path))
-    if frame.replaces is not None:
-        parent, _, name = frame.replaces.rpartition("/")
-        file.remove_node(parent, name, recursive=True)
-        file.rename_node(frame.path, name)
 
 
 def _has_new_rows(store: Any, frame: PendingFrame) -> bool:
@@ -124,30 +133,26 @@ def _has_new_rows(store: Any, frame: PendingFrame) -> bool:
 
 
 def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> None:
-    """Write pandas items, closing the file for h5py meanwhile; takes them off the list.
+    """Write pandas items and take them off the list.
+
+    New ones are made in memory and copied, so that a commit has them whole or not at all. Only
+    rows that are added to an item are written by PyTables to the file itself, which h5py closes
+    meanwhile.
 
     Raises
     ------
     RefusedPickleError
-        PyTables would come upon a pickle that ``rule`` forbids to load; nothing is written.
+        PyTables would come upon a pickle that ``rule`` forbids to load; no rows are added.
     Exception
         Whatever pandas raises for the first item that it cannot keep; what was made of that
         node is removed, the others are written.
     """
-    failures: list[tuple[PendingFrame, Exception]] = []
     pending, frames[:] = frames[:], []
-    try:
-        inspect_items(file, [frame.replaces or frame.path for frame in pending], rule)
-    except RefusedPickleError:
-        for frame in pending:
-            frame.undo.take_back()
-        raise
-    with file.lent() as path, opened_store(path, "a", pending[0].settings) as store:
-        for frame in pending:
-            try:
-                put_frame(store, frame)
-            except Exception as err:  # the file must be whole again before anybody hears of it
-                failures.append((frame, err))
+    additions = [frame for frame in pending if _is_addition(file, frame)]
+    new = [frame for frame in pending if frame not in additions]
+    failures = _copy_new(file, new) if new else []
+    if additions:
+        failures += _add_rows(file, additions, rule)
     for frame, error in failures:
         frame.undo.take_back()
         frame.undo.explain(error)
@@ -160,12 +165,143 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -
         raise failures[0][1]
 
 
-def read_frames(file: OpenFile, paths: Iterable[str]) -> list[Any]:
-    """Return the pandas objects at absolute paths, closing the file for h5py meanwhile."""
-    with file.lent() as own_path, opened_store(own_path, "r") as store:
+_Failures = list[tuple[PendingFrame, Exception]]
+
+
+def _is_addition(file: OpenFile, frame: PendingFrame) -> bool:
+    """Return whether rows are added to an item that is there."""
+    if not {**frame.item.options, **frame.options}.get("append"):
+        return False
+    parent, _, name = frame.path.encode("utf8").rpartition(b"/")
+    return has_child(h5g.open(file.id, parent), name)
+
+
+def _copy_new(file: OpenFile, frames: list[PendingFrame]) -> _Failures:
+    """Make new items in memory and copy them into the file; return what failed."""
+    failures: _Failures = []
+    made: dict[str, PendingFrame] = {}
+    with opened_in_memory(frames[0].settings) as store:
+        for frame in frames:
+            try:
+                put_frame(store, frame)
+                made[frame.path] = frame  # rows may have been added to one that is new, too
+            except Exception as err:  # the others are written all the same
+                failures.append((frame, err))
+        store.flush()
+        image = store._handle.get_file_image() if made else b""
+    if made:
+        source = h5f.open_file_image(image)
+        try:
+            for frame in made.values():
+                _copy(source, file, frame)
+        finally:
+            source.close()
+    return failures
+
+
+def _copy(source: h5f.FileID, file: OpenFile, frame: PendingFrame) -> None:
+    path = frame.path.encode("utf8")
+    folder, _, name = path.rpartition(b"/")
+    group = h5g.open(file.id, folder)
+    h5o.copy(source, path, group, name)
+    if frame.replaces is not None:
+        old = frame.replaces.encode("utf8").rpartition(b"/")[2]
+        group.unlink(old)
+        group.move(name, old)
+
+
+def _add_rows(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> _Failures:
+    """Have PyTables add rows to items; return what failed."""
+    try:
+        inspect_items(file, [frame.path for frame in frames], rule)
+    except (RefusedPickleError, StorageFormatError):
+        for frame in frames:
+            frame.undo.take_back()
+        raise
+    failures: _Failures = []
+    with file.lent() as path, opened_store(path, "a", frames[0].settings) as store:
+        for frame in frames:
+            try:
+                put_frame(store, frame)
+            except Exception as err:  # the file must be whole again before anybody hears of it
+                failures.append((frame, err))
+    return failures
+
+
+def read_frames(file: OpenFile, paths: Sequence[str], rule: Unpickling) -> list[Any]:
+    """Return the pandas objects at absolute paths.
+
+    If ``rule`` trusts every pickle the file is closed for h5py meanwhile, else pandas reads a
+    copy in memory.
+
+    Raises
+    ------
+    RefusedPickleError
+        Something that is pickled in them may not be loaded.
+    StorageFormatError
+        They are damaged.
+    """
+    if rule.mode == TRUST:
+        inspect_items(file, paths, rule)
+        with file.lent() as own_path, opened_store(own_path, "r") as store:
+            return [_read_frame(store, path) for path in paths]
+    with plain_store(file, paths, rule) as store:
         return [_read_frame(store, path) for path in paths]
+
+
+@contextmanager
+def plain_store(file: OpenFile, paths: Iterable[str], rule: Unpickling) -> Iterator[Any]:
+    """Open a copy of items in memory, without a pickle that may not be loaded, as ``HDFStore``."""
+    with plain_copy(file, paths, rule) as options:
+        name = f"{file.path} ({next(_COPIES)}. copy in memory)"
+        with opened_store(name, "r", **options) as store:
+            yield store
+
+
+_COPIES = itertools.count(1)
 
 
 def _read_frame(store: Any, path: str) -> Any:
     node = store._handle.get_node(path)
-    return with_orders(with_text_dtypes(store.get(path), node), node)
+    value = store.get(path)
+    check_codes(value, path)
+    return with_orders(with_text_dtypes(value, node), node)
+
+
+def check_codes(value: Any, path: str) -> None:
+    """Make sure that codes of categories and of indexes are within bounds.
+
+    pandas does not look when it reads a table, and takes values from outside later on.
+
+    Raises
+    ------
+    StorageFormatError
+        The file is damaged there.
+    """
+    import pandas
+
+    axes = [value.index]
+    columns = [value]
+    if isinstance(value, pandas.DataFrame):
+        axes.append(value.columns)
+        places = [place for place, dtype in enumerate(value.dtypes) if _has_categories(dtype)]
+        columns = [value.iloc[:, place] for place in places]
+    checked = [
+        (part.array.codes, len(part.dtype.categories))
+        for part in (*columns, *axes)
+        if _has_categories(part.dtype)
+    ]
+    for axis in axes:
+        if isinstance(axis, pandas.MultiIndex):
+            checked += [
+                (codes, len(level)) for codes, level in zip(axis.codes, axis.levels, strict=True)
+            ]
+    for codes, count in checked:
+        if len(codes) and (codes.min() < -1 or codes.max() >= count):
+            raise StorageFormatError(f"{path} refers to categories that are not there.")
+
+
+def _has_categories(dtype: Any) -> bool:
+    import pandas
+
+    return isinstance(dtype, pandas.CategoricalDtype)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
-from h5py import h5f
+from h5py import h5f, h5fd
 
 from pypet.storage_backends.hdf5.headers.header_checksums import checksum_function
 
@@ -37,6 +37,8 @@ _CHECKSUM_BYTES = 4
 _SHARED = 0x02
 _NOWHERE = b"\xff" * 8
 
+_OWN_LAYOUTS = (0, 1, 2)
+"""Compact, contiguous, chunked."""
 _TEXT_CLASS, _BITFIELD_CLASS = 3, 4
 _SCALAR_SPACE, _NULL_SPACE = 0, 2
 
@@ -169,7 +171,7 @@ class _Content:
             elif kind == _LINK:
                 self.links.append(_link(body))
             elif kind in (_DATASPACE, _DATATYPE, _LAYOUT):
-                if shared:
+                if shared or kind in self.messages:
                     raise _UnknownFormat
                 self.messages[kind] = body
             elif kind in (_LINK_INFO, _ATTRIBUTE_INFO):
@@ -283,9 +285,20 @@ def compact_data(layout: bytes) -> bytes | None:
     return layout[4 : 4 + size]
 
 
+def has_own_values(layout: bytes) -> bool:
+    """Return whether values with this layout message are in the same file.
+
+    They are not if the dataset is virtual. Values in external files have a message of their own,
+    with which a header is of no known kind.
+    """
+    return len(layout) > 1 and layout[0] in (3, 4) and layout[1] in _OWN_LAYOUTS
+
+
 def can_read_headers(file: Any) -> bool:
     """Return whether the headers of an open file can be read directly."""
     if not hasattr(os, "pread"):
+        return False
+    if file.get_access_plist().get_driver() != h5fd.SEC2:
         return False
     properties = file.get_create_plist()
     return bool(properties.get_userblock() == 0 and properties.get_sizes() == (8, 8))

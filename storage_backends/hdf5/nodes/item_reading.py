@@ -27,9 +27,10 @@ from pypet.storage_backends.hdf5.encoding.layout import (
 from pypet.storage_backends.hdf5.encoding.types import dtype_of, file_type, native
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.items import read_frames
+from pypet.storage_backends.hdf5.headers.object_headers import Link
+from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
 from pypet.storage_backends.hdf5.objects.tables import column_types
 from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
-from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
 
 logger = logging.getLogger(__name__)
 
@@ -57,30 +58,40 @@ class _Found(NamedTuple):
 class ItemReader:
     """Reads the items of one leaf after another from an open file."""
 
-    def __init__(self, file: OpenFile, rule: Unpickling) -> None:
+    def __init__(self, file: OpenFile, rule: Unpickling, admission: ItemAdmission) -> None:
         self._file = file
         self._rule = rule
+        self._admission = admission
 
-    def read(self, leaf: h5g.GroupID, path: bytes, wants: ItemFilter | None) -> tuple[Item, ...]:
+    def read(
+        self,
+        leaf: h5g.GroupID,
+        path: bytes,
+        wants: ItemFilter | None,
+        links: list[Link] | None = None,
+    ) -> tuple[Item, ...]:
         """Return the items, in alphabetical order, for which ``wants(name)`` is true.
 
-        ``path`` is the absolute path of the leaf in the file. Handles of groups may be invalid
+        ``path`` is the absolute path of the leaf in the file, ``links`` are those in its header if
+        they are known. Handles of groups may be invalid
         afterwards, which `OpenFile.generation` tells.
 
         Raises
         ------
         RefusedPickleError
             Something that pandas or PyTables would unpickle may not be.
+        StorageFormatError
+            The values of an item are not in the file, or take more memory than allowed.
         """
         items: list[Item] = []
         frames: list[_Found] = []
         foreign: list[_Found] = []
-        for name, flag, location in _walk(leaf, "", path, wants):
+        for name, flag, location in _walk(leaf, "", path, wants, self._admission, links):
             if flag in _FRAMES:
                 frames.append(_Found(name, flag, _inside(path, name)))
                 continue
             try:
-                item = _read_item(location, name, flag)
+                item = _read_item(location, name, flag, self._admission)
             except OSError as err:
                 if not missing_filter(location):
                     raise _unreadable(path, name, self._file.path, err) from err
@@ -88,15 +99,15 @@ class ItemReader:
                 continue
             if item is not None:
                 items.append(item)
-        inspect_items(self._file, [found.path for found in frames + foreign], self._rule)
         if frames:
-            values = read_frames(self._file, [frame.path for frame in frames])
+            values = read_frames(self._file, [frame.path for frame in frames], self._rule)
             items += [
                 FrameItem(frame.name, frame.flag, value)
                 for frame, value in zip(frames, values, strict=True)
             ]
         if foreign:
-            with read_foreign(self._file) as source:
+            paths = [found.path for found in foreign]
+            with read_foreign(self._file, paths, self._rule) as source:
                 items += [source.item(found.name, found.flag, found.path) for found in foreign]
         if frames or foreign:
             items.sort(key=lambda item: item.name)
@@ -114,17 +125,20 @@ def _unreadable(path: bytes, name: str, file: str, err: OSError) -> StorageForma
 
 
 def _walk(
-    group: h5g.GroupID, prefix: str, path: bytes, wants: ItemFilter | None
+    group: h5g.GroupID,
+    prefix: str,
+    path: bytes,
+    wants: ItemFilter | None,
+    admission: ItemAdmission,
+    links: list[Link] | None = None,
 ) -> Iterator[tuple[str, str, Any]]:
     """Yield name, flag and open location of all items, those of nested groups in their place."""
-    children: list[bytes] = []
-    h5g.iterate(group, children.append)
-    for raw in children:
+    for raw, address in admission.members(group, links):
         name = prefix + raw.decode("utf8")
-        location = _open(group, raw)
+        location = admission.opened(group, raw, address, path, name)
         flag = _text_or_none(location, STORED_AS)
         if flag == constants.NESTED_GROUP:
-            yield from _walk(location, name + ".", path, wants)
+            yield from _walk(location, name + ".", path, wants, admission)
         elif flag is None:
             logger.warning(
                 "%r at %s is left out: it does not say what kind of item it is.",
@@ -132,17 +146,11 @@ def _walk(
                 path.decode(),
             )
         elif wants is None or wants(name):
+            admission.admit(location, address, path, name, is_shared=flag == constants.SHARED_DATA)
             yield name, flag, location
 
 
-def _open(group: h5g.GroupID, name: bytes) -> Any:
-    try:
-        return h5d.open(group, name)
-    except KeyError:
-        return h5g.open(group, name)
-
-
-def _read_item(location: Any, name: str, flag: str) -> Item | None:
+def _read_item(location: Any, name: str, flag: str, admission: ItemAdmission) -> Item | None:
     if flag in _ARRAYS:
         return _read_array(location, name, flag)
     if flag in _TABLES:
@@ -150,7 +158,7 @@ def _read_item(location: Any, name: str, flag: str) -> Item | None:
             return _read_split_table(location, name, flag)
         return _read_table(location, name, flag)
     if flag == constants.VLARRAY:
-        return _read_ragged(location, name)
+        return _read_ragged(location, name, admission)
     if flag == constants.SHARED_DATA:
         shared = _text_or_none(location, SHARED_TYPE)
         if shared is not None:
@@ -225,8 +233,8 @@ _SCALARS = {
 """Types whose files hold nothing else under these names; integers are signed or not."""
 
 
-def _read_ragged(dataset: h5d.DatasetID, name: str) -> ArrayItem:
-    rows = h5py.Dataset(dataset)[:]
+def _read_ragged(dataset: h5d.DatasetID, name: str, admission: ItemAdmission) -> ArrayItem:
+    rows = admission.ragged_rows(h5py.Dataset(dataset), name)
     value = np.empty(len(rows), dtype=object)
     for position, row in enumerate(rows):
         value[position] = np.asarray(row)

@@ -9,7 +9,7 @@ from h5py import h5t
 
 from pypet import pypetconstants as constants
 from pypet.errors import StorageFormatError
-from pypet.records import GROUP, LEAF, ArrayItem, Item, NodeRecord
+from pypet.records import GROUP, LEAF, ArrayItem, NodeRecord
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
     CLASS_NAME,
@@ -27,6 +27,7 @@ from pypet.storage_backends.hdf5.headers.object_headers import (
     HeaderReader,
     can_read_headers,
     compact_data,
+    has_own_values,
     shape_of,
 )
 from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter
@@ -49,6 +50,7 @@ class PlainNodes:
     def __init__(self, file: OpenFile) -> None:
         self._file = file
         self._generation = -1
+        self._latest: tuple[int | None, Header | None] = (None, None)
         self._reader: HeaderReader | None = None
 
     def header(self, address: int | None) -> Header | None:
@@ -58,8 +60,16 @@ class PlainNodes:
             return None
         if self._generation != file.generation:
             self._generation = file.generation
+            self._latest = (None, None)
             self._reader = HeaderReader(file.id) if can_read_headers(file.id) else None
         return None if self._reader is None else self._reader.read(address)
+
+    def has_own_values(self, address: int | None) -> bool:
+        """Return whether it is known of the dataset with this header that its values are here."""
+        latest, header = self._latest
+        if address != latest:
+            header = self.header(address)
+        return header is not None and has_own_values(header.layout)
 
     def record(self, header: Header, path: str) -> NodeRecord | None:
         """Return the record of a node without items, None if it has what is not plain."""
@@ -71,15 +81,16 @@ class PlainNodes:
         kind = LEAF if attributes.get(IS_LEAF) else GROUP
         return NodeRecord(path, kind, class_name, comment, {})
 
-    def items(self, header: Header, wants: ItemFilter | None) -> tuple[Item, ...] | None:
+    def items(self, header: Header, wants: ItemFilter | None) -> tuple[ArrayItem, ...] | None:
         """Return the items of a leaf, None if one of them is not plain."""
-        items: list[Item] = []
+        items: list[ArrayItem] = []
         for name, address in sorted(header.links):
             item_header = self.header(address)
             if item_header is None:
                 return None
             item_name = name.decode("utf8")
             if item_header.attributes.get(STORED_AS) != constants.ARRAY:
+                self._latest = address, item_header
                 return None
             if wants is None or wants(item_name):
                 item = _array(item_header, item_name)

@@ -9,7 +9,7 @@ from typing import Any
 from h5py import h5g, h5l, h5o
 
 from pypet.encoding.unpickling import Unpickling
-from pypet.errors import DataNotInStorageError
+from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.records import GROUP, LEAF, LINK, NodeRecord
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
 from pypet.storage_backends.hdf5.encoding.attribute_reading import (
@@ -20,9 +20,12 @@ from pypet.storage_backends.hdf5.encoding.attribute_reading import (
 from pypet.storage_backends.hdf5.encoding.layout import CLASS_NAME, COMMENT, IS_LEAF, SERVICE
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.headers.object_headers import Header
+from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
 from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter, ItemReader
 from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
 from pypet.storage_backends.hdf5.objects.groups import child_addresses, hdf5_path
+from pypet.storage_backends.hdf5.objects.own_paths import OwnPaths, check_unambiguous, link_text
+from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, Visits
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +37,16 @@ Wants = Callable[[str], bool]
 class _Level:
     """A group whose children are being visited."""
 
-    __slots__ = ("children", "depth", "generation", "group", "links", "path", "position")
+    __slots__ = (
+        "address",
+        "children",
+        "depth",
+        "generation",
+        "group",
+        "links",
+        "path",
+        "position",
+    )
 
     def __init__(
         self,
@@ -49,6 +61,8 @@ class _Level:
         self.group = group
         """None if it was not necessary to open it."""
         self.generation = generation
+        self.address: int | None = None
+        """Where its header is, as the link says that led to it."""
         self.position = 0
         self.children: list[tuple[bytes, int | None]]
         self.links: list[bytes]
@@ -70,14 +84,24 @@ class TreeReader:
         wants: Wants,
         item_filter: ItemFilter | None,
         rule: Unpickling,
+        limit: SizeLimit | None = None,
     ) -> None:
         self._file = file
         self._trajectory = trajectory
         self._wants = wants
         self._item_filter = item_filter
         self._rule = rule
-        self._items = ItemReader(file, rule)
+        self._limit = limit
+        self._visits = Visits(
+            file.id.get_filesize() if file.id is not None else 0,
+            lambda: f"Node {self.at!r} of trajectory {trajectory!r} in {file.path}",
+        )
+        self._paths = OwnPaths(file.id)
         self._plain = PlainNodes(file)
+        admission = ItemAdmission(
+            file, self._paths, self._visits, limit, self._plain.has_own_values
+        )
+        self._items = ItemReader(file, rule, admission)
         self.at = ""
         """The node that is being read, for messages."""
 
@@ -88,10 +112,16 @@ class TreeReader:
         ------
         DataNotInStorageError
             There is no such node.
+        StorageFormatError
+            A group is linked below itself, or the values of an item are not in the file, or take
+            more memory than allowed.
         """
         self.at = path
         location, _, name = path.rpartition(".")
-        parent = self._open(location) if path else self._file.id
+        parent = self._file.id
+        if path:
+            own = self._own_paths().lead_to(hdf5_path(self._trajectory, location))
+            parent = self._open(location) if own else None
         raw = (name if path else self._trajectory).encode("utf8")
         if parent is None or not parent.links.exists(raw):
             raise DataNotInStorageError(
@@ -108,7 +138,11 @@ class TreeReader:
         record, level = found or self._visit(h5g.open(parent, raw), path, 0)
         yield record
         if recursive and record.kind == GROUP and (max_depth is None or max_depth > 0):
-            yield from self._below(level, max_depth)
+            yield from self._below(level, place.u, max_depth)
+
+    def _own_paths(self) -> OwnPaths:
+        self._paths.follow(self._file.id)
+        return self._paths
 
     def _open(self, path: str) -> h5g.GroupID | None:
         try:
@@ -118,12 +152,16 @@ class TreeReader:
 
     # ----- walking ---------------------------------------------------------------------------
 
-    def _below(self, top: Callable[[], _Level], max_depth: int | None) -> Iterator[NodeRecord]:
-        stack = [top()]
+    def _below(
+        self, top: Callable[[], _Level], address: int | None, max_depth: int | None
+    ) -> Iterator[NodeRecord]:
+        stack = [self._entered(top, address)]
+        above = {address}
         while stack:
             level = stack[-1]
             if level.position >= len(level.children):
                 stack.pop()
+                above.discard(level.address)
                 if level.links:
                     yield from self._links(level)
                 continue
@@ -136,14 +174,31 @@ class TreeReader:
             depth = level.depth + 1
             found = self._visit_plain(address, path, depth) if self._is_same(level) else None
             if found is None:
+                self._visits.count_address(address)
                 group = self._child(level, raw)
                 if group is None:
                     continue
                 found = self._visit(group, path, depth)
             record, below = found
+            is_group = record.kind == GROUP
+            if is_group and address in above:
+                raise StorageFormatError(
+                    f"Group {path!r} of trajectory {self._trajectory!r} in {self._file.path} is "
+                    "one of the groups that it is in: there is no end to what is below it. "
+                    "Remove this link, or load other parts of the file."
+                )
             yield record
-            if record.kind == GROUP and (max_depth is None or depth < max_depth):
-                stack.append(below())
+            if is_group and (max_depth is None or depth < max_depth):
+                above.add(address)
+                stack.append(self._entered(below, address))
+
+    def _entered(self, below: Callable[[], _Level], address: int | None) -> _Level:
+        level = below()
+        level.address = address
+        if level.links:
+            check_unambiguous(level.children, level.links, self._file.path)
+        self._visits.count(len(level.links), len(level.children))
+        return level
 
     def _is_same(self, level: _Level) -> bool:
         """Return whether the file was not closed since its addresses were read."""
@@ -190,13 +245,18 @@ class TreeReader:
         if record is None:
             return None
         if record.kind == LEAF and self._wants(path):
-            items = self._plain.items(header, self._item_filter)
-            if items is None:
+            self._visits.count(len(header.links))
+            arrays = self._plain.items(header, self._item_filter)
+            if arrays is None:
                 group = self._open(path)
-                items = self._items.read(
-                    group, hdf5_path(self._trajectory, path), self._item_filter
-                )
-            record = record._replace(items=items)
+                location = hdf5_path(self._trajectory, path)
+                items = self._items.read(group, location, self._item_filter, header.links)
+                record = record._replace(items=items)
+            else:
+                if self._limit is not None:
+                    size = sum(array.value.nbytes for array in arrays)
+                    self._limit.charge(size, size, f"Node {path!r} in {self._file.path}")
+                record = record._replace(items=arrays)
         generation = self._file.generation
         return record, lambda: _Level(path, depth, None, generation, header)
 
@@ -235,23 +295,22 @@ class TreeReader:
                 yield record
 
     def _link(self, group: Any, path: str, raw: bytes) -> NodeRecord | None:
-        """Return the record of a link; None, with an error in the log, if it leads nowhere."""
+        """Return the record of a link; None, with an error in the log, if it leads nowhere.
+
+        It is not followed: its target may be in another file, or no file but a device.
+        """
         if group.links.get_info(raw).type != h5l.TYPE_SOFT:
-            logger.error("The link %s is no soft link and left out.", path)
-            return None
-        target = group.links.get_val(raw).decode("utf8")
-        root = f"/{self._trajectory}/"
-        if not target.startswith(root) or not _leads_somewhere(group, raw):
             logger.error(
-                "The link %s in %s is broken, its target is %s.", path, self._file.path, target
+                "The link %s in %s is left out: it leads to %s, and not to another node.",
+                *(path, self._file.path, link_text(group, raw)),
             )
             return None
-        return NodeRecord(path, LINK, target=target[len(root) :].replace("/", "."))
-
-
-def _leads_somewhere(group: Any, raw: bytes) -> bool:
-    """Say whether the target of a link exists; HDF5 fails if a group on the way is missing."""
-    try:
-        return bool(h5o.exists_by_name(group, raw))
-    except RuntimeError:
-        return False
+        target = group.links.get_val(raw)
+        root = f"/{self._trajectory}/"
+        if not target.startswith(root.encode()) or not self._own_paths().lead_to(target):
+            logger.error(
+                "The link %s in %s is broken, its target is %s.",
+                *(path, self._file.path, target.decode("utf8", "replace")),
+            )
+            return None
+        return NodeRecord(path, LINK, target=target.decode("utf8")[len(root) :].replace("/", "."))

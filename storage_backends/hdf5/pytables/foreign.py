@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from h5py import h5d, h5z
 
 from pypet import pypetconstants as constants
+from pypet.encoding.unpickling import TRUST, Unpickling
 from pypet.errors import StorageFormatError
 from pypet.records import ArrayItem, Column, Item, TableItem
 from pypet.storage_backends.hdf5.encoding.layout import (
@@ -19,6 +20,8 @@ from pypet.storage_backends.hdf5.encoding.layout import (
     column_prefix,
 )
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
+from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
+from pypet.storage_backends.hdf5.pytables.plain_copies import plain_copy
 from pypet.storage_backends.hdf5.pytables.quiet import quiet
 
 
@@ -103,9 +106,27 @@ def _text(attributes: Any, name: str) -> str | None:
 
 
 @contextmanager
-def read_foreign(file: OpenFile) -> Iterator[ForeignSource]:
-    """Open the file through PyTables for reading while h5py has it closed."""
+def read_foreign(file: OpenFile, paths: Sequence[str], rule: Unpickling) -> Iterator[ForeignSource]:
+    """Open the file through PyTables to read the arrays and tables at absolute paths.
+
+    If ``rule`` trusts every pickle h5py has the file closed meanwhile, else PyTables opens a copy
+    in memory.
+
+    Raises
+    ------
+    RefusedPickleError
+        PyTables would come upon a pickle that may not be loaded.
+    StorageFormatError
+        The file is damaged there.
+    """
     import tables
 
-    with file.lent() as path, quiet(), tables.open_file(path, "r") as source:
-        yield ForeignSource(source, path)
+    if rule.mode == TRUST:
+        inspect_items(file, paths, rule)
+        with file.lent() as path, quiet(), tables.open_file(path, "r") as source:
+            yield ForeignSource(source, path)
+        return
+    with plain_copy(file, paths, rule) as options:
+        name = f"{file.path} (copy in memory)"
+        with quiet(), tables.open_file(name, "r", **options) as source:
+            yield ForeignSource(source, file.path)

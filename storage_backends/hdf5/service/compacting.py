@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from pypet.storage_backends.hdf5.service.service import HDF5StorageService
+from pypet.support.arguments import check_path
+from pypet.support.filesystem import absolute_path
 from pypet.support.optional import require
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,8 @@ def compact_hdf5_file(
     StorageFormatError
         The file is none of HDF5, or damaged.
     """
-    path = os.path.abspath(os.path.expanduser(os.fspath(filename)))
+    check_path(filename, "filename")
+    path = absolute_path(os.path.expanduser(os.fspath(filename)))
     if name is None and index is None:
         index = -1
     if not os.path.isfile(path):

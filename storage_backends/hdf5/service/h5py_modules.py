@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 
+@functools.cache
 def handles() -> Any:
     """Return the module of open files."""
     from pypet.storage_backends.hdf5.files import handles
@@ -12,6 +14,7 @@ def handles() -> Any:
     return handles
 
 
+@functools.cache
 def listing() -> Any:
     """Return the module that knows the trajectories of a file."""
     from pypet.storage_backends.hdf5.trajectories import listing
@@ -19,6 +22,7 @@ def listing() -> Any:
     return listing
 
 
+@functools.cache
 def store() -> Any:
     """Return the module that applies requests."""
     from pypet.storage_backends.hdf5.service import store
@@ -26,6 +30,7 @@ def store() -> Any:
     return store
 
 
+@functools.cache
 def transfers() -> Any:
     """Return the module that copies and deletes trajectories."""
     from pypet.storage_backends.hdf5.trajectories import transfers

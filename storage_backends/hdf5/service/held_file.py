@@ -30,6 +30,8 @@ class HeldFile(RecordStorageService, ABC):
     _file_title: str
     _settings: Settings
     _progress: Progress
+    lock_timeout: float
+    """Seconds to wait for other processes that have the file open."""
     _file: OpenFile | None
     """The file while it is kept open."""
     _read_from: OpenFile | None
@@ -62,6 +64,7 @@ class HeldFile(RecordStorageService, ABC):
         """
         if not self.is_open:
             self._file = self._hold(writable=True)
+            self._file.flush()  # from now on others may read
             self._progress.restart()
 
     @guarded
@@ -133,6 +136,7 @@ class HeldFile(RecordStorageService, ABC):
             writable=writable,
             title=self._file_title,
             filters=self._settings.filters,
+            timeout=self.lock_timeout,
         )
         return file
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pypet.encoding.unpickling import Unpickling, check_mode, rule_in_force
+from pypet.encoding.unpickling import TRUST, Unpickling, check_mode, rule_in_force
 from pypet.interfaces.option import Option
 from pypet.records import ArrayItem, MetaRecord, NodeRecord, PutMeta, PutNode, StoreRequest
 from pypet.services.backend import RecordBackend
@@ -19,13 +20,19 @@ from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.established_names import HDF5Names
 from pypet.storage_backends.hdf5.service.progress import Progress
 from pypet.storage_backends.hdf5.service.shared_access import SharedAccess
-from pypet.storage_backends.hdf5.settings.options import OPTIONS
+from pypet.storage_backends.hdf5.settings.options import (
+    OPTIONS,
+    SAFE_SIZE_LIMIT,
+    check_size_limit,
+    check_timeout,
+)
 from pypet.storage_backends.hdf5.settings.properties import SettingsProperties
 from pypet.storage_backends.hdf5.settings.settings import Settings, initial_tables
 
 if TYPE_CHECKING:
     from pypet.services.transfer import NodeCopy
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
+    from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
 
 logger = logging.getLogger(f"{__package__}.HDF5StorageService")
 
@@ -76,18 +83,22 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         trajectory: Any = None,
         *,
         unpickle: str = "trust",
+        lock_timeout: float = 300.0,
+        size_limit: int | None = None,
     ) -> None:
         """Take the settings; the file itself is first touched by the first message.
 
         ``overwrite_file`` deletes an existing file at once. ``unpickle`` says what is loaded of
         pickles: with ``'trust'`` all, with ``'safe'`` plain data and the classes among the
-        trajectory's dynamic imports, with ``'never'`` none. It is not kept in the file.
+        trajectory's dynamic imports, with ``'never'`` none. ``lock_timeout`` is how many seconds
+        storing waits while another program has the file open; loading waits ten at the most.
+        ``size_limit`` is in bytes, see the property. None of these is kept in the file.
 
         Raises
         ------
         ValueError
-            Comments should be purged without the summary tables that keep one of each, or
-            ``unpickle`` is none of the three.
+            Comments should be purged without the summary tables that keep one of each,
+            ``unpickle`` is none of the three, or a limit is negative.
         """
         if purge_duplicate_comments and not summary_tables:
             raise ValueError(
@@ -115,6 +126,10 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
             ),
         )
         self.unpickle = unpickle
+        check_timeout(lock_timeout)
+        self.lock_timeout = lock_timeout
+        self.size_limit = size_limit
+        self._charged: SizeLimit | None = None
         self._progress = Progress(display_time)
         self._told: set[tuple[str, str]] = set()
         self._latest = self._trajectory_name or ""
@@ -128,6 +143,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
 
     def __getstate__(self) -> dict[str, Any]:
         closed: dict[str, Any] = {"_file": None, "_read_from": None, "_inspected": (None, set())}
+        closed["_charged"] = None
         return {**self.__dict__, **closed, "_told": set(), "is_kept_open": False}
 
     # ----- settings ------------------------------------------------------------------------
@@ -150,6 +166,22 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
     def unpickle(self, mode: str) -> None:
         check_mode(mode)
         self._unpickle = mode
+
+    @property
+    def size_limit(self) -> int | None:
+        """Bytes of memory for values beyond ten times what is stored of them; None: no limit.
+
+        It is for all values that one call loads. Without a limit of its own a service that does
+        not trust pickles has one of 1 GiB. Shared data is not loaded and not limited.
+        """
+        if self._size_limit is None and self._unpickle != TRUST:
+            return SAFE_SIZE_LIMIT
+        return self._size_limit
+
+    @size_limit.setter
+    def size_limit(self, limit: int | None) -> None:
+        check_size_limit(limit)
+        self._size_limit = limit
 
     def settings(self) -> Mapping[str, tuple[Any, str]]:
         """Return all settings that are kept with a trajectory, with a comment each."""
@@ -183,7 +215,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         """Return the service for another file; self for None or the own one."""
         if filename is None or os.path.realpath(filename) == os.path.realpath(self._filename):
             return self
-        return type(self)(filename=filename, unpickle=self._unpickle)
+        return self._for_file(filename)
 
     def backup_service(self, trajectory: str, filename: str | None) -> HDF5StorageService:
         """Return the service that a backup goes to.
@@ -194,7 +226,17 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         if filename is None:
             folder = os.path.dirname(self._filename)
             filename = os.path.join(folder, f"backup_{trajectory}.hdf5")
-        return type(self)(filename=filename, file_title=filename, unpickle=self._unpickle)
+        return self._for_file(filename, file_title=filename)
+
+    def _for_file(self, filename: str, **settings: Any) -> HDF5StorageService:
+        """Return a service for another file that trusts it as much and waits as long."""
+        return type(self)(
+            filename=filename,
+            unpickle=self._unpickle,
+            lock_timeout=self.lock_timeout,
+            size_limit=self._size_limit,
+            **settings,
+        )
 
     def node_copy(self, trajectory: str) -> NodeCopy:
         """Return what copies nodes into a stored trajectory, here or from another file."""
@@ -293,7 +335,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
             file.flush()
             rule = rule_in_force(self._unpickle)
             with damage_told(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
-                return read_meta(file, trajectory, rule, with_runs=with_runs)
+                limit = self._limit_in_force(file)
+                return read_meta(file, trajectory, rule, with_runs=with_runs, limit=limit)
 
     def read_nodes(
         self,
@@ -311,7 +354,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
         with self._held_for_reading() as file:
             self._check_known(file, trajectory)
             rule = rule_in_force(self._unpickle)
-            reader = TreeReader(file, trajectory, wants, item_filter, rule)
+            limit = self._limit_in_force(file)
+            reader = TreeReader(file, trajectory, wants, item_filter, rule, limit)
             self._progress.restart()
             records = telling_damage(
                 reader.read(path, recursive=recursive, max_depth=max_depth),
@@ -322,6 +366,35 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess):
                 yield record
                 if not number % _NODES_PER_LOOK:
                     self._progress.count(_NODES_PER_LOOK, self._report_loaded)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep the file open for reading, and one limit of sizes in force, within a ``with`` block.
+
+        Raises
+        ------
+        ValueError
+            There is no file.
+        """
+        with super().reading():
+            former, self._charged = self._charged, None
+            assert self._read_from is not None
+            self._charged = self._limit_in_force(self._read_from)
+            try:
+                yield
+            finally:
+                self._charged = former
+
+    def _limit_in_force(self, file: OpenFile) -> SizeLimit | None:
+        """Return what values are charged to: all that one call loads to the same."""
+        from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
+
+        if self._charged is not None:
+            return self._charged
+        limit = self.size_limit
+        if limit is None or file.id is None:
+            return None
+        return SizeLimit(limit, file.id.get_filesize())
 
     def _report_stored(self, nodes: int, rate: float) -> None:
         logger.info("Stored %d nodes in %s (%.1f/s).", nodes, self._filename, rate)

@@ -60,12 +60,16 @@ class SharedAccess(HeldFile, ABC):
             location = (trajectory, path, item_name)
             if writable:
                 file.check_room(need_of_call(args or (), kwargs or {}))
-            if self._unpickle != TRUST:
-                self._inspect(file, location)
-            return access.access(file, self._settings, location, request, args, kwargs)
+            rule = Unpickling(self._unpickle)
+            if rule.mode == TRUST:
+                if not file.is_lent:  # to look again would close the nodes that were given out
+                    self._inspect(file, location, rule)
+            elif request not in access.READ_FROM_COPIES:
+                self._inspect(file, location, rule)
+            return access.access(file, self._settings, location, request, args, kwargs, rule)
 
-    def _inspect(self, file: OpenFile, location: tuple[str, str, str]) -> None:
-        """Look at the pickles that PyTables would load, once for as long as the file is open."""
+    def _inspect(self, file: OpenFile, location: tuple[str, str, str], rule: Unpickling) -> None:
+        """Look at what PyTables would touch, once for as long as the file is open."""
         from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
 
         opened, seen = self._inspected
@@ -75,7 +79,7 @@ class SharedAccess(HeldFile, ABC):
             return
         trajectory, leaf, item = location
         path = "/".join(("", trajectory, *leaf.split("."), *item.split(".")))
-        inspect_items(file, [path], Unpickling(self._unpickle))
+        inspect_items(file, [path], rule)
         seen.add(location)
 
     @contextmanager

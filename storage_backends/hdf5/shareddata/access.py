@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import h5py
+
 from pypet import pypetconstants as constants
+from pypet.encoding.unpickling import TRUST, Unpickling
+from pypet.errors import DataNotInStorageError
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
+from pypet.storage_backends.hdf5.frames.items import check_codes, plain_store
+from pypet.storage_backends.hdf5.objects.groups import hdf5_path
 from pypet.storage_backends.hdf5.pytables.quiet import quiet
 from pypet.storage_backends.hdf5.settings.settings import Settings
 from pypet.storage_backends.hdf5.shareddata.creation import create
@@ -44,6 +50,9 @@ _READING = frozenset(
     )
 )
 """Requests that change nothing in the file."""
+
+READ_FROM_COPIES = frozenset(("pandas_get", "pandas_select"))
+"""Requests that read a whole frame, of which pandas unpickles much."""
 
 Arguments = Sequence[Any] | None
 Keywords = Mapping[str, Any] | None
@@ -94,10 +103,13 @@ def access(
     request: str,
     args: Arguments,
     kwargs: Keywords,
+    rule: Unpickling,
 ) -> Any:
     """Carry out one request; PyTables keeps the file until h5py needs it.
 
     ``location`` is the name of the trajectory, the full name of the leaf and that of the item.
+    If ``rule`` does not trust every pickle, frames are read from copies in memory; for all other
+    requests what PyTables touches has to be inspected before.
 
     Raises
     ------
@@ -112,6 +124,8 @@ def access(
     def invite(path: str, writable: bool) -> PyTablesGuest:
         return PyTablesGuest(path, writable, settings)
 
+    if request in READ_FROM_COPIES and rule.mode != TRUST:
+        return _read_from_copy(file, settings, location, request, kwargs, rule)
     guest = file.lend(invite)
     assert isinstance(guest, PyTablesGuest)
     place = SharedPlace(guest.store, settings, *location)
@@ -122,6 +136,25 @@ def access(
         if args is None and kwargs is None:
             return getattr(place.node(), request)
         return _call(place, request, args or (), dict(kwargs or {}))
+
+
+def _read_from_copy(
+    file: OpenFile,
+    settings: Settings,
+    location: tuple[str, str, str],
+    request: str,
+    kwargs: Keywords,
+    rule: Unpickling,
+) -> Any:
+    trajectory, leaf, item = location
+    path = "/".join((hdf5_path(trajectory, leaf).decode("utf8"), *item.split(".")))
+    if path not in h5py.File(file.id):
+        raise DataNotInStorageError(f"There is no shared data at {path} in {file.path}.")
+    with plain_store(file, [path], rule) as store:
+        place = SharedPlace(store, settings, *location)
+        value = _SPECIAL[request](place, **(kwargs or {}))
+    check_codes(value, path)
+    return value
 
 
 def _call(place: SharedPlace, request: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

@@ -10,7 +10,6 @@ from pypet.storage_backends.hdf5.objects.groups import child_address, child_name
 from pypet.storage_backends.hdf5.objects.tables import create_table, write_all
 from pypet.storage_backends.hdf5.overview.tables import CHUNK_ROWS
 from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
-from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.settings.settings import Filters
 from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 
@@ -45,8 +44,8 @@ def _convert(
     chunked((1,), filters, 1)  # raises before anything is touched
     names = [name for name in child_names(group)[0] if _is_foreign(group, name)]
     base = cache.hdf5_path("overview").decode("utf8")
-    inspect_items(cache.file, [f"{base}/{name.decode('utf8')}" for name in names], rule)
-    with read_foreign(cache.file) as source:
+    paths = [f"{base}/{name.decode('utf8')}" for name in names]
+    with read_foreign(cache.file, paths, rule) as source:
         tables = {name: source.values(f"{base}/{name.decode('utf8')}") for name in names}
     group = cache.group("overview")  # the file was closed meanwhile
     assert group is not None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from h5py import h5g
+from h5py import h5g, h5o
 
+from pypet.storage_backends.hdf5.files.damage import damage_told
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.objects.groups import child_names, has_child
 from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
@@ -18,17 +19,38 @@ def cache_of(file: OpenFile, trajectory: str) -> TrajectoryCache:
 
 
 def trajectory_names(file: OpenFile) -> list[str]:
-    """Return the names of all trajectories in alphabetical order; other groups are left out."""
-    names = []
-    children, _ = child_names(file.id)
-    for name in children:
-        try:
-            group = h5g.open(file.id, name)
-        except ValueError:  # somebody's dataset
-            continue
-        if has_child(group, b"overview"):
-            names.append(name.decode("utf8"))
-    return names
+    """Return the names of all trajectories in alphabetical order; other groups are left out.
+
+    A group that cannot be opened counts as a trajectory, so that loading it says what is wrong.
+
+    Raises
+    ------
+    StorageFormatError
+        The file is damaged where it lists them.
+    """
+    with damage_told(file.path, lambda: "The list of trajectories"):
+        children, _ = child_names(file.id)
+        return [name.decode("utf8", "replace") for name in children if _may_be_one(file, name)]
+
+
+def _may_be_one(file: OpenFile, name: bytes) -> bool:
+    try:
+        group = h5g.open(file.id, name)
+    except (KeyError, OSError, RuntimeError):
+        return True
+    except ValueError:  # somebody's dataset, or a group that is damaged
+        return _is_unreadable(file, name)
+    try:
+        return has_child(group, b"overview")
+    except (KeyError, OSError, RuntimeError):
+        return True
+
+
+def _is_unreadable(file: OpenFile, name: bytes) -> bool:
+    try:
+        return bool(h5o.get_info(h5o.open(file.id, name)).type == h5o.TYPE_GROUP)
+    except (KeyError, OSError, RuntimeError, ValueError):
+        return True
 
 
 def unknown_trajectory(file: OpenFile, trajectory: str) -> ValueError:

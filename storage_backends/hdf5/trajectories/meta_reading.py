@@ -11,7 +11,7 @@ import numpy as np
 from h5py import h5d, h5g
 
 from pypet.encoding.unpickling import Unpickling
-from pypet.errors import DataNotInStorageError
+from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.records import Info, MetaRecord
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
 from pypet.storage_backends.hdf5.encoding.attribute_reading import (
@@ -21,10 +21,11 @@ from pypet.storage_backends.hdf5.encoding.attribute_reading import (
 )
 from pypet.storage_backends.hdf5.encoding.layout import COMMENT, IS_LEAF, LENGTH
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
-from pypet.storage_backends.hdf5.objects.groups import child_names, has_child, hdf5_path
+from pypet.storage_backends.hdf5.objects.groups import child_addresses, hdf5_path
+from pypet.storage_backends.hdf5.objects.own_paths import OwnPaths, foreign_source
+from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, charge_dataset
 from pypet.storage_backends.hdf5.objects.tables import read_rows
 from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
-from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.settings.settings import TABLES
 from pypet.storage_backends.hdf5.trajectories.run_rows import read_runs
 
@@ -33,8 +34,18 @@ logger = logging.getLogger(__name__)
 
 Rows = np.ndarray[Any, Any]
 
+_KEPT_ROW_BYTES = 128
+"""Roughly what is kept of a row of the run table."""
 
-def read_meta(file: OpenFile, trajectory: str, rule: Unpickling, *, with_runs: bool) -> MetaRecord:
+
+def read_meta(
+    file: OpenFile,
+    trajectory: str,
+    rule: Unpickling,
+    *,
+    with_runs: bool,
+    limit: SizeLimit | None = None,
+) -> MetaRecord:
     """Return info, annotations, explorations, settings and, if asked for, the run table.
 
     Raises
@@ -43,8 +54,10 @@ def read_meta(file: OpenFile, trajectory: str, rule: Unpickling, *, with_runs: b
         The overview that every trajectory has is missing.
     RefusedPickleError
         An annotation is pickled, and ``rule`` forbids to load it.
+    StorageFormatError
+        A table is not in this file, or takes more memory than ``limit`` allows.
     """
-    tables = _Tables(file, trajectory, rule)
+    tables = _Tables(file, trajectory, rule, limit)
     info = tables.rows("info")
     if info is None or not len(info):
         raise DataNotInStorageError(
@@ -71,7 +84,10 @@ def read_meta(file: OpenFile, trajectory: str, rule: Unpickling, *, with_runs: b
 class _Tables:
     """The overview tables of a trajectory, however they are compressed."""
 
-    def __init__(self, file: OpenFile, trajectory: str, rule: Unpickling) -> None:
+    def __init__(
+        self, file: OpenFile, trajectory: str, rule: Unpickling, limit: SizeLimit | None
+    ) -> None:
+        self._limit = limit
         self._file = file
         self._rule = rule
         self._path = hdf5_path(trajectory, "overview")
@@ -103,17 +119,22 @@ class _Tables:
         return read_runs(table)
 
     def _open(self, name: str) -> h5d.DatasetID | None:
-        try:
-            group = h5g.open(self._file.id, self._path)
-        except ValueError:
+        path = self._path + b"/" + name.encode("ascii")
+        if not OwnPaths(self._file.id).lead_to(path):
             return None
-        raw = name.encode("ascii")
-        return h5d.open(group, raw) if has_child(group, raw) else None
+        table = h5d.open(self._file.id, path)
+        where = f"Table {path.decode('utf8')!r} in {self._file.path}"
+        source = foreign_source(table)
+        if source:
+            raise StorageFormatError(f"{where} is {source}; nothing is read from other files.")
+        if self._limit is not None:  # runs are read in blocks; most of a row is empty text
+            kept = _KEPT_ROW_BYTES if name == "runs" else None
+            charge_dataset(self._limit, table, lambda: where, row_size=kept)
+        return table
 
     def _foreign_rows(self, name: str) -> Rows:
         path = f"{self._path.decode('utf8')}/{name}"
-        inspect_items(self._file, [path], self._rule)
-        with read_foreign(self._file) as source:
+        with read_foreign(self._file, [path], self._rule) as source:
             return source.values(path)
 
 
@@ -168,20 +189,27 @@ _OTHER = frozenset(
 def _explored_in_old_file(root: h5g.GroupID) -> tuple[str, ...]:
     """Return the names of parameters that say themselves that they are explored."""
     found: list[str] = []
-    for branch in ("parameters", "derived_parameters"):
-        raw = branch.encode("ascii")
-        if has_child(root, raw):
-            _collect_explored(h5g.open(root, raw), branch, found)
+    seen: set[int | None] = set()
+    for branch, address in child_addresses(root)[0]:
+        if branch in (b"parameters", b"derived_parameters") and address not in seen:
+            seen.add(address)
+            _collect_explored(h5g.open(root, branch), branch.decode("ascii"), found, seen)
+    found.sort(key=lambda name: not name.startswith("parameters"))
     return tuple(found)
 
 
-def _collect_explored(group: h5g.GroupID, path: str, found: list[str]) -> None:
-    children, _ = child_names(group)
-    for name in children:
+def _collect_explored(
+    group: h5g.GroupID, path: str, found: list[str], seen: set[int | None]
+) -> None:
+    """Add the names below a group; what several links lead to is visited once."""
+    for name, address in child_addresses(group)[0]:
+        if address in seen:
+            continue
+        seen.add(address)
         child = h5g.open(group, name)
         child_path = f"{path}.{name.decode('utf8')}"
         attributes = attribute_names(child)
         if IS_LEAF not in attributes or not read_flag(child, IS_LEAF):
-            _collect_explored(child, child_path, found)
+            _collect_explored(child, child_path, found, seen)
         elif LENGTH in attributes and read_flag(child, LENGTH):
             found.append(child_path)

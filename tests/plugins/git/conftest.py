@@ -21,7 +21,7 @@ class Work:
             cwd=at or self.root,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=100,
             check=False,
         )
         assert done.returncode == 0, done.stderr

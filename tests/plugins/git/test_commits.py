@@ -13,8 +13,6 @@ from pypet.plugins.git.untracked import LARGE_BYTES
 from pypet.utils import gitintegration
 from tests.plugins.git.conftest import code_group, with_submodule
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def start(path, **options):
     options.setdefault("trajectory", "G")

@@ -13,8 +13,6 @@ from pypet.plugins.git import checkout_code
 from pypet.plugins.git.untracked import LARGE_BYTES
 from tests.plugins.git.conftest import code_group, files_in
 
-pytestmark = pytest.mark.timeout(60)
-
 UNIX, DOS, MIXED = b"a\nb\nc\n", b"a\r\nb\r\nc\r\n", b"a\r\nb\nc\r\n"
 
 
@@ -34,7 +32,7 @@ def restored(work, tmp_path):
     env = note(work)
     assert work.state() == before
     work.git("checkout", "-q", "-f", "HEAD")
-    return checkout_code(env.traj, tmp_path / "restored")
+    return checkout_code(env.traj, tmp_path / "restored", work.root)
 
 
 @pytest.mark.parametrize("autocrlf", ["true", "input", "false"])
@@ -88,7 +86,7 @@ def test_filtered_files_are_restored(work, tmp_path, clean, smudge):
         work.write(name, CONTENT + name.encode())
     files = work.files()
     env = note(work)
-    folder = checkout_code(env.traj, tmp_path / "restored")
+    folder = checkout_code(env.traj, tmp_path / "restored", work.root, filters=True)
     assert files_in(folder) == files
 
 
@@ -108,7 +106,9 @@ def test_files_kept_outside_of_git_are_restored_from_there(work, tmp_path):
     group = env.traj.config.git[code_group(env).snapshot]
     assert "unconverted" not in group
     assert len(group.patch) < len(CONTENT)
-    assert files_in(checkout_code(env.traj, tmp_path / "restored")) == files
+    assert (
+        files_in(checkout_code(env.traj, tmp_path / "restored", work.root, filters=True)) == files
+    )
 
 
 def test_modes_and_links_are_restored(work, tmp_path):
@@ -140,7 +140,7 @@ def test_a_file_in_place_of_a_folder_is_restored(work, tmp_path):
     work.write("other/b.py", b"in a folder\n")
     files = work.files()
     env = note(work)
-    assert files_in(checkout_code(env.traj, tmp_path / "restored")) == files
+    assert files_in(checkout_code(env.traj, tmp_path / "restored", work.root)) == files
 
 
 def test_large_untracked_files_are_listed_but_not_kept(work, tmp_path, caplog):
@@ -150,7 +150,10 @@ def test_large_untracked_files_are_listed_but_not_kept(work, tmp_path, caplog):
     assert "not kept with the code: [x]*.bin (10.0 MB)." in caplog.text
     assert code_group(env).untracked == ("[x]*.bin", "x1.bin")
     assert code_group(env).left_out == ("[x]*.bin",)
-    assert sorted(files_in(checkout_code(env.traj, tmp_path / "a"))) == ["code.py", "x1.bin"]
+    assert sorted(files_in(checkout_code(env.traj, tmp_path / "a", work.root))) == [
+        "code.py",
+        "x1.bin",
+    ]
 
 
 def test_a_large_difference_is_warned_of(work, caplog, monkeypatch):
@@ -171,4 +174,4 @@ def test_repositories_within_are_warned_of(work, tmp_path, caplog, has_commit):
     env = note(work)
     assert "are not recorded: inner/" in caplog.text
     assert code_group(env).left_out == ("inner/",)
-    assert list(files_in(checkout_code(env.traj, tmp_path / "a"))) == ["code.py"]
+    assert list(files_in(checkout_code(env.traj, tmp_path / "a", work.root))) == ["code.py"]

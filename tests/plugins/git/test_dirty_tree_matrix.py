@@ -17,8 +17,6 @@ from pypet.errors import GitError
 from pypet.plugins.git import checkout_code
 from tests.plugins.git.conftest import Work, code_group, files_in, with_submodule
 
-pytestmark = pytest.mark.timeout(60)
-
 DOCS = Path(__file__).parents[3] / "docs" / "versioning.md"
 
 
@@ -127,7 +125,7 @@ def recorded(work: Work, options, tmp_path, caplog) -> str:
         return f"`{type(err).__name__}`"
     code = code_group(env)
     group = env.traj.config.git[code.snapshot]
-    restored = files_in(checkout_code(env.traj, tmp_path / "restored"))
+    restored = files_in(checkout_code(env.traj, tmp_path / "restored", work.root))
     listed = code.untracked if "untracked" in code else ()
     parts = []
     if "patch" in group:

@@ -9,8 +9,6 @@ import pytest
 
 from tests.plugins.git.conftest import Work
 
-pytestmark = pytest.mark.timeout(60)
-
 SCRIPT = """
 import os
 from pypet import Environment

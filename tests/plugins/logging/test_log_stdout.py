@@ -190,7 +190,7 @@ def test_threads_lose_no_line(capture, records):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=100)
     assert sorted(texts(records)) == sorted(f"{n}{i}" for n in "abcd" for i in range(200))
 
 

@@ -12,6 +12,8 @@ import sys
 import termios
 import time
 
+from tests.processes import DEADLINE_SECONDS
+
 _CONTROL = re.compile(r"\r|\n|\033\[K|\033\[(\d*)A")
 
 
@@ -61,13 +63,14 @@ class Screen:
         self.column += 1
 
 
-def run_in_terminal(script, columns, folder, seconds=60, environment=(), later=None):
+def run_in_terminal(script, columns, folder, environment=(), until=None, then=None):
     """Run a script in a terminal of so many columns; return the screen and the exit code.
 
-    The terminal has ``later`` columns, if given, as soon as a bar has been drawn.
+    ``then`` is called with the terminal as soon as it has shown something that matches the bytes
+    of the regular expression ``until``.
     """
     ours, theirs = os.openpty()
-    _resize(ours, columns)
+    resize(ours, columns)
     process = subprocess.Popen(
         [sys.executable, "-c", script],
         stdin=theirs,
@@ -79,7 +82,7 @@ def run_in_terminal(script, columns, folder, seconds=60, environment=(), later=N
     os.close(theirs)
     screen = Screen(columns)
     data = b""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + DEADLINE_SECONDS
     try:
         while time.monotonic() < deadline:
             if not select.select([ours], [], [], 0.5)[0]:
@@ -91,10 +94,10 @@ def run_in_terminal(script, columns, folder, seconds=60, environment=(), later=N
             if not part:
                 break
             data += part
-            if later is not None and b"%|" in data:
-                _resize(ours, later)
-                later = None
-        code = process.wait(timeout=10)
+            if until is not None and re.search(until, data):
+                until = None
+                then(ours)
+        code = process.wait(timeout=DEADLINE_SECONDS)
     finally:
         process.kill()
         process.wait()
@@ -103,5 +106,6 @@ def run_in_terminal(script, columns, folder, seconds=60, environment=(), later=N
     return screen, code
 
 
-def _resize(terminal, columns):
+def resize(terminal, columns):
+    """Give a terminal so many columns."""
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))

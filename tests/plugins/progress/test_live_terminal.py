@@ -11,14 +11,16 @@ pytest.importorskip("tqdm")
 if sys.platform == "win32":
     pytest.skip("needs pseudo-terminals", allow_module_level=True)
 
-from tests.plugins.progress.terminal import Screen, run_in_terminal
+from tests.plugins.progress.terminal import Screen, resize, run_in_terminal
 
 SCRIPT = """
 import logging, os, time
 from pypet import Environment
 
 def simulate(traj):
-    time.sleep({pause})
+    time.sleep(0.01)
+    while traj.v_idx >= {waiting} and not os.path.exists("allowed"):
+        time.sleep(0.005)
     if traj.x == 3:
         raise ZeroDivisionError
     if traj.x == 5:
@@ -45,9 +47,10 @@ PARALLEL = {
 }
 
 
-def show(tmp_path, columns, options=SERIAL, pause=0.01):
-    script = SCRIPT.format(options=repr(options), pause=pause)
-    screen, code = run_in_terminal(script, columns, tmp_path)
+def show(tmp_path, columns, options=SERIAL, waiting=1000, **events):
+    """Run the script; from run ``waiting`` on, runs wait for a file 'allowed'."""
+    script = SCRIPT.format(options=repr(options), waiting=waiting)
+    screen, code = run_in_terminal(script, columns, tmp_path, **events)
     assert code == 0, "\n".join(screen.lines)
     return screen
 
@@ -137,18 +140,21 @@ def test_terminals_that_cannot_or_nobody_watches_get_lines(tmp_path, environment
 
 
 def test_a_terminal_may_change_its_size_meanwhile(tmp_path):
-    script = SCRIPT.format(options=SERIAL, pause=0.03)
-    screen, code = run_in_terminal(script, 100, tmp_path, later=40)
-    assert code == 0
-    drawn = bars(screen)
+    def make_narrow(terminal):
+        resize(terminal, 40)
+        (tmp_path / "allowed").touch()
+
+    drawn = bars(show(tmp_path, 100, waiting=10, until=rb"%\|", then=make_narrow))
     assert max(map(len, drawn)) > 40
     assert len(drawn[-1]) < 40
 
 
 def test_the_bar_tells_rate_remaining_time_and_active_runs(tmp_path):
-    drawn = bars(show(tmp_path, 120, PARALLEL, pause="0.05 * (1 + traj.v_idx % 3)"))
-    told = re.compile(r"\d/30, .*\d:\d\d:\d\d left, [\d.]+ runs/s, [12] running")
-    assert any(map(told.search, drawn))
+    told = r"\d/30, .*\d:\d\d:\d\d left, [\d.]+ runs/s, [12] running"
+    allow = (tmp_path / "allowed").touch
+    events = {"until": told.encode(), "then": lambda terminal: allow()}
+    drawn = bars(show(tmp_path, 120, PARALLEL, waiting=20, **events))
+    assert any(re.search(told, line) for line in drawn)
 
 
 def test_the_screen_of_these_tests_works():

@@ -84,12 +84,13 @@ def test_other_forms_are_refused(value):
         reporter(value)
 
 
-def test_lines_come_at_the_start_at_each_step_and_at_the_end(quiet_logger):
+def test_lines_come_at_the_start_at_each_step_and_at_the_end(quiet_logger, monkeypatch):
+    monkeypatch.setattr("pypet.plugins.progress.throughput.monotonic", lambda: 1000.0)
     run(reporter((25, "progress_of_test")), 8)
     texts = lines(quiet_logger)
     assert texts[0] == "PROGRESS: Finished 0/8 runs [                    ]  0.0%"
     assert texts[2].startswith(
-        "PROGRESS: Finished 4/8 runs [==========          ] 50.0%, remaining: 0:00:0"
+        "PROGRESS: Finished 4/8 runs [==========          ] 50.0%, remaining: 0:00:00"
     )
     assert texts[-1] == "PROGRESS: Finished 8/8 runs [====================]100.0%"
     assert len(texts) == 5

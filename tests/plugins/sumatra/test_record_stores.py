@@ -18,7 +18,6 @@ import pytest
 pytest.importorskip("git")
 pytest.importorskip("sumatra")
 
-pytestmark = pytest.mark.timeout(100)
 
 SET_UP = "import sys; from sumatra.commands import init; init(['demo', *sys.argv[1:]])"
 EXPERIMENT = """
@@ -103,7 +102,7 @@ def server() -> Iterator[Server]:
     yield server
     server.shutdown()
     server.server_close()
-    thread.join(10)
+    thread.join(100)
 
 
 def process(*command, cwd):
@@ -114,7 +113,7 @@ def process(*command, cwd):
         env={**clean, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -18,8 +18,6 @@ pytest.importorskip("sumatra")
 from pypet import Environment, GitDiffError
 from pypet.plugins.sumatra.parameters import parameters_as_json
 
-pytestmark = pytest.mark.timeout(100)
-
 INIT = "import sys; from sumatra.commands import init; init(['demo', '--store', sys.argv[1]])"
 STORE = ".smt/records.shelf"
 """Without Django this is what Sumatra chooses itself; it has no limits within one process."""
@@ -45,7 +43,7 @@ def project(request, tmp_path, monkeypatch):
         ("git", "commit", "-qm", "first"),
         (sys.executable, "-W", "ignore", "-c", INIT, request.param or str(folder / STORE)),
     ):
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=100)
     return folder
 
 
@@ -208,7 +206,7 @@ def test_the_main_script_and_what_it_imports_are_recorded(project, monkeypatch):
     (project / "own" / "__init__.py").write_text("__version__ = '3.2'\n")
     (project / "main.py").write_text("import own\n")
     for command in (("git", "add", "."), ("git", "commit", "-qm", "second")):
-        subprocess.run(command, cwd=project, check=True, timeout=60)
+        subprocess.run(command, cwd=project, check=True, timeout=100)
     monkeypatch.setattr(sys.modules["__main__"], "__file__", str(project / "main.py"))
     run(environment(project))
     (record,) = records(project, monkeypatch).values()

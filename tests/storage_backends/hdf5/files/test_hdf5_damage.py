@@ -98,7 +98,7 @@ def test_damage_is_told(filename, tmp_path, kind):
         target=try_all, args=(filename, kind, str(report))
     )
     process.start()
-    process.join(90)
+    process.join(100)
     assert process.exitcode == 0
     outcomes = json.loads(report.read_text())
     assert [each for each in outcomes if each not in ("equal", "told", "differs")] == []

@@ -156,7 +156,7 @@ def test_a_file_that_hdf5_marks_while_it_is_open_is_closed_when_it_is_let_go(
     first.let_go()
     code = "import h5py, sys; print(*h5py.File(sys.argv[1], 'r+')['traj/results'])"
     reading = [sys.executable, "-c", code, str(tmp_path / "data.hdf5")]
-    assert subprocess.run(reading, capture_output=True, timeout=60, text=True).stdout == "a\n"
+    assert subprocess.run(reading, capture_output=True, timeout=100, text=True).stdout == "a\n"
 
 
 def test_what_somebody_else_has_open_is_not_let_go(tmp_path):
@@ -223,7 +223,7 @@ def test_flushing_makes_data_visible_to_others(tmp_path):
         "print(file['traj/results/a/x'][()], file['traj/overview/results_summary'].shape[0])"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code, service.filename], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code, service.filename], capture_output=True, text=True, timeout=100
     )
     assert run.stdout.split() == ["1.0", "1"], run.stderr
     service.close()
@@ -251,9 +251,9 @@ def test_a_forked_child_inherits_no_open_file(tmp_path):
         target=_store_in_child, args=(str(tmp_path / "child.hdf5"), service, queue)
     )
     child.start()
-    assert queue.get(timeout=60) is False
-    assert queue.get(timeout=60) == "stored"
-    child.join(60)
+    assert queue.get(timeout=100) is False
+    assert queue.get(timeout=100) == "stored"
+    child.join(100)
     assert child.exitcode == 0
     apply(service, *[leaf(f"results.b{index}", number("x", 2)) for index in range(100)])
     service.close()
@@ -368,7 +368,7 @@ def test_folders_and_files_without_permission_are_named(tmp_path):
 
 
 def test_files_in_use_by_another_process_are_named(tmp_path):
-    service = new_service(tmp_path)
+    service = new_service(tmp_path, lock_timeout=0)
     code = "import h5py, sys; f = h5py.File(sys.argv[1], 'a'); print('open', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code, service.filename],
@@ -381,7 +381,7 @@ def test_files_in_use_by_another_process_are_named(tmp_path):
             apply(service, group("results"))
         with pytest.raises(BlockingIOError, match="another process"):
             service.trajectory_names()
-        other.communicate("\n", timeout=60)
+        other.communicate("\n", timeout=100)
     apply(service, group("results"))
 
 
@@ -442,7 +442,7 @@ def test_importing_the_plugin_imports_no_heavy_package():
         "plugin.HDF5StorageService().settings()\n"
         "print(sorted({'h5py', 'tables', 'pandas'} & set(sys.modules)))"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert run.stdout.strip() == "[]", run.stderr
 
 

@@ -13,10 +13,10 @@ if not hasattr(os, "fork"):
     pytest.skip("the platform cannot fork", allow_module_level=True)
 
 from pypet import Trajectory, load_trajectory
+from tests.processes import wait_until
 
 FORKS = 100
 pytestmark = [
-    pytest.mark.timeout(60),
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 
@@ -41,6 +41,7 @@ def test_what_a_thread_stores_is_whole_whenever_another_one_forks(tmp_path):
 
     thread = threading.Thread(target=store)
     thread.start()
+    wait_until(lambda: stored or failures)
     try:
         for _ in range(FORKS):
             pid = os.fork()
@@ -51,6 +52,5 @@ def test_what_a_thread_stores_is_whole_whenever_another_one_forks(tmp_path):
         done.set()
         thread.join()
     assert failures == []
-    assert stored
     loaded = load_trajectory(name="t", filename=path, load_data=2)
     assert [loaded.f_get(f"results.r{number}").f_get() for number in stored] == stored

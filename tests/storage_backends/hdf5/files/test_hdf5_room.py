@@ -69,11 +69,10 @@ def fill_and_check(folder):
 
 
 @needs_limits
-@pytest.mark.timeout(60)
 def test_what_does_not_fit_is_refused_and_the_rest_is_kept(tmp_path):
     process = multiprocessing.get_context("fork").Process(target=fill_and_check, args=(tmp_path,))
     process.start()
-    process.join(50)
+    process.join(100)
     assert process.exitcode == 0
 
 
@@ -94,7 +93,7 @@ def test_room_that_a_killed_process_reserved_does_no_harm(tmp_path):
 def in_process(function, *args):
     process = multiprocessing.get_context("fork").Process(target=function, args=args)
     process.start()
-    process.join(50)
+    process.join(100)
     assert process.exitcode == 0
 
 
@@ -113,7 +112,6 @@ def store_again_at_the_limit(folder):
 
 
 @needs_limits
-@pytest.mark.timeout(60)
 def test_what_is_stored_already_needs_no_room(tmp_path):
     in_process(store_again_at_the_limit, tmp_path)
 
@@ -134,7 +132,6 @@ def store_many_small_ones(folder):
 
 
 @needs_limits
-@pytest.mark.timeout(60)
 def test_more_was_asked_for_than_it_took_and_that_is_found_out(tmp_path):
     in_process(store_many_small_ones, tmp_path)
 

@@ -111,7 +111,6 @@ def add_rows_and_fail_once(traj, folder):
         raise RuntimeError("the first attempt fails")
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "options",
     [

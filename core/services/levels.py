@@ -1,0 +1,54 @@
+"""Checks of the arguments that say how much to store or load, and how deep."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+from pypet import pypetconstants as constants
+
+STORE_LEVELS = (
+    constants.STORE_NOTHING,
+    constants.STORE_DATA_SKIPPING,
+    constants.STORE_DATA,
+    constants.OVERWRITE_DATA,
+)
+LOAD_LEVELS = (
+    constants.LOAD_NOTHING,
+    constants.LOAD_SKELETON,
+    constants.LOAD_DATA,
+    constants.OVERWRITE_DATA,
+)
+
+
+def check_storing(level: Any, max_depth: Any = None) -> None:
+    """Raise for wrong values of ``store_data`` and ``max_depth``.
+
+    Raises
+    ------
+    ValueError
+        The level is none.
+    TypeError
+        The depth is no number.
+    """
+    if level not in STORE_LEVELS:
+        raise ValueError(
+            f"store_data={level!r}: a level is one of 0 (nothing), 1 (what was not stored before), "
+            "2 (what is new), and 3 (everything anew)."
+        )
+    _check_depth(max_depth)
+
+
+def check_loading(level: Any, max_depth: Any = None) -> None:
+    """Raise for wrong values of a load level and ``max_depth``, as `check_storing` does."""
+    if level not in LOAD_LEVELS:
+        raise ValueError(
+            f"A load level is one of 0 (nothing), 1 (nodes without data), 2 (data that is not in "
+            f"memory), and 3 (everything anew), not {level!r}."
+        )
+    _check_depth(max_depth)
+
+
+def _check_depth(max_depth: Any) -> None:
+    if max_depth is not None and not isinstance(max_depth, Integral):
+        raise TypeError(f"max_depth={max_depth!r}: give a number of levels, or None for all.")

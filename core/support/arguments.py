@@ -1,0 +1,130 @@
+"""Checks of arguments that users confuse: each error says what the argument is and what to give."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral
+from typing import Any
+
+
+def check_mapping(value: Any, what: str, example: str) -> Mapping[Any, Any]:
+    """Return a dictionary, or anything else with ``items()``.
+
+    ``what`` begins the message, ``example`` is shown in it.
+
+    Raises
+    ------
+    TypeError
+        It has no ``items()``.
+    """
+    if not callable(getattr(value, "items", None)):
+        raise TypeError(f"{what} a dictionary like {example}, not {_shown(value)}.")
+    return value  # type: ignore[no-any-return]
+
+
+def check_several(value: Any, method: str, single: str) -> Iterable[Any]:
+    """Return an iterable that is no text: a text would be taken for its letters.
+
+    ``method`` is what was called, ``single`` the method that takes one item.
+
+    Raises
+    ------
+    TypeError
+        It is no iterable, or text.
+    """
+    if isinstance(value, str | bytes) or not _is_iterable(value):
+        raise TypeError(
+            f"`{method}` takes a list of items, not {_shown(value)}; use `{single}` for a single "
+            "one."
+        )
+    return value  # type: ignore[no-any-return]
+
+
+def check_switch(value: Any, name: str, advice: str) -> None:
+    """Refuse a text where True or False is meant: it would count as True.
+
+    Raises
+    ------
+    TypeError
+        It is text.
+    """
+    if isinstance(value, str | bytes) and value:
+        raise TypeError(f"{name}={value!r}: give True or False, not text. {advice}")
+
+
+def check_callable(value: Any, what: str) -> Callable[..., Any]:
+    """Return a callable; ``what`` begins the message.
+
+    Raises
+    ------
+    TypeError
+        It cannot be called.
+    """
+    if not callable(value):
+        raise TypeError(f"{what}, not {_shown(value)}.")
+    return value  # type: ignore[no-any-return]
+
+
+def is_whole(value: Any) -> bool:
+    """Return whether something is a whole number of any type, but not True or False."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_call(function: Any, role: str, given: str, /, *args: Any, **kwargs: Any) -> None:
+    """Refuse a function that cannot be called with these arguments, without calling it.
+
+    ``role`` says in messages what the function is for, ``given`` what it is called with. What
+    tells no signature, as some built-in functions do, passes.
+
+    Raises
+    ------
+    TypeError
+        The function takes others.
+    """
+    try:
+        # Decorators may give their function more arguments than they take themselves.
+        signature = inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as err:
+        name = getattr(function, "__qualname__", None) or repr(function)
+        raise TypeError(
+            f"The {role} is called with {given}, which {name}{signature} does not take: {err}."
+        ) from err
+
+
+def check_path(value: Any, name: str) -> None:
+    """Refuse what is no path of a file or folder.
+
+    Raises
+    ------
+    TypeError
+        It is neither text nor a path.
+    ValueError
+        It is empty, or has a null character.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} takes a path, not {_shown(value)}.")
+    path = os.fspath(value)
+    if not path:
+        raise ValueError(
+            f"{name}={path!r}: the path is empty; leave it out, or give '.' for the working folder."
+        )
+    if "\0" in path:
+        raise ValueError(f"{name}={path!r}: a path cannot contain a null character.")
+
+
+def _is_iterable(value: Any) -> bool:
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _shown(value: Any) -> str:
+    return f"{value!r:.80} ({type(value).__name__})"

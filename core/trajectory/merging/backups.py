@@ -1,0 +1,82 @@
+"""Backing up both trajectories before a merge: both backups are made, or none."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pypet.tree.storing import service_of
+
+_ADVICE = (
+    "To merge without automatic backups use `backup=False`; "
+    "`f_backup(backup_filename=...)` makes one elsewhere."
+)
+
+
+def back_up(traj: Any, other: Any) -> None:
+    """Back up ``other``, if it is stored, and ``traj`` to their default places.
+
+    Raises
+    ------
+    ValueError
+        Both backups would go to the same place, or there is a backup already. Nothing was made.
+    """
+    stored = [each for each in (other, traj) if each._stored]
+    places = [_checked_place(each) for each in stored]
+    place = places[0]
+    if place is not None and place in places[1:]:
+        same = "itself" if is_same(traj, other) else "another one of this name"
+        raise ValueError(
+            f"Trajectory `{traj.v_name}` is to be merged with {same}, so the backups of both would "
+            f"go to the same place, {place[0]}. {_ADVICE}"
+        )
+    for each in stored:
+        each.f_backup()
+
+
+def is_same(traj: Any, other: Any) -> bool:
+    """Return whether both stand for the same stored trajectory."""
+    if traj is other:
+        return True
+    if traj.v_name != other.v_name or not other._stored:
+        return False
+    own, others = traj.v_storage_service, other.v_storage_service
+    return own is others or (type(own) is type(others) and _file(own) == _file(others) is not None)
+
+
+def _checked_place(traj: Any) -> tuple[Any, str] | None:
+    """Return where a backup would go; None if the service does not say so.
+
+    Raises
+    ------
+    ValueError
+        A trajectory of this name is there already.
+    """
+    service = service_of(traj._tree)
+    backup_service = getattr(service, "backup_service", None)
+    if backup_service is None:
+        return None
+    target = backup_service(traj.v_name, None)
+    file = _file(target)
+    if traj.v_name in _names(target, file):
+        raise ValueError(
+            f"There is a backup of trajectory `{traj.v_name}` already"
+            f"{f' in {file}' if file else ''}; remove it if it is not needed any more. {_ADVICE}"
+        )
+    return file or target, traj.v_name
+
+
+def _names(service: Any, file: str | None) -> list[str]:
+    if file is not None and not os.path.exists(file):
+        return []
+    try:
+        return list(service.trajectory_names())
+    except ValueError:
+        if file is not None:
+            raise
+        return []  # nothing was stored there yet
+
+
+def _file(service: Any) -> str | None:
+    filename = getattr(service, "filename", None)
+    return os.path.realpath(filename) if isinstance(filename, str | os.PathLike) else None

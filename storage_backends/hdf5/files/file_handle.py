@@ -1,0 +1,201 @@
+"""A file that h5py has open, and how what is written to it becomes part of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from h5py import h5f
+
+from pypet.storage_backends.hdf5.files.locks import WriterLocks
+from pypet.storage_backends.hdf5.files.superblock import superblock
+from pypet.storage_backends.hdf5.files.transactional_file import TransactionalFile
+from pypet.storage_backends.hdf5.files.waiting import wait_while_blocked
+
+_ABANDONED: list[Any] = []
+"""HDF5 files that are never closed, as that takes time and has no effect any more."""
+
+
+class FileHandle:
+    """A file that is open for reading, by the HDF5 library itself or from memory.
+
+    `storage` is None in the first case, and on systems where writers have none either.
+    """
+
+    is_writable = False
+
+    def __init__(self, path: str, file_id: h5f.FileID, storage: TransactionalFile | None) -> None:
+        self.path = path
+        self.id = file_id
+        self.storage = storage
+
+    @property
+    def descriptor(self) -> int:
+        """The file as the operating system knows it."""
+        if self.storage is not None:
+            return self.storage.descriptor
+        return int(self.id.get_vfd_handle())
+
+    def close(self) -> None:
+        """Close the file."""
+        self.id.close()
+        if self.storage is not None:
+            self.storage.detach()
+
+    def abandon(self, objects: Sequence[Any] = ()) -> None:
+        """Leave the file without closing it; nothing that HDF5 still does reaches it.
+
+        ``objects`` in the file are kept as long.
+        """
+        if self.storage is not None:
+            self.storage.detach()
+        else:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, self.descriptor)
+            os.close(nowhere)
+        _ABANDONED.append((self.id, self.storage, objects))
+
+
+class Writer(FileHandle, ABC):
+    """A file that is open for writing."""
+
+    is_writable = True
+
+    @abstractmethod
+    def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
+        """Make what was written so far part of the file, for other processes, too.
+
+        Waits at most ``timeout`` seconds, by default as long as when the file was opened, until
+        nobody reads; returns whether that was so. If not, the next commit has it all. With
+        ``durable`` it also survives that the machine loses its power.
+
+        Raises
+        ------
+        BlockingIOError
+            The default time is over.
+        OSError
+            The disk refuses it, or another program has changed the file.
+        """
+
+
+class PlainWriter(Writer):
+    """A file that the HDF5 library writes itself: without transactions, where there are none."""
+
+    def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
+        """Hand everything to the operating system, or with ``durable`` to the disk."""
+        h5f.flush(self.id)
+        if durable:
+            os.fsync(self.descriptor)
+        return True
+
+
+class TransactionalWriter(Writer):
+    """A file whose content changes by commits only."""
+
+    storage: TransactionalFile
+
+    def __init__(
+        self,
+        path: str,
+        file_id: h5f.FileID,
+        storage: TransactionalFile,
+        locks: WriterLocks,
+        timeout: float,
+    ) -> None:
+        super().__init__(path, file_id, storage)
+        self._locks = locks
+        self._timeout = timeout
+        self._is_stale = False
+        self._superblock = superblock(storage.descriptor)
+
+    def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
+        """Let HDF5 write all that it has, and make it part of the file; see `Writer`."""
+        h5f.flush(self.id)
+        storage = self.storage
+        if storage.has_changes:
+            if not self._exclude(timeout):
+                return False
+            storage.commit(durable=durable)
+            self._superblock = superblock(storage.descriptor)
+        elif durable:
+            os.fsync(storage.descriptor)
+        self._locks.share()
+        return True
+
+    def close(self) -> None:
+        """Commit everything and close the file.
+
+        Raises
+        ------
+        OSError
+            As for `commit`; the file is closed all the same, and what was not committed is lost.
+        """
+        try:
+            if self._is_stale:
+                return
+            self._exclude(None)
+            self.id.close()
+            self.storage.commit(durable=False)
+        finally:
+            if self.id.valid:
+                self.abandon()
+            else:
+                self.storage.detach()
+
+    def save_as(self, path: str) -> None:
+        """Write everything, committed or not, to a new file, also if this one was deleted."""
+        h5f.flush(self.id)
+        with (
+            open(self.descriptor, "rb", closefd=False) as source,
+            open(path, "xb") as target,
+        ):
+            source.seek(0)
+            shutil.copyfileobj(source, target, 1 << 20)
+            self.storage.write_changes(target.fileno())
+
+    def _exclude(self, timeout: float | None) -> bool:
+        """Keep readers away; return False if that takes longer than ``timeout`` seconds."""
+        locks = self._locks
+        if locks.is_exclusive and not self._is_stale:
+            return True
+        if not locks.exclude():
+            limit = self._timeout if timeout is None else timeout
+            locks.announce()
+            try:
+                wait_while_blocked(self._attempt_to_exclude, self.path, limit)
+            except BlockingIOError:
+                if timeout is not None:
+                    return False
+                self._timeout = 0.0  # nobody is to wait a second time
+                raise
+            finally:
+                locks.withdraw()
+        if self._is_stale or superblock(self.descriptor) != self._superblock:
+            self._is_stale = True
+            raise OSError(
+                errno.ESTALE,
+                "Another program has written to the file while it was open here. What was stored "
+                "since the last commit is lost; keep other programs from writing to the file",
+                self.path,
+            )
+        return True
+
+    def _attempt_to_exclude(self) -> None:
+        if not self._locks.exclude():
+            raise BlockingIOError(
+                errno.EAGAIN,
+                "Other processes read the file without a pause, so nothing can be stored in it",
+                self.path,
+            )
+
+
+def close_abandoned() -> None:
+    """Close what was abandoned, while Python can still be asked by the HDF5 library."""
+    while _ABANDONED:
+        file_id, *_ = _ABANDONED.pop()
+        if file_id.valid:
+            file_id.close()

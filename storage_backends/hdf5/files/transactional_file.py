@@ -1,0 +1,241 @@
+"""A file object through which HDF5 writes: what is committed stays until the next commit.
+
+HDF5 overwrites its own structures in place, in any order, so a process that dies meanwhile leaves
+a file that cannot be read any more. Here all changes to what was committed wait in memory, and
+a commit makes them in one step, by a redo log. What is behind the committed end is unknown to
+readers and written at once if there is much of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from pypet.storage_backends.hdf5.files.redo_log import (
+    PAGE_BYTES,
+    RedoLog,
+    read_at,
+    write_at,
+    write_log,
+    write_pages,
+)
+from pypet.storage_backends.hdf5.files.superblock import noted_end
+
+logger = logging.getLogger(__name__)
+
+_SHIFT = PAGE_BYTES.bit_length() - 1
+_MASK = PAGE_BYTES - 1
+_LARGE_BYTES = 16 * PAGE_BYTES
+"""Writes from this size on go to the disk at once where nothing is committed."""
+_MOST_NEW_PAGES = 4096
+"""So many pages behind the committed end may wait in memory."""
+
+
+class TransactionalFile:
+    """The file object of one open file, with the methods that h5py's driver asks for.
+
+    Not safe for threads; h5py calls it under its own lock.
+    """
+
+    __slots__ = (
+        "_committed",
+        "_end",
+        "_is_detached",
+        "_new_count",
+        "_on_disk",
+        "_pages",
+        "_position",
+        "descriptor",
+    )
+
+    def __init__(self, descriptor: int, log: RedoLog | None = None) -> None:
+        """Take over an open file; ``log`` is of a commit that could not be carried out."""
+        self.descriptor = descriptor
+        size = os.fstat(descriptor).st_size if log is None else log.end
+        self._end = size
+        self._committed = min(size, noted_end(descriptor, size)) if log is None else size
+        self._on_disk = self._committed
+        """What is behind it was never written, or is a remainder that nobody needs."""
+        self._pages: dict[int, bytearray] = {} if log is None else log.pages
+        """Changed pages, as they are to be, by position in units of their size."""
+        self._new_count = 0
+        """How many of them have no committed bytes."""
+        self._position = 0
+        self._is_detached = False
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether a commit would do something."""
+        return bool(self._pages or self._end != self._committed)
+
+    # ----- what h5py calls -----------------------------------------------------------------
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position, from the start or from the end of the file."""
+        self._position = offset if whence == os.SEEK_SET else self._end + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill a buffer with bytes from the position on, zeros where there are none."""
+        start, size, pages = self._position, len(buffer), self._pages
+        if self._is_detached:
+            return 0
+        first, last = start >> _SHIFT, (start + size - 1) >> _SHIFT
+        if first == last:
+            page = pages.get(first)
+            if page is not None:
+                offset = start & _MASK
+                buffer[:] = memoryview(page)[offset : offset + size]
+                return size
+        count = os.preadv(self.descriptor, (buffer,), start)
+        if count < size:
+            read_at(self.descriptor, buffer[count:], start + count)
+        if first != last and pages:
+            self._overlay(buffer, start, range(first, last + 1))
+        return size
+
+    def _overlay(self, buffer: memoryview, start: int, numbers: range) -> None:
+        """Put changed pages over what was read from the position ``start`` of the file."""
+        for number in numbers if len(numbers) < len(self._pages) else list(self._pages):
+            page = self._pages.get(number)
+            if page is not None and number in numbers:
+                offset = (number << _SHIFT) - start
+                skip = max(0, -offset)
+                stop = min(PAGE_BYTES, len(buffer) - offset)
+                buffer[offset + skip : offset + stop] = memoryview(page)[skip:stop]
+
+    def write(self, data: memoryview) -> int:
+        """Take bytes for the position; most of them are written with the next commit."""
+        start, size = self._position, len(data)
+        if self._is_detached:
+            return size
+        offset = start & _MASK
+        if offset + size <= PAGE_BYTES:
+            number = start >> _SHIFT
+            page = self._pages.get(number) or self._fetched(number)
+            page[offset : offset + size] = data
+        elif size >= _LARGE_BYTES and start >= self._committed:
+            self._write_large(start, data)
+        else:
+            self._write_pages(start, data)
+        if start + size > self._end:
+            self._end = start + size
+        return size
+
+    def truncate(self, size: int) -> None:
+        """Note the length of the file."""
+        self._end = size
+
+    def flush(self) -> None:
+        """Do nothing: HDF5 calls this within a flush, when the file may not be whole."""
+
+    # ----- pages ---------------------------------------------------------------------------
+
+    def _write_pages(self, start: int, data: memoryview) -> None:
+        done, size = 0, len(data)
+        while done < size:
+            number, offset = (start + done) >> _SHIFT, (start + done) & _MASK
+            count = min(PAGE_BYTES - offset, size - done)
+            page = self._pages.get(number)
+            if page is None:
+                page = self._blank(number) if count == PAGE_BYTES else self._fetched(number)
+            page[offset : offset + count] = data[done : done + count]
+            done += count
+
+    def _write_large(self, start: int, data: memoryview) -> None:
+        """Write whole pages behind the committed end at once, what they are part of later."""
+        head = -start & _MASK
+        stop = head + ((len(data) - head) & ~_MASK)
+        self._write_pages(start, data[:head])
+        self._write_pages(start + stop, data[stop:])
+        for number in range((start + head) >> _SHIFT, (start + stop) >> _SHIFT):
+            if self._pages.pop(number, None) is not None:
+                self._new_count -= 1
+        write_at(self.descriptor, [data[head:stop]], start + head)
+        self._on_disk = max(self._on_disk, start + stop)
+
+    def _fetched(self, number: int) -> bytearray:
+        """Return a page that is to be changed, with what the file has there."""
+        page = self._blank(number)
+        position = number << _SHIFT
+        if position < self._on_disk:
+            os.preadv(self.descriptor, [page], position)
+        return page
+
+    def _blank(self, number: int) -> bytearray:
+        if number << _SHIFT >= self._committed:
+            if self._new_count >= _MOST_NEW_PAGES:
+                self._write_new()
+            self._new_count += 1
+        page = self._pages[number] = bytearray(PAGE_BYTES)
+        return page
+
+    def _write_new(self) -> None:
+        """Write the pages behind the committed end, which nobody refers to yet."""
+        if self._new_count:
+            first = -(-self._committed >> _SHIFT)
+            new = {number: page for number, page in self._pages.items() if number >= first}
+            write_pages(self.descriptor, new, self._end)
+            self._on_disk = max(self._on_disk, self._end)
+            for number in new:
+                del self._pages[number]
+            self._new_count = 0
+
+    # ----- commits -------------------------------------------------------------------------
+
+    def commit(self, *, durable: bool) -> None:
+        """Make everything that was written part of the file, in one step.
+
+        HDF5 must have flushed before, and nobody else may read the file meanwhile. With
+        ``durable`` that holds also if the machine loses its power at any moment.
+
+        Raises
+        ------
+        OSError
+            The file system refuses it. What was committed before is unharmed.
+        """
+        if self._is_detached:
+            return
+        descriptor, end = self.descriptor, self._end
+        self._write_new()
+        if self._pages:
+            self._log(durable=durable)
+            write_pages(descriptor, self._pages, end)
+        if durable:
+            os.fsync(descriptor)
+        if os.fstat(descriptor).st_size != end:
+            os.ftruncate(descriptor, end)
+        self._pages.clear()
+        self._committed = self._on_disk = end
+
+    def _log(self, *, durable: bool) -> None:
+        try:
+            write_log(self.descriptor, self._pages, self._end)
+        except OSError as error:
+            # The pages themselves need no room. Without a log the file is at risk for the moment
+            # that it takes to write them; without them everything since the last commit is lost.
+            logger.warning(
+                "There is no room for the redo log of %d bytes, so this commit is made without: %s",
+                len(self._pages) * PAGE_BYTES,
+                error,
+            )
+            os.ftruncate(self.descriptor, self._end)
+            return
+        if durable:
+            os.fsync(self.descriptor)
+
+    def write_changes(self, descriptor: int) -> None:
+        """Write what is not committed yet into a copy of the file."""
+        write_pages(descriptor, self._pages, self._end)
+        os.ftruncate(descriptor, self._end)
+
+    def detach(self) -> None:
+        """Let nothing that HDF5 still does reach the file, and forget it."""
+        if not self._is_detached:
+            self._is_detached = True
+            self._pages.clear()
+            os.close(self.descriptor)

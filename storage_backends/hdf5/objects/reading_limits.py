@@ -1,0 +1,156 @@
+"""How much one reading may make of a file: objects visited, bytes in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from h5py import h5d
+
+from pypet.errors import StorageFormatError
+from pypet.storage_backends.hdf5.compression.unpacking_bounds import (
+    compressors,
+    find_inflated_chunk,
+)
+
+_LINK_BYTES, _NODE_BYTES = 16, 48
+"""No link, and no object with the link to it, takes less in a file."""
+_LEAST_BYTES = 1000 * _NODE_BYTES
+_MOST_TIMES = 1000
+"""That an object is visited in one reading."""
+FREE_FACTOR = 10
+"""How much larger than what is stored values may become without being counted."""
+
+
+class Visits:
+    """Counts what is visited: in a tree that is no more than fits into its file.
+
+    Groups that several hard links lead to would be visited once for each way there, which can be
+    2 to the power of their number.
+    """
+
+    __slots__ = ("_left", "_times", "_where")
+
+    def __init__(self, file_size: int, where: Callable[[], str]) -> None:
+        """Take the size of the file, and what says which node is visited."""
+        self._left = max(_LEAST_BYTES, file_size)
+        self._times: dict[int | None, int] = {}
+        self._where = where
+
+    def count(self, links: int, nodes: int = 0) -> None:
+        """Count links of a group, and nodes in it that are going to be visited.
+
+        Raises
+        ------
+        StorageFormatError
+            It cannot be that each object has been visited once.
+        """
+        self._left -= links * _LINK_BYTES + nodes * _NODE_BYTES
+        if self._left < 0:
+            raise self._too_many()
+
+    def count_address(self, address: int | None) -> None:
+        """Count a visit of an object that may have several links; see `count` for the error."""
+        times = self._times[address] = self._times.get(address, 0) + 1
+        if times > _MOST_TIMES:
+            raise self._too_many()
+
+    def _too_many(self) -> StorageFormatError:
+        return StorageFormatError(
+            f"{self._where()} is reached in too many ways: groups of the file are linked in "
+            "several places, again and again. Load other parts of it one by one."
+        )
+
+
+class SizeLimit:
+    """Limits the memory for values that are compressed, or not stored at all.
+
+    Values may take ten times what is stored of them; what all values of a reading take beyond that
+    is limited. No byte of the file counts twice as stored.
+    """
+
+    __slots__ = ("_excess", "_limit", "_unread")
+
+    def __init__(self, limit: int, file_size: int) -> None:
+        self._limit = limit
+        self._excess = 0
+        self._unread = file_size
+
+    def charge(self, size: int, stored: int, what: str) -> None:
+        """Note that ``size`` bytes are made of ``stored`` bytes; ``what`` is for the message.
+
+        Raises
+        ------
+        StorageFormatError
+            The limit is exceeded; the values were not read yet.
+        """
+        counted = min(stored, self._unread)
+        self._unread -= counted
+        self._excess += max(0, size - FREE_FACTOR * counted)
+        self._check(self._excess, size, stored, what)
+
+    def check_passing(self, size: int, stored: int, what: str) -> None:
+        """Make sure that ``size`` bytes may be made of ``stored`` ones for a moment.
+
+        Raises
+        ------
+        StorageFormatError
+            The limit is exceeded.
+        """
+        self._check(size - FREE_FACTOR * stored, size, stored, what)
+
+    def allowed(self, stored: int) -> int:
+        """Return how many bytes may be made of ``stored`` ones for a moment."""
+        return self._limit + FREE_FACTOR * stored
+
+    def _check(self, excess: int, size: int, stored: int, what: str) -> None:
+        if excess > self._limit:
+            raise StorageFormatError(
+                f"{what} takes {size} bytes in memory, of which {stored} are stored, and so more "
+                f"than `size_limit={self._limit}` allows. If you trust the file, load with a "
+                "larger limit."
+            )
+
+
+def charge_dataset(
+    limit: SizeLimit,
+    dataset: h5d.DatasetID,
+    what: Callable[[], str],
+    *,
+    row_size: int | None = None,
+) -> None:
+    """Charge what reading a whole dataset takes; ``what`` says which one it is.
+
+    ``row_size`` is in bytes, where less than whole rows is kept.
+
+    Raises
+    ------
+    StorageFormatError
+        The limit is exceeded, or it is compressed in a way that nobody knows a limit for; nothing
+        was unpacked.
+    """
+    shape = dataset.shape
+    if shape is None:
+        return
+    item_size = dataset.get_type().get_size()
+    stored = dataset.get_storage_size()
+    properties = dataset.get_create_plist()
+    if properties.get_layout() == h5d.CHUNKED and stored:
+        limit.check_passing(math.prod(properties.get_chunk()) * item_size, stored, what())
+        _check_chunks(limit, dataset, properties, what)
+    limit.charge(math.prod(shape) * (row_size or item_size), stored, what())
+
+
+def _check_chunks(
+    limit: SizeLimit, dataset: h5d.DatasetID, properties: Any, what: Callable[[], str]
+) -> None:
+    numbers = compressors(properties)
+    if len(numbers) > 1:
+        raise StorageFormatError(f"{what()} is compressed more than once, and not loaded.")
+    if numbers and find_inflated_chunk(dataset, numbers[0], limit.allowed) is not None:
+        raise StorageFormatError(
+            f"{what()} has a chunk that unpacks to more than {limit.allowed(0)} bytes and ten "
+            "times its size, which is more than `size_limit` allows. If you trust the file, load "
+            "with a larger limit."
+        )

@@ -1,0 +1,408 @@
+"""What a process that dies leaves in a file, and what others see meanwhile."""
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pypet.storage_backends.hdf5.files import redo_log
+from pypet.storage_backends.hdf5.files.file_handle import TransactionalWriter
+from pypet.storage_backends.hdf5.files.opening import IS_TRANSACTIONAL, create_file, open_file
+from pypet.storage_backends.hdf5.files.redo_log import PAGE_BYTES, read_log
+from pypet.storage_backends.hdf5.files.transactional_file import TransactionalFile
+from pypet.storage_backends.hdf5.service.service import HDF5StorageService
+from pypet.storage_backends.hdf5.settings.settings import Filters
+from tests.storage_backends.hdf5.record_makers import apply, items_of, leaf, new_service, number
+
+pytestmark = pytest.mark.skipif(not IS_TRANSACTIONAL, reason="the system has no transactions")
+
+
+class Killed(BaseException):
+    """Stands for the end of the process, in a system call."""
+
+
+@contextmanager
+def killed_at(at, half):
+    """Let the process end in the n-th call that changes a file; yield how many are left."""
+    left = [at]
+    pwritev, ftruncate = os.pwritev, os.ftruncate
+
+    def write(descriptor, parts, position):
+        left[0] -= 1
+        if left[0] <= 0:
+            content = b"".join(parts)
+            if left[0] == 0 and half:
+                os.pwrite(descriptor, content[: len(content) // 2], position)
+            raise Killed
+        return pwritev(descriptor, parts, position)
+
+    def truncate(descriptor, size):
+        left[0] -= 1
+        if left[0] <= 0:
+            raise Killed
+        ftruncate(descriptor, size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "pwritev", write)
+        patch.setattr(os, "ftruncate", truncate)
+        try:
+            yield left
+        except Killed:
+            left[0] = min(left[0], 0)
+
+
+# ----- the file object -------------------------------------------------------------------------
+
+FILE_BYTES = 5 * PAGE_BYTES
+WRITES = st.lists(
+    st.tuples(st.integers(0, FILE_BYTES + 3 * PAGE_BYTES), st.integers(1, 20 * PAGE_BYTES)),
+    min_size=1,
+    max_size=8,
+)
+
+
+def write_all(file, writes, byte):
+    for position, size in writes:
+        file.seek(position)
+        file.write(memoryview(bytes([byte]) * size))
+
+
+def model_of(content, writes, byte):
+    content = bytearray(content)
+    for position, size in writes:
+        content.extend(bytes(max(0, position + size - len(content))))
+        content[position : position + size] = bytes([byte]) * size
+    return bytes(content)
+
+
+def read_all(file, size):
+    buffer = bytearray(size)
+    file.seek(0)
+    file.readinto(memoryview(buffer))
+    return bytes(buffer)
+
+
+@settings(deadline=None, max_examples=60)
+@given(first=WRITES, second=WRITES, reads=st.integers(0, 3 * PAGE_BYTES))
+def test_what_is_written_is_read_back_before_and_after_a_commit(
+    tmp_path_factory, first, second, reads
+):
+    path = tmp_path_factory.mktemp("file") / "data"
+    path.write_bytes(b"\x07" * FILE_BYTES)
+    file = TransactionalFile(os.open(path, os.O_RDWR))
+    write_all(file, first, 1)
+    expected = model_of(b"\x07" * FILE_BYTES, first, 1)
+    assert read_all(file, len(expected)) == expected
+    assert path.read_bytes()[:FILE_BYTES] == b"\x07" * FILE_BYTES
+    file.commit(durable=False)
+    assert path.read_bytes() == expected
+    write_all(file, second, 2)
+    file.seek(reads)
+    part = bytearray(PAGE_BYTES)
+    file.readinto(memoryview(part))
+    assert bytes(part) == model_of(expected, second, 2)[reads : reads + PAGE_BYTES]
+    file.commit(durable=True)
+    assert path.read_bytes() == model_of(expected, second, 2)
+    file.detach()
+
+
+@settings(deadline=None, max_examples=60)
+@given(writes=WRITES, at=st.integers(1, 12), half=st.booleans())
+def test_a_commit_is_done_as_a_whole_or_not_at_all(tmp_path_factory, writes, at, half):
+    path = tmp_path_factory.mktemp("file") / "data"
+    before = b"\x07" * FILE_BYTES
+    path.write_bytes(before)
+    file = TransactionalFile(os.open(path, os.O_RDWR))
+    with killed_at(at, half) as left:
+        write_all(file, writes, 1)
+        file.commit(durable=False)
+    is_done = left[0] > 0
+    file.detach()
+    descriptor = os.open(path, os.O_RDWR)
+    log = read_log(descriptor)
+    if log is not None:
+        redo_log.carry_out(descriptor, log)
+    os.close(descriptor)
+    after = model_of(before, writes, 1)
+    found = path.read_bytes()
+    if is_done:
+        assert found == after
+    else:
+        assert found[:FILE_BYTES] in (before, after[:FILE_BYTES])
+        if found[:FILE_BYTES] != before:
+            assert found == after
+
+
+def test_a_log_with_a_wrong_byte_is_none(tmp_path):
+    path = tmp_path / "data"
+    path.write_bytes(b"\x07" * FILE_BYTES)
+    descriptor = os.open(path, os.O_RDWR)
+    redo_log.write_log(descriptor, {1: bytearray(b"\1" * PAGE_BYTES)}, FILE_BYTES)
+    log = read_log(descriptor)
+    assert log is not None
+    assert log.pages == {1: bytearray(b"\1" * PAGE_BYTES)}
+    content = bytearray(path.read_bytes())
+    for place in range(FILE_BYTES, len(content), 977):
+        content[place] ^= 1
+        path.write_bytes(content)
+        content[place] ^= 1
+        assert read_log(descriptor) is None, place
+    os.close(descriptor)
+
+
+# ----- files of HDF5 ---------------------------------------------------------------------------
+
+
+def values_in(path):
+    service = HDF5StorageService(filename=path)
+    assert service.trajectory_names() == ["traj"]
+    return {
+        name: int(items_of(service, f"results.{name}")["x"].value)
+        for name in ("old", "new")
+        if f"results.{name}" in names_in(path)
+    }
+
+
+def names_in(path):
+    with h5py.File(path, "r") as file:
+        return [f"results.{name}" for name in file["traj/results"]]
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_writer_that_dies_in_a_commit_leaves_the_old_or_the_new_state(tmp_path, half):
+    seen = set()
+    for at in range(1, 30):
+        folder = tmp_path / f"{at}"
+        folder.mkdir()
+        service = new_service(folder)
+        apply(service, leaf("results.old", number("x", 1)))
+        with killed_at(at, half) as left:
+            apply(service, leaf("results.new", number("x", 2)))
+        if left[0] > 0:
+            break
+        found = values_in(folder / "data.hdf5")
+        seen.add(tuple(found))
+        assert found in ({"old": 1}, {"old": 1, "new": 2})
+    assert seen == {("old",), ("old", "new")}
+
+
+def interrupted_commit(path):
+    """Leave a file in the middle of a commit that adds the group ``b``."""
+    writer = open_file(os.fspath(path), writable=True)
+    assert isinstance(writer, TransactionalWriter)
+    h5py.File(writer.id).create_group("b")
+    with pytest.MonkeyPatch.context() as patch:
+        real = redo_log.write_pages
+
+        def die(descriptor, pages, end):
+            if redo_log.read_log(descriptor) is not None:
+                first = min(pages)
+                real(descriptor, {first: pages[first]}, end)
+                raise Killed
+            real(descriptor, pages, end)
+
+        patch.setattr("pypet.storage_backends.hdf5.files.transactional_file.write_pages", die)
+        with pytest.raises(Killed):
+            writer.commit(durable=False)
+    writer.abandon()
+
+
+def new_file(path):
+    handle = create_file(os.fspath(path), "title", Filters())
+    for number_ in range(40):
+        h5py.File(handle.id).create_group(f"a{number_}")
+    handle.close()
+
+
+def test_a_commit_is_finished_by_whoever_opens_the_file(tmp_path, caplog):
+    for writable in (False, True):
+        path = tmp_path / f"{writable}.hdf5"
+        new_file(path)
+        interrupted_commit(path)
+        handle = open_file(str(path), writable=writable)
+        assert "b" in h5py.File(handle.id)
+        assert "Finishing a commit" in caplog.text
+        handle.close()
+        with h5py.File(path, "r") as file:
+            assert len(file) == 41
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+def test_a_commit_is_finished_in_memory_where_the_file_may_not_be_changed(tmp_path):
+    path = tmp_path / "data.hdf5"
+    new_file(path)
+    interrupted_commit(path)
+    before = path.read_bytes()
+    os.chmod(path, 0o400)
+    handle = open_file(str(path), writable=False)
+    assert "b" in h5py.File(handle.id)
+    handle.close()
+    assert path.read_bytes() == before
+
+
+def test_a_disk_without_room_for_the_log_takes_the_changes_all_the_same(
+    tmp_path, monkeypatch, caplog
+):
+    path = tmp_path / "data.hdf5"
+    new_file(path)
+    writer = open_file(str(path), writable=True)
+    h5py.File(writer.id).create_group("b")
+
+    def refuse(descriptor, pages, end):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pypet.storage_backends.hdf5.files.transactional_file.write_log", refuse)
+    writer.close()
+    assert "no room for the redo log" in caplog.text
+    with h5py.File(path, "r") as file:
+        assert "b" in file
+
+
+def test_space_behind_the_end_that_a_killed_writer_left_is_used_again(tmp_path):
+    path = tmp_path / "data.hdf5"
+    new_file(path)
+    size = path.stat().st_size
+    with open(path, "ab") as stream:
+        stream.write(b"\xff" * 3_000_000)
+    writer = open_file(str(path), writable=True)
+    h5py.File(writer.id)["values"] = np.arange(1000)
+    writer.close()
+    assert path.stat().st_size < size + 100_000
+    with h5py.File(path, "r") as file:
+        assert file["values"][()].tolist() == list(range(1000))
+
+
+# ----- readers meanwhile -----------------------------------------------------------------------
+
+READ = "import h5py, sys; print(*sorted(h5py.File(sys.argv[1], 'r')['traj/results']))"
+
+
+def read_elsewhere(path, code=READ):
+    return subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="locks of bytes are peculiar to Linux")
+def test_others_read_what_is_committed_while_a_writer_goes_on(tmp_path):
+    service = new_service(tmp_path)
+    service.commit_interval = 1e9
+    service.open()
+    apply(service, leaf("results.a", number("x", 1)))
+    service.flush()
+    apply(service, leaf("results.b", number("x", 2)))
+    assert read_elsewhere(service.filename).stdout == "a\n"
+    service.flush()
+    assert read_elsewhere(service.filename).stdout == "a b\n"
+    service.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="locks of bytes are peculiar to Linux")
+def test_nobody_else_writes_while_a_writer_has_the_file(tmp_path):
+    service = new_service(tmp_path)
+    service.open()
+    apply(service, leaf("results.a", number("x", 1)))
+    service.flush()
+    code = "import h5py, sys; h5py.File(sys.argv[1], 'r+')"
+    assert "unable to lock file" in read_elsewhere(service.filename, code).stderr
+    code = (
+        "import sys; from pypet.storage_backends.hdf5.files.opening import open_file\n"
+        "open_file(sys.argv[1], writable=True, timeout=0)"
+    )
+    assert "in use by another process" in read_elsewhere(service.filename, code).stderr
+    service.close()
+
+
+READER = """
+import h5py, sys
+file = h5py.File(sys.argv[1], 'r')
+print('open', flush=True)
+input()
+print(*sorted(file['traj/results']))
+"""
+
+
+@pytest.fixture
+def reader(tmp_path):
+    """Return a function that starts a process which has a file open until it is told to read."""
+    started = []
+
+    def start(path):
+        process = subprocess.Popen(
+            [sys.executable, "-c", READER, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout.readline() == "open\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="locks of bytes are peculiar to Linux")
+def test_a_reader_keeps_its_view_and_a_writer_its_data(tmp_path, reader):
+    service = new_service(tmp_path)
+    service.commit_interval = 0.0
+    service.open()
+    apply(service, leaf("results.a", number("x", 1)))
+    reading = reader(service.filename)
+    for index in range(20):  # each of these would be committed, if nobody read
+        apply(service, leaf(f"results.b{index}", number("x", index)))
+    assert reading.communicate("\n", timeout=60)[0] == "a\n"
+    service.close()
+    assert len(names_in(service.filename)) == 21
+
+
+def test_storing_waits_for_readers(tmp_path, reader):
+    service = new_service(tmp_path)
+    apply(service, leaf("results.a", number("x", 1)))
+    reading = reader(service.filename)
+    thread = threading.Thread(
+        target=apply, args=(service, leaf("results.b", number("x", 2))), daemon=True
+    )
+    thread.start()
+    assert reading.communicate("\n", timeout=60)[0] == "a\n"
+    thread.join(60)
+    assert not thread.is_alive()
+    assert names_in(service.filename) == ["results.a", "results.b"]
+
+
+def test_waiting_ends_with_an_error_that_says_what_to_do(tmp_path, reader):
+    service = new_service(tmp_path, lock_timeout=0.05)
+    apply(service, leaf("results.a", number("x", 1)))
+    reader(service.filename)
+    with pytest.raises(BlockingIOError, match="in use by another process; wait"):
+        apply(service, leaf("results.b", number("x", 2)))
+
+
+def test_another_writer_in_between_is_noticed(tmp_path):
+    service = new_service(tmp_path)
+    service.commit_interval = 1e9
+    service.open()
+    apply(service, leaf("results.a", number("x", 1)))
+    service.flush()
+    code = (
+        "import os; os.environ['HDF5_USE_FILE_LOCKING'] = 'FALSE'\n"
+        "import h5py, sys; h5py.File(sys.argv[1], 'r+').create_group('foreign')"
+    )
+    read_elsewhere(service.filename, code)
+    apply(service, leaf("results.b", number("x", 2)))
+    with pytest.raises(OSError, match="Another program has written to the file"):
+        service.flush()
+    with pytest.raises(OSError, match="Another program has written to the file"):
+        service.close()
+    with h5py.File(service.filename, "r") as file:
+        assert "foreign" in file
+        assert list(file["traj/results"]) == ["a"]
