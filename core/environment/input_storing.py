@@ -84,9 +84,9 @@ class InputStoring:
             with_links=False,  # their targets may be results
             recursive=True,
         )
-        early = None if service is not self._service else service.early
-        if early is not None:
-            early.note(new)
+        own = self._service
+        if own is not None and own is service and own.early is not None:
+            own.early.note(new)
 
 
 def _nodes(branch: Any) -> Iterator[Any]:

@@ -377,7 +377,7 @@ class Refusing(HDF5StorageService):
     def apply(self, request):
         paths = [getattr(each, "path", "") for each in request.operations]
         runs = [int(path[17:25]) for path in paths if path.startswith("results.runs.run_")]
-        if runs and self.refuses(runs[0]):
+        if any(map(self.refuses, runs)):
             raise OSError(5, "Input/output error")
         super().apply(request)
 
