@@ -8,6 +8,7 @@ derive from `PypetError` and from the builtin that a careful caller would catch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 # All of them; `pypet` and `pypet.pypetexceptions` take their names from here.
 __all__ = [
@@ -113,14 +114,24 @@ class StorageLostError(PypetError, FileNotFoundError):
 
 
 class NotStoredError(PypetError, RuntimeError):
-    """Data that a run handed over to be stored was lost; ``runs`` are the indices concerned."""
+    """Data that a run handed over to be stored was lost; ``runs`` are the indices concerned.
 
-    def __init__(self, message: str, runs: Sequence[int] = ()) -> None:
+    With ``is_final`` nothing can be stored any more: other runs will fare no better.
+    """
+
+    def __init__(self, message: str, runs: Sequence[int] = (), *, is_final: bool = False) -> None:
         super().__init__(message)
         self.runs = tuple(runs)
+        self.is_final = is_final
 
-    def __reduce__(self) -> tuple[type, tuple[str, tuple[int, ...]]]:
-        return type(self), (str(self), self.runs)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _not_stored, (type(self), str(self), self.runs, self.is_final)
+
+
+def _not_stored(
+    kind: type[NotStoredError], message: str, runs: tuple[int, ...], is_final: bool
+) -> NotStoredError:
+    return kind(message, runs, is_final=is_final)
 
 
 class RefusedPickleError(PypetError, ValueError):

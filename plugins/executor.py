@@ -195,7 +195,9 @@ class ExecutorScheduler(Scheduler):
             raise
         work = self._pickled if carries else None
         try:
-            future = self._executor.submit(guest.perform_batch, self._name, work, tasks, self._main)
+            future = self._executor.submit(
+                guest.perform_batch, self._name, work, tasks, self._main, os.getpid()
+            )
         except RuntimeError as error:  # it is broken or was shut down
             self._lose(batch, error)
             return False

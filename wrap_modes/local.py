@@ -11,6 +11,7 @@ from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.wrap_modes._local.failures import Failure, not_stored
 from pypet.wrap_modes._local.parcels import Parcel, dump_copy, load
+from pypet.wrap_modes._local.run_tables import store_run_table
 from pypet.wrap_modes._local.senders import Sender
 from pypet.wrap_modes._local.storing import GarbageCollection
 
@@ -122,6 +123,11 @@ class LocalWrapMode(WrapMode):
         self._garbage.count()
         if failures:
             raise not_stored(self.name, failures) from cause
+
+    def store_run_table(self, trajectory: Any) -> bool:
+        """Store the rows that changed; see `WrapMode.store_run_table`."""
+        service = self.main_service()
+        return store_run_table(service, service, trajectory)
 
     def stop(self) -> None:
         """Forget the service: everything that came home is stored."""

@@ -14,6 +14,7 @@ from pypet.markers import hookimpl
 from pypet.wrap_modes._local.deferring import DeferredRequests
 from pypet.wrap_modes._local.file_lock import FileLock
 from pypet.wrap_modes._local.parcels import can_be_prepared, run_of, understands_requests
+from pypet.wrap_modes._local.run_tables import store_run_table
 
 _logger = logging.getLogger("pypet.wrap_modes")
 
@@ -152,6 +153,13 @@ class LockWrapMode(WrapMode):
         if self._wrapper is None:
             raise RuntimeError("Wrap mode 'LOCK' was not started; call `start` first.")
         return self._wrapper
+
+    def store_run_table(self, trajectory: Any) -> bool:
+        """Store the rows that changed, under the lock; see `WrapMode.store_run_table`."""
+        wrapper = self._wrapper
+        return wrapper is not None and store_run_table(
+            wrapper, wrapper._storage_service, trajectory
+        )
 
     def stop(self) -> None:
         """Remove the lock: everything is stored already."""

@@ -13,6 +13,7 @@ from pypet.environment.cleaning import RunDataCleaner
 from pypet.environment.config_entries import EnvironmentConfig
 from pypet.environment.features import Features
 from pypet.environment.identity import sign
+from pypet.environment.input_storing import InputStoring
 from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
 from pypet.environment.pending_runs import due_runs, first_pending, report_completion
@@ -20,6 +21,7 @@ from pypet.environment.postprocessing import PostProcessing, Results
 from pypet.environment.rescue import check_storage, rescue, watched
 from pypet.environment.round import Round
 from pypet.environment.shared_storage import kept_open
+from pypet.environment.termination import sigterm_handling
 from pypet.support import run_banners
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class Experiment:
         self._trajectory: Any = environment.trajectory
         self._options = features.options
         self._results: Results = []
+        self._inputs = InputStoring(self._trajectory)
         self._round: Round | None = None
         """The latest one; its processes may still be ending."""
 
@@ -78,8 +81,13 @@ class Experiment:
         plan = obtain_plan()
         self._trajectory._prepare_experiment()
         self._trajectory.f_store(only_init=True)
-        with watched(self._trajectory):
-            completed = self._execute(plan)
+        handles = sigterm_handling.start(graceful=bool(self._options["graceful_exit"]))
+        try:
+            with watched(self._trajectory):
+                completed = self._execute(plan)
+        finally:
+            if handles:
+                sigterm_handling.finalize()  # which may be the end of the process
         if plan is not None:
             report_completion(self._trajectory, completed)
         if completed:
@@ -88,12 +96,14 @@ class Experiment:
         return self._results
 
     def _execute(self, plan: Plan | None) -> bool:
-        """Execute everything and store; return whether all runs are completed."""
-        completed = False
+        """Execute the plan, store, and tell; return whether all runs are completed."""
+        completed: bool = False
         try:
             with self._supervision():
                 self._tell_started()
                 if plan is not None:
+                    if self._options["automatic_storing"]:
+                        self._inputs.store()
                     self._execute_rounds(plan)
             self._finish()
             completed = bool(self._trajectory._runs.all_completed())
@@ -104,6 +114,7 @@ class Experiment:
                 self._environment.current_idx = min(self._environment.current_idx, *lost)
             raise
         finally:
+            self._inputs.end()
             try:
                 self._join()
             finally:
@@ -133,6 +144,10 @@ class Experiment:
             versioning.experiment_started(self._environment)
         self._features.manager.experiment_started(self._environment)
 
+    def _store_expansion(self) -> None:
+        stores = bool(self._options["automatic_storing"])
+        self._inputs.store_after_expansion(automatic_storing=stores)
+
     # ----- rounds of runs and post-processing ----------------------------------------------
 
     def _execute_rounds(self, plan: Plan) -> None:
@@ -142,13 +157,14 @@ class Experiment:
         cleaner = RunDataCleaner(trajectory) if self._cleans(postprocessing) else None
         while True:
             self._execute_runs(plan)
-            if postprocessing is None:
+            if postprocessing is None or sigterm_handling.hit:
                 return
             length = len(trajectory)
             trajectory._leave_run()
             trajectory.f_store(only_init=True)
             _logger.info("Calling post-processing with %d results", len(self._results))
-            postprocessing.call(trajectory, self._results, job)
+            with sigterm_handling.interruptible():
+                postprocessing.call(trajectory, self._results, job)
             if len(trajectory) == length or sigint_handling.hit:
                 return
             _logger.info(
@@ -160,7 +176,7 @@ class Experiment:
             trajectory._leave_run()
             if cleaner is not None:
                 cleaner.clean()
-            trajectory.f_store(only_init=True)
+            self._store_expansion()
 
     def _cleans(self, postprocessing: PostProcessing | None) -> bool:
         return postprocessing is not None and bool(self._options["clean_up_runs"])
@@ -193,7 +209,7 @@ class Experiment:
             return None
         self._config.put_expansion()
         trajectory._leave_run()
-        trajectory.f_store(only_init=True)
+        self._store_expansion()
         added: Indices = trajectory._runs.pending(length)
         job.check_runs(len(added))
         for reporter in self._features.progress:

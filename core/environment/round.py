@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,12 @@ from pypet.environment.on_error import ErrorPolicy
 from pypet.environment.pending_runs import take_back
 from pypet.environment.postprocessing import Results
 from pypet.environment.run_loop import RunLoop
+from pypet.environment.run_marks import RunMarks
 from pypet.environment.shared_storage import SharedStorage, kept_open, share_storage
 from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
-from pypet.interfaces import Outcome, ProgressReporter, Task
+from pypet.errors import NotStoredError
+from pypet.interfaces import Outcome, Task
 
 if TYPE_CHECKING:
     from pypet.environment.environment import Environment
@@ -58,6 +60,8 @@ class Round:
         self._storage: SharedStorage | None = None
         if len(indices):
             self._storage = share_storage(environment.trajectory, features, environment.name)
+        self._marks = RunMarks(environment.trajectory, self._storage)
+        self._is_through = False
 
     def execute(self) -> None:
         """Execute the runs.
@@ -77,11 +81,16 @@ class Round:
                 for reporter in self._features.progress:
                     reporter.watch(self._scheduler.activity)
                 self._loop().execute(indices, self._work())
+                self._is_through = True
         except RuntimeError as error:
+            if not self._is_through:
+                take_back(trajectory, getattr(error, "runs", ()), self._results)
+                raise
             self._lose(error)
         finally:
             if self._storage is not None:
                 take_back(trajectory, self._storage.lost, self._results)
+            self._marks.end()
         if not sigint_handling.hit:
             self._environment.current_idx = len(trajectory)
 
@@ -96,7 +105,7 @@ class Round:
     def _loop(self) -> RunLoop:
         features, scheduler = self._features, self._scheduler
         if self._storage is not None:
-            scheduler.check = partial(_check, self._storage, features.progress)
+            scheduler.check = partial(self._check, self._storage)
             scheduler.gates = features.gates
             for gate in features.gates:
                 gate.start()
@@ -108,6 +117,7 @@ class Round:
             self._results,
             features.progress,
             self._policy,
+            self._marks,
             self._storage,
             self._refill if self._storage is not None else None,
         )
@@ -136,16 +146,30 @@ class Round:
         )
         return WorkerRun(self._trajectory, self._job, settings)
 
+    def _check(self, storage: SharedStorage) -> None:
+        """Do what is to be done while a scheduler waits."""
+        for reporter in self._features.progress:
+            reporter.refresh()
+        self._marks.store_if_due()
+        try:
+            storage.check()
+        except NotStoredError as error:
+            self._lose(error)
+
     def _lose(self, error: RuntimeError) -> None:
         """Act upon an error of storing that came after the runs were reported as finished.
 
-        Such errors name the indices of their runs; these count as not completed.
+        Such errors name the indices of their runs; these count as not completed. The others go on
+        without them if they may, and if anything can be stored at all.
+
+        Raises
+        ------
+        RuntimeError
+            The error.
         """
         indices = getattr(error, "runs", ())
-        if not indices:
-            raise error
         take_back(self._trajectory, indices, self._results)
-        if self._policy.raises:
+        if self._policy.raises or not indices or getattr(error, "is_final", False):
             raise error
         _logger.error("Data of %d runs was not stored", len(set(indices)), exc_info=error)
 
@@ -162,10 +186,3 @@ class Round:
         finally:
             for reporter in reporters:
                 reporter.stop()
-
-
-def _check(storage: SharedStorage, reporters: Sequence[ProgressReporter]) -> None:
-    """Do what is to be done while a scheduler waits."""
-    for reporter in reporters:
-        reporter.refresh()
-    storage.check()

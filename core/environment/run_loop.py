@@ -11,10 +11,13 @@ from pypet.environment.job import Job
 from pypet.environment.on_error import ErrorPolicy, describe_run
 from pypet.environment.outcome_batch import OutcomeBatch
 from pypet.environment.postprocessing import Results
+from pypet.environment.run_marks import RunMarks
 from pypet.environment.shared_storage import SharedStorage
-from pypet.errors import PluginError, RunSkippedError, StorageLostError
+from pypet.environment.termination import sigterm_handling
+from pypet.errors import NotStoredError, PluginError, RunSkippedError, StorageLostError
 from pypet.interfaces import Outcome, ProgressReporter, Scheduler, Task
 from pypet.support.iterators import result_sort
+from pypet.support.refusals import HOPELESS, TOO_MANY, is_refusal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +46,7 @@ class RunLoop:
         results: Results,
         progress: Sequence[ProgressReporter],
         policy: ErrorPolicy,
+        marks: RunMarks,
         storage: SharedStorage | None = None,
         refill: Callable[[], Indices | None] | None = None,
     ) -> None:
@@ -54,6 +58,9 @@ class RunLoop:
         self._results = results
         self._progress = progress
         self._policy = policy
+        self._marks = marks
+        self._refusals = 0
+        self._refusal: BaseException | None = None
         self._storage = storage
         self._refill = refill
         self._tell_started = manager.listens("pypet_runs_started")
@@ -77,20 +84,25 @@ class RunLoop:
         ------
         Exception
             A run raised and the policy says so, or an iterable of arguments is too short.
+        NotStoredError
+            Nothing can be stored any more.
         """
         first = len(self._results)
         self._remaining = _Remaining(indices)
         self._scheduler.start(run)
         try:
-            self._feed()
-            while self._pending:
-                self._ask_for_more(run)
-                self._take_outcomes()
-                if sigint_handling.hit:
-                    if self._scheduler.in_process:
-                        return
-                    self._pending -= self._scheduler.cancel()
+            with sigterm_handling.interruptible():
                 self._feed()
+                while self._pending:
+                    self._ask_for_more(run)
+                    self._take_outcomes()
+                    if sigint_handling.hit:
+                        if self._scheduler.in_process:
+                            return
+                        self._pending -= self._scheduler.cancel()
+                    self._feed()
+            if self._refusals >= TOO_MANY:
+                raise self._hopeless()
         finally:
             self._scheduler.stop()
             self._finished.tell()
@@ -152,12 +164,18 @@ class RunLoop:
         error = outcome.error
         if storage is not None:
             try:
-                storage.accept(outcome)
+                with sigterm_handling.deferred():
+                    storage.accept(outcome)
             except Exception as refusal:
-                error = error or refusal
+                if getattr(refusal, "is_final", False):
+                    raise
+                if error is None:
+                    error = refusal
+                    outcome = outcome._replace(is_refused=True)
         if error is not None:
             self._failed(outcome, error)
             return
+        self._refusals = 0
         if storage is not None:
             index, _, started, finished, *_ = outcome
             self._runs.complete(index, started, finished, self._hexsha)
@@ -167,6 +185,7 @@ class RunLoop:
         self._finished.add(outcome)
         for reporter in self._progress:
             reporter.advance()
+        self._marks.note()
 
     def _failed(self, outcome: Outcome, error: BaseException) -> None:
         """Try a failed run again, raise its error, or go on without it."""
@@ -192,6 +211,23 @@ class RunLoop:
         if self._policy.raises:
             error.add_note(f"pypet: raised in {what}")
             raise error
+        cause = error.__cause__ if isinstance(error, NotStoredError) else None
+        if outcome.is_refused and is_refusal(cause or error):
+            self._refusals += 1
+            self._refusal = error
+            if self._refusals >= HOPELESS:
+                raise self._hopeless()
+
+    def _hopeless(self) -> NotStoredError:
+        """Return the error that tells that the storage takes nothing any more."""
+        error = NotStoredError(
+            f"Nothing can be stored any more: data of the last {self._refusals} runs was refused. "
+            f"The latest error was {self._refusal!r}. Runs that are completed are stored; mend the "
+            "storage and run the others.",
+            is_final=True,
+        )
+        error.__cause__ = self._refusal
+        return error
 
 
 class _Remaining:

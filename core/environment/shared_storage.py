@@ -85,6 +85,15 @@ class SharedStorage:
         if self._mode is not None:
             self._mode.check()
 
+    def store_run_table(self, trajectory: Trajectory) -> bool:
+        """Store rows of the run table; see `WrapMode.store_run_table`."""
+        return self._mode is not None and self._mode.store_run_table(trajectory)
+
+    @property
+    def has_stored_run_table(self) -> bool:
+        """Whether all those rows are surely stored; after the block."""
+        return self._mode is None or self._mode.has_stored_run_table
+
     def join(self) -> None:
         """Wait until the helpers of the wrap mode are gone; after the block."""
         if self._mode is not None:

@@ -7,6 +7,8 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.job import Job
+from pypet.environment.termination import sigterm_handling
+from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
 from pypet.support import run_banners
 
@@ -57,13 +59,18 @@ class SingleRun:
         if tells:
             run_banners.tell_starting(index, len(trajectory))
         started = time()
+        stores = False
+        raises = sigterm_handling.raises
         try:
             trajectory._enter_run(index)
             trajectory._begin_run(started)
             value = self._call(trajectory, task)
+            sigterm_handling.hold()  # a run that is over is stored and counts
             if self._stores:
+                stores = True
                 with self._storing:
                     trajectory.f_store()
+                stores = False
             finished = time()
             trajectory._runs.finish(index, finished, self._hexsha)
             trajectory._end_run(clean_up=self._clean_up)
@@ -71,7 +78,10 @@ class SingleRun:
             trajectory._abandon_run()
             if not isinstance(error, Exception):
                 raise
-            return Outcome(index, None, started, time(), error)
+            sigterm_handling.release(raises)
+            refused = stores or isinstance(error, NotStoredError)
+            return Outcome(index, None, started, time(), error, is_refused=refused)
+        sigterm_handling.release(raises)
         if tells:
             run_banners.tell_finished(index, len(trajectory))
         return Outcome(index, value, started, finished)

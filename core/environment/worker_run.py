@@ -158,7 +158,7 @@ class PackedRun(Work):
         if not failures:
             return outcomes
         return [
-            outcome._replace(value=None, error=failures[outcome.index])
+            outcome._replace(value=None, error=failures[outcome.index], is_refused=True)
             if outcome.error is None and outcome.index in failures
             else outcome
             for outcome in outcomes

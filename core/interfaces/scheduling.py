@@ -25,7 +25,8 @@ class Outcome(NamedTuple):
     ``started`` and ``finished`` are seconds since the epoch. ``error`` is the exception that
     the run function raised, None if the run completed. ``references`` is what a wrap mode
     wants to bring back from the worker with the outcome. ``interrupted`` says that the process
-    was asked to end gracefully: no further runs should start.
+    was asked to end gracefully: no further runs should start. ``is_refused`` says that the error
+    came from storing what the run had added.
     """
 
     index: int  # type: ignore[assignment]  # hides the method of tuples, which nobody needs
@@ -35,6 +36,7 @@ class Outcome(NamedTuple):
     error: BaseException | None = None
     references: Any = None
     interrupted: bool = False
+    is_refused: bool = False
 
 
 class Activity(NamedTuple):

@@ -84,13 +84,31 @@ class WrapMode(Feature, ABC):
         """
 
     def check(self) -> None:
-        """Raise if a helper of the mode has died.
+        """Raise if a helper of the mode has died, or data of finished runs was lost.
 
         Raises
         ------
+        NotStoredError
+            With ``is_final`` a process that stores or synchronises is gone, or can store nothing
+            any more; else ``runs`` names the runs that are lost. They are named once.
         RuntimeError
-            A process that stores or synchronises is gone; the message names it.
+            As with ``is_final``, for modes that name no runs.
         """
+
+    def store_run_table(self, trajectory: Any) -> bool:
+        """Store what became of the runs that were accepted, while others are active.
+
+        Called in the main process about twice a second, with the trajectory whose table has
+        changed. No row may be durable before everything that its run handed over is. False says
+        that nothing was done: the mode cannot do it, now or ever. What was not stored then is
+        stored after `stop`.
+        """
+        return False
+
+    @property
+    def has_stored_run_table(self) -> bool:
+        """Whether everything given to `store_run_table` is surely stored; asked after `stop`."""
+        return True
 
     @abstractmethod
     def stop(self) -> None:

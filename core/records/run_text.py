@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from pypet.records.meta import RunRows
 from pypet.support.run_text import format_time, run_time_text
@@ -90,3 +93,12 @@ def text_columns(rows: RunRows) -> dict[str, Sequence[str]]:
             NOT_YET if time == NOT_FINISHED else next(summaries) for time in finished
         ],
     }
+
+
+def self_contained(rows: RunRows) -> RunRows:
+    """Return the same rows with their text, so that no explored ranges have to go along."""
+    text = {
+        name: np.array([cell.encode("utf8") for cell in column], dtype="S")
+        for name, column in text_columns(rows).items()
+    }
+    return replace(rows, explored={}, text=text)

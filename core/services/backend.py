@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from pypet.errors import NoSuchServiceError
 from pypet.interfaces.storage import StorageService
 from pypet.records import MetaRecord, NodeRecord, StoreRequest
+from pypet.services.early import EarlyNodes
 
 
 class RecordBackend(StorageService, ABC):
@@ -24,6 +25,8 @@ class RecordBackend(StorageService, ABC):
     """How text is encoded in items."""
     unpickle: str = "trust"
     """What is loaded of pickles in the storage; see `pypet.encoding.unpickling`."""
+    early: EarlyNodes | None = None
+    """What an experiment that is under way has stored before its first run."""
     config_group: ClassVar[str | None] = None
     """Name of the group below ``config`` that holds the settings of this service."""
     is_kept_open: bool = False

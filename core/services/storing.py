@@ -45,6 +45,10 @@ class Storing:
         """Mark what was collected as stored; to be called once the request was accepted."""
         for node in self._nodes:
             node._stored = True
+        early = self.service.early
+        if early:
+            for node in self._nodes:
+                early.forget(node)
 
     def add(self, operation: Operation, node: Any = None) -> None:
         """Append an operation; ``node`` counts as stored when the request is confirmed."""
@@ -66,6 +70,14 @@ class Storing:
         """Add one leaf with its data, as far as the level asks for it."""
         if level == constants.STORE_NOTHING:
             return
+        early = self.service.early
+        if early and early.has(leaf):
+            asks_for_nothing_new = level != constants.OVERWRITE_DATA and not (
+                overwrite or flags or options
+            )
+            if asks_for_nothing_new and early.is_unchanged(leaf):
+                return
+            level = constants.OVERWRITE_DATA
         if level == constants.STORE_DATA_SKIPPING and leaf._stored:
             return
         if level == constants.OVERWRITE_DATA:
@@ -94,6 +106,11 @@ class Storing:
         """Add one group without its children."""
         if level == constants.STORE_NOTHING:
             return
+        early = self.service.early
+        if early and early.has(group):
+            if level != constants.OVERWRITE_DATA and early.is_unchanged(group):
+                return
+            level = constants.OVERWRITE_DATA
         if level == constants.STORE_DATA_SKIPPING and group._stored:
             return
         class_name = group.f_get_class_name()

@@ -221,10 +221,7 @@ class RunTable(RunIndex):
     def rows(self, *, changed_only: bool = False) -> RunRows:
         """Return the known runs as plain arrays, or only those that changed since stored."""
         columns = self.columns
-        if changed_only:
-            rows = np.flatnonzero(columns.changed[: columns.size])
-        else:
-            rows = np.arange(columns.size)
+        rows = self.changed_rows() if changed_only else np.arange(columns.size)
         idx = rows if self._known is None else self._known[rows]
         part = columns.take(rows)
         made = RunRows(
@@ -259,10 +256,14 @@ class RunTable(RunIndex):
             self.columns.own()
             self.columns.changed[:] = False
 
-    def mark_changed(self) -> None:
-        """Note that no run is stored where the trajectory goes next."""
+    def mark_changed(self, rows: Any = slice(None), changed: bool = True) -> None:
+        """Note that no run is stored where the trajectory goes next, or that some rows are not."""
         self.columns.own()
-        self.columns.changed[:] = True
+        self.columns.changed[rows] = changed
+
+    def changed_rows(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the positions of the rows that changed since they were stored."""
+        return np.flatnonzero(self.columns.changed[: self.columns.size])
 
     def adopt(self, rows: RunRows, length: int | None = None) -> None:
         """Replace everything by what was read back; ``length`` is needed if rows are missing."""

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from pypet.interfaces import Outcome, Task, Work
 from pypet.plugins._workers.batch_sizing import PATIENCE_SECONDS
 from pypet.plugins._workers.outcomes import ended_by_run, pack
+from pypet.plugins._workers.watching import end_with
 from pypet.support.main_script import main_script
 
 hosts: dict[str, int] = {}
@@ -47,13 +48,17 @@ def known_script() -> str:
     return os.path.abspath(path) if path else ""
 
 
-def perform_batch(name: str, pickled: bytes | None, tasks: bytes, main: str | None) -> Reply:
+def perform_batch(
+    name: str, pickled: bytes | None, tasks: bytes, main: str | None, host: int
+) -> Reply:
     """Execute tasks by the work of this name; ``pickled`` is that work or None.
 
-    ``main`` is the main script that has to be known here, None if it does not matter.
+    ``main`` is the main script that has to be known here, None if it does not matter. ``host`` is
+    the id of the main process, which this one is not to outlive if it is a child of that.
     """
     if hosts.get(name) == os.getpid():
         return Reply(trouble="It executes tasks in the main process, whose memory they would share")
+    end_with(host)
     if main is not None and main != known_script():
         return Reply(stranger=True)
     with _one_at_a_time:

@@ -32,10 +32,24 @@ pytest.importorskip("h5py")
 if "fork" not in multiprocessing.get_all_start_methods():
     pytest.skip("the platform cannot fork", allow_module_level=True)
 
+from pypet.storage_backends.hdf5 import HDF5StorageService
+
 RUNS = 8
 BAD = 5
 SCHEDULERS = pytest.mark.parametrize("scheduler", ["pool", "process"])
 MODES = pytest.mark.parametrize("mode", ["LOCK", "QUEUE", "PIPE", "LOCAL"])
+ALL_WAYS = pytest.mark.parametrize(
+    "way",
+    [
+        ("serial", "NONE"),
+        *[
+            (each, mode)
+            for each in ("pool", "process")
+            for mode in ("LOCK", "QUEUE", "PIPE", "LOCAL")
+        ],
+    ],
+    ids="-".join,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -232,8 +246,9 @@ def ask_to_kill_the_writer(killed):
 
 @SCHEDULERS
 @pytest.mark.parametrize("mode", ["QUEUE", "PIPE"])
+@pytest.mark.parametrize("on_error", ["raise", "continue"])
 @in_child
-def test_a_killed_writer_ends_the_experiment(make, tmp_path, scheduler, mode):
+def test_a_killed_writer_ends_the_experiment(make, tmp_path, scheduler, mode, on_error):
     killed = tmp_path / "killed"
 
     def kill_writer(signum, frame):
@@ -243,7 +258,7 @@ def test_a_killed_writer_ends_the_experiment(make, tmp_path, scheduler, mode):
         killed.touch()
 
     signal.signal(signal.SIGUSR1, kill_writer)
-    env = make(scheduler, mode, length=200, ncores=1, on_error="raise")
+    env = make(scheduler, mode, length=200, ncores=1, on_error=on_error)
     with pytest.raises(NotStoredError, match=r"SIGKILL|gone"):
         env.run(work, partial(ask_to_kill_the_writer, killed))
     assert_readable(tmp_path, length=200)
@@ -313,14 +328,7 @@ def execute_on_small_disk(folder, *command):
     )
 
 
-ON_ALL_DISKS = pytest.mark.parametrize(
-    "way",
-    [("serial", "NONE")] + [("pool", mode) for mode in ("LOCK", "QUEUE", "PIPE", "LOCAL")],
-    ids="-".join,
-)
-
-
-@ON_ALL_DISKS
+@ALL_WAYS
 def test_a_full_disk_is_told_and_earlier_runs_stay_readable(tmp_path, way):
     script, folder = tmp_path / "full.py", tmp_path / "disk"
     script.write_text(FULL_DISK)
@@ -344,7 +352,7 @@ def assert_told_and_readable(done, reason):
     assert stored == completed
 
 
-@ON_ALL_DISKS
+@ALL_WAYS
 def test_earlier_runs_stay_readable_where_files_may_not_grow(tmp_path, way):
     script = tmp_path / "full.py"
     script.write_text(FULL_DISK)
@@ -356,6 +364,97 @@ def test_earlier_runs_stay_readable_where_files_may_not_grow(tmp_path, way):
         check=False,
     )
     assert_told_and_readable(done, "File too large")
+
+
+# ----- a storage that takes nothing ---------------------------------------------------------
+
+
+class Refusing(HDF5StorageService):
+    """Stores nothing of runs, or only of those whose indices are below a number."""
+
+    taken = 0
+
+    def apply(self, request):
+        paths = [getattr(each, "path", "") for each in request.operations]
+        runs = [int(path[17:25]) for path in paths if path.startswith("results.runs.run_")]
+        if any(map(self.refuses, runs)):
+            raise OSError(5, "Input/output error")
+        super().apply(request)
+
+    def refuses(self, run):
+        return run >= self.taken
+
+
+class RefusingOne(Refusing):
+    def refuses(self, run):
+        return run == BAD
+
+
+class Raising(Refusing):
+    def apply(self, request):
+        try:
+            super().apply(request)
+        except OSError:
+            raise RuntimeError("the disk is upside down") from None
+
+
+@pytest.fixture
+def make_with(make_env, tmp_path):
+    def make(service, scheduler, mode, **options):
+        env = make_env(
+            storage_service=service(filename=str(tmp_path / "data.hdf5")),
+            scheduler=scheduler,
+            wrap_mode=mode,
+            **({} if scheduler == "serial" else {"ncores": 2}),
+            **options,
+        )
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": range(30)})
+        return env
+
+    return make
+
+
+@ALL_WAYS
+@pytest.mark.parametrize("service", [Refusing, Raising])
+def test_a_storage_that_takes_nothing_is_an_error(make_with, tmp_path, way, service):
+    env = make_with(service, *way, on_error="continue")
+    with pytest.raises(NotStoredError, match=r"Input/output error|upside down") as caught:
+        env.run(work)
+    assert caught.value.is_final
+    assert not any(env.traj.f_is_completed(index) for index in range(30))
+    assert assert_readable(tmp_path, length=30) == []
+
+
+@ALL_WAYS
+def test_a_storage_that_takes_nothing_any_more_is_an_error(make_with, tmp_path, way, monkeypatch):
+    monkeypatch.setattr(Refusing, "taken", 10)
+    env = make_with(Refusing, *way, on_error="continue")
+    with pytest.raises(NotStoredError, match="Input/output error"):
+        env.run(work)
+    assert assert_readable(tmp_path, length=30) == list(range(10))
+
+
+@ALL_WAYS
+def test_a_single_run_that_is_not_stored_is_no_error(make_with, tmp_path, way):
+    env = make_with(RefusingOne, *way, on_error="continue")
+    others = [index for index in range(30) if index != BAD]
+    assert [index for index, _ in env.run(work)] == others
+    assert assert_readable(tmp_path, length=30) == others
+
+
+@SCHEDULERS
+@MODES
+def test_runs_that_fail_by_themselves_say_nothing_about_the_storage(
+    make, tmp_path, scheduler, mode
+):
+    env = make(scheduler, mode, length=15, on_error="continue")
+    assert env.run(fail_with_full_disk) == []
+    assert assert_readable(tmp_path, length=15) == []
+
+
+def fail_with_full_disk(traj):
+    raise OSError(28, "No space left on device")
 
 
 # ----- much ----------------------------------------------------------------------------------

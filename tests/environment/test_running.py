@@ -311,7 +311,9 @@ def test_the_storage_is_kept_open_around_the_runs(env):
     env.add_postprocessing(lambda traj, results: events.append("postproc"))
     env.run(lambda traj: events.append(traj.v_idx))
     opened = ("open", "test")
-    assert events[: events.index("postproc")] == [opened, 0, 1, 2, 3, ("close", "test")]
+    closed = ("close", "test")
+    before = [opened, closed]  # parameters are stored before the runs
+    assert events[: events.index("postproc")] == [*before, opened, 0, 1, 2, 3, closed]
 
 
 # ----- which scheduler -----------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
@@ -128,3 +130,53 @@ def test_dask_executes_runs_and_threads_of_a_worker_take_turns(tmp_path, monkeyp
         scheduler.stop()
     assert sorted(outcome.index for outcome in outcomes) == list(range(20))
     assert {outcome.value for outcome in outcomes} == {0}
+
+
+KILLED = """
+import multiprocessing, os, signal, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from pypet import Environment
+
+def work(traj):
+    open(f"{sys.argv[2]}/{os.getpid()}", "w").close()
+    while len(os.listdir(sys.argv[2])) < 2:
+        time.sleep(0.01)
+    return os.getpid()
+
+if __name__ == "__main__":
+    executor = ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(sys.argv[1]))
+    env = Environment(
+        "test", storage_service="memory", log_config=None, report_progress=False,
+        scheduler=executor, wrap_mode="LOCAL",
+    )
+    env.traj.f_add_parameter("x", 0)
+    env.traj.f_explore({"x": range(20)})
+    print(*{pid for _, pid in env.run(work)}, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_workers_of_an_executor_end_with_a_main_process_that_is_killed(tmp_path, method):
+    psutil = pytest.importorskip("psutil")
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip("the platform has no such start method")
+    script, pids_folder = tmp_path / "killed.py", tmp_path / "pids"
+    script.write_text(KILLED)
+    pids_folder.mkdir()  # every worker has to execute a run
+    done = subprocess.run(
+        [sys.executable, script, method, pids_folder],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=50,
+        check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert pids
+    workers = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    _, alive = psutil.wait_procs(workers, 30)
+    for worker in alive:
+        worker.kill()
+    assert alive == []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import socket
 import sys
+import tempfile
 import threading
 
 import numpy as np
@@ -338,3 +340,27 @@ def test_a_lock_keeps_processes_apart_and_survives_its_holder(tmp_path, method):
     assert path.read_text() == "600"
     lock.remove()
     assert not os.path.exists(lock.path)
+
+
+@needs_fork
+@pytest.mark.skipif(sys.platform != "linux", reason="files without a name")
+def test_a_lock_has_no_file_that_could_be_left_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    lock = FileLock.make()
+    with lock:
+        assert list(tmp_path.iterdir()) == []
+    lock.remove()
+
+
+@needs_fork
+@pytest.mark.skipif(sys.platform != "linux", reason="files without a name")
+def test_a_lock_that_was_removed_is_not_taken_for_another_one():
+    lock = FileLock.make()
+    late = pickle.loads(pickle.dumps(lock))
+    lock.remove()
+    another = FileLock.make()  # its descriptor has the same number
+    try:
+        with pytest.raises(FileNotFoundError, match=r"[Nn]o such|gone"):
+            late.acquire()
+    finally:
+        another.remove()

@@ -17,7 +17,11 @@ import pytest
 from pypet import NotStoredError, load_trajectory
 from pypet.interfaces import Outcome
 from pypet.testing.wrap_modes import OPTIONS, RUNS, sample_trajectory
+from pypet.wrap_modes._local import parcels
+from pypet.wrap_modes._local.run_tables import travelling
+from pypet.wrap_modes._local.storing import Store
 from pypet.wrap_modes.local import LocalWrapMode
+from pypet.wrap_modes.lock import LockWrapMode
 from pypet.wrap_modes.pipe import PipeWrapMode
 from pypet.wrap_modes.queue import QueueWrapMode
 from tests.processes import DEADLINE_SECONDS, has_ended, wait_until
@@ -322,3 +326,95 @@ def test_a_writer_needs_no_selector_that_knows_pipes(service, active, mode_class
         mode.check()
     mode.stop()
     assert loaded(service).f_get("results.runs.run_00000003.z").f_get() == 3
+
+
+# ----- rows of the run table ------------------------------------------------------------------
+
+
+def completed_rows(service):
+    there = loaded(service)
+    return [index for index in range(RUNS) if there.f_is_completed(index)]
+
+
+@pytest.mark.parametrize("mode_class", [QueueWrapMode, PipeWrapMode, LockWrapMode, LocalWrapMode])
+def test_rows_of_finished_runs_are_stored_while_the_mode_is_active(service, active, mode_class):
+    traj = sample_trajectory(service)
+    mode = active(mode_class, service)
+    for index in (0, 1):
+        outcome = store_run(mode, traj, index, index)
+        mode.accept(outcome._replace(references=mode.take_home(traj)))
+    wait_until(lambda: mode.store_run_table(traj))
+    assert not traj._runs.columns.changed.any()
+    mode.stop()
+    assert mode.has_stored_run_table
+    assert completed_rows(service) == [0, 1]
+
+
+def parcels_of(traj, service, index):
+    """Return what a run stores on its way, as a worker sends it."""
+    mode = LocalWrapMode(OPTIONS)
+    mode.start(service, FORK)
+    store_run(mode, traj, index, index)
+    references = mode.take_home(traj)
+    traj.v_storage_service = service
+    return [parcels.load(each) for group in references.values() for each in group]
+
+
+def test_no_row_is_stored_of_a_run_whose_data_was_not(tmp_path):
+    service = FullDisk(filename=str(tmp_path / "data.hdf5"))
+    traj = sample_trajectory(service)
+    store = Store(service, None)
+    for index in (1, 2, 3):
+        for parcel in parcels_of(traj, service, index):
+            store.store(parcel)
+    prepared = service.prepare("TRAJECTORY", traj, trajectory_name=traj.v_name, only_init=True)
+    rows = travelling(prepared.request)
+    assert rows.operations[0].runs.idx.tolist() == [1, 2, 3]
+    store.store_rows(rows, known_failures=0)
+    store.flush_if_due(idle=True)
+    store.close()
+    assert [failure.run for failure in store.failures] == [2]
+    assert completed_rows(service) == [1, 3]
+    store.store_rows(rows, known_failures=1)  # the run was tried again since
+    store.close()
+    assert completed_rows(service) == [1, 2, 3]
+
+
+@BOTH
+def test_a_run_that_is_lost_late_does_not_end_the_others(tmp_path, active, mode_class):
+    service = FullDisk(filename=str(tmp_path / "data.hdf5"))
+    traj = sample_trajectory(service)
+    mode = active(mode_class, service)
+    for index in (1, 2, 3):
+        mode.accept(store_run(mode, traj, index, index))
+    with pytest.raises(NotStoredError) as caught:
+        repeat(mode.check)
+    assert caught.value.runs == (2,)
+    assert not caught.value.is_final
+    mode.check()  # it is told once
+    mode.stop()
+
+
+@BOTH
+def test_rows_that_a_killed_writer_had_are_not_taken_for_stored(service, active, mode_class):
+    traj = sample_trajectory(service)
+    mode = active(mode_class, service)
+    mode.accept(store_run(mode, traj, 3))
+    os.kill(writer_pid(), signal.SIGSTOP)
+    mode._writer._asked or mode.store_run_table(traj)
+    os.kill(writer_pid(), signal.SIGKILL)
+    with pytest.raises(NotStoredError, match="SIGKILL") as caught:
+        mode.stop()
+    assert caught.value.is_final
+    assert caught.value.runs == (3,)
+
+
+@BOTH
+def test_sigterm_does_not_end_the_writer_before_its_time(service, active, mode_class):
+    traj = sample_trajectory(service)
+    mode = active(mode_class, service)
+    store_run(mode, traj, 0, 1)
+    os.kill(writer_pid(), signal.SIGTERM)
+    store_run(mode, traj, 1, 2)
+    mode.stop()
+    assert loaded(service).f_get("results.runs.run_00000001.z").f_get() == 2

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pypet.errors import NotStoredError
-from pypet.wrap_modes._local.parcels import NO_RUN, Parcel
+from pypet.support.refusals import is_refusal
+from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable
 
 TEXT_LENGTH = 400
 MOST_SHOWN = 10
@@ -26,19 +27,21 @@ class Failure(NamedTuple):
     def of(cls, parcel: Parcel, error: BaseException) -> Failure:
         """Return the failure of a parcel."""
         cause = f"{type(error).__name__}: {error}"[:TEXT_LENGTH]
-        return cls(parcel.run, parcel.what()[:TEXT_LENGTH], cause, isinstance(error, OSError))
+        is_general = is_refusal(error) and not isinstance(parcel.content, Unreadable)
+        return cls(parcel.run, parcel.what()[:TEXT_LENGTH], cause, is_general)
 
     def __str__(self) -> str:
         place = "outside of runs" if self.run == NO_RUN else f"run {self.run}"
         return f"{place}, {self.what}: {self.cause}"
 
 
-def not_stored(mode: str, failures: Iterable[Failure]) -> NotStoredError:
-    """Return the error that tells about failures."""
+def not_stored(mode: str, failures: Iterable[Failure], *, is_final: bool = False) -> NotStoredError:
+    """Return the error that tells about failures; ``is_final`` as for `NotStoredError`."""
     listed = list(failures)
     shown = "; ".join(map(str, listed[:MOST_SHOWN]))
     rest = f"; and {len(listed) - MOST_SHOWN} more" if len(listed) > MOST_SHOWN else ""
     return NotStoredError(
         f"With wrap_mode={mode!r} not everything was stored ({shown}{rest}).",
         runs=sorted({failure.run for failure in listed if failure.run != NO_RUN}),
+        is_final=is_final,
     )

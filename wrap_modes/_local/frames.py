@@ -106,6 +106,8 @@ class Inbox:
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         self.connection = connection
+        self.received = 0
+        """How many bytes have come."""
         self._buffer = _new_buffer(ROOM)
         self._end = 0
 
@@ -133,6 +135,7 @@ class Inbox:
         if not count:
             raise EOFError
         self._end += count
+        self.received += count
         yield from self._complete()
 
     def _receive_into(self, buffer: memoryview) -> int:

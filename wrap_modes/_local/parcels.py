@@ -36,11 +36,22 @@ class Unreadable(NamedTuple):
     error: Exception
 
 
+class Question(NamedTuple):
+    """Asks for a report. What runs have handed over that are known to be finished is older."""
+
+    number: int
+    """Ascends; a report tells up to which question everything is durable."""
+    known_failures: int
+    """How many failures were told of."""
+    rows: StoreRequest | None = None
+    """Rows of the run table, to be stored after everything that is older than the question."""
+
+
 class Parcel(NamedTuple):
     """One storing message of one run; ``run`` is `NO_RUN` outside of runs."""
 
     run: int
-    content: StoreRequest | Message | Unreadable
+    content: StoreRequest | Message | Unreadable | Question
     release: Callable[[], None] | None = None
     """To be called when the content has been stored and nobody here refers to it any more."""
 
@@ -61,7 +72,7 @@ class Parcel(NamedTuple):
             service.apply(content)  # type: ignore[attr-defined]
         elif isinstance(content, Unreadable):
             raise content.error
-        else:
+        elif isinstance(content, Message):
             service.store(content.message, content.stuff, *content.args, **content.kwargs)
 
     def what(self) -> str:
@@ -72,6 +83,8 @@ class Parcel(NamedTuple):
         if isinstance(content, Message):
             name = getattr(content.stuff, "v_full_name", "")
             return f"{content.message} {name}".rstrip()
+        if isinstance(content, Question):
+            return "a question"
         paths = [getattr(each, "path", "") or content.trajectory for each in content.operations]
         rest = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         return f"{paths[-1]}{rest}"

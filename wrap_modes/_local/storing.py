@@ -5,16 +5,18 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService
+from pypet.records import StoreRequest
 from pypet.wrap_modes._local.failures import Failure
 from pypet.wrap_modes._local.parcels import NO_RUN, Parcel
+from pypet.wrap_modes._local.run_tables import without_runs
 
-FLUSH_SECONDS = 1.0
+FLUSH_SECONDS = 0.5
 _logger = logging.getLogger("pypet.wrap_modes")
 
 
@@ -44,10 +46,17 @@ class Store:
         self._open = ExitStack()
         self._trajectory: str | None = None
         self._unflushed: set[int] = set()
+        self._has_unflushed_rows = False
         self._flushed_at = time.monotonic()
+        self._mark = 0
+        self._refusals = 0
         self.failures: list[Failure] = []
-        self.durable: list[int] = []
-        """Runs of which something is stored durably, since this was last emptied."""
+        self.failed_runs: list[int] = []
+        """The run of each failure so far, in the order of `failures`, which may be emptied."""
+        self.durable_mark = 0
+        """Everything is durable, or has failed, that came before this mark; see `pass_mark`."""
+        self.has_lost_rows = False
+        """Whether rows of the run table were not stored."""
 
     def store(self, parcel: Parcel) -> None:
         """Store a parcel."""
@@ -59,26 +68,55 @@ class Store:
             parcel.store(self._service)
         except Exception as error:
             failure = Failure.of(parcel, error)
-            self.failures.append(failure)
+            self._fail([failure])
             _logger.error("Not stored: %s", failure, exc_info=error)
             return
         finally:
             del parcel
             if release is not None:
                 release()
+        self._refusals = 0
         if run != NO_RUN:
             self._unflushed.add(run)
         self._garbage.count()
 
+    def store_rows(self, request: StoreRequest, known_failures: int) -> None:
+        """Store rows of the run table, except those of runs whose data was not stored.
+
+        The first ``known_failures`` failures are taken into account in the rows already. That
+        rows are not stored is no failure: who sent them has them still.
+        """
+        failed = self.failed_runs[known_failures:]
+        try:
+            if request.trajectory != self._trajectory:
+                self._switch(request.trajectory)
+            self._service.apply(without_runs(request, failed))  # type: ignore[attr-defined]
+        except Exception as error:
+            self.has_lost_rows = True
+            _logger.warning("Which runs are completed could not be stored yet: %r", error)
+            return
+        self._has_unflushed_rows = True
+
+    def pass_mark(self, number: int) -> None:
+        """Note that everything was stored that came before a mark; their numbers ascend."""
+        self._mark = number
+        if not self.has_unflushed:
+            self.durable_mark = number
+
+    @property
+    def refusals(self) -> int:
+        """How many parcels were refused since the last one that was stored."""
+        return self._refusals
+
     def flush_if_due(self, *, idle: bool = False) -> None:
         """Flush unless that was done less than `FLUSH_SECONDS` ago, or at once if ``idle``."""
-        if self._unflushed and (idle or time.monotonic() - self._flushed_at > FLUSH_SECONDS):
+        if self.has_unflushed and (idle or time.monotonic() - self._flushed_at > FLUSH_SECONDS):
             self._attempt("flush", self._flush)
 
     @property
     def has_unflushed(self) -> bool:
         """Whether a flush would do something."""
-        return bool(self._unflushed)
+        return bool(self._unflushed) or self._has_unflushed_rows
 
     def close(self) -> None:
         """Write everything and close the storage."""
@@ -104,9 +142,15 @@ class Store:
         self._close()
 
     def _settle(self) -> None:
-        self.durable.extend(self._unflushed)
         self._unflushed.clear()
+        self._has_unflushed_rows = False
         self._flushed_at = time.monotonic()
+        self.durable_mark = self._mark
+
+    def _fail(self, failures: Sequence[Failure]) -> None:
+        self.failures += failures
+        self.failed_runs += [failure.run for failure in failures]
+        self._refusals += sum(failure.is_general for failure in failures)
 
     def _switch(self, trajectory: str) -> None:
         self._close()
@@ -123,6 +167,6 @@ class Store:
             _logger.error("The storage could not %s", what, exc_info=error)
             cause = f"{type(error).__name__}: {error}"
             runs = sorted(self._unflushed) or [NO_RUN]
-            self.failures += [Failure(run, f"{what} of the storage", cause, True) for run in runs]
-            self._unflushed.clear()
-            self._flushed_at = time.monotonic()
+            self._fail([Failure(run, f"{what} of the storage", cause, True) for run in runs])
+            self.has_lost_rows = self.has_lost_rows or self._has_unflushed_rows
+            self._settle()

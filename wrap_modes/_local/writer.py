@@ -16,12 +16,12 @@ from typing import Any, ClassVar, NamedTuple
 
 from pypet.interfaces import StorageService
 from pypet.wrap_modes._local.failures import Failure
-from pypet.wrap_modes._local.parcels import Parcel
+from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Question
 from pypet.wrap_modes._local.relay import Relay
 from pypet.wrap_modes._local.storing import FLUSH_SECONDS, Store
 
-REPORT, FINISH = "report", "finish"
-MOST_RUNS_TOLD, MOST_FAILURES_TOLD = 2000, 20
+FINISH = "finish"
+MOST_FAILURES_TOLD = 20
 """A report fits into the buffer of a pipe, so that the writer never waits for its reader."""
 SELECTS_ALL = sys.platform != "win32"
 """Whether a selector can look at pipes and processes, too, not only at sockets."""
@@ -31,8 +31,14 @@ _logger = logging.getLogger("pypet.wrap_modes")
 class Report(NamedTuple):
     """What became of parcels since the last report."""
 
-    durable: list[int]
+    durable: int
+    """Everything is durable that is older than the question of this number, or is a failure that
+    was told of."""
     failures: list[Failure]
+    refusals: int
+    """How many parcels were refused since the last one that was stored."""
+    has_lost_rows: bool = False
+    """Whether rows of the run table were not stored, at any time."""
     is_last: bool = False
 
 
@@ -49,7 +55,11 @@ class Source(ABC):
 
     @abstractmethod
     def drain(self, parcels: deque[Parcel]) -> None:
-        """Take everything that was sent so far."""
+        """Take everything that was sent so far, and wait for the rest of what is on its way."""
+
+    @abstractmethod
+    def sweep(self, parcels: deque[Parcel]) -> None:
+        """Take everything that was sent so far, without waiting."""
 
     @abstractmethod
     def close(self) -> None:
@@ -70,7 +80,10 @@ class WriterSetup(NamedTuple):
 
 def write(setup: WriterSetup) -> None:
     """Take and store parcels until told to finish, or until the main process is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # runs are still ending then
+    # Whoever ends a whole group of processes may do so while runs are still ending: the main
+    # process tells when it is over, or is gone.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     if setup.helper_setup is not None:
         setup.helper_setup()
     Writer(setup).run()
@@ -85,6 +98,7 @@ class Writer:
         self._maxsize = setup.maxsize
         self._store = Store(setup.service, setup.gc_interval)
         self._parcels: deque[Parcel] = deque()
+        self._told_durable = 0
         self._finishing = False
         self._selector = selectors.DefaultSelector()
 
@@ -122,10 +136,19 @@ class Writer:
             key.data(parcels)
 
     def _store_some(self) -> None:
-        parcels, store = self._parcels, self._store
-        for _ in range(min(len(parcels), self._source.stores_between_looks)):
-            store.store(parcels.popleft())
-        store.flush_if_due()
+        for _ in range(min(len(self._parcels), self._source.stores_between_looks)):
+            self._store_next()
+        self._store.flush_if_due()
+
+    def _store_next(self) -> None:
+        parcel = self._parcels.popleft()
+        question = parcel.content
+        if not isinstance(question, Question):
+            self._store.store(parcel)
+            return
+        if question.rows is not None:
+            self._store.store_rows(question.rows, question.known_failures)
+        self._store.pass_mark(question.number)
 
     # ----- what the main process says ------------------------------------------------------
 
@@ -137,8 +160,17 @@ class Writer:
             return
         if command == FINISH:
             self._finishing = True
-        else:
-            self._tell(self._next_report())
+            return
+        self._tell(self._next_report())
+        # What finished runs have handed over is here, or in a buffer: before the question.
+        self._source.sweep(parcels)
+        parcels.append(Parcel(NO_RUN, command))
+
+    def _take_last_question(self) -> None:
+        """Take what the main process has asked before it was gone."""
+        with contextlib.suppress(EOFError, OSError):
+            if self._control.poll(0):
+                self._take_command(self._parcels)
 
     def _take_orphaning(self, parcels: deque[Parcel]) -> None:
         _logger.error("The main process is gone; storing what was handed over, then ending.")
@@ -146,21 +178,26 @@ class Writer:
 
     def _next_report(self) -> Report:
         store = self._store
-        durable = store.durable[:MOST_RUNS_TOLD]
         failures = store.failures[:MOST_FAILURES_TOLD]
-        del store.durable[:MOST_RUNS_TOLD], store.failures[:MOST_FAILURES_TOLD]
-        return Report(durable, failures)
+        del store.failures[:MOST_FAILURES_TOLD]
+        if not store.failures:
+            self._told_durable = store.durable_mark
+        return Report(self._told_durable, failures, store.refusals, store.has_lost_rows)
 
     def _finish(self) -> None:
         """Store everything that was sent, then tell what became of it."""
         store = self._store
+        self._take_last_question()
         self._source.drain(self._parcels)
         while self._parcels:
-            store.store(self._parcels.popleft())
+            self._store_next()
         store.let_go()
         self._source.close()
         self._selector.close()
-        self._tell(Report(store.durable, store.failures, is_last=True))
+        last = Report(
+            store.durable_mark, store.failures, store.refusals, store.has_lost_rows, is_last=True
+        )
+        self._tell(last)
 
     def _tell(self, report: Report) -> None:
         with contextlib.suppress(OSError):  # nobody is there to be told

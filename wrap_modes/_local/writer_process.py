@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
+from multiprocessing.util import Finalize
 from typing import Any
 
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, StorageService
+from pypet.records import StoreRequest
+from pypet.support.refusals import HOPELESS, TOO_MANY
 from pypet.wrap_modes._local.failures import Failure, not_stored
 from pypet.wrap_modes._local.helper import describe_death, start_helper
-from pypet.wrap_modes._local.parcels import NO_RUN
-from pypet.wrap_modes._local.writer import FINISH, REPORT, Report, Source, WriterSetup, write
+from pypet.wrap_modes._local.parcels import NO_RUN, Question
+from pypet.wrap_modes._local.writer import FINISH, Report, Source, WriterSetup, write
 
 SECONDS_BETWEEN_QUESTIONS = 0.1
 MOST_RUNS_NAMED = 20
@@ -33,12 +38,15 @@ class WriterProcess:
         self._mode = mode
         self._control, theirs = mp_context.Pipe()
         self._failed: dict[int, list[Failure]] = {}
-        self._accepted: set[int] = set()
-        """Runs that are finished, but not known to be on the disk."""
-        self._early: set[int] = set()
-        """Runs that are on the disk, but not known to be finished."""
+        self._known_failures = 0
+        self._refusals = 0
+        self._accepted: dict[int, int] = {}
+        """Runs that are finished, but not known to be on the disk, and the question that asks."""
+        self._question = 0
         self._asked = False
         self._ask_at = 0.0
+        self.has_stored_rows = True
+        """Whether all rows of the run table are surely stored; of interest after `stop`."""
         setup = WriterSetup(
             source,
             service,
@@ -49,6 +57,8 @@ class WriterProcess:
         )
         self._process = start_helper(mode, mp_context, write, (setup,))
         theirs.close()
+        # If nobody calls `stop`, it is to end with this process, which waits for its children.
+        self._at_exit = Finalize(self, _finish, (self._control,), exitpriority=10)
 
     def accept(self, outcome: Outcome) -> None:
         """Note that a run is finished.
@@ -66,18 +76,30 @@ class WriterProcess:
         failures = self._failed.pop(run, None)
         if failures is not None:
             raise not_stored(self._mode, failures)
-        if run in self._early:
-            self._early.discard(run)
-        else:
-            self._accepted.add(run)
+        self._accepted[run] = self._question + 1
 
-    def check(self) -> None:
-        """Raise if the process is gone, or can store nothing any more.
+    def store_rows(self, request: StoreRequest) -> bool:
+        """Let rows of the run table be stored, after what those runs have handed over.
+
+        False if the process has not answered the last question yet.
 
         Raises
         ------
         RuntimeError
-            It is so; the message names the runs that may be lost.
+            The process is gone.
+        """
+        if not self._exchange(request):
+            return False
+        self.has_stored_rows = False
+        return True
+
+    def check(self) -> None:
+        """Raise if the process is gone, or can store nothing any more, or has lost data.
+
+        Raises
+        ------
+        NotStoredError
+            It is so; the message names the runs that are lost, or may be.
         """
         if self._process.exitcode is not None:
             raise self._death()
@@ -85,11 +107,13 @@ class WriterProcess:
         if now >= self._ask_at:
             self._ask_at = now + SECONDS_BETWEEN_QUESTIONS
             self._exchange()
-        late = [each for run in self._accepted & self._failed.keys() for each in self._failed[run]]
-        if any(failure.is_general for failure in late):
-            for failure in late:
-                self._failed.pop(failure.run, None)
-            raise not_stored(self._mode, late)
+        lost = self._accepted.keys() & self._failed.keys()
+        is_final = self._refusals >= HOPELESS
+        if lost or is_final:
+            for run in lost:
+                del self._accepted[run]
+            late = [each for run in (lost or list(self._failed)) for each in self._failed.pop(run)]
+            raise not_stored(self._mode, late, is_final=is_final)
 
     def stop(self) -> None:
         """Wait until the process has stored everything, and let it end.
@@ -106,11 +130,12 @@ class WriterProcess:
         except (EOFError, OSError):
             raise self._death() from None
         finally:
+            self._at_exit.cancel()
             self._control.close()
         failures = [each for group in self._failed.values() for each in group]
         self._failed.clear()
         if failures:
-            raise not_stored(self._mode, failures)
+            raise not_stored(self._mode, failures, is_final=self._refusals >= TOO_MANY)
 
     def join(self) -> None:
         """Wait until the process is gone."""
@@ -118,29 +143,38 @@ class WriterProcess:
 
     # ----- questions and answers -----------------------------------------------------------
 
-    def _exchange(self) -> None:
-        """Take the answer to the last question if it is there, and ask again."""
+    def _exchange(self, rows: StoreRequest | None = None) -> bool:
+        """Take the answer to the last question if it is there, and ask again.
+
+        Return whether there was a question to be asked.
+        """
         try:
             if self._asked:
                 if not self._control.poll(0):
-                    return
+                    return False
                 self._take_report()
-            self._control.send(REPORT)
+            self._question += 1
+            self._control.send(Question(self._question, self._known_failures, rows))
             self._asked = True
         except (EOFError, OSError):
             raise self._death() from None
+        return True
 
     def _take_report(self) -> bool:
         """Wait for a report and note what it says; return whether it was the last one."""
         report: Report = self._control.recv()
         self._asked = False
-        for run in report.durable:
-            if run in self._accepted:
-                self._accepted.discard(run)
-            else:
-                self._early.add(run)
+        self._known_failures += len(report.failures)
+        self._refusals = report.refusals
         for failure in report.failures:
             self._failed.setdefault(failure.run, []).append(failure)
+        self._accepted = {
+            run: question
+            for run, question in self._accepted.items()
+            if question > report.durable or run in self._failed
+        }
+        if report.is_last:
+            self.has_stored_rows = not report.has_lost_rows
         return report.is_last
 
     def _death(self) -> NotStoredError:
@@ -151,7 +185,12 @@ class WriterProcess:
             names = ", ".join(map(str, runs[:MOST_RUNS_NAMED]))
             rest = ", ..." if len(runs) > MOST_RUNS_NAMED else ""
             text += f"; that may concern {len(runs)} finished runs: {names}{rest}"
-        return NotStoredError(text + ".", runs)
+        return NotStoredError(text + ".", runs, is_final=True)
+
+
+def _finish(control: Connection) -> None:
+    with suppress(OSError):
+        control.send(FINISH)
 
 
 def queue_length(options: Mapping[str, Any]) -> int:

@@ -17,6 +17,8 @@ from pypet.wrap_modes.pipe.packets import Assembly, packets, packets_at_once
 
 CAPACITY_BYTES = 1 << 20
 """What a pipe should hold: it must not be full, or empty, as soon as somebody has to wait."""
+MOST_CAPACITY_BYTES = 4 << 20
+"""No pipe holds more than that."""
 READ_BYTES = 1 << 16
 
 
@@ -116,6 +118,12 @@ class PipeEnd(Source):
         """Take what is in the pipe."""
         while self._take(parcels):
             pass
+
+    def sweep(self, parcels: deque[Parcel]) -> None:
+        """Take what the pipe holds, however fast others fill it again."""
+        for _ in range(1 + MOST_CAPACITY_BYTES // READ_BYTES):
+            if not self._take(parcels):
+                return
 
     def close(self) -> None:
         """Close the end."""

@@ -67,6 +67,7 @@ class PipeWrapMode(WriterMode[PipeStorageServiceSender]):
         ValueError
             Processes are not forked.
         """
+        self._service = service
         if mp_context.get_start_method() != "fork":
             raise ValueError(
                 f"wrap_mode='PIPE' needs processes that are forked, not start_method="

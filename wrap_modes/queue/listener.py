@@ -22,6 +22,8 @@ _logger = logging.getLogger("pypet.wrap_modes")
 
 SECRET_BYTES = 32
 BACKLOG = 1024
+MOST_BUFFERED_BYTES = 16 << 20
+"""More than any connection holds that nobody has read yet."""
 DRAIN_SECONDS = 10.0
 """How long the end waits for the rest of what a worker is still sending."""
 
@@ -130,6 +132,15 @@ class Listener(Source):
                     rest.register(client.connection, selectors.EVENT_READ)
                 rest.select(until - time.monotonic())
 
+    def sweep(self, parcels: deque[Parcel]) -> None:
+        """Take what is in the connections, without waiting for the rest of a frame."""
+        self._accept(parcels)
+        for client in list(self._clients):
+            former, enough = -1, client.received + MOST_BUFFERED_BYTES
+            while client in self._clients and former < client.received < enough:
+                former = client.received
+                self._take(client, parcels)
+
     def close(self) -> None:
         """Close all connections."""
         for client in list(self._clients):
@@ -144,7 +155,8 @@ class Listener(Source):
                 assert self._selector is not None
 
                 def take(parcels: deque[Parcel], client: _Client = client) -> None:
-                    self._take(client, parcels)
+                    if client in self._clients:  # or a sweep has found out that it is gone
+                        self._take(client, parcels)
 
                 self._selector.register(client.connection, selectors.EVENT_READ, take)
                 take(parcels)  # who has connected has mostly something to say

@@ -53,6 +53,7 @@ class QueueWrapMode(WriterMode[QueueStorageServiceSender]):
 
     def start(self, service: StorageService, mp_context: BaseContext) -> None:
         """Start the writer process."""
+        self._service = service
         queue = self._options.get("queue")
         if queue is not None:
             self._writer = GivenQueueWriter(self.name, queue, service, mp_context, self._options)

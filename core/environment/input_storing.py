@@ -1,0 +1,94 @@
+"""Storing what runs start from, before the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from pypet import pypetconstants as constants
+from pypet.environment.shared_storage import kept_open
+from pypet.services.backend import RecordBackend
+from pypet.services.early import EarlyNodes
+
+if TYPE_CHECKING:
+    from pypet.trajectory import Trajectory
+
+BRANCHES = ("config", "parameters", "derived_parameters")
+"""What runs start from. Results may still be on their way, and are stored in the end."""
+
+
+class InputStoring:
+    """Stores parameters, explored ranges and config of one experiment early.
+
+    They may be changed all the same until the experiment ends, for instance by post-processing;
+    the storage service is told which ones were stored early, see `pypet.services.early`. Services
+    that users wrote are only sent the data about runs, and everything in the end.
+    """
+
+    def __init__(self, trajectory: Trajectory) -> None:
+        self._trajectory: Any = trajectory
+        self._service: RecordBackend | None = None
+
+    def store(self) -> None:
+        """Store what is in the branches and was never stored."""
+        service = self._trajectory.v_storage_service
+        if isinstance(service, RecordBackend) and service is not self._service:
+            self.end()
+            self._service = service
+            service.early = EarlyNodes()
+        # The other one that understands what it gets is what a wrap mode made of the same.
+        if service is self._service or (self._service and service.multiproc_safe):
+            with kept_open(self._trajectory):
+                for branch in map(self._trajectory._children.get, BRANCHES):
+                    if branch is not None:
+                        self._store_branch(service, branch)
+
+    def store_after_expansion(self, *, automatic_storing: bool) -> None:
+        """Store the run table, and, with automatic storing, the longer ranges."""
+        trajectory = self._trajectory
+        is_wrapped = trajectory.v_storage_service is not self._service
+        with kept_open(trajectory):
+            with self._completed_withheld() if is_wrapped else nullcontext():
+                trajectory.f_store(only_init=True)
+            if automatic_storing:
+                self.store()
+
+    def end(self) -> None:
+        """Let everything count as stored for good."""
+        service, self._service = self._service, None
+        if service is not None:
+            service.early = None
+
+    @contextmanager
+    def _completed_withheld(self) -> Iterator[None]:
+        """Do not store which runs are completed: their data may be on its way by another one."""
+        runs = self._trajectory._runs
+        rows = runs.changed_rows()
+        completed = rows[runs.columns.completed[rows] == 1]
+        runs.mark_changed(completed, False)
+        try:
+            yield
+        finally:
+            runs.mark_changed(completed)
+
+    def _store_branch(self, service: Any, branch: Any) -> None:
+        new = [node for node in _nodes(branch) if not node._stored]
+        if not new:
+            return
+        service.store(
+            constants.GROUP,
+            branch,
+            trajectory_name=self._trajectory.v_name,
+            store_data=constants.STORE_DATA_SKIPPING,
+            with_links=False,  # their targets may be results
+            recursive=True,
+        )
+        own = self._service
+        if own is not None and own is service and own.early is not None:
+            own.early.note(new)
+
+
+def _nodes(branch: Any) -> Iterator[Any]:
+    yield branch
+    yield from branch.f_iter_nodes(recursive=True, with_links=False)

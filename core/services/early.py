@@ -1,0 +1,96 @@
+"""Nodes that are stored early, before the user has said that they are as they should be.
+
+An environment stores parameters and config before the first run, so that a crash leaves a file
+that can be used. Up to the end of the experiment they may still be changed, as if they had not
+been stored: what has changed is then written anew, and what has not is skipped.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from pypet.leaves.codec import encode_leaf
+from pypet.leaves.parameter import Parameter
+from pypet.leaves.support import SCALAR_TYPES
+
+_BUILT_IN = "pypet.leaves."
+"""Module of the leaves whose data is known without asking them to encode it."""
+
+
+class _State(NamedTuple):
+    """What a node was like."""
+
+    equal: tuple[Any, ...]
+    """Has to be equal for the node to be unchanged."""
+    same: tuple[Any, ...] = ()
+    """Objects that do not change, or only in ways that show in ``equal``: have to be the same."""
+
+
+class EarlyNodes:
+    """What nodes were like when they were stored early."""
+
+    __slots__ = ("_nodes",)
+
+    def __init__(self) -> None:
+        self._nodes: dict[int, tuple[Any, _State | None]] = {}
+        """Id of a node -> the node and its state."""
+
+    def __bool__(self) -> bool:
+        return bool(self._nodes)
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return EarlyNodes, ()  # other processes have no business with it
+
+    def note(self, nodes: Iterable[Any]) -> None:
+        """Remember what nodes are like: they were stored just now."""
+        for node in nodes:
+            self._nodes[id(node)] = (node, _state_of(node))
+
+    def has(self, node: Any) -> bool:
+        """Return whether a node was stored early, and not again since."""
+        return id(node) in self._nodes
+
+    def is_unchanged(self, node: Any) -> bool:
+        """Return whether a node that was stored early is surely as it was then."""
+        former, present = self._nodes[id(node)][1], _state_of(node)
+        if former is None or present is None or len(former.same) != len(present.same):
+            return False
+        return former.equal == present.equal and all(map(_is, former.same, present.same))
+
+    def forget(self, node: Any) -> None:
+        """Let a node count as stored for good."""
+        self._nodes.pop(id(node), None)
+
+
+def _is(one: Any, other: Any) -> bool:
+    return one is other
+
+
+def _state_of(node: Any) -> _State | None:
+    """Return the state of a node; None if it cannot be told, so that the node is written anew.
+
+    The range of an explored parameter is known by its length: entries are only ever appended,
+    and a range of a million entries need not be looked through.
+    """
+    try:
+        annotations = node._annotations
+        notes = None if annotations is None else _digest(annotations.f_to_dict())
+        described: tuple[Any, ...] = (node._comment, notes)
+        if not node._is_leaf or node.f_is_empty():
+            return _State(described)
+        if not (isinstance(node, Parameter) and type(node).__module__.startswith(_BUILT_IN)):
+            return _State((*described, _digest(encode_leaf(node))))
+        values, data = node._explored_range, node._default
+        described = (*described, len(values))
+        if type(data) in SCALAR_TYPES:
+            return _State(described, (values, data) if values else (data,))
+        return _State((*described, _digest(data)), (values,) if values else ())
+    except Exception:
+        return None
+
+
+def _digest(thing: Any) -> bytes:
+    return blake2b(pickle.dumps(thing, 5), digest_size=16).digest()
