@@ -41,7 +41,7 @@ def crc_function() -> Crc:
     if is_installed("isal"):
         from isal import isal_zlib
 
-        return isal_zlib.crc32  # type: ignore[no-any-return]
+        return isal_zlib.crc32
     import zlib
 
     return zlib.crc32

@@ -88,7 +88,7 @@ class ItemReader:
             try:
                 items.append(_read_item(location, name, flag, check=self._checksums))
             except (*SYMPTOMS, StorageFormatError) as err:
-                if isinstance(err, OSError) and missing_filter(location):
+                if flag and isinstance(err, OSError) and missing_filter(location):
                     foreign.append(_Found(name, flag, _inside(path, name)))
                     continue
                 raise _unreadable(path, name, self._file.path, err) from err
