@@ -21,6 +21,7 @@ from pypet.errors import StorageFormatError
 from pypet.storage_backends.hdf5.encoding.attributes import (
     Encoded,
     encode_attribute,
+    replace_attribute,
     write_attribute,
 )
 from pypet.storage_backends.hdf5.encoding.layout import CHECKSUM
@@ -40,7 +41,7 @@ def crc_function() -> Crc:
     if is_installed("isal"):
         from isal import isal_zlib
 
-        return isal_zlib.crc32  # type: ignore[no-any-return]
+        return isal_zlib.crc32
     import zlib
 
     return zlib.crc32
@@ -80,6 +81,13 @@ def encoded_note(crc: int, *sizes: int) -> Encoded:
 def note_checksum(dataset: h5d.DatasetID, crc: int, size: int) -> None:
     """Write the checksum of values into their dataset, as the last of its attributes."""
     write_attribute(dataset, CHECKSUM, encoded_note(crc, size))
+
+
+def renew_checksum(dataset: h5d.DatasetID, values: Array) -> None:
+    """Write the checksum of all values into their dataset, in place of a former one."""
+    note = [crc_of(values), values.size]
+    if not h5a.exists(dataset, CHECKSUM) or note_of(dataset) != note:
+        replace_attribute(dataset, CHECKSUM, encoded_note(*note))
 
 
 def note_of(location: Any) -> list[int]:

@@ -99,7 +99,7 @@ class ItemReader:
             try:
                 items.append(self._read_item(location, name, flag))
             except (*SYMPTOMS, StorageFormatError) as err:
-                if isinstance(err, OSError) and missing_filter(location):
+                if flag and isinstance(err, OSError) and missing_filter(location):
                     foreign.append(_Found(name, flag, _inside(path, name)))
                     continue
                 raise _unreadable(path, name, self._file.path, err) from err

@@ -117,12 +117,12 @@ class OverviewTable:
         """Return the table, None if the file has none of this name or it is damaged."""
         if self._is_damaged:
             return None
+        table = None
         with self.harmless():
             group = self._place.group("overview")
-            if group is None or not has_child(group, self._name):
-                return None
-            return h5d.open(group, self._name)
-        return None
+            if group is not None and has_child(group, self._name):
+                table = h5d.open(group, self._name)
+        return table
 
     @contextmanager
     def harmless(self) -> Iterator[None]:

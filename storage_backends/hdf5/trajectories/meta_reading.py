@@ -20,12 +20,12 @@ from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.objects.groups import child_names, has_child, hdf5_path
 from pypet.storage_backends.hdf5.objects.own_paths import OwnPaths, foreign_source
 from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, charge_dataset
-from pypet.storage_backends.hdf5.objects.tables import read_rows
 from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
 from pypet.storage_backends.hdf5.settings.settings import TABLES
 from pypet.storage_backends.hdf5.trajectories.rebuilding import (
     OverviewDamage,
     RefusedTableError,
+    checked_rows,
     explored_leaves,
     known_length,
     settings_in_config,
@@ -114,7 +114,7 @@ class _Tables:
             return None
         if missing_filter(table):
             return self._foreign_rows(name)
-        return read_rows(table)
+        return checked_rows(table)
 
     def length(self, name: str) -> int:
         """Return how many rows a table has, 0 if that cannot be known."""

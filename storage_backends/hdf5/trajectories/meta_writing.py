@@ -14,9 +14,11 @@ from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.annotations import annotate
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
 from pypet.storage_backends.hdf5.encoding.attributes import encode_attribute, replace_attribute
+from pypet.storage_backends.hdf5.encoding.checksums import renew_checksum
 from pypet.storage_backends.hdf5.encoding.layout import COMMENT
 from pypet.storage_backends.hdf5.objects.groups import create_group, has_child, remove
 from pypet.storage_backends.hdf5.objects.tables import (
+    Rows,
     create_table,
     cut,
     dtype_of_table,
@@ -79,7 +81,10 @@ def _write(cache: TrajectoryCache, meta: PutMeta, settings: Settings) -> None:
     make_missing_tables(group, settings.tables, filters)
     write_runs(group, meta.runs, meta.info.length, filters)
     columns = _settings_columns(settings)
-    _put_row(group, b"hdf5_settings", columns, _settings_layout(settings), filters)
+    row = _put_row(group, b"hdf5_settings", columns, _settings_layout(settings), filters)
+    if filters.checksums:
+        # Too small to be compressed, so that nothing else in it is checked.
+        renew_checksum(h5d.open(group, b"hdf5_settings"), row)
     _put_explorations(group, meta.explorations, filters)
 
 
@@ -148,17 +153,18 @@ def _put_row(
     columns: Mapping[str, Any],
     layout: np.dtype[Any],
     filters: Filters,
-) -> None:
-    """Write the only row of a table; a table of another layout is made anew."""
+) -> Rows:
+    """Write the only row of a table, and return it; a table of another layout is made anew."""
     row = fitted(dict(columns), 1, layout)
     if has_child(group, name):
         table = h5d.open(group, name)
         if dtype_of_table(table) == layout and table.shape == (1,):
             write_rows(table, 0, row)
-            return
+            return row
         group.unlink(name)
     title = name.decode("ascii")
     write_all(create_table(group, name, layout, 1, filters, title=title, chunk_rows=1), row)
+    return row
 
 
 def _put_explorations(group: h5g.GroupID, explorations: tuple[str, ...], filters: Filters) -> None:
@@ -171,4 +177,7 @@ def _put_explorations(group: h5g.GroupID, explorations: tuple[str, ...], filters
         group.unlink(name)
     width = max(1, int(1.5 * max(map(len, texts), default=0)))
     rows = np.array([(text,) for text in texts], dtype=[("explorations", f"S{width}")])
-    write_all(create_table(group, name, rows.dtype, len(rows), filters, title=""), rows)
+    table = create_table(group, name, rows.dtype, len(rows), filters, title="")
+    write_all(table, rows)
+    if filters.checksums:
+        renew_checksum(table, rows)

@@ -16,7 +16,8 @@ from h5py import h5d, h5g
 
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_flag
-from pypet.storage_backends.hdf5.encoding.layout import IS_LEAF, LENGTH
+from pypet.storage_backends.hdf5.encoding.checksums import check_values, crc_of
+from pypet.storage_backends.hdf5.encoding.layout import CHECKSUM, IS_LEAF, LENGTH
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.objects.groups import (
     child_addresses,
@@ -25,7 +26,7 @@ from pypet.storage_backends.hdf5.objects.groups import (
     is_link,
 )
 from pypet.storage_backends.hdf5.objects.own_paths import foreign_source
-from pypet.storage_backends.hdf5.objects.tables import read_rows
+from pypet.storage_backends.hdf5.objects.tables import Rows, read_rows
 
 logger = logging.getLogger(__name__)
 
@@ -168,6 +169,20 @@ def settings_in_config(root: h5g.GroupID) -> dict[str, Any]:
     return {} if group is None else dict(_values_below(group, "", set()))
 
 
+def checked_rows(table: h5d.DatasetID) -> Rows:
+    """Return all rows of a table, which fit its checksum if it has one.
+
+    Raises
+    ------
+    StorageFormatError
+        They do not.
+    """
+    rows = read_rows(table)
+    if CHECKSUM in attribute_names(table):
+        check_values(table, lambda: crc_of(rows), rows.size)
+    return rows
+
+
 def _values_below(
     group: h5g.GroupID, path: str, seen: set[int | None]
 ) -> Iterator[tuple[str, Any]]:
@@ -184,7 +199,7 @@ def _values_below(
                 table = h5d.open(child, b"data")
                 if foreign_source(table) or table.shape not in _SINGLE:
                     continue
-                rows = read_rows(table)
+                rows = checked_rows(table)
                 value = rows["data"][0].item() if rows.dtype.names else rows.reshape(-1)[0].item()
             except (*SYMPTOMS, StorageFormatError) as error:
                 logger.debug("%s is not taken from the config: %s", child_path, error)
