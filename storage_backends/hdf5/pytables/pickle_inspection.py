@@ -136,11 +136,16 @@ class _Inspection:
             if name == FILTERS:  # PyTables changes it before it unpickles it
                 raise _unknown(self._file, path, "has filters that are text")
             raw = read_bytes(node, name)
+            is_utf8 = kind.get_cset() == h5t.CSET_UTF8 or name in TEXT_ATTRIBUTES
+            if is_utf8 and not _is_utf8(raw):  # PyTables fails, and leaves the file open
+                raise _unknown(self._file, path, "has text that is no UTF-8, a kind of text")
             if name == FORMAT_VERSION and not _VERSION.fullmatch(raw):
                 raise _unknown(self._file, path, "names a version of its format")
             for text in texts_in(raw):
                 if text.endswith(b"."):
                     self._check_pickle(text, where)
+        elif name == FILTERS and not (is_scalar(attribute) and kind.get_class() == h5t.INTEGER):
+            raise _unknown(self._file, path, "has filters of a type")
         elif name in TEXT_ATTRIBUTES or not is_plain(kind):
             raise _unknown(self._file, path, f"has an attribute {name.decode('utf8')!r} of a type")
 
@@ -182,6 +187,14 @@ def _pickles(value: Any) -> Iterator[bytes]:
     for protocol in (0, pickle.HIGHEST_PROTOCOL, 4, 2):
         yield portable_pickle.dumps(value, protocol)
         yield pickle.dumps(value, protocol)
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def texts_in(raw: bytes) -> set[bytes]:
