@@ -58,7 +58,8 @@ def write_log(descriptor: int, pages: Pages, end: int) -> None:
         checksum = zlib.crc32(pages[number], checksum)
     fields = (_SIGNATURE, end, len(numbers))
     checksum = zlib.crc32(_FOOTER.pack(*fields, 0)[:-4], zlib.crc32(positions, checksum))
-    parts = [*(pages[number] for number in numbers), positions, _FOOTER.pack(*fields, checksum)]
+    parts: list[bytes | bytearray] = [pages[number] for number in numbers]
+    parts += (positions, _FOOTER.pack(*fields, checksum))
     size = sum(map(len, parts))
     write_at(descriptor, parts, max(end, os.fstat(descriptor).st_size - size))
 
