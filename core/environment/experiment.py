@@ -109,10 +109,13 @@ class Experiment:
             completed = bool(self._trajectory._runs.all_completed())
         except BaseException as error:
             stores = bool(self._options["automatic_storing"])
-            lost = rescue(self._trajectory, error, self._results, stores=stores)
-            if lost:
-                self._environment.current_idx = min(self._environment.current_idx, *lost)
-            raise
+            rescued = rescue(self._trajectory, error, self._results, stores=stores)
+            if rescued.lost:
+                first = min(rescued.lost)
+                self._environment.current_idx = min(self._environment.current_idx, first)
+            if rescued.error is error:
+                raise
+            raise rescued.error from error
         finally:
             self._inputs.end()
             try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.environment.pending_runs import take_back
 from pypet.environment.postprocessing import Results
-from pypet.errors import StorageFormatError, StorageLostError
+from pypet.errors import NotStoredError, StorageFormatError, StorageLostError
 from pypet.trajectory.rescued import note_rescue, runs_with_data
 from pypet.tree.node import put
 
@@ -64,20 +64,32 @@ def _runs_without_data(trajectory: Trajectory) -> list[int]:
     return [index for index in trajectory._runs.finished().tolist() if index not in there]
 
 
+class Rescued(NamedTuple):
+    """How an experiment ends that failed."""
+
+    error: BaseException
+    """What to raise."""
+    lost: list[int]
+    """Indices of runs that were completed, and whose data is lost."""
+
+
 def rescue(
     trajectory: Trajectory, error: BaseException, results: Results, *, stores: bool
-) -> list[int]:
+) -> Rescued:
     """Store what can be after an error, so that completed runs can be used.
 
     If the storage fails, everything that is in memory goes to a new one. ``error`` is what ended
-    the experiment; it gets a note about that. Runs whose data is lost count as not completed
-    from then on, and what they returned is dropped from ``results``; their indices are returned.
+    the experiment. What is to be raised is the same, with a note about that, or, if data could
+    not be stored because the storage is lost, the error about the latter. Runs whose data is lost
+    count as not completed from then on, and what they returned is dropped from ``results``.
     """
     completed: list[int] = trajectory._runs.finished().tolist()
     try:
         take_back(trajectory, _runs_without_data(trajectory), results)
         trajectory.f_store(only_init=not stores)
     except _STORAGE_FAILURES as failure:
+        if isinstance(failure, StorageLostError) and isinstance(error, NotStoredError):
+            failure.__cause__, error = error, failure
         if not _store_elsewhere(trajectory, error, failure):
             _logger.exception("Storing trajectory %r failed, too.", trajectory.v_name)
         if isinstance(failure, StorageLostError | StorageFormatError):
@@ -86,7 +98,8 @@ def rescue(
         _logger.exception(
             "Storing trajectory %r after the error that follows failed, too.", trajectory.v_name
         )
-    return [index for index in completed if not trajectory._runs.completed(index)]
+    lost = [index for index in completed if not trajectory._runs.completed(index)]
+    return Rescued(error, lost)
 
 
 def _store_elsewhere(trajectory: Trajectory, error: BaseException, failure: Exception) -> bool:
@@ -111,17 +124,19 @@ def _store_elsewhere(trajectory: Trajectory, error: BaseException, failure: Exce
 
 @contextmanager
 def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
-    """Let a trajectory be one that was never stored, and whose runs did not complete.
+    """Let a trajectory be one of which nothing was stored, and whose runs did not complete.
 
     Where it is stored then, there is no data of runs but what is in memory. Afterwards it is as
     it was.
     """
     runs, former = trajectory._runs, trajectory._storage_service
-    unstored = [node for node in trajectory.f_iter_nodes() if not node._stored]
+    nodes = [(node, node._stored) for node in trajectory.f_iter_nodes()]
     trajectory._runs = runs.copy()
     trajectory._runs.reopen(runs.finished())
     trajectory._runs.mark_changed()
     trajectory._stored = False
+    for node, _ in nodes:
+        node._stored = False
     put(trajectory, "_storage_service", service)
     try:
         yield
@@ -129,8 +144,8 @@ def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
         put(trajectory, "_storage_service", former)
         trajectory._stored = True
         trajectory._runs = runs
-        for node in unstored:
-            node._stored = False
+        for node, stored in nodes:
+            node._stored = stored
 
 
 def _advice(trajectory: Trajectory, service: Any, place: Any, failure: Exception) -> str:

@@ -47,6 +47,14 @@ class SigtermHandling:
         """Whether `Terminated` is raised at once."""
         self._waiting: object | None = None
         """Stands for the time that active runs have to end."""
+        self._mask: set[signal.Signals] | None = None
+        """Signals that were blocked before a fork."""
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=self._block_at_fork,
+                after_in_parent=self._unblock_after_fork,
+                after_in_child=self._reset_in_child,
+            )
 
     def start(self, *, graceful: bool) -> bool:
         """Install the handler; return whether that was done, so that `finalize` is to be called.
@@ -112,6 +120,23 @@ class SigtermHandling:
     def _raise_if_due(self) -> None:
         if self.hit and self.raises and self._waiting is None:
             raise Terminated
+
+    # Python forgets signals that reach a child before it is ready for them, and its handlers wait
+    # for what is done in C, perhaps for ever. So the signal waits until its effect is the default.
+
+    def _block_at_fork(self) -> None:
+        if self._pid is not None:
+            self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def _unblock_after_fork(self) -> None:
+        mask, self._mask = self._mask, None
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _reset_in_child(self) -> None:
+        if self._pid is not None and signal.getsignal(signal.SIGTERM) == self._handle:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._unblock_after_fork()
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self._pid != os.getpid():  # inherited by a fork

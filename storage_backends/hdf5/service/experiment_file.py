@@ -63,7 +63,7 @@ class ExperimentFile(HeldFile, ABC):
         for place in dict.fromkeys((folder, os.getcwd(), tempfile.gettempdir())):
             twin = copy.copy(self)  # closed, as every copy
             twin._settings = copy.deepcopy(self._settings)
-            twin._identity = twin._file_lock = None
+            twin._identity = twin._file_lock = twin.early = None
             twin._filename = twin._file_title = _vacant(place, stem, extension)
             yield twin
             twin._delete_file()  # whoever asks for another place could not store here
