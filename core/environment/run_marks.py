@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pypet import pypetconstants as constants
 from pypet.environment.termination import sigterm_handling
 from pypet.errors import NotStoredError
 from pypet.services.backend import RecordBackend
@@ -108,5 +107,5 @@ def _store_here(trajectory: Any) -> bool:
         return False
     trajectory.f_store(only_init=True)
     if service.is_open:
-        service.store(constants.FLUSH, None, trajectory_name=trajectory.v_name)
+        service.try_flush(durable=False)
     return True

@@ -123,6 +123,15 @@ class RecordBackend(StorageService, ABC):
     def flush(self) -> None:
         """Make everything that was applied durable."""
 
+    def try_flush(self, *, durable: bool) -> bool:
+        """Let others see everything that was applied, with ``durable`` also after a power failure.
+
+        Returns False if that has to wait, as others are reading the storage; what was applied is
+        kept then. By default it is done at any rate.
+        """
+        self.flush()
+        return True
+
     def check_file_message(self, msg: str, trajectory: str | None) -> None:
         """Raise ValueError if a message to open, flush or close makes no sense now.
 

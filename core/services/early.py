@@ -32,14 +32,14 @@ class _State(NamedTuple):
 class EarlyNodes:
     """What nodes were like when they were stored early."""
 
-    __slots__ = ("_nodes",)
+    __slots__ = ("nodes",)
 
     def __init__(self) -> None:
-        self._nodes: dict[int, tuple[Any, _State | None]] = {}
-        """Id of a node -> the node and its state."""
+        self.nodes: dict[int, tuple[Any, _State | None]] = {}
+        """Id of a node that was stored early, and not again since -> the node and its state.
 
-    def __bool__(self) -> bool:
-        return bool(self._nodes)
+        To look here takes less than a call, which counts for the many nodes of runs.
+        """
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         return EarlyNodes, ()  # other processes have no business with it
@@ -47,22 +47,21 @@ class EarlyNodes:
     def note(self, nodes: Iterable[Any]) -> None:
         """Remember what nodes are like: they were stored just now."""
         for node in nodes:
-            self._nodes[id(node)] = (node, _state_of(node))
-
-    def has(self, node: Any) -> bool:
-        """Return whether a node was stored early, and not again since."""
-        return id(node) in self._nodes
+            self.nodes[id(node)] = (node, _state_of(node))
 
     def is_unchanged(self, node: Any) -> bool:
         """Return whether a node that was stored early is surely as it was then."""
-        former, present = self._nodes[id(node)][1], _state_of(node)
+        former, present = self.nodes[id(node)][1], _state_of(node)
         if former is None or present is None or len(former.same) != len(present.same):
             return False
         return former.equal == present.equal and all(map(_is, former.same, present.same))
 
-    def forget(self, node: Any) -> None:
-        """Let a node count as stored for good."""
-        self._nodes.pop(id(node), None)
+    def forget(self, nodes: Iterable[Any]) -> None:
+        """Let nodes count as stored for good."""
+        early = self.nodes
+        if early:
+            for node in nodes:
+                early.pop(id(node), None)
 
 
 def _is(one: Any, other: Any) -> bool:

@@ -46,9 +46,8 @@ class Storing:
         for node in self._nodes:
             node._stored = True
         early = self.service.early
-        if early:
-            for node in self._nodes:
-                early.forget(node)
+        if early is not None:
+            early.forget(self._nodes)
 
     def add(self, operation: Operation, node: Any = None) -> None:
         """Append an operation; ``node`` counts as stored when the request is confirmed."""
@@ -71,7 +70,7 @@ class Storing:
         if level == constants.STORE_NOTHING:
             return
         early = self.service.early
-        if early and early.has(leaf):
+        if early is not None and id(leaf) in early.nodes:
             asks_for_nothing_new = level != constants.OVERWRITE_DATA and not (
                 overwrite or flags or options
             )
@@ -107,7 +106,7 @@ class Storing:
         if level == constants.STORE_NOTHING:
             return
         early = self.service.early
-        if early and early.has(group):
+        if early is not None and id(group) in early.nodes:
             if level != constants.OVERWRITE_DATA and early.is_unchanged(group):
                 return
             level = constants.OVERWRITE_DATA

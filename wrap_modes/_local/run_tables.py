@@ -25,7 +25,7 @@ def store_run_table(service: StorageService, inner: StorageService, trajectory: 
     name = trajectory.v_name
     service.store(constants.TRAJECTORY, trajectory, trajectory_name=name, only_init=True)
     if inner.is_open:
-        service.store(constants.FLUSH, None, trajectory_name=name)
+        inner.try_flush(durable=False)  # type: ignore[attr-defined]
     return True
 
 

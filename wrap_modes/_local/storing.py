@@ -127,7 +127,12 @@ class Store:
         self._attempt("close", self._let_go)
 
     def _flush(self) -> None:
-        self._service.store(constants.FLUSH, None, trajectory_name=self._trajectory)
+        try_flush: Callable[..., bool] | None = getattr(self._service, "try_flush", None)
+        if try_flush is None:
+            self._service.store(constants.FLUSH, None, trajectory_name=self._trajectory)
+        elif not try_flush(durable=True):
+            self._flushed_at = time.monotonic()  # others are reading; it is tried again
+            return
         self._settle()
 
     def _close(self) -> None:

@@ -59,7 +59,7 @@ class FileLock:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not self.is_mine:  # went on without it, or inherited it in a fork
+        if self._owner != threading.get_ident():  # went on without it, or inherited it in a fork
             return
         self._depth -= 1
         if not self._depth:

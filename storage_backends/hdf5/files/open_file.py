@@ -155,21 +155,28 @@ class OpenFile:
         """
         self._commit(durable=durable)
 
-    def _commit(self, *, durable: bool = False, timeout: float | None = None) -> None:
+    def try_flush(self, *, durable: bool) -> bool:
+        """Do the same unless others read the file; return whether it was done."""
+        return self._commit(durable=durable, timeout=_SECONDS_FOR_READERS)
+
+    def _commit(self, *, durable: bool = False, timeout: float | None = None) -> bool:
         """Commit, but not if others read for longer than ``timeout`` seconds."""
         if not self.writable:
-            return
+            return True
+        is_done = True
         if self.watch is not None:
             self.watch.check(content_only=True)
         if self._guest is not None:  # nothing waited to be written when it came
             self._guest.flush(durable=durable)
         elif isinstance(self._handle, Writer):
             self._write_pending()
-            if self._handle.commit(durable=durable, timeout=timeout):
+            is_done = self._handle.commit(durable=durable, timeout=timeout)
+            if is_done:
                 self.room.flushed(self._handle)
                 if self.watch is not None:
                     self.watch.relocate(self)
         self._flushed_at = time.monotonic()
+        return is_done
 
     def _write_pending(self) -> None:
         for cache in self.caches.values():
@@ -178,7 +185,7 @@ class OpenFile:
     def flush_if_due(self, interval: float) -> None:
         """Flush unless that was done less than ``interval`` seconds ago."""
         if time.monotonic() - self._flushed_at > interval:
-            self._commit(timeout=_SECONDS_FOR_READERS)
+            self.try_flush(durable=False)
             self.check_in_place()
 
     def check_in_place(self) -> None:

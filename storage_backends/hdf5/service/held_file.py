@@ -133,6 +133,18 @@ class HeldFile(RecordStorageService, ABC):
                 self._file.flush(durable=True)
                 self._file.check_in_place()
 
+    def try_flush(self, *, durable: bool) -> bool:
+        """Commit unless others read the file; return whether that was done. For errors see `close`.
+
+        Without ``durable`` a loss of power may take it back.
+        """
+        with self.file_lock, GUARD:
+            if self._file is None:
+                return True
+            is_done = self._file.try_flush(durable=durable)
+            self._file.check_in_place()
+            return is_done
+
     def check_file_message(self, msg: str, trajectory: str | None) -> None:
         """Raise ValueError for a file that is not open, and nobody knows for which trajectory."""
         if msg != constants.OPEN_FILE and trajectory is None and not self.is_open:
