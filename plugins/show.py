@@ -113,7 +113,9 @@ def _details(traj: Any) -> Iterator[str]:
     yield f"runs        {_runs(traj)}"
     explored = traj.f_get_explored_parameters(copy=False)
     for name, parameter in sorted(explored.items()):
-        yield f"explored    {name} = {_range(parameter)}"
+        # Killed between storing the trajectory and its parameters, an experiment lacks them.
+        shown = "not stored" if parameter is None else _range(parameter)
+        yield f"explored    {name} = {shown}"
     for name, parameter in sorted(traj.f_get_parameters(copy=False).items()):
         if name not in explored:
             yield f"parameter   {name} = {_value(parameter)}"

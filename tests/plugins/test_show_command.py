@@ -70,6 +70,14 @@ def test_a_trajectory_is_shown_with_parameters_and_results(filename, capsys):
     assert all(len(line) < 100 for line in lines)
 
 
+def test_an_explored_parameter_that_was_never_stored_is_told(filename, capsys):
+    with h5py.File(filename, "r+") as file:
+        del file["first/parameters/group/x"]
+    status, lines, _ = shown(capsys, filename, "first")
+    assert status == 0
+    assert "explored    parameters.group.x = not stored" in lines
+
+
 def test_nothing_that_might_run_code_is_loaded(filename, capsys):
     with pytest.raises(SystemExit):
         pickle.loads(pickle.dumps(Bomb()))
