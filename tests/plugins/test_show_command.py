@@ -202,11 +202,7 @@ def overwritten_overview(file, name):
     return h5py.h5o.get_info(file[f"{name}/overview"].id).addr
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [cut_off_info, no_explorations, strange_encoding, overwritten_root, overwritten_overview],
-)
-def test_one_damaged_trajectory_does_not_hide_the_others(filename, capsys, damage):
+def damage_second(filename, damage):
     third = Trajectory("third", filename=filename)
     third.f_store()
     with h5py.File(filename, "r+") as file:
@@ -215,6 +211,24 @@ def test_one_damaged_trajectory_does_not_hide_the_others(filename, capsys, damag
         with open(filename, "r+b") as stream:
             stream.seek(address)
             stream.write(b"\xaa" * 40)
+
+
+@pytest.mark.parametrize(
+    "damage", [cut_off_info, no_explorations, strange_encoding, overwritten_overview]
+)
+def test_a_trajectory_whose_overview_is_damaged_is_shown(filename, capsys, caplog, damage):
+    damage_second(filename, damage)
+    status, lines, _ = shown(capsys, filename)
+    assert status == 0
+    assert [line.split()[0] for line in lines] == ["first", "second", "third"]
+    assert "The overview of trajectory 'second'" in caplog.text
+    status, lines, _ = shown(capsys, filename, "second")
+    assert status == 0
+    assert any("bomb" in line for line in lines)
+
+
+def test_one_damaged_trajectory_does_not_hide_the_others(filename, capsys):
+    damage_second(filename, overwritten_root)
     status, lines, error = shown(capsys, filename)
     assert status == 1
     assert [line.split()[0] for line in lines] == ["first", "second", "third"]
