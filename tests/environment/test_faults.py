@@ -432,7 +432,11 @@ def test_a_storage_that_takes_nothing_any_more_is_an_error(make_with, tmp_path, 
     env = make_with(Refusing, *way, on_error="continue")
     with pytest.raises(NotStoredError, match="Input/output error"):
         env.run(work)
-    assert assert_readable(tmp_path, length=30) == list(range(10))
+    readable = assert_readable(tmp_path, length=30)
+    # One worker may be refused often enough before the other one has reported a run.
+    assert set(readable) <= set(range(10))
+    if way[0] == "serial":
+        assert readable == list(range(10))
 
 
 @ALL_WAYS
