@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def without_interrupts() -> Iterator[None]:
-    """Let CTRL+C wait during a ``with`` block, for instance while a process starts.
+def without_interrupts(*others: signal.Signals) -> Iterator[None]:
+    """Let CTRL+C, and other signals, wait during a ``with`` block, say while a process starts.
 
     In the middle of a fork it would leave locks of Python held, and a process that has just begun
     could not yet say what it does about it. A process that is started here inherits that they
@@ -21,7 +21,7 @@ def without_interrupts() -> Iterator[None]:
     former = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         # Raises what came before, when interrupts are already held back.
-        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *others))
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)

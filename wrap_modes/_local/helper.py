@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing.context
+import signal
 from collections.abc import Callable
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -21,7 +22,8 @@ def start_helper(
     process: BaseProcess = mp_context.Process(  # type: ignore[attr-defined]
         target=target, args=args, name=f"{mode.capitalize()}Process", daemon=True
     )
-    with without_interrupts():  # the process ignores them from its first step on
+    # The process ignores them from its first step on.
+    with without_interrupts(signal.SIGTERM):
         try:
             process.start()
         except FileNotFoundError:  # new interpreters are told the working folder

@@ -169,4 +169,4 @@ def test_an_unknown_encoding_is_told(tmp_path, caplog):
     loaded = load_trajectory("t", filename=filename, load_data=2)
     assert loaded.results.r.v == "text"
     assert "damaged.hdf5" in caplog.text
-    assert "unknown encoding: utf-none" in caplog.text
+    assert "overview/hdf5_settings cannot be read" in caplog.text

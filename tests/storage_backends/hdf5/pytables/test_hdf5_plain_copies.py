@@ -43,7 +43,8 @@ ROWS = pandas.DataFrame(
 @pytest.fixture
 def filename(tmp_path):
     filename = str(tmp_path / "frames.hdf5")
-    traj = Trajectory("traj", add_time=False, filename=filename)
+    # Who forges a file can make checksums fit.
+    traj = Trajectory("traj", add_time=False, filename=filename, checksums=False)
     traj.f_store(only_init=True)
     traj.f_store_item(traj.f_add_result("rows", table=ROWS), format="table")
     traj.f_add_result("fixed", **frames())
@@ -109,7 +110,7 @@ def test_links_within_frames_are_refused(filename, kind):
             "external": h5py.ExternalLink("/dev/zero", "/"),
             "twice": frame["block0_values"],
         }[kind]
-    with pytest.raises(StorageFormatError, match="plain/"):
+    with pytest.raises(StorageFormatError, match=r"plain/|a link to"):
         loaded(filename, "safe", "fixed")
 
 
@@ -122,7 +123,7 @@ def test_values_of_another_file_are_refused(filename, tmp_path):
         del frame["block0_values"]
         secret = [(str(tmp_path / "secret"), 0, h5py.h5f.UNLIMITED)]
         frame.create_dataset("block0_values", shape, dtype, external=secret)
-    with pytest.raises(StorageFormatError, match="another file"):
+    with pytest.raises(StorageFormatError, match="another file|nothing is read from other files"):
         loaded(filename, "safe", "fixed")
 
 
