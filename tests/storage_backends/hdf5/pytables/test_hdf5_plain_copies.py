@@ -123,7 +123,7 @@ def test_values_of_another_file_are_refused(filename, tmp_path):
         del frame["block0_values"]
         secret = [(str(tmp_path / "secret"), 0, h5py.h5f.UNLIMITED)]
         frame.create_dataset("block0_values", shape, dtype, external=secret)
-    with pytest.raises(StorageFormatError, match="another file|nothing is read from other files"):
+    with pytest.raises(StorageFormatError, match=r"another file|nothing is read from other files"):
         loaded(filename, "safe", "fixed")
 
 
