@@ -47,7 +47,7 @@ class SigtermHandling:
         """Whether `Terminated` is raised at once."""
         self._waiting: object | None = None
         """Stands for the time that active runs have to end."""
-        self._mask: set[signal.Signals] | None = None
+        self._mask: set[int | signal.Signals] | None = None
         """Signals that were blocked before a fork."""
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
