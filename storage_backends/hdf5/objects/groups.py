@@ -23,10 +23,18 @@ _CLASS = encode_text(b"GROUP")
 _VERSION = encode_text(b"1.0")
 
 
-@lru_cache(maxsize=2)
-def _creation_properties(compact: bool) -> h5p.PropGCID:
+RUNS = b"runs"
+"""Name of the groups with a child for each run. The newer format finds children by hashes of their
+names, so that each new one changes a block anywhere in the file: with a million runs storing takes
+half as long again. The oldest one keeps names in order, so that new ones come to the end."""
+
+
+@lru_cache(maxsize=4)
+def _creation_properties(compact: bool, in_order: bool) -> h5p.PropGCID:
     properties = h5p.create(h5p.GROUP_CREATE)
     properties.set_obj_track_times(False)
+    if in_order:
+        return properties
     if compact:
         properties.set_attr_phase_change(MANY, MANY // 2)
         return properties
@@ -50,7 +58,7 @@ def create_group(
 
     ``compact`` is for groups in a file of a newer format than the oldest.
     """
-    group = h5g.create(parent, name, gcpl=_creation_properties(compact))
+    group = h5g.create(parent, name, gcpl=_creation_properties(compact, name == RUNS))
     write_attribute(group, b"CLASS", _CLASS)
     write_attribute(group, b"FILTERS", _packed(filters))
     write_attribute(group, b"TITLE", encode_text(title.encode("utf8")))
