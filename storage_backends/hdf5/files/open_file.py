@@ -18,6 +18,7 @@ from pypet.storage_backends.hdf5.files.needs import Need
 from pypet.storage_backends.hdf5.files.opening import open_file
 from pypet.storage_backends.hdf5.files.room import Room
 from pypet.storage_backends.hdf5.files.writeback import Writeback
+from pypet.storage_backends.hdf5.headers.object_headers import can_read_headers
 
 _SECONDS_FOR_READERS = 0.05
 """How long a commit that can be made later waits for readers."""
@@ -61,6 +62,7 @@ class OpenFile:
         "_flushed_at",
         "_guest",
         "_handle",
+        "_plain_headers",
         "_writeback",
         "caches",
         "generation",
@@ -88,6 +90,8 @@ class OpenFile:
         """Changes whenever handles of groups and datasets become invalid."""
         self.caches: dict[str, Remembered] = {}
         """Name of a trajectory -> what is remembered about it."""
+        self._plain_headers: tuple[int, bool] | None = None
+        """The generation, and whether headers can be read past the library then."""
         self.room = Room(path, memory)
         self.watch: Watch | None = None
         """Looks whether the file is still that of the experiment, before it is changed."""
@@ -110,6 +114,14 @@ class OpenFile:
         if self._guest is not None:
             self.take_back()
         return None if self._handle is None else self._handle.id
+
+    @property
+    def has_plain_headers(self) -> bool:
+        """Whether object headers of the file can be read past the library."""
+        known = self._plain_headers
+        if known is None or known[0] != self.generation:
+            known = self._plain_headers = (self.generation, can_read_headers(self.id))
+        return known[1]
 
     def ask_for_room(self, need: Need, look: Callable[[], Need]) -> None:
         """Make sure that so much more can be written; ``look`` finds out how much it really is.

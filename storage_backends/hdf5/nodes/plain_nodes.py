@@ -25,7 +25,6 @@ from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.headers.object_headers import (
     Header,
     HeaderReader,
-    can_read_headers,
     compact_data,
     has_own_values,
     shape_of,
@@ -61,7 +60,7 @@ class PlainNodes:
         if self._generation != file.generation:
             self._generation = file.generation
             self._latest = (None, None)
-            self._reader = HeaderReader(file.id) if can_read_headers(file.id) else None
+            self._reader = HeaderReader(file.id) if file.has_plain_headers else None
         return None if self._reader is None else self._reader.read(address)
 
     def has_own_values(self, address: int | None) -> bool:
