@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -147,17 +146,6 @@ class TransactionalWriter(Writer):
                 self.abandon()
             else:
                 self.storage.detach()
-
-    def save_as(self, path: str) -> None:
-        """Write everything, committed or not, to a new file, also if this one was deleted."""
-        h5f.flush(self.id)
-        with (
-            open(self.descriptor, "rb", closefd=False) as source,
-            open(path, "xb") as target,
-        ):
-            source.seek(0)
-            shutil.copyfileobj(source, target, 1 << 20)
-            self.storage.write_changes(target.fileno())
 
     def _exclude(self, timeout: float | None) -> bool:
         """Keep readers away; return False if that takes longer than ``timeout`` seconds."""

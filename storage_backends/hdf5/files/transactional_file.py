@@ -228,11 +228,6 @@ class TransactionalFile:
         if durable:
             os.fsync(self.descriptor)
 
-    def write_changes(self, descriptor: int) -> None:
-        """Write what is not committed yet into a copy of the file."""
-        write_pages(descriptor, self._pages, self._end)
-        os.ftruncate(descriptor, self._end)
-
     def detach(self) -> None:
         """Let nothing that HDF5 still does reach the file, and forget it."""
         if not self._is_detached:
