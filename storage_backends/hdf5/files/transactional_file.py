@@ -113,6 +113,8 @@ class TransactionalFile:
         start, size = self._position, len(data)
         if self._is_detached:
             return size
+        if start + size > self._end:  # first: pages up to here may be written in between
+            self._end = start + size
         offset = start & _MASK
         if offset + size <= PAGE_BYTES:
             number = start >> _SHIFT
@@ -122,8 +124,6 @@ class TransactionalFile:
             self._write_large(start, data)
         else:
             self._write_pages(start, data)
-        if start + size > self._end:
-            self._end = start + size
         return size
 
     def truncate(self, size: int) -> None:

@@ -140,6 +140,21 @@ def test_a_commit_is_done_as_a_whole_or_not_at_all(tmp_path_factory, writes, at,
             assert found == after
 
 
+def test_pages_that_are_written_early_are_whole(tmp_path, monkeypatch):
+    module = "pypet.storage_backends.hdf5.files.transactional_file"
+    monkeypatch.setattr(f"{module}._MOST_NEW_PAGES", 2)
+    path = tmp_path / "data"
+    path.write_bytes(b"\x07" * FILE_BYTES)
+    file = TransactionalFile(os.open(path, os.O_RDWR))
+    writes = [(FILE_BYTES + 100, 9 * PAGE_BYTES), (FILE_BYTES + 10 * PAGE_BYTES, 6 * PAGE_BYTES)]
+    write_all(file, writes, 1)
+    expected = model_of(b"\x07" * FILE_BYTES, writes, 1)
+    assert read_all(file, len(expected)) == expected
+    file.commit(durable=False)
+    assert path.read_bytes() == expected
+    file.detach()
+
+
 def test_a_log_with_a_wrong_byte_is_none(tmp_path):
     path = tmp_path / "data"
     path.write_bytes(b"\x07" * FILE_BYTES)
