@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from h5py import h5f, h5fd, h5p
+from h5py import h5f, h5p
 
 from pypet.errors import StorageFormatError
 from pypet.storage_backends.hdf5.compression.filters import packed
@@ -20,6 +20,7 @@ from pypet.storage_backends.hdf5.encoding.attributes import (
     write_attribute,
     write_text,
 )
+from pypet.storage_backends.hdf5.files.file_driver import file_driver
 from pypet.storage_backends.hdf5.files.file_handle import (
     FileHandle,
     PlainWriter,
@@ -57,7 +58,7 @@ def access_properties() -> h5p.PropFAID:
 
 def _access_through(storage: TransactionalFile) -> h5p.PropFAID:
     properties = access_properties().copy()
-    properties.set_fileobj_driver(h5fd.fileobj_driver, storage)
+    properties.set_fileobj_driver(file_driver(), storage)
     return properties
 
 
