@@ -58,10 +58,8 @@ class EarlyNodes:
 
     def forget(self, nodes: Iterable[Any]) -> None:
         """Let nodes count as stored for good."""
-        early = self.nodes
-        if early:
-            for node in nodes:
-                early.pop(id(node), None)
+        for node in nodes:
+            self.nodes.pop(id(node), None)
 
 
 def _is(one: Any, other: Any) -> bool:

@@ -15,7 +15,7 @@ from pypet.services.settings import note_settings
 from pypet.services.store_messages import PREPARERS
 from pypet.services.storing import Storing
 
-_LOCATION_KEYWORDS = ("filename", "file_title")
+_LOCATION_KEYWORDS = frozenset(("filename", "file_title"))
 
 
 class RecordStorageService(CopyingBackend):
@@ -99,9 +99,9 @@ class RecordStorageService(CopyingBackend):
         trajectory.v_storage_service = self
 
     def _relocate(self, kwargs: dict[str, Any]) -> None:
-        location = {key: kwargs.pop(key) for key in _LOCATION_KEYWORDS if key in kwargs}
-        if location:
-            self.relocate(**location)
+        if not _LOCATION_KEYWORDS.isdisjoint(kwargs):
+            given = _LOCATION_KEYWORDS.intersection(kwargs)
+            self.relocate(**{key: kwargs.pop(key) for key in given})
 
     def _find_trajectory(self, name: str | None, index: int | None) -> str:
         if (name is None) == (index is None):

@@ -46,7 +46,7 @@ class Storing:
         for node in self._nodes:
             node._stored = True
         early = self.service.early
-        if early is not None:
+        if early is not None and early.nodes:
             early.forget(self._nodes)
 
     def add(self, operation: Operation, node: Any = None) -> None:

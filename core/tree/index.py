@@ -58,6 +58,14 @@ class NameIndex:
                 return
         del self._entries[name]
 
+    def only(self, name: str, start: NNGroupNode) -> NNTreeNode | None:
+        """Return the node called ``name`` if the tree has one only and it is below ``start``."""
+        entry: Any = self._entries.get(name)
+        if entry is None or type(entry) is dict:
+            return None
+        above = start._full_name
+        return entry if not above or entry._full_name.startswith(above + ".") else None
+
     def below(
         self, name: str, start: NNGroupNode, max_steps: int | None = None
     ) -> Iterator[NNTreeNode]:

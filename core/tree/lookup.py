@@ -63,6 +63,12 @@ def get(
 def get_by_settings(tree: Tree, start: NNGroupNode, name: Key) -> Any:
     """Do the same with the settings of the trajectory: what attribute access means."""
     root = tree.root
+    if root._shortcuts and root._max_depth is None and not root._auto_load:
+        node = _unrivalled(tree, start, name)
+        if node is not None:
+            if node._is_leaf and root._fast_access and node.f_supports_fast_access():
+                return node.f_get()
+            return node
     return get(
         tree,
         start,
@@ -73,6 +79,17 @@ def get_by_settings(tree: Tree, start: NNGroupNode, name: Key) -> Any:
         root._max_depth,
         root._auto_load,
     )
+
+
+def _unrivalled(tree: Tree, start: NNGroupNode, name: Key) -> Any:
+    """Return the node below ``start`` that a search could only end with; None to have one made.
+
+    Most names in a run function are of this kind. Names of nodes are translated already, so what
+    one node is called, and nothing else, means this node.
+    """
+    if type(name) is not str or tree.links or name in BRANCHES or tree.wildcards.knows(name):
+        return None
+    return tree.index.only(name, start)
 
 
 def find(

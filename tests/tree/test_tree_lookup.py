@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import pypet
 from pypet.errors import DataNotInStorageError, NotUniqueNodeError, ParameterLockedException
 from pypet.leaves.parameter import Parameter
 from pypet.leaves.result import Result
@@ -507,3 +511,64 @@ def test_automatic_loading_without_storage_or_links(traj):
     traj._storage_service = Unreadable()
     with pytest.raises(DataNotInStorageError, match="no such file"):
         traj.f_get("x", auto_load=True)
+
+
+# ----- names that only one node has ----------------------------------------------------------
+
+
+@given(st.data())
+@settings(max_examples=150)
+def test_attributes_mean_what_a_search_finds(data):
+    """Attribute access takes a shorter way to names that one node has."""
+    traj = pypet.Trajectory("lookup", wildcard_functions={("$mine", "mine"): lambda i: "here"})
+    names = st.sampled_from(["a", "b", "c", "here", "results", "config"])
+    paths = st.lists(names, min_size=1, max_size=4).map(".".join)
+    for path in data.draw(st.lists(paths, max_size=8)):
+        branch = data.draw(st.sampled_from(["par", "res"]))
+        with suppress(AttributeError, ValueError):
+            traj.f_add_group(f"{branch}.{path}")
+    if data.draw(st.booleans()):
+        groups = list(traj.f_iter_nodes())
+        for name in data.draw(st.lists(st.sampled_from(["a", "b", "z"]), max_size=2)):
+            if groups:
+                holder, target = data.draw(st.tuples(*2 * [st.sampled_from(groups)]))
+                with suppress(AttributeError, ValueError):
+                    holder.f_add_link(name, target)
+    traj.v_shortcuts = data.draw(st.booleans())
+    traj.v_with_links = data.draw(st.booleans())
+    traj.v_max_depth = data.draw(st.sampled_from([None, 1, 2]))
+    for start in (traj, *traj.f_iter_nodes()):
+        for name in ("a", "b", "c", "z", "here", "mine", "results", "config", "par"):
+            chosen = {
+                "with_links": traj.v_with_links,
+                "shortcuts": traj.v_shortcuts,
+                "max_depth": traj.v_max_depth,
+            }
+            expected = outcome(start.f_get, name, **chosen)
+            assert outcome(start.__getitem__, name) == expected
+            assert outcome(getattr, start, name) == expected
+
+
+def outcome(look, *args, **kwargs):
+    """Return the node, or the kind of error."""
+    try:
+        return id(look(*args, **kwargs))
+    except AttributeError as err:
+        return type(err)
+
+
+def test_a_node_is_not_reached_from_beside_or_below_it(traj):
+    traj.f_add_group("parameters.one.sub")
+    traj.f_add_group("parameters.two")
+    assert traj.sub is traj.parameters.one.sub
+    for start in (traj.parameters.two, traj.parameters.one.sub, traj.results):
+        with pytest.raises(AttributeError, match="is not part of"):
+            _ = start.sub
+
+
+def test_a_wildcard_wins_over_a_node_of_its_name():
+    traj = pypet.Trajectory("lookup")
+    traj.f_add_group("results.mine")
+    named = traj.f_add_group("results.group.other")
+    traj.f_add_wildcard_functions({("$mine", "mine"): lambda idx: "other"})
+    assert traj.mine is named
