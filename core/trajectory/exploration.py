@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import repeat
 from typing import Any
 
+import numpy as np
+
 from pypet.errors import NotUniqueNodeError
 from pypet.manager.nearest import did_you_mean
 from pypet.support.arguments import check_callable, check_mapping, check_switch
@@ -27,8 +29,10 @@ class Exploration(TrajectoryState):
         """Give parameters ranges: value ``i`` of each is the value in run ``i``.
 
         ``build_dict`` maps names of parameters, found as `f_get` finds them, to iterables of one
-        common length, which becomes the number of runs. Each is consumed once. After an error
-        no parameter of this call is explored.
+        common length, which becomes the number of runs. Each is consumed once. Values become the
+        type of the parameter's default where nothing is lost by it: an integer for a default of
+        0.5 becomes a `float`, as does a scalar of numpy. After an error no parameter of this call
+        is explored.
 
         Raises
         ------
@@ -38,9 +42,9 @@ class Exploration(TrajectoryState):
             A name belongs to a group, a result or config data; an iterable is empty, or lengths
             differ, also from that of what was explored before.
         TypeError
-            A parameter is explored already or has no value; a value has another type than the
-            parameter's own or one that it does not support; there is no iterable; a run is
-            completed (`f_expand` adds further runs then).
+            A parameter is explored already or has no value; a value cannot become the type of the
+            default without loss or is not supported; there is no iterable; a run is completed
+            (`f_expand` adds further runs then).
         RuntimeError
             The wildcard function that names runs gives a name twice.
         """
@@ -88,7 +92,7 @@ class Exploration(TrajectoryState):
             As for `f_explore`.
         TypeError
             The names are not those of the explored parameters, the range of one is not in
-            memory, or a value has another type than the parameter's own.
+            memory, or a value cannot become the type of the default without loss.
         RuntimeError
             The wildcard function that names runs gives a name twice.
         """
@@ -96,7 +100,7 @@ class Exploration(TrajectoryState):
             self.f_explore(build_dict)
             return
         targets = [
-            (name, parameter, values if isinstance(values, list) else list(values))
+            (name, parameter, values if isinstance(values, list | np.ndarray) else list(values))
             for name, parameter, values in self._find_targets(build_dict)
         ]
         self._check_expandable(targets)
@@ -225,7 +229,7 @@ class Exploration(TrajectoryState):
                 "with run information, or use `f_expand` to add runs."
             )
 
-    def _check_expandable(self, targets: list[tuple[str, Any, list[Any]]]) -> None:
+    def _check_expandable(self, targets: list[tuple[str, Any, Any]]) -> None:
         given = {name for name, _, _ in targets}
         if given != self._explored.keys():
             missing = ", ".join(sorted(self._explored.keys() - given)) or "none"

@@ -42,6 +42,16 @@ def test_empty_dictionary_explores_nothing(traj):
     assert traj.f_get_explored_parameters() == {}
 
 
+def test_values_become_the_type_of_the_default(traj):
+    traj.f_explore({"x": np.arange(3), "y": [1, 2.5, np.float32(3)]})
+    traj.f_expand({"x": np.array([7], dtype="u1"), "y": np.array([4])})
+    assert traj.f_get("x").f_get_range() == [0, 1, 2, 7]
+    assert traj.f_get("y").f_get_range() == [1.0, 2.5, 3.0, 4.0]
+    assert set(map(type, traj.f_get("x").f_get_range())) == {int}
+    assert set(map(type, traj.f_get("y").f_get_range())) == {float}
+    assert list(traj.f_find_idx("y", lambda y: y.is_integer())) == [0, 2, 3]
+
+
 def test_single_value_is_a_valid_range(traj):
     traj.f_explore({"x": [7]})
     assert len(traj) == 1
@@ -74,7 +84,7 @@ def test_derived_parameters_and_links_can_be_explored(traj):
         ({"x": []}, ValueError, "no entries|no values"),
         ({"x": [1.0]}, TypeError, "parameters.group.x"),
         ({"x": 3}, TypeError, "`parameters.group.x` needs an iterable"),
-        ({"y": np.arange(3.0)}, TypeError, "tolist"),
+        ({"x": np.arange(3.0)}, TypeError, r"astype\(int\)"),
         ({"empty": [1]}, TypeError, "no value"),
         ({"x": [1], "group.x": [2]}, ValueError, "twice"),
         ({"x": [1, 2], "y": [1.0, "b"]}, TypeError, "parameters.y"),
@@ -183,7 +193,7 @@ def test_expanding_an_unexplored_trajectory_explores_it(traj):
         ({}, TypeError, "Missing"),
         ({"x": [1, 2], "y": [1.0]}, ValueError, "parameters.y"),
         ({"x": [], "y": []}, ValueError, "no values"),
-        ({"x": [1], "y": [1]}, TypeError, "parameters.y"),
+        ({"x": [1], "y": ["1"]}, TypeError, "parameters.y"),
         ({"x": [1.0], "y": [1.0]}, TypeError, "parameters.group.x"),
         ({"x": [1], "nowhere": [1.0]}, AttributeError, "nowhere"),
     ],
