@@ -172,6 +172,8 @@ class Parameter(BaseParameter):
             The parameter is locked.
         """
         self._refuse_if_locked("emptied")
+        if self._data is not None:
+            self._is_left_in_storage = self._stored
         self._data = None
         self._default = None
         self._explored_range = []

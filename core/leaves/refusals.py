@@ -24,6 +24,11 @@ def advice(value: Any, family: str, taken: Collection[type]) -> str:
     ``family`` is ``'Parameter'`` or ``'Result'``, ``taken`` are the exact types that any of the
     family takes.
     """
+    if value is None and family == "Parameter":
+        return (
+            "None stands for no value: `f_empty()` takes the value away, and natural naming gives "
+            "None then."
+        )
     reason = _reason(value, family, taken)
     add = f"f_add_{family.lower()}"
     way_out = f"`{add}(Pickle{family}, name, ...)` takes anything that can be pickled."

@@ -252,7 +252,8 @@ class Exploration(TrajectoryState):
         if not (node._is_leaf and node.v_is_parameter):
             raise TypeError(f"`{node._full_name}` is a {type(node).__name__}, not a parameter.")
         if node._full_name not in self._explored:
-            return repeat(node.f_get(), len(self._runs))
+            value = None if node._means_none() else node.f_get()
+            return repeat(value, len(self._runs))
         if not node.f_has_range():
             raise TypeError(
                 f"The range of parameter `{node._full_name}` is not in memory; load its data, or "
