@@ -33,8 +33,9 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
 
     Attributes that are no members of the class are nodes below the group: ``group.x`` finds the
     child ``x`` or the shallowest node ``x`` further down, and gives its value if it is a leaf
-    with a single one, None for a parameter that was added without a value. The trajectory's settings ``v_fast_access``, ``v_shortcuts``,
-    ``v_max_depth``, ``v_with_links`` and ``v_auto_load`` rule this and item access.
+    with a single one, None for a parameter that was added without a value. The trajectory's
+    settings ``v_fast_access``, ``v_shortcuts``, ``v_max_depth``, ``v_with_links`` and
+    ``v_auto_load`` rule this and item access.
     """
 
     __slots__ = ()
@@ -142,7 +143,8 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         ``name`` is dotted text, the index of a run (-1 for the dummy run), or a list of such
         components. With ``shortcuts`` groups in between may be left out; the shallowest node
         wins. ``max_depth`` limits the steps down from here. With ``fast_access`` leaves with a
-        single value give that value, parameters without one give None. With ``auto_load`` what is not in memory is loaded.
+        single value give that value, parameters without one give None. With ``auto_load`` what
+        is not in memory is loaded.
 
         Raises
         ------
