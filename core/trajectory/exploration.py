@@ -29,7 +29,8 @@ class Exploration(TrajectoryState):
         """Give parameters ranges: value ``i`` of each is the value in run ``i``.
 
         ``build_dict`` maps names of parameters, found as `f_get` finds them, to iterables of one
-        common length, which becomes the number of runs. Each is consumed once. Values become the
+        common length, which becomes the number of runs. Each is consumed once. A name may also
+        be that of a group, with a dictionary like this for what is below it. Values become the
         type of the parameter's default where nothing is lost by it: an integer for a default of
         0.5 becomes a `float`, as does a scalar of numpy. After an error no parameter of this call
         is explored.
@@ -179,15 +180,33 @@ class Exploration(TrajectoryState):
     ) -> list[tuple[str, Any, Iterable[Any]]]:
         """Return full name, parameter and values of each entry."""
         targets: dict[str, tuple[str, Any, Iterable[Any]]] = {}
+        self._add_targets(targets, self, build_dict)
+        return list(targets.values())
+
+    def _add_targets(
+        self,
+        targets: dict[str, tuple[str, Any, Iterable[Any]]],
+        start: Any,
+        build_dict: Mapping[str, Any],
+    ) -> None:
+        """Add the entries of a dictionary, whose names are looked up below ``start``."""
         what = "`f_explore` and `f_expand` take"
         for key, values in check_mapping(build_dict, what, "{'x': [1, 2]}").items():
             if not isinstance(key, str):
                 raise TypeError(f"{what} names of parameters, not {key!r}.")
-            node: Any = self._find_target(key)
+            node: Any = self._find_target(start, key)
             name = node._full_name
+            if isinstance(values, Mapping):
+                if node._is_leaf:
+                    raise TypeError(
+                        f"`{name}` is a {type(node).__name__}, not a group: it needs an iterable "
+                        f"with one value for each run, not the dictionary {values!r:.80}."
+                    )
+                self._add_targets(targets, node, values)
+                continue
             if not (node._is_leaf and node.v_is_parameter) or node._branch == "config":
-                what = "config data" if node._branch == "config" else f"a {type(node).__name__}"
-                raise ValueError(f"`{name}` (asked for as {key!r}) is {what}, not a parameter.")
+                kind = "config data" if node._branch == "config" else f"a {type(node).__name__}"
+                raise ValueError(f"`{name}` (asked for as {key!r}) is {kind}, not a parameter.")
             try:
                 iter(values)
             except TypeError as err:
@@ -198,11 +217,10 @@ class Exploration(TrajectoryState):
             if name in targets:
                 raise ValueError(f"Parameter `{name}` occurs twice, the second time as {key!r}.")
             targets[name] = (name, node, values)
-        return list(targets.values())
 
-    def _find_target(self, key: str) -> Any:
+    def _find_target(self, start: Any, key: str) -> Any:
         try:
-            return self.f_get(key)
+            return start.f_get(key)
         except NotUniqueNodeError:
             raise
         except AttributeError as err:

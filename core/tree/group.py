@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pypet.errors import DataNotInStorageError
 from pypet.support.arguments import check_switch
 from pypet.support.decorators import kwargs_api_change
-from pypet.tree import adding, iteration, links, lookup, removal, text
+from pypet.tree import adding, iteration, links, lookup, nested, removal, text
 from pypet.tree.assignment import assign, assign_item
 from pypet.tree.group_relatives import Relatives
 from pypet.tree.group_state import KnowsTrajectory
@@ -254,7 +254,11 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         """Add a group below this one and return it.
 
         Arguments are an instance, or a name and a comment; a class may stand before the name.
-        Groups on the way of a dotted name are made too.
+        Groups on the way of a dotted name are made too. A nested dictionary behind the name, or
+        alone, gives the contents: dictionaries in it are groups, everything else the value of a
+        leaf. All of it is added or, after an error, nothing. Given alone, the contents are added
+        to this group (for the methods of a branch, to the group of the branch), which is
+        returned.
 
         Raises
         ------
@@ -265,7 +269,7 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         TypeError
             A group of this class does not belong there, or not during a run.
         """
-        return adding.add(self._nn(), self, adding.ANY_GROUP, args, kwargs)
+        return nested.add_group(self._nn(), self, adding.ANY_GROUP, adding.ANY_LEAF, args, kwargs)
 
     def f_add_leaf(self, *args: Any, **kwargs: Any) -> Any:
         """Add a leaf below this group and return it; its class follows from the branch.

@@ -7,6 +7,7 @@ import pytest
 
 from pypet.errors import NotUniqueNodeError
 from pypet.leaves import Parameter
+from pypet.support.exploration import cartesian_product
 from pypet.trajectory import Trajectory
 
 # ----- exploring -------------------------------------------------------------------------------
@@ -328,3 +329,38 @@ def test_a_misspelled_parameter_is_answered_with_the_nearest_one(traj):
     with pytest.raises(AttributeError, match=r"Did you mean 'parameters.neuron.tau_ref'"):
         traj.f_explore({"parameters.neurons.tau_ref": [1.0, 2.0]})
     assert len(traj) == 1
+
+
+# ----- nested dictionaries ---------------------------------------------------------------------
+
+
+def test_groups_are_explored_by_nested_dictionaries(traj):
+    traj.f_add_parameter("group.deep.z", "a")
+    traj.f_explore({"group": {"x": [1, 2], "deep": {"z": ["b", "c"]}}, "y": [1, 2]})
+    traj.f_expand({"parameters": {"x": [3], "y": [3.0], "group.deep": {"z": ["d"]}}})
+    assert traj.f_get("x").f_get_range() == [1, 2, 3]
+    assert traj.f_get("z").f_get_range() == ["b", "c", "d"]
+    assert traj.f_get("y").f_get_range() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("build_dict", "error", "text"),
+    [
+        ({"x": {"a": [1]}}, TypeError, r"`parameters\.group\.x` is a Parameter, not a group"),
+        ({"group": {"nowhere": [1]}}, AttributeError, "no parameter `nowhere`"),
+        ({"group": {"x": [1]}, "x": [1]}, ValueError, "twice"),
+        ({"group": {3: [1]}}, TypeError, "names of parameters, not 3"),
+    ],
+)
+def test_wrong_nested_dictionaries_explore_nothing(traj, build_dict, error, text):
+    with pytest.raises(error, match=text):
+        traj.f_explore(build_dict)
+    assert len(traj) == 1
+    assert not traj.f_get("x").f_has_range()
+
+
+def test_products_of_nested_dictionaries_can_be_explored(traj):
+    product = cartesian_product({"group": {"x": [1, 2]}, "y": [0.5, 1.5]}, ("y", "group.x"))
+    assert product == {"group.x": [1, 2, 1, 2], "y": [0.5, 0.5, 1.5, 1.5]}
+    traj.f_explore(product)
+    assert len(traj) == 4
