@@ -2,7 +2,8 @@
 
 What converts: integers, floating point and complex numbers to an equal or higher one of these
 three kinds, as long as the value stays exactly the same; `numpy.bool_` and `bool`, `numpy.str_`
-and `str`, `numpy.bytes_` and `bytes` to each other; one-dimensional arrays to lists and tuples.
+and `str`, `numpy.bytes_` and `bytes` to each other; one-dimensional arrays to lists and tuples;
+the elements of lists of several types to one of these.
 Nothing else does: neither is True the number 1, nor ``'1'``, and 2.0 is no integer.
 """
 
@@ -147,13 +148,28 @@ def _converted_sequence(value: Any, default: Any) -> Any:
     kinds = set(map(type, value))
     if not default or (target is list and len(kinds) == 1):
         return target(value)  # the elements of lists may be of any type
+    wanted = [type(default[0])]
+    if target is list:  # or else of the narrowest of their own types that takes all of them
+        wanted += sorted(kinds, key=_narrowness)
+    for kind in wanted:
+        elements = _converted_elements(value, kind)
+        if elements is not None:
+            return target(elements)
+    return None
+
+
+def _converted_elements(values: Any, kind: Any) -> list[Any] | None:
     elements = []
-    wanted: Any = type(default[0])
-    for element in value:
-        own: Any = type(element)
-        convert = converter(own, wanted)
-        exact = None if convert is None else convert(element)
+    for value in values:
+        own: Any = type(value)
+        convert = converter(own, kind)
+        exact = None if convert is None else convert(value)
         if exact is None:
             return None
         elements.append(exact)
-    return target(elements)
+    return elements
+
+
+def _narrowness(kind: type) -> tuple[int, bool, str]:
+    """Sort types by kind, those of Python before those of numpy."""
+    return "bifcUS".find(kind_of(kind)), issubclass(kind, np.generic), kind.__name__

@@ -39,6 +39,9 @@ CONVERTED = [
     ((1.0, 2.0), [(1, 2), (1, 2.5), (np.float64(3), 4)], [(1.0, 2.0), (1.0, 2.5), (3.0, 4.0)]),
     ((1, 2), np.array([[3, 4]]), [(3, 4)]),
     ([0.5], [[1, 2.5]], [[1.0, 2.5]]),
+    ([0], [[1, 2.5, np.float32(0.5)]], [[1.0, 2.5, 0.5]]),
+    ([0], [[np.float32(0.5), np.float64(0.1)]], [[np.float64(0.5), np.float64(0.1)]]),
+    (["a"], [[1, 2j, 0.5]], [[1 + 0j, 2j, 0.5 + 0j]]),
     ([0, 0], np.array([[1.5, 2.5], [3, 4]]), [[1.5, 2.5], [3.0, 4.0]]),
     (["a"], [np.array(["b", "cd"])], [["b", "cd"]]),
 ]
@@ -70,7 +73,11 @@ REFUSED = [
     ((1, 2), [(1,)], "length of the default, 2.*ArrayParameter"),
     ((1, 2), [(1, 2.5)], "convert to int without loss"),
     ([1], [[]], "ArrayParameter takes empty"),
-    ([1], [[1, 2.5]], "one scalar type"),
+    ([1], [[1, "a"]], "one scalar type"),
+    ([1], [[1, True]], "one scalar type"),
+    ([1], [[2**60 + 1, 0.5]], "one scalar type"),
+    ([1], [[1, None]], "one scalar type"),
+    ([1], [[[1], 2]], "one scalar type"),
 ]
 
 
