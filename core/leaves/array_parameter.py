@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pypet.leaves import kept_apart
+from pypet.leaves import entry_items
 from pypet.leaves.parameter import Parameter
 from pypet.leaves.support import judges_scalars_by_type, supports_array
 
@@ -23,7 +23,7 @@ class ArrayParameter(Parameter):
 
     __slots__ = ()
 
-    IDENTIFIER = kept_apart.IDENTIFIER
+    IDENTIFIER = entry_items.IDENTIFIER
 
     @judges_scalars_by_type
     def f_supports(self, data: Any) -> bool:
@@ -41,5 +41,5 @@ class ArrayParameter(Parameter):
             return self._both_supported(a, b) and type(a) is type(b)
         return super()._values_of_same_type(a, b)
 
-    def _puts_apart(self) -> bool:
-        return type(self._data) in _KEPT_APART
+    def _needs_entry_items(self) -> bool:
+        return self._keeps_entry_items or type(self._data) in _KEPT_APART

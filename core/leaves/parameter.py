@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pypet.leaves import kept_apart
+from pypet.leaves import entry_items
 from pypet.leaves.base_parameter import BaseParameter
 from pypet.leaves.conversion import converted, converted_array, converter
 from pypet.leaves.exchange import DictSink, DictSource, ItemSink, ItemSource, Sink, Source
@@ -36,21 +36,24 @@ class Parameter(BaseParameter):
     the length of the default.
     """
 
-    __slots__ = ("_data", "_default", "_explored_range", "_is_kept_apart")
+    __slots__ = ("_data", "_default", "_explored_range", "_is_ragged", "_keeps_entry_items")
 
     _data: Any
     _default: Any
     _explored_range: list[Any]
-    _is_kept_apart: bool
-    """Whether a range has had entries that cannot share a column of a table. It stays so without
-    them: parts that were stored before would otherwise be taken for the present ones."""
+    _is_ragged: bool
+    """Whether the entries of the range cannot share a column of a table."""
+    _keeps_entry_items: bool
+    """Whether the storage may have items of `entry_items`. They are looked at first, so they have
+    to be replaced by later values, whatever these are."""
 
     def __init__(self, full_name: str, data: Any = None, comment: str = "") -> None:
         super().__init__(full_name, comment)
         self._data = None
         self._default = None
         self._explored_range = []
-        self._is_kept_apart = False
+        self._is_ragged = False
+        self._keeps_entry_items = False
         if data is not None:
             self.f_set(data)
 
@@ -92,6 +95,8 @@ class Parameter(BaseParameter):
     def _shares_column(self, value: Any, first: Any) -> bool:
         """Return whether an entry of a range can be stored in one column with the first one."""
         kind = type(value)
+        if kind is not type(first):
+            return False
         if kind is list:
             return len(value) == len(first) and type(value[0]) is type(first[0])
         if kind is np.ndarray or kind is np.matrix:
@@ -177,6 +182,7 @@ class Parameter(BaseParameter):
         self._data = None
         self._default = None
         self._explored_range = []
+        self._is_ragged = False
         self._explored = False
 
     def __getattr__(self, name: str) -> Any:
@@ -286,6 +292,7 @@ class Parameter(BaseParameter):
         if not self._explored_range:
             raise self._no_range()
         self._explored_range = []
+        self._is_ragged = False
         self._explored = False
 
     def _checked_range(self, entries: Iterable[Any]) -> list[Any]:
@@ -297,9 +304,9 @@ class Parameter(BaseParameter):
             ]
         if not values:
             raise ValueError(f"The range for parameter {self._full_name!r} has no entries.")
-        if not self._is_kept_apart and type(self._default) not in SCALAR_TYPES:
+        if not self._is_ragged and type(self._default) not in SCALAR_TYPES:
             first = (self._explored_range or values)[0]
-            self._is_kept_apart = not all(self._shares_column(value, first) for value in values)
+            self._is_ragged = not all(self._shares_column(value, first) for value in values)
         return values
 
     def _judges_by_type(self) -> bool:
@@ -392,27 +399,28 @@ class Parameter(BaseParameter):
         state["_explored_range"] = self._explored_range.copy() if self._full_copy else []
         return state
 
-    def _puts_apart(self) -> bool:
-        """Return whether data and range are stored as items of their own."""
-        return self._is_kept_apart and type(self._data) not in SCALAR_TYPES
+    def _needs_entry_items(self) -> bool:
+        """Return whether data and range have to be stored as items of their own."""
+        return self._is_ragged or self._keeps_entry_items
 
     def _class_name_to_store(self) -> str:
         # So that everybody who knows the layout reads it, also versions before this one.
-        is_apart = type(self) is Parameter and self._puts_apart()
-        return "ArrayParameter" if is_apart else super()._class_name_to_store()
+        is_array = type(self) is Parameter and self._needs_entry_items()
+        return "ArrayParameter" if is_array else super()._class_name_to_store()
 
     def _put_items(self, sink: Sink) -> None:
-        if self._puts_apart():
-            kept_apart.put(sink, self._data, self._explored_range)
+        if self._needs_entry_items():
+            self._keeps_entry_items = True
+            entry_items.put(sink, self._data, self._explored_range)
             return
         sink.column("data", "data", (self._data,))
         if self._explored_range:
             sink.column("explored_data", "data", self._explored_range)
 
     def _take_items(self, source: Source) -> None:
-        if kept_apart.DATA in source:  # first, because of what was stored before it was apart
-            data, values = kept_apart.take(source)
-            self._is_kept_apart = True
+        if entry_items.DATA in source:  # first: `data` may be left from before it was ragged
+            data, values = entry_items.take(source)
+            self._keeps_entry_items = True
             self._take_value(data)
             if values is not None:
                 self._take_range(values)

@@ -499,17 +499,30 @@ def test_alike_entries_share_a_column_that_the_default_does_not_share(default, v
     assert [item.name for item in param._encode("utf8")] == ["data", "explored_data"]
 
 
-def test_what_was_ragged_once_stays_apart_when_it_is_stored_again():
+@pytest.mark.parametrize("cls", [Parameter, ArrayParameter])
+@pytest.mark.parametrize(("default", "values"), [([0], [[5], [6]]), (0, [5, 6]), (0.5, [1.5, 2])])
+def test_what_was_ragged_is_replaced_by_what_is_stored_later(cls, default, values):
+    param = cls("parameters.x", [0])
+    param._explore([[1], [1, 2]])
+    stored = {item.name: item for item in param._encode("utf8")}
+    unlocked(param).f_empty()
+    param.f_set(default)
+    param._explore(values)
+    stored.update({item.name: item for item in param._encode("utf8")})  # as a file is overwritten
+
+    twin = cls("parameters.x")
+    twin._decode(stored, "utf8")
+
+    assert same(twin.f_get_default(), default)
+    assert same(twin.f_get_range(), param.f_get_range())
+
+
+def test_a_range_that_is_ragged_no_more_before_it_is_stored_is_a_column_again():
     param = explored([0], [[1], [1, 2]])
-    first = {item.name: item for item in param._encode("utf8")}
     unlocked(param)._shrink()
     param._explore([[5], [6]])
-    first.update({item.name: item for item in param._encode("utf8")})  # as a file is overwritten
 
-    twin = Parameter("parameters.x")
-    twin._decode(first, "utf8")
-
-    assert twin.f_get_range() == [[5], [6]]
+    assert [item.name for item in param._encode("utf8")] == ["data", "explored_data"]
 
 
 # ----- storing and loading ----------------------------------------------------------------------
