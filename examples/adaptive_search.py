@@ -6,7 +6,11 @@ alternate between two, and soon after, at ``r = 1 + sqrt(6) = 3.449490...``, bet
 
 A grid fine enough to find this number to four digits would take thousands of runs. Here
 post-processing looks at the runs so far and asks for a few more where the period changes, until it
-is known well enough: each round divides the interval by the number of its runs.
+is known well enough: each round divides the interval by the number of its runs plus one.
+
+The closer to the change, the more generations it takes until a population has settled: without
+bound, so that waiting does not tell on which side of it a run is. Each run therefore solves for the
+two sizes in turn, and looks whether a small disturbance of them shrinks or grows.
 
     python examples/adaptive_search.py
     python examples/adaptive_search.py --tolerance 1e-3
@@ -27,16 +31,16 @@ POINTS = 8
 
 def settle(traj):
     """Find after how many generations a population comes back: what happens in a single run."""
-    x = 0.5
-    for _ in range(traj.transient):
-        x = traj.r * x * (1 - x)
-    cycle = [x]
-    for _ in range(8):
-        cycle.append(traj.r * cycle[-1] * (1 - cycle[-1]))
-    # Near the change, two of the four sizes are nearly the same: the distance decides.
-    distance = abs(cycle[2] - cycle[0])
-    period = 2 if distance < traj.same else 4
-    traj.f_add_result("cycle", np.array(cycle[:period]), comment="Sizes in turn")
+    r, x = traj.r, 0.5
+    for _ in range(traj.transient):  # until it is near the two sizes
+        x = r * x * (1 - x)
+    for _ in range(traj.steps):  # Newton's method for: the same size two generations later
+        y = r * x * (1 - x)
+        growth = r * (1 - 2 * x) * r * (1 - 2 * y)  # of a disturbance in two generations
+        x -= (r * y * (1 - y) - x) / (growth - 1)
+    period = 2 if abs(growth) < 1 else 4
+    traj.f_add_result("sizes", np.array([x, y]), comment="Sizes in turn, stable with period 2 only")
+    traj.f_add_result("growth", growth, comment="Growth of a disturbance in two generations")
     traj.f_add_result("period", period, comment="Generations until a size comes back")
     return period
 
@@ -52,7 +56,7 @@ def look_closer(traj, results, tolerance):
     if high - low <= tolerance:
         traj.f_add_result("change", low=low, high=high, comment="The period doubles in between")
         return None
-    return {"r": np.linspace(low, high, POINTS + 2)[1:-1].tolist()}
+    return {"r": np.linspace(low, high, POINTS + 2)[1:-1]}
 
 
 def search(filename: Path, tolerance: float, ncores: int) -> None:
@@ -71,9 +75,9 @@ def search(filename: Path, tolerance: float, ncores: int) -> None:
     ) as env:
         traj = env.traj
         traj.f_add_parameter("r", 3.1, comment="Growth rate")
-        traj.f_add_parameter("transient", 20_000, comment="Generations before anybody looks")
-        traj.f_add_parameter("same", 1e-6, comment="Sizes closer than this are the same")
-        traj.f_explore({"r": np.linspace(3.1, 3.5, POINTS).tolist()})
+        traj.f_add_parameter("transient", 1000, comment="Generations before anybody looks")
+        traj.f_add_parameter("steps", 20, comment="Steps of Newton's method")
+        traj.f_explore({"r": np.linspace(3.1, 3.5, POINTS)})
         env.add_postprocessing(look_closer, tolerance)
         env.run(settle)
 
@@ -83,8 +87,8 @@ def report(filename: Path) -> None:
     traj = load_trajectory(filename=str(filename), index=-1, load_parameters=2, load_results=2)
     low, high = traj.results.change.low, traj.results.change.high
     print(f"{len(traj)} runs in {filename}")
-    print(f"the period doubles between r = {low:.6f} and {high:.6f}")
-    print(f"theory: 1 + sqrt(6) = {1 + np.sqrt(6):.6f}")
+    print(f"the period doubles between r = {low:.9f} and {high:.9f}")
+    print(f"theory: 1 + sqrt(6) = {1 + np.sqrt(6):.9f}")
 
 
 def main() -> None:

@@ -83,8 +83,8 @@ def sweep(filename: Path, points: int) -> None:
         traj.f_explore(
             cartesian_product(
                 {
-                    "beta": np.linspace(1.2, 2.2, points).tolist(),
-                    "gamma": np.linspace(0.3, 0.6, points).tolist(),
+                    "beta": np.linspace(1.2, 2.2, points),
+                    "gamma": np.linspace(0.3, 0.6, points),
                 }
             )
         )

@@ -5,8 +5,8 @@ their own, each drawn towards the others with coupling K. The order parameter r 
 agree: 0 for none, 1 for all. With frequencies from a Cauchy distribution of width gamma, infinitely
 many oscillators start to agree at ``K_c = 2 * gamma``, and above it ``r = sqrt(1 - K_c / K)``.
 
-Every pair of coupling and seed is one run; worker processes execute them, and a process of its own
-writes what they find into one HDF5 file.
+Every pair of coupling and repetition is one run; worker processes execute them, and a process of
+its own writes what they find into one HDF5 file.
 
     python examples/parallel_sweep.py
     python examples/parallel_sweep.py --oscillators 5000 --repetitions 10 --ncores 4
@@ -67,8 +67,8 @@ def sweep(filename: Path, options: argparse.Namespace) -> None:
         traj.f_explore(
             cartesian_product(
                 {
-                    "coupling": np.linspace(0.0, 3.0, 13).tolist(),
-                    "repetition": list(range(options.repetitions)),
+                    "coupling": np.linspace(0.0, 3.0, 13),
+                    "repetition": range(options.repetitions),
                 }
             )
         )

@@ -11,12 +11,13 @@ from pypet import pypetconstants
 from pypet.leaves import Parameter
 from pypet.pypetconstants import OVERWRITE_DATA
 from pypet.support.main_script import main_script
+from pypet.trajectory.recorded_seeds import ENVIRONMENTS, HEXSHA, SEED, TIMESTAMP
 
 if TYPE_CHECKING:
     from pypet.interfaces import WrapMode
     from pypet.trajectory import Trajectory
 
-GROUP = "environment"
+GROUP = ENVIRONMENTS
 GROUP_COMMENT = "Settings, times and origins of the environments that used this trajectory."
 
 
@@ -75,6 +76,10 @@ class EnvironmentConfig:
             group.v_comment = GROUP_COMMENT
         return leaf  # type: ignore[no-any-return]
 
+    def put_seed(self, seed: int) -> None:
+        """Note another seed than that which was known when the environment was made."""
+        self.put(_seed(seed)).f_lock()
+
     def put_wildcards(self) -> None:
         """Note the wildcard functions, as far as is known about each."""
         functions = self._trajectory._tree.wildcards.functions
@@ -119,9 +124,13 @@ def _settings(options: Mapping[str, Any], seed: int) -> Iterator[Entry]:
             ("graceful_exit", "Whether an interruption lets active runs finish."),
         ):
             yield Entry(name, bool(options[name]), comment)
-        yield Entry("seed", seed, "Seed of the random number generators of all runs.")
+        yield _seed(seed)
     stores = bool(options["automatic_storing"])
     yield Entry("automatic_storing", stores, "Whether runs and trajectory store themselves.")
+
+
+def _seed(seed: int) -> Entry:
+    return Entry(SEED, seed, "Seed of the random number generators of all runs.")
 
 
 def _parallel_settings(
@@ -174,8 +183,8 @@ def _origins(
     """Yield the entries about where data comes from."""
     yield Entry("trajectory.name", trajectory_name, "Name of the trajectory.")
     yield Entry("trajectory.timestamp", trajectory_timestamp, "When the trajectory was made.")
-    yield Entry("timestamp", timestamp, "When the environment was made.")
-    yield Entry("hexsha", hexsha, "SHA-1 that identifies the environment.")
+    yield Entry(TIMESTAMP, timestamp, "When the environment was made.")
+    yield Entry(HEXSHA, hexsha, "SHA-1 that identifies the environment.")
     script = main_script()
     if script is not None:
         yield Entry("script", script, "The script that was started.")

@@ -29,6 +29,7 @@ from pypet.options import OptionsDoc, OptionsSignature, collect
 from pypet.support.arguments import is_whole
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
 from pypet.trajectory.randomness import draw_seed
+from pypet.trajectory.recorded_seeds import latest_seed
 
 if TYPE_CHECKING:
     from pypet.interfaces import ConfigContent
@@ -86,6 +87,7 @@ class Environment:
         self._features = make_features(options, manager)
         self._postprocessing: PostProcessing | None = None
         self._current_idx = 0
+        self._draws_seed = False
         self._trajectory = construction.make_trajectory(options)
         storage = construction.plan_storage(
             self._trajectory,
@@ -322,15 +324,15 @@ class Environment:
             setup.start(context)
         for versioning in features.versionings:
             versioning.environment_named(self)
+        seed = self._choose_seed()  # first: the former storage may have it
         trajectory.v_storage_service = storage.choice.make()
         trajectory.f_set_properties(**storage.properties)
-        seed = features.options["seed"]
-        trajectory._seed = draw_seed() if seed is None else seed
+        trajectory._seed = seed
         self._config.add_settings(
             features.options,
             self.timestamp,
             self.hexsha,
-            trajectory._seed,
+            seed,
             features.wrap_mode,
             features.scheduler.describe(features.options),
         )
@@ -340,6 +342,30 @@ class Environment:
                 ", ".join(storage.left_out),
             )
         _logger.info("%r is ready.", self)
+
+    def _choose_seed(self) -> int:
+        """Return the seed that is given, else that of the runs before, else a new one."""
+        given: int | None = self._features.options["seed"]
+        if given is not None:
+            return given
+        known = self._trajectory._seed
+        if known is None:
+            known = latest_seed(self._trajectory)
+        self._draws_seed = known is None
+        return draw_seed() if known is None else known
+
+    def _take_over_seed(self) -> None:
+        """Take the seed of a trajectory that was loaded only after the environment was made."""
+        if not self._draws_seed:
+            return
+        self._draws_seed = False
+        trajectory = self._trajectory
+        if trajectory._generators:
+            return  # numbers of the seed that was drawn are in use
+        seed = latest_seed(trajectory, but=self.name)
+        if seed is not None:
+            trajectory._seed = seed
+            self._config.put_seed(seed)
 
     # ----- for experiments ------------------------------------------------------------------
 
@@ -355,6 +381,7 @@ class Environment:
 
     def _plan(self, job: Job) -> Plan:
         job.check_call()
+        self._take_over_seed()
         return Plan(job, self._postprocessing)
 
     def _pre_process(self, pipeline: Callable[[Trajectory], Any], kind: type[Job]) -> Plan | None:

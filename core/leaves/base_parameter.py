@@ -25,10 +25,12 @@ class BaseParameter(NNLeafNode):
     and overrides `f_supports`, `_values_of_same_type` and `_equal_values`.
     """
 
-    __slots__ = ("_explored", "_full_copy", "_locked")
+    __slots__ = ("_explored", "_full_copy", "_is_left_in_storage", "_locked")
 
     _explored: bool
     _full_copy: bool
+    _is_left_in_storage: bool
+    """Whether the storage may have a value that is not in memory."""
     _locked: bool
 
     def __init__(self, full_name: str, comment: str = "") -> None:
@@ -36,6 +38,7 @@ class BaseParameter(NNLeafNode):
         self._locked = False
         self._explored = False
         self._full_copy = False
+        self._is_left_in_storage = False
 
     # ----- state ---------------------------------------------------------------------------
 
@@ -111,8 +114,15 @@ class BaseParameter(NNLeafNode):
     # ----- reading -------------------------------------------------------------------------
 
     def f_supports_fast_access(self) -> bool:
-        """Natural naming gives the value unless there is none."""
+        """Say whether there is a value.
+
+        Natural naming gives the value then. It gives None for a parameter that was added without
+        one, and the parameter itself if its value was not loaded.
+        """
         return not self.f_is_empty()
+
+    def _means_none(self) -> bool:
+        return not self._is_left_in_storage and self.f_is_empty()
 
     def f_get_range_length(self) -> int:
         """Return the number of entries of the range.

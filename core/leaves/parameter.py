@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from pypet.leaves import entry_items
 from pypet.leaves.base_parameter import BaseParameter
+from pypet.leaves.conversion import converted, converted_array, converter
 from pypet.leaves.exchange import DictSink, DictSource, ItemSink, ItemSource, Sink, Source
-from pypet.leaves.refusals import advice, short_repr
+from pypet.leaves.refusals import advice, advice_on_entry, short_repr
 from pypet.leaves.support import (
     SCALAR_TYPES,
     judges_scalars_by_type,
@@ -24,22 +26,34 @@ class Parameter(BaseParameter):
     """A parameter for scalars, flat lists and tuples of one scalar type, and small arrays.
 
     Data is judged by its exact type: `int`, `float`, `bool`, `complex`, `str`, `bytes` and the
-    scalars of numpy; lists and tuples must not be empty; arrays need such a dtype. Entries of a
-    range need exactly the type of the default, arrays also its dtype and shape, tuples and lists
-    its length. Passing no ``data`` leaves the parameter empty.
+    scalars of numpy; lists and tuples must not be empty; arrays need such a dtype. Passing no
+    ``data`` leaves the parameter empty.
+
+    Entries of a range become the type of the default: an integer for a default of 0.5 becomes a
+    `float`, a scalar of numpy for it too, as long as nothing is lost; others are refused. Lists
+    may differ in length and in the type of their elements, arrays in shape and dtype; such
+    ranges are stored as by `ArrayParameter`, and loading makes one of the parameter. Tuples need
+    the length of the default.
     """
 
-    __slots__ = ("_data", "_default", "_explored_range")
+    __slots__ = ("_data", "_default", "_explored_range", "_is_ragged", "_keeps_entry_items")
 
     _data: Any
     _default: Any
     _explored_range: list[Any]
+    _is_ragged: bool
+    """Whether the entries of the range cannot share a column of a table."""
+    _keeps_entry_items: bool
+    """Whether the storage may have items of `entry_items`. They are looked at first, so they have
+    to be replaced by later values, whatever these are."""
 
     def __init__(self, full_name: str, data: Any = None, comment: str = "") -> None:
         super().__init__(full_name, comment)
         self._data = None
         self._default = None
         self._explored_range = []
+        self._is_ragged = False
+        self._keeps_entry_items = False
         if data is not None:
             self.f_set(data)
 
@@ -64,14 +78,29 @@ class Parameter(BaseParameter):
         kind = type(a)
         if kind is tuple:
             return len(a) == len(b) and type(a[0]) is type(b[0])
-        if kind is np.ndarray or kind is np.matrix:
-            return bool(a.shape == b.shape) and same_dtype(a, b)
         return True
 
-    def _shares_column(self, value: Any, default: Any) -> bool:
-        """Return whether two values of the same type can be stored in one column of a table."""
-        if type(value) is list:
-            return len(value) == len(default) and type(value[0]) is type(default[0])
+    def _equal_values(self, a: Any, b: Any) -> bool:
+        """Return whether both values are of the same type, arrays also of one dtype, and equal.
+
+        Raises
+        ------
+        TypeError
+            The parameter supports neither.
+        """
+        if not super()._equal_values(a, b):
+            return False
+        return not isinstance(a, np.ndarray) or same_dtype(a, b)
+
+    def _shares_column(self, value: Any, first: Any) -> bool:
+        """Return whether an entry of a range can be stored in one column with the first one."""
+        kind = type(value)
+        if kind is not type(first):
+            return False
+        if kind is list:
+            return len(value) == len(first) and type(value[0]) is type(first[0])
+        if kind is np.ndarray or kind is np.matrix:
+            return bool(value.shape == first.shape) and same_dtype(value, first)
         return True
 
     # ----- value ---------------------------------------------------------------------------
@@ -148,9 +177,12 @@ class Parameter(BaseParameter):
             The parameter is locked.
         """
         self._refuse_if_locked("emptied")
+        if self._data is not None:
+            self._is_left_in_storage = self._stored
         self._data = None
         self._default = None
         self._explored_range = []
+        self._is_ragged = False
         self._explored = False
 
     def __getattr__(self, name: str) -> Any:
@@ -207,7 +239,8 @@ class Parameter(BaseParameter):
         ParameterLockedException
             The parameter is locked.
         TypeError
-            The parameter has a range already or no default, or an entry is not of its type.
+            The parameter has a range already or no default, or an entry cannot become its type
+            without loss.
         ValueError
             There are no entries.
         """
@@ -232,7 +265,8 @@ class Parameter(BaseParameter):
         ParameterLockedException
             The parameter is locked.
         TypeError
-            The parameter has no range, or an entry is not of the type of the default.
+            The parameter has no range, or an entry cannot become the type of the default without
+            loss.
         ValueError
             There are no entries.
         """
@@ -258,42 +292,75 @@ class Parameter(BaseParameter):
         if not self._explored_range:
             raise self._no_range()
         self._explored_range = []
+        self._is_ragged = False
         self._explored = False
 
     def _checked_range(self, entries: Iterable[Any]) -> list[Any]:
-        values = list(entries)
-        if not self._alike_by_type(values):
-            for position, value in enumerate(values):
-                self._check_entry(position, value)
+        """Return the entries as values of the type of the default."""
+        values = self._scalar_range(entries) if self._judges_by_type() else None
+        if values is None:
+            values = [
+                self._checked_entry(position, value) for position, value in enumerate(entries)
+            ]
         if not values:
             raise ValueError(f"The range for parameter {self._full_name!r} has no entries.")
+        if not self._is_ragged and type(self._default) not in SCALAR_TYPES:
+            first = (self._explored_range or values)[0]
+            self._is_ragged = not all(self._shares_column(value, first) for value in values)
         return values
 
-    def _alike_by_type(self, values: list[Any]) -> bool:
-        kind = type(self._default)
+    def _judges_by_type(self) -> bool:
+        """Return whether scalars are alike for the parameter if their types are."""
         cls = type(self)
         return (
-            kind in SCALAR_TYPES
+            type(self._default) in SCALAR_TYPES
             and hasattr(cls.f_supports, "_judges_scalars_by_type")
             and hasattr(cls._values_of_same_type, "_judges_scalars_by_type")
-            and set(map(type, values)) <= {kind}
         )
 
-    def _check_entry(self, position: int, value: Any) -> None:
+    def _scalar_range(self, entries: Iterable[Any]) -> list[Any]:
+        """Return scalar entries for a scalar default; quick where there are many."""
+        kind: Any = type(self._default)
+        if type(entries) is np.ndarray and entries.ndim == 1:
+            exact = converted_array(entries, kind)
+            if exact is not None:
+                return exact
+        values = list(entries)
+        found = set(map(type, values))
+        if found <= {kind}:
+            return values
+        converters = {other: converter(other, kind) for other in found - {kind}}
+        if None not in converters.values():
+            exact = [
+                value if type(value) is kind else converters[type(value)](value)  # type: ignore[misc]
+                for value in values
+            ]
+            if not any(value is None for value in exact):
+                return exact
+        return [self._checked_entry(position, value) for position, value in enumerate(values)]
+
+    def _checked_entry(self, position: int, value: Any) -> Any:
+        """Return one entry of a range as a value of the type of the default."""
         default = self._default
-        if not self.f_supports(value):
-            problem = "which it does not support"
-        elif not self._values_of_same_type(value, default):
-            problem = f"unlike its default {default!r:.60} of type {type(default).__name__}"
-        elif not self._shares_column(value, default):
-            problem = f"which cannot share a column with its default {default!r:.60}"
-        else:
-            return
+        is_supported = self.f_supports(value)
+        if is_supported and self._values_of_same_type(value, default):
+            return value
+        exact = converted(value, default)
+        if (
+            exact is not None
+            and self.f_supports(exact)
+            and self._values_of_same_type(exact, default)
+        ):
+            return exact
+        problem = (
+            f"unlike its default {short_repr(default)} of type {type(default).__name__}"
+            if is_supported
+            else "which it does not support"
+        )
         raise TypeError(
             f"Entry {position} of the range for {type(self).__name__} {self._full_name!r} is "
-            f"{value!r:.60} of type {type(value).__name__}, {problem}. Entries need exactly the "
-            "type of the default, arrays also its dtype and shape; for numbers from numpy arrays "
-            "use `.tolist()`."
+            f"{short_repr(value)} of type {type(value).__name__}, {problem}. "
+            f"{advice_on_entry(value, default)}"
         )
 
     def _set_parameter_access(self, idx: int = 0) -> None:
@@ -332,12 +399,32 @@ class Parameter(BaseParameter):
         state["_explored_range"] = self._explored_range.copy() if self._full_copy else []
         return state
 
+    def _needs_entry_items(self) -> bool:
+        """Return whether data and range have to be stored as items of their own."""
+        return self._is_ragged or self._keeps_entry_items
+
+    def _class_name_to_store(self) -> str:
+        # So that everybody who knows the layout reads it, also versions before this one.
+        is_array = type(self) is Parameter and self._needs_entry_items()
+        return "ArrayParameter" if is_array else super()._class_name_to_store()
+
     def _put_items(self, sink: Sink) -> None:
+        if self._needs_entry_items():
+            self._keeps_entry_items = True
+            entry_items.put(sink, self._data, self._explored_range)
+            return
         sink.column("data", "data", (self._data,))
         if self._explored_range:
             sink.column("explored_data", "data", self._explored_range)
 
     def _take_items(self, source: Source) -> None:
+        if entry_items.DATA in source:  # first: `data` may be left from before it was ragged
+            data, values = entry_items.take(source)
+            self._keeps_entry_items = True
+            self._take_value(data)
+            if values is not None:
+                self._take_range(values)
+            return
         if "data" in source:
             self._take_value(source.column("data", "data")[0])
         else:

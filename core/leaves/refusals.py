@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pypet.leaves.conversion import kind_of
+from pypet.leaves.support import SCALAR_TYPES
+
 LONGEST_REPR = 80
 
 
@@ -21,6 +24,11 @@ def advice(value: Any, family: str, taken: Collection[type]) -> str:
     ``family`` is ``'Parameter'`` or ``'Result'``, ``taken`` are the exact types that any of the
     family takes.
     """
+    if value is None and family == "Parameter":
+        return (
+            "None stands for no value: `f_empty()` takes the value away, and natural naming gives "
+            "None then."
+        )
     reason = _reason(value, family, taken)
     add = f"f_add_{family.lower()}"
     way_out = f"`{add}(Pickle{family}, name, ...)` takes anything that can be pickled."
@@ -57,3 +65,56 @@ def _reason_of_sequence(value: list[Any] | tuple[Any, ...]) -> str:
     if len(kinds) > 1:
         return f"Its elements have to be of one scalar type, but are of {', '.join(kinds)}."
     return f"Its elements have to be scalars, but are of type {kinds[0]}."
+
+
+# ----- entries of ranges -------------------------------------------------------------------------
+
+
+def advice_on_entry(value: Any, default: Any) -> str:
+    """Return which values a range with this default takes, and how to get one, as sentences."""
+    source, target = type(value), type(default)
+    name = _name(target)
+    if kind_of(target):
+        return f"{_needed(name, target)} {_way_to_scalar(value, source, target)}"
+    if target is tuple and source is tuple:
+        return (
+            f"Tuples need the length of the default, {len(default)}, and elements that convert to "
+            f"{_name(type(default[0]))} without loss; an ArrayParameter takes any others."
+            if default
+            else advice(value, "Parameter", SCALAR_TYPES)
+        )
+    if source is not target:
+        makers = {list: "list(value)", tuple: "tuple(value)", np.ndarray: "numpy.array(value)"}
+        way = f": use `{makers[target]}`" if target in makers else ""
+        return f"Entries have to be of type {name}, as the default is{way}."
+    return advice(value, "Parameter", SCALAR_TYPES)
+
+
+def _needed(name: str, target: type) -> str:
+    others = {
+        "i": "other integers within its limits",
+        "f": "integers and floating point numbers, if they do not change by it",
+        "c": "real and complex numbers, if they do not change by it",
+    }.get(kind_of(target), "the corresponding type of numpy or Python")
+    return f"Entries need the type {name}, or have to become it without loss: {others}."
+
+
+def _way_to_scalar(value: Any, source: type, target: type) -> str:
+    name, own = _name(target), _name(source)
+    if value is None:
+        return "None stands for no value and cannot be explored."
+    if source is np.ndarray and value.ndim == 0:
+        return "Use `value.item()`."
+    kinds = kind_of(source) + kind_of(target)
+    if len(kinds) == 2 and kinds[0] in "bifc" and kinds[1] in "bif" and kinds not in ("cf", "ii"):
+        return (
+            f"Convert it yourself if that is meant, by `{name}(value)` or, an array, by "
+            f"`.astype({name})`; or give the parameter a default of type {own}."
+        )
+    if source in SCALAR_TYPES:
+        return f"Or give the parameter a default of type {own}."
+    return f"`f_add_parameter(PickleParameter, name, ...)` takes a default of type {own}."
+
+
+def _name(kind: type) -> str:
+    return f"numpy.{kind.__name__}" if issubclass(kind, np.generic) else kind.__name__

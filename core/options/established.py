@@ -323,7 +323,7 @@ _ADDED = (
         "seed",
         types=(Integral,),
         family="runs",
-        help="Seed of the random generators of all runs; None: drawn once.",
+        help="Seed of the random generators of all runs; None: that of earlier runs, else drawn.",
         check=checks.at_least("seed", 0),
     ),
     Option(

@@ -9,6 +9,7 @@ from typing import Any
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError, ParameterLockedException
+from pypet.leaves.base_parameter import BaseParameter
 from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
 from pypet.records import LEAF, LINK, NodeRecord
@@ -147,6 +148,8 @@ class Loading:
         leaf._stored = not self.as_new
 
     def _fill(self, leaf: Any, record: NodeRecord) -> None:
+        if isinstance(leaf, BaseParameter):
+            leaf._is_left_in_storage = record.items is None
         if record.items:
             if leaf.v_is_parameter:
                 leaf.f_unlock()

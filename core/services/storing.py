@@ -88,7 +88,7 @@ class Storing:
             PutNode(
                 path,
                 True,
-                leaf.f_get_class_name(),
+                leaf._class_name_to_store(),
                 comment,
                 annotations_of(leaf),
                 () if leaf.f_is_empty() else encode_leaf(leaf, service.encoding, flags),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pypet.support.arguments import check_mapping
+from pypet.support.dictionaries import flatten_dictionary
 
 _LOGGER_NAME = "pypet.find_unique"
 
@@ -23,7 +24,8 @@ def cartesian_product(
     Parameters
     ----------
     parameter_dict
-        Name of each parameter -> its values, any iterable; consumed once.
+        Name of each parameter -> its values, any iterable; consumed once. A dictionary in the
+        dictionary is a group: ``{'net': {'n': [1, 2]}}`` is ``{'net.n': [1, 2]}``.
     combined_parameters
         Order of the factors; the last one varies fastest. An entry is a name, or several names
         whose values go in lockstep, cut to the shortest. Empty: all names in their order.
@@ -51,6 +53,8 @@ def cartesian_product(
     {'a': [1, 2, 1, 2], 'b': [3, 4, 3, 4], 'c': [5, 5, 6, 6]}
     """
     check_mapping(parameter_dict, "`cartesian_product` takes", "{'x': [1, 2], 'y': [3, 4]}")
+    if any(isinstance(values, Mapping) for values in parameter_dict.values()):
+        parameter_dict = flatten_dictionary(parameter_dict, ".")
     groups = _name_groups(parameter_dict, combined_parameters)
     for name in chain.from_iterable(groups):
         values = parameter_dict[name]

@@ -12,6 +12,7 @@ from typing import Any
 from pypet.errors import DataNotInStorageError, NotUniqueNodeError
 from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.trajectory.state import TrajectoryState
+from pypet.tree.leaf import value_or_leaf
 
 _logger = logging.getLogger(__name__)
 _NOTHING = object()
@@ -68,8 +69,8 @@ class Collecting(TrajectoryState):
                     if item is _NOTHING and include_default_run:
                         item = self._search_run(dummy, name, options, links)
                     if item is not _NOTHING:
-                        if fast_access and item._is_leaf and item.f_supports_fast_access():
-                            item = item.f_get()
+                        if fast_access and item._is_leaf:
+                            item = value_or_leaf(item)
                         found[idx if use_indices else run_name] = item
         finally:
             if current < 0:

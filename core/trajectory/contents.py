@@ -7,6 +7,7 @@ from typing import Any
 
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
+from pypet.tree.leaf import value_or_leaf
 from pypet.tree.tree import Tree
 
 
@@ -145,6 +146,5 @@ class Contents(TrajectoryState):
         if not copy:
             raise ValueError("`fast_access` gives values, which need a copy: `copy=True`.")
         return {
-            name: leaf.f_get() if leaf is not None and leaf.f_supports_fast_access() else leaf
-            for name, leaf in leaves.items()
+            name: None if leaf is None else value_or_leaf(leaf) for name, leaf in leaves.items()
         }

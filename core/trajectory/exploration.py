@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import repeat
 from typing import Any
 
+import numpy as np
+
 from pypet.errors import NotUniqueNodeError
 from pypet.manager.nearest import did_you_mean
 from pypet.support.arguments import check_callable, check_mapping, check_switch
@@ -27,8 +29,11 @@ class Exploration(TrajectoryState):
         """Give parameters ranges: value ``i`` of each is the value in run ``i``.
 
         ``build_dict`` maps names of parameters, found as `f_get` finds them, to iterables of one
-        common length, which becomes the number of runs. Each is consumed once. After an error
-        no parameter of this call is explored.
+        common length, which becomes the number of runs. Each is consumed once. A name may also
+        be that of a group, with a dictionary like this for what is below it. Values become the
+        type of the parameter's default where nothing is lost by it: an integer for a default of
+        0.5 becomes a `float`, as does a scalar of numpy. After an error no parameter of this call
+        is explored.
 
         Raises
         ------
@@ -38,9 +43,9 @@ class Exploration(TrajectoryState):
             A name belongs to a group, a result or config data; an iterable is empty, or lengths
             differ, also from that of what was explored before.
         TypeError
-            A parameter is explored already or has no value; a value has another type than the
-            parameter's own or one that it does not support; there is no iterable; a run is
-            completed (`f_expand` adds further runs then).
+            A parameter is explored already or has no value; a value cannot become the type of the
+            default without loss or is not supported; there is no iterable; a run is completed
+            (`f_expand` adds further runs then).
         RuntimeError
             The wildcard function that names runs gives a name twice.
         """
@@ -88,7 +93,7 @@ class Exploration(TrajectoryState):
             As for `f_explore`.
         TypeError
             The names are not those of the explored parameters, the range of one is not in
-            memory, or a value has another type than the parameter's own.
+            memory, or a value cannot become the type of the default without loss.
         RuntimeError
             The wildcard function that names runs gives a name twice.
         """
@@ -96,7 +101,7 @@ class Exploration(TrajectoryState):
             self.f_explore(build_dict)
             return
         targets = [
-            (name, parameter, values if isinstance(values, list) else list(values))
+            (name, parameter, values if isinstance(values, list | np.ndarray) else list(values))
             for name, parameter, values in self._find_targets(build_dict)
         ]
         self._check_expandable(targets)
@@ -175,15 +180,33 @@ class Exploration(TrajectoryState):
     ) -> list[tuple[str, Any, Iterable[Any]]]:
         """Return full name, parameter and values of each entry."""
         targets: dict[str, tuple[str, Any, Iterable[Any]]] = {}
+        self._add_targets(targets, self, build_dict)
+        return list(targets.values())
+
+    def _add_targets(
+        self,
+        targets: dict[str, tuple[str, Any, Iterable[Any]]],
+        start: Any,
+        build_dict: Mapping[str, Any],
+    ) -> None:
+        """Add the entries of a dictionary, whose names are looked up below ``start``."""
         what = "`f_explore` and `f_expand` take"
         for key, values in check_mapping(build_dict, what, "{'x': [1, 2]}").items():
             if not isinstance(key, str):
                 raise TypeError(f"{what} names of parameters, not {key!r}.")
-            node: Any = self._find_target(key)
+            node: Any = self._find_target(start, key)
             name = node._full_name
+            if isinstance(values, Mapping):
+                if node._is_leaf:
+                    raise TypeError(
+                        f"`{name}` is a {type(node).__name__}, not a group: it needs an iterable "
+                        f"with one value for each run, not the dictionary {values!r:.80}."
+                    )
+                self._add_targets(targets, node, values)
+                continue
             if not (node._is_leaf and node.v_is_parameter) or node._branch == "config":
-                what = "config data" if node._branch == "config" else f"a {type(node).__name__}"
-                raise ValueError(f"`{name}` (asked for as {key!r}) is {what}, not a parameter.")
+                kind = "config data" if node._branch == "config" else f"a {type(node).__name__}"
+                raise ValueError(f"`{name}` (asked for as {key!r}) is {kind}, not a parameter.")
             try:
                 iter(values)
             except TypeError as err:
@@ -194,11 +217,10 @@ class Exploration(TrajectoryState):
             if name in targets:
                 raise ValueError(f"Parameter `{name}` occurs twice, the second time as {key!r}.")
             targets[name] = (name, node, values)
-        return list(targets.values())
 
-    def _find_target(self, key: str) -> Any:
+    def _find_target(self, start: Any, key: str) -> Any:
         try:
-            return self.f_get(key)
+            return start.f_get(key)
         except NotUniqueNodeError:
             raise
         except AttributeError as err:
@@ -225,7 +247,7 @@ class Exploration(TrajectoryState):
                 "with run information, or use `f_expand` to add runs."
             )
 
-    def _check_expandable(self, targets: list[tuple[str, Any, list[Any]]]) -> None:
+    def _check_expandable(self, targets: list[tuple[str, Any, Any]]) -> None:
         given = {name for name, _, _ in targets}
         if given != self._explored.keys():
             missing = ", ".join(sorted(self._explored.keys() - given)) or "none"
@@ -248,7 +270,8 @@ class Exploration(TrajectoryState):
         if not (node._is_leaf and node.v_is_parameter):
             raise TypeError(f"`{node._full_name}` is a {type(node).__name__}, not a parameter.")
         if node._full_name not in self._explored:
-            return repeat(node.f_get(), len(self._runs))
+            value = None if node._means_none() else node.f_get()
+            return repeat(value, len(self._runs))
         if not node.f_has_range():
             raise TypeError(
                 f"The range of parameter `{node._full_name}` is not in memory; load its data, or "

@@ -7,6 +7,7 @@ import secrets
 
 import numpy as np
 
+from pypet.trajectory.recorded_seeds import latest_seed, seed_of_run
 from pypet.trajectory.state import TrajectoryState
 
 SEED_BITS = 63
@@ -32,6 +33,10 @@ class Randomness(TrajectoryState):
         goes on; it starts again when the trajectory is set to the run again. Different names
         give independent generators. For no particular run there is one more of each name.
 
+        The seed is stored. A loaded trajectory that is set to a completed run gives the numbers
+        that this run had: the seed is that of the environment that executed it. In all other
+        cases it is that of the current environment, or else of the latest one.
+
         Notes
         -----
         Made by ``numpy.random.SeedSequence``, whose spawn key is the run index plus one and, with
@@ -51,12 +56,25 @@ class Randomness(TrajectoryState):
         key = (idx, name)
         generator = self._generators.get(key)
         if generator is None:
-            if self._seed is None:
-                self._seed = draw_seed()
             words = (idx + 1, *_words(name))
-            sequence = np.random.SeedSequence(self._seed, spawn_key=words)
+            sequence = np.random.SeedSequence(self._seed_for(idx), spawn_key=words)
             generator = self._generators[key] = np.random.default_rng(sequence)
         return generator
+
+    def _seed_for(self, idx: int) -> int:
+        """Return the seed of a run that is or was executed, -1 for none in particular."""
+        if idx >= 0 and not self._is_run:
+            seed = seed_of_run(self, idx)
+            if seed is not None:
+                return seed
+        return self._current_seed()
+
+    def _current_seed(self) -> int:
+        """Return the seed for runs to come, which is that of the runs before if there is one."""
+        if self._seed is None:
+            latest = latest_seed(self)
+            self._seed = draw_seed() if latest is None else latest
+        return self._seed
 
 
 def _words(name: str | None) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.tree.node import NNTreeNode
@@ -40,6 +41,14 @@ ANY_LEAF = Kind("f_add_leaf", True)
 ANY_GROUP = Kind("f_add_group", False)
 
 
+_PLURALS = {
+    PARAMETER.method: "f_add_parameters",
+    DERIVED_PARAMETER.method: "f_add_derived_parameters",
+    RESULT.method: "f_add_results",
+    CONFIG.method: CONFIG_GROUP.method,
+}
+"""Method for one leaf -> the one that takes dictionaries."""
+
 # What a caller asked for: the name, an instance or None, a class or None for the standard one,
 # and positional arguments for the class. A plain tuple, as one is made for every node.
 _Order = tuple[str, Any, Any, tuple[Any, ...]]
@@ -59,21 +68,31 @@ def add(
     TypeError
         The node does not belong there, or not during a run.
     """
-    root = tree.root
-    if start is not root and tree.groups.get(start._full_name) is not start:
+    if start is not tree.root and tree.groups.get(start._full_name) is not start:
         raise TypeError(
             f"Group `{start._full_name}` is not part of the trajectory (any more); "
             "nothing can be added to it."
         )
     name, instance, node_class, args = _read(kind, args, kwargs)
+    full_name = full_name_of(tree, start, kind, name)
+    return place(tree, full_name, kind, instance, node_class, args, kwargs)
+
+
+def full_name_of(tree: Tree, start: NNGroupNode, kind: Kind, name: str) -> str:
+    """Return where ``kind.method``, called on ``start``, puts a node of this name.
+
+    Raises
+    ------
+    ValueError
+        The name breaks a rule.
+    """
     wildcards = tree.wildcards
     components, has_wildcards, _ = parsed = wildcards.parse(name)
     if has_wildcards:
-        components = wildcards.substitute(parsed, root._idx)
+        components = wildcards.substitute(parsed, tree.root._idx)
     tree.rules.check(components)
     location = start._full_name if kind.branch is None else _location(tree, start, kind, components)
-    full_name = ".".join((location, *components)) if location else ".".join(components)
-    return place(tree, full_name, kind, instance, node_class, args, kwargs)
+    return ".".join((location, *components)) if location else ".".join(components)
 
 
 def add_node(tree: Tree, start: NNGroupNode, key: str, node: NNTreeNode) -> Any:
@@ -106,6 +125,12 @@ def _read(kind: Kind, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Order:
                 name = _name_keyword(kind, kwargs)
             _check_kind(kind, first, f"class {first.__name__}")
             return name, None, first, rest
+    if args and isinstance(args[0], Mapping):
+        several = _PLURALS.get(kind.method, "f_add_group")
+        raise ValueError(
+            f"`{kind.method}` needs a name before anything else; `{several}` takes a (nested) "
+            "dictionary."
+        )
     return _name_keyword(kind, kwargs), None, None, args
 
 

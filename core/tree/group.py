@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pypet.errors import DataNotInStorageError
 from pypet.support.arguments import check_switch
 from pypet.support.decorators import kwargs_api_change
-from pypet.tree import adding, iteration, links, lookup, removal, text
+from pypet.tree import adding, iteration, links, lookup, nested, removal, text
 from pypet.tree.assignment import assign, assign_item
 from pypet.tree.group_relatives import Relatives
 from pypet.tree.group_state import KnowsTrajectory
@@ -33,8 +33,9 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
 
     Attributes that are no members of the class are nodes below the group: ``group.x`` finds the
     child ``x`` or the shallowest node ``x`` further down, and gives its value if it is a leaf
-    with a single one. The trajectory's settings ``v_fast_access``, ``v_shortcuts``,
-    ``v_max_depth``, ``v_with_links`` and ``v_auto_load`` rule this and item access.
+    with a single one, None for a parameter that was added without a value. The trajectory's
+    settings ``v_fast_access``, ``v_shortcuts``, ``v_max_depth``, ``v_with_links`` and
+    ``v_auto_load`` rule this and item access.
     """
 
     __slots__ = ()
@@ -52,8 +53,11 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
             if not child._is_leaf:
                 return child
             if not root._auto_load:
-                if root._fast_access and child.f_supports_fast_access():
-                    return child.f_get()
+                if root._fast_access:
+                    if child.f_supports_fast_access():
+                        return child.f_get()
+                    if child._means_none():
+                        return None
                 return child
         if root is None:
             raise AttributeError(
@@ -139,7 +143,8 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         ``name`` is dotted text, the index of a run (-1 for the dummy run), or a list of such
         components. With ``shortcuts`` groups in between may be left out; the shallowest node
         wins. ``max_depth`` limits the steps down from here. With ``fast_access`` leaves with a
-        single value give that value. With ``auto_load`` what is not in memory is loaded.
+        single value give that value, parameters without one give None. With ``auto_load`` what
+        is not in memory is loaded.
 
         Raises
         ------
@@ -249,7 +254,11 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         """Add a group below this one and return it.
 
         Arguments are an instance, or a name and a comment; a class may stand before the name.
-        Groups on the way of a dotted name are made too.
+        Groups on the way of a dotted name are made too. A nested dictionary behind the name, or
+        alone, gives the contents: dictionaries in it are groups, everything else the value of a
+        leaf. All of it is added or, after an error, nothing. Given alone, the contents are added
+        to this group (for the methods of a branch, to the group of the branch), which is
+        returned.
 
         Raises
         ------
@@ -260,7 +269,7 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         TypeError
             A group of this class does not belong there, or not during a run.
         """
-        return adding.add(self._nn(), self, adding.ANY_GROUP, args, kwargs)
+        return nested.add_group(self._nn(), self, adding.ANY_GROUP, adding.ANY_LEAF, args, kwargs)
 
     def f_add_leaf(self, *args: Any, **kwargs: Any) -> Any:
         """Add a leaf below this group and return it; its class follows from the branch.

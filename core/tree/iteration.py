@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from pypet.tree.leaf import value_or_leaf
 from pypet.tree.node import NO_RUN_BRANCH
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def to_dict(
     if short_names and nested:
         raise ValueError("A dictionary has either short names or is nested, not both.")
     with_links = with_links and start is not tree.root and bool(tree.links)
-    value = _fast if fast_access else _as_it_is
+    value = value_or_leaf if fast_access else _as_it_is
     if nested:
         return _nested(start, value, with_links)
     found: dict[str, Any] = {}
@@ -142,10 +143,6 @@ def _leaves(tree: Tree, start: NNGroupNode, with_links: bool) -> Iterable[Any]:
 
 def _as_it_is(leaf: Any) -> Any:
     return leaf
-
-
-def _fast(leaf: Any) -> Any:
-    return leaf.f_get() if leaf.f_supports_fast_access() else leaf
 
 
 def _nested(start: NNGroupNode, value: Callable[[Any], Any], with_links: bool) -> dict[str, Any]:

@@ -35,6 +35,10 @@ class NNLeafNode(NNTreeNode):
         """Say whether natural naming may give `f_get`'s value in place of the leaf."""
         return False
 
+    def _means_none(self) -> bool:
+        """Say whether natural naming gives None in place of the leaf: it has no value anywhere."""
+        return False
+
     def f_val_to_str(self) -> str:
         """Return a short text about the value, ``''`` if there is nothing to say."""
         return ""
@@ -106,3 +110,10 @@ class NNLeafNode(NNTreeNode):
 
 
 _set_is_parameter = slot_setter(NNLeafNode, "_is_parameter")
+
+
+def value_or_leaf(leaf: Any) -> Any:
+    """Return what fast access gives: the single value, None if there is none, or the leaf."""
+    if leaf.f_supports_fast_access():
+        return leaf.f_get()
+    return None if leaf._means_none() else leaf

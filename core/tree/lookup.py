@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypet.errors import DataNotInStorageError
 from pypet.manager.nearest import did_you_mean
+from pypet.tree.leaf import value_or_leaf
 from pypet.tree.names import BRANCHES
 from pypet.tree.node import NNTreeNode
 from pypet.tree.search import NO_RUN_IS_SET, Search, walk
@@ -55,8 +56,8 @@ def get(
     if node._is_leaf:
         if auto_load and node.f_is_empty():
             load_data_of(tree, node)
-        if fast_access and node.f_supports_fast_access():
-            return node.f_get()
+        if fast_access:
+            return value_or_leaf(node)
     return node
 
 

@@ -152,6 +152,10 @@ class NNTreeNode(WithAnnotations):
         """Return the name of the node's class, without its module."""
         return type(self).__name__
 
+    def _class_name_to_store(self) -> str:
+        """Return the name of the class that loading is to make an instance of."""
+        return self.f_get_class_name()
+
     def _rename(self, full_name: str) -> None:
         """Take over a new path; data of the node does not change."""
         put(self, "_full_name", full_name)

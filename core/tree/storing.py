@@ -93,13 +93,18 @@ def load_path(tree: Tree, start: GroupState, components: Sequence[str]) -> NNTre
 
 
 def load_data_of(tree: Tree, leaf: Any) -> None:
-    """Load the data of an empty leaf."""
-    service_of(tree).load(
-        constants.LEAF,
-        leaf,
-        trajectory_name=tree.root._name,
-        load_data=constants.LOAD_DATA,
-    )
+    """Load the data of an empty leaf; a parameter without a value need not be in the storage."""
+    try:
+        service_of(tree).load(
+            constants.LEAF,
+            leaf,
+            trajectory_name=tree.root._name,
+            load_data=constants.LOAD_DATA,
+        )
+    except (DataNotInStorageError, NoSuchServiceError, ValueError):
+        if not leaf._means_none():
+            raise
+        return
     switch_to_run(tree, leaf)
 
 

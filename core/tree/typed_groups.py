@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pypet.tree import adding
+from pypet.tree import adding, nested
 from pypet.tree.group import NNGroupNode
 
 
@@ -43,9 +43,22 @@ class ParameterGroup(NNGroupNode):
     f_apar = f_add_parameter
 
     @_refused_in_run
+    def f_add_parameters(self, parameters: Mapping[str, Any]) -> Any:
+        """Add parameters by name: ``f_add_parameters({'net': {'n': 3, 'rate': 0.5}})``.
+
+        A dictionary in the dictionary is a group, which may exist already; everything else is
+        the value of a parameter. All are added or, after an error, none. Returns the group that
+        has them. Not available during a run. Errors are those of `f_add_parameter`, and
+        TypeError for something else than a dictionary.
+        """
+        kinds = adding.PARAMETER, adding.PARAMETER_GROUP
+        return nested.add_leaves(self._nn(), self, "f_add_parameters", *kinds, parameters)
+
+    @_refused_in_run
     def f_add_parameter_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below ``parameters``, see `f_add_group`. Not available during a run."""
-        return adding.add(self._nn(), self, adding.PARAMETER_GROUP, args, kwargs)
+        kinds = adding.PARAMETER_GROUP, adding.PARAMETER
+        return nested.add_group(self._nn(), self, *kinds, args, kwargs)
 
 
 class DerivedParameterGroup(NNGroupNode):
@@ -63,9 +76,18 @@ class DerivedParameterGroup(NNGroupNode):
 
     f_adpar = f_add_derived_parameter
 
+    def f_add_derived_parameters(self, parameters: Mapping[str, Any]) -> Any:
+        """Add derived parameters by name, from a nested dictionary as `f_add_parameters` does.
+
+        During a run as `f_add_derived_parameter`.
+        """
+        kinds = adding.DERIVED_PARAMETER, adding.DERIVED_PARAMETER_GROUP
+        return nested.add_leaves(self._nn(), self, "f_add_derived_parameters", *kinds, parameters)
+
     def f_add_derived_parameter_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below ``derived_parameters``; during a run as `f_add_derived_parameter`."""
-        return adding.add(self._nn(), self, adding.DERIVED_PARAMETER_GROUP, args, kwargs)
+        kinds = adding.DERIVED_PARAMETER_GROUP, adding.DERIVED_PARAMETER
+        return nested.add_group(self._nn(), self, *kinds, args, kwargs)
 
 
 class ResultGroup(NNGroupNode):
@@ -85,9 +107,19 @@ class ResultGroup(NNGroupNode):
 
     f_ares = f_add_result
 
+    def f_add_results(self, results: Mapping[str, Any]) -> Any:
+        """Add results with one item each: ``f_add_results({'fit': {'slope': 2.0, 'error': 0.1}})``.
+
+        A dictionary in the dictionary is a group, as for `f_add_parameters`; `f_add_result` adds
+        a dictionary as data. During a run as `f_add_result`.
+        """
+        kinds = adding.RESULT, adding.RESULT_GROUP
+        return nested.add_leaves(self._nn(), self, "f_add_results", *kinds, results)
+
     def f_add_result_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below ``results``; during a run as `f_add_result`."""
-        return adding.add(self._nn(), self, adding.RESULT_GROUP, args, kwargs)
+        kinds = adding.RESULT_GROUP, adding.RESULT
+        return nested.add_group(self._nn(), self, *kinds, args, kwargs)
 
 
 class ConfigGroup(NNGroupNode):
@@ -108,7 +140,7 @@ class ConfigGroup(NNGroupNode):
     @_refused_in_run
     def f_add_config_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below ``config``, see `f_add_group`. Not available during a run."""
-        return adding.add(self._nn(), self, adding.CONFIG_GROUP, args, kwargs)
+        return nested.add_group(self._nn(), self, adding.CONFIG_GROUP, adding.CONFIG, args, kwargs)
 
 
 GROUP_CLASSES: dict[str, type[NNGroupNode]] = {

@@ -120,8 +120,8 @@ def test_branches_exist_once_asked_for(traj):
 def test_fast_access_needs_one_value_of_the_leafs_name(tree):
     assert tree.r.r == 5
     assert tree.several is tree.f_get("several")
-    empty = tree.f_add_parameter("empty")
-    assert tree.empty is empty
+    tree.f_add_parameter("empty")
+    assert tree.empty is None  # where the established one gives the parameter
     other = tree.f_add_result("single", key=1)
     assert tree.single is other
     tree.v_fast_access = False

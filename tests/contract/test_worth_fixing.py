@@ -304,13 +304,13 @@ def test_lists_of_values_follow_fast_access(traj):
     multi = traj.f_add_result("multi", 1, 2)
     other = traj.f_add_result("other", key=1)
     traj.f_add_result("single", 3)
-    empty = traj.f_add_parameter("empty")
+    traj.f_add_parameter("empty")
     assert traj.f_get_results(fast_access=True) == {
         "results.multi": multi,
         "results.other": other,
         "results.single": 3,
     }
-    assert traj.f_get_parameters(fast_access=True) == {"parameters.empty": empty}
+    assert traj.f_get_parameters(fast_access=True) == {"parameters.empty": None}
 
 
 def test_nested_dictionaries_place_linked_leaves_at_the_link(traj):

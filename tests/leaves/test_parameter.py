@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pypet.errors import ParameterLockedException
-from pypet.leaves import BaseParameter, Parameter
+from pypet.leaves import ArrayParameter, BaseParameter, Parameter
 from tests.encoding.exactly import matrix, same
 
 SUPPORTED = [
@@ -221,17 +221,15 @@ def test_without_range_it_is_a_type_error(ask):
     ("default", "values"),
     [
         (1, [1, 2.0]),
-        (1, np.arange(2)),
-        (1.0, [1]),
+        (1, np.arange(2.0)),
         (1, [True]),
         (1, [None]),
         ("a", ["a", b"a"]),
         ((1, 2), [(1, 2), (1, 2, 3)]),
         ((1, 2), [(1.0, 2.0)]),
-        ([1], [[1], [1, 2]]),
-        ([1], [["a"]]),
-        (np.arange(2), [np.arange(3)]),
-        (np.arange(2), [np.arange(2.0)]),
+        ([1], [(1,)]),
+        ([1], [[1, "a"]]),
+        ([1], [np.eye(2)]),
         (np.arange(2), [matrix([[0, 1]])]),
         (np.arange(2), [[0, 1]]),
     ],
@@ -364,7 +362,8 @@ def test_million_points_are_explored_and_encoded():
         ((1, 2), (1.0, 2.0), False),
         ([1], [1, 2], True),
         (np.arange(2), np.arange(2), True),
-        (np.arange(2), np.arange(3), False),
+        (np.arange(2), np.arange(3), True),
+        (np.arange(2), np.arange(2.0), True),
         (np.arange(2), matrix([[0, 1]]), False),
     ],
 )
@@ -386,6 +385,8 @@ def test_types_of_values(a, b, verdict):
         ((1, 2), (1, 2), True),
         (np.arange(2), np.arange(2), True),
         (np.arange(2), np.ones(2, dtype=int), False),
+        (np.arange(2), np.arange(2.0), False),
+        (np.arange(2), np.arange(3), False),
         (1, object(), False),
     ],
 )
@@ -451,6 +452,77 @@ def test_copies_do_not_share_their_range():
     assert param.v_full_copy is True
     assert len(param) == 3
     assert len(twin) == 4
+
+
+# ----- ranges unlike the default ----------------------------------------------------------------
+
+ALIKE = [
+    ([0] * 20, [[0.5] * 25, [1.5] * 25]),
+    ([0], [["a", "bc"], ["d", "e"]]),
+    (["a"], [[1], [2]]),
+    (np.zeros(3), [np.ones((2, 2), dtype=int), np.zeros((2, 2), dtype=int)]),
+    (np.zeros(3), [np.array(["efg"]), np.array(["bcd"])]),
+    (matrix([[1]]), [matrix([[1, 2]]), matrix([[3, 4]])]),
+]
+RAGGED = [
+    ([0] * 3, [[1], [2.5, 3.5], ["x"], [1]]),
+    ([1], [[1], [1, 2]]),
+    ([1], [[1], [1.0], [True]]),
+    (np.zeros(3), [np.arange(3), np.zeros(3), np.eye(2)]),
+    (matrix([[1]]), [matrix([[1, 2]]), matrix([[1]])]),
+]
+
+
+def reloaded(param, cls=Parameter):
+    twin = cls("parameters.x")
+    twin._decode({item.name: item for item in param._encode("utf8")}, "utf8")
+    return twin
+
+
+@pytest.mark.parametrize(("default", "values"), ALIKE + RAGGED)
+def test_lists_and_arrays_unlike_the_default_are_kept_exactly(default, values):
+    param = Parameter("parameters.x", default)
+
+    param._explore(values[:1])
+    unlocked(param)._expand(values[1:])
+
+    assert same(param.f_get_range(), values)
+    for cls in (Parameter, ArrayParameter):
+        assert same(reloaded(param, cls).f_get_default(), default)
+        assert same(reloaded(param, cls).f_get_range(), values)
+
+
+@pytest.mark.parametrize(("default", "values"), ALIKE)
+def test_alike_entries_share_a_column_that_the_default_does_not_share(default, values):
+    param = explored(default, values)
+
+    assert [item.name for item in param._encode("utf8")] == ["data", "explored_data"]
+
+
+@pytest.mark.parametrize("cls", [Parameter, ArrayParameter])
+@pytest.mark.parametrize(("default", "values"), [([0], [[5], [6]]), (0, [5, 6]), (0.5, [1.5, 2])])
+def test_what_was_ragged_is_replaced_by_what_is_stored_later(cls, default, values):
+    param = cls("parameters.x", [0])
+    param._explore([[1], [1, 2]])
+    stored = {item.name: item for item in param._encode("utf8")}
+    unlocked(param).f_empty()
+    param.f_set(default)
+    param._explore(values)
+    stored.update({item.name: item for item in param._encode("utf8")})  # as a file is overwritten
+
+    twin = cls("parameters.x")
+    twin._decode(stored, "utf8")
+
+    assert same(twin.f_get_default(), default)
+    assert same(twin.f_get_range(), param.f_get_range())
+
+
+def test_a_range_that_is_ragged_no_more_before_it_is_stored_is_a_column_again():
+    param = explored([0], [[1], [1, 2]])
+    unlocked(param)._shrink()
+    param._explore([[5], [6]])
+
+    assert [item.name for item in param._encode("utf8")] == ["data", "explored_data"]
 
 
 # ----- storing and loading ----------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 
 from pypet.errors import NotUniqueNodeError
 from pypet.leaves import Parameter
+from pypet.support.exploration import cartesian_product
 from pypet.trajectory import Trajectory
 
 # ----- exploring -------------------------------------------------------------------------------
@@ -42,6 +43,16 @@ def test_empty_dictionary_explores_nothing(traj):
     assert traj.f_get_explored_parameters() == {}
 
 
+def test_values_become_the_type_of_the_default(traj):
+    traj.f_explore({"x": np.arange(3), "y": [1, 2.5, np.float32(3)]})
+    traj.f_expand({"x": np.array([7], dtype="u1"), "y": np.array([4])})
+    assert traj.f_get("x").f_get_range() == [0, 1, 2, 7]
+    assert traj.f_get("y").f_get_range() == [1.0, 2.5, 3.0, 4.0]
+    assert set(map(type, traj.f_get("x").f_get_range())) == {int}
+    assert set(map(type, traj.f_get("y").f_get_range())) == {float}
+    assert list(traj.f_find_idx("y", lambda y: y.is_integer())) == [0, 2, 3]
+
+
 def test_single_value_is_a_valid_range(traj):
     traj.f_explore({"x": [7]})
     assert len(traj) == 1
@@ -74,7 +85,7 @@ def test_derived_parameters_and_links_can_be_explored(traj):
         ({"x": []}, ValueError, "no entries|no values"),
         ({"x": [1.0]}, TypeError, "parameters.group.x"),
         ({"x": 3}, TypeError, "`parameters.group.x` needs an iterable"),
-        ({"y": np.arange(3.0)}, TypeError, "tolist"),
+        ({"x": np.arange(3.0)}, TypeError, r"astype\(int\)"),
         ({"empty": [1]}, TypeError, "no value"),
         ({"x": [1], "group.x": [2]}, ValueError, "twice"),
         ({"x": [1, 2], "y": [1.0, "b"]}, TypeError, "parameters.y"),
@@ -183,7 +194,7 @@ def test_expanding_an_unexplored_trajectory_explores_it(traj):
         ({}, TypeError, "Missing"),
         ({"x": [1, 2], "y": [1.0]}, ValueError, "parameters.y"),
         ({"x": [], "y": []}, ValueError, "no values"),
-        ({"x": [1], "y": [1]}, TypeError, "parameters.y"),
+        ({"x": [1], "y": ["1"]}, TypeError, "parameters.y"),
         ({"x": [1.0], "y": [1.0]}, TypeError, "parameters.group.x"),
         ({"x": [1], "nowhere": [1.0]}, AttributeError, "nowhere"),
     ],
@@ -318,3 +329,38 @@ def test_a_misspelled_parameter_is_answered_with_the_nearest_one(traj):
     with pytest.raises(AttributeError, match=r"Did you mean 'parameters.neuron.tau_ref'"):
         traj.f_explore({"parameters.neurons.tau_ref": [1.0, 2.0]})
     assert len(traj) == 1
+
+
+# ----- nested dictionaries ---------------------------------------------------------------------
+
+
+def test_groups_are_explored_by_nested_dictionaries(traj):
+    traj.f_add_parameter("group.deep.z", "a")
+    traj.f_explore({"group": {"x": [1, 2], "deep": {"z": ["b", "c"]}}, "y": [1, 2]})
+    traj.f_expand({"parameters": {"x": [3], "y": [3.0], "group.deep": {"z": ["d"]}}})
+    assert traj.f_get("x").f_get_range() == [1, 2, 3]
+    assert traj.f_get("z").f_get_range() == ["b", "c", "d"]
+    assert traj.f_get("y").f_get_range() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("build_dict", "error", "text"),
+    [
+        ({"x": {"a": [1]}}, TypeError, r"`parameters\.group\.x` is a Parameter, not a group"),
+        ({"group": {"nowhere": [1]}}, AttributeError, "no parameter `nowhere`"),
+        ({"group": {"x": [1]}, "x": [1]}, ValueError, "twice"),
+        ({"group": {3: [1]}}, TypeError, "names of parameters, not 3"),
+    ],
+)
+def test_wrong_nested_dictionaries_explore_nothing(traj, build_dict, error, text):
+    with pytest.raises(error, match=text):
+        traj.f_explore(build_dict)
+    assert len(traj) == 1
+    assert not traj.f_get("x").f_has_range()
+
+
+def test_products_of_nested_dictionaries_can_be_explored(traj):
+    product = cartesian_product({"group": {"x": [1, 2]}, "y": [0.5, 1.5]}, ("y", "group.x"))
+    assert product == {"group.x": [1, 2, 1, 2], "y": [0.5, 0.5, 1.5, 1.5]}
+    traj.f_explore(product)
+    assert len(traj) == 4

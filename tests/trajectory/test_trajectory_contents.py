@@ -58,7 +58,7 @@ def test_fast_access_gives_values_only_where_natural_naming_does(filled):
     assert results["results.many"] is filled.f_get("many")
     parameters = filled.f_get_parameters(fast_access=True)
     assert parameters["parameters.y"] == 2.0
-    assert parameters["parameters.empty"] is filled.f_get("empty")
+    assert parameters["parameters.empty"] is None
 
 
 def test_whole_dictionary_has_all_leaves(filled):

@@ -110,11 +110,11 @@ def test_flat_dictionaries_have_full_names(tree):
 
 
 def test_leaves_without_fast_access_stay_leaves(traj):
-    empty = traj.f_add_parameter("empty")
+    traj.f_add_parameter("empty")
     many = traj.f_add_result("many", 1, 2)
     other = traj.f_add_result("other", x=1)
     assert traj.f_to_dict(fast_access=True) == {
-        "parameters.empty": empty,
+        "parameters.empty": None,
         "results.many": many,
         "results.other": other,
     }

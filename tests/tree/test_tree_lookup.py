@@ -41,9 +41,9 @@ def test_reading_a_parameter_locks_it(traj):
 def test_fast_access_needs_a_single_value_of_the_leafs_name(traj):
     many = traj.f_add_result("many", 1, 2)
     other = traj.f_add_result("other", x=1)
-    empty = traj.f_add_parameter("empty")
+    traj.f_add_parameter("empty")
     one = traj.f_add_result("one", 1)
-    assert (traj.many, traj.other, traj.empty) == (many, other, empty)
+    assert (traj.many, traj.other, traj.empty) == (many, other, None)
     assert traj.one == 1
     traj._fast_access = False
     assert traj.one is one
@@ -463,7 +463,7 @@ def test_missing_nodes_are_loaded_from_their_exact_path(traj):
 def test_empty_leaves_are_filled_also_by_shortcuts(traj):
     leaf = traj.f_add_parameter("a.x")
     storage = Storage(traj, parameters__a__x=4)
-    assert traj.x is leaf
+    assert traj.f_get("x") is leaf
     assert traj.f_get("x", fast_access=True, auto_load=True) == 4
     assert storage.asked == [("LEAF", "parameters.a.x")]
 
