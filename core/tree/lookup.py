@@ -67,9 +67,7 @@ def get_by_settings(tree: Tree, start: NNGroupNode, name: Key) -> Any:
     if root._shortcuts and root._max_depth is None and not root._auto_load:
         node = _unrivalled(tree, start, name)
         if node is not None:
-            if node._is_leaf and root._fast_access and node.f_supports_fast_access():
-                return node.f_get()
-            return node
+            return value_or_leaf(node) if node._is_leaf and root._fast_access else node
     return get(
         tree,
         start,
