@@ -15,6 +15,7 @@ from pypet.errors import PluginError, UnknownPluginError
 from pypet.interfaces import LogContext
 from pypet.manager import get_manager
 from pypet.options.established import ESTABLISHED
+from pypet.support.start_methods import start_method_in_effect
 from pypet.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class MultiprocContext:
         Accepted for scripts that set it: processes that this starts always go on storing after an
         interruption from the keyboard.
     start_method
-        How processes that this starts are started, by default forked where that is possible.
+        How processes that this starts are started; by default as the program has chosen with
+        `multiprocessing.set_start_method`, else forked where that is possible.
 
     Raises
     ------
@@ -97,7 +99,7 @@ class MultiprocContext:
         self._trajectory = trajectory
         self._wrap_mode = wrap_mode
         self._full_copy = full_copy
-        self._start_method = start_method or multiprocessing.get_all_start_methods()[0]
+        self._start_method = start_method_in_effect(start_method)
         self._options: dict[str, Any] = {
             "ncores": os.cpu_count() or 1,
             "queue_maxsize": queue_maxsize,

@@ -308,7 +308,8 @@ _ADDED = (
         "start_method",
         types=(str,),
         family="multiprocess",
-        help="How processes start: 'fork', 'forkserver' or 'spawn'; None: fork where possible.",
+        help="How processes start: 'fork', 'forkserver' or 'spawn'; None: as the script says with "
+        "multiprocessing.set_start_method, else fork where possible.",
         check=checks.start_method,
     ),
     Option(
