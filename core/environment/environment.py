@@ -18,7 +18,8 @@ from pypet.environment.config_file import (
     telling_places,
 )
 from pypet.environment.experiment import Experiment, Plan
-from pypet.environment.features import make_features
+from pypet.environment.features import Features, make_features
+from pypet.environment.handle import STAYS, handle_error, portable_options
 from pypet.environment.identity import identify, sign
 from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.lazy_debug import debug_options
@@ -49,6 +50,9 @@ _DOC = """Supervises an experiment: storing, logging and the execution of runs.
 Leaving the ``with`` block detaches the log files. Every public name may also be written with the
 prefix ``f_`` or ``v_``.
 
+A pickle of an environment gives a handle: it has the names, times, options and the trajectory of the
+environment, but executes nothing. Options that cannot be pickled, such as an executor, are left out.
+
 Raises
 ------
 ValueError
@@ -71,7 +75,7 @@ class Environment:
         with telling_places(content):
             # Not the former manager: the file may switch plugins off.
             self._construct(construction.manager_for(kwargs), args, kwargs, content)
-        self._features.manager.environment_created(self)
+        self._here("`Environment`").manager.environment_created(self)
 
     def _construct(
         self,
@@ -83,7 +87,9 @@ class Environment:
         options, leftovers = collect(manager, args, kwargs, stacklevel=3)
         debugged = debug_options(options)
         options.update(debugged)
-        self._features = make_features(options, manager)
+        features = make_features(options, manager)
+        self._features: Features | None = features
+        self._options = features.options
         self._postprocessing: PostProcessing | None = None
         self._current_idx = 0
         self._trajectory = construction.make_trajectory(options)
@@ -92,15 +98,15 @@ class Environment:
             options,
             leftovers,
             manager,
-            mode=self._features.wrap_mode,
+            mode=features.wrap_mode,
             replace=bool(debugged),
             optional=optional_storage_keywords(content, options),
         )
         check_leaves(self._trajectory, content, storage.properties)
-        self._identity = identify(self, self._features.versionings)
+        self._identity = identify(self, features.versionings)
         self._config = EnvironmentConfig(self._trajectory, self.name)
         try:
-            self._set_up(storage)
+            self._set_up(storage, features)
             add_leaves(self._trajectory, content)
         except BaseException:
             self.disable_logging()
@@ -142,7 +148,7 @@ class Environment:
     @property
     def options(self) -> Mapping[str, Any]:
         """The values of all options, also those of plugins, by name."""
-        return MappingProxyType(self._features.options)
+        return MappingProxyType(self._options)
 
     @property
     def current_idx(self) -> int:
@@ -160,6 +166,15 @@ class Environment:
         if index < 0:
             raise ValueError(f"`current_idx` is 0 for the first run, {index} for none.")
         self._current_idx = int(index)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a handle has: name and times, trajectory, and the options that can travel."""
+        state = {name: value for name, value in vars(self).items() if name not in STAYS}
+        return {**state, "_options": portable_options(self._options, self._trajectory)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Become a handle; nothing is started, opened or configured."""
+        vars(self).update(state, _features=None)
 
     def __repr__(self) -> str:
         return f"<Environment {self.name} for Trajectory {self._trajectory.v_name}>"
@@ -260,6 +275,7 @@ class Environment:
         TypeError
             It is no function of these arguments.
         """
+        self._here("`add_postprocessing`")
         self._postprocessing = None if postproc is None else PostProcessing(postproc, args, kwargs)
 
     def add_postproc(self, postproc: Callable[..., Any] | None, *args: Any, **kwargs: Any) -> None:
@@ -281,7 +297,8 @@ class Environment:
             ``current_idx = 0`` and `run` execute the runs of a loaded trajectory that are not
             completed.
         """
-        absence = absence_error("`resume`", RESUMING, self._features.manager.entries)
+        features = self._here("`resume`")
+        absence = absence_error("`resume`", RESUMING, features.manager.entries)
         raise RuntimeError(
             f"{absence} To execute only the runs that are not completed, load the trajectory and "
             "give it to a new environment: `run` skips completed runs."
@@ -295,8 +312,11 @@ class Environment:
     def disable_logging(self, remove_all_handlers: bool = True) -> None:
         """Detach and close the log files, and restore loggers and stdout.
 
-        With ``remove_all_handlers=False`` only stdout is restored, the log files go on.
+        With ``remove_all_handlers=False`` only stdout is restored, the log files go on. Does
+        nothing on a handle that was unpickled, which has no log files.
         """
+        if self._features is None:
+            return
         for setup in self._features.logging:
             setup.stop(remove_all_handlers=remove_all_handlers)
 
@@ -313,9 +333,9 @@ class Environment:
 
     # ----- construction ---------------------------------------------------------------------
 
-    def _set_up(self, storage: construction.StoragePlan) -> None:
+    def _set_up(self, storage: construction.StoragePlan, features: Features) -> None:
         """Start logging, make the storage service, and write down the settings."""
-        trajectory, features = self._trajectory, self._features
+        trajectory = self._trajectory
         sign(trajectory, self.name, self.hexsha)
         context = construction.log_context(trajectory, self.name)
         for setup in features.logging:
@@ -344,14 +364,21 @@ class Environment:
     # ----- for experiments ------------------------------------------------------------------
 
     def _check_runs_wanted(self, method: str) -> None:
-        if not self._features.options["do_single_runs"]:
+        if not self._here(f"`{method}`").options["do_single_runs"]:
             raise RuntimeError(
                 f"`{method}` is not available: the environment was made with "
                 "do_single_runs=False, for analysis only."
             )
 
     def _execute(self, obtain_plan: Callable[[], Plan | None]) -> Results:
-        return Experiment(self, self._features, self._config).execute(obtain_plan)
+        features = self._here("An experiment")
+        return Experiment(self, features, self._config).execute(obtain_plan)
+
+    def _here(self, what: str) -> Features:
+        """Return what plugins give the environment; RuntimeError if this is only a handle."""
+        if self._features is None:
+            raise handle_error(what, self.name)
+        return self._features
 
     def _plan(self, job: Job) -> Plan:
         job.check_call()
@@ -359,7 +386,7 @@ class Environment:
 
     def _pre_process(self, pipeline: Callable[[Trajectory], Any], kind: type[Job]) -> Plan | None:
         """Call a pipeline function and return what it asks for."""
-        wants_runs = self._features.options["do_single_runs"]
+        wants_runs = self._options["do_single_runs"]
         parts = call_pipeline(pipeline, self._trajectory, wants_runs=wants_runs)
         if parts is None:
             return None

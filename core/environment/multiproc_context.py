@@ -26,7 +26,9 @@ class MultiprocContext:
     """Makes storing from several processes safe, from `start` to `finalize`.
 
     Meanwhile the trajectory has a storage service that any process may use that inherits the
-    trajectory or unpickles it. Works as a context manager, too::
+    trajectory or unpickles it. A context that is unpickled while it is active belongs to the process
+    that started it: it has the trajectory with the shared service, and `start` and `finalize` do
+    nothing. Works as a context manager, too::
 
         with MultiprocContext(traj, wrap_mode="QUEUE"):
             with multiprocessing.Pool(4) as pool:
@@ -115,6 +117,15 @@ class MultiprocContext:
         self._wrapper: Any = None
         self._service: Any = None
         self._pid = -1
+        self._is_handle = False
+        """Whether this was unpickled while the context was active in another process."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what was started in this process; the trajectory takes its shared service along."""
+        state = vars(self).copy()
+        if self._mode is not None:
+            state.update(_mode=None, _service=None, _options={}, _log_options={}, _is_handle=True)
+        return state
 
     def __enter__(self) -> MultiprocContext:
         self.start()
@@ -137,7 +148,7 @@ class MultiprocContext:
         NoSuchServiceError
             The trajectory has no storage service.
         """
-        if self._mode is not None:
+        if self._mode is not None or self._is_handle:
             return
         trajectory = self._trajectory
         chosen = self._chosen()

@@ -15,7 +15,6 @@ def start_method_in_effect(given: str | None = None) -> str:
     the platform can, whatever the default of this version of Python is.
     """
     # Without `allow_none` this question would itself settle the method for the whole program.
-    chosen = given or multiprocessing.get_start_method(allow_none=True)
-    if chosen is not None:
+    if chosen := given or multiprocessing.get_start_method(allow_none=True):
         return chosen
     return "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
