@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -25,8 +26,9 @@ from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.lazy_debug import debug_options
 from pypet.environment.pipeline import call_pipeline
 from pypet.environment.postprocessing import PostProcessing, Results
+from pypet.errors import OptionWarning
 from pypet.manager.absent import RESUMING, absence_error
-from pypet.options import OptionsDoc, OptionsSignature, collect
+from pypet.options import OptionsDoc, OptionsSignature, collect, warn_of_idle_options
 from pypet.support.arguments import is_whole
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
 from pypet.trajectory.randomness import draw_seed
@@ -50,8 +52,9 @@ _DOC = """Supervises an experiment: storing, logging and the execution of runs.
 Leaving the ``with`` block detaches the log files. Every public name may also be written with the
 prefix ``f_`` or ``v_``.
 
-A pickle of an environment gives a handle: it has the names, times, options and the trajectory of the
-environment, but executes nothing. Options that cannot be pickled, such as an executor, are left out.
+A pickle of an environment gives a handle: it has the names, times, options and the trajectory of
+the environment, but executes nothing. Options that cannot be pickled, such as an executor, are
+left out.
 
 Raises
 ------
@@ -88,6 +91,8 @@ class Environment:
         debugged = debug_options(options)
         options.update(debugged)
         features = make_features(options, manager)
+        shared = {entry.name for entry in content.keywords}
+        warn_of_idle_options(options, features.scheduler, shared=shared, stacklevel=3)
         self._features: Features | None = features
         self._options = features.options
         self._postprocessing: PostProcessing | None = None
@@ -102,6 +107,8 @@ class Environment:
             replace=bool(debugged),
             optional=optional_storage_keywords(content, options),
         )
+        if storage.unused_service:
+            warnings.warn(storage.unused_service, OptionWarning, stacklevel=3)
         check_leaves(self._trajectory, content, storage.properties)
         self._identity = identify(self, features.versionings)
         self._config = EnvironmentConfig(self._trajectory, self.name)

@@ -26,9 +26,9 @@ class MultiprocContext:
     """Makes storing from several processes safe, from `start` to `finalize`.
 
     Meanwhile the trajectory has a storage service that any process may use that inherits the
-    trajectory or unpickles it. A context that is unpickled while it is active belongs to the process
-    that started it: it has the trajectory with the shared service, and `start` and `finalize` do
-    nothing. Works as a context manager, too::
+    trajectory or unpickles it. A pickle of an active context gives a handle: it has the trajectory
+    with the shared service, and `start` and `finalize` do nothing. Works as a context manager,
+    too::
 
         with MultiprocContext(traj, wrap_mode="QUEUE"):
             with multiprocessing.Pool(4) as pool:

@@ -52,7 +52,7 @@ def test_a_handle_executes_nothing_and_says_what_would(make_env):
         "resume": handle.resume,
     }
     for what, call in calls.items():
-        with pytest.raises(RuntimeError, match=f"{what}.* is a handle of environment_.*new environ"):
+        with pytest.raises(RuntimeError, match=f"{what}.* is a handle of environment_.*a new"):
             call()
     with handle:  # nothing to close, and nothing is closed
         handle.disable_logging()
