@@ -10,6 +10,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pypet.environment import construction
+from pypet.environment.arguments import called_like, environment_arguments
 from pypet.environment.config_entries import EnvironmentConfig
 from pypet.environment.config_file import (
     add_leaves,
@@ -72,6 +73,7 @@ class Environment:
     __signature__ = OptionsSignature()
     __doc__ = OptionsDoc(_DOC)
 
+    @called_like(environment_arguments)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         manager = construction.manager_for(kwargs)
         kwargs, content = read_config(manager, args, kwargs)
