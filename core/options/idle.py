@@ -52,7 +52,7 @@ def _idle(options: OptionValues) -> Iterator[str]:
         what = f"{_listed(idle)} without {switch}"
         if switch != _PARALLEL:
             yield f"{what}. Give {switch}, or {switch}={options[switch]!r} if this is meant."
-        elif "scheduler" not in options.given and options["do_single_runs"]:
+        elif options["scheduler"] is None and options["do_single_runs"]:
             yield (
                 f"{what}: runs are executed one after the other in this process. Give "
                 "multiproc=True, or multiproc=False if this is meant."

@@ -28,6 +28,7 @@ def told(*args, **options):
         ({"ncores": 2}, "ncores=2 does nothing without multiproc"),
         ({"use_pool": True}, "use_pool=True does nothing without multiproc"),
         ({"wrap_mode": "QUEUE"}, "wrap_mode='QUEUE' does nothing without multiproc"),
+        ({"ncores": 2, "scheduler": None}, "ncores=2 does nothing without multiproc"),
         ({"start_method": "spawn", "niceness": 3}, "niceness=3, start_method='spawn' do nothing"),
     ],
 )
