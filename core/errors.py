@@ -19,6 +19,7 @@ __all__ = [
     "NoSuchServiceError",
     "NotStoredError",
     "NotUniqueNodeError",
+    "OptionWarning",
     "ParameterLockedException",
     "PluginError",
     "PluginWarning",
@@ -136,6 +137,10 @@ def _not_stored(
 
 class RefusedPickleError(PypetError, ValueError):
     """Something pickled was not loaded, because loading it might run code."""
+
+
+class OptionWarning(UserWarning):
+    """An option does nothing beside the others, or is taken differently from how it is written."""
 
 
 class PluginWarning(UserWarning):

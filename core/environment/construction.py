@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pypet.environment.storage_choice import check_service, named_service, service_name
+from pypet.environment.storage_choice import (
+    check_service,
+    has_setting,
+    named_service,
+    storage_refusal,
+    unused_service,
+)
 from pypet.interfaces import LogContext
 from pypet.manager import PluginManager, get_manager
 from pypet.options import ESTABLISHED, OptionValues, unknown_option_error
@@ -25,6 +31,8 @@ class StoragePlan(NamedTuple):
     properties: Mapping[str, Any]
     left_out: list[str]
     """Keywords that nobody takes and that need not be taken."""
+    unused_service: str
+    """What to warn of if the service that is asked for is not used."""
 
 
 def manager_for(kwargs: Mapping[str, Any]) -> PluginManager:
@@ -74,6 +82,7 @@ def plan_storage(
 
     ``mode`` is the wrap mode of parallel runs. A service that the trajectory has already is only
     replaced if ``replace`` says so. Keywords in ``optional`` may be such that nobody takes them.
+    Those that say what a ready-made service has already are fine.
 
     Raises
     ------
@@ -85,7 +94,8 @@ def plan_storage(
     storage = options.given_of("storage")
     storage.pop("storage_service", None)
     keywords = {**storage, **leftovers}
-    service = None if replace else trajectory.v_storage_service
+    present = None if replace else trajectory.v_storage_service
+    service = present
     if service is None:
         service = named_service(options["storage_service"], trajectory, manager)
     choice = choose_storage(service, trajectory, **keywords)
@@ -102,12 +112,15 @@ def plan_storage(
             properties[PROPERTY_PREFIX + bare] = keywords[name]
         elif name in optional:
             left_out.append(name)
+        elif has_setting(choice.service, name, keywords[name]):
+            continue
         else:
             unknown.append(name)
     if unknown:
         known = [*settable, *(PROPERTY_PREFIX + name for name in settable), *options]
-        raise unknown_option_error(unknown, known, service_name(choice.service))
-    return StoragePlan(choice, properties, left_out)
+        raise unknown_option_error(unknown, known, storage_refusal(choice.service, present))
+    unused = "" if "storage_service" in optional else unused_service(options, present)
+    return StoragePlan(choice, properties, left_out, unused)
 
 
 def settable_properties(cls: type[Trajectory]) -> list[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pypet.environment import construction
+from pypet.environment.arguments import called_like, environment_arguments
 from pypet.environment.config_entries import EnvironmentConfig
 from pypet.environment.config_file import (
     add_leaves,
@@ -18,14 +20,16 @@ from pypet.environment.config_file import (
     telling_places,
 )
 from pypet.environment.experiment import Experiment, Plan
-from pypet.environment.features import make_features
+from pypet.environment.features import Features, make_features
+from pypet.environment.handle import STAYS, handle_error, portable_options
 from pypet.environment.identity import identify, sign
 from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.lazy_debug import debug_options
 from pypet.environment.pipeline import call_pipeline
 from pypet.environment.postprocessing import PostProcessing, Results
+from pypet.errors import OptionWarning
 from pypet.manager.absent import RESUMING, absence_error
-from pypet.options import OptionsDoc, OptionsSignature, collect
+from pypet.options import OptionsDoc, OptionsSignature, collect, warn_of_idle_options
 from pypet.support.arguments import is_whole
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
 from pypet.trajectory.randomness import draw_seed
@@ -50,6 +54,10 @@ _DOC = """Supervises an experiment: storing, logging and the execution of runs.
 Leaving the ``with`` block detaches the log files. Every public name may also be written with the
 prefix ``f_`` or ``v_``.
 
+A pickle of an environment gives a handle: it has the names, times, options and the trajectory of
+the environment, but executes nothing. Options that cannot be pickled, such as an executor, are
+left out.
+
 Raises
 ------
 ValueError
@@ -66,13 +74,14 @@ class Environment:
     __signature__ = OptionsSignature()
     __doc__ = OptionsDoc(_DOC)
 
+    @called_like(environment_arguments)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         manager = construction.manager_for(kwargs)
         kwargs, content = read_config(manager, args, kwargs)
         with telling_places(content):
             # Not the former manager: the file may switch plugins off.
             self._construct(construction.manager_for(kwargs), args, kwargs, content)
-        self._features.manager.environment_created(self)
+        self._here("`Environment`").manager.environment_created(self)
 
     def _construct(
         self,
@@ -84,7 +93,11 @@ class Environment:
         options, leftovers = collect(manager, args, kwargs, stacklevel=3)
         debugged = debug_options(options)
         options.update(debugged)
-        self._features = make_features(options, manager)
+        features = make_features(options, manager)
+        shared = {entry.name for entry in content.keywords}
+        warn_of_idle_options(options, features.scheduler, shared=shared, stacklevel=3)
+        self._features: Features | None = features
+        self._options = features.options
         self._postprocessing: PostProcessing | None = None
         self._current_idx = 0
         self._draws_seed = False
@@ -94,15 +107,17 @@ class Environment:
             options,
             leftovers,
             manager,
-            mode=self._features.wrap_mode,
+            mode=features.wrap_mode,
             replace=bool(debugged),
             optional=optional_storage_keywords(content, options),
         )
+        if storage.unused_service:
+            warnings.warn(storage.unused_service, OptionWarning, stacklevel=3)
         check_leaves(self._trajectory, content, storage.properties)
-        self._identity = identify(self, self._features.versionings)
+        self._identity = identify(self, features.versionings)
         self._config = EnvironmentConfig(self._trajectory, self.name)
         try:
-            self._set_up(storage)
+            self._set_up(storage, features)
             add_leaves(self._trajectory, content)
         except BaseException:
             self.disable_logging()
@@ -144,7 +159,7 @@ class Environment:
     @property
     def options(self) -> Mapping[str, Any]:
         """The values of all options, also those of plugins, by name."""
-        return MappingProxyType(self._features.options)
+        return MappingProxyType(self._options)
 
     @property
     def current_idx(self) -> int:
@@ -162,6 +177,15 @@ class Environment:
         if index < 0:
             raise ValueError(f"`current_idx` is 0 for the first run, {index} for none.")
         self._current_idx = int(index)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a handle has: name and times, trajectory, and the options that can travel."""
+        state = {name: value for name, value in vars(self).items() if name not in STAYS}
+        return {**state, "_options": portable_options(self._options, self._trajectory)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Become a handle; nothing is started, opened or configured."""
+        vars(self).update(state, _features=None)
 
     def __repr__(self) -> str:
         return f"<Environment {self.name} for Trajectory {self._trajectory.v_name}>"
@@ -262,6 +286,7 @@ class Environment:
         TypeError
             It is no function of these arguments.
         """
+        self._here("`add_postprocessing`")
         self._postprocessing = None if postproc is None else PostProcessing(postproc, args, kwargs)
 
     def add_postproc(self, postproc: Callable[..., Any] | None, *args: Any, **kwargs: Any) -> None:
@@ -283,7 +308,8 @@ class Environment:
             ``current_idx = 0`` and `run` execute the runs of a loaded trajectory that are not
             completed.
         """
-        absence = absence_error("`resume`", RESUMING, self._features.manager.entries)
+        features = self._here("`resume`")
+        absence = absence_error("`resume`", RESUMING, features.manager.entries)
         raise RuntimeError(
             f"{absence} To execute only the runs that are not completed, load the trajectory and "
             "give it to a new environment: `run` skips completed runs."
@@ -297,8 +323,11 @@ class Environment:
     def disable_logging(self, remove_all_handlers: bool = True) -> None:
         """Detach and close the log files, and restore loggers and stdout.
 
-        With ``remove_all_handlers=False`` only stdout is restored, the log files go on.
+        With ``remove_all_handlers=False`` only stdout is restored, the log files go on. Does
+        nothing on a handle that was unpickled, which has no log files.
         """
+        if self._features is None:
+            return
         for setup in self._features.logging:
             setup.stop(remove_all_handlers=remove_all_handlers)
 
@@ -315,9 +344,9 @@ class Environment:
 
     # ----- construction ---------------------------------------------------------------------
 
-    def _set_up(self, storage: construction.StoragePlan) -> None:
+    def _set_up(self, storage: construction.StoragePlan, features: Features) -> None:
         """Start logging, make the storage service, and write down the settings."""
-        trajectory, features = self._trajectory, self._features
+        trajectory = self._trajectory
         sign(trajectory, self.name, self.hexsha)
         context = construction.log_context(trajectory, self.name)
         for setup in features.logging:
@@ -370,14 +399,21 @@ class Environment:
     # ----- for experiments ------------------------------------------------------------------
 
     def _check_runs_wanted(self, method: str) -> None:
-        if not self._features.options["do_single_runs"]:
+        if not self._here(f"`{method}`").options["do_single_runs"]:
             raise RuntimeError(
                 f"`{method}` is not available: the environment was made with "
                 "do_single_runs=False, for analysis only."
             )
 
     def _execute(self, obtain_plan: Callable[[], Plan | None]) -> Results:
-        return Experiment(self, self._features, self._config).execute(obtain_plan)
+        features = self._here("An experiment")
+        return Experiment(self, features, self._config).execute(obtain_plan)
+
+    def _here(self, what: str) -> Features:
+        """Return what plugins give the environment; RuntimeError if this is only a handle."""
+        if self._features is None:
+            raise handle_error(what, self.name)
+        return self._features
 
     def _plan(self, job: Job) -> Plan:
         job.check_call()
@@ -386,7 +422,7 @@ class Environment:
 
     def _pre_process(self, pipeline: Callable[[Trajectory], Any], kind: type[Job]) -> Plan | None:
         """Call a pipeline function and return what it asks for."""
-        wants_runs = self._features.options["do_single_runs"]
+        wants_runs = self._options["do_single_runs"]
         parts = call_pipeline(pipeline, self._trajectory, wants_runs=wants_runs)
         if parts is None:
             return None

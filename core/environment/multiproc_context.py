@@ -15,6 +15,7 @@ from pypet.errors import PluginError, UnknownPluginError
 from pypet.interfaces import LogContext
 from pypet.manager import get_manager
 from pypet.options.established import ESTABLISHED
+from pypet.support.start_methods import start_method_in_effect
 from pypet.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ class MultiprocContext:
     """Makes storing from several processes safe, from `start` to `finalize`.
 
     Meanwhile the trajectory has a storage service that any process may use that inherits the
-    trajectory or unpickles it. Works as a context manager, too::
+    trajectory or unpickles it. A pickle of an active context gives a handle: it has the trajectory
+    with the shared service, and `start` and `finalize` do nothing. Works as a context manager,
+    too::
 
         with MultiprocContext(traj, wrap_mode="QUEUE"):
             with multiprocessing.Pool(4) as pool:
@@ -55,7 +58,8 @@ class MultiprocContext:
         Accepted for scripts that set it: processes that this starts always go on storing after an
         interruption from the keyboard.
     start_method
-        How processes that this starts are started, by default forked where that is possible.
+        How processes that this starts are started; by default as the program has chosen with
+        `multiprocessing.set_start_method`, else forked where that is possible.
 
     Raises
     ------
@@ -97,7 +101,7 @@ class MultiprocContext:
         self._trajectory = trajectory
         self._wrap_mode = wrap_mode
         self._full_copy = full_copy
-        self._start_method = start_method or multiprocessing.get_all_start_methods()[0]
+        self._start_method = start_method_in_effect(start_method)
         self._options: dict[str, Any] = {
             "ncores": os.cpu_count() or 1,
             "queue_maxsize": queue_maxsize,
@@ -113,6 +117,15 @@ class MultiprocContext:
         self._wrapper: Any = None
         self._service: Any = None
         self._pid = -1
+        self._is_handle = False
+        """Whether this was unpickled while the context was active in another process."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what was started in this process; the trajectory takes its shared service along."""
+        state = vars(self).copy()
+        if self._mode is not None:
+            state.update(_mode=None, _service=None, _options={}, _log_options={}, _is_handle=True)
+        return state
 
     def __enter__(self) -> MultiprocContext:
         self.start()
@@ -135,7 +148,7 @@ class MultiprocContext:
         NoSuchServiceError
             The trajectory has no storage service.
         """
-        if self._mode is not None:
+        if self._mode is not None or self._is_handle:
             return
         trajectory = self._trajectory
         chosen = self._chosen()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pypet.environment.construction import log_context
 from pypet.environment.storage_choice import check_service
 from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, WrapMode
+from pypet.support.start_methods import start_method_in_effect
 
 if TYPE_CHECKING:
     from pypet.environment.features import Features
@@ -126,7 +127,8 @@ def share_storage(
     names = log_context(trajectory, environment_name)
     setup = functools.partial(_log_in_helper, features.logging, names)
     mode = features.wrap_mode({**options, "helper_setup": setup})
-    return SharedStorage(trajectory, mode, multiprocessing.get_context(options["start_method"]))
+    context = multiprocessing.get_context(start_method_in_effect(options["start_method"]))
+    return SharedStorage(trajectory, mode, context)
 
 
 def kept_open(

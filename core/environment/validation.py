@@ -74,7 +74,8 @@ def parallel_wrap_mode(
     if mode.needs_fork and method != "fork":
         raise ValueError(
             f"wrap_mode={mode.name!r} needs processes that are forked, but start_method is "
-            f"{method!r}; choose another wrap mode, for example 'QUEUE'."
+            f"{method!r}, by the option or by multiprocessing.set_start_method; choose another "
+            "wrap mode, for example 'QUEUE', or give start_method='fork'."
         )
     return mode
 

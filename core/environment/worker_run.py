@@ -19,6 +19,7 @@ from pypet.errors import RunSkippedError
 from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, Task, Work
 from pypet.interfaces.scheduling import pickled
 from pypet.support import run_banners
+from pypet.trajectory.run_reference import load_for_run, pickled_by_name
 from pypet.tree.node import put
 
 if TYPE_CHECKING:
@@ -62,13 +63,14 @@ class WorkerRun(Work):
             What pickling raises, with a note that names the culprit and the remedy.
         """
         job = Job(self._job.function, self._job.args, self._job.kwargs)
-        job_image = _image(
-            dumps,
-            job,
-            "The run function or its arguments",
-            "Use functions of modules, not lambdas or functions in functions; or execute every "
-            "run in a process of its own with use_pool=False on a platform that can fork.",
-        )
+        with pickled_by_name(self._trajectory):
+            job_image = _image(
+                dumps,
+                job,
+                "The run function or its arguments",
+                "Use functions of modules, not lambdas or functions in functions; or execute every "
+                "run in a process of its own with use_pool=False on a platform that can fork.",
+            )
         flags = _full_copy_flags(self._trajectory)
         with _bare_and_full(self._trajectory):
             remedy = "Some leaf holds such data."
@@ -165,7 +167,7 @@ class PackedRun(Work):
         ]
 
     def _new_run(self, clean_up: bool) -> SingleRun:
-        job: Job = pickle.loads(self._job_image)
+        job: Job = load_for_run(pickle.loads, self._job_image, self._trajectory)
         storing = getattr(self._settings.service, "deferral", None) if self._stays else None
         return _single_run(
             self._trajectory, job, self._settings, clean_up=clean_up, storing=storing

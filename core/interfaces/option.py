@@ -38,6 +38,8 @@ class Option:
     value (never with the untouched default) and raises ValueError with a message that says how
     to put it right.
     ``family`` is the family of plugins that reads the option, for grouping in listings.
+    ``only_with`` names the option without which this one does nothing: whoever gives only this
+    one is warned.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Option:
     help: str = ""
     family: str = ""
     check: Callable[[Any], None] | None = None
+    only_with: str = ""
 
     def from_list(self, value: Any) -> Any:
         """Return a list as the first kind of sequence or set that the option names.

@@ -9,6 +9,7 @@ from pypet.options.collection import (
     unknown_option_error,
 )
 from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT, established
+from pypet.options.idle import warn_of_idle_options
 from pypet.options.signature import OptionsDoc, OptionsSignature
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "given_names",
     "known_options",
     "unknown_option_error",
+    "warn_of_idle_options",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pypet.errors import UnknownOptionError
+from pypet.errors import OptionWarning, UnknownOptionError
 from pypet.interfaces import Option
 from pypet.manager import DeclaredOption, PluginManager
 from pypet.manager.families import STORAGE
@@ -13,7 +14,7 @@ from pypet.manager.nearest import nearest
 from pypet.options.deprecated import RENAMED, map_deprecated
 from pypet.options.disabled import OPTION, check_disabled
 from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT
-from pypet.options.needs import check_needs
+from pypet.options.needs import asks, check_needs
 
 _POSITIONAL = tuple(ESTABLISHED)[:POSITIONAL_COUNT]
 
@@ -22,15 +23,27 @@ class OptionValues(dict[str, Any]):
     """Values of all options by name: what was given, else the default.
 
     ``given`` are the names of those that were given, also where the value is the default;
-    ``families`` says for each of them to which family it belongs.
+    ``options`` has for each of them the declaration that counts, ``families`` says to which
+    family it belongs.
     """
 
     def __init__(
-        self, values: Mapping[str, Any], given: Iterable[str], families: Mapping[str, str]
+        self,
+        values: Mapping[str, Any],
+        given: Iterable[str],
+        families: Mapping[str, str],
+        options: Mapping[str, Option],
     ) -> None:
         super().__init__(values)
         self.given = frozenset(given)
         self._families = families
+        self._options = options
+
+    def asked_only_with(self) -> Iterator[tuple[str, str]]:
+        """Yield given options that ask for something, and what each does nothing without."""
+        for name, option in self._options.items():
+            if option.only_with and asks(self[name], option.default):
+                yield name, option.only_with
 
     def given_of(self, family: str) -> dict[str, Any]:
         """Return the given values of the options of a family, those of plugins included.
@@ -117,13 +130,15 @@ def collect(
     declared = known.declared
     leftovers = {name: value for name, value in given.items() if name not in known}
     given = {name: value for name, value in given.items() if name in known}
+    given = _with_text(given, known, stacklevel=stacklevel + 1)
     for name, value in given.items():
         known.validate(name, value)
     check_disabled(manager, given.get(OPTION, ()), stacklevel=stacklevel + 1)
     check_needs(manager, declared, given)
     values = {name: option.default for name, option in known.items()} | given
     families = {name: _family(known[name], declared.get(name, ())) for name in given}
-    return Collected(OptionValues(values, given, families), leftovers)
+    options = {name: known[name] for name in sorted(given)}
+    return Collected(OptionValues(values, given, families, options), leftovers)
 
 
 def given_names(args: Sequence[Any], kwargs: Mapping[str, Any]) -> set[str]:
@@ -150,25 +165,33 @@ def known_options(
 
 
 def unknown_option_error(
-    names: Iterable[str], known: Iterable[str] = (), service: str = ""
+    names: Iterable[str], known: Iterable[str] = (), storage_refusal: str = ""
 ) -> UnknownOptionError:
     """Return the error that names all keywords that nobody takes, and the nearest known names.
 
-    ``service`` is the storage service in use, for messages.
+    ``storage_refusal`` says why keywords of storage services are among them, with ``{names}``.
     ``known`` are further names that would have been understood, for example options of plugins
     and settable properties of the trajectory; established options and old names always count.
     """
     candidates = {*known, *ESTABLISHED, *RENAMED}
-    lines = [_unknown(name, candidates - {name}, name in candidates, service) for name in names]
+    names = list(names)
+    refused = [
+        name
+        for name, option in ESTABLISHED.items()
+        if storage_refusal and name in names and option.family == "storage"
+    ]
+    lines = [
+        _unknown(name, candidates - {name}, name in candidates)
+        for name in names
+        if name not in refused
+    ]
+    if refused:
+        lines.append(storage_refusal.format(names=", ".join(map(repr, refused))))
     return UnknownOptionError(" ".join(lines))
 
 
-def _unknown(name: str, others: Iterable[str], is_known: bool, service: str) -> str:
+def _unknown(name: str, others: Iterable[str], is_known: bool) -> str:
     if is_known:
-        option = ESTABLISHED.get(name)
-        if option is not None and option.family == "storage":
-            named = f", {service}," if service else ""
-            return f"The storage service in use{named} does not take {name!r}."
         return f"Option {name!r} is not taken here."
     near = nearest(name, others)
     suggestion = f"; did you mean {near!r}?" if near else "; see help(pypet.Environment)."
@@ -187,6 +210,20 @@ def _positional(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any
     if twice:
         raise TypeError(f"Environment got several values for the argument {twice[0]!r}.")
     return named
+
+
+def _with_text(
+    given: Mapping[str, Any], known: Mapping[str, Option], *, stacklevel: int
+) -> dict[str, Any]:
+    """Return options with ``''`` in the place of None where they take text only, and warn."""
+    taken = dict(given)
+    for name, value in given.items():
+        option = known[name]
+        if value is None and option.types == (str,) and option.default == "":
+            taken[name] = ""
+            text = f"{name}=None is taken as {name}='': give text, or leave it out."
+            warnings.warn(text, OptionWarning, stacklevel=stacklevel + 1)
+    return taken
 
 
 def _by_name(options: Iterable[DeclaredOption]) -> dict[str, list[DeclaredOption]]:

@@ -20,8 +20,9 @@ from pypet.interfaces.option import Option
 from pypet.options import checks
 
 
-def _switch(name: str, default: bool, family: str, text: str) -> Option:
-    return Option(name, default, help=text, family=family, check=checks.flag(name))
+def _switch(name: str, default: bool, family: str, text: str, only_with: str = "") -> Option:
+    check = checks.flag(name)
+    return Option(name, default, help=text, family=family, check=check, only_with=only_with)
 
 
 _TRAJECTORY = (
@@ -89,9 +90,18 @@ _PROCESSES = (
         family="scheduling",
         help="Number of workers; 0: as many as the machine has cores (needs psutil).",
         check=checks.count("ncores", 0, "; 0 stands for all cores"),
+        only_with="multiproc",
     ),
-    _switch("use_scoop", False, "scoop", "Distribute runs over hosts with SCOOP."),
-    _switch("use_pool", False, "scheduling", "Use a fixed pool instead of one process a run."),
+    _switch(
+        "use_scoop", False, "scoop", "Distribute runs over hosts with SCOOP.", only_with="multiproc"
+    ),
+    _switch(
+        "use_pool",
+        False,
+        "scheduling",
+        "Use a fixed pool instead of one process a run.",
+        only_with="multiproc",
+    ),
     _switch(
         "freeze_input",
         False,
@@ -112,6 +122,7 @@ _PROCESSES = (
         family="caps",
         help="Start no process while CPU usage is above this percentage.",
         check=checks.percentage("cpu_cap"),
+        only_with="multiproc",
     ),
     Option(
         "memory_cap",
@@ -121,6 +132,7 @@ _PROCESSES = (
         help="Start no process while memory usage is above this percentage; or a tuple of it and "
         "the estimated MB a process needs.",
         check=checks.memory_cap,
+        only_with="multiproc",
     ),
     Option(
         "swap_cap",
@@ -129,6 +141,7 @@ _PROCESSES = (
         family="caps",
         help="Start no process while swap usage is above this percentage.",
         check=checks.percentage("swap_cap"),
+        only_with="multiproc",
     ),
     Option(
         "niceness",
@@ -136,6 +149,7 @@ _PROCESSES = (
         family="scheduling",
         help="Least nice value of worker processes.",
         check=checks.niceness,
+        only_with="multiproc",
     ),
     Option(
         "wrap_mode",
@@ -143,6 +157,7 @@ _PROCESSES = (
         types=(str, type(None)),
         family="wrapping",
         help="How parallel runs share the storage service; None stands for 'NONE'.",
+        only_with="multiproc",
     ),
     Option(
         "queue_maxsize",
@@ -151,6 +166,7 @@ _PROCESSES = (
         family="wrapping",
         help="Length of the queue of data to store; -1: twice the number of workers, 0: unbounded.",
         check=checks.count("queue_maxsize", -1, ", twice the number of workers; 0: unbounded"),
+        only_with="multiproc",
     ),
     Option(
         "port",
@@ -176,6 +192,7 @@ _RUNS = (
         False,
         "runs",
         "Call post-processing as soon as the last run has started.",
+        only_with="multiproc",
     ),
     _switch("resumable", False, "resume", "Keep what is needed to go on after a crash."),
     Option(
@@ -183,8 +200,15 @@ _RUNS = (
         types=(str, os.PathLike),
         family="resume",
         help="Folder of the resume files; None: ./resume.",
+        only_with="resumable",
     ),
-    _switch("delete_resume", True, "resume", "Remove the resume files after success."),
+    _switch(
+        "delete_resume",
+        True,
+        "resume",
+        "Remove the resume files after success.",
+        only_with="resumable",
+    ),
 )
 
 _SERVICES = (
@@ -200,21 +224,42 @@ _SERVICES = (
         family="git",
         help="Folder with the .git of the code; uncommitted changes are committed.",
     ),
-    Option("git_message", "", types=(str,), family="git", help="Text for the commit message."),
-    _switch("git_fail", False, "git", "Refuse uncommitted changes instead of committing them."),
+    Option(
+        "git_message",
+        "",
+        types=(str,),
+        family="git",
+        help="Text for the commit message.",
+        only_with="git_repository",
+    ),
+    _switch(
+        "git_fail",
+        False,
+        "git",
+        "Refuse uncommitted changes instead of committing them.",
+        only_with="git_repository",
+    ),
     Option(
         "sumatra_project",
         types=(str, os.PathLike),
         family="sumatra",
         help="Root folder of a Sumatra project that records the experiment.",
     ),
-    Option("sumatra_reason", "", types=(str,), family="sumatra", help="Reason for the record."),
+    Option(
+        "sumatra_reason",
+        "",
+        types=(str,),
+        family="sumatra",
+        help="Reason for the record.",
+        only_with="sumatra_project",
+    ),
     Option(
         "sumatra_label",
         types=(str,),
         family="sumatra",
         help="Label of the record, without dots; None: Sumatra's own.",
         check=checks.sumatra_label,
+        only_with="sumatra_project",
     ),
     _switch(
         "do_single_runs",
@@ -308,8 +353,10 @@ _ADDED = (
         "start_method",
         types=(str,),
         family="multiprocess",
-        help="How processes start: 'fork', 'forkserver' or 'spawn'; None: fork where possible.",
+        help="How processes start: 'fork', 'forkserver' or 'spawn'; None: as the script says with "
+        "multiprocessing.set_start_method, else fork where possible.",
         check=checks.start_method,
+        only_with="multiproc",
     ),
     Option(
         "on_error",
@@ -345,6 +392,7 @@ _ADDED = (
         True,
         "git",
         "Commit changes; False: store the difference to HEAD with the trajectory instead.",
+        only_with="git_repository",
     ),
     _switch(
         "record_environment",
@@ -359,6 +407,7 @@ _ADDED = (
         family="resume",
         help="Seconds between two durable commits of a resumable experiment.",
         check=checks.at_least("commit_interval", 0),
+        only_with="resumable",
     ),
     Option("dask_address", family="dask", help="Address of a Dask scheduler, or a Client."),
     Option(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pypet.errors import MissingDependencyError
+from pypet.interfaces import Option
 from pypet.manager import DeclaredOption, PluginManager
 from pypet.manager.absent import absence_error
 from pypet.options.established import ESTABLISHED
@@ -28,13 +29,17 @@ def check_needs(
     UnknownPluginError
         No installed plugin reads the option, or it is switched off.
     """
-    for name, value in given.items():
+    options = {name: ESTABLISHED.get(name) or declared[name][0].option for name in given}
+    # Those on which others depend come first: it is them that ask for the feature.
+    for name in sorted(given, key=lambda name: bool(options[name].only_with)):
+        value, option = given[name], options[name]
         declarations = declared.get(name, ())
         if any(not declaration.needs() for declaration in declarations):
             continue
-        option = ESTABLISHED.get(name) or declarations[0].option
-        if option.family == "storage" or not _asks(value, option.default):
+        if option.family == "storage" or not asks(value, option.default):
             continue
+        if _is_idle(option, given):
+            continue  # which is worth a warning
         asked = f"{name}={value!r}"
         if declarations:
             raise MissingDependencyError(f"{asked} {declarations[0].needs()}")
@@ -43,7 +48,15 @@ def check_needs(
             raise absence_error(asked, family, manager.entries)
 
 
-def _asks(value: Any, default: Any) -> bool:
+def _is_idle(option: Option, given: Mapping[str, Any]) -> bool:
+    """Return whether an option depends on a feature of the same family that nobody asks for."""
+    switch = ESTABLISHED.get(option.only_with)
+    if switch is None or switch.family != option.family:
+        return False
+    return not asks(given.get(switch.name), switch.default)
+
+
+def asks(value: Any, default: Any) -> bool:
     """Return whether a value asks for a feature: the default, None and what is false do not."""
     if value is None or value is False or value is default:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import time
 import warnings
@@ -14,7 +15,7 @@ R = TypeVar("R")
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
-_NOT_IN_RUN_NOTE = "\n\nNot available during a single run.\n"
+_NOT_IN_RUN_NOTE = "Not available during a single run."
 
 
 def not_in_run(func: F) -> F:
@@ -32,7 +33,7 @@ def not_in_run(func: F) -> F:
             )
         return func(self, *args, **kwargs)
 
-    guarded.__doc__ = (func.__doc__ or "") + _NOT_IN_RUN_NOTE
+    guarded.__doc__ = _with_note(func.__doc__, _NOT_IN_RUN_NOTE)
     guarded._not_in_run = True  # type: ignore[attr-defined]
     return cast("F", guarded)
 
@@ -49,7 +50,7 @@ def with_open_store(func: F) -> F:
             )
         return func(self, *args, **kwargs)
 
-    checked.__doc__ = (func.__doc__ or "") + "\n\nOnly available while the store is open.\n"
+    checked.__doc__ = _with_note(func.__doc__, "Only available while the store is open.")
     return cast("F", checked)
 
 
@@ -132,8 +133,11 @@ def copydoc(
 
     def decorate(func: Callable[P, R]) -> Callable[P, R]:
         lines = (fromfunc.__doc__ or "").split("\n")
-        copied = "\n".join(line for line in lines if "ABSTRACT" not in line)
-        func.__doc__ = copied if func.__doc__ is None else sep.join((copied, func.__doc__))
+        # Each part is dedented by itself: together they would have no common indentation.
+        parts = ["\n".join(line for line in lines if "ABSTRACT" not in line)]
+        if func.__doc__ is not None:
+            parts.append(func.__doc__)
+        func.__doc__ = sep.join(map(inspect.cleandoc, parts))
         return func
 
     return decorate
@@ -177,6 +181,15 @@ def retry(
         return retrying
 
     return decorate
+
+
+def _with_note(doc: str | None, note: str) -> str:
+    """Return a docstring, dedented, with a paragraph before its sections."""
+    lines = inspect.cleandoc(doc or "").split("\n")
+    underlined = (i for i, line in enumerate(lines[1:]) if line and set(line) == {"-"})
+    section = next(underlined, len(lines))
+    text, sections = "\n".join(lines[:section]).rstrip(), "\n".join(lines[section:])
+    return "\n\n".join(part for part in (text, note, sections) if part)
 
 
 def prefix_naming(cls: C) -> C:

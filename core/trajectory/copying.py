@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pypet.slots import HasSlots
+from pypet.trajectory.run_reference import goes_by_name, trajectory_of_the_run
 from pypet.trajectory.state import TrajectoryState
 from pypet.trajectory.tree_state import restore_tree, tree_state
 from pypet.trajectory.tree_transfer import TreeTransfer
@@ -101,6 +102,12 @@ class Copying(TrajectoryState):
             transfer.copy_below(node, with_links)
 
     # ----- pickling ------------------------------------------------------------------------
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle the trajectory, or its name where a worker has the trajectory already."""
+        if goes_by_name(self):
+            return trajectory_of_the_run, ()
+        return super().__reduce_ex__(protocol)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without the ranges and records of other runs, unless ``v_full_copy``.

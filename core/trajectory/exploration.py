@@ -225,7 +225,9 @@ class Exploration(TrajectoryState):
             raise
         except AttributeError as err:
             paths = [*self._leaves_of("parameters"), *self._leaves_of("derived_parameters")]
-            meant = did_you_mean(str(key), [*paths, *(path.rpartition(".")[2] for path in paths)])
+            length = str(key).count(".") + 1
+            ends = (".".join(path.split(".")[-length:]) for path in paths)
+            meant = did_you_mean(str(key), [*paths, *ends])
             raise AttributeError(
                 f"There is no parameter `{key}` to explore: {err}.{meant}"
             ) from err

@@ -11,6 +11,7 @@ from typing import Any
 from pypet.interfaces import Option
 from pypet.options.established import established
 from pypet.support.optional import require
+from pypet.support.start_methods import start_method_in_effect
 
 EXTRA = "monitor"
 
@@ -41,12 +42,7 @@ def settle_processes(options: Mapping[str, Any], scheduler: str) -> dict[str, An
         ncores = int(psutil.cpu_count() or 1)
     if options["niceness"] is not None and not hasattr(os, "nice"):
         require("psutil", plugin=f"{scheduler} with niceness", extra=EXTRA)
-    return {"ncores": ncores, "start_method": options["start_method"] or default_start_method()}
-
-
-def default_start_method() -> str:
-    """Return the start method where nothing else is asked for, whatever Python's default is."""
-    return "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    return {"ncores": ncores, "start_method": start_method_in_effect(options["start_method"])}
 
 
 def be_nice(niceness: int | None) -> None:

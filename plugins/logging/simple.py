@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import logging
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from pypet.errors import OptionWarning
 from pypet.interfaces.logging import WORKER_PREFIX
 
 SIMPLE_KEYWORDS = ("log_folder", "logger_names", "log_levels", "log_level", "log_multiproc")
@@ -64,8 +66,8 @@ def simple_dictionary(
     Raises
     ------
     ValueError
-        Both ``log_level`` and ``log_levels`` are given, or there are neither one level nor as
-        many as names.
+        Both ``log_level`` and ``log_levels`` are given, or there are fewer levels than names and
+        not just one. More levels than names are a warning.
     """
     names = [logger_names or ""] if isinstance(logger_names, str | None) else list(logger_names)
     levels = _levels(log_levels, log_level, names)
@@ -119,9 +121,13 @@ def _levels(log_levels: Any, log_level: Any, names: list[str]) -> list[Any]:
     levels = list(given) if isinstance(given, list | tuple) else [given]
     if len(levels) == 1:
         levels *= len(names)
-    if len(levels) != len(names):
-        raise ValueError(
-            f"There are {len(names)} logger_names, {names}, but {len(levels)} log_levels, "
-            f"{levels}: give one level for all, or one for each."
-        )
-    return levels
+    if len(levels) == len(names):
+        return levels
+    text = (
+        f"There are {len(names)} logger_names, {names}, but {len(levels)} log_levels, {levels}: "
+        "give one level for all, or one for each."
+    )
+    if len(levels) < len(names):
+        raise ValueError(text)
+    warnings.warn(f"{text} The last ones are not used.", OptionWarning, stacklevel=2)
+    return levels[: len(names)]

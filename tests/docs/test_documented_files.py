@@ -59,7 +59,8 @@ def test_the_function_with_a_config_keyword(tmp_path, capsys):
 def test_the_logging_configuration(tmp_path):
     (code,) = blocks("logging.md", "python")
     script = tmp_path / "script.py"
-    code = code.replace('"documented", ', '"documented", multiproc=True, wrap_mode="LOCAL", ')
+    options = 'multiproc=True, ncores=1, wrap_mode="LOCAL"'
+    code = code.replace('"documented", ', f'"documented", {options}, ')
     script.write_text(code)
     subprocess.run([sys.executable, str(script)], check=True, timeout=100, capture_output=True)
     main = (tmp_path / "logs" / "documented.txt").read_text()

@@ -10,6 +10,7 @@ import types
 import pytest
 
 from pypet import Environment, MissingDependencyError, Trajectory, UnknownOptionError
+from pypet.errors import OptionWarning
 from pypet.interfaces import StorageService
 
 NAME = re.compile(r"environment_[0-9a-f]{7}_\d{4}_\d\d_\d\d_\d\dh\d\dm\d\ds")
@@ -109,7 +110,9 @@ def test_the_time_is_added_to_the_name(make_env):
 
 def test_a_trajectory_is_adopted(make_env):
     traj = Trajectory("A", comment="old")
-    env = make_env(traj, add_time=True, comment="new")
+    message = r"^add_time=True, comment='new' do nothing beside a trajectory that exists already"
+    with pytest.warns(OptionWarning, match=message):
+        env = make_env(traj, add_time=True, comment="new")
     assert env.traj is traj
     assert (traj.v_name, traj.v_comment) == ("A", "old")
 
@@ -218,13 +221,52 @@ def test_a_keyword_that_the_service_does_not_take_names_both(make_env):
 
 def test_a_service_on_the_trajectory_is_used(make_env):
     service = Service()
-    env = make_env(Trajectory("A", storage_service=service), storage_service="memory")
+    for asked in (None, service, Service, "Service", f"{__name__}.Service"):
+        env = make_env(Trajectory("A", storage_service=service), storage_service=asked)
+        assert env.traj.v_storage_service is service
+
+
+@pytest.mark.parametrize("asked", ["memory", Greedy])
+def test_that_another_service_is_asked_for_in_vain_is_told(make_env, asked):
+    service = Service()
+    message = r"storage_service=.* is not used: .*<.*Service.*v_storage_service = None"
+    with pytest.warns(OptionWarning, match=message):
+        env = make_env(Trajectory("A", storage_service=service), storage_service=asked)
     assert env.traj.v_storage_service is service
+    env.traj.v_storage_service = None
+    assert make_env(env.traj, storage_service="memory").traj.v_storage_service.name == "memory"
 
 
 def test_keywords_beside_a_service_on_the_trajectory_are_refused(make_env):
-    with pytest.raises(ValueError, match="filename"):
-        make_env(Trajectory("A", storage_service=Service()), filename="x")
+    message = r"^'filename', 'complib' cannot be applied: the trajectory has a storage service"
+    with pytest.raises(ValueError, match=rf"{message} already, .*v_storage_service = None"):
+        make_env(Trajectory("A", storage_service=Service()), filename="x", complib="zlib")
+
+
+def test_keywords_beside_a_ready_made_service_are_refused(make_env):
+    message = r"^'filename' cannot be applied: storage_service=<.*Service.* is ready-made"
+    with pytest.raises(ValueError, match=message):
+        make_env(storage_service=Service(), filename="x")
+
+
+def test_keywords_without_a_service_ask_for_one(make_env):
+    with pytest.raises(ValueError, match="no storage service that could take 'complib'"):
+        make_env(storage_service=None, complib="zlib")
+
+
+def test_the_file_that_a_service_has_already_may_be_given_again(make_env, tmp_path):
+    pytest.importorskip("h5py")
+    traj = Trajectory("A", filename="a.hdf5")
+    for name in ("a.hdf5", tmp_path / "a.hdf5"):
+        service = make_env(traj, filename=name).traj.v_storage_service
+        assert service is traj.v_storage_service
+    with pytest.raises(ValueError, match=r"'filename' cannot be applied.*a\.hdf5.*elsewhere"):
+        make_env(traj, filename="b.hdf5")
+    with pytest.raises(ValueError, match="'overwrite_file' cannot be applied"):
+        make_env(traj, filename="a.hdf5", overwrite_file=True)
+    traj.v_storage_service = None
+    service = make_env(traj, storage_service="hdf5", filename="b.hdf5").traj.v_storage_service
+    assert service.filename == str(tmp_path / "b.hdf5")
 
 
 def test_unknown_keywords_are_told_all_at_once(make_env):
@@ -298,11 +340,11 @@ def test_wrong_options_are_told(make_env, options, message):
 
 @pytest.mark.parametrize("mode", ["LOCK", "QUEUE", "PIPE", "LOCAL", "NETLOCK", "NONE", None])
 def test_the_wrap_mode_does_not_matter_on_one_core(make_env, mode):
-    assert make_env(wrap_mode=mode).run(lambda traj: 1) == [(0, 1)]
+    assert make_env(multiproc=False, wrap_mode=mode).run(lambda traj: 1) == [(0, 1)]
 
 
 def test_immediate_post_processing_has_no_effect_on_one_core(make_env):
-    assert make_env(immediate_postproc=True).run(lambda traj: 1) == [(0, 1)]
+    assert make_env(multiproc=False, immediate_postproc=True).run(lambda traj: 1) == [(0, 1)]
 
 
 def test_parallel_runs_need_a_plugin(make_env):

@@ -113,7 +113,7 @@ def test_an_interrupt_while_processes_end_hides_nothing(listen, monkeypatch, tmp
     monkeypatch.setattr(Workers, "join", join)
     listener = Listener()
     storage = {"storage_service": "hdf5", "filename": str(tmp_path / "data.hdf5")}
-    env = listen(listener, multiproc=True, wrap_mode="QUEUE", **storage)
+    env = listen(listener, multiproc=True, ncores=1, wrap_mode="QUEUE", **storage)
     with pytest.raises(KeyboardInterrupt):
         env.run(lambda traj: None)
     assert len(joined) == 1

@@ -189,7 +189,7 @@ def test_a_config_that_does_not_exist_is_told(make_env):
     ],
 )
 def test_options_without_effect_do_no_harm(make_env, options):
-    assert make_env(**options).run(lambda traj: traj.v_idx) == [(0, 0)]
+    assert make_env(multiproc=False, **options).run(lambda traj: traj.v_idx) == [(0, 0)]
 
 
 def test_no_parser_is_changed_by_an_environment(tmp_path):

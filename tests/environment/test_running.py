@@ -334,7 +334,7 @@ def test_a_scheduler_is_asked_by_name_and_gets_the_options(make_env, monkeypatch
         plain(self, options)
 
     monkeypatch.setattr(SerialScheduler, "__init__", noting)
-    make_env(ncores=3).run(lambda traj: None)
+    make_env(multiproc=False, ncores=3).run(lambda traj: None)
     assert seen == [3]
 
 

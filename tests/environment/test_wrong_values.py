@@ -79,7 +79,7 @@ def test_text_never_deletes_a_file(value, tmp_path):
     ids=str,
 )
 def test_unusual_values_with_a_meaning_pass(make_env, options):
-    make_env(storage_service="hdf5", **options)
+    make_env(storage_service="hdf5", multiproc=False, **options)
 
 
 @pytest.mark.parametrize(

@@ -285,6 +285,7 @@ def test_the_error_names_all_leftovers_and_the_nearest_known_names():
 
 
 def test_a_known_storage_option_is_blamed_on_the_service():
-    assert str(unknown_option_error(["filename"], service="'memory'")) == (
-        "The storage service in use, 'memory', does not take 'filename'."
+    refusal = "The service does not take {names}."
+    assert str(unknown_option_error(["filename", "complib"], storage_refusal=refusal)) == (
+        "The service does not take 'filename', 'complib'."
     )

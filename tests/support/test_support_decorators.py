@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from types import SimpleNamespace
 
 import pytest
 
+from pypet import Trajectory
 from pypet.support.decorators import (
     copydoc,
     deprecated,
@@ -47,6 +49,34 @@ def test_not_in_run_marks_and_documents_the_method():
     assert Thing.explore._not_in_run
     assert Thing.explore.__doc__.startswith("Explore.")
     assert "during a single run" in Thing.explore.__doc__
+
+
+def test_notes_of_decorators_stand_before_the_sections_of_dedented_docstrings():
+    @not_in_run
+    def load(self):
+        """Load something.
+
+        Raises
+        ------
+        OSError
+            There is nothing.
+        """
+
+    assert load.__doc__ == (
+        "Load something.\n\nNot available during a single run.\n\n"
+        "Raises\n------\nOSError\n    There is nothing."
+    )
+    assert Thing.flush.__doc__ == "Only available while the store is open."
+
+
+def test_public_methods_with_a_note_have_dedented_docstrings():
+    noted = [
+        getattr(Trajectory, name)
+        for name in dir(Trajectory)
+        if "Not available during a single run." in (getattr(Trajectory, name).__doc__ or "")
+    ]
+    assert len(noted) > 10
+    assert [function for function in noted if function.__doc__ != inspect.getdoc(function)] == []
 
 
 def test_with_open_store_needs_an_open_store():
@@ -119,6 +149,23 @@ def test_copydoc_drops_abstract_lines_and_joins():
     assert "Says what." in without_own.__doc__
     assert "ABSTRACT" not in without_own.__doc__
     assert with_own.__doc__ == without_own.__doc__ + "--More."
+
+
+def test_copydoc_dedents_both_parts():
+    def source():
+        """Copied.
+
+        In lines.
+        """
+
+    @copydoc(source, sep="\n\n")
+    def own():
+        """Own.
+
+        Also.
+        """
+
+    assert own.__doc__ == "Copied.\n\nIn lines.\n\nOwn.\n\nAlso."
 
 
 class Flaky:

@@ -328,6 +328,8 @@ def test_a_misspelled_parameter_is_answered_with_the_nearest_one(traj):
         traj.f_explore({"tauref": [1.0, 2.0]})
     with pytest.raises(AttributeError, match=r"Did you mean 'parameters.neuron.tau_ref'"):
         traj.f_explore({"parameters.neurons.tau_ref": [1.0, 2.0]})
+    with pytest.raises(AttributeError, match=r"Did you mean 'neuron.tau_ref'"):
+        traj.f_explore({"neuron.tauref": [1.0, 2.0]})
     assert len(traj) == 1
 
 

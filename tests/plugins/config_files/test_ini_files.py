@@ -82,10 +82,10 @@ def test_what_python_gives_wins(write):
 def test_old_spellings_in_a_file_warn_and_lose_against_new_ones(write):
     text = BASE.replace("[environment]", "[environment]\nfreeze_pool_input = True\nuse_pool = True")
     with pytest.warns(DeprecationWarning, match=r"line 8.*freeze_input"):
-        env = made(write(text), multiproc=True, wrap_mode="LOCAL")
+        env = made(write(text), multiproc=True, ncores=1, wrap_mode="LOCAL")
     assert env.options["freeze_input"] is True
     with pytest.warns(DeprecationWarning, match="freeze_input"):
-        env = made(write(text), multiproc=True, wrap_mode="LOCAL", freeze_input=False)
+        env = made(write(text), multiproc=True, ncores=1, wrap_mode="LOCAL", freeze_input=False)
     assert env.options["freeze_input"] is False
 
 
@@ -190,7 +190,7 @@ def test_storage_options_of_a_file_do_not_hinder_another_service(write, tmp_path
     # In Python, or for the service that the file asks for, they have to fit.
     with pytest.raises(ValueError, match="does not take 'complevel'"):
         Environment(config=path, storage_service="memory", complevel=3, **quiet)
-    with pytest.raises(ValueError, match="does not take 'filename'"):
+    with pytest.raises(ValueError, match="does not take 'filename', 'complevel'"):
         Environment("name", config=write(f"{STORED}storage_service = 'memory'\n"), **quiet)
     with pytest.raises(ValueError, match=r"line 6.*did you mean 'filename'"):
         Environment(config=write(f"{STORED}filenam = 'a'\n"), storage_service="memory", **quiet)

@@ -123,7 +123,7 @@ def test_lists_become_what_an_option_takes(write):
         "[storage_service]",
         "memory_cap = [90.0, 500.0]\nlog_stdout = ['out', 30]\n[storage_service]",
     )
-    with Environment(config=write(text), log_config=None) as env:
+    with Environment(config=write(text), multiproc=False, log_config=None) as env:
         assert env.options["memory_cap"] == (90.0, 500.0)
         assert env.options["log_stdout"] == ("out", 30)
 
@@ -142,7 +142,7 @@ def test_lists_become_what_options_of_plugins_take(write):
     get_manager().register(Colours(), "colours")
     try:
         text = BASE.replace("[storage_service]", f"{lines}[storage_service]")
-        with Environment(config=write(text), log_config=None) as env:
+        with Environment(config=write(text), multiproc=False, log_config=None) as env:
             assert env.options["colours"] == ("red",)
             assert env.options["shades"] == frozenset({"pale"})
             assert env.options["hues"] == {1}

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from pypet.errors import OptionWarning
 from tests.plugins.logging.log_files import CONTEXT, files, read
 
 
@@ -59,3 +60,9 @@ def test_workers_write_files_unless_told_otherwise(make):
 def test_contradicting_keywords_are_refused(make, options, message):
     with pytest.raises(ValueError, match=message):
         make(**options)
+
+
+def test_more_levels_than_names_are_told_and_the_first_ones_used(make):
+    with pytest.warns(OptionWarning, match=r"2 logger_names.*4 log_levels.*not used"):
+        make(logger_names=("a", "b"), log_levels=(10, 20, 30, 40)).start(CONTEXT)
+    assert [logging.getLogger(name).level for name in "ab"] == [10, 20]

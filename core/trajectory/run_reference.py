@@ -1,0 +1,57 @@
+"""The trajectory of an experiment in pickles of what is executed on it: a name, not a copy.
+
+A run function may be a method of an object that holds the trajectory, a group of it, or the
+environment. In a worker all of these mean the trajectory that the run is executed on, as they do
+where runs are executed in the main process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+_pickled_by_name: ContextVar[Any] = ContextVar("_pickled_by_name", default=None)
+_of_the_run: ContextVar[Any] = ContextVar("_of_the_run", default=None)
+
+
+@contextmanager
+def pickled_by_name(trajectory: Any) -> Iterator[None]:
+    """Let pickles that this thread makes in the block refer to ``trajectory`` by name only."""
+    token = _pickled_by_name.set(trajectory)
+    try:
+        yield
+    finally:
+        _pickled_by_name.reset(token)
+
+
+def goes_by_name(trajectory: Any) -> bool:
+    """Return whether pickles made now refer to ``trajectory`` by name."""
+    return _pickled_by_name.get() is trajectory
+
+
+def load_for_run(loads: Callable[[bytes], Any], image: bytes, trajectory: Any) -> Any:
+    """Unpickle what was made within `pickled_by_name`, for runs on ``trajectory``."""
+    token = _of_the_run.set(trajectory)
+    try:
+        return loads(image)
+    finally:
+        _of_the_run.reset(token)
+
+
+def trajectory_of_the_run() -> Any:
+    """Return the trajectory that a pickle refers to; called by the unpickler.
+
+    Raises
+    ------
+    RuntimeError
+        The pickle is not unpickled for a run.
+    """
+    trajectory = _of_the_run.get()
+    if trajectory is None:
+        raise RuntimeError(
+            "This pickle was made for the workers of an experiment and refers to the trajectory "
+            "that they execute runs on, so it cannot be read elsewhere."
+        )
+    return trajectory
