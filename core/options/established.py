@@ -284,7 +284,7 @@ _STORAGE_KEYWORDS = (
     _storage("overwrite_file", False, "Delete an existing file first."),
     _storage("encoding", "utf8", "Encoding of text."),
     _storage("complevel", 9, "Compression level from 0 (none) to 9."),
-    _storage("complib", "zlib", "Compression library."),
+    _storage("complib", "zlib", "Compression library: zlib, blosc, bzip2, lzo or blosc2."),
     _storage("shuffle", True, "Shuffle bytes before compressing, which helps on numbers."),
     _storage("fletcher32", False, "Add checksums."),
     _storage("pandas_format", "fixed", "Format of pandas frames: 'fixed' or 'table'."),

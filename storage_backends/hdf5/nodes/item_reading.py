@@ -14,6 +14,10 @@ from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
+from pypet.storage_backends.hdf5.compression.filter_plugins import (
+    has_filter_plugins,
+    missing_filter,
+)
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
 from pypet.storage_backends.hdf5.encoding.attributes import SCALAR
 from pypet.storage_backends.hdf5.encoding.checksums import check_values, crc_of, crc_of_rows
@@ -35,7 +39,7 @@ from pypet.storage_backends.hdf5.headers.object_headers import Link
 from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
 from pypet.storage_backends.hdf5.objects.arrays import COMPACT_BYTES
 from pypet.storage_backends.hdf5.objects.tables import column_types
-from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
+from pypet.storage_backends.hdf5.pytables.foreign import read_foreign
 
 FLAVOR = b"FLAVOR"
 _EMPTY_DTYPE = b"PTCOMPAT__empty__dtype"
@@ -144,6 +148,14 @@ class ItemReader:
             raise _unreadable(path, found.name, self._file.path, err) from err
 
     def _read_item(self, location: Any, name: str, flag: str | None) -> Item:
+        try:
+            return self._decoded(location, name, flag)
+        except OSError:
+            if not has_filter_plugins(location) or missing_filter(location):
+                raise
+            return self._decoded(location, name, flag)  # with filters that were made available
+
+    def _decoded(self, location: Any, name: str, flag: str | None) -> Item:
         if flag == constants.VLARRAY:
             rows = self._admission.ragged_rows(h5py.Dataset(location), name)
             return _read_ragged(location, name, rows, check=self._checksums)

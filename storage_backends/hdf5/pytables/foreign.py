@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5z
 
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import TRUST, Unpickling
@@ -23,18 +22,6 @@ from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.pytables.plain_copies import plain_copy
 from pypet.storage_backends.hdf5.pytables.quiet import quiet
-
-
-def missing_filter(dataset: Any) -> str:
-    """Return the name of a filter of a dataset that h5py does not have, '' if it has all."""
-    if not isinstance(dataset, h5d.DatasetID):
-        return ""
-    properties = dataset.get_create_plist()
-    for index in range(properties.get_nfilters()):
-        number, _, _, name = properties.get_filter(index)
-        if not h5z.filter_avail(number):
-            return name.decode("ascii", "replace") or str(number)
-    return ""
 
 
 class ForeignSource:
@@ -57,8 +44,7 @@ class ForeignSource:
         node = self._file.get_node(path)
         if isinstance(node, tables.UnImplemented):
             raise StorageFormatError(
-                f"{path} in {self._path} is compressed in a way that neither h5py nor PyTables "
-                "can read here."
+                f"{path} in {self._path} cannot be read: PyTables does not know what it is."
             )
         try:
             if isinstance(node, tables.Array):
