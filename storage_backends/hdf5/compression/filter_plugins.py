@@ -17,6 +17,7 @@ from typing import Any
 
 from h5py import h5d, h5g, h5o, h5z
 
+from pypet.errors import StorageFormatError
 from pypet.support.optional import is_installed
 
 LZO, BZIP2, BLOSC, BLOSC2 = 305, 307, 32001, 32026
@@ -48,6 +49,10 @@ def make_available(number: int) -> bool:
     return bool(h5z.filter_avail(number))
 
 
+class MissingFilterError(StorageFormatError):
+    """Data is whole, but compressed in a way that cannot be read here."""
+
+
 def make_all_available() -> None:
     """Provide all filters that can be had, for calls to HDF5 that meet data of any kind."""
     for number in _FILTERS:
@@ -69,6 +74,29 @@ def missing_filter(location: Any) -> str:
 def has_filter_plugins(location: Any) -> bool:
     """Return whether a dataset, or one in a group, has filters that HDF5 does not bring itself."""
     return any(number not in _HDF5_OWN for number, _ in _filters(location))
+
+
+def check_readable(location: Any, where: str) -> None:
+    """Make sure that h5py or PyTables has the filters of a dataset, or of those in a group.
+
+    Raises
+    ------
+    MissingFilterError
+        Neither of them has; the message says what to install.
+    """
+    name = missing_filter(location)
+    if name and not _is_in_pytables(name):
+        raise MissingFilterError(
+            f"{where} is compressed with {name}, which cannot be read here: {how_to_get(name)}."
+        )
+
+
+def _is_in_pytables(name: str) -> bool:
+    if name not in _FILTERS.values() or not is_installed("tables"):
+        return False
+    import tables
+
+    return tables.which_lib_version(name) is not None
 
 
 def how_to_get(name: str) -> str:

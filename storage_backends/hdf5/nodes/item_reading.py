@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5s
+from h5py import h5d, h5g, h5o, h5s
 
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
 from pypet.storage_backends.hdf5.compression.filter_plugins import (
+    MissingFilterError,
+    check_readable,
     has_filter_plugins,
     missing_filter,
 )
@@ -89,6 +91,8 @@ class ItemReader:
         ------
         RefusedPickleError
             Something that pandas or PyTables would unpickle may not be.
+        MissingFilterError
+            An item is compressed with what nobody has here.
         StorageFormatError
             An item is damaged, its values are not in the file or take more memory than allowed,
             or there is something that does not say which kind of item it is.
@@ -119,6 +123,10 @@ class ItemReader:
 
     def _read_frames(self, frames: list[_Found], path: bytes) -> list[Item]:
         """Return pandas items, all of which are checked before PyTables sees one of them."""
+        for frame in frames:
+            with self._about(frame, path):
+                group = h5o.open(self._file.id, frame.path.encode("utf8"))
+                check_readable(group, f"{frame.path} in {self._file.path}")
         if self._checksums:
             for frame in frames:
                 with self._about(frame, path):
@@ -142,7 +150,7 @@ class ItemReader:
         """Name the item in the error about damage in it."""
         try:
             yield
-        except RefusedPickleError:
+        except (RefusedPickleError, MissingFilterError):
             raise
         except (*SYMPTOMS, StorageFormatError) as err:
             raise _unreadable(path, found.name, self._file.path, err) from err

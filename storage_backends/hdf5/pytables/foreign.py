@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from h5py import h5o
 
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import TRUST, Unpickling
 from pypet.errors import StorageFormatError
 from pypet.records import ArrayItem, Column, Item, TableItem
+from pypet.storage_backends.hdf5.compression.filter_plugins import check_readable
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
     COLLECTION,
@@ -37,7 +39,7 @@ class ForeignSource:
         Raises
         ------
         StorageFormatError
-            PyTables has no filter for it either.
+            PyTables cannot read it either.
         """
         import tables
 
@@ -102,11 +104,15 @@ def read_foreign(file: OpenFile, paths: Sequence[str], rule: Unpickling) -> Iter
     ------
     RefusedPickleError
         PyTables would come upon a pickle that may not be loaded.
+    MissingFilterError
+        PyTables has no filter for it either.
     StorageFormatError
         The file is damaged there.
     """
     import tables
 
+    for path in paths:
+        check_readable(h5o.open(file.id, path.encode("utf8")), f"{path} in {file.path}")
     if rule.mode == TRUST:
         inspect_items(file, paths, rule)
         with file.lent() as path, quiet(), tables.open_file(path, "r") as source:
