@@ -127,8 +127,8 @@ def check_library(complib: str) -> None:
         _check_available(_FILTER_IDS[library], complib)
     if library == "blosc2":
         logger.warning(
-            "What is compressed with %s cannot be read by pypet 0.x, nor by PyTables before 3.9. "
-            "Files that they should read need complib='blosc'.",
+            "Data compressed with %s cannot be read with PyTables before 3.8, which many "
+            "installations of pypet 0.x have. For files that go there take complib='blosc'.",
             complib,
         )
 
