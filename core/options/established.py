@@ -101,7 +101,7 @@ _PROCESSES = (
     Option(
         "timeout",
         types=(Real,),
-        family="scheduling",
+        family="remote",
         help="Seconds until a network lock is taken from its owner, or a SCOOP run is given up.",
         check=checks.seconds("timeout"),
     ),
@@ -155,7 +155,7 @@ _PROCESSES = (
     Option(
         "port",
         types=(Integral, str, tuple),
-        family="wrapping",
+        family="network",
         help="Where a network wrap mode listens: a port, a range (low, high) of ports, or an "
         "address like 'tcp://127.0.0.1:7777'; None: any free port.",
         check=checks.port,
@@ -302,7 +302,7 @@ _ADDED = (
         "scheduler",
         family="scheduling",
         help="What executes runs: a registered name or a concurrent.futures.Executor; "
-        "None: follows from multiproc, use_pool and use_scoop.",
+        "None: follows from the options above.",
     ),
     Option(
         "start_method",

@@ -9,7 +9,7 @@ from pypet.errors import MissingDependencyError
 from pypet.manager import DeclaredOption, PluginManager
 from pypet.manager.absent import absence_error
 from pypet.options.established import ESTABLISHED
-from pypet.options.families import PLUGIN_FAMILIES
+from pypet.options.families import lacking_family
 
 
 def check_needs(
@@ -38,7 +38,7 @@ def check_needs(
         asked = f"{name}={value!r}"
         if declarations:
             raise MissingDependencyError(f"{asked} {declarations[0].needs()}")
-        family = PLUGIN_FAMILIES.get(option.family)
+        family = lacking_family(option, declarations)
         if family is not None:
             raise absence_error(asked, family, manager.entries)
 

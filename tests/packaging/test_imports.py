@@ -65,6 +65,7 @@ ESTABLISHED_NAMES = [
     "progressbar",
     "racedirs",
     "rename_log_file",
+    "test",
 ]
 
 HEAVY = ("tables", "h5py", "zmq", "git", "dill", "pandas", "scipy", "psutil", "tqdm")
@@ -140,6 +141,31 @@ def test_submodules_are_attributes(name):
     loaded = loaded_after(f"import pypet, types; assert type(pypet.{name}) is types.ModuleType")
     assert "pypet" in loaded
     assert getattr(pypet, name) is importlib.import_module(f"pypet.{name}")
+
+
+def test_the_version_has_its_established_place():
+    from pypet import _version
+
+    assert _version.__version__ == pypet.__version__
+
+
+@pytest.mark.parametrize(
+    "code", ["import {0}", "from {0} import anything", "from pypet import {1}"]
+)
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        ("pypet.brian2", "a package of their own"),
+        ("pypet.brian2.parameter", "a package of their own"),
+        ("pypet.brian2.network", "a package of their own"),
+        ("pypet.tests", r"pypet\.test\(\)"),
+    ],
+)
+def test_modules_of_other_versions_say_where_they_are(code, module, reason):
+    if "from pypet " in code and module.count(".") > 1:
+        pytest.skip("no submodule of pypet itself")
+    with pytest.raises(ModuleNotFoundError, match=f"{module.rpartition('.')[0]}.*{reason}"):
+        exec(code.format(module, module.rpartition(".")[2]))
 
 
 def test_an_unknown_name_is_an_attribute_error():
