@@ -74,7 +74,7 @@ def test(
             shutil.rmtree(place, ignore_errors=True)
 
 
-test.__test__ = False  # type: ignore[attr-defined] - no test where somebody imports it
+setattr(test, "__test__", False)  # noqa: B010 - no test of pytest where somebody imports it
 
 
 class _Choice:
@@ -87,7 +87,8 @@ class _Choice:
         """Called by pytest when it has collected all tests."""
         if self._predicate is None:
             return
-        chosen, others = [], []
+        chosen: list[Any] = []
+        others: list[Any] = []
         for item in items:
             (chosen if self._chooses(item) else others).append(item)
         config.hook.pytest_deselected(items=others)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
+import logging
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,8 @@ from h5py import h5d, h5g, h5o, h5z
 
 from pypet.errors import StorageFormatError
 from pypet.support.optional import is_installed
+
+logger = logging.getLogger(__name__)
 
 LZO, BZIP2, BLOSC, BLOSC2 = 305, 307, 32001, 32026
 """Numbers registered with the HDF Group (hdf5_plugins, RegisteredFilterPlugins.md)."""
@@ -43,7 +46,12 @@ def make_available(number: int) -> bool:
     if number in _OF_PYTABLES and _register_filter_of_pytables(number):
         return True
     if not h5z.filter_avail(number) and is_installed("hdf5plugin"):
-        importlib.import_module("hdf5plugin")
+        try:
+            importlib.import_module("hdf5plugin")
+        except (ImportError, OSError, RuntimeError) as err:  # made for another h5py, or damaged
+            logger.warning(
+                "hdf5plugin cannot be imported, so that its filters are missing: %s", err
+            )
     if not h5z.filter_avail(number) and is_installed("tables"):
         importlib.import_module("tables")  # its filters are those of h5py if both share one HDF5
     return bool(h5z.filter_avail(number))

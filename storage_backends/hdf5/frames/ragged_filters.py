@@ -22,16 +22,19 @@ def keep_ragged_rows_writable(file: Any, settings: Settings) -> None:
         return
     create = file.create_vlarray
 
-    def fit(level: int, complib: str | None, *, shuffle: bool) -> Any:
-        if complib is None or library_of(complib) == _UNFIT:
-            complib = "zlib"
-        return tables.Filters(level, complib, shuffle=shuffle)
-
-    own = fit(settings.complevel, settings.complib, shuffle=settings.shuffle)
+    own = tables.Filters(settings.complevel, settings.complib, shuffle=settings.shuffle)
 
     def create_vlarray(*args: Any, filters: Any = None, **kwargs: Any) -> Any:
-        if filters is not None:
-            filters = fit(filters.complevel, filters.complib, shuffle=filters.shuffle)
-        return create(*args, filters=own if filters is None else filters, **kwargs)
+        return create(*args, filters=ragged_filters(own if filters is None else filters), **kwargs)
 
     file.create_vlarray = create_vlarray
+
+
+def ragged_filters(filters: Any) -> Any:
+    """Return those of PyTables' filters that rows of any length can have."""
+    import tables
+
+    complib = filters.complib or "zlib"
+    if library_of(complib) == _UNFIT:
+        complib = "zlib"
+    return tables.Filters(filters.complevel, complib, shuffle=filters.shuffle)

@@ -107,10 +107,14 @@ class ItemReader:
             try:
                 items.append(self._read_item(location, name, flag))
             except (*SYMPTOMS, StorageFormatError) as err:
-                if flag and isinstance(err, OSError) and missing_filter(location):
-                    foreign.append(_Found(name, flag, _inside(path, name)))
+                if not (flag and isinstance(err, OSError) and has_filter_plugins(location)):
+                    raise _unreadable(path, name, self._file.path, err) from err
+                found = _Found(name, flag, _inside(path, name))
+                if missing_filter(location):
+                    foreign.append(found)
                     continue
-                raise _unreadable(path, name, self._file.path, err) from err
+                with self._about(found, path):  # once more, with filters that there are now
+                    items.append(self._read_item(location, name, flag))
         if frames:
             items += self._read_frames(frames, path)
         if foreign:
@@ -156,14 +160,6 @@ class ItemReader:
             raise _unreadable(path, found.name, self._file.path, err) from err
 
     def _read_item(self, location: Any, name: str, flag: str | None) -> Item:
-        try:
-            return self._decoded(location, name, flag)
-        except OSError:
-            if not has_filter_plugins(location) or missing_filter(location):
-                raise
-            return self._decoded(location, name, flag)  # with filters that were made available
-
-    def _decoded(self, location: Any, name: str, flag: str | None) -> Item:
         if flag == constants.VLARRAY:
             rows = self._admission.ragged_rows(h5py.Dataset(location), name)
             return _read_ragged(location, name, rows, check=self._checksums)
