@@ -38,7 +38,7 @@ ABSENT = """
 ## Without effect here
 
 Options of features that are not installed, which scripts may have all the same. Values that ask for
-nothing, like the defaults, are taken; all others are an error that says so.
+nothing, like the defaults, are taken; all others are an error that says so (`timeout`: a warning).
 
 """
 

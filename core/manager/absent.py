@@ -21,6 +21,8 @@ class PluginFamily(NamedTuple):
     """The extra of pypet that brings what the plugin needs."""
     names: tuple[str, ...] = ()
     """Names of its plugins, in lower case, where a version of pypet may have none."""
+    is_asked_for: bool = True
+    """Whether a value of its options asks for the feature, and does not only say how it works."""
 
 
 SCOOP = PluginFamily("runs on SCOOP", names=("scoop",))

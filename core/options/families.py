@@ -15,7 +15,9 @@ PLUGIN_FAMILIES: dict[str, PluginFamily] = {
     "dask": DASK,
     "network": NETWORK,
     "remote": PluginFamily(
-        "runs on other hosts", names=tuple(sorted({*SCOOP.names, *NETWORK.names}))
+        "runs on other hosts",
+        names=tuple(sorted({*SCOOP.names, *NETWORK.names})),
+        is_asked_for=False,
     ),
     "caps": PluginFamily("caps of CPU and memory", "monitor"),
     "resume": RESUMING,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from pypet.manager.absent import absence_error
 from pypet.options.established import ESTABLISHED
 from pypet.options.families import lacking_family
 
+logger = logging.getLogger(__name__)
+
 
 def check_needs(
     manager: PluginManager,
@@ -18,6 +21,8 @@ def check_needs(
     given: Mapping[str, Any],
 ) -> None:
     """Raise if an option asks for a feature that no usable plugin gives.
+
+    One that only says how such a feature should work is a warning in the log.
 
     ``declared`` are the options of plugins by name, ``given`` the values that were given.
 
@@ -39,8 +44,12 @@ def check_needs(
         if declarations:
             raise MissingDependencyError(f"{asked} {declarations[0].needs()}")
         family = lacking_family(option, declarations)
-        if family is not None:
-            raise absence_error(asked, family, manager.entries)
+        if family is None:
+            continue
+        error = absence_error(asked, family, manager.entries)
+        if family.is_asked_for:
+            raise error
+        logger.warning("It has no effect: %s", error)
 
 
 def _asks(value: Any, default: Any) -> bool:

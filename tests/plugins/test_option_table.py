@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,6 @@ def test_an_option_is_listed_once_a_plugin_reads_it(manager):
     ("name", "idle", "asking"),
     [
         ("use_scoop", False, True),
-        ("timeout", None, 5.0),
         ("port", None, 7777),
         ("resumable", False, True),
         ("resume_folder", None, "resume"),
@@ -137,6 +137,13 @@ def test_only_values_that_ask_for_an_absent_feature_are_refused(name, idle, aski
         return
     with pytest.raises(ValueError, match=f"{name}=.*{ABSENT[name]}.*not part of this version"):
         Environment("test", **options, **{name: asking})
+
+
+def test_how_long_an_absent_feature_should_wait_is_a_warning(caplog):
+    with caplog.at_level(logging.WARNING):
+        Environment("test", storage_service="memory", log_config=None, timeout=5.0)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "no effect: timeout=5.0 needs a plugin for runs on other hosts" in told
 
 
 def test_an_unknown_option_is_an_error_with_the_nearest(capsys):
