@@ -68,7 +68,10 @@ ESTABLISHED_NAMES = [
     "test",
 ]
 
-HEAVY = ("tables", "h5py", "zmq", "git", "dill", "pandas", "scipy", "psutil", "tqdm")
+HEAVY = (
+    *("tables", "h5py", "hdf5plugin", "zmq", "git"),
+    *("dill", "pandas", "scipy", "psutil", "tqdm"),
+)
 
 
 def loaded_after(code: str) -> set[str]:

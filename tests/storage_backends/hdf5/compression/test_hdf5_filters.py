@@ -19,6 +19,7 @@ import pandas as pd
 import tables
 
 from pypet import Environment, Trajectory
+from pypet.errors import StorageFormatError
 from pypet.pypetconstants import LOAD_DATA
 from pypet.records import ArrayItem, Column, FrameItem, TableItem
 from pypet.storage_backends.hdf5 import HDF5StorageService
@@ -26,6 +27,7 @@ from pypet.storage_backends.hdf5.compression.filter_plugins import (
     BLOSC,
     BLOSC2,
     BZIP2,
+    LZO,
     make_available,
 )
 from pypet.storage_backends.hdf5.compression.unpacking_bounds import find_inflated_chunk
@@ -337,6 +339,43 @@ def test_lzo_is_refused_before_anything_happens_where_it_is_missing(tmp_path):
             log_config=None,
         )
     assert filename.read_bytes() == b"precious"
+
+
+@pytest.mark.skipif(HAS_LZO, reason="PyTables was built with LZO")
+@pytest.mark.parametrize("place", ["results/r/array", "overview/info"])
+@pytest.mark.parametrize("unpickle", ["trust", "safe"])
+def test_data_of_a_library_that_nobody_has_says_what_to_install(tmp_path, place, unpickle):
+    service = new_service(tmp_path)
+    apply(service, leaf("results.r", array("array", VALUES)))
+    with h5py.File(service.filename, "a") as file:
+        put_under_lzo(file, f"{TRAJ}/{place}")
+    other = HDF5StorageService(filename=service.filename, unpickle=unpickle)
+    message = rf"{place} in .* is compressed with lzo.*built with LZO"
+    with pytest.raises(StorageFormatError, match=message):
+        read_all(other)
+
+
+def read_all(service):
+    service.read_meta(TRAJ, with_runs=False)
+    list(service.read_nodes(TRAJ, "", recursive=True, max_depth=None, wants=lambda _: True))
+
+
+def put_under_lzo(file, path):
+    """Replace a dataset by one of a filter that HDF5 does not have."""
+    old = file[path]
+    chunk = old.id.read_direct_chunk((0,) * old.ndim)[1]
+    parent, name = old.parent, old.name.rpartition("/")[2]
+    properties = old.id.get_create_plist()
+    properties.remove_filter(h5py.h5z.FILTER_ALL)
+    properties.set_filter(LZO, h5py.h5z.FLAG_OPTIONAL, (5, 11, 4))
+    made = h5py.h5d.create(
+        parent.id, b"replacement", old.id.get_type(), old.id.get_space(), properties
+    )
+    made.write_direct_chunk((0,) * old.ndim, chunk)
+    for attribute, value in old.attrs.items():
+        h5py.Dataset(made).attrs[attribute] = value
+    del parent[name]
+    parent.move("replacement", name)
 
 
 def test_who_cannot_read_blosc2_is_said(tmp_path, caplog):
