@@ -33,6 +33,7 @@ from pypet.storage_backends.hdf5.compression.filter_plugins import (
 from pypet.storage_backends.hdf5.compression.unpacking_bounds import find_inflated_chunk
 from pypet.storage_backends.hdf5.settings.compressors import full_name
 from tests.processes import DEADLINE_SECONDS
+from tests.storage_backends.hdf5.compression.compressed_runs import run
 from tests.storage_backends.hdf5.record_makers import (
     TRAJ,
     apply,
@@ -474,13 +475,6 @@ def test_damaged_rows_of_blosc_are_noticed(tmp_path):
 
 
 # ----- runs ------------------------------------------------------------------------------------
-
-
-def run(traj):
-    traj.f_add_result(
-        "z", a=np.full(40_000, traj.x), d={"x": traj.x}, f=pd.DataFrame({"t": "x"}, index=[0])
-    )
-    return traj.x
 
 
 @pytest.mark.parametrize(
