@@ -486,7 +486,7 @@ def test_damaged_rows_of_blosc_are_noticed(tmp_path):
         {"wrap_mode": "PIPE"},
         {"wrap_mode": "LOCAL"},
         {"wrap_mode": "LOCK", "use_pool": True, "start_method": "spawn"},
-        {"wrap_mode": "QUEUE", "start_method": "spawn"},
+        {"wrap_mode": "QUEUE", "use_pool": True, "start_method": "spawn"},
     ],
     ids=str,
 )
