@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pypet.shareddata import make_shared_result as make_shared_result
     from pypet.slots import HasSlots as HasSlots
     from pypet.support.loggers import HasLogger as HasLogger
+    from pypet.testing.runner import test as test
     from pypet.trajectory import Trajectory as Trajectory
     from pypet.trajectory.loader import load_trajectory as load_trajectory
     from pypet.trajectory.manual import manual_run as manual_run
@@ -88,6 +89,7 @@ _HOMES = {
     ),
     "pypet.slots": ("HasSlots",),
     "pypet.support.loggers": ("HasLogger",),
+    "pypet.testing.runner": ("test",),
     "pypet.trajectory": ("Trajectory",),
     "pypet.trajectory.loader": ("load_trajectory",),
     "pypet.trajectory.rescued": ("merge_rescued",),

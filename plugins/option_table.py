@@ -34,6 +34,14 @@ NAME` tells more about one. Numbers are positions of positional arguments. Besid
 every settable property of the trajectory is taken, for example `v_auto_load=True`.
 """
 
+ABSENT = """
+## Without effect here
+
+Options of features that are not installed, which scripts may have all the same. Values that ask for
+nothing, like the defaults, are taken; all others are an error that says so (`timeout`: a warning).
+
+"""
+
 
 def list_options(arguments: argparse.Namespace) -> int:
     """Write all options, or what is known about one, to stdout."""
@@ -54,7 +62,7 @@ def table(options: Sequence[OptionDescription], width: int) -> str:
     if width - names < LEAST_WIDTH:
         names = 2 * len(GAP)
     lines = []
-    for section, group in _by_section(options):
+    for section, group in _by_section(option for option in options if not option.lacks):
         lines.append(f"[{section}]")
         for option in group:
             name = f"{option.name}{GAP}"
@@ -90,7 +98,7 @@ def details(option: OptionDescription) -> Iterator[str]:
 def markdown(options: Sequence[OptionDescription]) -> str:
     """Return all options as a page of documentation."""
     parts = [HEAD]
-    for section, group in _by_section(options):
+    for section, group in _by_section(option for option in options if not option.lacks):
         parts.append(f"\n## `[{section}]`\n\n")
         parts.append("| option | type | default | meaning | read by |\n|---|---|---|---|---|\n")
         for option in group:
@@ -103,8 +111,16 @@ def markdown(options: Sequence[OptionDescription]) -> str:
                 _readers(option),
             )
             parts.append(f"| {' | '.join(_cell(cell) for cell in cells)} |\n")
+    absent = [_without_effect(option) for option in options if option.lacks]
+    if absent:
+        parts += [ABSENT, *absent]
     old = [f"- `{old}`: `{new}`\n" for old, new in RENAMED.items()]
     return "".join([*parts, "\n## Old spellings\n\nThey work and warn.\n\n", *old])
+
+
+def _without_effect(option: OptionDescription) -> str:
+    number = "" if option.position is None else f" ({option.position})"
+    return f"- `{option.name}`{number}: {option.lacks}\n"
 
 
 def _by_section(
@@ -128,6 +144,8 @@ def _named(name: str, options: Sequence[OptionDescription]) -> OptionDescription
 
 
 def _readers(option: OptionDescription) -> str:
+    if option.lacks:
+        return f"nobody: there is no plugin for {option.lacks}"
     return ", ".join(option.plugins) or ITSELF
 
 

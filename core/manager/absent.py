@@ -21,22 +21,24 @@ class PluginFamily(NamedTuple):
     """The extra of pypet that brings what the plugin needs."""
     names: tuple[str, ...] = ()
     """Names of its plugins, in lower case, where a version of pypet may have none."""
+    is_asked_for: bool = True
+    """Whether a value of its options asks for the feature, and does not only say how it works."""
 
 
-SCOOP = PluginFamily("runs on SCOOP", "scoop", ("scoop",))
-DASK = PluginFamily("runs on Dask", "dask", ("dask",))
-RESUMING = PluginFamily("resuming of experiments", "resume", ("resume",))
-_NETWORK = PluginFamily("storing over a network", "net", ("netlock", "netqueue"))
+SCOOP = PluginFamily("runs on SCOOP", names=("scoop",))
+DASK = PluginFamily("runs on Dask", names=("dask",))
+RESUMING = PluginFamily("resuming of experiments", names=("resume",))
+NETWORK = PluginFamily("storing over a network", names=("netlock", "netqueue"))
 
 _ANNOUNCED = {
-    (families.WRAPPING, "netlock"): _NETWORK,
-    (families.WRAPPING, "netqueue"): _NETWORK,
+    (families.WRAPPING, "netlock"): NETWORK,
+    (families.WRAPPING, "netqueue"): NETWORK,
     (families.SCHEDULING, "scoop"): SCOOP,
     (families.SCHEDULING, "dask"): DASK,
 }
 """Established names, in lower case, that an installation need not have: no misspelled others."""
 
-_BY_PLUGIN = {name: kind for kind in (SCOOP, DASK, RESUMING, _NETWORK) for name in kind.names}
+_BY_PLUGIN = {name: kind for kind in (SCOOP, DASK, RESUMING, NETWORK) for name in kind.names}
 ANNOUNCED_NAMES = frozenset(_BY_PLUGIN)
 """Names of plugins, in lower case, that an installation need not have."""
 
@@ -71,7 +73,8 @@ def absence_error(
     else:
         text += "and no installed distribution has one that is in use."
     text += " `pypet plugins` lists what there is."
-    return UnknownPluginError(text) if family.extra is None else MissingDependencyError(text)
+    is_expected = family.extra is not None or family.names
+    return MissingDependencyError(text) if is_expected else UnknownPluginError(text)
 
 
 def absent_plugins(entries: Sequence[PluginEntry]) -> list[str]:

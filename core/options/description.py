@@ -11,7 +11,7 @@ from pypet.manager import DeclaredOption, PluginManager
 from pypet.options.collection import KnownOptions
 from pypet.options.deprecated import RENAMED
 from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT
-from pypet.options.families import config_section
+from pypet.options.families import config_section, lacking_family
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,15 @@ class OptionDescription:
     """Names of the plugins that declare it; none: pypet itself reads it."""
     origins: tuple[str, ...]
     """Distributions of these plugins, with versions."""
+    lacks: str
+    """What would read it and is not there, ``''`` if somebody reads it."""
 
 
 def describe_options(manager: PluginManager) -> list[OptionDescription]:
-    """Return all options of what is installed, in the order of the environment's signature."""
+    """Return all options in the order of the environment's signature.
+
+    Among them are established options that nobody reads, because no plugin for them is there.
+    """
     known = KnownOptions(manager)
     positions = {name: number for number, name in enumerate(ESTABLISHED, 1)}
     return [
@@ -56,6 +61,7 @@ def _described(
     family = option.family
     if not family and declarations and declarations[0].feature is not None:
         family = declarations[0].feature.family.name
+    lacking = lacking_family(option, declarations)
     return OptionDescription(
         name=option.name,
         help=option.help,
@@ -67,6 +73,7 @@ def _described(
         old_names=tuple(old for old, new in RENAMED.items() if new == option.name),
         plugins=tuple(dict.fromkeys(each.entry.name for each in declarations)),
         origins=tuple(dict.fromkeys(each.entry.origin for each in declarations)),
+        lacks="" if lacking is None else lacking.subject,
     )
 
 

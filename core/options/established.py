@@ -111,7 +111,7 @@ _PROCESSES = (
     Option(
         "timeout",
         types=(Real,),
-        family="scheduling",
+        family="remote",
         help="Seconds until a network lock is taken from its owner, or a SCOOP run is given up.",
         check=checks.seconds("timeout"),
     ),
@@ -171,7 +171,7 @@ _PROCESSES = (
     Option(
         "port",
         types=(Integral, str, tuple),
-        family="wrapping",
+        family="network",
         help="Where a network wrap mode listens: a port, a range (low, high) of ports, or an "
         "address like 'tcp://127.0.0.1:7777'; None: any free port.",
         check=checks.port,
@@ -329,7 +329,7 @@ _STORAGE_KEYWORDS = (
     _storage("overwrite_file", False, "Delete an existing file first."),
     _storage("encoding", "utf8", "Encoding of text."),
     _storage("complevel", 9, "Compression level from 0 (none) to 9."),
-    _storage("complib", "zlib", "Compression library."),
+    _storage("complib", "zlib", "Compression library: zlib, blosc, bzip2, lzo or blosc2."),
     _storage("shuffle", True, "Shuffle bytes before compressing, which helps on numbers."),
     _storage("fletcher32", False, "Add checksums."),
     _storage("pandas_format", "fixed", "Format of pandas frames: 'fixed' or 'table'."),
@@ -347,7 +347,7 @@ _ADDED = (
         "scheduler",
         family="scheduling",
         help="What executes runs: a registered name or a concurrent.futures.Executor; "
-        "None: follows from multiproc, use_pool and use_scoop.",
+        "None: follows from the options above.",
     ),
     Option(
         "start_method",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,9 @@ from pypet.interfaces import Option
 from pypet.manager import DeclaredOption, PluginManager
 from pypet.manager.absent import absence_error
 from pypet.options.established import ESTABLISHED
-from pypet.options.families import PLUGIN_FAMILIES
+from pypet.options.families import lacking_family
+
+logger = logging.getLogger(__name__)
 
 
 def check_needs(
@@ -19,6 +22,8 @@ def check_needs(
     given: Mapping[str, Any],
 ) -> None:
     """Raise if an option asks for a feature that no usable plugin gives.
+
+    One that only says how such a feature should work is a warning in the log.
 
     ``declared`` are the options of plugins by name, ``given`` the values that were given.
 
@@ -43,9 +48,13 @@ def check_needs(
         asked = f"{name}={value!r}"
         if declarations:
             raise MissingDependencyError(f"{asked} {declarations[0].needs()}")
-        family = PLUGIN_FAMILIES.get(option.family)
-        if family is not None:
-            raise absence_error(asked, family, manager.entries)
+        family = lacking_family(option, declarations)
+        if family is None:
+            continue
+        error = absence_error(asked, family, manager.entries)
+        if family.is_asked_for:
+            raise error
+        logger.warning("It has no effect: %s", error)
 
 
 def _is_idle(option: Option, given: Mapping[str, Any]) -> bool:

@@ -19,6 +19,7 @@ from pypet.manager import PluginManager, get_manager
 from pypet.options.collection import known_options
 from pypet.options.description import types_text
 from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT
+from pypet.options.families import lacking_family
 
 WIDTH = 96
 
@@ -64,10 +65,15 @@ def build_signature(manager: PluginManager) -> inspect.Signature:
 
 
 def build_doc(manager: PluginManager) -> str:
-    """Return the section ``Parameters`` of a docstring, in the order of the signature."""
+    """Return the section ``Parameters`` of a docstring, in the order of the signature.
+
+    Options that nobody reads, because no plugin for them is there, are left out.
+    """
     owners = _owners(manager)
     lines = ["Parameters", "----------"]
     for name, option in known_options(manager).items():
+        if lacking_family(option, [owners[name]] if name in owners else []) is not None:
+            continue
         kinds = f"{types_text(option)}, " if option.types else ""
         lines.append(f"{name} : {kinds}default {option.default!r}")
         text = option.help

@@ -14,6 +14,7 @@ import pytest
 
 EXTRAS = (
     "h5py",
+    "hdf5plugin",
     "tables",
     "pandas",
     "scipy",

@@ -65,9 +65,13 @@ ESTABLISHED_NAMES = [
     "progressbar",
     "racedirs",
     "rename_log_file",
+    "test",
 ]
 
-HEAVY = ("tables", "h5py", "zmq", "git", "dill", "pandas", "scipy", "psutil", "tqdm")
+HEAVY = (
+    *("tables", "h5py", "hdf5plugin", "zmq", "git"),
+    *("dill", "pandas", "scipy", "psutil", "tqdm"),
+)
 
 
 def loaded_after(code: str) -> set[str]:
@@ -140,6 +144,29 @@ def test_submodules_are_attributes(name):
     loaded = loaded_after(f"import pypet, types; assert type(pypet.{name}) is types.ModuleType")
     assert "pypet" in loaded
     assert getattr(pypet, name) is importlib.import_module(f"pypet.{name}")
+
+
+def test_the_version_has_its_established_place():
+    from pypet import _version
+
+    assert _version.__version__ == pypet.__version__
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import pypet.brian2", "brian2 .* a package of their own"),
+        ("from pypet import brian2", "brian2 .* a package of their own"),
+        ("from pypet.brian2 import Brian2Parameter", "brian2 .* a package of their own"),
+        ("import pypet.brian2.network", "brian2 .* a package of their own"),
+        ("from pypet.brian2.parameter import Brian2Result", "brian2 .* a package of their own"),
+        ("import pypet.tests", r"pypet\.tests .*pypet\.test\(\)"),
+        ("from pypet import tests", r"pypet\.tests .*pypet\.test\(\)"),
+    ],
+)
+def test_modules_of_other_versions_say_where_they_are(code, reason):
+    with pytest.raises(ModuleNotFoundError, match=reason):
+        exec(code)
 
 
 def test_an_unknown_name_is_an_attribute_error():

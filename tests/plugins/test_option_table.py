@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
 
+from pypet import Environment
 from pypet.__main__ import main
 from pypet.interfaces import Option
 from pypet.manager import PluginManager, get_manager
 from pypet.markers import hookimpl
-from pypet.options import ESTABLISHED
+from pypet.options import ESTABLISHED, POSITIONAL_COUNT, established
 from pypet.options.description import describe_options
 from pypet.plugins.option_table import markdown, table
 
+ABSENT = {
+    "use_scoop": "runs on SCOOP",
+    "timeout": "runs on other hosts",
+    "port": "storing over a network",
+    "resumable": "resuming of experiments",
+    "resume_folder": "resuming of experiments",
+    "delete_resume": "resuming of experiments",
+    "commit_interval": "resuming of experiments",
+    "dask_address": "runs on Dask",
+}
+"""Options of features that this version does not have."""
+
+ESTABLISHED_POSITIONS = {
+    name: position for position, name in enumerate(ESTABLISHED, 1) if position <= POSITIONAL_COUNT
+}
 PAGE = Path(__file__).parents[2] / "docs" / "options.md"
 
 
@@ -30,8 +47,9 @@ def test_the_table_has_every_option_and_keeps_to_its_width(capsys, monkeypatch):
     assert main(["options"]) == 0
     lines = capsys.readouterr().out.splitlines()
     begun = [line.split()[0] for line in lines if line and line[0] not in " ["]
-    assert sorted(begun) == sorted(option.name for option in describe_options(get_manager()))
-    assert set(begun) >= set(ESTABLISHED)
+    listed = [option for option in describe_options(get_manager()) if not option.lacks]
+    assert sorted(begun) == sorted(option.name for option in listed)
+    assert set(ESTABLISHED) - set(begun) == set(ABSENT)
     assert max(map(len, lines)) < 70
     assert [line for line in lines if line.startswith("[")] == [
         "[trajectory]",
@@ -71,6 +89,61 @@ def test_one_option_is_told_in_full(name, told, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert set(told) <= set(lines)
     assert ESTABLISHED.get(name, ESTABLISHED["freeze_input"]).help in "\n".join(lines)
+
+
+@pytest.mark.parametrize(("name", "subject"), ABSENT.items())
+def test_an_option_of_an_absent_feature_says_so(name, subject, capsys):
+    assert main(["options", name]) == 0
+    assert f"read by   nobody: there is no plugin for {subject}" in capsys.readouterr().out
+    page = PAGE.read_text(encoding="utf-8")
+    assert f"| `{name}`" not in page
+    position = ESTABLISHED_POSITIONS.get(name)
+    number = "" if position is None else f" ({position})"
+    assert f"- `{name}`{number}: {subject}" in page.splitlines()
+    assert f"\n{name} : " not in Environment.__doc__
+
+
+def test_an_option_is_listed_once_a_plugin_reads_it(manager):
+    class Resuming:
+        @hookimpl
+        def pypet_register_options(self):
+            return established("resumable", "resume_folder")
+
+    manager.register(Resuming(), "resuming")
+    found = {option.name: option for option in describe_options(manager)}
+    assert found["resumable"].lacks == found["resume_folder"].lacks == ""
+    assert found["delete_resume"].lacks
+    page = markdown(describe_options(manager))
+    assert "| `resumable` (26) | bool | `False` |" in page
+    assert "- `resumable`" not in page
+
+
+@pytest.mark.parametrize(
+    ("name", "idle", "asking"),
+    [
+        ("use_scoop", False, True),
+        ("port", None, 7777),
+        ("resumable", False, True),
+        ("resume_folder", None, "resume"),
+        ("delete_resume", True, False),
+        ("dask_address", None, "tcp://127.0.0.1:1"),
+    ],
+)
+def test_only_values_that_ask_for_an_absent_feature_are_refused(name, idle, asking):
+    options = {"storage_service": "memory", "log_config": None}
+    Environment("test", **options, **{name: idle})
+    if name == "delete_resume":
+        Environment("test", **options, delete_resume=asking)  # asks for less
+        return
+    with pytest.raises(ValueError, match=f"{name}=.*{ABSENT[name]}.*not part of this version"):
+        Environment("test", **options, **{name: asking})
+
+
+def test_how_long_an_absent_feature_should_wait_is_a_warning(caplog):
+    with caplog.at_level(logging.WARNING):
+        Environment("test", storage_service="memory", log_config=None, timeout=5.0)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "no effect: timeout=5.0 needs a plugin for runs on other hosts" in told
 
 
 def test_an_unknown_option_is_an_error_with_the_nearest(capsys):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tables
+from pandas import DataFrame
 
 from pypet import (
     SharedArray,
     SharedCArray,
     SharedEArray,
+    SharedPandasFrame,
     SharedResult,
     SharedVLArray,
     StorageContextManager,
@@ -157,3 +159,20 @@ def test_names_with_dots_are_nested(traj, store):
     traj.f_load_item(result, load_data=3)
     assert sorted(result.f_to_dict()) == ["a.b", "a.c"]
     assert result["a.b"].read().tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("complib", ["blosc:zstd", "bzip2", "blosc2"])
+def test_data_may_be_compressed_by_another_library(traj, complib):
+    pytest.importorskip("hdf5plugin")
+    traj.v_storage_service.complib = complib
+    content = np.arange(6000).reshape(100, 60)
+    chunks = add(traj, SharedCArray(), "c", obj=content)
+    growing = add(traj, SharedEArray(), "e", obj=content)
+    ragged = add(traj, SharedVLArray(), "v", obj=content[0])
+    frame = add(traj, SharedPandasFrame(), "f", obj=DataFrame({"t": ["a", "b"]}), format="fixed")
+    np.testing.assert_array_equal(chunks.read(), content)
+    np.testing.assert_array_equal(growing.read(), content)
+    assert len(ragged) == 1
+    assert frame.read()["t"].tolist() == ["a", "b"]
+    with StorageContextManager(traj):
+        assert chunks.get_data_node().filters.complib.removesuffix(":blosclz") == complib

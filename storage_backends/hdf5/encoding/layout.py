@@ -26,6 +26,10 @@ SCALAR_TYPE = b"SRVC_DATA_SCALAR_TYPE"
 BYTE_ORDER = b"SRVC_DATA_BYTE_ORDER"
 CHECKSUM = b"SRVC_CHECKSUM"
 
+# Of the table with the settings of a trajectory.
+COMPLIB = b"SRVC_COMPLIB"
+"""The compression library with the compressor inside, for which its column has no room."""
+
 
 def column_prefix(column: str) -> str:
     """Return what begins the names of attributes of a table that are about one column."""

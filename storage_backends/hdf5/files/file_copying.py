@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5f, h5g, h5l, h5o, h5s, h5t
 
+from pypet.storage_backends.hdf5.compression.filter_plugins import make_all_available
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names
 from pypet.storage_backends.hdf5.files.opening import create_file, open_file
 from pypet.storage_backends.hdf5.settings.settings import Filters
@@ -25,6 +26,7 @@ def copy_file(path: str, copy: str) -> None:
     """
     with suppress(FileNotFoundError):
         os.remove(copy)  # left behind by a process that was killed
+    make_all_available()  # HDF5 unpacks rows of any length to copy them
     source = open_file(path, writable=False)
     try:
         target = create_file(copy, "", Filters())

@@ -16,6 +16,7 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5i, h5o, h5s, h5t
 
 from pypet.errors import StorageFormatError
+from pypet.storage_backends.hdf5.compression.filter_plugins import missing_filter
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names
 from pypet.storage_backends.hdf5.encoding.attributes import replace_attribute
 from pypet.storage_backends.hdf5.encoding.checksums import (
@@ -28,7 +29,6 @@ from pypet.storage_backends.hdf5.encoding.checksums import (
 )
 from pypet.storage_backends.hdf5.encoding.layout import CHECKSUM
 from pypet.storage_backends.hdf5.objects.groups import child_names
-from pypet.storage_backends.hdf5.pytables.foreign import missing_filter
 
 _INDEX = b"_i_"
 """Begins the names of groups with PyTables' indexes."""
@@ -64,7 +64,9 @@ def forget_frame(group: h5g.GroupID) -> None:
 
 
 def check_frame(group: h5g.GroupID) -> None:
-    """Raise if a pandas item is not what was stored; nothing is known of one without a checksum.
+    """Raise if a pandas item is not what was stored.
+
+    Nothing is known of one without a checksum, or whose compression h5py cannot read here.
 
     Raises
     ------
@@ -76,6 +78,8 @@ def check_frame(group: h5g.GroupID) -> None:
     kept, *lengths = note_of(group)
     parts = list(_parts(group, b""))
     datasets = [part.location for part in parts if isinstance(part.location, h5d.DatasetID)]
+    if any(map(missing_filter, datasets)):
+        return
     is_whole = len(datasets) == len(lengths) and all(
         _length(dataset) >= length for dataset, length in zip(datasets, lengths, strict=True)
     )

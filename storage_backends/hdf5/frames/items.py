@@ -14,13 +14,14 @@ from h5py import h5f, h5g, h5o
 from pypet.encoding.unpickling import TRUST, Unpickling
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import FrameItem
+from pypet.storage_backends.hdf5.compression.filter_plugins import make_all_available
 from pypet.storage_backends.hdf5.encoding.layout import STORED_AS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.appending import note_added, was_added
 from pypet.storage_backends.hdf5.frames.byte_orders import note_orders, with_orders
 from pypet.storage_backends.hdf5.frames.checksums import forget_frame, note_frame
 from pypet.storage_backends.hdf5.frames.older_pandas import adapt_to_older_pandas
-from pypet.storage_backends.hdf5.frames.ragged_filters import keep_ragged_rows_without_fletcher32
+from pypet.storage_backends.hdf5.frames.ragged_filters import keep_ragged_rows_writable
 from pypet.storage_backends.hdf5.frames.text_dtypes import (
     note_text_dtypes,
     with_text_dtypes,
@@ -80,7 +81,7 @@ def opened_store(
         }
     with quiet(), HDFStore(path, mode, **options, **driver) as store:
         if settings is not None:
-            keep_ragged_rows_without_fletcher32(store._handle, settings)
+            keep_ragged_rows_writable(store._handle, settings)
         yield store
 
 
@@ -209,6 +210,7 @@ def _copy_new(file: OpenFile, frames: list[PendingFrame]) -> _Failures:
 
 def _copy(source: h5f.FileID, file: OpenFile, frame: PendingFrame) -> None:
     path = frame.path.encode("utf8")
+    _provide_filters(frame)
     folder, _, name = path.rpartition(b"/")
     group = h5g.open(file.id, folder)
     h5o.copy(source, path, group, name)
@@ -216,6 +218,13 @@ def _copy(source: h5f.FileID, file: OpenFile, frame: PendingFrame) -> None:
         old = frame.replaces.encode("utf8").rpartition(b"/")[2]
         group.unlink(old)
         group.move(name, old)
+
+
+def _provide_filters(frame: PendingFrame) -> None:
+    """Let HDF5 unpack rows of any length, which it does to copy them."""
+    complib = str(frame.options.get("complib", frame.settings.complib))
+    if complib != "zlib":
+        make_all_available()
 
 
 def _add_rows(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> _Failures:

@@ -8,12 +8,18 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5s
+from h5py import h5d, h5g, h5o, h5s
 
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
+from pypet.storage_backends.hdf5.compression.filter_plugins import (
+    MissingFilterError,
+    check_readable,
+    has_filter_plugins,
+    missing_filter,
+)
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
 from pypet.storage_backends.hdf5.encoding.attributes import SCALAR
 from pypet.storage_backends.hdf5.encoding.checksums import check_values, crc_of, crc_of_rows
@@ -35,7 +41,7 @@ from pypet.storage_backends.hdf5.headers.object_headers import Link
 from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
 from pypet.storage_backends.hdf5.objects.arrays import COMPACT_BYTES
 from pypet.storage_backends.hdf5.objects.tables import column_types
-from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
+from pypet.storage_backends.hdf5.pytables.foreign import read_foreign
 
 FLAVOR = b"FLAVOR"
 _EMPTY_DTYPE = b"PTCOMPAT__empty__dtype"
@@ -85,6 +91,8 @@ class ItemReader:
         ------
         RefusedPickleError
             Something that pandas or PyTables would unpickle may not be.
+        MissingFilterError
+            An item is compressed with what nobody has here.
         StorageFormatError
             An item is damaged, its values are not in the file or take more memory than allowed,
             or there is something that does not say which kind of item it is.
@@ -99,10 +107,14 @@ class ItemReader:
             try:
                 items.append(self._read_item(location, name, flag))
             except (*SYMPTOMS, StorageFormatError) as err:
-                if flag and isinstance(err, OSError) and missing_filter(location):
-                    foreign.append(_Found(name, flag, _inside(path, name)))
+                if not (flag and isinstance(err, OSError) and has_filter_plugins(location)):
+                    raise _unreadable(path, name, self._file.path, err) from err
+                found = _Found(name, flag, _inside(path, name))
+                if missing_filter(location):
+                    foreign.append(found)
                     continue
-                raise _unreadable(path, name, self._file.path, err) from err
+                with self._about(found, path):  # once more, with filters that there are now
+                    items.append(self._read_item(location, name, flag))
         if frames:
             items += self._read_frames(frames, path)
         if foreign:
@@ -115,6 +127,10 @@ class ItemReader:
 
     def _read_frames(self, frames: list[_Found], path: bytes) -> list[Item]:
         """Return pandas items, all of which are checked before PyTables sees one of them."""
+        for frame in frames:
+            with self._about(frame, path):
+                group = h5o.open(self._file.id, frame.path.encode("utf8"))
+                check_readable(group, f"{frame.path} in {self._file.path}")
         if self._checksums:
             for frame in frames:
                 with self._about(frame, path):
@@ -138,7 +154,7 @@ class ItemReader:
         """Name the item in the error about damage in it."""
         try:
             yield
-        except RefusedPickleError:
+        except (RefusedPickleError, MissingFilterError):
             raise
         except (*SYMPTOMS, StorageFormatError) as err:
             raise _unreadable(path, found.name, self._file.path, err) from err

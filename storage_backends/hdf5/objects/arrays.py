@@ -161,7 +161,8 @@ def _create_chunked(
     if extendable:
         limits[0] = h5s.UNLIMITED
     space = h5s.create_simple(shape, tuple(limits))
-    return h5d.create(parent, name, kind, space, chunked(chunk, filters, itemsize))
+    properties = chunked(chunk, filters, itemsize, item.flag)
+    return h5d.create(parent, name, kind, space, properties)
 
 
 def _create_ragged(
@@ -171,7 +172,7 @@ def _create_ragged(
     space = h5s.create_simple((len(rows),), (h5s.UNLIMITED,))
     # HDF5 has no such checksums of rows of any length.
     filters = filters._replace(fletcher32=False)
-    properties = chunked((max(1, len(rows)),), filters, dtype.itemsize)
+    properties = chunked((max(1, len(rows)),), filters, dtype.itemsize, constants.VLARRAY)
     return h5d.create(parent, name, h5t.vlen_create(file_type(dtype)), space, properties)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from h5py import h5a, h5d, h5s, h5t
 
+from pypet import pypetconstants as constants
 from pypet.records import Column, TableItem
 from pypet.storage_backends.hdf5.compression.chunk_writing import is_worth_it, write_row_chunks
 from pypet.storage_backends.hdf5.compression.filters import chunk_shape, chunked
@@ -101,7 +102,7 @@ def create_table(
     """
     if chunk_rows is None:
         chunk_rows = chunk_shape((length,), dtype.itemsize)[0]
-    properties = chunked((max(1, chunk_rows),), filters, dtype.itemsize)
+    properties = chunked((max(1, chunk_rows),), filters, dtype.itemsize, constants.TABLE)
     space = h5s.create_simple((length,), (h5s.UNLIMITED,))
     table = h5d.create(parent, name, file_type(dtype), space, properties)
     write_attribute(table, b"CLASS", _CLASS)

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5z
+from h5py import h5o
 
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import TRUST, Unpickling
 from pypet.errors import StorageFormatError
 from pypet.records import ArrayItem, Column, Item, TableItem
+from pypet.storage_backends.hdf5.compression.filter_plugins import check_readable
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
     COLLECTION,
@@ -23,18 +24,6 @@ from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.pytables.plain_copies import plain_copy
 from pypet.storage_backends.hdf5.pytables.quiet import quiet
-
-
-def missing_filter(dataset: Any) -> str:
-    """Return the name of a filter of a dataset that h5py does not have, '' if it has all."""
-    if not isinstance(dataset, h5d.DatasetID):
-        return ""
-    properties = dataset.get_create_plist()
-    for index in range(properties.get_nfilters()):
-        number, _, _, name = properties.get_filter(index)
-        if not h5z.filter_avail(number):
-            return name.decode("ascii", "replace") or str(number)
-    return ""
 
 
 class ForeignSource:
@@ -50,15 +39,14 @@ class ForeignSource:
         Raises
         ------
         StorageFormatError
-            PyTables has no filter for it either.
+            PyTables cannot read it either.
         """
         import tables
 
         node = self._file.get_node(path)
         if isinstance(node, tables.UnImplemented):
             raise StorageFormatError(
-                f"{path} in {self._path} is compressed in a way that neither h5py nor PyTables "
-                "can read here."
+                f"{path} in {self._path} cannot be read: PyTables does not know what it is."
             )
         try:
             if isinstance(node, tables.Array):
@@ -116,11 +104,15 @@ def read_foreign(file: OpenFile, paths: Sequence[str], rule: Unpickling) -> Iter
     ------
     RefusedPickleError
         PyTables would come upon a pickle that may not be loaded.
+    MissingFilterError
+        PyTables has no filter for it either.
     StorageFormatError
         The file is damaged there.
     """
     import tables
 
+    for path in paths:
+        check_readable(h5o.open(file.id, path.encode("utf8")), f"{path} in {file.path}")
     if rule.mode == TRUST:
         inspect_items(file, paths, rule)
         with file.lent() as path, quiet(), tables.open_file(path, "r") as source:

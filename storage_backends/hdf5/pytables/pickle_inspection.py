@@ -20,6 +20,7 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 from pypet.encoding.pickle_machine import MalformedPickleError
 from pypet.encoding.unpickling import SAFE, TRUST, Unpickling, load_constants
 from pypet.errors import RefusedPickleError, StorageFormatError
+from pypet.storage_backends.hdf5.compression.filter_plugins import missing_filter
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_bytes
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.pytables.plain_types import (
@@ -234,6 +235,7 @@ def object_rows(dataset: h5d.DatasetID, path: str) -> list[bytes]:
     """
     if dataset.shape is None or len(dataset.shape) != 1:
         raise StorageFormatError(f"The objects at {path} are not in rows.")
+    missing_filter(dataset)  # makes others available
     try:
         rows = h5py.Dataset(dataset)[:]
     except OSError as err:

@@ -20,6 +20,7 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5t
 from pypet.encoding.pickle_machine import MalformedPickleError
 from pypet.encoding.unpickling import NEVER, Unpickling, load_constants
 from pypet.errors import RefusedPickleError, StorageFormatError
+from pypet.storage_backends.hdf5.compression.filter_plugins import missing_filter
 from pypet.storage_backends.hdf5.encoding.attribute_reading import (
     attribute_names,
     read_bytes,
@@ -149,6 +150,7 @@ class PlainCopy:
             )
         atom = read_bytes_or_none(dataset, PSEUDO_ATOM) if is_ragged(kind) else None
         self._lengths[path] = dataset.shape[0] if dataset.shape else 0
+        missing_filter(dataset)  # makes others available, for rows of any length
         if atom == OBJECTS:
             made = self._copy_objects(dataset, target, name, path)
         else:

@@ -5,6 +5,17 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from pypet.support.optional import require
+
+
+@functools.cache
+def compression() -> Any:
+    """Return the module of filters; MissingDependencyError without h5py."""
+    require("h5py", plugin="hdf5", extra="hdf5")
+    from pypet.storage_backends.hdf5.compression import filters
+
+    return filters
+
 
 @functools.cache
 def handles() -> Any:

@@ -10,6 +10,7 @@ from h5py import h5a, h5g, h5o
 from pypet.records import PutNode, StoreRequest
 from pypet.services.backend import RecordBackend
 from pypet.services.transfer import NodeCopy
+from pypet.storage_backends.hdf5.compression.filter_plugins import make_all_available
 from pypet.storage_backends.hdf5.encoding.attribute_reading import read_flag
 from pypet.storage_backends.hdf5.encoding.layout import IS_LEAF
 from pypet.storage_backends.hdf5.objects.groups import has_child, is_link
@@ -46,6 +47,7 @@ class HDF5NodeCopy(NodeCopy):
                 others[old] = new
         if others:
             super().write(source, trajectory, others)
+        make_all_available()  # HDF5 unpacks rows of any length to copy them
         for old, parent, raw, new in leaves:
             h5o.copy(parent, raw, *self._place(new_cache, new))
             self.copied_leaves.append(old)

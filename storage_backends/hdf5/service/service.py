@@ -101,12 +101,21 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         does not check get a checksum when they are stored, and whether they are compared with it
         when they are loaded. None of these is kept in the file.
 
+        ``complib`` is ``'zlib'``, ``'blosc'``, ``'bzip2'``, ``'lzo'`` or ``'blosc2'``; blosc and
+        blosc2 have compressors to choose: ``'blosc:lz4'``, ``'blosc:zstd'``. LZO needs a PyTables
+        that was built with it.
+
         Raises
         ------
+        MissingDependencyError
+            ``complib`` is not zlib, and h5py is not installed to ask for its filter.
         ValueError
-            Comments should be purged without the summary tables that keep one of each,
-            ``unpickle`` is none of the three, or a limit is negative.
+            There is no compression library ``complib`` here, comments should be purged without
+            the summary tables that keep one of each, ``unpickle`` is none of the three, or a limit
+            is negative.
         """
+        if complib != "zlib" and complevel:
+            h5py_modules.compression().check_library(complib)
         if purge_duplicate_comments and not summary_tables:
             raise ValueError(
                 "`purge_duplicate_comments=True` needs `summary_tables=True`, where one comment "

@@ -9,12 +9,8 @@ from typing import Any
 from pypet.encoding.unpickling import check_mode
 from pypet.interfaces.option import Option
 from pypet.options.checks import at_least, flag
+from pypet.storage_backends.hdf5.settings.compressors import split_name
 from pypet.storage_backends.hdf5.settings.settings import PANDAS_FORMATS
-
-LIBRARIES = ("zlib", "lzo", "bzip2", "blosc", "blosc2")
-"""Compression libraries; "blosc:zstd" names the compressor inside."""
-BLOSC_COMPRESSORS = ("blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd")
-"""In the order of Blosc's numbers for them."""
 
 SAFE_SIZE_LIMIT = 1 << 30
 """In bytes, where pickles are not trusted and no other limit was asked for."""
@@ -28,14 +24,7 @@ def _check_level(value: Any) -> None:
 
 
 def _check_library(value: str) -> None:
-    library, colon, compressor = value.partition(":")
-    if library not in LIBRARIES:
-        raise ValueError(f"`complib` is one of {', '.join(LIBRARIES)}, not {value!r}.")
-    if colon and (not library.startswith("blosc") or compressor not in BLOSC_COMPRESSORS):
-        raise ValueError(
-            f"`complib={value!r}`: only blosc and blosc2 have compressors to choose, which are "
-            f"{', '.join(BLOSC_COMPRESSORS)}."
-        )
+    split_name(value)
 
 
 def _check_encoding(value: str) -> None:
@@ -86,7 +75,13 @@ OPTIONS = (
     _switch("overwrite_file", False, "Delete an existing file before the experiment."),
     _option("encoding", "utf8", (str,), "Encoding of text.", _check_encoding),
     _option("complevel", 9, (Integral,), "Compression level, 0 (none) to 9.", _check_level),
-    _option("complib", "zlib", (str,), "Compression library.", _check_library),
+    _option(
+        "complib",
+        "zlib",
+        (str,),
+        "Compression library: zlib, blosc, bzip2, lzo or blosc2.",
+        _check_library,
+    ),
     _switch("shuffle", True, "Reorder bytes before they are compressed."),
     _switch("fletcher32", False, "Keep checksums with the data."),
     _option(

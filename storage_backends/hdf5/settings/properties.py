@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pypet.storage_backends.hdf5.settings.compressors import split_name
 from pypet.storage_backends.hdf5.settings.settings import PANDAS_FORMATS, Settings
 
 
@@ -30,11 +31,12 @@ class SettingsProperties:
 
     @property
     def complib(self) -> str:
-        """Compression library."""
+        """Compression library, perhaps with the compressor inside, as in ``'blosc:zstd'``."""
         return self._settings.complib
 
     @complib.setter
     def complib(self, library: str) -> None:
+        split_name(library)
         self._settings.complib = library
 
     @property

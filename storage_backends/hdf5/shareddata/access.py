@@ -12,6 +12,7 @@ from pypet.encoding.unpickling import TRUST, Unpickling
 from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.items import check_codes, plain_store
+from pypet.storage_backends.hdf5.frames.ragged_filters import keep_ragged_rows_writable
 from pypet.storage_backends.hdf5.objects.groups import hdf5_path
 from pypet.storage_backends.hdf5.pytables.quiet import quiet
 from pypet.storage_backends.hdf5.settings.settings import Settings
@@ -74,6 +75,8 @@ class PyTablesGuest:
         with quiet():
             # "r+" makes no file anew if this one was deleted meanwhile
             self.store: Any = HDFStore(path, "r+" if writable else "r", **options)
+        if writable:
+            keep_ragged_rows_writable(self.store._handle, settings)
 
     @property
     def is_open(self) -> bool:

@@ -17,6 +17,7 @@ from pypet.storage_backends.hdf5.encoding.layout import (
     SCALAR_TYPE,
     column_prefix,
 )
+from pypet.storage_backends.hdf5.frames.ragged_filters import ragged_filters
 from pypet.storage_backends.hdf5.objects.tables import row_dtype, rows_of
 from pypet.storage_backends.hdf5.settings.settings import FILTER_NAMES, Settings
 from pypet.storage_backends.hdf5.shareddata.frames import put_shared_frame
@@ -77,6 +78,8 @@ def _create_array(place: SharedPlace, obj: Any, options: dict[str, Any]) -> None
 def _create_chunks(flag: str, function: str) -> Callable[..., None]:
     def create_chunks(place: SharedPlace, obj: Any, options: dict[str, Any]) -> None:
         options["filters"] = _filters(options, place.settings)
+        if flag == constants.VLARRAY:
+            options["filters"] = ragged_filters(options["filters"])
         item = None
         if obj is not None:
             item = _encoded(place, obj, flag)

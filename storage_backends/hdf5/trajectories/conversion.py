@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from h5py import h5d, h5g
 
+from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import Unpickling
+from pypet.storage_backends.hdf5.compression.filter_plugins import missing_filter
 from pypet.storage_backends.hdf5.compression.filters import chunked
 from pypet.storage_backends.hdf5.objects.groups import child_address, child_names, has_child
 from pypet.storage_backends.hdf5.objects.tables import create_table, write_all
 from pypet.storage_backends.hdf5.overview.tables import CHUNK_ROWS
-from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
+from pypet.storage_backends.hdf5.pytables.foreign import read_foreign
 from pypet.storage_backends.hdf5.settings.settings import Filters
 from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 
@@ -32,17 +34,17 @@ def make_tables_writable(cache: TrajectoryCache, filters: Filters, rule: Unpickl
     address = child_address(group, b"info")
     if cache.file.memory.writable.get(cache.name) == address:
         return
-    if _is_foreign(group, b"info"):
-        _convert(cache, group, filters, rule)
+    names = [name for name in child_names(group)[0] if _is_foreign(group, name)]
+    if names:
+        _convert(cache, names, filters, rule)
     else:
         cache.file.memory.writable[cache.name] = address
 
 
 def _convert(
-    cache: TrajectoryCache, group: h5g.GroupID, filters: Filters, rule: Unpickling
+    cache: TrajectoryCache, names: list[bytes], filters: Filters, rule: Unpickling
 ) -> None:
-    chunked((1,), filters, 1)  # raises before anything is touched
-    names = [name for name in child_names(group)[0] if _is_foreign(group, name)]
+    chunked((1,), filters, 1, constants.TABLE)  # raises before anything is touched
     base = cache.hdf5_path("overview").decode("utf8")
     paths = [f"{base}/{name.decode('utf8')}" for name in names]
     with read_foreign(cache.file, paths, rule) as source:

@@ -7,20 +7,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5g
+from h5py import h5a, h5d, h5g
 
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.records import Info, MetaRecord, RunRows
+from pypet.storage_backends.hdf5.compression.filter_plugins import missing_filter
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
-from pypet.storage_backends.hdf5.encoding.layout import COMMENT
+from pypet.storage_backends.hdf5.encoding.layout import COMMENT, COMPLIB
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.objects.groups import child_names, has_child, hdf5_path
 from pypet.storage_backends.hdf5.objects.own_paths import OwnPaths, foreign_source
 from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, charge_dataset
-from pypet.storage_backends.hdf5.pytables.foreign import missing_filter, read_foreign
+from pypet.storage_backends.hdf5.pytables.foreign import read_foreign
+from pypet.storage_backends.hdf5.settings.compressors import full_name
 from pypet.storage_backends.hdf5.settings.settings import TABLES
 from pypet.storage_backends.hdf5.trajectories.rebuilding import (
     OverviewDamage,
@@ -115,6 +117,12 @@ class _Tables:
         if missing_filter(table):
             return self._foreign_rows(name)
         return checked_rows(table)
+
+    def noted_complib(self) -> str:
+        """Return what the table of settings, which is there, notes beside its columns."""
+        table = self._open("hdf5_settings")
+        assert table is not None
+        return noted_complib(table)
 
     def length(self, name: str) -> int:
         """Return how many rows a table has, 0 if that cannot be known."""
@@ -233,7 +241,9 @@ def _settings(tables: _Tables, trajectory: str, damage: OverviewDamage) -> Mappi
     instead = "settings are those in config.hdf5, or the default ones"
     rows = damage.read("hdf5_settings", lambda: tables.rows("hdf5_settings"), instead)
     if rows is not None and len(rows):
-        settings = damage.read("hdf5_settings", lambda: _settings_of(rows), instead)
+        settings = damage.read(
+            "hdf5_settings", lambda: _settings_of(rows, tables.noted_complib()), instead
+        )
         if settings is not None:
             return settings
     elif rows is not None or not tables.is_there("hdf5_settings"):
@@ -246,7 +256,12 @@ def _settings(tables: _Tables, trajectory: str, damage: OverviewDamage) -> Mappi
     }
 
 
-def _settings_of(rows: Rows) -> Mapping[str, Any]:
+def noted_complib(table: h5d.DatasetID) -> str:
+    """Return the compression library with its compressor as the table of settings notes it."""
+    return read_text(table, COMPLIB) if h5a.exists(table, COMPLIB) else ""
+
+
+def _settings_of(rows: Rows, noted_complib: str) -> Mapping[str, Any]:
     """Return what the table says; columns of old files are ignored."""
     settings: dict[str, Any] = {}
     if rows.dtype.names is None:
@@ -259,6 +274,8 @@ def _settings_of(rows: Rows) -> Mapping[str, Any]:
         elif name in _OTHER:
             settings[name] = value
     codecs.lookup(settings.get("encoding", "utf8"))  # a LookupError tells what is wrong
+    if "complib" in settings:
+        settings["complib"] = full_name(settings["complib"], noted_complib)
     if settings.get("complib") == "" or not 0 <= settings.get("complevel", 0) <= 9:
         raise StorageFormatError("there is no such compression")
     return settings

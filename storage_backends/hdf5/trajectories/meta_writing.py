@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5g
+from h5py import h5a, h5d, h5g
 
 from pypet import pypetconstants as constants
 from pypet.records import Info, PutMeta
 from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.annotations import annotate
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
-from pypet.storage_backends.hdf5.encoding.attributes import encode_attribute, replace_attribute
+from pypet.storage_backends.hdf5.encoding.attributes import (
+    encode_attribute,
+    replace_attribute,
+    write_text,
+)
 from pypet.storage_backends.hdf5.encoding.checksums import renew_checksum
-from pypet.storage_backends.hdf5.encoding.layout import COMMENT
+from pypet.storage_backends.hdf5.encoding.layout import CHECKSUM, COMMENT, COMPLIB
 from pypet.storage_backends.hdf5.objects.groups import create_group, has_child, remove
 from pypet.storage_backends.hdf5.objects.tables import (
     Rows,
@@ -28,8 +32,10 @@ from pypet.storage_backends.hdf5.objects.tables import (
     write_rows,
 )
 from pypet.storage_backends.hdf5.overview.tables import make_missing_tables, overview_group
+from pypet.storage_backends.hdf5.settings.compressors import library_of
 from pypet.storage_backends.hdf5.settings.settings import TABLES, Filters, Settings
 from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
+from pypet.storage_backends.hdf5.trajectories.meta_reading import noted_complib
 from pypet.storage_backends.hdf5.trajectories.run_rows import write_runs
 
 _TEXT = constants.HDF5_STRCOL_MAX_LOCATION_LENGTH
@@ -82,9 +88,11 @@ def _write(cache: TrajectoryCache, meta: PutMeta, settings: Settings) -> None:
     write_runs(group, meta.runs, meta.info.length, filters)
     columns = _settings_columns(settings)
     row = _put_row(group, b"hdf5_settings", columns, _settings_layout(settings), filters)
+    table = h5d.open(group, b"hdf5_settings")
+    _note_compressor(table, settings.complib)
     if filters.checksums:
         # Too small to be compressed, so that nothing else in it is checked.
-        renew_checksum(h5d.open(group, b"hdf5_settings"), row)
+        renew_checksum(table, row)
     _put_explorations(group, meta.explorations, filters)
 
 
@@ -125,7 +133,7 @@ def _settings_layout(settings: Settings) -> np.dtype[Any]:
 
     return np.dtype(
         [
-            ("complib", width(7, settings.complib)),
+            ("complib", "S7"),  # as wide as in the files of established versions, which cut it
             ("complevel", "i4"),
             ("shuffle", "?"),
             ("fletcher32", "?"),
@@ -144,7 +152,20 @@ def _settings_columns(settings: Settings) -> dict[str, Any]:
     for path, (value, _) in settings.entries().items():
         cell = value.encode("utf8") if isinstance(value, str) else value
         columns[path.rpartition(".")[2]] = [cell]
+    columns["complib"] = [library_of(settings.complib).encode("ascii")]
     return columns
+
+
+def _note_compressor(table: h5d.DatasetID, complib: str) -> None:
+    """Note the whole name of a compression library if it names a compressor, too."""
+    noted = noted_complib(table)
+    if noted == (complib if complib != library_of(complib) else ""):
+        return
+    for name in (COMPLIB, CHECKSUM):  # the checksum is always the last attribute
+        if h5a.exists(table, name):
+            h5a.delete(table, name)
+    if complib != library_of(complib):
+        write_text(table, COMPLIB, complib)
 
 
 def _put_row(

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from h5py import h5d, h5g
 
 from pypet.errors import RefusedPickleError, StorageFormatError
+from pypet.storage_backends.hdf5.compression.filter_plugins import MissingFilterError
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_flag
 from pypet.storage_backends.hdf5.encoding.checksums import check_values, crc_of
 from pypet.storage_backends.hdf5.encoding.layout import CHECKSUM, IS_LEAF, LENGTH
@@ -60,12 +61,12 @@ class OverviewDamage:
 
         Raises
         ------
-        RefusedPickleError, RefusedTableError
-            A pickle is in the way, or the table may not be read.
+        RefusedPickleError, RefusedTableError, MissingFilterError
+            A pickle is in the way, the table may not be read, or not with what is installed.
         """
         try:
             found = read()
-        except (RefusedPickleError, RefusedTableError):
+        except (RefusedPickleError, RefusedTableError, MissingFilterError):
             raise
         except (*SYMPTOMS, StorageFormatError) as error:
             self.note(table, f"cannot be read ({error})", instead)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from h5py import h5g, h5o
 
+from pypet.storage_backends.hdf5.compression.filter_plugins import make_all_available
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.objects.groups import has_child, hdf5_path, remove
 
@@ -24,6 +25,7 @@ def copy_trajectory(source: OpenFile, target: OpenFile, trajectory: str) -> None
             f"There is a trajectory {trajectory!r} in {target.path} already; nothing was copied. "
             "Remove it or choose another file."
         )
+    make_all_available()  # HDF5 unpacks rows of any length to copy them
     source.flush()
     try:
         h5o.copy(source.id, name, target.id, name)

@@ -385,13 +385,6 @@ def test_files_in_use_by_another_process_are_named(tmp_path):
     apply(service, group("results"))
 
 
-def test_compression_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(ValueError, match="complib='lzo'"):
-        new_service(tmp_path, complib="lzo")
-    with pytest.raises(ValueError, match="no compression library 'rar'"):
-        new_service(tmp_path, complib="rar")
-
-
 # ----- settings --------------------------------------------------------------------------------
 
 

@@ -196,7 +196,7 @@ def test_empty_arrays_of_pytables_2_are_read(service):
 
 
 @pytest.mark.parametrize("complib", ["blosc", "lzo", "bzip2", "blosc:lz4"])
-def test_other_compression_is_read_through_pytables(tmp_path, complib):
+def test_other_compression_is_read(tmp_path, complib):
     if not tables.which_lib_version(complib.partition(":")[0]):
         pytest.skip("PyTables was built without it")
     service = new_service(tmp_path)
@@ -223,31 +223,6 @@ def test_other_compression_is_read_through_pytables(tmp_path, complib):
     np.testing.assert_array_equal(items["a"].value, np.arange(5000))
     columns = [(c.name, c.values.tolist(), c.collection, c.scalar) for c in items["t"].columns]
     assert columns == [("n", [1], "COLL_SCALAR", "int"), ("t", [b"x"], None, None)]
-
-
-def test_trajectories_of_other_compression_can_be_stored_again(tmp_path):
-    if not tables.which_lib_version("blosc"):
-        pytest.skip("PyTables was built without it")
-    service = new_service(tmp_path)
-    apply(service, leaf("results.a", comment="same"), leaf("parameters.p"))
-    with tables.open_file(service.filename, "a") as file:
-        filters = tables.Filters(complevel=5, complib="blosc")
-        for table in file.list_nodes("/traj/overview"):
-            name = table.name
-            table.copy(newname="copy", filters=filters)
-            file.remove_node(f"/traj/overview/{name}")
-            file.rename_node("/traj/overview/copy", name)
-    with pytest.raises(ValueError, match="complib='blosc'"):
-        apply(service, meta(2, is_new=False, settings={"complib": "blosc"}))
-    apply(service, meta(2, is_new=False, settings={"complib": "zlib"}))
-    apply(service, leaf("results.b", comment="same"), leaf("parameters.q"))
-    assert len(service.read_meta(TRAJ, with_runs=True).runs) == 2
-    with tables.open_file(service.filename) as file:
-        overview = file.root.traj.overview
-        assert overview.parameters_overview.read()["name"].tolist() == [b"p", b"q"]
-        assert overview.results_summary.nrows == 1
-        assert overview.results_summary.title == "results_summary"
-        assert overview.runs.filters.complib == "zlib"
 
 
 def test_damaged_data_is_an_error_that_names_the_item(tmp_path):
