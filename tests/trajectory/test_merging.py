@@ -418,3 +418,16 @@ def test_nothing_is_merged_from_a_trajectory_that_is_not_there(tmp_path, monkeyp
             rename_dict={},
         )
     assert [path.name for path in tmp_path.glob("*.hdf5")] == ["mine.hdf5"]
+
+
+@pytest.mark.parametrize(("first", "second"), [([1, 2], [3, 4]), ([1, 2], [0.5]), ([1], ["a"])])
+def test_lists_of_other_lengths_and_kinds_share_a_range(make, first, second):
+    a, b = make("a", [1.0, 2.0], individual=[0] * 3), make("b", [3.0], individual=[0] * 3)
+    for traj, individual in ((a, first), (b, second)):
+        traj.f_get("individual").f_unlock()
+        traj.f_get("individual").f_set(individual)
+        traj.f_store_item("individual", store_data=3)
+    a.f_merge(b)
+    loaded = reload(a).f_get("individual")
+    assert loaded.f_get_range() == [first, first, second]
+    assert loaded.f_get_default() == first
