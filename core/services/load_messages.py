@@ -10,7 +10,7 @@ from pypet.errors import NoSuchServiceError
 from pypet.records import LINK
 from pypet.services.entries import split_entries
 from pypet.services.levels import check_loading
-from pypet.services.loading import Loading, nothing
+from pypet.services.loading import Loading
 from pypet.services.settings import replace_settings
 
 
@@ -48,6 +48,7 @@ def _load_trajectory(
         )
     loading.into(traj)
     loading.as_new = as_new
+    traj._load_errors.clear()
     meta = loading.service.read_meta(loading.trajectory, with_runs=with_meta_data)
     if with_meta_data:
         service = loading.service
@@ -71,11 +72,7 @@ def _load_branches(
     recursive: bool,
     max_depth: int | None,
 ) -> None:
-    children = list(
-        loading.service.read_nodes(
-            loading.trajectory, "", recursive=True, max_depth=1, wants=nothing
-        )
-    )
+    children = list(loading.records("", constants.LOAD_SKELETON, recursive=True, max_depth=1))
     links = [record for record in children if record.kind == LINK]
     depth = None if max_depth is None else max_depth - 1
     for record in children:

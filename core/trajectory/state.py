@@ -28,6 +28,8 @@ class TrajectoryState(NNGroupNode):
 
     _storage_service: Any
     _dynamic_imports: list[Any]
+    _load_errors: dict[str, str]
+    """Why stored nodes are not in memory, by full name."""
 
     _idx: int
     _run_name: str | None

@@ -239,11 +239,12 @@ class HeldFile(RecordStorageService, ABC):
             file = self._hold(writable=False)
         except StorageLostError:
             raise
-        except FileNotFoundError as err:
+        except FileNotFoundError:
+            # Nothing about HDF5 is wrong, so what it says would only hide the message.
             raise ValueError(
                 f"There is no file {self._filename}, so nothing can be loaded; give the "
                 f"`filename` with which the trajectory was stored.{advice_on(self._filename)}"
-            ) from err
+            ) from None
         try:
             yield file
         finally:

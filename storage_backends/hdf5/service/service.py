@@ -368,6 +368,36 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         item_filter: Callable[[str], bool] | None = None,
     ) -> Iterator[NodeRecord]:
         """Yield records; see `RecordBackend.read_nodes`."""
+        return self._read_nodes(
+            trajectory, path, wants, item_filter, None, recursive=recursive, max_depth=max_depth
+        )
+
+    def read_intact_nodes(
+        self,
+        trajectory: str,
+        path: str,
+        *,
+        recursive: bool,
+        max_depth: int | None,
+        wants: Callable[[str], bool],
+        skip: Callable[[str, Exception], None],
+    ) -> Iterator[NodeRecord]:
+        """Yield records of all nodes but damaged ones; see `RecordBackend.read_intact_nodes`."""
+        return self._read_nodes(
+            trajectory, path, wants, None, skip, recursive=recursive, max_depth=max_depth
+        )
+
+    def _read_nodes(
+        self,
+        trajectory: str,
+        path: str,
+        wants: Callable[[str], bool],
+        item_filter: Callable[[str], bool] | None,
+        skip: Callable[[str, Exception], None] | None,
+        *,
+        recursive: bool,
+        max_depth: int | None,
+    ) -> Iterator[NodeRecord]:
         from pypet.storage_backends.hdf5.nodes.tree_reading import TreeReader
 
         with ExitStack() as held:
@@ -384,6 +414,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
                 rule,
                 self._limit_in_force(file),
                 checksums=self._settings.checksums,
+                skip=skip,
             )
             self._progress.restart()
             records = telling_damage(
