@@ -31,6 +31,7 @@ def test_default_run_fills_in(filled):
     assert list(found.values()) == [0, 100]
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_run_groups_are_found_wherever_they_are(explored):
     explored.f_add_result("$set.r_2.deep.z", 7)
     explored.f_add_leaf("elsewhere.r_0.z", 8)
@@ -70,6 +71,7 @@ def test_depth_counts_from_the_parent_of_the_run_group(filled):
     assert len(filled.f_get_from_runs("sub.z", shortcuts=False)) == 2
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_wildcards_stand_for_each_run(explored):
     for idx in range(3):
         explored.f_add_result(f"runs.r_{idx}.sub.r_{idx}", idx)
