@@ -199,7 +199,7 @@ def test_every_way_of_adding_warns_at_the_line_that_adds(traj, add):
 
 
 def test_there_is_one_warning_for_names_of_a_kind(traj):
-    with pytest.warns(SyntaxWarning) as caught:
+    with pytest.warns(SyntaxWarning) as caught:  # noqa: PT031
         for name in ("r_1", "r_2", "run_3", "conf", "dpar", "rts_1", "crun"):
             traj.f_add_parameter(f"model.{name}.x", 1)
     kinds = [str(each.message).partition(",")[0] for each in caught]
