@@ -48,9 +48,9 @@ def _load_trajectory(
         )
     loading.into(traj)
     loading.as_new = as_new
-    traj._load_errors.clear()
     meta = loading.service.read_meta(loading.trajectory, with_runs=with_meta_data)
     if with_meta_data:
+        traj._load_errors.clear()
         service = loading.service
         service.adopt_settings(meta.settings)
         replace_settings(traj, service.config_group, meta.settings)

@@ -29,6 +29,7 @@ from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.headers.object_headers import Header
 from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
 from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter, ItemReader
+from pypet.storage_backends.hdf5.nodes.parent_groups import ParentGroups, link_info
 from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
 from pypet.storage_backends.hdf5.objects.groups import child_addresses, hdf5_path
 from pypet.storage_backends.hdf5.objects.own_paths import OwnPaths, check_unambiguous, link_text
@@ -87,26 +88,36 @@ class _Level:
 
 
 class TreeReader:
-    """Reads nodes of one trajectory from an open file."""
+    """Reads nodes of one trajectory from an open file.
 
-    def __init__(
+    It serves many reads, one after the other, if `prepare` is called before each of them.
+    """
+
+    def __init__(self, file: OpenFile, trajectory: str, *, checksums: bool) -> None:
+        self._file = file
+        self._trajectory = trajectory
+        self._checksums = checksums
+        self._paths = OwnPaths(file.id)
+        self._plain = PlainNodes(file)
+        self._parents = ParentGroups(file, trajectory, self._paths)
+        self.is_busy = False
+        """Whether a read is under way."""
+        self.at = ""
+        """The node that is being read, for messages."""
+
+    def prepare(
         self,
-        file: OpenFile,
-        trajectory: str,
         wants: Wants,
         item_filter: ItemFilter | None,
         rule: Unpickling,
         limit: SizeLimit | None = None,
-        *,
-        checksums: bool,
         skip: Skip | None = None,
     ) -> None:
-        """Take what to read, and how; ``skip`` is told of nodes that cannot be read.
+        """Say how the next read is done; ``skip`` is told of nodes that cannot be read.
 
-        Without it reading ends with the first one, by its exception.
+        Without it a read ends with the first one, by its exception.
         """
-        self._file = file
-        self._trajectory = trajectory
+        file = self._file
         self._wants = wants
         self._item_filter = item_filter
         self._rule = rule
@@ -114,16 +125,12 @@ class TreeReader:
         self._skip = skip
         self._visits = Visits(
             file.id.get_filesize() if file.id is not None else 0,
-            lambda: f"Node {self.at!r} of trajectory {trajectory!r} in {file.path}",
+            lambda: f"Node {self.at!r} of trajectory {self._trajectory!r} in {file.path}",
         )
-        self._paths = OwnPaths(file.id)
-        self._plain = PlainNodes(file)
         admission = ItemAdmission(
             file, self._paths, self._visits, limit, self._plain.has_own_values
         )
-        self._items = ItemReader(file, rule, admission, checksums=checksums)
-        self.at = ""
-        """The node that is being read, for messages."""
+        self._items = ItemReader(file, rule, admission, checksums=self._checksums)
 
     def read(self, path: str, *, recursive: bool, max_depth: int | None) -> Iterator[NodeRecord]:
         """Yield the node at ``path`` and, if asked for, those below it.
@@ -136,19 +143,23 @@ class TreeReader:
             A group is linked below itself, or the values of an item are not in the file, or take
             more memory than allowed.
         """
+        self.is_busy = True
+        try:
+            yield from self._read(path, recursive=recursive, max_depth=max_depth)
+        finally:
+            self.is_busy = False
+
+    def _read(self, path: str, *, recursive: bool, max_depth: int | None) -> Iterator[NodeRecord]:
         self.at = path
         location, _, name = path.rpartition(".")
-        parent = self._file.id
-        if path:
-            own = self._own_paths().lead_to(hdf5_path(self._trajectory, location))
-            parent = self._open(location) if own else None
+        parent = self._parents.group(location) if path else self._file.id
         raw = (name if path else self._trajectory).encode("utf8")
-        if parent is None or not parent.links.exists(raw):
+        place = None if parent is None else link_info(parent, raw)
+        if place is None:
             raise DataNotInStorageError(
                 f"There is no stored node {path!r} of trajectory {self._trajectory!r} in "
                 f"{self._file.path}."
             )
-        place = parent.links.get_info(raw)
         if place.type != h5l.TYPE_HARD:
             link = self._link(parent, path, raw)
             if link is not None:
