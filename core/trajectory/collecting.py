@@ -235,7 +235,7 @@ class _RunSearch:
         nodes = chain(tree.index.below(run_name, tree.root), links.get(run_name, ()))
         item: Any = _NOTHING
         for group in nodes:
-            other = _NOTHING if group._is_leaf else self._item_in(group)
+            other: Any = _NOTHING if group._is_leaf else self._item_in(group)
             if other is _NOTHING:
                 continue
             if item is not _NOTHING and other is not item:

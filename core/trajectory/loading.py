@@ -296,6 +296,7 @@ class Loading(TrajectoryState):
         """
         info = meta.info
         check_version(info, force)
+        put(self, "_has_all_parameters", False)
         current = -1 if as_new else self._idx
         self._leave_run()
         if as_new:

@@ -101,6 +101,7 @@ class Properties(TrajectoryState):
                 "HDF5StorageService(filename='example.hdf5'), or None."
             )
         put(self, "_storage_service", service)
+        put(self, "_has_all_parameters", False)
 
     @property
     def v_full_copy(self) -> bool:
