@@ -20,7 +20,7 @@ from pypet.storage_backends.hdf5.overview.leaf_tables import wants_summary
 from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.established_names import HDF5Names
 from pypet.storage_backends.hdf5.service.experiment_file import ExperimentFile
-from pypet.storage_backends.hdf5.service.progress import Progress
+from pypet.storage_backends.hdf5.service.progress import Progresses
 from pypet.storage_backends.hdf5.service.reading_session import ReadingSession
 from pypet.storage_backends.hdf5.service.shared_access import SharedAccess
 from pypet.storage_backends.hdf5.settings.options import (
@@ -139,7 +139,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         self.lock_timeout = lock_timeout
         self.size_limit = size_limit
         self._session: ReadingSession | None = None
-        self._progress = Progress(display_time)
+        self._progress = Progresses(display_time)
         self._told: set[tuple[str, str]] = set()
         self._latest = self._trajectory_name or ""
         if overwrite_file:
@@ -160,7 +160,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
 
     @property
     def display_time(self) -> float:
-        """Seconds between two lines in the log about progress."""
+        """Seconds between two lines in the log about what is stored, loaded, merged, removed."""
         return self._progress.interval
 
     @display_time.setter
@@ -255,7 +255,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         """Return what copies nodes into a stored trajectory, here or from another file."""
         from pypet.storage_backends.hdf5.service.node_copying import HDF5NodeCopy
 
-        return HDF5NodeCopy(self, trajectory)
+        self._progress.merged.restart(self._filename)
+        return HDF5NodeCopy(self, trajectory, self._progress.merged)
 
     def copy_to(self, target: RecordBackend, trajectory: str) -> None:
         """Copy a whole trajectory into another file, as it is.
@@ -297,9 +298,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         rule = Unpickling(self._unpickle)
         self._latest = request.trajectory
         if file is not None and file.is_alive:
-            h5py_modules.store().apply_request(file, request, self._settings, rule)
+            h5py_modules.store().apply_request(file, request, self._settings, rule, self._progress)
             file.flush_if_due(self.commit_interval)
-            self._progress.count(len(request.operations), self._report_stored)
             return
         if (
             not isinstance(request.operations[0], PutMeta)
@@ -311,8 +311,9 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
                 "Store the trajectory first, at least with `f_store(only_init=True)`."
             )
         file = self._hold(writable=True)
+        self._progress.restart_writing(self._filename)
         try:
-            h5py_modules.store().apply_request(file, request, self._settings, rule)
+            h5py_modules.store().apply_request(file, request, self._settings, rule, self._progress)
         finally:
             h5py_modules.handles().release(file)
 
@@ -418,7 +419,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
             with self.file_lock:
                 file = held.enter_context(self._held_for_reading())
                 session = self._new_session(file)
-                self._progress.restart()
+                self._progress.loaded.restart(self._filename)
                 records = session.read(
                     trajectory,
                     path,
@@ -434,10 +435,10 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
             )
 
     def _counted(self, records: Iterator[NodeRecord]) -> Iterator[NodeRecord]:
-        count, report = self._progress.count, self._report_loaded
+        count = self._progress.loaded.count
         for record in records:
             yield record
-            count(1, report)
+            count()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -452,7 +453,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
             assert self._read_from is not None
             former, self._session = self._session, self._new_session(self._read_from)
             if former is None:
-                self._progress.restart()
+                self._progress.loaded.restart(self._filename)
             try:
                 yield
             finally:
@@ -475,9 +476,3 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
 
         return SizeLimit(limit, file.id.get_filesize())
-
-    def _report_stored(self, nodes: int, rate: float) -> None:
-        logger.info("Stored %d nodes in %s (%.1f/s).", nodes, self._filename, rate)
-
-    def _report_loaded(self, nodes: int, rate: float) -> None:
-        logger.info("Loaded %d nodes from %s (%.1f/s).", nodes, self._filename, rate)
