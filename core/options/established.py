@@ -339,7 +339,11 @@ _STORAGE_KEYWORDS = (
     _storage("large_overview_tables", False, "Write overviews of all results, too."),
     _storage("results_per_run", 0, "Expected number of results a run; 0: unknown."),
     _storage("derived_parameters_per_run", 0, "Expected number of derived parameters a run."),
-    _storage("display_time", 20, "Seconds between two messages while storing or loading."),
+    _storage(
+        "display_time",
+        20,
+        "Seconds between two messages while storing, loading, merging or removing.",
+    ),
 )
 
 _ADDED = (

@@ -12,8 +12,10 @@ from pypet.services.direct_messages import DIRECT
 from pypet.services.load_messages import LOADERS
 from pypet.services.loading import Loading
 from pypet.services.settings import note_settings
+from pypet.services.skipping import SkippedNodes
 from pypet.services.store_messages import PREPARERS
 from pypet.services.storing import Storing
+from pypet.support.arguments import skips_errors
 
 _LOCATION_KEYWORDS = frozenset(("filename", "file_title"))
 
@@ -68,6 +70,9 @@ class RecordStorageService(CopyingBackend):
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
         """Load into ``stuff_to_load`` as ``msg`` says; see `pypet.interfaces.StorageService`.
 
+        With ``on_error='skip'`` nodes that cannot be loaded are left out; a warning lists them,
+        and ``v_load_errors`` of the trajectory keeps the list.
+
         Raises
         ------
         NoSuchServiceError
@@ -82,12 +87,17 @@ class RecordStorageService(CopyingBackend):
         self._relocate(kwargs)
         name = kwargs.pop("trajectory_name", None)
         index = kwargs.pop("trajectory_index", None)
+        skips = skips_errors(kwargs.pop("on_error", "raise"))
         loader = LOADERS.get(msg)
         if loader is None:
             raise self._unknown(msg, "load", LOADERS)
         with self.exclusive(), self.reading(), unpickling(Unpickling(self.unpickle)) as rule:
-            loading = Loading(self, self._find_trajectory(name, index), rule)
-            loader(loading, stuff_to_load, *args, **kwargs)
+            found = self._find_trajectory(name, index)
+            loading = Loading(self, found, rule, SkippedNodes(found, self) if skips else None)
+            try:
+                loader(loading, stuff_to_load, *args, **kwargs)
+            finally:
+                loading.finish()
 
     def join(self, trajectory: Any) -> None:
         """Become the service of ``trajectory`` and, if it is new, note the settings there.

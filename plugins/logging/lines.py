@@ -169,6 +169,11 @@ class ConsoleHandler(_LineHandler):
         for bar in bars:
             bar.refresh()
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        """Show what went wrong, unless whoever owns the stream has closed it: nobody looks."""
+        if not getattr(self.stream, "closed", False):
+            super().handleError(record)
+
     def emit_all(self, records: Sequence[logging.LogRecord]) -> None:
         """Write records of runs, unless a live display shows these."""
         if live_display.covers(self.stream):

@@ -152,6 +152,7 @@ def test_get_all(tree):
     assert names("x") == {"parameters.a.b.x", "parameters.a.c.x"}
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_current_run_and_then_the_dummy(traj):
     traj.f_add_parameter("p", 1)
     traj.f_explore({"p": range(4)})
