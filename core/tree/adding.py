@@ -87,12 +87,12 @@ def full_name_of(tree: Tree, start: NNGroupNode, kind: Kind, name: str) -> str:
     ValueError
         The name breaks a rule.
     """
-    wildcards = tree.wildcards
+    wildcards, idx = tree.wildcards, tree.root._idx
     components, has_wildcards, _, written = parsed = wildcards.parse(name)
     if has_wildcards:
-        components = wildcards.substitute(parsed, tree.root._idx)
+        components = wildcards.substitute(parsed, idx)
     tree.rules.check(components)
-    if written is not None or (has_wildcards and root._idx < 0):
+    if written is not None or (has_wildcards and idx < 0):
         warn_of_translation(tree, start, parsed, components)
     location = start._full_name if kind.branch is None else _location(tree, start, kind, components)
     return ".".join((location, *components)) if location else ".".join(components)
