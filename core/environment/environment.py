@@ -24,10 +24,12 @@ from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.lazy_debug import debug_options
 from pypet.environment.pipeline import call_pipeline
 from pypet.environment.postprocessing import PostProcessing, Results
+from pypet.environment.summary import ExperimentSummary
 from pypet.manager.absent import RESUMING, absence_error
 from pypet.options import OptionsDoc, OptionsSignature, collect
 from pypet.support.arguments import is_whole
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
+from pypet.support.tracebacks import user_tracebacks
 from pypet.trajectory.randomness import draw_seed
 
 if TYPE_CHECKING:
@@ -99,6 +101,7 @@ class Environment:
         check_leaves(self._trajectory, content, storage.properties)
         self._identity = identify(self, self._features.versionings)
         self._config = EnvironmentConfig(self._trajectory, self.name)
+        self._summary = ExperimentSummary(self._log_folders)
         try:
             self._set_up(storage)
             add_leaves(self._trajectory, content)
@@ -188,8 +191,9 @@ class Environment:
         Exception
             Whatever a run raises, with a note that names the run; see ``on_error``.
         """
-        self._check_runs_wanted("run")
-        return self._execute(lambda: self._plan(Job(runfunc, args, kwargs)))
+        with user_tracebacks():
+            self._check_runs_wanted("run")
+            return self._execute(lambda: self._plan(Job(runfunc, args, kwargs)))
 
     def run_map(self, runfunc: RunFunction, *iter_args: Any, **iter_kwargs: Any) -> Results:
         """Execute all runs that are due, each with arguments of its own.
@@ -212,10 +216,11 @@ class Environment:
         Exception
             As for `run`.
         """
-        self._check_runs_wanted("run_map")
-        if not iter_args and not iter_kwargs:
-            raise ValueError("run_map needs at least one iterable beside the run function.")
-        return self._execute(lambda: self._plan(MapJob(runfunc, iter_args, iter_kwargs)))
+        with user_tracebacks():
+            self._check_runs_wanted("run_map")
+            if not iter_args and not iter_kwargs:
+                raise ValueError("run_map needs at least one iterable beside the run function.")
+            return self._execute(lambda: self._plan(MapJob(runfunc, iter_args, iter_kwargs)))
 
     def pipeline(self, pipeline: Callable[[Trajectory], Any]) -> Results:
         """Execute an experiment that a function describes.
@@ -238,11 +243,13 @@ class Environment:
         Exception
             As for `run`.
         """
-        return self._execute(lambda: self._pre_process(pipeline, Job))
+        with user_tracebacks():
+            return self._execute(lambda: self._pre_process(pipeline, Job))
 
     def pipeline_map(self, pipeline: Callable[[Trajectory], Any]) -> Results:
         """As `pipeline`, but the arguments of the run function are iterables as in `run_map`."""
-        return self._execute(lambda: self._pre_process(pipeline, MapJob))
+        with user_tracebacks():
+            return self._execute(lambda: self._pre_process(pipeline, MapJob))
 
     def add_postprocessing(
         self, postproc: Callable[..., Any] | None, *args: Any, **kwargs: Any
@@ -351,7 +358,13 @@ class Environment:
             )
 
     def _execute(self, obtain_plan: Callable[[], Plan | None]) -> Results:
-        return Experiment(self, self._features, self._config).execute(obtain_plan)
+        experiment = Experiment(self, self._features, self._config, self._summary)
+        return experiment.execute(obtain_plan)
+
+    def _log_folders(self) -> list[str]:
+        """Return the folders that have log files now, each once."""
+        folders = (folder for setup in self._features.logging for folder in setup.folders)
+        return list(dict.fromkeys(folders))
 
     def _plan(self, job: Job) -> Plan:
         job.check_call()

@@ -42,6 +42,8 @@ class WorkerSettings(NamedTuple):
     graceful: bool
     freeze_input: bool
     """Runs share trajectory, function and arguments instead of getting them as they were."""
+    logs_failures: bool = True
+    """Workers have log files of their own. Elsewhere the main process alone tells what failed."""
 
 
 class WorkerRun(Work):
@@ -209,7 +211,7 @@ def _execute(
         skipped = RunSkippedError(f"Run {task.index} was not started: interrupted.")
         return Outcome(task.index, None, 0.0, 0.0, skipped, interrupted=True)
     outcome = run(task)
-    if outcome.error is not None:
+    if outcome.error is not None and settings.logs_failures:
         _logger.error("Failed: run %d", task.index, exc_info=outcome.error)
     try:
         references = settings.take_home(trajectory)
@@ -238,7 +240,7 @@ def _start_logging(trajectory: Any, index: int | None, settings: WorkerSettings)
 
 def _prepare_signals(settings: WorkerSettings) -> None:
     if settings.graceful:
-        sigint_handling.start()
+        sigint_handling.start(tells=False)
     elif threading.current_thread() is threading.main_thread():
         # CTRL+C reaches all processes of a terminal; the main process decides and ends workers.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
