@@ -109,6 +109,24 @@ class EnvironmentConfig:
             self._trajectory.f_store_items(leaves, store_data=OVERWRITE_DATA)
 
 
+def seed_to_go_on(trajectory: Trajectory) -> int | None:
+    """Return the seed of the experiment that a trajectory is in the middle of.
+
+    So the runs that are left get the random numbers that they would have got without the
+    interruption. None if no run is completed, or all are, or the seed is not known.
+    """
+    runs = trajectory._runs
+    if not runs.is_complete or not 0 < len(runs.pending()) < len(runs):
+        return None
+    group: Any = trajectory.f_get_default(f"config.{GROUP}", shortcuts=False)
+    found: tuple[float, int] | None = None
+    for each in group.f_iter_nodes(recursive=False) if group is not None else ():
+        made, seed = (each.f_get_default(name, shortcuts=False) for name in ("timestamp", "seed"))
+        if isinstance(made, float) and isinstance(seed, int):
+            found = max(found or (made, seed), (made, seed))
+    return None if found is None else found[1]
+
+
 def _settings(options: Mapping[str, Any], seed: int) -> Iterator[Entry]:
     """Yield the entries about how runs are executed, if there will be runs, and stored."""
     if options["do_single_runs"]:

@@ -9,7 +9,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pypet.environment import construction
-from pypet.environment.config_entries import EnvironmentConfig
+from pypet.environment.config_entries import EnvironmentConfig, seed_to_go_on
 from pypet.environment.config_file import (
     add_leaves,
     check_leaves,
@@ -332,6 +332,7 @@ class Environment:
         trajectory.v_storage_service = storage.choice.make()
         trajectory.f_set_properties(**storage.properties)
         seed = features.options["seed"]
+        seed = seed_to_go_on(trajectory) if seed is None else seed
         trajectory._seed = draw_seed() if seed is None else seed
         self._config.add_settings(
             features.options,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pypet.environment.cleaning import RunDataCleaner
+from pypet.environment.cleaning import RunDataCleaner, forget_unfinished_runs
 from pypet.environment.config_entries import EnvironmentConfig
 from pypet.environment.failure_log import FailureLog
 from pypet.environment.features import Features
@@ -208,6 +208,8 @@ class Experiment:
         self._join()
         job, postprocessing = plan
         indices = due_runs(self._trajectory, self._environment.current_idx)
+        if len(indices):
+            forget_unfinished_runs(self._trajectory)
         job.check_runs(len(indices))
         refill = None
         if self._options["immediate_postproc"] and postprocessing is not None:

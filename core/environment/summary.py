@@ -9,6 +9,8 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from pypet.trajectory.storage_choice import DEFAULT_SERVICE
+
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
@@ -93,14 +95,18 @@ def how_to_go_on(trajectory: Trajectory) -> str:
     service: Any = trajectory.v_storage_service
     here = "env.current_idx = 0; env.run(...)"
     filename = getattr(service, "filename", None)
+    name = getattr(service, "name", None)  # services of users may have neither
     start = "To execute the runs that are not completed,"
-    if not isinstance(filename, str | os.PathLike):
+    if not isinstance(filename, str | os.PathLike) or not isinstance(name, str):
         return f"{start} in this process: {here}"
+    kind = ""
+    if name != DEFAULT_SERVICE:
+        kind = f", storage_service={name!r}"
     return (
         f"{start} in this process: {here}\n"
         "Or in another one, with the options that you want, but without overwrite_file:\n"
         f"    traj = pypet.load_trajectory({trajectory.v_name!r}, "
-        f"filename={os.path.abspath(filename)!r}, load_derived_parameters=2)\n"
+        f"filename={os.path.abspath(filename)!r}, load_derived_parameters=2{kind})\n"
         "    pypet.Environment(trajectory=traj).run(...)"
     )
 

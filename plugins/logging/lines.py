@@ -164,10 +164,12 @@ class LineFileHandler(_LineHandler, logging.FileHandler):
         if os.path.lexists(self.baseFilename):
             return
         try:
-            self.stream.close()
-            self.stream = self._open()
-        except OSError:  # the folder is gone: what is written is lost, as ever
-            self.stream = open(os.devnull, "a", encoding=self.encoding)
+            os.makedirs(os.path.dirname(self.baseFilename), exist_ok=True)
+            stream = self._open()
+        except OSError:  # what is written is lost, as with any file that is removed
+            return
+        self.stream.close()
+        self.stream = stream
 
 
 class DelayedFileHandler(LineFileHandler):
