@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pypet.environment import shown_warnings
 from pypet.environment.cleaning import RunDataCleaner, forget_unfinished_runs
 from pypet.environment.config_entries import EnvironmentConfig
 from pypet.environment.failure_log import FailureLog
@@ -214,6 +215,8 @@ class Experiment:
         refill = None
         if self._options["immediate_postproc"] and postprocessing is not None:
             refill = partial(self._post_process_at_once, postprocessing, job)
+        if self._features.wrap_mode is not None and not self._has_begun:
+            shown_warnings.begin()
         self._has_begun = True
         self._round = Round(
             self._environment, self._features, job, indices, self._results, self._failures, refill

@@ -42,9 +42,7 @@ class FailureLog:
         where = describe_run(self._trajectory, index)
         text = ErrorText(error)
         if is_raised:
-            log_error(
-                _logger, "Failed: %s", where, error=error, text=text, shown=text.message
-            )
+            log_error(_logger, "Failed: %s", where, error=error, text=text, shown=text.message)
             return
         kind = type(error), _place(text.full)
         name = self._trajectory.f_idx_to_run(index)

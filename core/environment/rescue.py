@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pypet.environment.pending_runs import take_back
 from pypet.environment.postprocessing import Results
 from pypet.errors import NotStoredError, StorageFormatError, StorageLostError
-from pypet.trajectory.rescued import note_rescue, runs_with_data
 from pypet.support.tracebacks import log_error
+from pypet.trajectory.rescued import note_rescue, runs_with_data
 from pypet.tree.node import put
 
 if TYPE_CHECKING:

@@ -121,4 +121,3 @@ def _duration(seconds: float) -> str:
     if seconds < EXACT_SECONDS:
         return f"{seconds:.1f} s"
     return str(timedelta(seconds=round(seconds)))
-

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pypet.environment import shown_warnings
 from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
 from pypet.environment.pristine import Pristine
@@ -102,7 +103,7 @@ class WorkerRun(Work):
 
     def _prepare(self) -> None:
         settings = self._settings
-        _prepare_signals(settings)
+        _prepare_process(settings)
         put(self._trajectory, "_storage_service", settings.service)
         self._run = _single_run(self._trajectory, self._job, settings, clean_up=False)
 
@@ -135,7 +136,7 @@ class PackedRun(Work):
         """Unpickle everything, and set up logging and signals."""
         self._unpack()
         self._stays = index is None
-        _prepare_signals(self._settings)
+        _prepare_process(self._settings)
         _start_logging(self._trajectory, index, self._settings)
 
     def __call__(self, task: Task) -> Outcome:
@@ -236,6 +237,12 @@ def _start_logging(trajectory: Any, index: int | None, settings: WorkerSettings)
     for setup in settings.log_setups:
         setup.start_worker(context)
     run_banners.flush_at_end_of_worker()
+
+
+def _prepare_process(settings: WorkerSettings) -> None:
+    """Set up what a process has one of, for all its runs."""
+    shown_warnings.share()
+    _prepare_signals(settings)
 
 
 def _prepare_signals(settings: WorkerSettings) -> None:

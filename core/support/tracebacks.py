@@ -93,7 +93,9 @@ class user_tracebacks:  # noqa: N801 - a context manager
         passed: TracebackType | None,
     ) -> None:
         if error is not None:
-            hide_own_frames(error, unless_alone=isinstance(error, Exception) and not _is_told(error))
+            hide_own_frames(
+                error, unless_alone=isinstance(error, Exception) and not _is_told(error)
+            )
 
 
 def log_error(

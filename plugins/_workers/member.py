@@ -67,7 +67,7 @@ class Member:
         return len(self.batches) > 1 or (bool(self.batches) and len(self.batches[0].tasks) > 1)
 
     def running(self) -> int | None:
-        """Return the index of the run that it executes, or begins at once; None if there is none."""
+        """Return the index of the run that it executes or begins at once; None without one."""
         index: int = self.slot.cell.value
         if index != IDLE:
             return index

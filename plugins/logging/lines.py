@@ -168,8 +168,9 @@ class LineFileHandler(_LineHandler, logging.FileHandler):
             stream = self._open()
         except OSError:  # what is written is lost, as with any file that is removed
             return
-        self.stream.close()
-        self.stream = stream
+        former, self.stream = self.stream, stream
+        if former is not None:
+            former.close()
 
 
 class DelayedFileHandler(LineFileHandler):
@@ -203,7 +204,7 @@ class ConsoleHandler(_LineHandler):
         """Write a record."""
         stream = self.stream
         attributes = record.__dict__
-        if FILES_ONLY in attributes and attributes[FILES_ONLY]:
+        if attributes.get(FILES_ONLY):
             return
         if stream is self._terminal and attributes.get(SHOWN_LIVE):
             return

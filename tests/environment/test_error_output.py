@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import subprocess
 import sys
 import traceback
+import warnings
 from pathlib import Path
 
 import pytest
 
 from pypet import Environment
-from tests.processes import DEADLINE_SECONDS
+from tests.processes import DEADLINE_SECONDS, meet
 
 pytest.importorskip("h5py")
 
@@ -76,9 +78,11 @@ def make_failing(options, **more):
 
 @pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
 def test_an_error_that_is_raised_shows_the_frames_of_the_user_once(options, capfd):
-    with make_failing(options, on_error="raise") as env:
-        with pytest.raises(ZeroDivisionError) as caught:
-            env.run(simulate)
+    with (
+        make_failing(options, on_error="raise") as env,
+        pytest.raises(ZeroDivisionError) as caught,
+    ):
+        env.run(simulate)
     shown, foreign = frames("".join(traceback.format_exception(caught.value)))
     assert foreign == []
     here = "test_an_error_that_is_raised_shows_the_frames_of_the_user_once"
@@ -111,9 +115,11 @@ def test_at_level_debug_nothing_is_left_out(options, capfd):
     with make_failing(options, on_error="continue", log_level="DEBUG") as env:
         env.run(simulate)
         assert "single_run.py" in capfd.readouterr().err
-    with make_failing(options, on_error="raise", overwrite_file=True, log_level="DEBUG") as env:
-        with pytest.raises(ZeroDivisionError) as caught:
-            env.run(simulate)
+    with (
+        make_failing(options, on_error="raise", overwrite_file=True, log_level="DEBUG") as env,
+        pytest.raises(ZeroDivisionError) as caught,
+    ):
+        env.run(simulate)
     assert "run_loop.py" in "".join(traceback.format_exception(caught.value))
 
 
@@ -144,6 +150,35 @@ def test_without_any_logging_it_is_told_once_too(options):
     printed = run_script({**options, **spawn, "on_error": "continue", "log_config": None})
     assert frames(printed) == (["simulate", "divide"], [])
     assert printed.count("Failed: ") == 1
+
+
+def warn(traj, folder):
+    """Warn in all workers, and only when each of them is there."""
+    meet(folder, traj.v_idx, 2)
+    warnings.warn("The same in each run.", RuntimeWarning, stacklevel=1)
+    warnings.warn(f"Run {traj.v_idx} only.", RuntimeWarning, stacklevel=1)
+
+
+def show(message, category, *place):
+    os.write(2, f"{category.__name__}: {message}\n".encode())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("options", [PROCESS, POOL], ids=["process", "pool"])
+def test_a_warning_of_all_runs_is_shown_once(options, capfd, tmp_path):
+    folder = tmp_path / "met"
+    folder.mkdir()
+    for _ in range(2):  # the next experiment shows it again
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            warnings.showwarning = show  # pytest would keep them
+            env = Environment("t", log_config=None, overwrite_file=True, **options)
+            explore(env, 2)
+            env.run(warn, folder)
+        printed = capfd.readouterr().err
+        assert printed.count("RuntimeWarning: The same in each run.") == 1
+        assert printed.count("RuntimeWarning: Run 0 only.") == 1
+        assert printed.count("RuntimeWarning: Run 1 only.") == 1
 
 
 # ----- within one process ---------------------------------------------------------------------
@@ -221,7 +256,7 @@ def test_errors_of_the_user_s_functions_come_without_frames_of_pypet(make_env, c
 def test_an_error_of_pypet_s_own_keeps_its_frames(make_env):
     env = make_env()
     explore(env, 3)
-    with pytest.raises(ValueError, match="too few|only|elements") as caught:
+    with pytest.raises(ValueError, match=r"element|iterable") as caught:
         env.run_map(lambda traj, y: y, [1])
     assert len(traceback.extract_tb(caught.value.__traceback__)) > 2
 
