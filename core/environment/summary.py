@@ -104,7 +104,7 @@ def how_to_go_on(trajectory: Trajectory) -> str:
         kind = f", storage_service={name!r}"
     return (
         f"{start} in this process: {here}\n"
-        "Or in another one, with the options that you want, but without overwrite_file:\n"
+        "Or in another one, with the options that you want (but the file is known already):\n"
         f"    traj = pypet.load_trajectory({trajectory.v_name!r}, "
         f"filename={os.path.abspath(filename)!r}, load_derived_parameters=2{kind})\n"
         "    pypet.Environment(trajectory=traj).run(...)"
