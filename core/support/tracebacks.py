@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
 FULL_TRACEBACK = "pypet_full_traceback"
@@ -14,6 +15,8 @@ FILES_ONLY = "pypet_files_only"
 """Name of an attribute that is true on log records that would only be noise on the console."""
 RAISED_IN = "pypet: raised in "
 """Begins the note of an error that a run has raised."""
+
+_LIBRARY = sysconfig.get_path("stdlib")
 
 _logger = logging.getLogger("pypet")
 
@@ -70,8 +73,10 @@ def hide_own_frames(error: BaseException, *, unless_alone: bool = False) -> None
     """
     if keeps_all_frames():
         return
+    # An interrupt comes anywhere; in the standard library it says nothing.
+    hides = _is_own if isinstance(error, Exception) else _is_not_the_user_s
     for each in _chain(error):
-        kept = _without_own_frames(each.__traceback__)
+        kept = _without(hides, each.__traceback__)
         if kept is not None or each is not error or not unless_alone:
             each.__traceback__ = kept
 
@@ -93,9 +98,7 @@ class user_tracebacks:  # noqa: N801 - a context manager
         passed: TracebackType | None,
     ) -> None:
         if error is not None:
-            hide_own_frames(
-                error, unless_alone=isinstance(error, Exception) and not _is_told(error)
-            )
+            hide_own_frames(error, unless_alone=not _is_told(error))
 
 
 def log_error(
@@ -132,14 +135,21 @@ def log_error(
 
 
 def _is_told(error: BaseException) -> bool:
-    """Return whether an error is that of a run, whose frames are in the log."""
+    """Return whether an error needs no frames of pypet.
+
+    It was raised on purpose, or by a run and its frames are in the log.
+    """
+    if type(error).__module__ == "pypet.errors" or not isinstance(error, Exception):
+        return True
     return any(str(note).startswith(RAISED_IN) for note in getattr(error, "__notes__", ()))
 
 
-def _without_own_frames(passed: TracebackType | None) -> TracebackType | None:
+def _without(
+    hides: Callable[[FrameType], bool], passed: TracebackType | None
+) -> TracebackType | None:
     kept = []
     while passed is not None:
-        if not _is_own(passed.tb_frame):
+        if not hides(passed.tb_frame):
             kept.append(passed)
         passed = passed.tb_next
     rest: TracebackType | None = None
@@ -151,6 +161,11 @@ def _without_own_frames(passed: TracebackType | None) -> TracebackType | None:
 def _is_own(frame: FrameType) -> bool:
     name = frame.f_globals.get("__name__")
     return isinstance(name, str) and (name == "pypet" or name.startswith("pypet."))
+
+
+def _is_not_the_user_s(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return _is_own(frame) or (file.startswith(_LIBRARY) and "site-packages" not in file)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -7,13 +7,15 @@ import os
 import re
 import subprocess
 import sys
+import tokenize
 import traceback
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from pypet import Environment
+from pypet import Environment, PresettingError
 from tests.processes import DEADLINE_SECONDS, meet
 
 pytest.importorskip("h5py")
@@ -259,6 +261,37 @@ def test_an_error_of_pypet_s_own_keeps_its_frames(make_env):
     with pytest.raises(ValueError, match=r"element|iterable") as caught:
         env.run_map(lambda traj, y: y, [1])
     assert len(traceback.extract_tb(caught.value.__traceback__)) > 2
+
+
+def test_an_interrupt_within_the_standard_library_does_not_show_where(make_env):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    def simulate(traj):
+        tokenize.detect_encoding(interrupt)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        make_env().run(simulate)
+    names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert names[1:] == ["simulate", "interrupt"]
+
+
+def test_errors_that_pypet_raises_on_purpose_come_without_its_frames(make_env):
+    env = make_env()
+    env.traj.f_preset_parameter("misspelled", 1)
+    with pytest.raises(PresettingError) as caught:
+        env.run(fail)
+    assert len(traceback.extract_tb(caught.value.__traceback__)) == 1
+
+
+def test_errors_in_an_executor(capfd):
+    with ProcessPoolExecutor(2) as executor:
+        options = {"scheduler": executor, "wrap_mode": "LOCAL"}
+        with make_failing(options, on_error="continue") as env:
+            env.run(simulate)
+    printed = capfd.readouterr().err
+    assert frames(printed) == (["simulate", "divide"], [])
+    assert printed.count("Failed: ") == 1
 
 
 def test_an_interrupt_shows_where_the_user_s_code_was(make_env):
