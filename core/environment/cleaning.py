@@ -28,10 +28,11 @@ class RunDataCleaner:
 
 
 def forget_unfinished_runs(trajectory: Trajectory) -> None:
-    """Remove what was loaded of runs that are not completed: they add it again.
+    """Remove nodes without data of runs that are not completed, which will add them again.
 
-    Data of a run can be stored although the experiment ended before the run counted as completed.
-    It stays in the storage.
+    Data of a run can be stored although the experiment ended before the run counted as completed;
+    its nodes are there when the trajectory is loaded. What is stored stays, and so do nodes that
+    hold their data: these were added, or loaded, on purpose.
     """
     is_completed: dict[str, bool] = {}
     runs: Any = trajectory._runs
@@ -44,7 +45,7 @@ def forget_unfinished_runs(trajectory: Trajectory) -> None:
             except KeyError:  # the dummy that stands for no run
                 index = None
             is_completed[name] = index is None or bool(runs.completed(index))
-        if not is_completed[name]:
+        if not is_completed[name] and (not node.v_is_leaf or node.f_is_empty()):
             found.append(node)
     _remove_stored(trajectory, found)
 

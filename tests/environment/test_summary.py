@@ -135,6 +135,29 @@ def test_going_on_in_the_same_process_executes_the_rest(make_env):
     assert env.traj.f_is_completed()
 
 
+def store_and_fail(traj, fails):
+    traj.f_add_result("z", traj.x)
+    traj.f_store()
+    if fails:
+        raise ValueError
+    traj.f_add_result("after", traj.x)
+
+
+@pytest.mark.parametrize("load_results", [0, 1])
+def test_data_of_a_run_that_did_not_complete_is_not_in_its_way(make_env, load_results):
+    pytest.importorskip("h5py")
+    env = make_env(storage_service="hdf5", filename="t.hdf5")
+    explore(env, 2)
+    with pytest.raises(ValueError):
+        env.run(store_and_fail, True)
+    traj = load_trajectory("test", filename="t.hdf5", load_results=load_results)
+    make_env(traj).run(store_and_fail, False)
+    traj = load_trajectory("test", filename="t.hdf5", load_results=2)
+    assert traj.f_is_completed()
+    for name in ("z", "after"):
+        assert [traj.f_get(f"r_{i}.{name}").f_get() for i in range(2)] == [0, 1]
+
+
 # ----- the advice, word for word --------------------------------------------------------------
 
 SCRIPT = """
