@@ -27,11 +27,13 @@ from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.lazy_debug import debug_options
 from pypet.environment.pipeline import call_pipeline
 from pypet.environment.postprocessing import PostProcessing, Results
+from pypet.environment.summary import ExperimentSummary
 from pypet.errors import OptionWarning
 from pypet.manager.absent import RESUMING, absence_error
 from pypet.options import OptionsDoc, OptionsSignature, collect, warn_of_idle_options
 from pypet.support.arguments import is_whole
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
+from pypet.support.tracebacks import user_tracebacks
 from pypet.trajectory.randomness import draw_seed
 from pypet.trajectory.recorded_seeds import latest_seed
 
@@ -116,6 +118,7 @@ class Environment:
         check_leaves(self._trajectory, content, storage.properties)
         self._identity = identify(self, features.versionings)
         self._config = EnvironmentConfig(self._trajectory, self.name)
+        self._summary = ExperimentSummary(self._log_folders)
         try:
             self._set_up(storage, features)
             add_leaves(self._trajectory, content)
@@ -214,8 +217,9 @@ class Environment:
         Exception
             Whatever a run raises, with a note that names the run; see ``on_error``.
         """
-        self._check_runs_wanted("run")
-        return self._execute(lambda: self._plan(Job(runfunc, args, kwargs)))
+        with user_tracebacks():
+            self._check_runs_wanted("run")
+            return self._execute(lambda: self._plan(Job(runfunc, args, kwargs)))
 
     def run_map(self, runfunc: RunFunction, *iter_args: Any, **iter_kwargs: Any) -> Results:
         """Execute all runs that are due, each with arguments of its own.
@@ -238,10 +242,11 @@ class Environment:
         Exception
             As for `run`.
         """
-        self._check_runs_wanted("run_map")
-        if not iter_args and not iter_kwargs:
-            raise ValueError("run_map needs at least one iterable beside the run function.")
-        return self._execute(lambda: self._plan(MapJob(runfunc, iter_args, iter_kwargs)))
+        with user_tracebacks():
+            self._check_runs_wanted("run_map")
+            if not iter_args and not iter_kwargs:
+                raise ValueError("run_map needs at least one iterable beside the run function.")
+            return self._execute(lambda: self._plan(MapJob(runfunc, iter_args, iter_kwargs)))
 
     def pipeline(self, pipeline: Callable[[Trajectory], Any]) -> Results:
         """Execute an experiment that a function describes.
@@ -264,11 +269,13 @@ class Environment:
         Exception
             As for `run`.
         """
-        return self._execute(lambda: self._pre_process(pipeline, Job))
+        with user_tracebacks():
+            return self._execute(lambda: self._pre_process(pipeline, Job))
 
     def pipeline_map(self, pipeline: Callable[[Trajectory], Any]) -> Results:
         """As `pipeline`, but the arguments of the run function are iterables as in `run_map`."""
-        return self._execute(lambda: self._pre_process(pipeline, MapJob))
+        with user_tracebacks():
+            return self._execute(lambda: self._pre_process(pipeline, MapJob))
 
     def add_postprocessing(
         self, postproc: Callable[..., Any] | None, *args: Any, **kwargs: Any
@@ -407,13 +414,19 @@ class Environment:
 
     def _execute(self, obtain_plan: Callable[[], Plan | None]) -> Results:
         features = self._here("An experiment")
-        return Experiment(self, features, self._config).execute(obtain_plan)
+        return Experiment(self, features, self._config, self._summary).execute(obtain_plan)
 
     def _here(self, what: str) -> Features:
         """Return what plugins give the environment; RuntimeError if this is only a handle."""
         if self._features is None:
             raise handle_error(what, self.name)
         return self._features
+
+    def _log_folders(self) -> list[str]:
+        """Return the folders that have log files now, each once."""
+        logging = () if self._features is None else self._features.logging
+        folders = (folder for setup in logging for folder in setup.folders)
+        return list(dict.fromkeys(folders))
 
     def _plan(self, job: Job) -> Plan:
         job.check_call()

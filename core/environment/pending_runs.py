@@ -1,8 +1,7 @@
-"""Which runs are due, where the next experiment goes on, and what is said of runs left over."""
+"""Which runs are due, and where the next experiment goes on."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,6 @@ if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
     Indices = np.ndarray[Any, np.dtype[np.int64]]
-
-_logger = logging.getLogger("pypet")
-
-NAMES_SHOWN = 20
-"""How many incomplete runs the log names."""
 
 
 def due_runs(trajectory: Trajectory, first: int) -> Indices:
@@ -55,19 +49,3 @@ def take_back(trajectory: Trajectory, indices: Iterable[int], results: Results) 
     lost = frozenset(indices)
     trajectory._runs.reopen(sorted(lost))
     results[:] = [pair for pair in results if pair[0] not in lost]
-
-
-def report_completion(trajectory: Trajectory, completed: bool) -> None:
-    """Log whether all runs are completed."""
-    if completed:
-        _logger.info("All %d runs are completed.", len(trajectory))
-        return
-    pending = trajectory._runs.pending()
-    names = [str(trajectory.f_idx_to_run(int(index))) for index in pending[:NAMES_SHOWN]]
-    _logger.error(
-        "%d of %d runs are not completed: %s%s",
-        len(pending),
-        len(trajectory),
-        ", ".join(names),
-        ", ..." if len(pending) > NAMES_SHOWN else "",
-    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pypet.environment.failure_log import FailureLog
 from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
 from pypet.environment.on_error import ErrorPolicy
@@ -20,6 +21,7 @@ from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
+from pypet.support.tracebacks import log_error
 
 if TYPE_CHECKING:
     from pypet.environment.environment import Environment
@@ -43,6 +45,7 @@ class Round:
         job: Job,
         indices: Indices,
         results: Results,
+        failures: FailureLog,
         refill: Callable[[], Indices | None] | None = None,
     ) -> None:
         self._environment = environment
@@ -52,6 +55,7 @@ class Round:
         self._job = job
         self._indices = indices
         self._results = results
+        self._failures = failures
         self._refill = refill
         self._scheduler = features.scheduler(features.options)
         self._policy = ErrorPolicy.parse(
@@ -84,12 +88,12 @@ class Round:
                 self._is_through = True
         except RuntimeError as error:
             if not self._is_through:
-                take_back(trajectory, getattr(error, "runs", ()), self._results)
+                self._take_back(getattr(error, "runs", ()))
                 raise
             self._lose(error)
         finally:
             if self._storage is not None:
-                take_back(trajectory, self._storage.lost, self._results)
+                self._take_back(self._storage.lost)
             self._marks.end()
         if not sigint_handling.hit:
             self._environment.current_idx = len(trajectory)
@@ -118,6 +122,7 @@ class Round:
             features.progress,
             self._policy,
             self._marks,
+            self._failures,
             self._storage,
             self._refill if self._storage is not None else None,
         )
@@ -143,6 +148,7 @@ class Round:
             clean_up=bool(options["clean_up_runs"]),
             graceful=bool(options["graceful_exit"]),
             freeze_input=bool(options["freeze_input"]),
+            logs_failures=any(each.configures_workers for each in self._features.logging),
         )
         return WorkerRun(self._trajectory, self._job, settings)
 
@@ -168,10 +174,16 @@ class Round:
             The error.
         """
         indices = getattr(error, "runs", ())
-        take_back(self._trajectory, indices, self._results)
+        self._take_back(indices)
         if self._policy.raises or not indices or getattr(error, "is_final", False):
             raise error
-        _logger.error("Data of %d runs was not stored", len(set(indices)), exc_info=error)
+        log_error(_logger, "Data of %d runs was not stored", len(set(indices)), error=error)
+
+    def _take_back(self, lost: Iterable[int]) -> None:
+        """Count runs as failed whose data was lost."""
+        indices = frozenset(lost)
+        take_back(self._trajectory, indices, self._results)
+        self._failures.add_lost(indices)
 
     @contextmanager
     def _progress(self, total: int, due: int) -> Iterator[None]:

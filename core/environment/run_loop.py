@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pypet.environment.failure_log import FailureLog
 from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
 from pypet.environment.on_error import ErrorPolicy, describe_run
@@ -18,6 +19,7 @@ from pypet.errors import NotStoredError, PluginError, RunSkippedError, StorageLo
 from pypet.interfaces import Outcome, ProgressReporter, Scheduler, Task
 from pypet.support.iterators import result_sort
 from pypet.support.refusals import HOPELESS, TOO_MANY, is_refusal
+from pypet.support.tracebacks import RAISED_IN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +49,7 @@ class RunLoop:
         progress: Sequence[ProgressReporter],
         policy: ErrorPolicy,
         marks: RunMarks,
+        failures: FailureLog,
         storage: SharedStorage | None = None,
         refill: Callable[[], Indices | None] | None = None,
     ) -> None:
@@ -59,6 +62,7 @@ class RunLoop:
         self._progress = progress
         self._policy = policy
         self._marks = marks
+        self._failure_log = failures
         self._refusals = 0
         self._refusal: BaseException | None = None
         self._storage = storage
@@ -207,9 +211,9 @@ class RunLoop:
             return
         for reporter in self._progress:
             reporter.advance(0, failed=1)
-        _logger.error("Failed: %s", what, exc_info=error)
+        self._failure_log.add(outcome.index, error, is_raised=self._policy.raises)
         if self._policy.raises:
-            error.add_note(f"pypet: raised in {what}")
+            error.add_note(f"{RAISED_IN}{what}")
             raise error
         cause = error.__cause__ if isinstance(error, NotStoredError) else None
         if outcome.is_refused and is_refusal(cause or error):

@@ -11,6 +11,7 @@ import numpy as np
 from pypet.environment.termination import sigterm_handling
 from pypet.errors import NotStoredError
 from pypet.services.backend import RecordBackend
+from pypet.support.interrupts import without_interrupts
 
 if TYPE_CHECKING:
     from pypet.environment.shared_storage import SharedStorage
@@ -60,7 +61,8 @@ class RunMarks:
         if began < self._due:
             return
         try:
-            with sigterm_handling.deferred():
+            # CTRL+C in the middle of it would leave the file open, and others locked out.
+            with sigterm_handling.deferred(), without_interrupts():
                 self._store()
         except NotStoredError as error:
             if error.is_final:

@@ -96,6 +96,8 @@ class SingleUseWorkers(Workers):
             for sentinel, each in self._active.items()
             if sentinel not in self._reports
         ]
+        if self.check is not None:
+            self.check()
         ready = set(wait(waiting, WAIT_SECONDS))
         for sentinel, each in list(self._active.items()):
             ended = sentinel in ready
@@ -103,8 +105,6 @@ class SingleUseWorkers(Workers):
                 self._receive(sentinel, each)
             if ended:
                 self._collect(sentinel, each)
-        if self.check is not None:
-            self.check()
 
     def _receive(self, sentinel: int, each: _Active) -> None:
         """Take the report of a process; there is none if it died."""
