@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from pypet import pypetconstants as constants
+from pypet.errors import DataNotInStorageError
 
 _ABOUT_MANY = (
     constants.TRAJECTORY,
@@ -33,11 +34,15 @@ def trial() -> Iterator[None]:
 def log_failure(service: Any, verb: str, msg: str, stuff: Any, error: BaseException) -> None:
     """Log that a service failed, with its traceback; ``verb`` is ``'storing'`` or ``'loading'``.
 
-    The logger is that of the class of the service. Whoever calls this raises the error again.
+    The logger is that of the class of the service. Whoever calls this raises the error again. That
+    a node to load is not there is an answer, not a fault: one asks for it to find out.
     """
+    is_harmless = _is_trial.get() or (
+        verb == "loading" and isinstance(error, DataNotInStorageError)
+    )
     kind = type(service)
     logging.getLogger(f"{kind.__module__}.{kind.__qualname__}").log(
-        logging.DEBUG if _is_trial.get() else logging.ERROR,
+        logging.DEBUG if is_harmless else logging.ERROR,
         "Failed %s %s: %s",
         verb,
         _what(msg, stuff),
