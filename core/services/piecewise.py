@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 from pypet import pypetconstants as constants
 from pypet.errors import NotStoredError, StorageFormatError
 from pypet.leaves.result import Result
-from pypet.records import StoreRequest
+from pypet.records import PutNode, StoreRequest
 from pypet.services.failure_log import trial
 from pypet.support.refusals import REST_STORED
 from pypet.tree.node import put
@@ -48,7 +48,7 @@ def store_run_in_parts(traj: Any, error: Exception) -> None:
     nodes, failed = _node_entries(traj), Failed()
     with trial():
         failures = store_parts(nodes, store)
-        has_stored = len(failures) < len(nodes)
+        has_stored = _count_leaves(nodes) > _count_leaves(entry for entry, _ in failures)
         for entry, failure in failures:
             whole = [(entry[1].v_full_name, failure)]
             parts = _store_items(entry, store)
@@ -79,6 +79,11 @@ def _link_entries(traj: Any) -> list[Entry]:
         (constants.TREE, get_node(location) if location else traj, (name,))
         for location, name in traj._new_links
     ]
+
+
+def _count_leaves(entries: Iterable[Entry]) -> int:
+    # Groups may be there already: that storing them does not fail proves nothing.
+    return sum(entry[0] == constants.LEAF for entry in entries)
 
 
 def _store_items(entry: Entry, store: Callable[[Iterable[Any]], None]) -> Failed | None:
@@ -118,7 +123,8 @@ def apply_in_parts(service: Any, request: StoreRequest, error: Exception) -> Non
 
     operations, failed = request.operations, Failed()
     failures = store_parts(operations, apply) if len(operations) > 1 else [(operations[0], error)]
-    has_stored = len(failures) < len(operations)
+    bad = sum(_is_leaf(operation) for operation, _ in failures)
+    has_stored = sum(map(_is_leaf, operations)) > bad
     for operation, failure in failures:
         whole = [(getattr(operation, "path", "") or request.trajectory, failure)]
         parts = _apply_items(operation, apply)
@@ -126,6 +132,10 @@ def apply_in_parts(service: Any, request: StoreRequest, error: Exception) -> Non
         failed += whole if parts is None else parts
     if failed:
         _raise(failed, has_stored=has_stored)
+
+
+def _is_leaf(operation: Any) -> bool:
+    return isinstance(operation, PutNode) and operation.is_leaf
 
 
 def _apply_items(operation: Any, apply: Callable[[Iterable[Any]], None]) -> Failed | None:
