@@ -7,7 +7,8 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pytest
 
-from pypet import Trajectory, load_trajectory
+from pypet import HDF5StorageService, Trajectory, load_trajectory
+from pypet.interfaces import StorageService
 from pypet.storage_backends.memory import MemoryStorageService
 
 pytest.importorskip("h5py")
@@ -73,6 +74,32 @@ def test_the_rest_of_a_run_is_stored_and_its_error_names_the_item(env, how):
     assert "everything else is stored" in error.message
     for idx in (0, 2):
         assert loaded.f_get(f"results.run_{idx:08d}.last").f_get().tolist() == list(range(idx + 1))
+
+
+class MessagesOnly(StorageService):
+    """A service of a user's own, which knows messages and no requests."""
+
+    def __init__(self, filename):
+        self._service = HDF5StorageService(filename)
+
+    def store(self, msg, stuff_to_store, *args, **kwargs):
+        return self._service.store(msg, stuff_to_store, *args, **kwargs)
+
+    def load(self, msg, stuff_to_load, *args, **kwargs):
+        return self._service.load(msg, stuff_to_load, *args, **kwargs)
+
+
+@pytest.mark.parametrize("mode", [None, "LOCK", "QUEUE", "LOCAL"])
+def test_services_of_users_get_what_can_be_stored_too(make_env, mode):
+    options = {} if mode is None else {"multiproc": True, "ncores": 1, "wrap_mode": mode}
+    env = make_env(storage_service=MessagesOnly("t.hdf5"), on_error="continue", **options)
+    env.traj.f_add_parameter("x", 0)
+    env.traj.f_explore({"x": [0, 1, 2]})
+    assert env.run(simulate, "encode") == [(0, 0), (2, 2)]
+    loaded = load_trajectory("test", filename="t.hdf5", load_data=2)
+    run = loaded.f_get("results.run_00000001")
+    assert (run.first, run.f_get("partly").f_to_dict()) == (1, {"good": 1})
+    assert "item 'bad'" in loaded.f_get_run_errors(1).message
 
 
 def test_the_error_is_raised_if_errors_are(make_env):
