@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -164,11 +165,12 @@ class DataConformance(StorageSuite):
         if not isinstance(service, RecordStorageService):
             pytest.skip("the service does not turn messages into records")
         bad = stored.f_add_result("bad", broken={"a": object()})
-        for verb, action, culprit in (
+        attempts: list[tuple[str, Callable[[], Any], str]] = [
             ("storing", lambda: stored.f_store_item(bad), "LIST"),
             ("storing", stored.f_store, NAME),
             ("loading", lambda: stored.f_load("unheard_of"), NAME),
-        ):
+        ]
+        for verb, action, culprit in attempts:
             caplog.clear()
             with pytest.raises((TypeError, ValueError)):
                 action()
