@@ -88,12 +88,13 @@ class Round:
                 self._is_through = True
         except RuntimeError as error:
             if not self._is_through:
-                self._take_back(getattr(error, "runs", ()))
+                self._take_back(getattr(error, "runs", ()), error)
                 raise
             self._lose(error)
         finally:
-            if self._storage is not None:
-                self._take_back(self._storage.lost)
+            loss = None if self._storage is None else self._storage.loss
+            if loss is not None:
+                self._take_back(getattr(loss, "runs", ()), loss)
             self._marks.end()
         if not sigint_handling.hit:
             self._environment.current_idx = len(trajectory)
@@ -174,15 +175,15 @@ class Round:
             The error.
         """
         indices = getattr(error, "runs", ())
-        self._take_back(indices)
+        self._take_back(indices, error)
         if self._policy.raises or not indices or getattr(error, "is_final", False):
             raise error
         log_error(_logger, "Data of %d runs was not stored", len(set(indices)), error=error)
 
-    def _take_back(self, lost: Iterable[int]) -> None:
-        """Count runs as failed whose data was lost."""
+    def _take_back(self, lost: Iterable[int], error: BaseException) -> None:
+        """Count runs as failed whose data was lost; ``error`` says why."""
         indices = frozenset(lost)
-        take_back(self._trajectory, indices, self._results)
+        take_back(self._trajectory, indices, self._results, error)
         self._failures.add_lost(indices)
 
     @contextmanager

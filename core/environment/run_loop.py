@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.failure_log import FailureLog
@@ -197,6 +198,8 @@ class RunLoop:
             for reporter in self._progress:
                 reporter.advance()
             return
+        if isinstance(error, StorageLostError):
+            self._runs.fail(outcome.index, error, outcome.finished or time())
         if isinstance(error, KeyboardInterrupt | StorageLostError):
             raise error  # also where others would go on: nothing could be stored
         self._finished.tell()
@@ -211,6 +214,7 @@ class RunLoop:
             return
         for reporter in self._progress:
             reporter.advance(0, failed=1)
+        self._runs.fail(outcome.index, error, outcome.finished or time())
         self._failure_log.add(outcome.index, error, is_raised=self._policy.raises)
         if self._policy.raises:
             error.add_note(f"{RAISED_IN}{what}")
@@ -221,6 +225,7 @@ class RunLoop:
             self._refusal = error
             if self._refusals >= HOPELESS:
                 raise self._hopeless()
+        self._marks.note()
 
     def _hopeless(self) -> NotStoredError:
         """Return the error that tells that the storage takes nothing any more."""

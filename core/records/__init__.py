@@ -18,6 +18,7 @@ from pypet.records.requests import (
     PutNode,
     StoreRequest,
 )
+from pypet.records.run_errors import RunError
 
 __all__ = [
     "GROUP",
@@ -38,6 +39,7 @@ __all__ = [
     "PutLink",
     "PutMeta",
     "PutNode",
+    "RunError",
     "RunRows",
     "SharedItem",
     "StoreRequest",

@@ -64,6 +64,9 @@ class RecordBackend(StorageService, ABC):
     def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
         """Return the data about a trajectory itself, with its run table if asked for.
 
+        A backend that keeps the errors of runs (`RunRows.errors`) returns them with the table;
+        without them, failed runs look like those that were not run after loading.
+
         Raises
         ------
         ValueError
