@@ -18,8 +18,10 @@ from pypet.records.requests import (
     PutNode,
     StoreRequest,
 )
+from pypet.records.stored import DAMAGED, StoredItem, StoredNode
 
 __all__ = [
+    "DAMAGED",
     "GROUP",
     "LEAF",
     "LINK",
@@ -41,5 +43,7 @@ __all__ = [
     "RunRows",
     "SharedItem",
     "StoreRequest",
+    "StoredItem",
+    "StoredNode",
     "TableItem",
 ]

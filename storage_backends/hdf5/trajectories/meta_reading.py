@@ -60,8 +60,28 @@ def read_meta(
     StorageFormatError
         A table is not in this file, or takes more memory than ``limit`` allows.
     """
-    tables = _Tables(file, trajectory, rule, limit)
     damage = OverviewDamage(file.path, trajectory)
+    record = read_overview(file, trajectory, rule, damage, with_runs=with_runs, limit=limit)
+    root = h5g.open(file.id, hdf5_path(trajectory, ""))
+    annotations = read_annotations(root, attribute_names(root), rule, "")
+    damage.tell()
+    return record._replace(annotations=annotations)
+
+
+def read_overview(
+    file: OpenFile,
+    trajectory: str,
+    rule: Unpickling,
+    damage: OverviewDamage,
+    *,
+    with_runs: bool,
+    limit: SizeLimit | None = None,
+) -> MetaRecord:
+    """Return the same without annotations; ``damage`` gets what is rebuilt.
+
+    Errors are those of `read_meta`.
+    """
+    tables = _Tables(file, trajectory, rule, limit)
     info = _info(tables, trajectory, damage)
     explorations = damage.read(
         "explorations", lambda: _explorations(tables), "explored are the parameters with a range"
@@ -70,16 +90,7 @@ def read_meta(
         explorations = tuple(name for name, _ in explored_leaves(tables.root()))
     settings = _settings(tables, trajectory, damage)
     runs = _runs(tables, info.length, damage) if with_runs else None
-    root = tables.root()
-    record = MetaRecord(
-        info,
-        read_annotations(root, attribute_names(root), rule, ""),
-        explorations,
-        settings,
-        runs,
-    )
-    damage.tell()
-    return record
+    return MetaRecord(info, {}, explorations, settings, runs)
 
 
 class _Tables:
