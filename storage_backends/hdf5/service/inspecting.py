@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from pypet.encoding.unpickling import Unpickling
 from pypet.records import Item, MetaRecord, StoredNode
@@ -12,12 +13,20 @@ from pypet.storage_backends.hdf5.files.damage import damage_told, telling_damage
 from pypet.storage_backends.hdf5.files.exclusion import stepwise
 from pypet.storage_backends.hdf5.service.held_file import HeldFile
 
+if TYPE_CHECKING:
+    from pypet.storage_backends.hdf5.files.open_file import OpenFile
+    from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
+
 
 class Inspecting(HeldFile, ABC):
     """The part of the service that tells what a file holds, whatever can be loaded of it."""
 
     _unpickle: str
     size_limit: int | None
+
+    @abstractmethod
+    def _limit_in_force(self, file: OpenFile) -> SizeLimit | None:
+        """Return what values are charged to."""
 
     def inspect_meta(self, trajectory: str) -> tuple[MetaRecord, tuple[str, ...]]:
         """Return the data about a trajectory, and what had to be rebuilt of its overview.
@@ -31,14 +40,12 @@ class Inspecting(HeldFile, ABC):
         StorageFormatError
             The file, or the group of the trajectory, cannot be read.
         """
-        from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
         from pypet.storage_backends.hdf5.trajectories.meta_reading import read_overview
         from pypet.storage_backends.hdf5.trajectories.rebuilding import OverviewDamage
 
         with self.file_lock, self._held_for_reading() as file:
             self._check_known(file, trajectory)
             damage = OverviewDamage(file.path, trajectory, notes_refusals=True)
-            limit = self.size_limit
             with damage_told(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
                 meta = read_overview(
                     file,
@@ -46,7 +53,7 @@ class Inspecting(HeldFile, ABC):
                     Unpickling(self._unpickle),
                     damage,
                     with_runs=True,
-                    limit=None if limit is None else SizeLimit(limit, file.id.get_filesize()),
+                    limit=self._limit_in_force(file),
                 )
             return meta, damage.found
 
@@ -88,17 +95,15 @@ class Inspecting(HeldFile, ABC):
             An item is damaged, or not in the file, or takes too much memory.
         """
         from pypet.storage_backends.hdf5.nodes.inspection import leaf_items
-        from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
 
         with self.file_lock, self._held_for_reading() as file:
             self._check_known(file, trajectory)
-            limit = self.size_limit
             with damage_told(file.path, lambda: f"Node {path!r} of trajectory {trajectory!r}"):
                 return leaf_items(
                     file,
                     trajectory,
                     path,
                     Unpickling(self._unpickle),
-                    None if limit is None else SizeLimit(limit, file.id.get_filesize()),
+                    self.size_limit,
                     checksums=self._settings.checksums,
                 )
