@@ -29,7 +29,7 @@ def show(arguments: argparse.Namespace) -> int:
     # Only here: the command is registered with every start of `pypet`.
     from pypet.plugins.show import files
 
-    path: str = files.checked_path(arguments.file)
+    path: str = arguments.file
     if not os.path.isdir(path):
         return _show_file(path, arguments)
     if arguments.trajectory is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from pypet.plugins.show.contents import described_contents
 from pypet.plugins.show.description import Contents, FileListing, FolderListing, Summary
 from pypet.plugins.show.runs import described_runs
 from pypet.records import MetaRecord
+from pypet.trajectory.storage_choice import HDF5_EXTENSIONS
 
 UNPICKLE = "safe"
 _UNREADABLE = (OSError, PypetError, VersionMismatchError, ValueError)
@@ -23,37 +23,20 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _FIRST_OFFSET = 512
 _MOST_OFFSET = 1 << 20
 """HDF5 looks for the signature at 0, 512, 1024, ...; nobody puts more than this before it."""
-_SUFFIXES = (".hdf5", ".h5", ".hdf", ".he5")
 
 
-def checked_path(path: str) -> str:
-    """Return a path that may be opened: of a file, as nothing else ends when it is read.
+def _service_of(path: str) -> Any:
+    """Return the service that reads a file.
 
     Raises
     ------
     FileNotFoundError
-        There is nothing.
-    OSError
-        It is a FIFO, a device or a socket, or what is above it cannot be read.
+        There is none.
     """
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        raise FileNotFoundError(f"There is no file {path}.") from None
-    except ValueError as error:  # a NUL in the name
-        raise FileNotFoundError(f"There is no file {path!r}: {error}.") from None
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-        return path
-    raise OSError(f"{path} is {_kind_of(mode)} and not a file.")
-
-
-def _kind_of(mode: int) -> str:
-    kinds = {stat.S_ISFIFO: "a FIFO", stat.S_ISSOCK: "a socket"}
-    return next((name for is_kind, name in kinds.items() if is_kind(mode)), "a device")
-
-
-def opened_service(path: str) -> Any:
-    """Return the service that reads a file."""
+    if not os.path.exists(path):
+        if os.path.islink(path):
+            raise FileNotFoundError(f"{path} is a link to a file that does not exist.")
+        raise FileNotFoundError(f"There is no file {path}.")
     kind: Any = get_manager().storage_service("hdf5")
     return kind(filename=os.path.abspath(path), unpickle=UNPICKLE)
 
@@ -69,7 +52,7 @@ def listed_file(path: str) -> FileListing:
     OSError, StorageFormatError
         The file cannot be read.
     """
-    service = opened_service(path)
+    service = _service_of(path)
     names = service.trajectory_names()
     summaries = tuple(_summary(service, name) for name in names)
     return FileListing(path, os.path.getsize(path), summaries)
@@ -85,7 +68,7 @@ def described_trajectory(path: str, name: str) -> tuple[Summary, Contents]:
     OSError, StorageFormatError
         The file, or the group of the trajectory, cannot be read.
     """
-    service = opened_service(path)
+    service = _service_of(path)
     names = service.trajectory_names()
     if name not in names:
         known = ", ".join(names) or "none"
@@ -132,7 +115,7 @@ def listed_folder(path: str, *, recursive: bool) -> FolderListing:
     without: list[str] = []
     others = 0
     for found in _files_of(path, recursive=recursive):
-        is_named_so = found.lower().endswith(_SUFFIXES)
+        is_named_so = found.lower().endswith(HDF5_EXTENSIONS)
         size = 0
         try:
             size = os.path.getsize(found)

@@ -10,6 +10,7 @@ from pypet.plugins.show.description import (
     FolderListing,
     Items,
     Leaves,
+    Link,
     Range,
     Runs,
     Selection,
@@ -116,9 +117,16 @@ def _labelled(
     if contents.config:
         yield "config", f"{_number(len(contents.config), 'entry', 'entries')}, shown by --json"
     for link in contents.links:
-        yield "link", f"{link.name} {link.problem or f'-> {link.target}'}"
+        yield "link", _link(link)
     for problem in contents.problems:
         yield "damaged", f"{problem.node}: {problem.problem}"
+
+
+def _link(link: Link) -> str:
+    if link.target is None:
+        return f"{link.name} {link.problem}"
+    target = link.target or "the trajectory itself"
+    return f"{link.name} -> {target}" + (f", {link.problem}" if link.problem else "")
 
 
 def _about_runs(runs: Runs, with_data: int) -> Iterator[tuple[str, str]]:

@@ -80,10 +80,11 @@ def inspected_nodes(file: OpenFile, trajectory: str) -> Iterator[StoredNode]:
     children = [child for child in children if child[0] != _OVERVIEW]
     stack = [_Level("", b".", root, children, links)]
     plain = PlainNodes(file)
+    paths = OwnPaths(file.id)
     while stack:
         level = stack[-1]
         if not level.children:
-            yield from level.described_links(root, trajectory)
+            yield from level.described_links(root, trajectory, paths)
             stack.pop()
             continue
         raw, address = level.children.pop()
@@ -135,14 +136,18 @@ class _Level:
         name = raw.decode("utf8", "replace")
         return f"{self._path}.{name}" if self._path else name
 
-    def described_links(self, root: h5g.GroupID, trajectory: str) -> Iterator[StoredNode]:
-        """Yield the links of the group; where they lead to is not looked at."""
+    def described_links(
+        self, root: h5g.GroupID, trajectory: str, paths: OwnPaths
+    ) -> Iterator[StoredNode]:
+        """Yield the links of the group; they are not followed."""
         inside = f"/{trajectory}/"
         for raw in self._links:
             path = self.path_of(raw)
             target, problem = _attempt(partial(self._target, root, raw), None)
             if target is not None and target.startswith(inside):
-                yield StoredNode(path, LINK, target=target[len(inside) :].replace("/", "."))
+                name = target[len(inside) :].replace("/", ".")
+                leads, _ = _attempt(partial(paths.lead_to, target.encode("utf8")), False)
+                yield StoredNode(path, LINK, target=name, problem="" if leads else "is broken")
                 continue
             if not problem:
                 text, problem = _attempt(partial(link_text, self.opened(root), raw), "")
@@ -167,7 +172,8 @@ def _attempt(read: Callable[[], T], otherwise: T) -> tuple[T, str]:
 
 
 def _reason(error: Exception) -> str:
-    return f"cannot be read: {error}"
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return f"cannot be read: {text}"
 
 
 def leaf_items(
