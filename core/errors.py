@@ -7,7 +7,7 @@ derive from `PypetError` and from the builtin that a careful caller would catch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # All of them; `pypet` and `pypet.pypetexceptions` take their names from here.
@@ -116,22 +116,42 @@ class StorageLostError(PypetError, FileNotFoundError):
 class NotStoredError(PypetError, RuntimeError):
     """Data that a run handed over to be stored was lost; ``runs`` are the indices concerned.
 
-    With ``is_final`` nothing can be stored any more: other runs will fare no better.
+    With ``is_final`` nothing can be stored any more: other runs will fare no better. ``causes``
+    has a text for each run of which it is known what was not stored, and why.
     """
 
-    def __init__(self, message: str, runs: Sequence[int] = (), *, is_final: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        runs: Sequence[int] = (),
+        *,
+        is_final: bool = False,
+        causes: Mapping[int, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.runs = tuple(runs)
         self.is_final = is_final
+        self.causes = dict(causes or {})
+
+    def of_run(self, index: int) -> NotStoredError:
+        """Return the error about one run alone; itself if it says nothing about that run."""
+        cause = self.causes.get(index)
+        if cause is None or self.runs == (index,):
+            return self
+        return type(self)(cause, (index,), is_final=self.is_final, causes={index: cause})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _not_stored, (type(self), str(self), self.runs, self.is_final)
+        return _not_stored, (type(self), str(self), self.runs, self.is_final, self.causes)
 
 
 def _not_stored(
-    kind: type[NotStoredError], message: str, runs: tuple[int, ...], is_final: bool
+    kind: type[NotStoredError],
+    message: str,
+    runs: tuple[int, ...],
+    is_final: bool,
+    causes: Mapping[int, str],
 ) -> NotStoredError:
-    return kind(message, runs, is_final=is_final)
+    return kind(message, runs, is_final=is_final, causes=causes)
 
 
 class RefusedPickleError(PypetError, ValueError):

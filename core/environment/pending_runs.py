@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.postprocessing import Results
+from pypet.errors import NotStoredError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,10 +52,23 @@ def first_pending(trajectory: Trajectory, first: int) -> int:
     return int(pending[0]) if len(pending) else len(runs)
 
 
-def take_back(trajectory: Trajectory, indices: Iterable[int], results: Results) -> None:
-    """Count runs as not completed whose data was lost, and drop what they returned."""
+def take_back(
+    trajectory: Trajectory,
+    indices: Iterable[int],
+    results: Results,
+    error: BaseException | None = None,
+) -> None:
+    """Count runs as not completed whose data was lost, and drop what they returned.
+
+    They count as failed if ``error`` says why.
+    """
     lost = frozenset(indices)
-    trajectory._runs.reopen(sorted(lost))
+    runs = trajectory._runs
+    if error is None:
+        runs.reopen(sorted(lost))
+    now = time.time()
+    for index in sorted(lost) if error is not None else ():
+        runs.fail(index, error.of_run(index) if isinstance(error, NotStoredError) else error, now)
     results[:] = [pair for pair in results if pair[0] not in lost]
 
 

@@ -84,12 +84,13 @@ class Round:
                 self._is_through = True
         except RuntimeError as error:
             if not self._is_through:
-                take_back(trajectory, getattr(error, "runs", ()), self._results)
+                take_back(trajectory, getattr(error, "runs", ()), self._results, error)
                 raise
             self._lose(error)
         finally:
-            if self._storage is not None:
-                take_back(trajectory, self._storage.lost, self._results)
+            loss = None if self._storage is None else self._storage.loss
+            if loss is not None:
+                take_back(trajectory, getattr(loss, "runs", ()), self._results, loss)
             self._marks.end()
         if not sigint_handling.hit:
             self._environment.current_idx = len(trajectory)
@@ -168,7 +169,7 @@ class Round:
             The error.
         """
         indices = getattr(error, "runs", ())
-        take_back(self._trajectory, indices, self._results)
+        take_back(self._trajectory, indices, self._results, error)
         if self._policy.raises or not indices or getattr(error, "is_final", False):
             raise error
         _logger.error("Data of %d runs was not stored", len(set(indices)), exc_info=error)

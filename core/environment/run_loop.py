@@ -193,6 +193,8 @@ class RunLoop:
             for reporter in self._progress:
                 reporter.advance()
             return
+        if isinstance(error, StorageLostError):
+            self._runs.fail(outcome.index, error, outcome.finished)
         if isinstance(error, KeyboardInterrupt | StorageLostError):
             raise error  # also where others would go on: nothing could be stored
         self._finished.tell()
@@ -207,6 +209,7 @@ class RunLoop:
             return
         for reporter in self._progress:
             reporter.advance(0, failed=1)
+        self._runs.fail(outcome.index, error, outcome.finished)
         _logger.error("Failed: %s", what, exc_info=error)
         if self._policy.raises:
             error.add_note(f"pypet: raised in {what}")
@@ -217,6 +220,7 @@ class RunLoop:
             self._refusal = error
             if self._refusals >= HOPELESS:
                 raise self._hopeless()
+        self._marks.note()
 
     def _hopeless(self) -> NotStoredError:
         """Return the error that tells that the storage takes nothing any more."""

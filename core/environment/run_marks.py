@@ -26,7 +26,7 @@ _logger = logging.getLogger("pypet")
 
 
 class RunMarks:
-    """Stores which runs are completed, in batches; made for the runs of one round.
+    """Stores which runs are completed or failed, in batches; made for the runs of one round.
 
     Only what changed is stored each time. Services that users wrote are left alone: they get the
     whole table in the end.
@@ -42,7 +42,7 @@ class RunMarks:
         self._has_warned = False
 
     def note(self) -> None:
-        """Count a run that has completed, and store the table if that is due."""
+        """Count a run that has completed or failed, and store the table if that is due."""
         self._new += 1
         self.store_if_due()
 

@@ -19,6 +19,7 @@ from pypet.records.requests import (
     StoreRequest,
 )
 from pypet.records.stored import DAMAGED, StoredItem, StoredNode
+from pypet.records.run_errors import RunError
 
 __all__ = [
     "DAMAGED",
@@ -40,6 +41,7 @@ __all__ = [
     "PutLink",
     "PutMeta",
     "PutNode",
+    "RunError",
     "RunRows",
     "SharedItem",
     "StoreRequest",

@@ -25,8 +25,9 @@ class Failure:
 
     run: int
     error: str
-    """Type of the exception; empty if it is not known."""
+    """Type of the exception."""
     message: str
+    traceback: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,12 @@ def described_runs(meta: MetaRecord) -> Runs:
 
 def _failures(rows: RunRows) -> tuple[Failure, ...]:
     """Return which runs are known to have failed."""
-    return ()
+    completed = frozenset(rows.idx[rows.completed.astype(bool)].tolist()) if rows.errors else ()
+    return tuple(
+        Failure(run, error.type, error.message, error.traceback)
+        for run, error in sorted(rows.errors.items())
+        if run not in completed
+    )
 
 
 def _and_beyond(indices: Any, rows: RunRows, meta: MetaRecord) -> Any:

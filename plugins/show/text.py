@@ -132,8 +132,8 @@ def _link(link: Link) -> str:
 def _about_runs(runs: Runs, with_data: int) -> Iterator[tuple[str, str]]:
     yield "runs", _runs(runs)
     for failure in runs.failed[:_SHOWN_FAILURES]:
-        what = f"{failure.error}: {failure.message}".removesuffix(": ").removeprefix(": ")
-        yield "failed", f"run {failure.run}  {_cut(what)}".rstrip()
+        what = f"{failure.error}: {failure.message}".removesuffix(": ")
+        yield "failed", f"run {failure.run}  {_cut(what)}"
     if len(runs.failed) > _SHOWN_FAILURES:
         more = [(failure.run, failure.run) for failure in runs.failed[_SHOWN_FAILURES:]]
         yield "failed", f"{_number(len(more), 'more run')}: {_stretches(tuple(more))}"

@@ -38,10 +38,16 @@ class Failure(NamedTuple):
 def not_stored(mode: str, failures: Iterable[Failure], *, is_final: bool = False) -> NotStoredError:
     """Return the error that tells about failures; ``is_final`` as for `NotStoredError`."""
     listed = list(failures)
+    causes: dict[int, str] = {}
+    for failure in listed:
+        if failure.run != NO_RUN:
+            known = causes.get(failure.run)
+            causes[failure.run] = f"{known}; {failure}" if known else f"Not stored: {failure}"
     shown = "; ".join(map(str, listed[:MOST_SHOWN]))
     rest = f"; and {len(listed) - MOST_SHOWN} more" if len(listed) > MOST_SHOWN else ""
     return NotStoredError(
         f"With wrap_mode={mode!r} not everything was stored ({shown}{rest}).",
         runs=sorted({failure.run for failure in listed if failure.run != NO_RUN}),
         is_final=is_final,
+        causes=causes,
     )

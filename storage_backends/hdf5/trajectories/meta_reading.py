@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from h5py import h5d, h5g
 
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError, StorageFormatError
-from pypet.records import Info, MetaRecord, RunRows
+from pypet.records import Info, MetaRecord, RunError, RunRows
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
 from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
 from pypet.storage_backends.hdf5.encoding.layout import COMMENT
@@ -30,6 +31,8 @@ from pypet.storage_backends.hdf5.trajectories.rebuilding import (
     known_length,
     settings_in_config,
 )
+from pypet.storage_backends.hdf5.trajectories.run_errors import COLUMNS as ERROR_COLUMNS
+from pypet.storage_backends.hdf5.trajectories.run_errors import read_errors
 from pypet.storage_backends.hdf5.trajectories.run_rows import read_runs, unstarted_runs
 from pypet.version import __version__
 
@@ -142,6 +145,16 @@ class _Tables:
             return None
         return read_runs(self._foreign_rows("runs") if missing_filter(table) else table, length)
 
+    def errors(self) -> dict[int, RunError]:
+        """Return why runs failed, by their indices; files of other writers do not say."""
+        rows = self.rows("run_errors")
+        if rows is None:
+            return {}
+        missing = set(ERROR_COLUMNS) - set(rows.dtype.names or ())
+        if missing:
+            raise StorageFormatError(f"it has no column {', '.join(sorted(missing))}")
+        return read_errors(rows)
+
     def _open(self, name: str) -> h5d.DatasetID | None:
         path = self._path + b"/" + name.encode("ascii")
         if not OwnPaths(self._file.id).lead_to(path):
@@ -233,7 +246,8 @@ def _runs(tables: _Tables, length: int, damage: OverviewDamage) -> RunRows:
     runs, lost = found
     if lost:
         damage.note("runs", f"has lost {lost} of {length} rows", _NOT_COMPLETED)
-    return runs
+    errors = damage.read("run_errors", tables.errors, "why runs failed is unknown")
+    return replace(runs, errors=errors) if errors else runs
 
 
 _NOT_COMPLETED = "runs without a row count as not completed, though their results may be there"

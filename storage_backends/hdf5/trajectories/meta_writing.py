@@ -30,6 +30,7 @@ from pypet.storage_backends.hdf5.objects.tables import (
 from pypet.storage_backends.hdf5.overview.tables import make_missing_tables, overview_group
 from pypet.storage_backends.hdf5.settings.settings import TABLES, Filters, Settings
 from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
+from pypet.storage_backends.hdf5.trajectories.run_errors import write_errors
 from pypet.storage_backends.hdf5.trajectories.run_rows import write_runs
 
 _TEXT = constants.HDF5_STRCOL_MAX_LOCATION_LENGTH
@@ -79,6 +80,7 @@ def _write(cache: TrajectoryCache, meta: PutMeta, settings: Settings) -> None:
     group = overview_group(root, filters)
     _put_row(group, b"info", _info_columns(meta.info), INFO, filters)
     make_missing_tables(group, settings.tables, filters)
+    write_errors(group, meta.runs, filters)
     write_runs(group, meta.runs, meta.info.length, filters)
     columns = _settings_columns(settings)
     row = _put_row(group, b"hdf5_settings", columns, _settings_layout(settings), filters)
