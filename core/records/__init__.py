@@ -18,8 +18,8 @@ from pypet.records.requests import (
     PutNode,
     StoreRequest,
 )
-from pypet.records.stored import DAMAGED, StoredItem, StoredNode
 from pypet.records.run_errors import RunError
+from pypet.records.stored import DAMAGED, StoredItem, StoredNode
 
 __all__ = [
     "DAMAGED",

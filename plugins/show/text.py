@@ -99,7 +99,8 @@ def _labelled(
             yield "explored", f"{leaves.name} = {_explored(leaves)}"
     for name in contents.explored:
         if name not in known:
-            yield "explored", f"{name} = not stored"
+            damaged = any(f"{name}.".startswith(f"{each.node}.") for each in contents.problems)
+            yield "explored", f"{name} = {'(damaged)' if damaged else 'not stored'}"
     for leaves in contents.parameters:
         if not leaves.explored and leaves.runs is None:
             yield "parameter", f"{leaves.name} = {_value(leaves)}"
