@@ -162,3 +162,42 @@ def test_the_module_is_the_same_command():
         row for row in rows if row["name"] == "lazy"
     ).items()
     assert done.stderr == ""
+
+
+def test_wrong_arguments_are_told_with_the_usage_of_the_command(with_commands, capsys):
+    def add_arguments(parser):
+        parser.add_argument("colour")
+
+    with_commands(Command("paint", "Paint.", lambda arguments: 0, add_arguments))
+    with pytest.raises(SystemExit) as caught:
+        main(["paint", "red", "twice"])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("usage: pypet paint [-h] colour\n")
+    assert error.endswith("pypet paint: error: unrecognized arguments: twice\n")
+
+
+CLOSING = """
+import os, sys
+from pypet.manager import get_manager
+get_manager()
+sys.stdin = sys.stdout = sys.stderr = None  # as Python has them if they were closed before
+for descriptor in {closed}:
+    os.close(descriptor)
+from pypet.__main__ import main
+status = main({arguments})
+assert os.fstat({closed}[-1]).st_rdev == os.stat(os.devnull).st_rdev
+os._exit(status)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors are another matter there")
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+@pytest.mark.parametrize(("arguments", "status"), [(["plugins"], 0), (["plugin"], 1)])
+def test_streams_may_be_closed(closed, arguments, status):
+    script = CLOSING.format(closed=closed, arguments=arguments)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=100, check=False
+    )
+    assert done.returncode == status
+    assert b"Traceback" not in done.stderr

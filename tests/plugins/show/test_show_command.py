@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import subprocess
@@ -419,3 +420,37 @@ def test_a_value_that_does_not_fit_its_checksum_is_told(filename, capsys):
     assert status == 1
     assert "explored    parameters.group.x = (damaged)" in lines
     assert any(line.startswith("damaged     parameters.group.x: ") for line in lines)
+
+
+# ----- files that are in use -------------------------------------------------------------------
+
+
+def shown_from_inside(traj, filename, folder):
+    """Be a run that looks at its own experiment from another process."""
+    traj.f_add_result("square", traj.x**2)
+    status, out, error = in_a_process("show", filename, "running")
+    Path(folder, f"{traj.v_idx}").write_text(json.dumps([status, out, error]))
+
+
+@pytest.mark.parametrize("ways", [{}, {"multiproc": True, "ncores": 1, "wrap_mode": "QUEUE"}])
+def test_an_experiment_can_be_shown_while_it_runs(tmp_path, ways):
+    filename, folder = str(tmp_path / "running.hdf5"), tmp_path / "seen"
+    folder.mkdir()
+    with Environment(
+        "running",
+        filename=filename,
+        log_config=None,
+        report_progress=False,
+        add_time=False,
+        **ways,
+    ) as env:
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": [0, 1]})
+        env.run(shown_from_inside, filename, str(folder))
+    for index in range(2):
+        status, out, error = json.loads((folder / str(index)).read_text())
+        assert (status, error) == (0, "")
+        lines = out.splitlines()
+        seen = [line for line in lines if line.startswith("runs ")]
+        assert seen in [[f"runs        {done} of 2 runs completed"] for done in range(index + 1)]
+        assert any(line.startswith("explored    parameters.x = 0, 1 (") for line in lines)

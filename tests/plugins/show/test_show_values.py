@@ -199,7 +199,7 @@ def test_frames_tables_and_shared_data_are_described(tmp_path, capsys):
     lines = [line.strip() for line in lines_of(capsys, filename, "kinds")]
     assert any(line.startswith("frame  DataFrame, shape (3, 2), ") for line in lines)
     assert any(line.startswith("series  Series, shape (3,), ") for line in lines)
-    assert any(line.startswith("rows  dict of k int64, text S2, ") for line in lines)
+    assert any(line.startswith("rows  dict of k int64, text S") for line in lines)
     assert any(line.startswith("names  list of str, shape (2,), 4 B") for line in lines)
     assert any("results.empty_frame  DataFrame, shape (0, 2), " in line for line in lines)
 
