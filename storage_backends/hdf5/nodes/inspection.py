@@ -19,6 +19,7 @@ from pypet.errors import StorageFormatError
 from pypet.records import DAMAGED, GROUP, LEAF, LINK, ArrayItem, Item, StoredItem, StoredNode
 from pypet.storage_backends.hdf5.encoding.attribute_reading import (
     attribute_names,
+    read_comment,
     read_flag,
     read_text,
 )
@@ -258,12 +259,14 @@ def _node(
         return StoredNode(path, DAMAGED, problem=_reason(error)), None
     is_leaf, first = _attempt(lambda: IS_LEAF in names and read_flag(location, IS_LEAF), False)
     class_name, second = _attempt(lambda: _text(location, CLASS_NAME, names), None)
-    comment, third = _attempt(lambda: _text(location, COMMENT, names), None)
+    comment, third = _attempt(
+        lambda: read_comment(location, COMMENT) if COMMENT in names else "", ""
+    )
     node = StoredNode(
         path,
         LEAF if is_leaf else GROUP,
         class_name,
-        comment or "",
+        comment,
         problem=first or second or third,
     )
     if is_leaf:

@@ -14,7 +14,7 @@ from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.records import Info, MetaRecord, RunError, RunRows
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
-from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
+from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_comment
 from pypet.storage_backends.hdf5.encoding.layout import COMMENT
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
@@ -183,7 +183,7 @@ def _info(tables: _Tables, trajectory: str, damage: OverviewDamage) -> Info:
     rows = damage.read("info", lambda: tables.rows("info"), instead)
     root = tables.root()
     attributes = attribute_names(root)
-    comment = read_text(root, COMMENT) if COMMENT in attributes else ""
+    comment = read_comment(root, COMMENT) if COMMENT in attributes else ""
     if rows is not None and len(rows):
         info = _told(rows, comment)
         if info.name and info.length > 0:
