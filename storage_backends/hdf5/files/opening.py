@@ -331,8 +331,8 @@ def _explained_content(err: OSError, path: str) -> Exception:
         start = stream.read(len(SIGNATURE))
     if not start:
         return StorageFormatError(
-            f"{path!r} is empty, so not an HDF5 file: nothing was stored in it, or the process that "
-            "made it was killed."
+            f"{path!r} is empty, so not an HDF5 file: nothing was stored in it, or the process "
+            "that made it was killed."
         )
     if start != SIGNATURE:
         return StorageFormatError(f"{path!r} is not an HDF5 file; give another `filename`.")
