@@ -30,6 +30,7 @@ __all__ = [
     "StorageFormatError",
     "StorageLostError",
     "TooManyGroupsError",
+    "UnknownMessageError",
     "UnknownOptionError",
     "UnknownPluginError",
     "VersionMismatchError",
@@ -67,6 +68,10 @@ class VersionMismatchError(TypeError):
 
 class NoSuchServiceError(TypeError):
     """The storage service does not know a message or cannot hold a type of data."""
+
+
+class UnknownMessageError(NoSuchServiceError, ValueError):
+    """The storage service does not know a message, wherever the trajectory is."""
 
 
 class GitDiffError(RuntimeError):
@@ -117,7 +122,8 @@ class NotStoredError(PypetError, RuntimeError):
     """Data that a run handed over to be stored was lost; ``runs`` are the indices concerned.
 
     With ``is_final`` nothing can be stored any more: other runs will fare no better. ``causes``
-    has a text for each run of which it is known what was not stored, and why.
+    has a text for each run of which it is known what was not stored, and why. ``is_general`` says
+    that the storage failed, and not the data.
     """
 
     def __init__(
@@ -127,31 +133,37 @@ class NotStoredError(PypetError, RuntimeError):
         *,
         is_final: bool = False,
         causes: Mapping[int, str] | None = None,
+        is_general: bool = True,
     ) -> None:
         super().__init__(message)
         self.runs = tuple(runs)
         self.is_final = is_final
         self.causes = dict(causes or {})
+        self.is_general = is_general
 
     def of_run(self, index: int) -> NotStoredError:
         """Return the error about one run alone; itself if it says nothing about that run."""
         cause = self.causes.get(index)
         if cause is None or self.runs == (index,):
             return self
-        return type(self)(cause, (index,), is_final=self.is_final, causes={index: cause})
+        return type(self)(
+            cause,
+            (index,),
+            is_final=self.is_final,
+            causes={index: cause},
+            is_general=self.is_general,
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _not_stored, (type(self), str(self), self.runs, self.is_final, self.causes)
+        keywords = ("is_final", "causes", "is_general")
+        state = {name: getattr(self, name) for name in keywords}
+        return _not_stored, (type(self), str(self), self.runs, state)
 
 
 def _not_stored(
-    kind: type[NotStoredError],
-    message: str,
-    runs: tuple[int, ...],
-    is_final: bool,
-    causes: Mapping[int, str],
+    kind: type[NotStoredError], message: str, runs: tuple[int, ...], keywords: Mapping[str, Any]
 ) -> NotStoredError:
-    return kind(message, runs, is_final=is_final, causes=causes)
+    return kind(message, runs, **keywords)
 
 
 class RefusedPickleError(PypetError, ValueError):

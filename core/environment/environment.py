@@ -174,19 +174,24 @@ class Environment:
         Returns
         -------
         list
-            Tuples ``(index, return value)`` of the runs executed by this call, by index.
+            Tuples ``(index, return value)`` of the runs executed by this call, by index. Runs that
+            failed are left out if the others go on without them (``on_error='continue'``, and by
+            default with a process for each run); `Trajectory.f_get_run_errors` has their errors.
 
         Raises
         ------
         RuntimeError
             The environment was made with ``do_single_runs=False``, or the trajectory is new but
-            its name is taken in the storage.
+            its name is taken in the storage, or a worker imports a main script that starts
+            parallel runs outside of ``if __name__ == '__main__'``.
+        WorkerDiedError
+            No worker could be started, whatever ``on_error`` says.
         TypeError
             ``runfunc`` is no function of the trajectory and these arguments.
         PresettingError
             A parameter was preset but never added.
         Exception
-            Whatever a run raises, with a note that names the run; see ``on_error``.
+            Whatever a run raises, with a note that names the run, unless the others go on.
         """
         self._check_runs_wanted("run")
         return self._execute(lambda: self._plan(Job(runfunc, args, kwargs)))

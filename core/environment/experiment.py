@@ -23,6 +23,8 @@ from pypet.environment.round import Round
 from pypet.environment.shared_storage import kept_open
 from pypet.environment.termination import sigterm_handling
 from pypet.support import run_banners
+from pypet.support.main_script import is_importing_main_script
+from pypet.support.process_ends import GUARD_ADVICE
 
 if TYPE_CHECKING:
     from pypet.environment.environment import Environment
@@ -65,7 +67,8 @@ class Experiment:
         Raises
         ------
         RuntimeError
-            The trajectory is in a run, or an environment runs it already.
+            The trajectory is in a run, or an environment runs it already; or the process is a
+            worker that imports an unguarded main script.
         PresettingError
             A parameter was preset but never added.
         Exception
@@ -76,6 +79,11 @@ class Experiment:
             raise RuntimeError(
                 f"Trajectory {self._trajectory.v_name!r} is being run already; an experiment "
                 "cannot start from within a run or from post-processing."
+            )
+        if self._features.wrap_mode is not None and is_importing_main_script():
+            raise RuntimeError(
+                "A worker process that imports the main script has come upon an experiment with "
+                f"parallel runs, which it must not start again. {GUARD_ADVICE}"
             )
         self._config.note_start(time.time())
         plan = obtain_plan()

@@ -66,9 +66,11 @@ def take_back(
     runs = trajectory._runs
     if error is None:
         runs.reopen(sorted(lost))
-    now = time.time()
-    for index in sorted(lost) if error is not None else ():
-        runs.fail(index, error.of_run(index) if isinstance(error, NotStoredError) else error, now)
+    else:
+        now = time.time()
+        for index in sorted(lost):
+            own = error.of_run(index) if isinstance(error, NotStoredError) else error
+            runs.fail(index, own, now)
     results[:] = [pair for pair in results if pair[0] not in lost]
 
 

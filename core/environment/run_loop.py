@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.interruption import sigint_handling
@@ -194,7 +195,7 @@ class RunLoop:
                 reporter.advance()
             return
         if isinstance(error, StorageLostError):
-            self._runs.fail(outcome.index, error, outcome.finished)
+            self._runs.fail(outcome.index, error, outcome.finished or time())
         if isinstance(error, KeyboardInterrupt | StorageLostError):
             raise error  # also where others would go on: nothing could be stored
         self._finished.tell()
@@ -209,7 +210,7 @@ class RunLoop:
             return
         for reporter in self._progress:
             reporter.advance(0, failed=1)
-        self._runs.fail(outcome.index, error, outcome.finished)
+        self._runs.fail(outcome.index, error, outcome.finished or time())
         _logger.error("Failed: %s", what, exc_info=error)
         if self._policy.raises:
             error.add_note(f"pypet: raised in {what}")

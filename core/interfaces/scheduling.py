@@ -120,7 +120,7 @@ class Scheduler(Feature, ABC):
     """Workers execute many runs each, so that these can share their input."""
     default_on_error: ClassVar[str] = "raise"
     """What a failing run does unless the user says: ``'raise'`` ends the experiment, with
-    ``'continue'`` the others go on."""
+    ``'continue'`` the others go on, and `Environment.run` returns without it."""
 
     gates: Sequence[AdmissionGate] = ()
     """All of these must admit a process before it starts beside others; schedulers whose number

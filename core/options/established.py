@@ -316,7 +316,7 @@ _ADDED = (
         types=(str,),
         family="runs",
         help="What a failing run does: 'raise', 'continue' or 'retry:N'; "
-        "None: what the scheduler always did.",
+        "None: raise, but continue with a process for each run.",
         check=checks.on_error,
     ),
     Option(

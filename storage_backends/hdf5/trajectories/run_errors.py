@@ -83,11 +83,17 @@ def read_errors(rows: Rows) -> dict[int, RunError]:
     """Return the errors that the rows of a table tell of, by index of the run."""
     return {
         idx: RunError(
-            *(bytes(row[name]).decode("utf8", "replace") for name in _TEXT_WIDTHS),
-            float(row["timestamp"]),
+            type=_text(row["type"]),
+            message=_text(row["message"]),
+            traceback=_text(row["traceback"]),
+            timestamp=float(row["timestamp"]),
         )
         for idx, row in _last_rows(rows).items()
     }
+
+
+def _text(cell: bytes) -> str:
+    return bytes(cell).decode("utf8", "replace")
 
 
 def _last_rows(rows: Rows) -> dict[int, Any]:
