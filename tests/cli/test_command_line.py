@@ -110,6 +110,29 @@ def test_log_and_warnings_do_not_command_the_terminal(tmp_path):
     assert done.stderr.splitlines() == ["a \\x1b[2J", "UserWarning: b \\x1b[2J", "after"]
 
 
+def test_an_error_is_not_told_again_by_the_log(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import logging\n"
+        "from pypet.cli import messages\n"
+        "log = logging.getLogger('pypet.x')\n"
+        "try:\n"
+        "    with messages.told_on_stderr():\n"
+        "        try:\n"
+        "            1 / 0\n"
+        "        except ZeroDivisionError as err:\n"
+        "            log.error('told', exc_info=err)\n"
+        "            log.error('other', exc_info=KeyError('x'))\n"
+        "            raise OSError from err\n"
+        "except OSError:\n"
+        "    pass\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr.splitlines() == ["other", "KeyError: 'x'"]
+
+
 def test_bugs_show_their_traceback(with_commands):
     with_commands(raising(ZeroDivisionError("bug")))
     with pytest.raises(ZeroDivisionError):
