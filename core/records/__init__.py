@@ -19,8 +19,10 @@ from pypet.records.requests import (
     StoreRequest,
 )
 from pypet.records.run_errors import RunError
+from pypet.records.stored import DAMAGED, StoredItem, StoredNode
 
 __all__ = [
+    "DAMAGED",
     "GROUP",
     "LEAF",
     "LINK",
@@ -43,5 +45,7 @@ __all__ = [
     "RunRows",
     "SharedItem",
     "StoreRequest",
+    "StoredItem",
+    "StoredNode",
     "TableItem",
 ]

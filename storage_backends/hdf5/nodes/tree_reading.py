@@ -14,6 +14,7 @@ from pypet.records import GROUP, LEAF, LINK, NodeRecord
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
 from pypet.storage_backends.hdf5.encoding.attribute_reading import (
     attribute_names,
+    read_comment,
     read_flag,
     read_text,
 )
@@ -341,7 +342,7 @@ class TreeReader:
             elif name == CLASS_NAME:
                 class_name = read_text(group, name)
             elif name == COMMENT:
-                comment = read_text(group, name)
+                comment = read_comment(group, name)
         annotations = read_annotations(group, names, self._rule, path)
         if not is_leaf:
             return NodeRecord(path, GROUP, class_name, comment, annotations)

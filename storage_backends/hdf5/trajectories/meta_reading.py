@@ -15,7 +15,11 @@ from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.records import Info, MetaRecord, RunError, RunRows
 from pypet.storage_backends.hdf5.compression.filter_plugins import missing_filter
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
-from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
+from pypet.storage_backends.hdf5.encoding.attribute_reading import (
+    attribute_names,
+    read_comment,
+    read_text,
+)
 from pypet.storage_backends.hdf5.encoding.layout import COMMENT, COMPLIB
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
@@ -65,8 +69,28 @@ def read_meta(
     StorageFormatError
         A table is not in this file, or takes more memory than ``limit`` allows.
     """
-    tables = _Tables(file, trajectory, rule, limit)
     damage = OverviewDamage(file.path, trajectory)
+    record = read_overview(file, trajectory, rule, damage, with_runs=with_runs, limit=limit)
+    root = h5g.open(file.id, hdf5_path(trajectory, ""))
+    annotations = read_annotations(root, attribute_names(root), rule, "")
+    damage.tell()
+    return record._replace(annotations=annotations)
+
+
+def read_overview(
+    file: OpenFile,
+    trajectory: str,
+    rule: Unpickling,
+    damage: OverviewDamage,
+    *,
+    with_runs: bool,
+    limit: SizeLimit | None = None,
+) -> MetaRecord:
+    """Return the same without annotations; ``damage`` gets what is rebuilt.
+
+    Errors are those of `read_meta`.
+    """
+    tables = _Tables(file, trajectory, rule, limit)
     info = _info(tables, trajectory, damage)
     explorations = damage.read(
         "explorations", lambda: _explorations(tables), "explored are the parameters with a range"
@@ -75,16 +99,7 @@ def read_meta(
         explorations = tuple(name for name, _ in explored_leaves(tables.root()))
     settings = _settings(tables, trajectory, damage)
     runs = _runs(tables, info.length, damage) if with_runs else None
-    root = tables.root()
-    record = MetaRecord(
-        info,
-        read_annotations(root, attribute_names(root), rule, ""),
-        explorations,
-        settings,
-        runs,
-    )
-    damage.tell()
-    return record
+    return MetaRecord(info, {}, explorations, settings, runs)
 
 
 class _Tables:
@@ -180,7 +195,7 @@ def _info(tables: _Tables, trajectory: str, damage: OverviewDamage) -> Info:
     rows = damage.read("info", lambda: tables.rows("info"), instead)
     root = tables.root()
     attributes = attribute_names(root)
-    comment = read_text(root, COMMENT) if COMMENT in attributes else ""
+    comment = read_comment(root, COMMENT) if COMMENT in attributes else ""
     if rows is not None and len(rows):
         info = _told(rows, comment)
         if info.name and info.length > 0:

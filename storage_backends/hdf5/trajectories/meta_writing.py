@@ -12,7 +12,7 @@ from pypet import pypetconstants as constants
 from pypet.records import Info, PutMeta
 from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.annotations import annotate
-from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
+from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_comment
 from pypet.storage_backends.hdf5.encoding.attributes import (
     encode_attribute,
     replace_attribute,
@@ -116,7 +116,7 @@ def _check_same(cache: TrajectoryCache, root: h5g.GroupID, meta: PutMeta) -> Non
 def _describe(root: h5g.GroupID, meta: PutMeta) -> None:
     known = attribute_names(root)
     comment = meta.info.comment
-    if comment and (COMMENT not in known or read_text(root, COMMENT) != comment):
+    if comment and (COMMENT not in known or read_comment(root, COMMENT) != comment):
         replace_attribute(root, COMMENT, encode_attribute(comment))
     if meta.annotations or meta.overwrite:
         annotate(root, meta.annotations, known, replace=meta.overwrite)
