@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pypet.encoding.refusals import advice_on_type
+
 LONGEST_REPR = 80
 
 
@@ -32,6 +34,8 @@ def _reason(value: Any, family: str, taken: Collection[type]) -> str:
         return "None stands for no value."
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         return _reason_of_sequence(value)
+    if isinstance(value, np.ma.MaskedArray):
+        return advice_on_type(value)
     if isinstance(value, np.ndarray):
         if not value.size:
             return f"An Array{family} takes arrays without elements."
@@ -46,7 +50,8 @@ def _reason(value: Any, family: str, taken: Collection[type]) -> str:
     own = type(value)
     for kind in taken:
         if kind is not object and isinstance(value, kind) and own is not kind:
-            return f"Exact types count, and {own.__name__} only derives from {kind.__name__}."
+            reason = f"Exact types count, and {own.__name__} only derives from {kind.__name__}."
+            return f"{reason} {advice_on_type(value)}".rstrip()
     return ""
 
 

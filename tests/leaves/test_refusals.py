@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from enum import IntEnum
 
 import numpy as np
 import pytest
@@ -14,6 +15,12 @@ class OwnText(str):
     """Text of a type of one's own."""
 
 
+class Answer(IntEnum):
+    """Integers with names."""
+
+    YES = 1
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -23,6 +30,7 @@ class OwnText(str):
         (np.array([]), "An ArrayParameter takes arrays without elements"),
         (np.array([None]), "dtype object has no place here"),
         (OwnText("a"), "OwnText only derives from str"),
+        (np.ma.array([1], mask=[True]), r"The mask .* has no place"),
         ({"a": 1}, r"type dict\. `f_add_parameter"),
     ],
 )
@@ -35,9 +43,11 @@ def test_parameters_say_why_and_what_to_do(data, reason):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (None, "None stands for no value"),
         (OrderedDict(), "OrderedDict only derives from dict"),
         (object(), r"type object\. `f_add_result\("),
+        (OwnText("a"), r"OwnText only derives from str\. Convert it, for example by `str\(...\)`"),
+        (Answer.YES, r"Answer only derives from int\. .*`\.value`"),
+        (np.ma.array([1], mask=[True]), r"The mask .* has no place"),
     ],
 )
 def test_results_say_why_and_what_to_do(data, reason):

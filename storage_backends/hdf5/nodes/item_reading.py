@@ -11,6 +11,7 @@ import numpy as np
 from h5py import h5d, h5g, h5s
 
 from pypet import pypetconstants as constants
+from pypet.encoding.mixtures import NONE
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
@@ -21,6 +22,7 @@ from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
     CHECKSUM,
     COLLECTION,
+    ELEMENT_TYPES,
     SCALAR_TYPE,
     SHARED_TYPE,
     STORED_AS,
@@ -46,6 +48,8 @@ _FRAMES = frozenset((constants.FRAME, constants.SERIES))
 
 _PYTHON_SCALARS = frozenset(("int", "float", "complex", "str", "bytes"))
 """Types of scalars whose flavor goes without saying."""
+_NONE = np.array(NONE.encode())
+"""How None is kept, and the text of the same letters: only of these it is asked which one it is."""
 
 ItemFilter = Callable[[str], bool]
 
@@ -207,6 +211,9 @@ def _read_array(dataset: h5d.DatasetID, name: str, flag: str, *, check: bool) ->
     if collection == constants.COLL_SCALAR and not (check and _may_have_checksum(dataset, flag)):
         scalar = _text_or_none(dataset, SCALAR_TYPE)
         value = _read_scalar(dataset, scalar)
+        if value.dtype == _NONE.dtype and value[()] == _NONE:
+            types = _text_or_none(dataset, ELEMENT_TYPES)
+            return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset), None, types)
         if scalar in _PYTHON_SCALARS:
             return ArrayItem(name, flag, value, collection, scalar, "python")
         return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset))
@@ -218,7 +225,8 @@ def _read_array(dataset: h5d.DatasetID, name: str, flag: str, *, check: bool) ->
     if _EMPTY_DTYPE in names and value.size == 1:
         value = np.empty(0, dtype=np.dtype(read_text(dataset, _EMPTY_DTYPE)))
     order = read_text(dataset, BYTE_ORDER) if BYTE_ORDER in names else None
-    return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset), order)
+    types = read_text(dataset, ELEMENT_TYPES) if ELEMENT_TYPES in names else None
+    return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset), order, types)
 
 
 def _text_or_none(location: Any, name: bytes) -> str | None:
@@ -294,6 +302,7 @@ def _read_ragged(
         _text_or_none(dataset, SCALAR_TYPE),
         _flavor(dataset),
         _text_or_none(dataset, BYTE_ORDER),
+        _text_or_none(dataset, ELEMENT_TYPES),
     )
 
 
@@ -330,6 +339,7 @@ def _read_split_table(group: h5g.GroupID, name: str, flag: str, *, check: bool) 
                     types.get(prefix + "COLL_TYPE"),
                     types.get(prefix + "SCALAR_TYPE"),
                     types.get(prefix + "BYTE_ORDER"),
+                    types.get(prefix + "ELEMENT_TYPES"),
                 )
             )
         number += 1
