@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pypet.encoding.refusals import advice_on_type
+from pypet.leaves.sparse import is_sparse
 
 LONGEST_REPR = 80
 
@@ -41,11 +42,11 @@ def _reason(value: Any, family: str, taken: Collection[type]) -> str:
             return f"An Array{family} takes arrays without elements."
         return f"An array of dtype {value.dtype} has no place here."
     if hasattr(value, "tocsr"):
-        if getattr(value, "format", "") in ("csr", "csc", "bsr", "dia"):
+        if is_sparse(value):
             return f"`f_add_{family.lower()}(Sparse{family}, name, ...)` takes sparse matrices."
         return (
-            f"A Sparse{family} takes the formats csr, csc, bsr and dia: convert it, for example "
-            "by `.tocsr()`."
+            f"A Sparse{family} takes the classes of scipy.sparse, by exact type: convert it, for "
+            "example by `.tocsr()`."
         )
     own = type(value)
     for kind in taken:

@@ -8,7 +8,7 @@ from enum import IntEnum
 import numpy as np
 import pytest
 
-from pypet.leaves import Parameter, Result
+from pypet.leaves import Parameter, Result, SparseResult
 
 
 class OwnText(str):
@@ -60,8 +60,14 @@ def test_sparse_matrices_are_sent_to_their_classes():
     sparse = pytest.importorskip("scipy.sparse")
     with pytest.raises(TypeError, match=r"f_add_result\(SparseResult, name, ...\)"):
         Result("results.x", sparse.csr_matrix((2, 2)))
+    with pytest.raises(TypeError, match=r"f_add_parameter\(SparseParameter, name, ...\)"):
+        Parameter("parameters.x", sparse.lil_array((2, 2)))
+
+    class OwnMatrix(sparse.csr_matrix):
+        pass
+
     with pytest.raises(TypeError, match=r"convert it, for example by `.tocsr\(\)`"):
-        Parameter("parameters.x", sparse.lil_matrix((2, 2)))
+        SparseResult("results.x", OwnMatrix((2, 2)))
 
 
 def test_messages_stay_on_one_line_and_short():
