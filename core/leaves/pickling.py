@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pickle import HIGHEST_PROTOCOL
 from typing import Any
 
 from pypet.encoding.unpickling import rule_in_force
@@ -23,31 +22,14 @@ class Pickler:
         """The highest protocol that was needed so far."""
 
     def dump(self, name: str, value: Any) -> bytes:
-        """Return ``value`` pickled.
-
-        Protocols 0 and 1 lack objects with slots, and those that reduce themselves for later
-        ones only.
-
-        Raises
-        ------
-        Exception
-            No protocol can: the error of the highest one, which lacks nothing; a note names the
-            item.
-        """
-        for protocol in range(self._asked_for, HIGHEST_PROTOCOL + 1):
-            try:
-                raw = portable_pickle.dumps(value, protocol)
-            except Exception as err:
-                if protocol < HIGHEST_PROTOCOL:
-                    continue
-                err.add_note(f"Item {name!r} of type {type(value).__name__} cannot be pickled.")
-                raise
-            self.protocol = max(self.protocol, protocol)
-            return raw
-        raise ValueError(
-            f"Item {name!r} cannot be pickled with protocol {self._asked_for}: there are protocols "
-            f"up to {HIGHEST_PROTOCOL}."
-        )
+        """Return ``value`` pickled; an error carries a note that names the item."""
+        try:
+            raw, protocol = portable_pickle.dumps_from(value, self._asked_for)
+        except Exception as err:
+            err.add_note(f"Item {name!r} of type {type(value).__name__} cannot be pickled.")
+            raise
+        self.protocol = max(self.protocol, protocol)
+        return raw
 
 
 def restore(leaf: Any, name: str, raw: bytes) -> Any:

@@ -25,7 +25,7 @@ COLLECTION = b"SRVC_DATA_COLL_TYPE"
 SCALAR_TYPE = b"SRVC_DATA_SCALAR_TYPE"
 BYTE_ORDER = b"SRVC_DATA_BYTE_ORDER"
 ELEMENT_TYPES = b"SRVC_DATA_ELEMENT_TYPES"
-"""Of what was stored as a list or tuple of several types, or None; see `pypet.encoding.mixtures`."""
+"""Of lists and tuples of several types, and of None; see `pypet.encoding.mixtures`."""
 CHECKSUM = b"SRVC_CHECKSUM"
 
 

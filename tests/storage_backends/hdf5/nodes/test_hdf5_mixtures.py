@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("h5py")
 tables = pytest.importorskip("tables")
 
-from pypet import (
+from pypet import (  # noqa: E402 - needs h5py
     Environment,
     SharedArray,
     SharedResult,
@@ -16,8 +16,8 @@ from pypet import (
     load_trajectory,
     make_ordinary_result,
 )
-from pypet.pypetconstants import PARAMETERTYPEDICT
-from tests.encoding.exactly import same
+from pypet.pypetconstants import PARAMETERTYPEDICT  # noqa: E402
+from tests.encoding.exactly import same  # noqa: E402
 
 ITEMS = {
     "floats": [0.0, np.float64(1.5)],
