@@ -45,7 +45,9 @@ def refused(name: str, reason: str) -> TypeError:
 
 def wrong_flag(name: str, value: Any, flag: str, takes: str) -> TypeError:
     """Return the error for a flag that does not go with the type of the data."""
-    return TypeError(
+    parts = (
         f"Item {name!r} of type {type(value).__name__} cannot be stored with flag {flag!r}, which "
-        f"takes {takes}. Leave the flag away to have one chosen."
+        f"takes {takes}.",
+        advice_on_type(value) or "Leave the flag away to have one chosen.",
     )
+    return TypeError(" ".join(parts))
