@@ -301,7 +301,12 @@ def _read_frame(store: Any, path: str, *, look_at_codes: bool = False) -> Any:
         )
     if look_at_codes:
         check_codes(value, path)
-    return with_orders(with_text_dtypes(value, node), node)
+    return with_notes(value, node._v_attrs)
+
+
+def with_notes(value: Any, attributes: Any) -> Any:
+    """Return what was read with all that we noted, in attributes of the item, about its dtypes."""
+    return with_orders(with_text_dtypes(value, attributes), attributes)
 
 
 def check_codes(value: Any, path: str) -> None:

@@ -32,7 +32,9 @@ from pypet.storage_backends.hdf5.encoding.types import dtype_of, file_type, nati
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.checksums import check_frame
-from pypet.storage_backends.hdf5.frames.items import read_frames
+from pypet.storage_backends.hdf5.frames.contents import read_content
+from pypet.storage_backends.hdf5.frames.items import read_frames, with_notes
+from pypet.storage_backends.hdf5.frames.plain_frames import notes_of, plain_frame
 from pypet.storage_backends.hdf5.headers.object_headers import Link
 from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
 from pypet.storage_backends.hdf5.objects.arrays import COMPACT_BYTES
@@ -119,10 +121,23 @@ class ItemReader:
 
     def _read_frames(self, frames: list[_Found], path: bytes) -> list[Item]:
         """Return pandas items, all of which are checked before PyTables sees one of them."""
-        if self._checksums:
-            for frame in frames:
-                with self._about(frame, path):
-                    check_frame(h5g.open(self._file.id, frame.path.encode("utf8")))
+        items: list[Item] = []
+        others: list[_Found] = []
+        for frame in frames:
+            with self._about(frame, path):
+                group = h5g.open(self._file.id, frame.path.encode("utf8"))
+                parts = read_content(group)
+                if self._checksums:
+                    check_frame(group, parts)
+                value = plain_frame(parts, self._rule, frame.path)
+                if value is None:
+                    others.append(frame)
+                else:
+                    value = with_notes(value, notes_of(parts))
+                    items.append(FrameItem(frame.name, frame.flag, value))
+        return items + (self._read_by_pandas(others, path) if others else [])
+
+    def _read_by_pandas(self, frames: list[_Found], path: bytes) -> list[Item]:
         try:
             values = read_frames(self._file, [frame.path for frame in frames], self._rule)
         except RefusedPickleError:
