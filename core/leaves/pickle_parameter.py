@@ -16,9 +16,9 @@ class PickleParameter(Parameter):
     """A parameter for any data but None, which still means that it is empty.
 
     Entries of a range need exactly the type of the default. An object that occurs several times
-    in a range is pickled once. ``protocol`` is the pickle protocol, 0 to 5. What it cannot pickle is
-    pickled with the next higher one that can, which `v_protocol` says after storing. Loading takes
-    over the stored one.
+    in a range is pickled once. ``protocol`` is the pickle protocol, 0 to 5. What it cannot pickle
+    is pickled with the next higher one that can, which `v_protocol` says after storing. Loading
+    takes over the stored one.
     """
 
     __slots__ = ("_protocol",)

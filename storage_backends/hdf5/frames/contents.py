@@ -41,7 +41,7 @@ class Part:
         self._attributes: dict[bytes, RawAttribute] | None = None
         self._kind: h5t.TypeID | None = None
         self._raw: Array | None = None
-        self._shape: tuple[int, ...] | None | bool = False
+        self._shape: tuple[int, ...] | bool | None = False
 
     @property
     def is_dataset(self) -> bool:

@@ -56,7 +56,7 @@ def notes_of(parts: list[Part]) -> dict[str, str]:
     return found
 
 
-class _NotCommon(Exception):
+class _NotCommonError(Exception):
     """Something that is left to pandas."""
 
 
@@ -70,7 +70,11 @@ def plain_frame(parts: list[Part], rule: Unpickling, where: str) -> Any:
     """
     try:
         return _Reader(parts, rule, where).read()
-    except (_NotCommon, OSError, StorageFormatError):  # pandas says what is wrong, if something is
+    except (
+        _NotCommonError,
+        OSError,
+        StorageFormatError,
+    ):  # pandas says what is wrong, if something is
         return None
 
 
@@ -111,7 +115,7 @@ class _Reader:
 
         attributes = self._item.attributes
         count = _integer(attributes.get(b"nblocks"))
-        _need(_integer(attributes.get(b"ndim")) == 2 and 0 < count)
+        _need(_integer(attributes.get(b"ndim")) == 2 and count > 0)
         _need(len(self._datasets) == 2 + 2 * count)
         columns, index = self._index("axis0"), self._index("axis1")
         places = {label: place for place, label in enumerate(columns.tolist())}
@@ -142,7 +146,7 @@ class _Reader:
     def _dataset(self, name: str, known: frozenset[bytes]) -> Part:
         part = self._datasets.get(b"/" + name.encode("ascii"))
         if part is None:
-            raise _NotCommon
+            raise _NotCommonError
         _need(part.attributes.keys() <= known)
         flavor = part.attributes.get(b"FLAVOR")
         _need(flavor is None or _text(flavor) == "numpy")
@@ -169,7 +173,7 @@ class _Reader:
             try:
                 texts = [raw.decode("utf8") for raw in values.tolist()]
             except UnicodeDecodeError:
-                raise _NotCommon from None
+                raise _NotCommonError from None
             _need(bool(texts) and _NAN not in texts)
             return texts, label
         _need(values.dtype.kind in _LABEL_KINDS.get(kind or "", ""))
@@ -186,7 +190,7 @@ class _Reader:
         if b"value_type" in attributes:
             times = _TIMES.fullmatch(_text(attributes[b"value_type"]) or "")
             if times is None or values.dtype != np.int64:
-                raise _NotCommon
+                raise _NotCommonError
             code = "M8" if times[1] == "datetime" else "m8"
             return values.view(f"{code}[{times[2] or 'ns'}]")
         return values
@@ -200,7 +204,7 @@ class _Reader:
         except RefusedPickleError:
             raise
         except Exception as err:  # whatever unpickling runs into, pandas does, too
-            raise _NotCommon from err
+            raise _NotCommonError from err
         _need(type(values) is np.ndarray and values.ndim == axes and values.dtype == object)
         array: Array = values
         return array
@@ -208,7 +212,7 @@ class _Reader:
 
 def _need(condition: bool) -> None:
     if not condition:
-        raise _NotCommon
+        raise _NotCommonError
 
 
 def _numbers_or_text(part: Part) -> Array:
@@ -222,7 +226,7 @@ def _numbers_or_text(part: Part) -> Array:
 def _text(attribute: RawAttribute | None) -> str | None:
     """Return an attribute that is text, or None that is pickled."""
     if attribute is None or attribute.kind.get_class() != h5t.STRING:
-        raise _NotCommon
+        raise _NotCommonError
     is_utf8 = attribute.kind.get_cset() == h5t.CSET_UTF8
     if attribute.value is None:
         _need(is_utf8 and not attribute.kind.is_variable_str())
@@ -235,13 +239,13 @@ def _text(attribute: RawAttribute | None) -> str | None:
     try:
         return raw.decode("utf8")
     except UnicodeDecodeError:
-        raise _NotCommon from None
+        raise _NotCommonError from None
 
 
 def _integer(attribute: RawAttribute | None) -> int:
     """Return an attribute that is an integer or a boolean."""
     if attribute is None or attribute.value is None:
-        raise _NotCommon
+        raise _NotCommonError
     _need(attribute.kind.get_class() in (h5t.INTEGER, h5t.BITFIELD, h5t.ENUM))
     _need(attribute.value.size == 1 and is_plain(attribute.kind))
     return int(attribute.value.view(dtype_of(attribute.kind)).reshape(())[()])

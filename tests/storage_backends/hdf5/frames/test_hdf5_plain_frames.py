@@ -128,6 +128,7 @@ def test_other_ways_of_storing_load_the_same(stored, monkeypatch, options):
     assert found.equals(value)
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_what_only_pytables_can_unpack_is_left_to_it(stored, monkeypatch):
     filename = stored(COMMON["one block"])
     with pd.HDFStore(filename, "a", complib="bzip2", complevel=9) as file:

@@ -19,7 +19,7 @@ class Colour(IntEnum):
     RED = 1
 
 
-class Answer(str, Enum):
+class Answer(str, Enum):  # noqa: UP042 - the older way to make one
     YES = "yes"
 
 
