@@ -32,7 +32,7 @@ class RawAttribute(NamedTuple):
 class Part:
     """The group of an item, or something in it."""
 
-    __slots__ = ("_attributes", "_kind", "_raw", "_shape", "location", "path")
+    __slots__ = ("_attributes", "_has_shape", "_kind", "_raw", "_shape", "location", "path")
 
     def __init__(self, path: bytes, location: Any) -> None:
         self.path = path
@@ -41,7 +41,8 @@ class Part:
         self._attributes: dict[bytes, RawAttribute] | None = None
         self._kind: h5t.TypeID | None = None
         self._raw: Array | None = None
-        self._shape: tuple[int, ...] | bool | None = False
+        self._shape: tuple[int, ...] | None = None
+        self._has_shape = False
 
     @property
     def is_dataset(self) -> bool:
@@ -51,8 +52,9 @@ class Part:
     @property
     def shape(self) -> tuple[int, ...] | None:
         """Shape of a dataset, None if it has no place for values."""
-        if isinstance(self._shape, bool):
+        if not self._has_shape:
             self._shape = self.location.shape
+            self._has_shape = True
         return self._shape
 
     @property

@@ -87,14 +87,14 @@ def note_extension_dtypes(value: Any, node: Any, *, categories: bool = False) ->
             return
         noted = categories and place not in (INDEX, COLUMNS)
         name = _noted_name(data.dtype, noted) or _text_storage(data.dtype, always=value.empty)
-        if name is None and data.dtype == object and _looks_like_text(data):
+        if name is None and _is_object(data.dtype) and _looks_like_text(data):
             name = _OBJECT
         if name is not None:
             found.setdefault(name, []).append(place)
 
     if hasattr(value, "columns"):
         for place, dtype in enumerate(value.dtypes):
-            if not isinstance(dtype, np.dtype) or dtype == object:
+            if not isinstance(dtype, np.dtype) or _is_object(dtype):
                 note(place, value.iloc[:, place])
         note(COLUMNS, value.columns)
     else:
@@ -109,6 +109,10 @@ def note_extension_dtypes(value: Any, node: Any, *, categories: bool = False) ->
         found[_NAMES] = names  # tables give names to those that have none
     if found:
         node._v_attrs[NOTE] = json.dumps(found)
+
+
+def _is_object(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind == "O"
 
 
 def _noted_name(dtype: Any, categories: bool = False) -> str | None:

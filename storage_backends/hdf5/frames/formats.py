@@ -1,4 +1,4 @@
-"""Choosing the format in which pandas keeps an object, such that what is read is what was stored."""
+"""Choosing the pandas format of an object, such that what is read is what was stored."""
 
 from __future__ import annotations
 

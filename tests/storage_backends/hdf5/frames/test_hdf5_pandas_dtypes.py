@@ -1,4 +1,4 @@
-"""Every dtype of pandas comes back, or is refused in words before anything of the leaf is stored."""
+"""Every dtype of pandas comes back, or is refused in words before its leaf is stored."""
 
 from __future__ import annotations
 
