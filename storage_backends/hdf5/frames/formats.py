@@ -15,14 +15,14 @@ def other_format(name: str) -> str:
     return FIXED if name.startswith("t") else TABLE
 
 
-def is_certain(value: Any, *, is_table: bool) -> bool:
+def is_certain(value: Any) -> bool:
     """Return whether it is known that pandas reads what it has written of this object.
 
-    That is so for the dtypes of numbers and times in the fixed format, and for pandas' own text.
+    That is so for the dtypes of numbers and times, and for pandas' own text.
     """
     import pandas
 
-    if is_table or value.empty:
+    if value.empty:
         return False
     dtypes = value.dtypes
     columns = list(dtypes) if isinstance(value, pandas.DataFrame) else [dtypes]
