@@ -15,10 +15,11 @@ def other_format(name: str) -> str:
     return FIXED if name.startswith("t") else TABLE
 
 
-def is_certain(value: Any) -> bool:
-    """Return whether it is known that pandas reads what it has written of this object.
+def is_certain(value: Any, *, is_table: bool) -> bool:
+    """Return whether pandas reads what it has written of this object, without a look.
 
-    That is so for the dtypes of numbers and times, and for pandas' own text.
+    That is known for numbers and times, and for pandas' own text. The fixed format pickles objects,
+    and those of a user are not unpickled where they are only to be stored.
     """
     import pandas
 
@@ -29,9 +30,12 @@ def is_certain(value: Any) -> bool:
     axes = [value.index]
     if isinstance(value, pandas.DataFrame):
         axes.append(value.columns)
-    return all(map(_is_common, columns)) and all(
-        not isinstance(axis, pandas.MultiIndex) and _is_common(axis.dtype) for axis in axes
-    )
+    for axis in axes:
+        columns += list(axis.dtypes) if isinstance(axis, pandas.MultiIndex) else [axis.dtype]
+    if not is_table and any(isinstance(dtype, np.dtype) and dtype.hasobject for dtype in columns):
+        return True
+    is_flat = not any(isinstance(axis, pandas.MultiIndex) for axis in axes)
+    return is_flat and all(map(_is_common, columns))
 
 
 def _is_common(dtype: Any) -> bool:

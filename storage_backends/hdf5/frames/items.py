@@ -150,7 +150,7 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
         if categories:
             data = without_text_dtypes(without_extension_dtypes(value, categories=True))
         _put(store, frame, data, {**arguments, "format": name}, categories=categories)
-        if is_certain(value):
+        if is_certain(value, is_table=name.startswith("t")):
             return None
         return difference(value, _read_frame(store, frame.path))
 

@@ -171,3 +171,23 @@ def test_damaged_notes_are_refused(tmp_path, note):
 
     with pytest.raises(StorageFormatError, match=r"item.*damaged|item.*nobody writes"):
         load_trajectory("t", filename=filename, load_data=2, checksums=False)
+
+
+class Reluctant:
+    """An object that shows whether it was unpickled."""
+
+    unpickled = 0
+
+    def __setstate__(self, state):
+        Reluctant.unpickled += 1
+
+    def __getstate__(self):
+        return {"some": "state"}
+
+
+def test_storing_unpickles_nothing(tmp_path):
+    Reluctant.unpickled = 0
+
+    stored(tmp_path, pd.DataFrame({"a": [Reluctant(), None], "c": DAYS[:2].to_period("D")}))
+
+    assert Reluctant.unpickled == 0
