@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5o, h5s
+from h5py import h5d, h5g, h5s
 
 from pypet import pypetconstants as constants
 from pypet.encoding.mixtures import NONE
