@@ -99,6 +99,10 @@ class RunSkippedError(PypetError, RuntimeError):
     """A run was not started any more because the experiment was interrupted."""
 
 
+class RunTimeoutError(PypetError, TimeoutError):
+    """A run was given up because it took too long; the others go on unless the user says else."""
+
+
 class UnknownPluginError(PypetError, ValueError):
     """Nobody registered a feature under the name that was asked for."""
 
