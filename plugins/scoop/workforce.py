@@ -6,11 +6,12 @@ import itertools
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import NamedTuple
 
 from pypet.errors import WorkerDiedError
+from pypet.interfaces import Task
 from pypet.plugins.scoop import stand_in
 from pypet.plugins.scoop.guest import Introduction, Reply
 from pypet.plugins.scoop.launch import number_of_workers
@@ -91,11 +92,11 @@ class Workforce:
         return [member for member in self._members.values() if member.batch is not None]
 
     def give(
-        self, member: Member, tasks: list[object], round_name: str, *arguments: object
+        self, member: Member, tasks: Sequence[Task], round_name: str, *arguments: object
     ) -> None:
         """Give a worker a batch of ``tasks``; the others are arguments of `guest.perform`."""
         number, message = self._link.prepare(*arguments)
-        member.batch = Batch(number, tasks, round_name, message)  # type: ignore[arg-type]
+        member.batch = Batch(number, tasks, round_name, message)
         self._send(member)
 
     def collect(self, seconds: float) -> list[Report]:

@@ -108,7 +108,7 @@ def everything():
 
     env.add_postprocessing(expand)
     rest = [(index, value[0]) for index, value in env.run(multiply, 2)]
-    other = environment(4, filename="other.hdf5")
+    other = environment(600, filename="other.hdf5", freeze_input=True)
     values = [value[0] for _, value in other.run(multiply, 1)]
     return {"mapped": mapped, "more": more, "rest": rest, "other": values}
 
@@ -194,12 +194,6 @@ def logged(freeze):
     return {"files": sorted(path.name for path in Path("logs").rglob("*.txt")), "pids": pids}
 
 
-def many():
-    env = environment(600, freeze_input=True)
-    results = env.run(multiply, 2)
-    return [value[0] for _, value in results] == list(range(600))
-
-
 def nested(traj):
     from scoop import futures
 
@@ -227,7 +221,6 @@ SCENARIOS = {
         failing,
         unwrapped,
         logged,
-        many,
         futures_within,
         same_data,
     )
