@@ -28,6 +28,7 @@ __all__ = [
     "RefusedPickleError",
     "RemoteRunError",
     "RunSkippedError",
+    "RunTimeoutError",
     "StorageFormatError",
     "StorageLostError",
     "TooManyGroupsError",
