@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +77,9 @@ class Sides:
     def once(self, job: str, side: str, runs: int, options: dict[str, Any]) -> dict[str, float]:
         """Run a job once and return its figures."""
         arguments = [f"{key}={json.dumps(value)}" for key, value in options.items()]
-        command = [self._pythons[side], "-W", "ignore", str(JOBS), job, str(runs), *arguments]
+        launcher = SCOOP_LAUNCHER if options.get("use_scoop") else ()
+        script = [*launcher, str(JOBS), job, str(runs), *arguments]
+        command = [self._pythons[side], "-W", "ignore", *script]
         # Modules are compiled once, as they are where pypet is installed.
         environment = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
         figures: dict[str, float] = json.loads(
@@ -108,6 +111,8 @@ def rate_row(name: str, per_run: dict[str, float], target: float | None) -> Row:
 
 POOL = {"multiproc": True, "ncores": 2, "use_pool": True, "freeze_input": True}
 PROCESS = {"multiproc": True, "ncores": 2}
+SCOOP = {"multiproc": True, "use_scoop": True, "freeze_input": True, "wrap_mode": "LOCAL"}
+SCOOP_LAUNCHER = ("-m", "scoop", "-n", "2")
 
 
 def parallel_rows(sides: Sides) -> list[Row]:
@@ -180,6 +185,17 @@ def memory_row(sides: Sides) -> Row:
     )
     text = f"{many / KIBI_SQUARED:.0f} MB"
     return Row("memory, 100,000 runs / 1,000", text, "", many / few, 3, False)
+
+
+def scoop_rows(sides: Sides) -> list[Row]:
+    """Compare runs in two workers of SCOOP."""
+    counts = dict.fromkeys((HERE, THERE), sides.runs(2000))
+    per_run = sides.per_run("runs", counts, **SCOOP)
+    return [rate_row("trivial runs, SCOOP, LOCAL", per_run, 10)]
+
+
+ENGINES: dict[str, Callable[[Sides], list[Row]]] = {"SCOOP": scoop_rows}
+"""Rows that are only printed when asked for by name."""
 
 
 # ----- storing and loading on one core ----------------------------------------------------------

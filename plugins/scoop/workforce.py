@@ -23,6 +23,8 @@ from pypet.version import __version__
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 """Time between two invitations while workers are missing."""
+PATIENCE_SECONDS = 30.0
+"""After so long somebody is told how many workers are missing."""
 MOST_FALSE_STARTS = 3
 """So many stand-ins in a row may end before they have executed anything."""
 
@@ -53,6 +55,7 @@ class Workforce:
         self._invitations: set[int] = set()
         self._pause = FIRST_PAUSE_SECONDS
         self._next_invitation = 0.0
+        self._looking_since: float | None = None
         self._stand_in: Member | None = None
         self._false_starts = 0
 
@@ -152,12 +155,29 @@ class Workforce:
     def _invite(self) -> None:
         missing = self._expected - (self.size - (self._stand_in is not None))
         now = monotonic()
+        self._tell_missing(missing, now)
         if missing <= len(self._invitations) or now < self._next_invitation:
             return
         self._next_invitation = now + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
         for _ in range(missing - len(self._invitations)):
             self._invitations.add(self._link.invite())
+
+    def _tell_missing(self, missing: int, now: float) -> None:
+        """Warn once of workers that do not appear."""
+        if missing <= 0:
+            return
+        if self._looking_since is None:
+            self._looking_since = now
+        elif now > self._looking_since + PATIENCE_SECONDS:
+            self._looking_since = float("inf")
+            _logger.warning(
+                "%d of %d workers have not answered yet; runs are executed by the others. They "
+                "may still start, or have ended; if one ends before the others have answered, "
+                "SCOOP's broker may have ended with it, and none of those can be found.",
+                missing,
+                self._expected + 1,
+            )
 
     def _welcome(self, answer: Answer) -> None:
         self._invitations.discard(answer.number)
