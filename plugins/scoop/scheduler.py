@@ -31,6 +31,8 @@ WAIT_SECONDS = 0.1
 """The longest time between two looks at workers."""
 STOP_SECONDS = 5.0
 """How long active batches may take to end when everything is given up."""
+BATCHES_PER_WORKER = 2
+"""One that is executed, one that is here when it ends."""
 BUSY_SECONDS = 0.2
 """A worker whose run waits for futures of its own is left alone for so long."""
 MOST_LOSSES = 3
@@ -143,8 +145,11 @@ class ScoopScheduler(Scheduler):
         self._force.muster()
 
     def room(self) -> int:
-        """Return how many tasks to submit so that workers do not run out of them."""
-        wanted = max(self._force.size, 1) * self._sizing.batch_size
+        """Return how many tasks to submit so that workers do not run out of them.
+
+        Workers that are not there yet count: nobody asks again before a run has ended.
+        """
+        wanted = BATCHES_PER_WORKER * self._force.strength * self._sizing.batch_size
         waiting = len(self._queue)
         return wanted - waiting if 2 * waiting <= wanted else 0
 

@@ -21,8 +21,10 @@ from pypet.support.process_ends import GUARD_ADVICE
 from pypet.version import __version__
 
 FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 5.0
 """Time between two invitations while workers are missing."""
+MOST_INVITATIONS = 4
+"""So many for each worker may be without an answer."""
 PATIENCE_SECONDS = 30.0
 """After so long somebody is told how many workers are missing."""
 MOST_FALSE_STARTS = 3
@@ -75,6 +77,11 @@ class Workforce:
     def size(self) -> int:
         """How many workers are known, and not gone."""
         return len(self._members)
+
+    @property
+    def strength(self) -> int:
+        """How many workers there are or may still be found."""
+        return max(self.size, self._expected + 1)
 
     def idle(self) -> Iterator[Member]:
         """Yield the workers without a batch; those of SCOOP first, the stand-in last."""
@@ -153,14 +160,22 @@ class Workforce:
     # ----- finding workers ------------------------------------------------------------------
 
     def _invite(self) -> None:
-        missing = self._expected - (self.size - (self._stand_in is not None))
+        """Look for workers that are missing.
+
+        The broker gives an invitation to whoever has asked for a future first, and that may be one
+        that is known and busy. All of these have asked once, so one more for each reaches others.
+        """
+        known = self.size - (self._stand_in is not None)
+        missing = self._expected - known
         now = monotonic()
         self._tell_missing(missing, now)
-        if missing <= len(self._invitations) or now < self._next_invitation:
+        if missing <= 0 or now < self._next_invitation:
+            return
+        if len(self._invitations) > MOST_INVITATIONS * self.strength:
             return
         self._next_invitation = now + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
-        for _ in range(missing - len(self._invitations)):
+        for _ in range(missing + known):
             self._invitations.add(self._link.invite())
 
     def _tell_missing(self, missing: int, now: float) -> None:

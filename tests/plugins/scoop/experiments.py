@@ -12,6 +12,7 @@ from pathlib import Path
 from pypet import Environment, Result
 from pypet.interfaces import StorageService
 from pypet.plugins.scoop import guest
+from tests.processes import meet
 
 guest.GRACE_SECONDS = 0.5  # also in workers, which import this script
 
@@ -194,6 +195,18 @@ def logged(freeze):
     return {"files": sorted(path.name for path in Path("logs").rglob("*.txt")), "pids": pids}
 
 
+def together():
+    Path("meeting").mkdir()
+    env = environment(3)
+    return len({pid for _, pid in env.run(gather, os.path.abspath("meeting"))})
+
+
+def gather(traj, folder):
+    """End when three runs are under way."""
+    meet(folder, traj.x, 3)
+    return os.getpid()
+
+
 def nested(traj):
     from scoop import futures
 
@@ -220,6 +233,7 @@ SCENARIOS = {
         killed,
         failing,
         unwrapped,
+        together,
         logged,
         futures_within,
         same_data,

@@ -89,6 +89,10 @@ def test_others_go_on_without_a_failing_run(tmp_path):
     assert told["errors"] == {"run_00000002": "ValueError"}
 
 
+def test_all_workers_are_used_while_the_first_run_is_executed(tmp_path):
+    assert launch(tmp_path, "together", workers=3).result == 3
+
+
 def test_workers_store_themselves_without_wrapping(tmp_path):
     told = launch(tmp_path, "unwrapped", workers=3).result
     assert told["results"] == [0, 1, 2, 3]
