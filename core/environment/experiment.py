@@ -193,7 +193,15 @@ class Experiment:
         refill = None
         if self._options["immediate_postproc"] and postprocessing is not None:
             refill = partial(self._post_process_at_once, postprocessing, job)
-        self._round = Round(self._environment, self._features, job, indices, self._results, refill)
+        self._round = Round(
+            self._environment,
+            self._features,
+            job,
+            indices,
+            self._results,
+            refill,
+            self._config.put_url,
+        )
         self._round.execute()
 
     def _join(self) -> None:
