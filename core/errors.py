@@ -135,6 +135,10 @@ def _not_stored(
     return kind(message, runs, is_final=is_final)
 
 
+class LeaseLostError(PypetError, RuntimeError):
+    """A lock over a network has passed to another process, or nobody can tell whose it is."""
+
+
 class RefusedPickleError(PypetError, ValueError):
     """Something pickled was not loaded, because loading it might run code."""
 

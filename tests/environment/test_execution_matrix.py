@@ -32,7 +32,7 @@ STARTS = [
     for method in ("fork", "forkserver", "spawn")
     if method in multiprocessing.get_all_start_methods()
 ]
-NETWORK_MODES = ("NETQUEUE",) if is_installed("zmq") else ()
+NETWORK_MODES = ("NETLOCK", "NETQUEUE") if is_installed("zmq") else ()
 MODES = {
     method: ("LOCK", "QUEUE", *(("PIPE",) if method == "fork" else ()), "LOCAL", *NETWORK_MODES)
     for method in STARTS

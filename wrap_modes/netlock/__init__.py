@@ -1,0 +1,19 @@
+"""Let workers on any host store by themselves, one at a time.
+
+Needs ``pip install "pypet[net]"`` and a file system that all of them see.
+"""
+
+from __future__ import annotations
+
+from pypet.interfaces import WrapMode
+from pypet.markers import hookimpl
+from pypet.wrap_modes.netlock.mode import NetLockWrapMode
+from pypet.wrap_modes.netlock.network_lock import NetworkLock
+
+__all__ = ["NetLockWrapMode", "NetworkLock"]
+
+
+@hookimpl
+def pypet_register_wrap_modes() -> list[type[WrapMode]]:
+    """Register the wrap mode that locks over the network."""
+    return [NetLockWrapMode]
