@@ -15,6 +15,7 @@ __all__ = [
     "DataNotInStorageError",
     "GitDiffError",
     "GitError",
+    "LeaseLostError",
     "MissingDependencyError",
     "NoSuchServiceError",
     "NotStoredError",
