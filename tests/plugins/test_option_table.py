@@ -26,7 +26,6 @@ ABSENT = {
 }
 """Options of features that this version does not have."""
 
-WITHOUT_NETLOCK = {"disable_plugins": ("netlock",)}
 ESTABLISHED_POSITIONS = {
     name: position for position, name in enumerate(ESTABLISHED, 1) if position <= POSITIONAL_COUNT
 }
@@ -139,9 +138,8 @@ def test_only_values_that_ask_for_an_absent_feature_are_refused(name, idle, aski
 
 def test_how_long_an_absent_feature_should_wait_is_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
-        Environment(
-            "test", storage_service="memory", log_config=None, timeout=5.0, **WITHOUT_NETLOCK
-        )
+        options = {"storage_service": "memory", "log_config": None, "timeout": 5.0}
+        Environment("test", disable_plugins=("netlock",), **options)
     (told,) = [record.getMessage() for record in caplog.records]
     assert "no effect: timeout=5.0 needs a plugin for runs on other hosts" in told
 

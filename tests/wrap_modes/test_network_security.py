@@ -17,8 +17,10 @@ from pypet import Environment, load_trajectory
 from pypet.wrap_modes._local.parcels import Message, Parcel
 from tests.wrap_modes import attackers
 
-zmq = pytest.importorskip("zmq")
+pytest.importorskip("zmq")
 pytest.importorskip("h5py")
+
+import zmq
 
 from pypet.wrap_modes._net.keys import ServerKey
 from pypet.wrap_modes._net.server_socket import HEADER

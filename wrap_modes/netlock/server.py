@@ -78,7 +78,7 @@ class LockServer:
         while not wait(ends, 0):
             left = self._table.seconds_to_next_look(time.monotonic())
             longest = _POLL_SECONDS if _is_windows() else 60.0
-            poller.poll(1000 * (longest if left is None else min(left, longest)))
+            poller.poll(int(1000 * (longest if left is None else min(left, longest))) + 1)
             self.look()
 
     def look(self) -> None:
