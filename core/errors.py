@@ -34,6 +34,7 @@ __all__ = [
     "TooManyGroupsError",
     "UnknownOptionError",
     "UnknownPluginError",
+    "UnprotectedServerWarning",
     "VersionMismatchError",
     "WorkerDiedError",
 ]
@@ -142,6 +143,10 @@ class LeaseLostError(PypetError, RuntimeError):
 
 class RefusedPickleError(PypetError, ValueError):
     """Something pickled was not loaded, because loading it might run code."""
+
+
+class UnprotectedServerWarning(UserWarning):
+    """A server that was made by hand can be used by every program on this machine."""
 
 
 class OptionWarning(UserWarning):

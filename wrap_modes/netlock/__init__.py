@@ -7,10 +7,27 @@ from __future__ import annotations
 
 from pypet.interfaces import WrapMode
 from pypet.markers import hookimpl
+from pypet.wrap_modes._net.by_hand import ForkDetector, ReliableClient, ZMQServer
+from pypet.wrap_modes.netlock.by_hand import (
+    ForkAwareLockerClient,
+    LockerClient,
+    LockerServer,
+    TimeOutLockerServer,
+)
 from pypet.wrap_modes.netlock.mode import NetLockWrapMode
 from pypet.wrap_modes.netlock.network_lock import NetworkLock
 
-__all__ = ["NetLockWrapMode", "NetworkLock"]
+__all__ = [
+    "ForkAwareLockerClient",
+    "ForkDetector",
+    "LockerClient",
+    "LockerServer",
+    "NetLockWrapMode",
+    "NetworkLock",
+    "ReliableClient",
+    "TimeOutLockerServer",
+    "ZMQServer",
+]
 
 
 @hookimpl

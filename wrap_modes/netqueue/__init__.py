@@ -7,9 +7,22 @@ from __future__ import annotations
 
 from pypet.interfaces import WrapMode
 from pypet.markers import hookimpl
+from pypet.wrap_modes.netqueue.by_hand import (
+    ForkAwareQueuingClient,
+    QueuingClient,
+    QueuingServer,
+    QueuingServerMessageListener,
+)
 from pypet.wrap_modes.netqueue.mode import NetQueueSender, NetQueueWrapMode
 
-__all__ = ["NetQueueSender", "NetQueueWrapMode"]
+__all__ = [
+    "ForkAwareQueuingClient",
+    "NetQueueSender",
+    "NetQueueWrapMode",
+    "QueuingClient",
+    "QueuingServer",
+    "QueuingServerMessageListener",
+]
 
 
 @hookimpl
