@@ -1,4 +1,4 @@
-"""The servers and clients of `pypet.utils.mpwrappers`, made by hand, speak the established words."""
+"""Servers and clients of `pypet.utils.mpwrappers` that are made by hand speak established words."""
 
 from __future__ import annotations
 
