@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pypet.leaves import Result as Result
     from pypet.leaves import SparseParameter as SparseParameter
     from pypet.leaves import SparseResult as SparseResult
+    from pypet.records import RunError as RunError
     from pypet.shareddata import SharedArray as SharedArray
     from pypet.shareddata import SharedCArray as SharedCArray
     from pypet.shareddata import SharedEArray as SharedEArray
@@ -75,6 +76,7 @@ _HOMES = {
         "SparseParameter",
         "SparseResult",
     ),
+    "pypet.records": ("RunError",),
     "pypet.shareddata": (
         "SharedArray",
         "SharedCArray",

@@ -7,7 +7,7 @@ derive from `PypetError` and from the builtin that a careful caller would catch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # All of them; `pypet` and `pypet.pypetexceptions` take their names from here.
@@ -32,6 +32,7 @@ __all__ = [
     "StorageFormatError",
     "StorageLostError",
     "TooManyGroupsError",
+    "UnknownMessageError",
     "UnknownOptionError",
     "UnknownPluginError",
     "UnprotectedServerWarning",
@@ -70,6 +71,10 @@ class VersionMismatchError(TypeError):
 
 class NoSuchServiceError(TypeError):
     """The storage service does not know a message or cannot hold a type of data."""
+
+
+class UnknownMessageError(NoSuchServiceError, ValueError):
+    """The storage service does not know a message, wherever the trajectory is."""
 
 
 class GitDiffError(RuntimeError):
@@ -119,22 +124,49 @@ class StorageLostError(PypetError, FileNotFoundError):
 class NotStoredError(PypetError, RuntimeError):
     """Data that a run handed over to be stored was lost; ``runs`` are the indices concerned.
 
-    With ``is_final`` nothing can be stored any more: other runs will fare no better.
+    With ``is_final`` nothing can be stored any more: other runs will fare no better. ``causes``
+    has a text for each run of which it is known what was not stored, and why. ``is_general`` says
+    that the storage failed, and not the data.
     """
 
-    def __init__(self, message: str, runs: Sequence[int] = (), *, is_final: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        runs: Sequence[int] = (),
+        *,
+        is_final: bool = False,
+        causes: Mapping[int, str] | None = None,
+        is_general: bool = True,
+    ) -> None:
         super().__init__(message)
         self.runs = tuple(runs)
         self.is_final = is_final
+        self.causes = dict(causes or {})
+        self.is_general = is_general
+
+    def of_run(self, index: int) -> NotStoredError:
+        """Return the error about one run alone; itself if it says nothing about that run."""
+        cause = self.causes.get(index)
+        if cause is None or self.runs == (index,):
+            return self
+        return type(self)(
+            cause,
+            (index,),
+            is_final=self.is_final,
+            causes={index: cause},
+            is_general=self.is_general,
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _not_stored, (type(self), str(self), self.runs, self.is_final)
+        keywords = ("is_final", "causes", "is_general")
+        state = {name: getattr(self, name) for name in keywords}
+        return _not_stored, (type(self), str(self), self.runs, state)
 
 
 def _not_stored(
-    kind: type[NotStoredError], message: str, runs: tuple[int, ...], is_final: bool
+    kind: type[NotStoredError], message: str, runs: tuple[int, ...], keywords: Mapping[str, Any]
 ) -> NotStoredError:
-    return kind(message, runs, is_final=is_final)
+    return kind(message, runs, **keywords)
 
 
 class LeaseLostError(PypetError, RuntimeError):

@@ -56,6 +56,7 @@ def main() -> None:
         env.traj.f_add_parameter("heat", 200, comment="Degrees Celsius")
         env.traj.f_explore({"heat": list(range(200, 280, 10))})
         env.run(bake)
+    print(f"The log is in {folder}/bread.log, warnings also in {folder}/bread_warnings.log")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from pypet.options.established import established
 from pypet.plugins._workers import guest
 from pypet.plugins._workers.batch_sizing import BatchSizing
 from pypet.plugins._workers.outcomes import unpack, unreadable
+from pypet.support.process_ends import GUARD_ADVICE
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -64,6 +65,7 @@ class ExecutorScheduler(Scheduler):
         self._ended: SimpleQueue[Future[guest.Reply]] = SimpleQueue()
         self._arrived: deque[Outcome] = deque()
         self._sizing = BatchSizing()
+        self._has_replied = False
 
     @classmethod
     def settle(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -228,6 +230,7 @@ class ExecutorScheduler(Scheduler):
             self._lose(batch, error)
             return
         reply = future.result()
+        self._has_replied = True
         if reply.trouble is not None:
             raise WorkerDiedError(
                 f"{type(self._executor).__name__} cannot execute runs: {reply.trouble}"
@@ -267,6 +270,8 @@ class ExecutorScheduler(Scheduler):
 
     def _lose(self, batch: Sequence[Task], cause: BaseException | None) -> None:
         """Report tasks whose batch did not come back."""
+        from concurrent.futures import BrokenExecutor
+
         for task in batch:
             died = WorkerDiedError(
                 f"Run {task.index} was lost with its worker in the "
@@ -274,6 +279,8 @@ class ExecutorScheduler(Scheduler):
                 "those under way ended the worker."
             )
             died.__cause__ = cause
+            if isinstance(cause, BrokenExecutor) and not self._has_replied:
+                died.add_note(f"pypet: {GUARD_ADVICE}")
             self._arrived.append(Outcome(task.index, None, 0.0, 0.0, died))
 
 

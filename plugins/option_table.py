@@ -10,10 +10,11 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from pypet.errors import UnknownOptionError
 from pypet.interfaces import Command
 from pypet.manager import get_manager
+from pypet.manager.nearest import did_you_mean
 from pypet.markers import hookimpl
-from pypet.options import unknown_option_error
 from pypet.options.deprecated import RENAMED
 from pypet.options.description import OptionDescription, describe_options
 
@@ -140,7 +141,11 @@ def _named(name: str, options: Sequence[OptionDescription]) -> OptionDescription
     for option in options:
         if option.name == wanted:
             return option
-    raise unknown_option_error([name], [option.name for option in options])
+    near = did_you_mean(name, [*(option.name for option in options), *RENAMED])
+    raise UnknownOptionError(
+        f"There is no option {name!r} in any plugin that is installed.{near} `pypet options` lists "
+        "all."
+    )
 
 
 def _readers(option: OptionDescription) -> str:

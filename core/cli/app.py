@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from pypet import errors
 from pypet.cli.messages import tell, told_on_stderr
+from pypet.cli.streams import open_missing_streams
 from pypet.interfaces import Command
 from pypet.manager import PluginManager, get_manager
 from pypet.version import __version__
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The arguments are wrong, or help or the version was asked for.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    open_missing_streams()
     try:
         with told_on_stderr():
             status = _run(arguments)
@@ -58,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     manager = get_manager()
     parser = build_parser(_needed_commands(manager, arguments))
-    chosen = parser.parse_args(arguments)
+    chosen, unknown = parser.parse_known_args(arguments)
+    if unknown:  # the parser of the sub-command has the usage that is asked for
+        chosen._parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     command: Command | None = chosen.command
     if command is None:
         parser.print_help()
@@ -81,7 +85,7 @@ def build_parser(commands: Iterable[Command]) -> argparse.ArgumentParser:
         prog=PROGRAM, description="Look at pypet's plugins and at experiments."
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    parser.set_defaults(command=None)
+    parser.set_defaults(command=None, _parser=parser)
     subparsers = parser.add_subparsers(title="commands", metavar="<command>")
     for command in commands:
         sub = subparsers.add_parser(
@@ -89,5 +93,5 @@ def build_parser(commands: Iterable[Command]) -> argparse.ArgumentParser:
         )
         if command.add_arguments is not None:
             command.add_arguments(sub)
-        sub.set_defaults(command=command)
+        sub.set_defaults(command=command, _parser=sub)
     return parser

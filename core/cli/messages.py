@@ -19,12 +19,34 @@ class _Stderr(logging.Handler):
         super().__init__(logging.WARNING)
         # A plugin that cannot be loaded is a line of `pypet plugins`, not noise on every command.
         self.addFilter(lambda record: not record.name.startswith("pypet.manager"))
+        self._about_errors: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1] is not None:
+            self._about_errors.append(record)
+        else:
+            self._write(record)
+
+    def write_errors(self, raised: BaseException | None = None) -> None:
+        """Write records about exceptions, but not about what ends the command: that is told."""
+        told = list(_chain(raised))
+        for record in self._about_errors:
+            if not any(record.exc_info and record.exc_info[1] is error for error in told):
+                self._write(record)
+        self._about_errors.clear()
+
+    def _write(self, record: logging.LogRecord) -> None:
         try:
             tell(self.format(record))
         except Exception:
             self.handleError(record)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and those that it was raised from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def tell(text: str) -> None:
@@ -47,6 +69,11 @@ def told_on_stderr() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             yield
+    except BaseException as error:
+        handler.write_errors(error)
+        raise
+    else:
+        handler.write_errors()
     finally:
         if is_ours:
             logger.removeHandler(handler)

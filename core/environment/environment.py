@@ -27,11 +27,13 @@ from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.lazy_debug import debug_options
 from pypet.environment.pipeline import call_pipeline
 from pypet.environment.postprocessing import PostProcessing, Results
+from pypet.environment.summary import ExperimentSummary
 from pypet.errors import OptionWarning
 from pypet.manager.absent import RESUMING, absence_error
 from pypet.options import OptionsDoc, OptionsSignature, collect, warn_of_idle_options
 from pypet.support.arguments import is_whole
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
+from pypet.support.tracebacks import user_tracebacks
 from pypet.trajectory.randomness import draw_seed
 from pypet.trajectory.recorded_seeds import latest_seed
 
@@ -116,6 +118,7 @@ class Environment:
         check_leaves(self._trajectory, content, storage.properties)
         self._identity = identify(self, features.versionings)
         self._config = EnvironmentConfig(self._trajectory, self.name)
+        self._summary = ExperimentSummary()
         try:
             self._set_up(storage, features)
             add_leaves(self._trajectory, content)
@@ -200,22 +203,28 @@ class Environment:
         Returns
         -------
         list
-            Tuples ``(index, return value)`` of the runs executed by this call, by index.
+            Tuples ``(index, return value)`` of the runs executed by this call, by index. Runs that
+            failed are left out if the others go on without them (``on_error='continue'``, and by
+            default with a process for each run); `Trajectory.f_get_run_errors` has their errors.
 
         Raises
         ------
         RuntimeError
             The environment was made with ``do_single_runs=False``, or the trajectory is new but
-            its name is taken in the storage.
+            its name is taken in the storage, or a worker imports a main script that starts
+            parallel runs outside of ``if __name__ == '__main__'``.
+        WorkerDiedError
+            No worker could be started, whatever ``on_error`` says.
         TypeError
             ``runfunc`` is no function of the trajectory and these arguments.
         PresettingError
             A parameter was preset but never added.
         Exception
-            Whatever a run raises, with a note that names the run; see ``on_error``.
+            Whatever a run raises, with a note that names the run, unless the others go on.
         """
-        self._check_runs_wanted("run")
-        return self._execute(lambda: self._plan(Job(runfunc, args, kwargs)))
+        with user_tracebacks():
+            self._check_runs_wanted("run")
+            return self._execute(lambda: self._plan(Job(runfunc, args, kwargs)))
 
     def run_map(self, runfunc: RunFunction, *iter_args: Any, **iter_kwargs: Any) -> Results:
         """Execute all runs that are due, each with arguments of its own.
@@ -238,10 +247,11 @@ class Environment:
         Exception
             As for `run`.
         """
-        self._check_runs_wanted("run_map")
-        if not iter_args and not iter_kwargs:
-            raise ValueError("run_map needs at least one iterable beside the run function.")
-        return self._execute(lambda: self._plan(MapJob(runfunc, iter_args, iter_kwargs)))
+        with user_tracebacks():
+            self._check_runs_wanted("run_map")
+            if not iter_args and not iter_kwargs:
+                raise ValueError("run_map needs at least one iterable beside the run function.")
+            return self._execute(lambda: self._plan(MapJob(runfunc, iter_args, iter_kwargs)))
 
     def pipeline(self, pipeline: Callable[[Trajectory], Any]) -> Results:
         """Execute an experiment that a function describes.
@@ -264,11 +274,13 @@ class Environment:
         Exception
             As for `run`.
         """
-        return self._execute(lambda: self._pre_process(pipeline, Job))
+        with user_tracebacks():
+            return self._execute(lambda: self._pre_process(pipeline, Job))
 
     def pipeline_map(self, pipeline: Callable[[Trajectory], Any]) -> Results:
         """As `pipeline`, but the arguments of the run function are iterables as in `run_map`."""
-        return self._execute(lambda: self._pre_process(pipeline, MapJob))
+        with user_tracebacks():
+            return self._execute(lambda: self._pre_process(pipeline, MapJob))
 
     def add_postprocessing(
         self, postproc: Callable[..., Any] | None, *args: Any, **kwargs: Any
@@ -353,7 +365,7 @@ class Environment:
             setup.start(context)
         for versioning in features.versionings:
             versioning.environment_named(self)
-        seed = self._choose_seed()  # first: the former storage may have it
+        seed = self._choose_seed(features.options["seed"])  # first: the former storage may have it
         trajectory.v_storage_service = storage.choice.make()
         trajectory.f_set_properties(**storage.properties)
         trajectory._seed = seed
@@ -372,9 +384,8 @@ class Environment:
             )
         _logger.info("%r is ready.", self)
 
-    def _choose_seed(self) -> int:
+    def _choose_seed(self, given: int | None) -> int:
         """Return the seed that is given, else that of the runs before, else a new one."""
-        given: int | None = self._features.options["seed"]
         if given is not None:
             return given
         known = self._trajectory._seed
@@ -407,7 +418,7 @@ class Environment:
 
     def _execute(self, obtain_plan: Callable[[], Plan | None]) -> Results:
         features = self._here("An experiment")
-        return Experiment(self, features, self._config).execute(obtain_plan)
+        return Experiment(self, features, self._config, self._summary).execute(obtain_plan)
 
     def _here(self, what: str) -> Features:
         """Return what plugins give the environment; RuntimeError if this is only a handle."""

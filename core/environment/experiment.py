@@ -9,20 +9,25 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pypet.environment.cleaning import RunDataCleaner
+from pypet.environment import shown_warnings
+from pypet.environment.cleaning import RunDataCleaner, forget_unfinished_runs
 from pypet.environment.config_entries import EnvironmentConfig
+from pypet.environment.failure_log import FailureLog
 from pypet.environment.features import Features
 from pypet.environment.identity import sign
 from pypet.environment.input_storing import InputStoring
 from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
-from pypet.environment.pending_runs import due_runs, first_pending, report_completion
+from pypet.environment.pending_runs import due_runs, first_pending
 from pypet.environment.postprocessing import PostProcessing, Results
 from pypet.environment.rescue import check_storage, rescue, watched
 from pypet.environment.round import Round
 from pypet.environment.shared_storage import kept_open
+from pypet.environment.summary import ExperimentSummary
 from pypet.environment.termination import sigterm_handling
 from pypet.support import run_banners
+from pypet.support.main_script import is_importing_main_script
+from pypet.support.process_ends import GUARD_ADVICE
 
 if TYPE_CHECKING:
     from pypet.environment.environment import Environment
@@ -45,7 +50,11 @@ class Experiment:
     """
 
     def __init__(
-        self, environment: Environment, features: Features, config: EnvironmentConfig
+        self,
+        environment: Environment,
+        features: Features,
+        config: EnvironmentConfig,
+        summary: ExperimentSummary,
     ) -> None:
         self._environment = environment
         self._features = features
@@ -54,6 +63,12 @@ class Experiment:
         self._options = features.options
         self._results: Results = []
         self._inputs = InputStoring(self._trajectory)
+        self._summary = summary
+        self._failures = FailureLog(self._trajectory)
+        self._has_begun = False
+        """Whether runs were about to be executed."""
+        self._is_stored = True
+        """Whether the storage has what is there; otherwise an error tells where that is."""
         self._round: Round | None = None
         """The latest one; its processes may still be ending."""
 
@@ -65,7 +80,8 @@ class Experiment:
         Raises
         ------
         RuntimeError
-            The trajectory is in a run, or an environment runs it already.
+            The trajectory is in a run, or an environment runs it already; or the process is a
+            worker that imports an unguarded main script.
         PresettingError
             A parameter was preset but never added.
         Exception
@@ -77,6 +93,12 @@ class Experiment:
                 f"Trajectory {self._trajectory.v_name!r} is being run already; an experiment "
                 "cannot start from within a run or from post-processing."
             )
+        if self._features.wrap_mode is not None and is_importing_main_script():
+            raise RuntimeError(
+                "A worker process that imports the main script has come upon an experiment with "
+                f"parallel runs, which it must not start again. {GUARD_ADVICE}"
+            )
+        began = time.monotonic()
         self._config.note_start(time.time())
         plan = obtain_plan()
         self._trajectory._prepare_experiment()
@@ -86,14 +108,25 @@ class Experiment:
             with watched(self._trajectory):
                 completed = self._execute(plan)
         finally:
+            if self._has_begun:
+                self._summary.tell(
+                    self._trajectory,
+                    self._failures.indices,
+                    time.monotonic() - began,
+                    self._log_folders(),
+                    is_stored=self._is_stored,
+                )
             if handles:
                 sigterm_handling.finalize()  # which may be the end of the process
-        if plan is not None:
-            report_completion(self._trajectory, completed)
         if completed:
             for versioning in self._features.versionings:
                 versioning.experiment_finished(self._environment)
         return self._results
+
+    def _log_folders(self) -> list[str]:
+        """Return the folders that have log files now, each once."""
+        folders = (folder for setup in self._features.logging for folder in setup.folders)
+        return list(dict.fromkeys(folders))
 
     def _execute(self, plan: Plan | None) -> bool:
         """Execute the plan, store, and tell; return whether all runs are completed."""
@@ -110,6 +143,7 @@ class Experiment:
         except BaseException as error:
             stores = bool(self._options["automatic_storing"])
             rescued = rescue(self._trajectory, error, self._results, stores=stores)
+            self._is_stored = rescued.is_stored
             if rescued.lost:
                 first = min(rescued.lost)
                 self._environment.current_idx = min(self._environment.current_idx, first)
@@ -189,16 +223,22 @@ class Experiment:
         self._join()
         job, postprocessing = plan
         indices = due_runs(self._trajectory, self._environment.current_idx)
+        if len(indices):
+            forget_unfinished_runs(self._trajectory)
         job.check_runs(len(indices))
         refill = None
         if self._options["immediate_postproc"] and postprocessing is not None:
             refill = partial(self._post_process_at_once, postprocessing, job)
+        if self._features.wrap_mode is not None and not self._has_begun:
+            shown_warnings.begin()
+        self._has_begun = True
         self._round = Round(
             self._environment,
             self._features,
             job,
             indices,
             self._results,
+            self._failures,
             refill,
             self._config.put_url,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -28,11 +29,19 @@ class SigintHandling:
         self.hit = False
         """Whether the signal came since `start`."""
         self.started = False
+        self._teller: int | None = None
+        """Id of the process that prints the notice: processes forked from it inherit the handler,
+        and CTRL+C reaches all of them."""
 
-    def start(self) -> None:
-        """Install the handler; a second call does nothing."""
+    def start(self, *, tells: bool = True) -> None:
+        """Install the handler; a second call does nothing.
+
+        With ``tells=False`` nothing is printed at the first signal, because the main process of
+        the experiment does that.
+        """
         if self.started or threading.current_thread() is not threading.main_thread():
             return
+        self._teller = os.getpid() if tells else None
         self.original_handler = signal.getsignal(signal.SIGINT)
         signal.signal(signal.SIGINT, self._handle_sigint)
         self.started = True
@@ -51,10 +60,11 @@ class SigintHandling:
         if self.hit:
             raise KeyboardInterrupt("Interrupted twice: giving up at once.")
         self.hit = True
-        sys.stderr.write(
-            "\nInterrupted: active runs are finished and stored, then the experiment ends. "
-            "Interrupt again to give up at once.\n"
-        )
+        if self._teller == os.getpid():
+            sys.stderr.write(
+                "\nInterrupted: active runs are finished and stored, then the experiment ends. "
+                "Interrupt again to give up at once.\n"
+            )
 
 
 sigint_handling = SigintHandling()

@@ -1,12 +1,13 @@
-"""Which runs are due, where the next experiment goes on, and what is said of runs left over."""
+"""Which runs are due, and where the next experiment goes on."""
 
 from __future__ import annotations
 
-import logging
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.postprocessing import Results
+from pypet.errors import NotStoredError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
     Indices = np.ndarray[Any, np.dtype[np.int64]]
-
-_logger = logging.getLogger("pypet")
-
-NAMES_SHOWN = 20
-"""How many incomplete runs the log names."""
 
 
 def due_runs(trajectory: Trajectory, first: int) -> Indices:
@@ -50,24 +46,23 @@ def first_pending(trajectory: Trajectory, first: int) -> int:
     return int(pending[0]) if len(pending) else len(runs)
 
 
-def take_back(trajectory: Trajectory, indices: Iterable[int], results: Results) -> None:
-    """Count runs as not completed whose data was lost, and drop what they returned."""
+def take_back(
+    trajectory: Trajectory,
+    indices: Iterable[int],
+    results: Results,
+    error: BaseException | None = None,
+) -> None:
+    """Count runs as not completed whose data was lost, and drop what they returned.
+
+    They count as failed if ``error`` says why.
+    """
     lost = frozenset(indices)
-    trajectory._runs.reopen(sorted(lost))
+    runs = trajectory._runs
+    if error is None:
+        runs.reopen(sorted(lost))
+    else:
+        now = time.time()
+        for index in sorted(lost):
+            own = error.of_run(index) if isinstance(error, NotStoredError) else error
+            runs.fail(index, own, now)
     results[:] = [pair for pair in results if pair[0] not in lost]
-
-
-def report_completion(trajectory: Trajectory, completed: bool) -> None:
-    """Log whether all runs are completed."""
-    if completed:
-        _logger.info("All %d runs are completed.", len(trajectory))
-        return
-    pending = trajectory._runs.pending()
-    names = [str(trajectory.f_idx_to_run(int(index))) for index in pending[:NAMES_SHOWN]]
-    _logger.error(
-        "%d of %d runs are not completed: %s%s",
-        len(pending),
-        len(trajectory),
-        ", ".join(names),
-        ", ..." if len(pending) > NAMES_SHOWN else "",
-    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pypet.environment.pending_runs import take_back
 from pypet.environment.postprocessing import Results
 from pypet.errors import NotStoredError, StorageFormatError, StorageLostError
+from pypet.support.tracebacks import log_error
 from pypet.trajectory.rescued import note_rescue, runs_with_data
 from pypet.tree.node import put
 
@@ -71,6 +72,8 @@ class Rescued(NamedTuple):
     """What to raise."""
     lost: list[int]
     """Indices of runs that were completed, and whose data is lost."""
+    is_stored: bool
+    """Whether the storage holds what could be stored; otherwise the error tells where it is."""
 
 
 def rescue(
@@ -84,22 +87,29 @@ def rescue(
     count as not completed from then on, and what they returned is dropped from ``results``.
     """
     completed: list[int] = trajectory._runs.finished().tolist()
+    is_stored = False
     try:
         take_back(trajectory, _runs_without_data(trajectory), results)
         trajectory.f_store(only_init=not stores)
+        is_stored = True
     except _STORAGE_FAILURES as failure:
         if isinstance(failure, StorageLostError) and isinstance(error, NotStoredError):
             failure.__cause__, error = error, failure
         if not _store_elsewhere(trajectory, error, failure):
-            _logger.exception("Storing trajectory %r failed, too.", trajectory.v_name)
+            log_error(
+                _logger, "Storing trajectory %r failed, too.", trajectory.v_name, error=failure
+            )
         if isinstance(failure, StorageLostError | StorageFormatError):
             take_back(trajectory, completed, results)
-    except Exception:
-        _logger.exception(
-            "Storing trajectory %r after the error that follows failed, too.", trajectory.v_name
+    except Exception as failure:
+        log_error(
+            _logger,
+            "Storing trajectory %r after the error that follows failed, too.",
+            trajectory.v_name,
+            error=failure,
         )
     lost = [index for index in completed if not trajectory._runs.completed(index)]
-    return Rescued(error, lost)
+    return Rescued(error, lost, is_stored)
 
 
 def _store_elsewhere(trajectory: Trajectory, error: BaseException, failure: Exception) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pypet.environment.failure_log import FailureLog
 from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
 from pypet.environment.on_error import ErrorPolicy
@@ -20,6 +22,8 @@ from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
+from pypet.support.refusals import HOPELESS, TOO_MANY, is_refusal
+from pypet.support.tracebacks import log_error
 
 if TYPE_CHECKING:
     from pypet.environment.environment import Environment
@@ -43,6 +47,7 @@ class Round:
         job: Job,
         indices: Indices,
         results: Results,
+        failures: FailureLog,
         refill: Callable[[], Indices | None] | None = None,
         announce: Callable[[str], None] | None = None,
     ) -> None:
@@ -54,6 +59,7 @@ class Round:
         self._job = job
         self._indices = indices
         self._results = results
+        self._failures = failures
         self._refill = refill
         self._scheduler = features.scheduler(features.options)
         self._policy = ErrorPolicy.parse(
@@ -88,12 +94,13 @@ class Round:
                 self._is_through = True
         except RuntimeError as error:
             if not self._is_through:
-                take_back(trajectory, getattr(error, "runs", ()), self._results)
+                self._take_back(getattr(error, "runs", ()), error)
                 raise
             self._lose(error)
         finally:
-            if self._storage is not None:
-                take_back(trajectory, self._storage.lost, self._results)
+            loss = None if self._storage is None else self._storage.loss
+            if loss is not None:
+                self._take_back(getattr(loss, "runs", ()), loss)
             self._marks.end()
         if not sigint_handling.hit:
             self._environment.current_idx = len(trajectory)
@@ -109,7 +116,7 @@ class Round:
     def _loop(self) -> RunLoop:
         features, scheduler = self._features, self._scheduler
         if self._storage is not None:
-            scheduler.check = partial(self._check, self._storage)
+            scheduler.check = partial(_check, weakref.ref(self), self._storage)
             scheduler.gates = features.gates
             for gate in features.gates:
                 gate.start()
@@ -122,6 +129,7 @@ class Round:
             features.progress,
             self._policy,
             self._marks,
+            self._failures,
             self._storage,
             self._refill if self._storage is not None else None,
         )
@@ -147,6 +155,7 @@ class Round:
             clean_up=bool(options["clean_up_runs"]),
             graceful=bool(options["graceful_exit"]),
             freeze_input=bool(options["freeze_input"]),
+            logs_failures=any(each.configures_workers for each in self._features.logging),
         )
         return WorkerRun(self._trajectory, self._job, settings)
 
@@ -172,10 +181,19 @@ class Round:
             The error.
         """
         indices = getattr(error, "runs", ())
-        take_back(self._trajectory, indices, self._results)
+        self._take_back(indices, error)
+        if isinstance(error, NotStoredError) and is_refusal(error):
+            # They were refused one after the other, however they were told.
+            error.is_final |= len(set(indices)) >= (TOO_MANY if self._is_through else HOPELESS)
         if self._policy.raises or not indices or getattr(error, "is_final", False):
             raise error
-        _logger.error("Data of %d runs was not stored", len(set(indices)), exc_info=error)
+        log_error(_logger, "Data of %d runs was not stored", len(set(indices)), error=error)
+
+    def _take_back(self, lost: Iterable[int], error: BaseException) -> None:
+        """Count runs as failed whose data was lost; ``error`` says why."""
+        indices = frozenset(lost)
+        take_back(self._trajectory, indices, self._results, error)
+        self._failures.add_lost(indices)
 
     @contextmanager
     def _progress(self, total: int, due: int) -> Iterator[None]:
@@ -190,3 +208,14 @@ class Round:
         finally:
             for reporter in reporters:
                 reporter.stop()
+
+
+def _check(reference: weakref.ref[Round], storage: SharedStorage) -> None:
+    """Do what is to be done while the scheduler of a round waits.
+
+    The scheduler does not keep the round, which keeps it: else an environment that is forgotten
+    would live on, with its log files, until Python looks for circles.
+    """
+    this = reference()
+    if this is not None:
+        this._check(storage)

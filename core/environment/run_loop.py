@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from time import time
 from typing import TYPE_CHECKING, Any
 
+from pypet.environment.failure_log import FailureLog
 from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
 from pypet.environment.on_error import ErrorPolicy, describe_run
@@ -18,6 +20,7 @@ from pypet.errors import NotStoredError, PluginError, RunSkippedError, StorageLo
 from pypet.interfaces import Outcome, ProgressReporter, Scheduler, Task
 from pypet.support.iterators import result_sort
 from pypet.support.refusals import HOPELESS, TOO_MANY, is_refusal
+from pypet.support.tracebacks import RAISED_IN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +50,7 @@ class RunLoop:
         progress: Sequence[ProgressReporter],
         policy: ErrorPolicy,
         marks: RunMarks,
+        failures: FailureLog,
         storage: SharedStorage | None = None,
         refill: Callable[[], Indices | None] | None = None,
     ) -> None:
@@ -59,6 +63,7 @@ class RunLoop:
         self._progress = progress
         self._policy = policy
         self._marks = marks
+        self._failure_log = failures
         self._refusals = 0
         self._refusal: BaseException | None = None
         self._storage = storage
@@ -193,6 +198,8 @@ class RunLoop:
             for reporter in self._progress:
                 reporter.advance()
             return
+        if isinstance(error, StorageLostError):
+            self._runs.fail(outcome.index, error, outcome.finished or time())
         if isinstance(error, KeyboardInterrupt | StorageLostError):
             raise error  # also where others would go on: nothing could be stored
         self._finished.tell()
@@ -207,9 +214,10 @@ class RunLoop:
             return
         for reporter in self._progress:
             reporter.advance(0, failed=1)
-        _logger.error("Failed: %s", what, exc_info=error)
+        self._runs.fail(outcome.index, error, outcome.finished or time())
+        self._failure_log.add(outcome.index, error, is_raised=self._policy.raises)
         if self._policy.raises:
-            error.add_note(f"pypet: raised in {what}")
+            error.add_note(f"{RAISED_IN}{what}")
             raise error
         cause = error.__cause__ if isinstance(error, NotStoredError) else None
         if outcome.is_refused and is_refusal(cause or error):
@@ -217,6 +225,7 @@ class RunLoop:
             self._refusal = error
             if self._refusals >= HOPELESS:
                 raise self._hopeless()
+        self._marks.note()
 
     def _hopeless(self) -> NotStoredError:
         """Return the error that tells that the storage takes nothing any more."""

@@ -11,6 +11,7 @@ import numpy as np
 from pypet.environment.termination import sigterm_handling
 from pypet.errors import NotStoredError
 from pypet.services.backend import RecordBackend
+from pypet.support.interrupts import without_interrupts
 
 if TYPE_CHECKING:
     from pypet.environment.shared_storage import SharedStorage
@@ -26,7 +27,7 @@ _logger = logging.getLogger("pypet")
 
 
 class RunMarks:
-    """Stores which runs are completed, in batches; made for the runs of one round.
+    """Stores which runs are completed or failed, in batches; made for the runs of one round.
 
     Only what changed is stored each time. Services that users wrote are left alone: they get the
     whole table in the end.
@@ -42,7 +43,7 @@ class RunMarks:
         self._has_warned = False
 
     def note(self) -> None:
-        """Count a run that has completed, and store the table if that is due."""
+        """Count a run that has completed or failed, and store the table if that is due."""
         self._new += 1
         self.store_if_due()
 
@@ -60,7 +61,8 @@ class RunMarks:
         if began < self._due:
             return
         try:
-            with sigterm_handling.deferred():
+            # CTRL+C in the middle of it would leave the file open, and others locked out.
+            with sigterm_handling.deferred(), without_interrupts():
                 self._store()
         except NotStoredError as error:
             if error.is_final:

@@ -35,9 +35,10 @@ class SharedStorage:
         self._service: Any = trajectory.v_storage_service
         self._mode: WrapMode | None = mode
         self._context = context
-        self.lost: Sequence[int] = ()
-        """Runs that were reported as finished, but whose data is lost; known after the block, and
-        only if another error was on its way, for otherwise an error tells it."""
+        self.loss: Exception | None = None
+        """Why data of runs is lost that were reported as finished; ``runs`` of it are their
+        indices. Known after the block, and only if another error was on its way, for otherwise
+        it is raised."""
         if getattr(self._service, "multiproc_safe", False):
             _logger.info("The storage service needs no wrap mode: it is safe for many processes.")
             self._mode = None
@@ -118,7 +119,7 @@ class SharedStorage:
         except Exception as error:
             if not hides:
                 raise
-            self.lost = getattr(error, "runs", ())
+            self.loss = error
             _logger.exception("After the error that follows, data of runs was lost, too.")
 
 

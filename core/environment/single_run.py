@@ -10,6 +10,7 @@ from pypet.environment.job import Job
 from pypet.environment.termination import sigterm_handling
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
+from pypet.services.piecewise import store_run_in_parts
 from pypet.support import run_banners
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class SingleRun:
             if self._stores:
                 stores = True
                 with self._storing:
-                    trajectory.f_store()
+                    _store(trajectory)
                 stores = False
             finished = time()
             trajectory._runs.finish(index, finished, self._hexsha)
@@ -91,3 +92,13 @@ class SingleRun:
         if task.args or task.kwargs:
             return job.function(trajectory, *job.args, *task.args, **job.kwargs, **task.kwargs)
         return job.function(trajectory, *job.args, **job.kwargs)
+
+
+def _store(trajectory: Any) -> None:
+    """Store what the run has added, without what cannot be stored, of which the error tells."""
+    try:
+        trajectory.f_store()
+        return
+    except Exception as error:
+        failure = error
+    store_run_in_parts(trajectory, failure)

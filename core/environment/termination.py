@@ -130,8 +130,16 @@ class SigtermHandling:
 
     def _unblock_after_fork(self) -> None:
         mask, self._mask = self._mask, None
-        if mask is not None:
+        if mask is None:
+            return
+        try:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            # What the handler of a signal that has waited raises. It has taken note of the signal;
+            # Python drops what hooks raise, but not without printing a traceback.
+            return
 
     def _reset_in_child(self) -> None:
         if self._pid is not None and signal.getsignal(signal.SIGTERM) == self._handle:

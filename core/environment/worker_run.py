@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pypet.environment import shown_warnings
 from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
 from pypet.environment.pristine import Pristine
@@ -43,6 +44,8 @@ class WorkerSettings(NamedTuple):
     graceful: bool
     freeze_input: bool
     """Runs share trajectory, function and arguments instead of getting them as they were."""
+    logs_failures: bool = True
+    """Workers have log files of their own. Elsewhere the main process alone tells what failed."""
 
 
 class WorkerRun(Work):
@@ -102,7 +105,7 @@ class WorkerRun(Work):
 
     def _prepare(self) -> None:
         settings = self._settings
-        _prepare_signals(settings)
+        _prepare_process(settings)
         put(self._trajectory, "_storage_service", settings.service)
         self._run = _single_run(self._trajectory, self._job, settings, clean_up=False)
 
@@ -135,7 +138,7 @@ class PackedRun(Work):
         """Unpickle everything, and set up logging and signals."""
         self._unpack()
         self._stays = index is None
-        _prepare_signals(self._settings)
+        _prepare_process(self._settings)
         _start_logging(self._trajectory, index, self._settings)
 
     def __call__(self, task: Task) -> Outcome:
@@ -211,7 +214,7 @@ def _execute(
         skipped = RunSkippedError(f"Run {task.index} was not started: interrupted.")
         return Outcome(task.index, None, 0.0, 0.0, skipped, interrupted=True)
     outcome = run(task)
-    if outcome.error is not None:
+    if outcome.error is not None and settings.logs_failures:
         _logger.error("Failed: run %d", task.index, exc_info=outcome.error)
     try:
         references = settings.take_home(trajectory)
@@ -238,9 +241,15 @@ def _start_logging(trajectory: Any, index: int | None, settings: WorkerSettings)
     run_banners.flush_at_end_of_worker()
 
 
+def _prepare_process(settings: WorkerSettings) -> None:
+    """Set up what a process has one of, for all its runs."""
+    shown_warnings.share()
+    _prepare_signals(settings)
+
+
 def _prepare_signals(settings: WorkerSettings) -> None:
     if settings.graceful:
-        sigint_handling.start()
+        sigint_handling.start(tells=False)
     elif threading.current_thread() is threading.main_thread():
         # CTRL+C reaches all processes of a terminal; the main process decides and ends workers.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

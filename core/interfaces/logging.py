@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pypet.interfaces.feature import Feature
@@ -104,6 +104,19 @@ class LoggingSetup(Feature, ABC):
         """Whether `start_worker` would do anything; asked when runs are about to start."""
         return True
 
+    @property
+    def configures_workers(self) -> bool:
+        """Whether `start_worker` gives workers log files of their own.
+
+        Otherwise they log with the handlers that they inherit, if any.
+        """
+        return False
+
+    @property
+    def folders(self) -> Sequence[str]:
+        """Full paths of the folders in which the main process has log files now."""
+        return ()
+
     @abstractmethod
     def start_worker(self, context: LogContext) -> None:
         """Configure logging in a worker process; called there, once per process or run."""
@@ -135,7 +148,11 @@ class ProgressReporter(Feature, ABC):
         """Take the function that tells what the workers do, until `stop`; called after `start`."""
 
     def refresh(self) -> None:
-        """Show the present state again; called about twice a second while schedulers wait."""
+        """Show the present state again; called about twice a second while schedulers wait.
+
+        Workers have been given their next runs then. At other times, when one has just ended, the
+        next may be under way.
+        """
 
     @abstractmethod
     def stop(self) -> None:

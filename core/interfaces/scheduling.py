@@ -120,14 +120,15 @@ class Scheduler(Feature, ABC):
     """Workers execute many runs each, so that these can share their input."""
     default_on_error: ClassVar[str] = "raise"
     """What a failing run does unless the user says: ``'raise'`` ends the experiment, with
-    ``'continue'`` the others go on."""
+    ``'continue'`` the others go on, and `Environment.run` returns without it."""
 
     gates: Sequence[AdmissionGate] = ()
     """All of these must admit a process before it starts beside others; schedulers whose number
     of workers is fixed do not ask. Set before `start`."""
     check: Callable[[], None] | None = None
-    """To be called at least once a second while the scheduler waits; raises what should end the
-    experiment, for example that nobody stores any more. Set before `start`."""
+    """To be called at least once a second while the scheduler waits, best when workers have been
+    given their next tasks: `activity` is asked then. Raises what should end the experiment, for
+    example that nobody stores any more. Set before `start`."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Read the options of the environment; made anew for each round of runs."""
@@ -178,7 +179,8 @@ class Scheduler(Feature, ABC):
     def activity(self) -> Activity | None:
         """Return what the workers do now, None if that cannot be told cheaply.
 
-        Asked a few times a second, only while somebody shows it.
+        Asked a few times a second in `check`, only while somebody shows it. Runs that a worker has
+        been given and will begin at once count.
         """
         return None
 

@@ -339,7 +339,11 @@ _STORAGE_KEYWORDS = (
     _storage("large_overview_tables", False, "Write overviews of all results, too."),
     _storage("results_per_run", 0, "Expected number of results a run; 0: unknown."),
     _storage("derived_parameters_per_run", 0, "Expected number of derived parameters a run."),
-    _storage("display_time", 20, "Seconds between two messages while storing or loading."),
+    _storage(
+        "display_time",
+        20,
+        "Seconds between two messages while storing, loading, merging or removing.",
+    ),
 )
 
 _ADDED = (
@@ -363,7 +367,7 @@ _ADDED = (
         types=(str,),
         family="runs",
         help="What a failing run does: 'raise', 'continue' or 'retry:N'; "
-        "None: what the scheduler always did.",
+        "None: raise, but continue with a process for each run.",
         check=checks.on_error,
     ),
     Option(

@@ -18,8 +18,11 @@ from pypet.records.requests import (
     PutNode,
     StoreRequest,
 )
+from pypet.records.run_errors import RunError
+from pypet.records.stored import DAMAGED, StoredItem, StoredNode
 
 __all__ = [
+    "DAMAGED",
     "GROUP",
     "LEAF",
     "LINK",
@@ -38,8 +41,11 @@ __all__ = [
     "PutLink",
     "PutMeta",
     "PutNode",
+    "RunError",
     "RunRows",
     "SharedItem",
     "StoreRequest",
+    "StoredItem",
+    "StoredNode",
     "TableItem",
 ]

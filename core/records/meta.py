@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pypet.records.run_errors import RunError
+
 FLOAT = np.ndarray[Any, np.dtype[np.float64]]
 INT = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -48,6 +50,10 @@ class RunRows:
     text: Mapping[str, np.ndarray[Any, Any]] | None = None
     """UTF-8 columns (dtype ``S``) ``time``, ``runtime`` and ``parameter_summary`` as read back
     from a storage; None if they are to be derived."""
+    errors: Mapping[int, RunError] = field(default_factory=dict)
+    """Index -> error of those of these runs that failed. Of the others nothing is known but what
+    the columns say: a backend that keeps errors forgets an earlier one of theirs. A run that
+    completed has none, whatever a storage says."""
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pypet.records.meta import RunRows
+from pypet.records.run_errors import RunError
 from pypet.records.run_text import text_columns
 
 _COLUMNS = ("completed", "timestamp", "finish_timestamp", "environment")
@@ -33,7 +34,17 @@ def merged(older: RunRows, newer: RunRows) -> RunRows:
         explored=newer.explored,
         names=None if names is None else names.tolist(),
         text=_merged_text(older, newer, length),
+        errors=_merged_errors(older, newer),
     )
+
+
+def _merged_errors(older: RunRows, newer: RunRows) -> Mapping[int, RunError]:
+    """Return the errors of all runs; what ``newer`` says of its runs is all there is."""
+    if not older.errors:
+        return newer.errors
+    told = set(newer.idx.tolist())
+    kept = {idx: error for idx, error in older.errors.items() if idx not in told}
+    return {**kept, **newer.errors}
 
 
 def _merged_text(older: RunRows, newer: RunRows, length: int) -> Mapping[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, Self
 
-from pypet.errors import NoSuchServiceError
+from pypet.errors import NoSuchServiceError, RefusedPickleError, StorageFormatError
 from pypet.interfaces.storage import StorageService
 from pypet.records import MetaRecord, NodeRecord, StoreRequest
 from pypet.services.early import EarlyNodes
@@ -64,6 +64,9 @@ class RecordBackend(StorageService, ABC):
     def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
         """Return the data about a trajectory itself, with its run table if asked for.
 
+        A backend that keeps the errors of runs (`RunRows.errors`) returns them with the table;
+        without them, failed runs look like those that were not run after loading.
+
         Raises
         ------
         ValueError
@@ -97,6 +100,36 @@ class RecordBackend(StorageService, ABC):
         """
 
     # ----- what a backend may override -----------------------------------------------------
+
+    def read_intact_nodes(
+        self,
+        trajectory: str,
+        path: str,
+        *,
+        recursive: bool,
+        max_depth: int | None,
+        wants: Callable[[str], bool],
+        skip: Callable[[str, Exception], None],
+    ) -> Iterator[NodeRecord]:
+        """Yield the records of `read_nodes` that can be read, and call ``skip`` for the others.
+
+        ``skip(full_name, error)`` gets the full name of a node that cannot be read; nothing below
+        it is yielded. By default reading ends with the first one, and the name is ``path``:
+        override this where it is possible to go on with the next node.
+
+        Raises
+        ------
+        ValueError
+            The trajectory is not there.
+        DataNotInStorageError
+            There is no node at ``path``.
+        """
+        try:
+            yield from self.read_nodes(
+                trajectory, path, recursive=recursive, max_depth=max_depth, wants=wants
+            )
+        except (StorageFormatError, RefusedPickleError) as error:
+            skip(path, error)
 
     def exclusive(self, *others: RecordBackend) -> AbstractContextManager[Any]:
         """Keep other threads away from the storage, and those of ``others``, in a ``with`` block.

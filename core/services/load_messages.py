@@ -10,7 +10,7 @@ from pypet.errors import NoSuchServiceError
 from pypet.records import LINK
 from pypet.services.entries import split_entries
 from pypet.services.levels import check_loading
-from pypet.services.loading import Loading, nothing
+from pypet.services.loading import Loading
 from pypet.services.settings import replace_settings
 
 
@@ -50,6 +50,7 @@ def _load_trajectory(
     loading.as_new = as_new
     meta = loading.service.read_meta(loading.trajectory, with_runs=with_meta_data)
     if with_meta_data:
+        traj._load_errors.clear()
         service = loading.service
         service.adopt_settings(meta.settings)
         replace_settings(traj, service.config_group, meta.settings)
@@ -71,11 +72,7 @@ def _load_branches(
     recursive: bool,
     max_depth: int | None,
 ) -> None:
-    children = list(
-        loading.service.read_nodes(
-            loading.trajectory, "", recursive=True, max_depth=1, wants=nothing
-        )
-    )
+    children = list(loading.records("", constants.LOAD_SKELETON, recursive=True, max_depth=1))
     links = [record for record in children if record.kind == LINK]
     depth = None if max_depth is None else max_depth - 1
     for record in children:

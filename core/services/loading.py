@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from pypet import pypetconstants as constants
@@ -14,6 +14,7 @@ from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
 from pypet.records import LEAF, LINK, NodeRecord
 from pypet.services.backend import RecordBackend
+from pypet.services.skipping import SkippedNodes
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +27,20 @@ def nothing(path: str) -> bool:
 class Loading:
     """Places the records that one message asks for into the tree of a trajectory."""
 
-    __slots__ = ("_root", "_rule", "_tree", "as_new", "flags", "service", "trajectory")
+    __slots__ = ("_root", "_rule", "_skipped", "_tree", "as_new", "flags", "service", "trajectory")
 
-    def __init__(self, service: RecordBackend, trajectory: str, rule: Unpickling) -> None:
+    def __init__(
+        self,
+        service: RecordBackend,
+        trajectory: str,
+        rule: Unpickling,
+        skipped: SkippedNodes | None = None,
+    ) -> None:
+        """Take what to load from; ``skipped`` takes nodes that fail, None: they are errors."""
         self.service = service
         self.trajectory = trajectory
         self._rule = rule
+        self._skipped = skipped
         self.as_new = False
         self.flags: Mapping[str, str] | None = None
         """Flags by item name for the next leaves, over those that they were stored with."""
@@ -43,6 +52,11 @@ class Loading:
         self._root = root
         self._tree = root._tree
         self._rule.admit(root._dynamic_imports)
+
+    def finish(self) -> None:
+        """Say which nodes were left out, once for all that the message asked for."""
+        if self._skipped is not None and self._root is not None:
+            self._skipped.report(self._root)
 
     # ----- reading records -----------------------------------------------------------------
 
@@ -57,28 +71,56 @@ class Loading:
     ) -> None:
         """Load the node at ``path`` and, if ``recursive``, what is below it."""
         links: list[NodeRecord] = []
-        records = self.service.read_nodes(
-            self.trajectory,
-            path,
-            recursive=recursive,
-            max_depth=max_depth,
-            wants=self._wants(level),
-        )
-        for record in records:
+        failed_before = self._root._load_errors
+        for record in self.records(path, level, recursive=recursive, max_depth=max_depth):
             if record.kind == LINK:
                 links.append(record)
             elif record.path:
                 try:
                     self._place(record, level)
                 except Exception as error:
+                    if self._skipped is not None:
+                        self._leave_out(record, error, self._skipped)
+                        continue
                     error.add_note(
                         f"This happened while loading {record.path!r} of trajectory "
-                        f"{self.trajectory!r} from {self.service!r}."
+                        f"{self.trajectory!r} from {self.service!r}. With `on_error='skip'` "
+                        "everything else is loaded."
                     )
                     raise
+                if failed_before:
+                    failed_before.pop(record.path, None)
         if with_links:
             for record in links:
                 self.place_link(record, level)
+
+    def records(
+        self, path: str, level: int, *, recursive: bool, max_depth: int | None
+    ) -> Iterator[NodeRecord]:
+        """Return the records of a node and, if ``recursive``, of what is below it."""
+        wants = self._wants(level)
+        if self._skipped is None:
+            return self.service.read_nodes(
+                self.trajectory, path, recursive=recursive, max_depth=max_depth, wants=wants
+            )
+        return self.service.read_intact_nodes(
+            self.trajectory,
+            path,
+            recursive=recursive,
+            max_depth=max_depth,
+            wants=wants,
+            skip=self._skipped.add,
+        )
+
+    def _leave_out(self, record: NodeRecord, error: Exception, skipped: SkippedNodes) -> None:
+        """Go on without a node; what is below a group can be loaded even so."""
+        skipped.add(record.path, error)
+        node = self._tree.get_node(record.path)
+        if record.kind == LEAF:
+            if node is not None and not (node.v_is_parameter and node.v_locked):
+                node.f_empty()  # rather no data than a part of it
+        elif node is None:
+            self._tree.insert_group(record.path)
 
     def _wants(self, level: int) -> Callable[[str], bool]:
         if level < constants.LOAD_DATA:
@@ -172,6 +214,12 @@ class Loading:
         try:
             target = self._skeleton(record.target)
         except DataNotInStorageError:
+            if self._skipped is not None:
+                error = DataNotInStorageError(
+                    f"it is a link to {record.target!r}, which could not be loaded"
+                )
+                self._skipped.add(record.path, error)
+                return
             logger.error(
                 "The stored link %r points to %r, which does not exist; it is left out.",
                 record.path,

@@ -6,14 +6,17 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import Unpickling, unpickling
-from pypet.errors import NoSuchServiceError
+from pypet.errors import UnknownMessageError
 from pypet.services.copying import CopyingBackend
 from pypet.services.direct_messages import DIRECT
+from pypet.services.failure_log import log_failure, note_that_nothing_is_stored
 from pypet.services.load_messages import LOADERS
 from pypet.services.loading import Loading
 from pypet.services.settings import note_settings
+from pypet.services.skipping import SkippedNodes
 from pypet.services.store_messages import PREPARERS
 from pypet.services.storing import Storing
+from pypet.support.arguments import skips_errors
 
 _LOCATION_KEYWORDS = frozenset(("filename", "file_title"))
 
@@ -30,22 +33,28 @@ class RecordStorageService(CopyingBackend):
 
         Raises
         ------
+        UnknownMessageError
+            The message is unknown.
         NoSuchServiceError
-            The message is unknown, or a value has a type that cannot be stored.
+            A value has a type that cannot be stored.
         ValueError
             Keyword ``trajectory_name`` is missing, or the trajectory was never stored.
         """
-        self._relocate(kwargs)
-        if msg in _FILE_MESSAGES:
-            self.check_file_message(msg, kwargs.pop("trajectory_name", None))
-            getattr(self, _FILE_MESSAGES[msg])()
-            return None
-        direct = DIRECT.get(msg)
-        if direct is not None:
-            return direct(self, stuff_to_store, *args, **kwargs)
-        prepared = self.prepare(msg, stuff_to_store, *args, **kwargs)
-        if prepared.request.operations:
-            self.apply(prepared.request)
+        try:
+            self._relocate(kwargs)
+            if msg in _FILE_MESSAGES:
+                self.check_file_message(msg, kwargs.pop("trajectory_name", None))
+                getattr(self, _FILE_MESSAGES[msg])()
+                return None
+            direct = DIRECT.get(msg)
+            if direct is not None:
+                return direct(self, stuff_to_store, *args, **kwargs)
+            prepared = self.prepare(msg, stuff_to_store, *args, **kwargs)
+            if prepared.request.operations:
+                self.apply(prepared.request)
+        except Exception as error:
+            log_failure(self, "storing", msg, stuff_to_store, error)
+            raise
         prepared.confirm()
         return None
 
@@ -62,15 +71,22 @@ class RecordStorageService(CopyingBackend):
         if preparer is None:
             raise self._unknown(msg, "store", [*PREPARERS, *DIRECT, *_FILE_MESSAGES])
         storing = Storing(self, trajectory)
-        preparer(storing, stuff_to_store, *args, **kwargs)
+        try:
+            preparer(storing, stuff_to_store, *args, **kwargs)
+        except Exception as error:
+            note_that_nothing_is_stored(error, msg, stuff_to_store)
+            raise
         return storing
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
         """Load into ``stuff_to_load`` as ``msg`` says; see `pypet.interfaces.StorageService`.
 
+        With ``on_error='skip'`` nodes that cannot be loaded are left out; a warning lists them,
+        and ``v_load_errors`` of the trajectory keeps the list.
+
         Raises
         ------
-        NoSuchServiceError
+        UnknownMessageError
             The message is unknown.
         ValueError
             The trajectory or its index is missing or wrong, or arguments contradict each other.
@@ -79,15 +95,24 @@ class RecordStorageService(CopyingBackend):
         RefusedPickleError
             Something is pickled that `unpickle` does not let in.
         """
-        self._relocate(kwargs)
-        name = kwargs.pop("trajectory_name", None)
-        index = kwargs.pop("trajectory_index", None)
-        loader = LOADERS.get(msg)
-        if loader is None:
-            raise self._unknown(msg, "load", LOADERS)
-        with self.exclusive(), self.reading(), unpickling(Unpickling(self.unpickle)) as rule:
-            loading = Loading(self, self._find_trajectory(name, index), rule)
-            loader(loading, stuff_to_load, *args, **kwargs)
+        try:
+            self._relocate(kwargs)
+            name = kwargs.pop("trajectory_name", None)
+            index = kwargs.pop("trajectory_index", None)
+            skips = skips_errors(kwargs.pop("on_error", "raise"))
+            loader = LOADERS.get(msg)
+            if loader is None:
+                raise self._unknown(msg, "load", LOADERS)
+            with self.exclusive(), self.reading(), unpickling(Unpickling(self.unpickle)) as rule:
+                found = self._find_trajectory(name, index)
+                loading = Loading(self, found, rule, SkippedNodes(found, self) if skips else None)
+                try:
+                    loader(loading, stuff_to_load, *args, **kwargs)
+                finally:
+                    loading.finish()
+        except Exception as error:
+            log_failure(self, "loading", msg, stuff_to_load, error)
+            raise
 
     def join(self, trajectory: Any) -> None:
         """Become the service of ``trajectory`` and, if it is new, note the settings there.
@@ -119,8 +144,8 @@ class RecordStorageService(CopyingBackend):
             )
         return names[index]  # type: ignore[index]
 
-    def _unknown(self, msg: str, verb: str, known: Any) -> NoSuchServiceError:
-        return NoSuchServiceError(
+    def _unknown(self, msg: str, verb: str, known: Any) -> UnknownMessageError:
+        return UnknownMessageError(
             f"{type(self).__name__} does not know the message {msg!r} to {verb}. "
             f"It knows {', '.join(sorted(known))}."
         )

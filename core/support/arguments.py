@@ -54,6 +54,27 @@ def check_switch(value: Any, name: str, advice: str) -> None:
         raise TypeError(f"{name}={value!r}: give True or False, not text. {advice}")
 
 
+def skips_errors(on_error: Any) -> bool:
+    """Return whether loading leaves out nodes that cannot be loaded, for ``on_error='skip'``.
+
+    Raises
+    ------
+    ValueError
+        It is neither ``'raise'`` nor ``'skip'``.
+    """
+    if on_error not in ("raise", "skip"):
+        raise ValueError(
+            f"on_error={on_error!r}: loading takes 'raise', so that the first node that cannot be "
+            "loaded is an error, or 'skip', to leave such nodes out and list them."
+        )
+    return bool(on_error == "skip")
+
+
+def on_error_keyword(on_error: Any) -> dict[str, str]:
+    """Return the keyword for a storage service: none by default, not every service knows it."""
+    return {"on_error": on_error} if skips_errors(on_error) else {}
+
+
 def check_callable(value: Any, what: str) -> Callable[..., Any]:
     """Return a callable; ``what`` begins the message.
 

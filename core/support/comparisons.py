@@ -36,7 +36,7 @@ def nested_equal(a: Any, b: Any) -> bool:
       their format.
     - Mappings are equal if their keys and values are.
     - Objects with a useful ``__eq__`` (or the legacy ``__cmp__``) are asked, others are equal if
-      they have attributes and these are equal.
+      they have attributes and these are equal. A method that raises an exception has no answer.
 
     Structures that contain themselves are allowed.
     """
@@ -176,9 +176,9 @@ def _compare_objects(a: Any, b: Any) -> bool | Pairs:
         if answer is not None:
             return answer or bool(_is_nan(a) and _is_nan(b))
     for left, right in ((a, b), (b, a)):
-        compare = getattr(type(left), "__cmp__", None)
-        if compare is not None and (order := compare(left, right)) is not NotImplemented:
-            return bool(order == 0)
+        answer = _ask_cmp(left, right)
+        if answer is not None:
+            return answer
     mine, other = get_all_attributes(a), get_all_attributes(b)
     if not mine or mine.keys() != other.keys():
         return False
@@ -193,7 +193,19 @@ def _ask_eq(a: Any, b: Any) -> bool | None:
     try:
         answer = equal(a, b)
         return None if answer is NotImplemented else bool(np.all(answer))
-    except (TypeError, ValueError):  # for example a dataclass that holds arrays
+    except Exception:  # a dataclass that holds arrays, or code that expects another type
+        return None
+
+
+def _ask_cmp(a: Any, b: Any) -> bool | None:
+    """Return whether ``a.__cmp__(b)`` says that both are equal, None without a useful answer."""
+    compare = getattr(type(a), "__cmp__", None)
+    if compare is None:
+        return None
+    try:
+        order = compare(a, b)
+        return None if order is NotImplemented else bool(np.all(order == 0))
+    except Exception:  # see `_ask_eq`
         return None
 
 

@@ -1,4 +1,4 @@
-"""Interrupts from the keyboard while processes start."""
+"""Interrupts from the keyboard while something happens that they must not cut short."""
 
 from __future__ import annotations
 
@@ -24,4 +24,11 @@ def without_interrupts(*others: signal.Signals) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *others))
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def admit_interrupts() -> None:
+    """Let in an interrupt that has to wait, if one came; for loops that may take long."""
+    if hasattr(signal, "sigpending") and signal.SIGINT in signal.sigpending():
+        former = signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
         signal.pthread_sigmask(signal.SIG_SETMASK, former)

@@ -12,3 +12,13 @@ def main_script() -> str | None:
     """
     path: str | None = getattr(sys.modules.get("__main__"), "__file__", None)
     return path
+
+
+def is_importing_main_script() -> bool:
+    """Return whether this process was not forked and is importing the main script.
+
+    multiprocessing starts no processes meanwhile: that would never end. It marks the process so.
+    """
+    from multiprocessing.process import current_process
+
+    return bool(getattr(current_process(), "_inheriting", False))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pickle
 
-from pypet.errors import NoSuchServiceError
+from pypet.errors import NoSuchServiceError, NotStoredError
 
 _ABOUT_DATA = (NoSuchServiceError, TypeError, AttributeError, pickle.PickleError)
+
+REST_STORED = "everything else is stored"
+"""Stands in a note of errors that concern part of the data."""
 
 HOPELESS = 10
 """So many refusals, one after the other, and there is no hope for what comes next."""
@@ -20,4 +23,14 @@ def is_refusal(error: BaseException) -> bool:
     ``error`` came from storing. Other data may fare better even so: a disk may have room for
     something smaller.
     """
+    if isinstance(error, NotStoredError):
+        return error.is_general
+    if any(REST_STORED in note for note in notes_of(error)):
+        return False
     return not isinstance(error, _ABOUT_DATA)
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """Return the notes that were added to an exception."""
+    notes = getattr(error, "__notes__", None)
+    return [each for each in notes if isinstance(each, str)] if isinstance(notes, list) else []

@@ -70,6 +70,38 @@ class StorageConformance(DataConformance):
         assert record["runtime"] == original["runtime"]
         assert record["parameter_summary"] == original["parameter_summary"]
 
+    def test_errors_of_failed_runs_come_back(self, stored: Trajectory, tmp_path: Path) -> None:
+        try:
+            raise ValueError("Grüße, " + "long " * 500)
+        except ValueError as failure:
+            stored._runs.fail(1, failure, 12.5)
+        stored._runs.fail(0, KeyError("x"), 13.5)
+        stored.f_store(only_init=True)
+        loaded = self.load(stored, tmp_path)
+        if not loaded.f_get_run_errors():
+            pytest.skip("the service keeps no errors of runs")
+        assert loaded.f_get_run_errors() == stored.f_get_run_errors()
+        assert loaded.f_get_run_states(1) == "failed"
+        assert not loaded.f_is_completed(1)
+
+    def test_errors_are_gone_with_what_they_were_about(
+        self, stored: Trajectory, tmp_path: Path
+    ) -> None:
+        for idx in (0, 1):
+            stored._runs.fail(idx, ValueError(f"attempt at {idx}"), 12.5)
+        stored.f_store(only_init=True)
+        stored._runs.complete(1, 13.0, 14.0)
+        stored._runs.fail(0, ValueError("another one"), 15.0)
+        stored.f_store(only_init=True)
+        loaded = self.load(stored, tmp_path)
+        assert loaded.f_get_run_errors(1) is None
+        assert loaded.f_get_run_states(1) == "completed"
+        if loaded.f_get_run_errors():
+            assert loaded.f_get_run_errors(0).message == "another one"
+        stored._runs.reset(len(stored))
+        stored.f_store(only_init=True)
+        assert self.load(stored, tmp_path).f_get_run_errors() == {}
+
     def test_only_init_stores_no_data(self, service: StorageService, tmp_path: Path) -> None:
         traj = sample_trajectory(service)
         traj.f_store(only_init=True)

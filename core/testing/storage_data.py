@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ VALUES: list[Any] = [
     (),
     {},
     {"a": 1, "b": "two", "c": 3.0},
+    None,
+    [0.0, np.float64(1.5)],
+    (0, 2.5, None),
+    [1, "a", b"b", np.str_("c")],
+    {"a": None, "b": [None, 1], "c": (1.5, 0)},
     np.float32(1.5),
     np.int8(-3),
     np.arange(6).reshape(2, 3),
@@ -157,6 +163,38 @@ class DataConformance(StorageSuite):
         told = [str(failure.value), *getattr(failure.value, "__notes__", ())]
         assert any("results.bad" in line for line in told)
         assert self.load(stored, tmp_path).f_get("results.outcome").value == 42
+
+    def test_what_fails_is_logged_and_raised(
+        self, stored: Trajectory, service: StorageService, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        if not isinstance(service, RecordStorageService):
+            pytest.skip("the service does not turn messages into records")
+        bad = stored.f_add_result("bad", broken={"a": object()})
+        attempts: list[tuple[str, Callable[[], Any], str]] = [
+            ("storing", lambda: stored.f_store_item(bad), "LIST"),
+            ("storing", stored.f_store, NAME),
+            ("loading", lambda: stored.f_load("unheard_of"), NAME),
+        ]
+        for verb, action, culprit in attempts:
+            caplog.clear()
+            with pytest.raises((TypeError, ValueError)):
+                action()
+            (record,) = (each for each in caplog.records if each.levelname == "ERROR")
+            assert f"Failed {verb}" in record.getMessage()
+            assert culprit in record.getMessage()
+            assert record.exc_info is not None
+            assert record.name.endswith(type(service).__name__)
+
+    def test_an_unknown_message_is_refused_as_both_kinds_of_error(
+        self, service: StorageService
+    ) -> None:
+        if not isinstance(service, RecordStorageService):
+            pytest.skip("the service does not turn messages into records")
+        for kind in (NoSuchServiceError, ValueError):
+            with pytest.raises(kind, match="UNHEARD_OF"):
+                service.store("UNHEARD_OF", None, trajectory_name="never_stored")
+            with pytest.raises(kind, match="UNHEARD_OF"):
+                service.load("UNHEARD_OF", None, trajectory_name="never_stored")
 
     @pytest.mark.parametrize("value", VALUES, ids=repr)
     def test_value_types_come_back(

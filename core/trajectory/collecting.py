@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
-from pypet.errors import DataNotInStorageError, NotUniqueNodeError
+from pypet.errors import (
+    DataNotInStorageError,
+    NoSuchServiceError,
+    NotUniqueNodeError,
+    StorageFormatError,
+)
+from pypet.manager.nearest import did_you_mean
+from pypet.pypetconstants import LEAF, LIST, LOAD_DATA, LOAD_NOTHING, LOAD_SKELETON
 from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.trajectory.state import TrajectoryState
-from pypet.tree.leaf import value_or_leaf
+from pypet.tree.node import NO_RUN_BRANCH
+from pypet.tree.storing import load_data_of, service_of
 
 _logger = logging.getLogger(__name__)
 _NOTHING = object()
+_MOST_LOOKED_AT = 10_000
+_MOST_SHOWN = 10
 
 
 class Collecting(TrajectoryState):
@@ -42,42 +52,48 @@ class Collecting(TrajectoryState):
         Runs come in their order; runs without such an item are left out. The item is searched
         below every group that is called like the run, wherever it is, and with
         ``include_default_run``, if it is not found there, below the groups of the dummy run.
-        ``max_depth`` counts from the parent of the run group. The other arguments are those of
-        `f_get`.
+        ``max_depth`` counts from the parent of the run group. With ``auto_load`` the data of what
+        is found is loaded; and before, if a completed run seems to have no such item, all nodes
+        without their data. The other arguments are those of `f_get`.
 
         Raises
         ------
         NotUniqueNodeError
             There are several such items in one run.
+        ValueError
+            ``auto_load`` is given without ``with_links``.
+        AttributeError
+            No run has anything called so in memory; the message names what is near.
+        DataNotInStorageError
+            The same with ``auto_load``, in the storage neither.
         """
-        found: OrderedDict[Any, Any] = OrderedDict()
-        current = self._idx
-        dummy = self._tree.wildcards.run_name(-1)
+        if auto_load and not with_links:
+            raise ValueError("`auto_load` needs `with_links`: what is loaded may be a link.")
         options = {
             "with_links": with_links,
             "shortcuts": shortcuts,
             "max_depth": None if max_depth is None else max_depth - 1,
-            "auto_load": auto_load,
         }
-        links = self._links_by_name() if with_links else {}
+        search = _RunSearch(self, name, options, include_default_run, auto_load)
+        current = self._idx
         try:
             with self._storage_at_hand() if auto_load else nullcontext():
-                for idx in self._runs.indices:
-                    self._enter_run(idx)
-                    run_name = self._run_name or dummy
-                    item = self._search_run(run_name, name, options, links)
-                    if item is _NOTHING and include_default_run:
-                        item = self._search_run(dummy, name, options, links)
-                    if item is not _NOTHING:
-                        if fast_access and item._is_leaf:
-                            item = value_or_leaf(item)
-                        found[idx if use_indices else run_name] = item
+                search.look_into(self._runs.indices)
+                if search.may_be_stored() and _load_tree_of_runs(self):
+                    search.look_into(search.missing)
+                search.load_data()
+                values = search.values() if fast_access else search.items
         finally:
             if current < 0:
                 self._leave_run()
             else:
                 self._enter_run(current)
-        return found
+        if not values:
+            search.check_name()
+        name_of = self._runs.name
+        return OrderedDict(
+            (idx if use_indices else name_of(idx), values[idx]) for idx in sorted(values)
+        )
 
     @contextmanager
     def _storage_at_hand(self) -> Iterator[None]:
@@ -90,32 +106,183 @@ class Collecting(TrajectoryState):
                 _logger.debug("Nothing can be loaded, maybe nothing has to be: %s", error)
             yield
 
+
+class _RunSearch:
+    """Looks for items of one name in the runs of a trajectory."""
+
+    def __init__(
+        self,
+        trajectory: Any,
+        name: str,
+        options: dict[str, Any],
+        include_default_run: bool,
+        auto_load: bool,
+    ) -> None:
+        self._trajectory = trajectory
+        self._tree = trajectory._tree
+        self._name = name
+        self._options = options
+        self._include_default_run = include_default_run
+        self._auto_load = auto_load
+        self._unloaded: list[Any] = []
+        """Results without data, to be loaded all at once."""
+        self.items: dict[int, Any] = {}
+        """What was found, by run index."""
+        self.missing: list[int] = []
+        """Runs in which nothing was found."""
+
+    def look_into(self, indices: Iterable[int]) -> None:
+        """Search the runs with these indices in memory."""
+        trajectory, items = self._trajectory, self.items
+        dummy = self._tree.wildcards.run_name(-1)
+        links = self._links_by_name() if self._options["with_links"] else {}
+        missing: list[int] = []
+        for idx in indices:
+            trajectory._enter_run(idx)
+            item = self._search(trajectory._run_name or dummy, links)
+            if item is _NOTHING:
+                missing.append(idx)
+                if self._include_default_run:
+                    item = self._search(dummy, links)
+            if item is not _NOTHING:
+                items[idx] = item
+        self.missing = missing
+
+    def may_be_stored(self) -> bool:
+        """Return whether to look for it in the storage: completed runs lack it in memory."""
+        if not self._auto_load or not self._trajectory._stored:
+            return False
+        return any(map(self._trajectory._runs.completed, self.missing))
+
+    def load_data(self) -> None:
+        """Load the data of all results that were found without, in one message."""
+        leaves = {id(leaf): leaf for leaf in self._unloaded}
+        if leaves:
+            trajectory = self._trajectory
+            order = {"load_data": LOAD_DATA}
+            service_of(self._tree).load(
+                LIST,
+                [(LEAF, leaf, (), order) for leaf in leaves.values()],
+                trajectory_name=trajectory._name,
+            )
+
+    def values(self) -> dict[int, Any]:
+        """Return the values of leaves that support fast access, and other items as they are."""
+        values = {}
+        unloaded = 0
+        for idx, item in self.items.items():
+            if item._is_leaf:
+                if item.f_supports_fast_access():
+                    if item._is_parameter and item.f_has_range():
+                        self._trajectory._enter_run(idx)
+                    item = item.f_get()
+                elif item._means_none():
+                    item = None
+                elif item._stored and item.f_is_empty():
+                    unloaded += 1
+            values[idx] = item
+        if unloaded:
+            _logger.warning(
+                "%d of %d items called `%s` have no data in memory, so they are returned instead "
+                "of their values. Load them by `auto_load=True`, or before by `load_results=2`.",
+                *(unloaded, len(values), self._name),
+            )
+        return values
+
+    def check_name(self) -> None:
+        """Raise if nothing in any run is called so, rather than excluded by the other arguments.
+
+        Raises
+        ------
+        AttributeError, DataNotInStorageError
+            That is so.
+        """
+        tree = self._tree
+        name = str(self._name).rpartition(".")[2]
+        name = tree.wildcards.parse(name).components[-1]
+        if name in tree.links or tree.wildcards.knows(name):
+            return
+        dummy = tree.wildcards.dummy
+        known: set[str] = set()
+        for node in islice(tree.root.f_iter_nodes(with_links=False), _MOST_LOOKED_AT):
+            if _is_within_run(node, dummy):
+                known.add(node._name)
+        if any(_is_within_run(node, dummy) for node in tree.index.below(name, tree.root)):
+            return
+        where = f"No run of trajectory `{tree.root._name}` has `{self._name}`"
+        if not known:
+            text = f"{where}: there is nothing of runs in memory"
+            if self._auto_load:
+                text += " or in the storage"
+            elif tree.root._stored:
+                text += ". Load them, for example by `load_results=1`, or give `auto_load=True`"
+        else:
+            shown = ", ".join(f"`{each}`" for each in sorted(known)[:_MOST_SHOWN])
+            more = ", ..." if len(known) > _MOST_SHOWN else ""
+            text = f"{where}. There are {shown}{more}.{did_you_mean(name, known)}"
+        raise DataNotInStorageError(text) if self._auto_load else AttributeError(text)
+
     def _links_by_name(self) -> dict[str, list[Any]]:
         links: dict[str, list[Any]] = {}
         for _, link_name, target in self._tree.links:
             links.setdefault(link_name, []).append(target)
         return links
 
-    def _search_run(
-        self, run_name: str, name: str, options: dict[str, Any], links: dict[str, list[Any]]
-    ) -> Any:
-        """Return the one item called ``name`` below the groups of a run."""
-        if options["max_depth"] is not None and options["max_depth"] < 1:
+    def _search(self, run_name: str, links: dict[str, list[Any]]) -> Any:
+        """Return the one item below the groups of a run."""
+        depth = self._options["max_depth"]
+        if depth is not None and depth < 1:
             return _NOTHING
+        tree = self._tree
+        nodes = chain(tree.index.below(run_name, tree.root), links.get(run_name, ()))
         item: Any = _NOTHING
-        for group in chain(self._tree.index.below(run_name, self), links.get(run_name, ())):
-            if group._is_leaf:
-                continue
-            try:
-                other = group.f_get(name, **options)
-            except NotUniqueNodeError:
-                raise
-            except (AttributeError, DataNotInStorageError):
+        for group in nodes:
+            other: Any = _NOTHING if group._is_leaf else self._item_in(group)
+            if other is _NOTHING:
                 continue
             if item is not _NOTHING and other is not item:
                 raise NotUniqueNodeError(
-                    f"{name!r} is not unique in run `{run_name}`: there are "
+                    f"{self._name!r} is not unique in run `{run_name}`: there are "
                     f"`{item._full_name}` and `{other._full_name}`. Give more of the path."
                 )
             item = other
         return item
+
+    def _item_in(self, group: Any) -> Any:
+        """Return the item below one group; the data of results is loaded later."""
+        try:
+            item = group.f_get(self._name, **self._options)
+            if self._auto_load and item._is_leaf and item.f_is_empty():
+                if item._stored and not item._is_parameter:
+                    self._unloaded.append(item)
+                else:
+                    load_data_of(self._tree, item)
+        except NotUniqueNodeError:
+            raise
+        except (AttributeError, DataNotInStorageError):
+            return _NOTHING
+        return item
+
+
+def _is_within_run(node: Any, dummy: str) -> bool:
+    if node._run_branch != NO_RUN_BRANCH:
+        return bool(node._name != node._run_branch)
+    return dummy in node._full_name.split(".")[:-1]
+
+
+def _load_tree_of_runs(trajectory: Any) -> bool:
+    """Load all nodes that may belong to runs, without data; return whether that is possible."""
+    try:
+        trajectory.f_load(
+            load_parameters=LOAD_NOTHING,
+            load_derived_parameters=LOAD_SKELETON,
+            load_results=LOAD_SKELETON,
+            load_other_data=LOAD_SKELETON,
+            with_meta_data=False,
+        )
+    except StorageFormatError:
+        raise
+    except (NoSuchServiceError, ValueError) as error:
+        _logger.debug("The tree of runs cannot be loaded: %s", error)
+        return False
+    return True

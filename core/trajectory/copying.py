@@ -40,6 +40,7 @@ class Copying(TrajectoryState):
         put(twin, "_root", twin)
         put(twin, "_dynamic_imports", list(self._dynamic_imports))
         put(twin, "_presets", dict(self._presets))
+        put(twin, "_load_errors", dict(self._load_errors))
         put(twin, "_explored", {})
         put(twin, "_calls_in_run", dict(self._calls_in_run))
         put(twin, "_generators", {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pypet.trajectory.state import TrajectoryState
+from pypet.tree.node import put
 
 
 class LeafEvents(TrajectoryState):
@@ -46,6 +47,8 @@ class LeafEvents(TrajectoryState):
     def _leaf_removed(self, leaf: Any) -> None:
         """Keep no reference to a leaf that goes; without the last range one run remains."""
         name = leaf._full_name
+        if leaf._is_parameter and self._has_all_parameters:
+            put(self, "_has_all_parameters", False)
         if self._explored.get(name) is not leaf:
             return
         if self._stored:

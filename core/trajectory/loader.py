@@ -8,7 +8,7 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.support.decorators import kwargs_api_change
-from pypet.trajectory.storage_choice import DEFAULT_SERVICE
+from pypet.trajectory.storage_choice import DEFAULT_SERVICE, HDF5_EXTENSIONS
 from pypet.trajectory.trajectory import Trajectory
 from pypet.tree.wildcards import WildcardFunction
 
@@ -16,7 +16,7 @@ from pypet.tree.wildcards import WildcardFunction
 @kwargs_api_change("load_all", "load_data")
 @kwargs_api_change("dynamically_imported_classes", "dynamic_imports")
 def load_trajectory(
-    name: str | None = None,
+    name: str | os.PathLike[str] | None = None,
     index: int | None = None,
     as_new: bool = False,
     load_parameters: int = constants.LOAD_DATA,
@@ -33,32 +33,47 @@ def load_trajectory(
     wildcard_functions: Mapping[str | tuple[str, ...], WildcardFunction] | None = None,
     with_run_information: bool = True,
     storage_service: Any = DEFAULT_SERVICE,
+    *,
+    on_error: str = "raise",
     **kwargs: Any,
 ) -> Trajectory:
-    """Load a stored trajectory, chosen by name or index, and return it.
+    """Load a stored trajectory and return it.
 
-    ``new_name`` and ``add_time`` name the trajectory with ``as_new``. The keywords beyond those
-    listed are for the storage service, for instance ``filename``: a file, or with ``name`` the
-    folder of the file that is called so. For all else see `Trajectory.f_load`.
+    Parameters
+    ----------
+    name, index
+        Which one: by name, or by its place in alphabetical order, negative from the end. Neither:
+        the only one that is there. A ``name`` that ends like an HDF5 file, such as ``'my.hdf5'``,
+        is taken for ``filename``, since no trajectory can be called so.
+    new_name, add_time
+        Name of the trajectory with ``as_new``.
+    **kwargs
+        For the storage service, for instance ``filename``: a file, or with ``name`` the folder of
+        the file that is called so.
+
+    For all else see `Trajectory.f_load`.
 
     Raises
     ------
     ValueError
-        Not exactly one of name and index is given, there is no such trajectory or file, or a
-        keyword is unknown.
+        Name and index are both given; or neither is, and there are several trajectories, which
+        the message names; there is no such trajectory or file, or a keyword is unknown.
     VersionMismatchError
         The layout of what is stored is not known, see ``force``.
     """
-    if (name is None) == (index is None):
+    chosen: Any = name
+    is_made_here = isinstance(storage_service, str | type)
+    if is_made_here and "filename" not in kwargs and _is_file(name):
+        kwargs["filename"], chosen = name, None
+    if chosen is not None and index is not None:
         raise ValueError(
             "Give the name or the index of the trajectory to load, for example `index=-1` for the "
-            f"last one; {'neither was' if name is None else 'both were'} given."
+            f"last one, not both: {name!r}, {index!r}."
         )
-    is_file = isinstance(name, str) and bool(os.path.splitext(name)[1])
-    if is_file and "filename" not in kwargs and storage_service == DEFAULT_SERVICE:
+    if chosen is None and index is None and storage_service == DEFAULT_SERVICE and not kwargs:
         raise ValueError(
-            f"{name!r} is no name of a trajectory; if it is the file, load its last trajectory by "
-            f"`load_trajectory(index=-1, filename={name!r})`."
+            "Say which trajectory to load, by `name=` or `index=`, and from where, for example by "
+            "`filename=`; neither was given."
         )
     traj = Trajectory(
         new_name,
@@ -66,8 +81,11 @@ def load_trajectory(
         dynamic_imports=dynamic_imports,
         wildcard_functions=wildcard_functions,
     )
+    if chosen is None and index is None:
+        traj._take_service("`load_trajectory`", storage_service, kwargs)
+        chosen, storage_service, kwargs = _only_name(traj.v_storage_service), None, {}
     traj.f_load(
-        name=name,
+        name=chosen,
         index=index,
         as_new=as_new,
         load_parameters=load_parameters,
@@ -80,6 +98,36 @@ def load_trajectory(
         force=force,
         with_run_information=with_run_information,
         storage_service=storage_service,
+        on_error=on_error,
         **kwargs,
     )
     return traj
+
+
+def _is_file(name: Any) -> bool:
+    if isinstance(name, os.PathLike):
+        return True
+    return isinstance(name, str) and os.path.splitext(name)[1].lower() in HDF5_EXTENSIONS
+
+
+def _only_name(service: Any) -> str:
+    """Return the name of the only trajectory that a service has.
+
+    Raises
+    ------
+    ValueError
+        It has none or several, or does not tell.
+    """
+    names: list[str] | None = getattr(service, "trajectory_names", lambda: None)()
+    if names is None:
+        raise ValueError(
+            f"{service!r} does not tell which trajectories it has: give the name or the index of "
+            "the one to load; neither was given."
+        )
+    if len(names) != 1:
+        known = f"has several: {', '.join(map(repr, names))}" if names else "has none"
+        raise ValueError(
+            f"Say which trajectory to load, by `name=` or `index=`; neither was given, and "
+            f"{service!r} {known}."
+        )
+    return names[0]

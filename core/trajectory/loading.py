@@ -8,7 +8,7 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.records import MetaRecord
-from pypet.support.arguments import check_several, is_whole
+from pypet.support.arguments import check_several, is_whole, on_error_keyword
 from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.trajectory.items import Entry, entries
 from pypet.trajectory.state import TrajectoryState
@@ -32,6 +32,7 @@ LOAD_KEYWORDS = (
     "with_run_information",
     "with_meta_data",
     "storage_service",
+    "on_error",
 )
 """Keywords of `Loading.f_load`, as far as anybody might misspell them."""
 
@@ -62,6 +63,8 @@ class Loading(TrajectoryState):
         with_run_information: bool = True,
         with_meta_data: bool = True,
         storage_service: Any = None,
+        *,
+        on_error: str = "raise",
         **kwargs: Any,
     ) -> None:
         """Load a stored trajectory into this one.
@@ -97,12 +100,18 @@ class Loading(TrajectoryState):
             If False, leave the trajectory itself as it is.
         storage_service, **kwargs
             Another service, and arguments to make it with, for instance ``filename``.
+        on_error
+            ``'raise'``: the first node that cannot be loaded is an error. ``'skip'``: load all
+            others. One warning lists what is missing and why, and `v_load_errors` keeps the list:
+            leaves of classes that cannot be imported, what is damaged in the file, pickles that
+            are not let in. A group whose class cannot be imported becomes an ordinary one; of a
+            damaged group nothing below it is loaded.
 
         Raises
         ------
         ValueError
-            Name and index are both given, there is no such trajectory or file, a level is wrong,
-            or a keyword is unknown.
+            Name and index are both given, there is no such trajectory or file, a level or
+            ``on_error`` is wrong, or a keyword is unknown.
         TypeError
             Name, index or depth have wrong types.
         VersionMismatchError
@@ -115,6 +124,7 @@ class Loading(TrajectoryState):
                 f"Load a trajectory either by name or by index, not by both: {name!r}, {index!r}."
             )
         _check_which(name, index)
+        skipping = on_error_keyword(on_error)
         self._take_service("`f_load`", storage_service, kwargs, stored_name=name)
         if dynamic_imports is not None:
             self.f_add_to_dynamic_imports(dynamic_imports)
@@ -141,6 +151,7 @@ class Loading(TrajectoryState):
             with_run_information=with_run_information,
             with_meta_data=with_meta_data,
             force=force,
+            **skipping,
         )
 
     @not_in_run
@@ -161,7 +172,12 @@ class Loading(TrajectoryState):
         self.f_load_items([item], *args, **kwargs)
 
     def f_load_items(
-        self, iterator: Iterable[Any], *args: Any, only_empties: bool = False, **kwargs: Any
+        self,
+        iterator: Iterable[Any],
+        *args: Any,
+        only_empties: bool = False,
+        on_error: str = "raise",
+        **kwargs: Any,
     ) -> None:
         """Load the data of leaves, or groups, that are in memory.
 
@@ -169,7 +185,8 @@ class Loading(TrajectoryState):
         arguments and keywords of its own as third and fourth entry. Other arguments go to the
         storage service: ``load_data``; for leaves ``load_only`` or ``load_except`` with names of
         stored parts; for groups ``recursive``, ``with_links`` and ``max_depth``. With
-        ``only_empties`` leaves that have data are left out.
+        ``only_empties`` leaves that have data are left out, and with ``on_error='skip'`` what
+        cannot be loaded, see `f_load`.
 
         Raises
         ------
@@ -197,7 +214,9 @@ class Loading(TrajectoryState):
         if not chosen:
             logger.warning("Nothing to load into trajectory `%s`.", self._name)
             return
-        service_of(self._tree).load(constants.LIST, chosen, trajectory_name=self._name)
+        service_of(self._tree).load(
+            constants.LIST, chosen, trajectory_name=self._name, **on_error_keyword(on_error)
+        )
 
     # ----- name and service ----------------------------------------------------------------
 
@@ -277,6 +296,7 @@ class Loading(TrajectoryState):
         """
         info = meta.info
         check_version(info, force)
+        put(self, "_has_all_parameters", False)
         current = -1 if as_new else self._idx
         self._leave_run()
         if as_new:

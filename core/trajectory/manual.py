@@ -19,7 +19,9 @@ def manual_run(
     The trajectory has to be set to a run. Before the function it is started, after it finished;
     the arguments are those of `Trajectory.f_start_run` and `Trajectory.f_finalize_run`. What the
     function adds is not stored unless it calls ``traj.f_store()``. If the function raises, the
-    run is left, incomplete. While an environment runs the trajectory nothing extra happens.
+    run is left, incomplete, and `Trajectory.f_get_run_errors` knows why; the next time that the
+    trajectory is stored this is, too. While an environment runs the trajectory nothing extra
+    happens.
 
     The decorated function raises ValueError if the trajectory is set to no particular run, and
     TypeError if its first argument is no trajectory.
@@ -44,8 +46,9 @@ def manual_run(
             traj.f_start_run(turn_into_run=turn_into_run)
             try:
                 result = func(traj, *args, **kwargs)
-            except BaseException:
-                traj._abandon_run(clean_up=clean_up)
+            except BaseException as error:
+                failure = error if isinstance(error, Exception) else None
+                traj._abandon_run(clean_up=clean_up, error=failure)
                 raise
             traj.f_finalize_run(store_meta_data=store_meta_data, clean_up=clean_up)
             return result

@@ -80,6 +80,15 @@ class Properties(TrajectoryState):
     # ----- storage and copies --------------------------------------------------------------
 
     @property
+    def v_load_errors(self) -> dict[str, str]:
+        """Why stored nodes are not in memory: full name -> type and text of the error.
+
+        What `f_load` and its siblings left out with ``on_error='skip'``, since the trajectory was
+        last loaded as a whole. Nodes that were loaded meanwhile are not listed any more.
+        """
+        return dict(self._load_errors)
+
+    @property
     def v_storage_service(self) -> Any:
         """The service that stores and loads, None without."""
         return self._storage_service
@@ -92,6 +101,7 @@ class Properties(TrajectoryState):
                 "HDF5StorageService(filename='example.hdf5'), or None."
             )
         put(self, "_storage_service", service)
+        put(self, "_has_all_parameters", False)
 
     @property
     def v_full_copy(self) -> bool:

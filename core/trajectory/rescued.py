@@ -75,6 +75,7 @@ def merge_rescued(
     traj._runs.columns.own()
     for index in completed:
         traj._runs.columns.completed[traj._runs.row(index)] = 1
+        traj._runs.errors.pop(index, None)
     traj._runs.mark_changed()
     traj.f_store()
     if len(stored) != len(traj):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pypet.pypetconstants import RUN_NAME
 from pypet.trajectory.run_names import RunNames
 
 
@@ -74,7 +75,10 @@ class RunIndex:
 
     def find(self, name: str) -> int | None:
         """Return the index of the known run of this name, None without."""
-        idx = self._names.find(name)
+        names = self._names
+        if names.are_default and not name.startswith(RUN_NAME):
+            return None  # asked for every node that is added outside the groups of runs
+        idx = names.find(name)
         if idx is None:
             return None
         return idx if self.knows(idx) else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pypet.records import RunRows
+from pypet.records import RunError, RunRows
 from pypet.records.run_text import parameter_summary, text_columns
 from pypet.trajectory.run_columns import RunColumns
 from pypet.trajectory.run_index import RunIndex
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pypet.tree.wildcards import Wildcards
 
 HEXSHA_LENGTH = 7
+COMPLETED, FAILED, NOT_RUN = "completed", "failed", "not run"
+"""States of runs."""
 
 
 class RunTable(RunIndex):
@@ -30,9 +32,11 @@ class RunTable(RunIndex):
     about a run that is not known raises KeyError.
     """
 
-    __slots__ = ("_explored", "columns", "hexshas", "texts")
+    __slots__ = ("_explored", "columns", "errors", "hexshas", "texts")
 
     columns: RunColumns
+    errors: dict[int, RunError]
+    """Why runs failed, by index; runs that are completed are not in it."""
     hexshas: list[str]
     """Short hashes of environments that executed runs."""
     texts: RunTexts
@@ -62,6 +66,7 @@ class RunTable(RunIndex):
         self._names = names
         self._length = length
         self.columns = RunColumns(length)
+        self.errors = {}
         self._known = None
         self.hexshas = []
         self.texts = RunTexts()
@@ -112,11 +117,33 @@ class RunTable(RunIndex):
         columns.finish_timestamp[row] = finish_timestamp
         columns.environment[row] = -1 if hexsha is None else self.environment_of(hexsha)
         columns.changed[row] = True
+        if self.errors:
+            self.errors.pop(idx, None)
         self.texts.drop(row)
         for parameter in self._explored.values():
             if parameter is not None and not parameter.f_has_range():
                 self.texts.put("parameter_summary", row, self._summary_of_values(idx))
                 return
+
+    def fail(self, idx: int, error: BaseException, timestamp: float) -> None:
+        """Note that a run failed, and when, in seconds since the epoch; it is not completed."""
+        row = self.row(idx)
+        columns = self.columns
+        columns.own()
+        columns.completed[row] = 0
+        columns.changed[row] = True
+        self.errors[idx] = RunError.of(error, timestamp)
+
+    def state(self, idx: int) -> str:
+        """Return `COMPLETED`, `FAILED` or `NOT_RUN`; KeyError for unknown runs."""
+        if self.completed(idx):
+            return COMPLETED
+        return FAILED if idx in self.errors else NOT_RUN
+
+    def error(self, idx: int) -> RunError | None:
+        """Return why a run failed, None if it did not; KeyError for unknown runs."""
+        self.row(idx)
+        return self.errors.get(idx)
 
     def reopen(self, indices: Sequence[int] | np.ndarray[Any, Any]) -> None:
         """Note that runs did not complete after all; what else is known about them stays."""
@@ -160,6 +187,10 @@ class RunTable(RunIndex):
         # One more entry at the end stands for index -1: no environment.
         environments = [*map(self.environment_of, other.hexshas), -1]
         columns.environment[target] = np.array(environments)[theirs.environment[source]]
+        if other.errors:
+            for idx, their_idx in enumerate(runs, first):
+                if their_idx in other.errors:
+                    self.errors[idx] = other.errors[their_idx]
 
     def completed(self, idx: int) -> int:
         """Return 1 if a run completed, else 0; KeyError for unknown runs."""
@@ -188,14 +219,17 @@ class RunTable(RunIndex):
 
     # ----- records of single runs ----------------------------------------------------------
 
-    def record(self, idx: int) -> dict[str, Any]:
-        """Return everything about one run as a new dictionary; KeyError for unknown runs."""
-        return read_record(self, idx, self.row(idx))
+    def record(self, idx: int, *, placeholders: bool = True) -> dict[str, Any]:
+        """Return everything about one run as a new dictionary; KeyError for unknown runs.
 
-    def view(self, idx: int) -> RunRecord:
+        Without ``placeholders`` None stands for what is not known yet.
+        """
+        return read_record(self, idx, self.row(idx), placeholders=placeholders)
+
+    def view(self, idx: int, *, placeholders: bool = True) -> RunRecord:
         """Return a live view of the record of one run; KeyError for unknown runs."""
         self.row(idx)
-        return RunRecord(self, idx)
+        return RunRecord(self, idx, placeholders=placeholders)
 
     def ranges(self) -> dict[str, Sequence[Any]]:
         """Return the ranges that are in memory, by full name of the explored parameter."""
@@ -235,9 +269,14 @@ class RunTable(RunIndex):
             names=None
             if self._names.are_default
             else [self._names.name(index) for index in idx.tolist()],
+            errors=self._errors_of(idx) if self.errors else {},
         )
         text = self._text_of(rows, made)
         return made if text is None else replace(made, text=text)
+
+    def _errors_of(self, indices: np.ndarray[Any, Any]) -> dict[int, RunError]:
+        errors = self.errors
+        return {idx: errors[idx] for idx in indices.tolist() if idx in errors}
 
     def _text_of(self, rows: Any, made: RunRows) -> dict[str, Any] | None:
         if not self.texts.any_given(rows):
@@ -284,6 +323,11 @@ class RunTable(RunIndex):
         columns.changed[:] = False
         self.hexshas = list(rows.hexshas)
         self.texts = RunTexts(rows.text)
+        self.errors = {
+            idx: error
+            for idx, error in rows.errors.items()
+            if self.knows(idx) and not self.completed(idx)
+        }
         if rows.names is not None:
             self._names.adopt(zip(rows.idx.tolist(), rows.names, strict=True))
 
@@ -291,19 +335,27 @@ class RunTable(RunIndex):
 
     def copy(self) -> RunTable:
         """Return an equal table; `bind` it to the trajectory that it is for."""
+        twin = self._twin()
+        twin.errors = self.errors.copy()
+        return twin
+
+    def _twin(self) -> RunTable:
+        """Return a copy that shares the errors."""
         twin = RunTable.__new__(RunTable)
         twin._explored = self._explored
         twin._names = self._names
         twin._length = self._length
         twin._known = self._known
         twin.columns = self.columns.copy()
+        twin.errors = self.errors
         twin.hexshas = self.hexshas
         twin.texts = self.texts.copy()
         return twin
 
     def only(self, idx: int) -> RunTable:
         """Return a table of equal length that knows one run, or none if that is unknown here."""
-        twin = self.copy()
+        twin = self._twin()
+        twin.errors = {idx: self.errors[idx]} if idx in self.errors else {}
         try:
             rows = [self.row(idx)]
         except KeyError:
@@ -329,5 +381,6 @@ class RunTable(RunIndex):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._explored = {}
+        self.errors = {}  # older pickles know of none
         for name, value in state.items():
             setattr(self, name, value)

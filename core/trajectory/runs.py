@@ -29,13 +29,25 @@ class Runs(TrajectoryState):
         name = self._runs.name
         return [name(idx) for idx in self._runs.indices]
 
-    def f_get_run_information(self, name_or_idx: str | int | None = None, copy: bool = True) -> Any:
+    def f_get_run_information(
+        self,
+        name_or_idx: str | int | None = None,
+        copy: bool = True,
+        *,
+        placeholders: bool = True,
+    ) -> Any:
         """Return the record of one run or, without argument, of all known runs by their names.
 
         A record maps ``idx``, ``name``, ``completed`` (0 or 1), ``timestamp`` and
         ``finish_timestamp`` (seconds since the epoch), ``time`` and ``runtime`` (as text),
         ``parameter_summary`` and ``short_environment_hexsha``. With ``copy`` it is a dictionary
         of its own, otherwise a live view in which everything but index and name can be changed.
+
+        As long as a run did not complete, placeholders stand for what is not known of it: 42.0
+        for ``timestamp``, 1.337 for ``finish_timestamp``, ``'N/A'`` for text. Without
+        ``placeholders`` it is None instead; the summary is made from the explored ranges, if
+        they are in memory, whatever became of the run; and there are two more entries, ``state``
+        as `f_get_run_states` gives it and ``error`` as `f_get_run_errors` does.
 
         Raises
         ------
@@ -44,10 +56,46 @@ class Runs(TrajectoryState):
             information, or in a copy for another run.
         """
         runs = self._runs
-        record = runs.record if copy else runs.view
+        record: Any = runs.record if copy else runs.view
         if name_or_idx is None:
-            return {runs.name(idx): record(idx) for idx in runs.indices}
-        return record(self._known_index(name_or_idx))
+            return {runs.name(idx): record(idx, placeholders=placeholders) for idx in runs.indices}
+        return record(self._known_index(name_or_idx), placeholders=placeholders)
+
+    def f_get_run_states(self, name_or_idx: str | int | None = None) -> Any:
+        """Return what became of one run or, without argument, of all known runs by their names.
+
+        ``'completed'``; ``'failed'``: the last attempt at it ended with an error, see
+        `f_get_run_errors`; ``'not run'``: it was never tried, or interrupted before its end.
+
+        Raises
+        ------
+        KeyError
+            There is no such run, or nothing is known about it.
+        """
+        runs = self._runs
+        if name_or_idx is None:
+            return {runs.name(idx): runs.state(idx) for idx in runs.indices}
+        return runs.state(self._known_index(name_or_idx))
+
+    def f_get_run_errors(self, name_or_idx: str | int | None = None) -> Any:
+        """Return the errors of the runs that failed, by their names in the order of runs.
+
+        A `pypet.RunError` has the name of the exception's class as ``type``, its ``message``, the
+        ``traceback`` as text and a ``timestamp`` (seconds since the epoch). Errors are stored
+        with the trajectory and loaded with it. When a run is executed again and completes, its
+        error is gone.
+
+        With a name or index the error of that run is returned, None if it did not fail.
+
+        Raises
+        ------
+        KeyError
+            There is no such run, or nothing is known about it.
+        """
+        runs = self._runs
+        if name_or_idx is None:
+            return {runs.name(idx): runs.errors[idx] for idx in sorted(runs.errors)}
+        return runs.error(self._known_index(name_or_idx))
 
     @not_in_run
     def f_is_completed(self, name_or_id: str | int | None = None) -> int | bool:
@@ -141,9 +189,11 @@ class Runs(TrajectoryState):
         else:
             tree.forget_new_nodes()
 
-    def _abandon_run(self, *, clean_up: bool = True) -> None:
-        """Leave a run that failed: it stays incomplete."""
+    def _abandon_run(self, *, clean_up: bool = True, error: BaseException | None = None) -> None:
+        """Leave a run that failed: it stays incomplete, and ``error``, if given, says why."""
         if self._run_started or self._is_run:
+            if error is not None:
+                self._runs.fail(self._idx, error, time.time())
             self._end_run(clean_up=clean_up)
 
     @property

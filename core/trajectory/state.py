@@ -28,6 +28,10 @@ class TrajectoryState(NNGroupNode):
 
     _storage_service: Any
     _dynamic_imports: list[Any]
+    _has_all_parameters: bool
+    """A merge loaded all parameters, and none was removed from memory since."""
+    _load_errors: dict[str, str]
+    """Why stored nodes are not in memory, by full name."""
 
     _idx: int
     _run_name: str | None

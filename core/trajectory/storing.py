@@ -30,6 +30,10 @@ class Storing(TrajectoryState):
     ) -> None:
         """Store the trajectory; during a run, what was added in the run and is not stored yet.
 
+        If one value cannot be stored nothing of this call is. Remove it, or store the others by
+        `f_store_items`. (What an environment stores at the end of a run is different: there
+        everything else is stored, and the run counts as failed.)
+
         Parameters
         ----------
         only_init
@@ -48,6 +52,8 @@ class Storing(TrajectoryState):
             The trajectory has no storage service.
         RuntimeError
             The trajectory was never stored, but there is one of its name already.
+        TypeError
+            A value cannot be stored; the message names it.
         """
         check_switch(only_init, "only_init", "`f_store_item` stores a single item.")
         service = service_of(self._tree)
@@ -85,7 +91,8 @@ class Storing(TrajectoryState):
         arguments and keywords of its own as third and fourth entry. Other arguments go to the
         storage service: ``store_data``; for leaves ``overwrite`` (True, or names of the parts to
         write anew) and how to write, for instance ``complevel``; for groups ``recursive``,
-        ``with_links`` and ``max_depth``. With ``non_empties`` empty leaves are left out.
+        ``with_links`` and ``max_depth``. With ``non_empties`` empty leaves are left out. If one
+        of the items cannot be stored, none is.
 
         Raises
         ------

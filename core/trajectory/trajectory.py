@@ -150,6 +150,8 @@ class Trajectory(
         self._seed = None
         self._generators = {}
         self._storage_service = None
+        self._load_errors = {}
+        self._has_all_parameters = False
         self._full_copy = False
         self._fast_access = True
         self._shortcuts = True

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pypet.tree.names import RUNS
 from pypet.tree.node import NNTreeNode
 from pypet.tree.placing import place
 
 if TYPE_CHECKING:
     from pypet.tree.group import NNGroupNode
     from pypet.tree.tree import Tree
+    from pypet.tree.wildcards import ParsedName
 
-_RUNS = "runs"
-_ONLY_RUNS = (_RUNS,)
+_ONLY_RUNS = (RUNS,)
 
 
 class Kind(NamedTuple):
@@ -86,11 +87,13 @@ def full_name_of(tree: Tree, start: NNGroupNode, kind: Kind, name: str) -> str:
     ValueError
         The name breaks a rule.
     """
-    wildcards = tree.wildcards
-    components, has_wildcards, _ = parsed = wildcards.parse(name)
+    wildcards, idx = tree.wildcards, tree.root._idx
+    components, has_wildcards, _, written = parsed = wildcards.parse(name)
     if has_wildcards:
-        components = wildcards.substitute(parsed, tree.root._idx)
+        components = wildcards.substitute(parsed, idx)
     tree.rules.check(components)
+    if written is not None or (has_wildcards and idx < 0):
+        warn_of_translation(tree, start, parsed, components)
     location = start._full_name if kind.branch is None else _location(tree, start, kind, components)
     return ".".join((location, *components)) if location else ".".join(components)
 
@@ -100,10 +103,26 @@ def add_node(tree: Tree, start: NNGroupNode, key: str, node: NNTreeNode) -> Any:
     parsed = tree.wildcards.parse(key)
     components = tree.wildcards.substitute(parsed, tree.root._idx)
     tree.rules.check(components)
+    warn_of_translation(tree, start, parsed, components)
     location = start._full_name
     full_name = ".".join((location, *components) if location else components)
     kind = ANY_LEAF if node._is_leaf else ANY_GROUP
     return place(tree, full_name, kind, node, None, (), {})
+
+
+def warn_of_translation(
+    tree: Tree, start: NNGroupNode, parsed: ParsedName, components: tuple[str, ...]
+) -> None:
+    """Warn if a name that is added below ``start`` becomes another one by surprise.
+
+    During a run names for the current one are meant as such.
+    """
+    root = tree.root
+    tree.rules.warn_of_translation(
+        parsed.written or parsed.components,
+        components if root._idx < 0 else parsed.components,
+        None if start is root else start._name,
+    )
 
 
 # ----- reading the arguments ---------------------------------------------------------------
@@ -184,13 +203,13 @@ def _location(tree: Tree, start: NNGroupNode, kind: Kind, components: tuple[str,
         if components[0] == branch:
             return ""
         location = branch
-        below_branch = _RUNS + "."
+        below_branch = RUNS + "."
     else:
         location = start._full_name
         depth = start._depth
         if depth == 1:
-            below_branch = _RUNS + "."
-        elif depth == 2 and start._name == _RUNS:
+            below_branch = RUNS + "."
+        elif depth == 2 and start._name == RUNS:
             below_branch = ""
         else:
             return location

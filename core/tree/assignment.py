@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pypet.errors import NotUniqueNodeError
-from pypet.tree.adding import add_node
+from pypet.tree.adding import add_node, warn_of_translation
 from pypet.tree.links import check_target, link
 from pypet.tree.lookup import advice_on_member, get
 from pypet.tree.node import NNTreeNode, class_member
@@ -63,14 +63,16 @@ def assign_item(tree: Tree, group: NNGroupNode, key: Any, value: Any) -> None:
 
 
 def _add_instance(tree: Tree, group: NNGroupNode, key: str, node: NNTreeNode) -> None:
-    wildcards = tree.wildcards
-    name = ".".join(wildcards.substitute(wildcards.parse(key), tree.root._idx))
+    parsed = tree.wildcards.parse(key)
+    components = tree.wildcards.substitute(parsed, tree.root._idx)
+    name = ".".join(components)
     own_name = node._full_name
     if own_name and own_name != name and not own_name.startswith(name + "."):
         raise AttributeError(
             f"The {type(node).__name__} `{own_name}` cannot be assigned to `{key}`: its name "
             f"has to be empty, `{name}`, or begin with `{name}.`."
         )
+    warn_of_translation(tree, group, parsed, components)
     add_node(tree, group, own_name or name, node)
 
 

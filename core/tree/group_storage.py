@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from pypet.pypetconstants import LOAD_DATA, STORE_DATA
+from pypet.support.arguments import on_error_keyword
 from pypet.tree import lookup, storing
 from pypet.tree.group_state import GroupState
 
@@ -55,19 +56,34 @@ class GroupStorage(GroupState):
         )
 
     def f_load(
-        self, recursive: bool = True, load_data: int = LOAD_DATA, max_depth: int | None = None
+        self,
+        recursive: bool = True,
+        load_data: int = LOAD_DATA,
+        max_depth: int | None = None,
+        *,
+        on_error: str = "raise",
     ) -> Self:
         """Load the group and, if ``recursive``, what is at most ``max_depth`` steps below it.
 
+        With ``on_error='skip'`` nodes that cannot be loaded are left out and listed, see
+        `Trajectory.f_load`.
+
         Raises
         ------
+        ValueError
+            A level or ``on_error`` is wrong.
         DataNotInStorageError
             The group is not in the storage.
         NoSuchServiceError
             The trajectory has no storage service.
         """
         storing.load_group(
-            self._nn(), self, recursive=recursive, load_data=load_data, max_depth=max_depth
+            self._nn(),
+            self,
+            recursive=recursive,
+            load_data=load_data,
+            max_depth=max_depth,
+            **on_error_keyword(on_error),
         )
         return self
 
@@ -77,13 +93,20 @@ class GroupStorage(GroupState):
         recursive: bool = False,
         load_data: int = LOAD_DATA,
         max_depth: int | None = None,
+        *,
+        on_error: str = "raise",
     ) -> Any:
         """Load what lies at the exact path ``name`` below the group, and return it.
 
+        With ``on_error='skip'`` nodes below it that cannot be loaded are left out and listed, see
+        `Trajectory.f_load`.
+
         Raises
         ------
+        ValueError
+            A level or ``on_error`` is wrong.
         DataNotInStorageError
-            There is nothing stored at this path.
+            There is nothing stored at this path, or nothing that can be loaded.
         NoSuchServiceError
             The trajectory has no storage service.
         """
@@ -94,4 +117,5 @@ class GroupStorage(GroupState):
             recursive=recursive,
             load_data=load_data,
             max_depth=max_depth,
+            **on_error_keyword(on_error),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from pypet.tree.adding import warn_of_translation
 from pypet.tree.lookup import find
 from pypet.tree.names import BRANCH_SHORTCUTS, BRANCHES, RESERVED_UNDER_ROOT
 from pypet.tree.node import NNTreeNode
@@ -148,8 +149,10 @@ def check_target(tree: Tree, target: Any) -> None:
 def link(tree: Tree, start: NNGroupNode, name: str, target: NNTreeNode) -> Any:
     """Make the link ``name``, dotted or not, below ``start`` to a checked target."""
     wildcards = tree.wildcards
-    components = wildcards.substitute(wildcards.parse(name), tree.root._idx)
+    parsed = wildcards.parse(name)
+    components = wildcards.substitute(parsed, tree.root._idx)
     tree.rules.check(components)
+    warn_of_translation(tree, start, parsed, components)
     full_name = ".".join((start._full_name, *components) if start._full_name else components)
     location, _, short = full_name.rpartition(".")
     if not location and short in _FORBIDDEN_UNDER_ROOT:

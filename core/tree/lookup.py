@@ -280,7 +280,10 @@ def load_exact(tree: Tree, start: GroupState, name: str, **kwargs: Any) -> NNTre
             raise first from None
     node = walk(start, components)
     if node is None:
-        raise DataNotInStorageError(f"`{name}` below `{start._full_name}` was not loaded.")
+        reason = tree.root._load_errors.get(".".join(filter(None, (start._full_name, *components))))
+        raise DataNotInStorageError(
+            f"`{name}` below `{start._full_name}` was not loaded{f': {reason}' if reason else '.'}"
+        )
     return node
 
 

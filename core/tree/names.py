@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from pypet.pypetconstants import HDF5_STRCOL_MAX_NAME_LENGTH
+from pypet.pypetconstants import HDF5_STRCOL_MAX_NAME_LENGTH, SET_NAME
 
 BRANCH_SHORTCUTS = {
     "par": "parameters",
@@ -22,6 +22,15 @@ BRANCHES = ("config", "parameters", "derived_parameters", "results")
 """Root children with a group class of their own; they come into being when they are needed."""
 
 RESERVED_UNDER_ROOT = "overview"
+
+RUNS = "runs"
+"""The group in each branch that holds the groups of single runs."""
+
+_BRANCH = "a branch of the tree"
+_KINDS = {"crun": "the current run", "crunset": "the set of the current run"}
+_KINDS_BY_HEAD = dict.fromkeys(("r", "run"), "a run") | dict.fromkeys(
+    ("rts", "runtoset"), "the set of a run"
+)
 
 _ALLOWED = re.compile(r"[A-Za-z0-9_-]+")
 _CACHE_SIZE = 20_000
@@ -74,13 +83,15 @@ class NameRules:
     """Checks components and remembers those that were fine.
 
     ``root_class`` is the class of the trajectory: a component that equals one of its attributes
-    hides behind that attribute and earns a SyntaxWarning, as Python keywords do.
+    hides behind that attribute and earns a SyntaxWarning, as Python keywords do. So does a
+    component that stands for another name, the first one of each kind.
     """
 
-    __slots__ = ("_fine", "_hiding")
+    __slots__ = ("_fine", "_hiding", "_told")
 
     def __init__(self, root_class: type) -> None:
         self._fine: set[str] = set()
+        self._told: set[str] = set()
         # Not hasattr: attributes of the metaclass, like `mro`, hide nothing.
         self._hiding = {name for cls in root_class.__mro__ for name in vars(cls)}
 
@@ -105,6 +116,30 @@ class NameRules:
                         fine.clear()
                     fine.add(name)
 
+    def warn_of_translation(
+        self, written: Sequence[str], used: Sequence[str], parent: str | None
+    ) -> None:
+        """Warn about components that might be meant as they are, but stand for other names.
+
+        ``used`` is what becomes of those ``written``; ``parent`` is the name of the group that
+        they are below, None for the trajectory. Nobody is surprised by ``par`` in front of a full
+        name, by ``$``, or by ``r_1`` and ``crun`` where groups of runs belong.
+        """
+        above = parent
+        for name, result in zip(written, used, strict=True):
+            if name != result:
+                kind = _kind_of(name)
+                is_plain = above is None if kind == _BRANCH else _holds_runs(above)
+                if kind is not None and not is_plain and kind not in self._told:
+                    self._told.add(kind)
+                    other = name.replace("_", "") if "_" in name else f"{name}_"
+                    _warn_outside(
+                        f"The name `{name}` stands for {kind}, so the node is called `{result}`. "
+                        f"If that is not meant, choose another name, such as `{other}`. There is "
+                        "one such warning for all names that stand for the like."
+                    )
+            above = result
+
     def _warn(self, name: str) -> bool:
         if keyword.iskeyword(name):
             reason = "is a keyword of Python"
@@ -112,13 +147,27 @@ class NameRules:
             reason = "equals an attribute or method of nodes"
         else:
             return False
-        warnings.warn(
+        _warn_outside(
             f"The name `{name}` {reason}; the node is reached by `traj['{name}']`, not as "
-            "an attribute.",
-            SyntaxWarning,
-            stacklevel=_stacklevel(),
+            "an attribute."
         )
         return True
+
+
+def _kind_of(name: str) -> str | None:
+    """Return what a name stands for, None for what nobody would choose as an ordinary name."""
+    if name in BRANCH_SHORTCUTS:
+        return _BRANCH
+    head = name.partition("_")[0]
+    return _KINDS.get(name) or (_KINDS_BY_HEAD.get(head) if head != name else None)
+
+
+def _holds_runs(group: str | None) -> bool:
+    return group is not None and (group == RUNS or group.startswith((SET_NAME, "$set", "crunset")))
+
+
+def _warn_outside(message: str) -> None:
+    warnings.warn(message, SyntaxWarning, stacklevel=_stacklevel())
 
 
 def _stacklevel() -> int:

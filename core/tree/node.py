@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pypet.tree.group import NNGroupNode
 
 NO_RUN_BRANCH = "trajectory"
-"""``v_run_branch`` of all nodes that lie below no run group."""
+"""``v_run_branch`` of all nodes that belong to no run."""
 
 # Groups and results have a `__setattr__` of their own, for user data; private state bypasses it.
 put = object.__setattr__
@@ -121,7 +121,11 @@ class NNTreeNode(WithAnnotations):
 
     @property
     def v_run_branch(self) -> str:
-        """Name of the run group that the node is or lies below, ``'trajectory'`` without one."""
+        """Name of the run that the node belongs to, ``'trajectory'`` if there is none.
+
+        It is called like the run, or lies below a group that is. Only runs count that there were
+        when the node was added, and ``run_ALL`` is none.
+        """
         return self._run_branch
 
     @property

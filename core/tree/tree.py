@@ -201,16 +201,16 @@ class Tree:
         set_depth(node, parent._depth + 1)
         set_branch(node, parent._branch or name)
         run_branch = parent._run_branch
+        if run_branch == NO_RUN_BRANCH and (
+            name == root._run_name or root._runs.find(name) is not None
+        ):
+            run_branch = name
         parent._children[name] = node
         if node._is_leaf:
             parent._leaves[name] = node
             self.leaves[node._full_name] = node
         else:
             set_root(node, root)
-            if run_branch == NO_RUN_BRANCH and (
-                name == root._run_name or root._runs.find(name) is not None
-            ):
-                run_branch = name
             parent._groups[name] = node
             self.groups[node._full_name] = node
         set_run_branch(node, run_branch)

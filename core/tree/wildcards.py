@@ -48,6 +48,8 @@ class ParsedName(NamedTuple):
     has_wildcards: bool
     fault: str | None
     """Why no node can have this name: an empty component or one with a leading underscore."""
+    written: tuple[str, ...] | None = None
+    """The components as they were written, None if none of them was translated."""
 
 
 class Wildcards:
@@ -280,14 +282,15 @@ class Wildcards:
         return self.run_name(idx)
 
     def _parse(self, names: Iterable[str]) -> ParsedName:
-        components = tuple(self._translate(name) for name in names)
+        written = tuple(names)
+        components = tuple(self._translate(name) for name in written)
         wild = any(name in self._groups for name in components)
         fault = None
         if "" in components:
             fault = "it has an empty component"
         elif any(name[0] == "_" for name in components):
             fault = "names with a leading '_' belong to Python"
-        return ParsedName(components, wild, fault)
+        return ParsedName(components, wild, fault, None if components == written else written)
 
     def _translate(self, name: str) -> str:
         if name in self._groups:

@@ -91,9 +91,9 @@ class Crew(Workers):
         return wanted - waiting if 2 * waiting <= wanted else 0
 
     def activity(self) -> Activity:
-        """Return the runs that are in the cells of the workers."""
-        running = [slot.cell.value for slot in self._slots]
-        return Activity(self._ncores, [index for index in running if index != IDLE])
+        """Return the runs that workers execute, or will begin at once."""
+        running = (member.running() for member in self._members.values())
+        return Activity(self._ncores, [index for index in running if index is not None])
 
     def _end(self) -> None:
         members, self._members = list(self._members.values()), {}
@@ -225,6 +225,7 @@ class Crew(Workers):
         lenders = []
         if not self._queue and self._busy() < self._ncores:
             lenders = [member for member in members.values() if member.can_give_back]
+        self._check_if_due()
         ready = set(wait(waiting, STUCK_SECONDS if lenders else WAIT_SECONDS))
         if lenders and not ready:
             # Their runs take longer than expected, and others have nothing to do.
@@ -237,6 +238,9 @@ class Crew(Workers):
                 self._replace(sentinel, member)
             elif member.is_retiring and not member.batches:
                 self._dismiss(sentinel)
+
+    def _check_if_due(self) -> None:
+        """Have done what is to be done from time to time; now that workers have their tasks."""
         now = monotonic()
         if self.check is not None and now - self._checked >= WAIT_SECONDS:
             self._checked = now

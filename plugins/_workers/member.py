@@ -66,6 +66,13 @@ class Member:
             return False
         return len(self.batches) > 1 or (bool(self.batches) and len(self.batches[0].tasks) > 1)
 
+    def running(self) -> int | None:
+        """Return the index of the run that it executes or begins at once; None without one."""
+        index: int = self.slot.cell.value
+        if index != IDLE:
+            return index
+        return self.batches[0].tasks[0].index if self.batches else None
+
     def send(self, tasks: Sequence[Task]) -> bool:
         """Hand over a batch; False if it had to be kept back because the worker is busy.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import traceback
 from collections.abc import Sequence
 from time import time
 from typing import Any, NamedTuple
@@ -12,21 +11,11 @@ from typing import Any, NamedTuple
 from pypet.errors import RemoteRunError, WorkerDiedError
 from pypet.interfaces import Outcome
 from pypet.support.process_ends import describe_end
+from pypet.support.tracebacks import ErrorText, RemoteTraceback
 
 PROTOCOL = pickle.HIGHEST_PROTOCOL
 LARGE_BYTES = 1 << 16
 """From here on it takes longer to copy data than to read it piece by piece."""
-
-
-class RemoteTraceback(Exception):  # noqa: N818 - not raised, only shown as a cause
-    """The traceback of an exception in the process where it was raised, as text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
-
-    def __str__(self) -> str:
-        return f'\n"""\n{self.text}"""'
 
 
 class _Failure(NamedTuple):
@@ -34,6 +23,8 @@ class _Failure(NamedTuple):
 
     error: BaseException
     text: str
+    full: str
+    """The same with the frames of pypet."""
 
 
 def pack(outcomes: Sequence[Outcome]) -> bytes:
@@ -113,7 +104,7 @@ def _arrived(outcome: Outcome) -> Outcome:
     failure: Any = outcome.error
     if not isinstance(failure, _Failure):
         return outcome
-    failure.error.__cause__ = RemoteTraceback(failure.text)
+    failure.error.__cause__ = RemoteTraceback(failure.text, failure.full)
     return outcome._replace(error=failure.error)
 
 
@@ -129,13 +120,14 @@ def _travelling(outcome: Outcome) -> Outcome:
                 f"Run {outcome.index} returned a value of type {type(outcome.value).__name__} "
                 f"that cannot be pickled, so it cannot leave its process: {refusal}"
             )
-    text = "".join(traceback.format_exception(error))
+    text = ErrorText(error)
     try:
         if type(pickle.loads(pickle.dumps(error, PROTOCOL))) is not type(error):
             error = _described(error)
     except Exception:
         error = _described(error)
-    failed = outcome._replace(value=None, error=_Failure(error, text))  # type: ignore[arg-type]
+    failure: Any = _Failure(error, text.short, text.full)
+    failed = outcome._replace(value=None, error=failure)
     try:
         pickle.dumps(outcome.references, PROTOCOL)
     except Exception:

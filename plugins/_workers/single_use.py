@@ -9,13 +9,14 @@ from multiprocessing.process import BaseProcess
 from time import time
 from typing import Any, NamedTuple
 
+from pypet.errors import WorkerDiedError
 from pypet.interfaces import Activity, Outcome, Task, Work
 from pypet.plugins._workers.outcomes import killed, unpack, unreadable
 from pypet.plugins._workers.starting import end_processes, start_process
-from pypet.plugins._workers.worker import perform_one
+from pypet.plugins._workers.worker import STARTED, perform_one
 from pypet.plugins._workers.workers import WAIT_SECONDS, Workers
 from pypet.support.interrupts import without_interrupts
-from pypet.support.process_ends import GUARD_ADVICE
+from pypet.support.process_ends import GUARD_ADVICE, describe_end
 
 _numbers = itertools.count(1)
 
@@ -37,6 +38,9 @@ class SingleUseWorkers(Workers):
         super().__init__(ncores, start_method, niceness)
         self._active: dict[int, _Active] = {}
         self._reports: dict[int, Outcome] = {}
+        self._started: set[int] = set()
+        """Sentinels of active processes that have got as far as to execute something."""
+        self._any_started = False
 
     def start(self, execute: Callable[[Task], Outcome]) -> None:
         """Execute tasks by ``execute``, which is pickled here, from now on.
@@ -68,6 +72,7 @@ class SingleUseWorkers(Workers):
     def _end(self) -> None:
         active, self._active = list(self._active.values()), {}
         self._reports.clear()
+        self._started.clear()
         end_processes([each.process for each in active], at_once=True)
         for each in active:
             each.connection.close()
@@ -96,6 +101,8 @@ class SingleUseWorkers(Workers):
             for sentinel, each in self._active.items()
             if sentinel not in self._reports
         ]
+        if self.check is not None:
+            self.check()
         ready = set(wait(waiting, WAIT_SECONDS))
         for sentinel, each in list(self._active.items()):
             ended = sentinel in ready
@@ -103,15 +110,17 @@ class SingleUseWorkers(Workers):
                 self._receive(sentinel, each)
             if ended:
                 self._collect(sentinel, each)
-        if self.check is not None:
-            self.check()
 
     def _receive(self, sentinel: int, each: _Active) -> None:
         """Take the report of a process; there is none if it died."""
-        if not each.connection.poll():
-            return
+        data = STARTED
         try:
-            data = each.connection.recv_bytes()
+            while data == STARTED:
+                if not each.connection.poll():
+                    return
+                data = each.connection.recv_bytes()
+                self._started.add(sentinel)
+                self._any_started = True
         except (EOFError, OSError):
             return
         try:
@@ -120,15 +129,29 @@ class SingleUseWorkers(Workers):
             self._reports[sentinel] = unreadable(each.task.index, error)
 
     def _collect(self, sentinel: int, each: _Active) -> None:
-        """Take leave of a process that has ended."""
+        """Take leave of a process that has ended.
+
+        Raises
+        ------
+        WorkerDiedError
+            It failed to start, as all did so far: the others would do the same.
+        """
         each.process.join()
         outcome = self._reports.pop(sentinel, None)
-        if outcome is None:
-            process = each.process
-            outcome = killed(each.task.index, process.pid, process.exitcode, each.started)
-            if process.exitcode == 1 and outcome.error is not None:
-                outcome.error.add_note(f"pypet: {GUARD_ADVICE}")
+        pid, exit_code = each.process.pid, each.process.exitcode
+        failed_to_start = exit_code == 1 and outcome is None and sentinel not in self._started
+        self._started.discard(sentinel)
         del self._active[sentinel]
         each.connection.close()
         each.process.close()
+        if failed_to_start and not self._any_started:
+            raise WorkerDiedError(
+                f"The process for run {each.task.index} (pid {pid}) could not start: it "
+                f"{describe_end(exit_code)}; no run was executed. What it wrote to stderr tells "
+                f"why. {GUARD_ADVICE}"
+            )
+        if outcome is None:
+            outcome = killed(each.task.index, pid, exit_code, each.started)
+            if failed_to_start and outcome.error is not None:
+                outcome.error.add_note(f"pypet: {GUARD_ADVICE}")
         self._arrived.append(outcome)

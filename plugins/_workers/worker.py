@@ -31,6 +31,8 @@ HEADER = struct.Struct("<iI")
 """Begins every report: how many outcomes, and how many tasks of the batch are given back."""
 READY = -1
 FAILED_TO_START = -2
+STARTED = b""
+"""What a process for one run sends before it executes it."""
 IDLE = -1
 """Stands in the cell of a worker while it executes no run."""
 REPORT_SECONDS = 0.02
@@ -59,6 +61,7 @@ def perform_one(connection: Connection, execute: Execute, task: Task, niceness: 
     with contextlib.suppress(Ended, BrokenPipeError):
         _get_ready(niceness)
         let_interrupts_in()
+        connection.send_bytes(STARTED)
         connection.send_bytes(pack([perform_alone(execute, task)]))
         connection.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from pypet.errors import GitError, PypetError, VersionMismatchError
@@ -16,6 +17,10 @@ def _run(arguments: argparse.Namespace) -> int:
     # Only here: the command is registered with every start of `pypet`.
     from pypet.trajectory import load_trajectory
 
+    if not os.path.exists(arguments.file):
+        raise FileNotFoundError(f"There is no file {arguments.file}.")
+    if os.path.isdir(arguments.file):
+        raise IsADirectoryError(f"{arguments.file} is a folder: name a file in it.")
     try:
         traj = load_trajectory(
             arguments.trajectory,
@@ -48,6 +53,16 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _number_of_bytes(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes, such as 1000000")
+    return number
+
+
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="HDF5 file")
     parser.add_argument("trajectory", help="name of the trajectory")
@@ -61,7 +76,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--size-limit",
-        type=int,
+        type=_number_of_bytes,
         default=SIZE_LIMIT,
         metavar="BYTES",
         help="what the changes may unpack to; default: %(default)s",

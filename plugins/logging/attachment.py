@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -58,6 +59,11 @@ class Attachment:
         for logger in self._silenced:
             logger.disabled = True
 
+    def folders(self) -> list[str]:
+        """Return the folders of log files, each once."""
+        names = (getattr(handler, "baseFilename", None) for handler in self._plan.handlers)
+        return list(dict.fromkeys(os.path.dirname(name) for name in names if name))
+
     def suspend(self) -> None:
         """Take the handlers off and restore loggers, unless they were changed since.
 
@@ -65,7 +71,7 @@ class Attachment:
         """
         self._take_off()
         for handler in self._plan.handlers:
-            if type(handler) is LineFileHandler and handler.mode == "a":
+            if isinstance(handler, LineFileHandler) and handler.mode == "a":
                 handler.close()
 
     def detach(self) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
 
-from pypet.interfaces import LogContext
 from pypet.interfaces.logging import WORKER_PREFIX
 from pypet.plugins.logging import dictionary, ini
 from pypet.plugins.logging.attachment import LoggingPlan
+from pypet.plugins.logging.lines import STANDARD_DOUBLES, WORKER_DOUBLES, Doubles
 from pypet.plugins.logging.placing import LogFilePlaces
 from pypet.plugins.logging.simple import (
     SIMPLE_KEYWORDS,
@@ -30,23 +30,24 @@ class Configuration(ABC):
     def file_names(self) -> list[str]:
         """Return the names of log files, with wildcards, as far as they are known."""
 
-    def build(self, context: LogContext) -> LoggingPlan:
-        """Return handlers with their files, all of them or none.
+    def build(self, places: LogFilePlaces, *, for_worker: bool = False) -> LoggingPlan:
+        """Return handlers with their files in ``places``, all of them or none.
+
+        Files of workers are made when there is something to write.
 
         Raises
         ------
         ValueError
             A handler cannot be made.
         """
-        places = LogFilePlaces(context)
         try:
-            return self._build(places.place)
+            return self._build(places.place, WORKER_DOUBLES if for_worker else STANDARD_DOUBLES)
         except BaseException:
             places.take_back()
             raise
 
     @abstractmethod
-    def _build(self, place: Callable[[str], str]) -> LoggingPlan:
+    def _build(self, place: Callable[[str], str], doubles: Doubles) -> LoggingPlan:
         """Make handlers; ``place`` turns each file name into the one to open."""
 
 
@@ -60,8 +61,8 @@ class IniConfiguration(Configuration):
         """Return those among the arguments of handlers."""
         return ini.file_names(self._sections)
 
-    def _build(self, place: Callable[[str], str]) -> LoggingPlan:
-        return ini.build_from_sections(self._sections, place)
+    def _build(self, place: Callable[[str], str], doubles: Doubles) -> LoggingPlan:
+        return ini.build_from_sections(self._sections, place, doubles)
 
 
 class DictConfiguration(Configuration):
@@ -74,8 +75,8 @@ class DictConfiguration(Configuration):
         """Return every ``filename``, at any depth."""
         return dictionary.file_names(self._config)
 
-    def _build(self, place: Callable[[str], str]) -> LoggingPlan:
-        return dictionary.build_from_dictionary(self._config, place)
+    def _build(self, place: Callable[[str], str], doubles: Doubles) -> LoggingPlan:
+        return dictionary.build_from_dictionary(self._config, place, doubles)
 
 
 def configurations(

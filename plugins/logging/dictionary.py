@@ -10,7 +10,7 @@ from typing import Any
 from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
 from pypet.plugins.logging.filenames import handler_error
 from pypet.plugins.logging.levels import level_number
-from pypet.plugins.logging.lines import STANDARD_DOUBLES, LineFormatter
+from pypet.plugins.logging.lines import STANDARD_DOUBLES, Doubles, LineFormatter
 
 
 def check_dictionary(config: Mapping[str, Any]) -> None:
@@ -67,7 +67,11 @@ def _undefined(what: str, name: Any) -> ValueError:
     )
 
 
-def build_from_dictionary(config: Mapping[str, Any], place: Callable[[str], str]) -> LoggingPlan:
+def build_from_dictionary(
+    config: Mapping[str, Any],
+    place: Callable[[str], str],
+    doubles: Doubles = STANDARD_DOUBLES,
+) -> LoggingPlan:
     """Create the handlers; ``place`` turns each ``filename`` into the one to open.
 
     Unlike `logging.config.dictConfig`, loggers that are not mentioned only fall silent if
@@ -78,7 +82,7 @@ def build_from_dictionary(config: Mapping[str, Any], place: Callable[[str], str]
     ValueError
         Something is missing, or a handler cannot be made.
     """
-    builder = _Builder(_with_places(config, place))
+    builder = _Builder(_with_places(config, place), doubles)
     try:
         return builder.build()
     except BaseException:
@@ -115,14 +119,15 @@ def _with_places(config: Any, place: Callable[[str], str]) -> Any:
 class _Builder(logging.config.DictConfigurator):
     """Makes what a dictionary describes, without touching any logger."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], doubles: Doubles) -> None:
         super().__init__(config)
+        self._doubles = doubles
         self.handlers: dict[str, logging.Handler] = {}
 
     def resolve(self, s: str) -> Any:
         """Find an object by its dotted name; some standard classes are replaced."""
         found = super().resolve(s)
-        return STANDARD_DOUBLES.get(found, found) if isinstance(found, type) else found
+        return self._doubles.get(found, found) if isinstance(found, type) else found
 
     def build(self) -> LoggingPlan:
         for kind, make in (

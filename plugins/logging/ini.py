@@ -18,7 +18,7 @@ from pypet.manager.nearest import did_you_mean
 from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
 from pypet.plugins.logging.filenames import get_strings, handler_error, is_filename
 from pypet.plugins.logging.levels import level_number
-from pypet.plugins.logging.lines import STANDARD_DOUBLES, LineFormatter
+from pypet.plugins.logging.lines import STANDARD_DOUBLES, Doubles, LineFormatter
 from pypet.support.config_places import Places, config_text
 
 Sections = Mapping[str, Mapping[str, str]]
@@ -102,7 +102,9 @@ def check_sections(sections: Sections, places: Places, prefix: str = "") -> None
                 level_number(section["level"])
 
 
-def build_from_sections(sections: Sections, place: Callable[[str], str]) -> LoggingPlan:
+def build_from_sections(
+    sections: Sections, place: Callable[[str], str], doubles: Doubles = STANDARD_DOUBLES
+) -> LoggingPlan:
     """Create the handlers; ``place`` turns each file name into the one to open.
 
     As with `logging.config.fileConfig`, classes and arguments of handlers are Python
@@ -120,7 +122,8 @@ def build_from_sections(sections: Sections, place: Callable[[str], str]) -> Logg
             for key in _keys(sections, "formatters")
         }
         for key in _keys(sections, "handlers"):
-            handlers[key] = _handler(key, _section(sections, f"handler_{key}"), formatters, place)
+            section = _section(sections, f"handler_{key}")
+            handlers[key] = _handler(key, section, formatters, place, doubles)
         _set_targets(sections, handlers)
         loggers = tuple(
             _logger_plan(key, _section(sections, f"logger_{key}"), handlers)
@@ -198,6 +201,7 @@ def _handler(
     section: Mapping[str, str],
     formatters: Mapping[str, logging.Formatter],
     place: Callable[[str], str],
+    doubles: Doubles,
 ) -> logging.Handler:
     kind = _find_class(section["class"])
     try:
@@ -205,7 +209,7 @@ def _handler(
         kwargs = eval(section.get("kwargs") or "{}", vars(logging))
         args = tuple(_placed(value, place) for value in args)
         kwargs = {name: _placed(value, place) for name, value in kwargs.items()}
-        handler: logging.Handler = STANDARD_DOUBLES.get(kind, kind)(*args, **kwargs)
+        handler: logging.Handler = doubles.get(kind, kind)(*args, **kwargs)
     except Exception as err:
         raise handler_error(f"of section [handler_{key}]", err) from err
     handler.name = key

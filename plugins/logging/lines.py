@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pypet.interfaces.logging import SHOWN_LIVE, WIPE_LINE, is_terminal, live_display
 from pypet.support import run_banners
+from pypet.support.tracebacks import FILES_ONLY, FULL_TRACEBACK
 
 
 class LineFormatter(logging.Formatter):
@@ -111,7 +114,12 @@ class _LineHandler(logging.StreamHandler[Any]):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record as one line and flush it."""
         if self.stream is None:
-            super().emit(record)
+            try:
+                super().emit(record)
+            except RecursionError:
+                raise
+            except Exception:  # the file cannot be opened
+                self.handleError(record)
             return
         try:
             text = f"{self._before}{self.format(record)}{self.terminator}"
@@ -133,7 +141,53 @@ class _LineHandler(logging.StreamHandler[Any]):
 
 
 class LineFileHandler(_LineHandler, logging.FileHandler):
-    """Writes each record to a file at once."""
+    """Writes each record to a file at once, errors with their whole tracebacks."""
+
+    _has_written = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record as one line or, with a traceback, several."""
+        full = record.__dict__.get(FULL_TRACEBACK)
+        if full is not None:
+            record = copy.copy(record)
+            record.exc_info, record.exc_text = None, full
+        super().emit(record)
+
+    def _write(self, text: str, record: logging.LogRecord) -> None:
+        if not self._has_written:
+            self._has_written = True
+            self._open_again_if_removed()
+        super()._write(text, record)
+
+    def _open_again_if_removed(self) -> None:
+        """Make the file again: another experiment that logs there removed it, as it was empty."""
+        if os.path.lexists(self.baseFilename):
+            return
+        try:
+            os.makedirs(os.path.dirname(self.baseFilename), exist_ok=True)
+            stream = self._open()
+        except OSError:  # what is written is lost, as with any file that is removed
+            return
+        former, self.stream = self.stream, stream
+        if former is not None:
+            former.close()
+
+
+class DelayedFileHandler(LineFileHandler):
+    """Makes its file when there is something to write: most workers have little to tell.
+
+    A file that is to be written anew (mode ``w``) is made at once.
+    """
+
+    def __init__(
+        self,
+        filename: str | os.PathLike[str],
+        mode: str = "a",
+        encoding: str | None = None,
+        delay: bool = False,
+        errors: str | None = None,
+    ) -> None:
+        super().__init__(filename, mode, encoding, delay or mode == "a", errors)
 
 
 class ConsoleHandler(_LineHandler):
@@ -150,6 +204,8 @@ class ConsoleHandler(_LineHandler):
         """Write a record."""
         stream = self.stream
         attributes = record.__dict__
+        if attributes.get(FILES_ONLY):
+            return
         if stream is self._terminal and attributes.get(SHOWN_LIVE):
             return
         if live_display.covers(stream):
@@ -168,6 +224,11 @@ class ConsoleHandler(_LineHandler):
         super().emit(record)
         for bar in bars:
             bar.refresh()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        """Show what went wrong, unless whoever owns the stream has closed it: nobody looks."""
+        if not getattr(self.stream, "closed", False):
+            super().handleError(record)
 
     def emit_all(self, records: Sequence[logging.LogRecord]) -> None:
         """Write records of runs, unless a live display shows these."""
@@ -208,8 +269,11 @@ class _LiveBars:
         return bars
 
 
-STANDARD_DOUBLES: dict[Any, type[logging.Handler]] = {
+Doubles = Mapping[Any, type[logging.Handler]]
+"""Handler classes that are replaced where a configuration names exactly them."""
+
+STANDARD_DOUBLES: Doubles = {
     logging.FileHandler: LineFileHandler,
     logging.StreamHandler: ConsoleHandler,
 }
-"""Handler classes that are replaced where a configuration names exactly them."""
+WORKER_DOUBLES: Doubles = {**STANDARD_DOUBLES, logging.FileHandler: DelayedFileHandler}

@@ -1,4 +1,4 @@
-"""Places for log files that leave nothing behind if the files cannot all be made."""
+"""Places for log files that leave nothing empty behind, also if files cannot all be made."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class LogFilePlaces:
         """``context`` has the names for the wildcards."""
         self._context = context
         self._new: list[Path] = []
+        self._pid = os.getpid()
 
     def place(self, filename: str) -> str:
         """Replace the wildcards in a file name and create the folder of the file."""
@@ -55,7 +56,12 @@ class LogFilePlaces:
         )
 
     def take_back(self) -> None:
-        """Remove the files and folders that were not there before, unless something is in them."""
+        """Remove the files and folders that were not there before, unless something is in them.
+
+        Nothing happens in processes that were forked meanwhile: the files are not theirs.
+        """
+        if self._pid != os.getpid():
+            return
         for path in reversed(self._new):
             with contextlib.suppress(OSError):
                 if path.is_dir():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pypet.interfaces import LogContext, LoggingSetup, Option
@@ -40,6 +40,8 @@ class ExperimentLogging(LoggingSetup):
         self._printed = parse_log_stdout(options.get("log_stdout", False))
         self._attachment: Attachment | None = None
         self._stdout: StdoutToLogger | None = None
+        self._remove_empty: weakref.finalize[..., ExperimentLogging] | None = None
+        """Removes files without content when the set-up ends, or Python."""
 
     def start(self, context: LogContext) -> None:
         """Create folders, files and handlers in the main process; capture stdout if so wanted.
@@ -50,13 +52,25 @@ class ExperimentLogging(LoggingSetup):
             A handler cannot be made from the configuration, or it is clear that one of workers
             could not be.
         """
+        places = LogFilePlaces(context)
         if self._worker is not None:
-            LogFilePlaces(context).check(self._worker.file_names())
+            places.check(self._worker.file_names())
         if self._main is not None:
-            attachment = Attachment(self._main.build(context))
+            attachment = Attachment(self._main.build(places))
             self._replace_former()
             self._put_in_force(attachment)
+            self._remove_empty = weakref.finalize(self, places.take_back)
         self._capture()
+
+    @property
+    def folders(self) -> Sequence[str]:
+        """The folders of the log files of the main process."""
+        return () if self._attachment is None else self._attachment.folders()
+
+    @property
+    def configures_workers(self) -> bool:
+        """Whether there is a configuration for workers."""
+        return self._worker is not None
 
     @property
     def concerns_workers(self) -> bool:
@@ -67,7 +81,7 @@ class ExperimentLogging(LoggingSetup):
     def start_worker(self, context: LogContext) -> None:
         """Replace what the process inherited by the configuration for workers, if there is one."""
         if self._worker is not None:
-            attachment = Attachment(self._worker.build(context))
+            attachment = Attachment(self._worker.build(LogFilePlaces(context), for_worker=True))
             for former in _living():
                 former._let_go()
             _in_force.clear()
@@ -92,6 +106,8 @@ class ExperimentLogging(LoggingSetup):
             return
         before = _living()
         self._let_go()
+        if self._remove_empty is not None:
+            self._remove_empty()
         after = [each for each in before if each is not self]
         _in_force[:] = [weakref.ref(each) for each in after]
         if before and before[-1] is self:
@@ -101,7 +117,7 @@ class ExperimentLogging(LoggingSetup):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the handlers in this process."""
-        return {**self.__dict__, "_attachment": None, "_stdout": None}
+        return {**self.__dict__, "_attachment": None, "_stdout": None, "_remove_empty": None}
 
     def _replace_former(self) -> None:
         """Suspend what is in force; files are closed meanwhile, nothing is lost."""

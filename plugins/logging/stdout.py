@@ -179,11 +179,18 @@ class StdoutToLogger(io.TextIOBase):
         """Do nothing: who loses the last reference does not want to close anything."""
 
     def _target(self) -> Any:
-        """Return the stream that was there before; finalised ones among several are left out."""
+        """Return the stream that was there before; finalised ones among several are left out.
+
+        Whoever put it there, such as pytest or a notebook, may have closed it meanwhile: then it
+        is that of the process, if that is still open.
+        """
         stream = self._before
         while isinstance(stream, StdoutToLogger) and not stream._is_active:
             stream = stream._before
-        return sys.__stdout__ if stream is None else stream
+        for each in (stream, sys.__stdout__):
+            if each is not None and not _is_closed(each):
+                return each
+        return _NOWHERE
 
     def _log(self, line: str) -> None:
         """Hand a line on; whatever handlers print meanwhile does not come back."""
@@ -197,13 +204,28 @@ class StdoutToLogger(io.TextIOBase):
             self._inside.logging = False
 
 
+class _Nowhere(io.TextIOBase):
+    """Takes what is written where no stream is left."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+_NOWHERE = _Nowhere()
+
+
+def _is_closed(stream: Any) -> bool:
+    return bool(getattr(stream, "closed", False))
+
+
 def _is_heard(logger: logging.Logger, level: int) -> bool:
     """Return whether some handler takes records of this level."""
     if not logger.isEnabledFor(level):
         return False
     each: logging.Logger | None = logger
     while each is not None:
-        if any(handler.level <= level for handler in each.handlers):
-            return True
+        for handler in each.handlers:
+            if handler.level <= level and not _is_closed(getattr(handler, "stream", None)):
+                return True
         each = each.parent if each.propagate else None
     return False

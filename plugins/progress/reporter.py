@@ -48,7 +48,8 @@ class RunProgress(ProgressReporter):
         self._printed: PrintedLines | None = None
         self._needs_newline = False
         self._ask: Callable[[], Activity | None] | None = None
-        self._seen: dict[int, float] = {}
+        self._seen: dict[int, float] | None = None
+        """The runs that were active when that was last asked, and since when."""
         self._workers = 1
 
     def start(self, total: int, done: int = 0) -> None:
@@ -77,7 +78,7 @@ class RunProgress(ProgressReporter):
     def watch(self, activity: Callable[[], Activity | None]) -> None:
         """Remember who knows what the workers do."""
         self._ask = activity
-        self._seen = {}
+        self._seen = None
 
     def advance(self, finished: int = 1, failed: int = 0) -> None:
         """Count runs that have ended; failed ones count as ended, too."""
@@ -94,11 +95,12 @@ class RunProgress(ProgressReporter):
     def refresh(self) -> None:
         """Draw the bar again, if there is one."""
         if self._live is not None:
+            self._note_activity()
             self._live.refresh()
 
     def stop(self) -> None:
         """Close the bar; what was shown stays on the terminal."""
-        self._ask = None
+        self._ask = self._seen = None
         if self._live is not None:
             self._live.refresh()
             self._live.close()
@@ -116,16 +118,25 @@ class RunProgress(ProgressReporter):
 
     def _facts(self) -> Facts:
         """Return what the bar shows now."""
-        activity = self._ask() if self._ask is not None else None
         running = longest = None
-        if activity is not None:
+        if self._seen is not None:
             now = monotonic()
-            self._workers = activity.workers
-            self._seen = {index: self._seen.get(index, now) for index in activity.running}
             running = len(self._seen)
             longest = max((now - begun for begun in self._seen.values()), default=None)
         pace = self._throughput.seconds_per_run()
         return Facts(self._ended, self._total, self._failed, pace, running, longest)
+
+    def _note_activity(self) -> None:
+        """Ask what the workers do.
+
+        The bar is drawn at any time, also when a run has just ended and its worker has not yet
+        been given the next one. So what it tells of workers is what was true at the last refresh.
+        """
+        activity = self._ask() if self._ask is not None else None
+        if activity is not None:
+            now, seen = monotonic(), self._seen or {}
+            self._workers = activity.workers
+            self._seen = {index: seen.get(index, now) for index in activity.running}
 
     def _remaining(self) -> float | None:
         pace = self._throughput.seconds_per_run()

@@ -110,6 +110,29 @@ def test_log_and_warnings_do_not_command_the_terminal(tmp_path):
     assert done.stderr.splitlines() == ["a \\x1b[2J", "UserWarning: b \\x1b[2J", "after"]
 
 
+def test_an_error_is_not_told_again_by_the_log(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import logging\n"
+        "from pypet.cli import messages\n"
+        "log = logging.getLogger('pypet.x')\n"
+        "try:\n"
+        "    with messages.told_on_stderr():\n"
+        "        try:\n"
+        "            1 / 0\n"
+        "        except ZeroDivisionError as err:\n"
+        "            log.error('told', exc_info=err)\n"
+        "            log.error('other', exc_info=KeyError('x'))\n"
+        "            raise OSError from err\n"
+        "except OSError:\n"
+        "    pass\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr.splitlines() == ["other", "KeyError: 'x'"]
+
+
 def test_bugs_show_their_traceback(with_commands):
     with_commands(raising(ZeroDivisionError("bug")))
     with pytest.raises(ZeroDivisionError):
@@ -162,3 +185,42 @@ def test_the_module_is_the_same_command():
         row for row in rows if row["name"] == "lazy"
     ).items()
     assert done.stderr == ""
+
+
+def test_wrong_arguments_are_told_with_the_usage_of_the_command(with_commands, capsys):
+    def add_arguments(parser):
+        parser.add_argument("colour")
+
+    with_commands(Command("paint", "Paint.", lambda arguments: 0, add_arguments))
+    with pytest.raises(SystemExit) as caught:
+        main(["paint", "red", "twice"])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("usage: pypet paint [-h] colour\n")
+    assert error.endswith("pypet paint: error: unrecognized arguments: twice\n")
+
+
+CLOSING = """
+import os, sys
+from pypet.manager import get_manager
+get_manager()
+sys.stdin = sys.stdout = sys.stderr = None  # as Python has them if they were closed before
+for descriptor in {closed}:
+    os.close(descriptor)
+from pypet.__main__ import main
+status = main({arguments})
+assert os.fstat({closed}[-1]).st_rdev == os.stat(os.devnull).st_rdev
+os._exit(status)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors are another matter there")
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+@pytest.mark.parametrize(("arguments", "status"), [(["plugins"], 0), (["plugin"], 1)])
+def test_streams_may_be_closed(closed, arguments, status):
+    script = CLOSING.format(closed=closed, arguments=arguments)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=100, check=False
+    )
+    assert done.returncode == status
+    assert b"Traceback" not in done.stderr

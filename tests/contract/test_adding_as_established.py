@@ -125,6 +125,7 @@ CRUN = "run_00000002"
         ("results", "runs.u", f"results.runs.{CRUN}.runs.u"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_automatic_run_prefix(run, start, name, full_name):
     if start == "results.runs":
         run.results.f_add_result_group("runs")
@@ -262,6 +263,7 @@ def test_removed_items_of_a_run_are_not_remembered(run):
         ("xpar", "xpar"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_components_are_translated(traj, component, name):
     traj.f_add_parameter("x", 1)
     traj.f_explore({"x": range(4)})

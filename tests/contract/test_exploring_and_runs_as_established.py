@@ -248,6 +248,7 @@ def test_manual_runs(make):
     assert [item.f_get() for item in traj.f_get_from_runs("z").values()] == [11, 13]
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_items_from_runs(space):
     space.f_explore({"x": [5, 6, 7]})
     target = space.f_add_result("linked", 9)

@@ -152,6 +152,7 @@ def test_get_all(tree):
     assert names("x") == {"parameters.a.b.x", "parameters.a.c.x"}
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_current_run_and_then_the_dummy(traj):
     traj.f_add_parameter("p", 1)
     traj.f_explore({"p": range(4)})
@@ -195,6 +196,7 @@ def test_assigning_to_members(traj):
         traj.f_get = 3
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_assigning_instances(traj):
     traj.f_add_parameter_group("g")
     traj.g.fresh = Parameter("", 1)
@@ -284,6 +286,7 @@ def test_automatic_loading(make):
     assert traj.x == 1
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_groups_are_refused_as_values(traj):
     traj.f_add_parameter_group("g")
     traj["r_1"] = NNGroupNode("")

@@ -67,6 +67,7 @@ def test_everything_of_the_runs_arrives_under_new_names(build, slow):
     ]
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_what_a_run_has_itself_wins_over_what_all_runs_have(build):
     a, b = build("a", [1, 2]), build("b", [3, 4, 5], 2)
     b.f_add_derived_parameter("r_0.d", 7)

@@ -40,6 +40,7 @@ def test_unusual_names(traj, name):
     assert leaf.v_full_name == f"top.{name}"
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_groups_named_by_runs_take_results(traj):
     traj["r_1"] = NNGroupNode("")
     traj["r_1.new"] = Result("new", 5)
@@ -113,6 +114,7 @@ def test_old_keywords_warn_once(make):
     with pytest.warns(DeprecationWarning, match="dynamic_imports"):
         traj = make("old", dynamically_imported_classes=Result)
     traj.f_add_result("r", 1)
+    traj.f_add_result("runs.run_00000000.z", 1)
     with pytest.warns(DeprecationWarning, match="new_name"):
         traj.f_store(new_name="ignored")
     calls = [
@@ -120,7 +122,7 @@ def test_old_keywords_warn_once(make):
         (traj.f_get, ("r",), "backwards_search", True),
         (traj.f_get_default, ("r",), "backwards_search", True),
         (traj.f_contains, ("r",), "backwards_search", True),
-        (traj.f_get_from_runs, ("r",), "where", "results"),
+        (traj.f_get_from_runs, ("z",), "where", "results"),
         (traj.f_delete_item, ("r",), "remove_empty_groups", True),
         (traj.f_remove_item, ("r",), "remove_empty_groups", True),
     ]

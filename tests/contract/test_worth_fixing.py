@@ -231,6 +231,7 @@ def runs(traj):
     return traj
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_several_items_of_one_run_are_not_unique(runs):
     runs.f_add_result("a.r_0.z", 1)
     runs.f_add_result("b.r_0.z", 2)

@@ -72,8 +72,8 @@ def wildcards():
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({}, 2 + 2 * CORES),
-        ({"log_multiproc": False}, 2),
+        ({}, 1 + CORES),
+        ({"log_multiproc": False}, 1),
         ({"log_config": wildcards()}, 1 + CORES),
         ({"log_config": None}, 0),
     ],
@@ -106,6 +106,4 @@ def test_what_runs_print_is_logged_however_processes_start(start_method, use_poo
         assert text.count(f"hello from {run}\n") == 1
         # In a pool the line may go on with what the next run prints.
         assert text.count(f"unfinished {run}") == 1
-    assert [path.stat().st_size for path in Path("logs").rglob("*ERROR.txt")] == [0] * (
-        1 + len(files)
-    )
+    assert not list(Path("logs").rglob("*ERROR.txt"))

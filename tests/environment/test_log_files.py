@@ -39,15 +39,15 @@ def execute(**options):
 
 
 MODES = {
-    "serial": ({}, 2),
-    "process": ({"multiproc": True, "ncores": 2}, 2 + 2 * RUNS),
-    "pool": ({"multiproc": True, "ncores": 2, "use_pool": True}, 2 + 2 * 2),
+    "serial": ({}, 1),
+    "process": ({"multiproc": True, "ncores": 2}, 1 + RUNS),
+    "pool": ({"multiproc": True, "ncores": 2, "use_pool": True}, 1 + 2),
     "pool, QUEUE": (
         {"multiproc": True, "ncores": 2, "use_pool": True, "wrap_mode": "QUEUE"},
-        2 + 2 * 2 + 2,
+        1 + 2,
     ),
-    "process, PIPE": ({"multiproc": True, "ncores": 2, "wrap_mode": "PIPE"}, 2 + 2 * RUNS + 2),
-    "none in workers": ({"multiproc": True, "ncores": 2, "log_multiproc": False}, 2),
+    "process, PIPE": ({"multiproc": True, "ncores": 2, "wrap_mode": "PIPE"}, 1 + RUNS),
+    "none in workers": ({"multiproc": True, "ncores": 2, "log_multiproc": False}, 1),
 }
 
 
@@ -63,13 +63,28 @@ def test_there_are_so_many_files_and_nothing_printed_is_lost(options, count, cap
         assert text.count(f"unfinished {run}") == 1
         assert text.count(f"Starting single run #{run} of {RUNS}") == 1
         assert text.count(f"Finished single run #{run} of {RUNS}") == 1
-    assert all(text == "" for name, text in logs.items() if name.endswith("ERROR.txt"))
+    assert not [name for name in logs if name.endswith("ERROR.txt")]
 
 
 def test_names_tell_run_host_and_process():
     logs = execute(multiproc=True, ncores=2, wrap_mode="QUEUE")
     assert sum(bool(re.match(r"run_0000000\d_.+_Process-\d+-\d+_LOG", name)) for name in logs) == 4
-    assert sum(bool(re.match(r"run_ALL_.+_QueueProcess-\d+_LOG", name)) for name in logs) == 1
+    assert "LOG.txt" in logs
+
+
+def test_files_of_errors_are_there_during_the_experiment_and_stay_if_something_is_in_them():
+    with Environment("t", storage_service="memory", on_error="continue") as env:
+        folder = Path("logs", "t", env.name)
+        assert {path.name for path in folder.iterdir()} == {"LOG.txt", "ERROR.txt"}
+        env.run(lambda traj: 1 / 0)
+    assert "ZeroDivisionError" in (folder / "ERROR.txt").read_text()
+
+
+def test_nothing_is_left_where_nothing_was_logged():
+    with Environment("t", storage_service="memory", log_level="CRITICAL") as env:
+        env.traj.f_add_parameter("x", 0)
+        env.run(lambda traj: traj.x)
+    assert not Path("logs").exists()
 
 
 def test_workers_of_a_pool_log_without_a_run_in_the_name():
@@ -124,6 +139,16 @@ def test_a_crash_loses_no_line(what):
     _, log = run_script(what)
     assert "Finished single run #4 of 10" in log
     assert "Starting single run #5 of 10" in log
+
+
+def test_without_an_end_of_the_environment_the_end_of_python_leaves_no_empty_file():
+    script = SCRIPT.format(what="pass", stdout=False).replace("with Env", "env = Env")
+    script = script.replace(") as env:", ")\nif True:")
+    done = subprocess.run(
+        [sys.executable, "-c", script], timeout=DEADLINE_SECONDS, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in Path("logs").rglob("*.txt")] == ["LOG.txt"]
 
 
 def test_a_run_that_takes_long_is_told_before_it_ends():

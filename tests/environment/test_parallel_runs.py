@@ -477,7 +477,7 @@ def test_every_worker_has_its_log_files(make_parallel, way, workers, tmp_path):
     folder.mkdir()
     env.run(work_beside_another, folder)
     names = sorted(path.name for path in (tmp_path / "logs").rglob("*.txt"))
-    assert len(names) == 2 + 2 * workers
+    assert len(names) == 2 + workers  # those of errors in workers would be empty
     start = "run_ALL" if way is POOL else "run_0000000"
     worker_logs = [name for name in names if name.endswith("_LOG.txt")]
     assert all(name.startswith(start) for name in worker_logs)

@@ -215,6 +215,24 @@ def test_run_data_from_before_the_runs_is_kept(env):
     assert env.traj.f_get("results.runs.run_00000003.early").f_get() == 1
 
 
+def test_loaded_leaves_that_are_named_like_runs_are_dropped(env):
+    seen = []
+
+    def look(traj):
+        seen.append([leaf.v_full_name for leaf in traj.results.f_iter_leaves()])
+        traj.f_add_result("$set.$", z=traj.x)
+
+    def load_and_expand(traj, results):
+        if len(traj) == 4:
+            traj.f_load_child("results.run_set_00000.run_00000001", load_data=2)
+            assert traj.f_get("results.rts_0.r_1").z == 1
+            return {"x": [4]}
+
+    env.add_postprocessing(load_and_expand)
+    env.run(look)
+    assert seen == [[]] * 5
+
+
 def test_nothing_is_dropped_without_clean_up(make_env):
     env = make_env(clean_up_runs=False)
     env.traj.f_add_parameter("x", 0)

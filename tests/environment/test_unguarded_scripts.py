@@ -22,6 +22,24 @@ env.run(work)
 """
 
 
+GUARDED = """
+import os
+from pypet import Environment
+
+def work(traj):
+    if traj.x == 0:
+        os._exit(1)
+
+if __name__ == "__main__":
+    env = Environment("t", storage_service="memory", scheduler="process", wrap_mode="LOCAL",
+                      ncores=1, start_method="spawn", log_config=None, report_progress=False)
+    env.traj.f_add_parameter("x", 0)
+    env.traj.f_explore({"x": [0, 1]})
+    env.run(work)
+    print(*env.traj.f_get_run_states().values())
+"""
+
+
 @pytest.mark.parametrize(
     ("scheduler", "mode", "service"),
     [("process", "LOCAL", "memory"), ("pool", "LOCAL", "memory"), ("pool", "QUEUE", "hdf5")],
@@ -39,3 +57,17 @@ def test_an_unguarded_script_is_told_of_the_guard(tmp_path, scheduler, mode, ser
         timeout=100,
     )
     assert "has to stand below if __name__ == '__main__'" in done.stderr
+    assert done.returncode != 0
+    last_line = done.stderr.rstrip().splitlines()[-1]
+    assert "could not start" in last_line
+    assert "if __name__ == '__main__'" in last_line
+
+
+def test_a_run_that_ends_its_process_costs_that_run_only(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(GUARDED)
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert done.stdout.split() == ["failed", "completed"]
+    assert done.returncode == 0

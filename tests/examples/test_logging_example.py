@@ -14,3 +14,4 @@ def test_it_logs_prints_warnings_and_progress_to_files_by_name(tmp_path):
     assert log.count("PROGRESS: Finished") == 5
     assert files["bread_warnings.log"].count("bakery WARNING  Burnt at") == 2
     assert "Oven at" not in done.stdout
+    assert "bread.log" in done.stdout.splitlines()[-1]

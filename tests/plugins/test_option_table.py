@@ -121,7 +121,6 @@ def test_an_option_is_listed_once_a_plugin_reads_it(manager):
     [
         ("use_scoop", False, True),
         ("resumable", False, True),
-        ("resume_folder", None, "resume"),
         ("delete_resume", True, False),
         ("dask_address", None, "tcp://127.0.0.1:1"),
     ],
@@ -146,7 +145,9 @@ def test_how_long_an_absent_feature_should_wait_is_a_warning(caplog):
 
 def test_an_unknown_option_is_an_error_with_the_nearest(capsys):
     assert main(["options", "ncore"]) == 1
-    assert "did you mean 'ncores'?" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "There is no option 'ncore'" in error
+    assert "Did you mean 'ncores'? `pypet options` lists all." in error
 
 
 def test_options_of_third_parties_are_listed_with_their_plugin(manager):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pypet.records import RunRows
+from pypet.records import RunError, RunRows
 from pypet.records.run_merging import merged
 from pypet.records.run_text import text_columns
 
@@ -49,3 +49,10 @@ def test_text_of_its_own_is_kept_and_the_rest_is_derived():
     table = merged(rows([0, 1], [1, 1]), rows([1], [1], text=text))
     assert text_columns(table)["parameter_summary"] == ["x: 0", "größer"]
     assert text_columns(table)["time"][1] == "noon"
+
+
+def test_newer_rows_say_all_about_the_errors_of_their_runs():
+    first, second, third = (RunError("E", text, "", 0.0) for text in ("first", "second", "third"))
+    older = rows([0, 1, 2], [0, 0, 0], errors={0: first, 1: second})
+    newer = rows([1, 2], [0, 0], errors={2: third})
+    assert merged(older, newer).errors == {0: first, 2: third}

@@ -146,6 +146,45 @@ def test_unequal_values_are_unequal_both_ways(a, b):
     assert nested_equal(b, a) is False
 
 
+class Failing:
+    """Expects another of its class, in all methods that compare."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __eq__(self, other):
+        return self.value.missing == other.value.missing
+
+    __hash__ = None
+
+
+class FailingLegacy(Failing):
+    __eq__ = object.__eq__
+
+    def __cmp__(self, other):
+        return 1 / 0
+
+
+class Vague(Failing):
+    """Gives an answer that has no truth value."""
+
+    def __eq__(self, other):
+        class Answer:
+            def __bool__(self):
+                raise RuntimeError("who knows")
+
+        return Answer()
+
+
+@pytest.mark.parametrize("kind", [Failing, FailingLegacy, Vague])
+def test_what_cannot_compare_itself_is_compared_by_its_attributes(kind):
+    assert nested_equal(kind([1]), kind([1]))
+    assert not nested_equal(kind([1]), kind([2]))
+    for other in (1, "text", Plain(other=1), kind):
+        assert not nested_equal(kind(1), other)
+        assert not nested_equal([other], [kind(1)])
+
+
 def test_structures_that_contain_themselves_are_compared():
     a, b, c = [1], [1], [2]
     for cyclic in (a, b, c):

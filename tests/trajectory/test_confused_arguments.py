@@ -203,11 +203,20 @@ def test_the_name_of_a_trajectory_is_text_not_damage(tmp_path, name):
             load("", filename=filename)
 
 
-def test_the_file_is_no_name_of_a_trajectory():
-    with pytest.raises(ValueError, match=r"load_trajectory\(index=-1, filename='own.hdf5'\)"):
-        load_trajectory("own.hdf5")
-    with pytest.raises(ValueError, match="`index=-1` for the last one; neither was given"):
-        load_trajectory(filename="own.hdf5")
+def test_a_file_that_is_not_there_is_told_in_one_message(tmp_path):
+    for load in (
+        lambda: load_trajectory(str(tmp_path / "own.hdf5")),
+        lambda: load_trajectory(filename=tmp_path / "own.hdf5"),
+        lambda: load_trajectory("own", filename=tmp_path / "own.hdf5"),
+    ):
+        with pytest.raises(ValueError, match=r"There is no file .*own\.hdf5") as caught:
+            load()
+        assert caught.value.__suppress_context__
+
+
+def test_nothing_given_is_answered_with_what_to_give():
+    with pytest.raises(ValueError, match=r"`name=` or `index=`.*`filename=`"):
+        load_trajectory()
 
 
 @pytest.mark.parametrize("filename", ["", "a\0b", 5, b"x"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 
 from pypet.errors import DataNotInStorageError, VersionMismatchError
@@ -36,10 +38,45 @@ def test_index_counts_alphabetically_and_from_the_end(stored, service):
     assert load_trajectory(index=-1, storage_service=service).v_name == "kept"
 
 
-@pytest.mark.parametrize("chosen", [{}, {"name": "kept", "index": 0}])
-def test_loading_needs_name_or_index_but_not_both(service, chosen):
-    with pytest.raises(ValueError, match=r"both|neither"):
-        load_trajectory(storage_service=service, **chosen)
+def test_loading_takes_name_or_index_but_not_both(stored, service):
+    with pytest.raises(ValueError, match="not both"):
+        load_trajectory(storage_service=service, name="kept", index=0)
+
+
+def test_the_only_trajectory_needs_no_name(stored, service):
+    loaded = load_trajectory(storage_service=service)
+    assert (loaded.v_name, loaded.still) == ("kept", "s")
+    again = load_trajectory(storage_service=service, as_new=True, new_name="a", add_time=False)
+    assert (again.v_name, again.still) == ("a", "s")
+
+
+def test_without_name_the_names_of_several_trajectories_are_told(stored, service):
+    Trajectory("another", storage_service=service).f_store()
+    with pytest.raises(ValueError, match=r"neither was given.*'another', 'kept'"):
+        load_trajectory(storage_service=service)
+
+
+def test_without_name_a_service_has_to_have_names(service):
+    with pytest.raises(ValueError, match="neither was given"):
+        load_trajectory(storage_service=service)
+    with pytest.raises(ValueError, match="neither was given"):
+        load_trajectory(storage_service="pypet.storageservice.LazyStorageService")
+
+
+@pytest.mark.parametrize("as_path", [str, pathlib.Path])
+def test_a_file_is_loaded_by_its_path_alone(tmp_path, as_path):
+    pytest.importorskip("h5py")
+    path = tmp_path / "svm.hdf5"
+    traj = Trajectory("mine", filename=path)
+    traj.f_add_parameter("x", 4)
+    traj.f_store()
+    assert load_trajectory(as_path(path)).x == 4
+    assert load_trajectory(filename=as_path(path)).x == 4
+    traj = Trajectory("other", filename=path)
+    traj.f_store()
+    assert load_trajectory(as_path(path), index=0).v_name == "mine"
+    with pytest.raises(ValueError, match="'mine', 'other'"):
+        load_trajectory(as_path(path))
 
 
 @pytest.mark.parametrize("chosen", [{"name": "nobody"}, {"index": 1}, {"index": -2}])

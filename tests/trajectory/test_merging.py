@@ -418,3 +418,75 @@ def test_nothing_is_merged_from_a_trajectory_that_is_not_there(tmp_path, monkeyp
             rename_dict={},
         )
     assert [path.name for path in tmp_path.glob("*.hdf5")] == ["mine.hdf5"]
+
+
+@pytest.mark.parametrize(("first", "second"), [([1, 2], [3, 4]), ([1, 2], [0.5]), ([1], ["a"])])
+def test_lists_of_other_lengths_and_kinds_share_a_range(make, first, second):
+    a, b = make("a", [1.0, 2.0], individual=[0] * 3), make("b", [3.0], individual=[0] * 3)
+    for traj, individual in ((a, first), (b, second)):
+        traj.f_get("individual").f_unlock()
+        traj.f_get("individual").f_set(individual)
+        traj.f_store_item("individual", store_data=3)
+    a.f_merge(b)
+    loaded = reload(a).f_get("individual")
+    assert loaded.f_get_range() == [first, first, second]
+    assert loaded.f_get_default() == first
+
+
+# ----- many merges ---------------------------------------------------------------------------
+
+
+class CountingService(MemoryStorageService):
+    """Counts the nodes that it reads."""
+
+    reads = 0
+
+    def read_nodes(self, *args: Any, **kwargs: Any) -> Any:
+        for record in super().read_nodes(*args, **kwargs):
+            self.reads += 1
+            yield record
+
+
+def merged_with(service: CountingService, name: str, xs: list[float]) -> Trajectory:
+    """Return a trajectory as an environment leaves it: with config, without derived parameters."""
+    traj = Trajectory(name, storage_service=service)
+    traj.f_add_parameter("x", 0.0)
+    for key in range(10):
+        traj.f_add_config(f"environment.{name}.entry_{key}", key)
+    traj.f_explore({"x": xs})
+    traj.f_store()
+    return traj
+
+
+def test_consecutive_merges_read_as_much_as_the_first_ones() -> None:
+    service = CountingService()
+    total = merged_with(service, "total", [0.0])
+    reads = []
+    for number in range(1, 9):
+        other = merged_with(service, f"other_{number}", [float(number)])
+        before = service.reads
+        total.f_merge(other, backup=False, consecutive_merge=True)
+        reads.append(service.reads - before)
+    assert reads[1:] == [reads[1]] * 7
+    total.f_store()
+    assert reload(total).f_get("x").f_get_range() == [float(number) for number in range(9)]
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        lambda traj: traj.f_remove_item("x"),
+        lambda traj: traj.f_remove_item("parameters", recursive=True),
+    ],
+)
+def test_parameters_that_were_removed_meanwhile_are_loaded_for_the_next_merge(lose: Any) -> None:
+    service = CountingService()
+    total = merged_with(service, "total", [0.0])
+    total.f_merge(
+        merged_with(service, "one", [1.0]), backup=False, keep_info=False, consecutive_merge=True
+    )
+    total.f_store()
+    lose(total)
+    total.f_merge(merged_with(service, "two", [2.0]), backup=False, consecutive_merge=True)
+    total.f_store()
+    assert reload(total).f_get("x").f_get_range() == [0.0, 1.0, 2.0]

@@ -239,3 +239,60 @@ def test_take_over_appends_what_another_table_knows():
     assert table.record(3)["timestamp"] == 5.0
     assert table.record(3)["short_environment_hexsha"] == "bbbbbbb"
     assert table.record(0)["short_environment_hexsha"] == "aaaaaaa"
+
+
+# ----- errors ----------------------------------------------------------------------------------
+
+
+def failed_table():
+    table = make_table()
+    table.mark_stored()
+    table.fail(1, ValueError("no"), 5.0)
+    return table
+
+
+def test_a_failed_run_has_a_state_and_an_error_until_it_completes():
+    table = failed_table()
+    table.complete(0, 1.0, 2.0)
+    assert [table.state(idx) for idx in range(4)] == ["completed", "failed", "not run", "not run"]
+    assert table.error(1).message == "no"
+    table.start(1, 6.0)
+    assert table.state(1) == "failed"
+    table.finish(1, 7.0)
+    assert (table.state(1), table.error(1)) == ("completed", None)
+
+
+def test_rows_of_failed_runs_are_given_with_their_errors():
+    rows = failed_table().rows(changed_only=True)
+    assert rows.idx.tolist() == [1]
+    assert rows.errors[1].message == "no"
+
+
+def test_errors_come_back_for_runs_that_did_not_complete():
+    error = failed_table().error(1)
+    table = make_table()
+    errors = {0: error, 1: error, 9: error}
+    table.adopt(rows_like(3, completed=np.array([1, 0, 0], np.int8), errors=errors))
+    assert table.errors == {1: error}
+
+
+def test_copies_have_errors_of_their_own():
+    table = failed_table()
+    twin, only = table.copy(), table.only(1)
+    table.fail(2, ValueError(), 6.0)
+    twin.finish(1, 7.0)
+    assert set(table.errors) == {1, 2}
+    assert (set(twin.errors), set(only.errors), set(table.only(0).errors)) == (set(), {1}, set())
+    assert pickle.loads(pickle.dumps(table)).errors == table.errors
+
+
+def test_starting_anew_forgets_errors():
+    table = failed_table()
+    table.reset(4)
+    assert table.state(1) == "not run"
+
+
+def test_errors_of_runs_are_taken_over_with_them():
+    table, other = make_table(2), failed_table()
+    table.take_over(other, [1, 3])
+    assert table.errors == {2: other.error(1)}

@@ -91,8 +91,19 @@ def test_names_of_no_run_give_no_run_branch(traj, group):
     assert traj.f_add_result(f"runs.{group}.z", 1).v_run_branch == "trajectory"
 
 
-def test_a_leaf_named_like_a_run_is_no_run_group(traj):
-    assert traj.f_add_result("q.run_00000001", 1).v_run_branch == "trajectory"
+def test_a_leaf_named_like_a_run_belongs_to_it(traj):
+    assert traj.f_add_result("q.run_00000001", 1).v_run_branch == "run_00000001"
+    assert traj.f_get("q").v_run_branch == "trajectory"
+
+
+@pytest.mark.parametrize("leaf", ["run_ALL", "run_00000099", "run_3x", "run"])
+def test_a_leaf_named_like_no_run_belongs_to_none(traj, leaf):
+    assert traj.f_add_result(f"q.{leaf}", 1).v_run_branch == "trajectory"
+
+
+def test_a_leaf_in_the_group_of_another_run_belongs_to_that_one(traj):
+    leaf = traj.f_add_result("runs.run_00000003.run_00000001", 1)
+    assert leaf.v_run_branch == "run_00000003"
 
 
 def test_views_spare_the_prefixes(traj):

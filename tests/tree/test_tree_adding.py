@@ -59,6 +59,7 @@ def test_a_parameter_named_with_its_branch_makes_no_group_per_letter(traj, name)
 
 
 @pytest.mark.parametrize(("method", "branch", "short"), TYPED)
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_typed_methods_of_groups_put_the_group_in_front(traj, method, branch, short):
     group = getattr(traj, method + "_group")("g")
     assert type(group) is type(traj[branch])
@@ -198,6 +199,7 @@ RUN_PREFIX = [
 
 
 @pytest.mark.parametrize(("start", "name", "expected"), RUN_PREFIX)
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_results_of_a_run_go_below_its_group(traj, start, name, expected):
     traj.f_add_result_group("deeper.runs")
     traj.f_add_result_group("runs")

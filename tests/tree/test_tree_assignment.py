@@ -71,6 +71,7 @@ def test_instances_are_added_where_they_are_assigned(traj):
     assert "x" not in traj.g
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_keys_are_translated_before_they_are_compared(traj):
     traj.f_add_result("r_2.z", 1)
     traj["r_1"] = NNGroupNode("")

@@ -71,6 +71,17 @@ def test_runs_as_predicate(traj):
         traj.f_iter_nodes(predicate=[99])
 
 
+def test_leaves_named_like_runs_are_found_by_run(traj):
+    for idx in range(3):
+        traj.start_run(idx)
+        traj.f_add_leaf("bucket.$set.$", idx)
+        traj._tree.forget_new_nodes()
+    traj.set_run(-1)
+    for runs in ((1,), ("run_00000001",)):
+        leaves = (leaf for leaf in traj.f_iter_nodes(predicate=runs) if leaf.v_is_leaf)
+        assert names(leaves) == ["bucket.run_set_00000.run_00000001"]
+
+
 def test_iter_follows_the_setting(tree):
     assert names(tree.a) == ["a.one", "a.b", "c"]
     tree._iter_recursive = True

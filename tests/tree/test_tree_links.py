@@ -22,6 +22,7 @@ def test_forms_of_links(traj):
     assert (group.f_links(), group.f_groups(), group.deep.f_links()) == (4, 1, 1)
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_names_of_links_are_translated(traj):
     leaf = traj.f_add_parameter("a.x", 4)
     traj.f_add_link("g.r_3.$", leaf)
@@ -69,6 +70,7 @@ def test_links_that_are_refused(traj, make_root):
     assert not traj._tree.links
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_links_named_like_branches_are_fine_deeper(traj):
     leaf = traj.f_add_parameter("a.x", 4)
     group = traj.f_add_group("g")

@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 
+from pypet.leaves import Parameter
 from pypet.naturalnaming import NNGroupNode
 from pypet.tree.names import check_trajectory_name
 
@@ -151,3 +152,85 @@ def test_no_clobber_keeps_what_exists(traj, caplog):
     assert len(caplog.records) == 3
     assert traj.f_add_result("a.c", 3).v_full_name == "results.a.c"
     assert traj.f_add_group(NNGroupNode, "x").v_full_name == "x"
+
+
+# ----- names that stand for others -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [
+        ("model.r_1", "model.run_00000001"),
+        ("run_2", "run_00000002"),
+        ("model.r_A.x", "model.run_ALL.x"),
+        ("model.rts_1", "model.run_set_00000"),
+        ("runtoset_1", "run_set_00000"),
+        ("model.conf", "model.config"),
+        ("model.dpar.x", "model.derived_parameters.x"),
+        ("model.crun", "model.run_ALL"),
+        ("crunset.x", "run_set_ALL.x"),
+    ],
+)
+def test_adding_under_a_name_that_becomes_another_one_warns(traj, name, result):
+    ((written, used),) = {*zip(name.split("."), result.split("."), strict=True)} - {
+        ("model", "model"),
+        ("x", "x"),
+    }
+    with pytest.warns(SyntaxWarning, match=f"`{written}` stands for .* is called `{used}`"):
+        node = traj.parameters.f_add_parameter(name, 1)
+    assert node.v_full_name == f"parameters.{result}"
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda traj: traj.f_add_parameter("model.r_1", 1),
+        lambda traj: traj.f_add_parameter(Parameter("model.r_1", 1)),
+        lambda traj: traj.f_add_parameter_group("model.r_1"),
+        lambda traj: traj.f_add_leaf("model.r_1", 1),
+        lambda traj: setattr(traj.parameters, "r_1", Parameter("", 1)),
+        lambda traj: traj.f_add_link("model.r_1", traj.f_add_parameter("x", 1)),
+    ],
+)
+def test_every_way_of_adding_warns_at_the_line_that_adds(traj, add):
+    with pytest.warns(SyntaxWarning, match="`r_1` stands for a run") as caught:
+        add(traj)
+    assert caught[0].filename == __file__
+
+
+def test_there_is_one_warning_for_names_of_a_kind(traj):
+    with pytest.warns(SyntaxWarning) as caught:  # noqa: PT031
+        for name in ("r_1", "r_2", "run_3", "conf", "dpar", "rts_1", "crun"):
+            traj.f_add_parameter(f"model.{name}.x", 1)
+    kinds = [str(each.message).partition(",")[0] for each in caught]
+    assert [kind.partition("stands for ")[2] for kind in kinds] == [
+        "a run",
+        "a branch of the tree",
+        "the set of a run",
+        "the current run",
+    ]
+
+
+def test_names_that_are_meant_to_stand_for_others_do_not_warn(traj):
+    traj.f_add_parameter("par.x", 1)
+    traj.f_add_result("res.runs.r_1.z", 1)
+    traj.results.runs.f_add_result("r_2.z", 1)
+    traj.f_add_result("runs.crun.z", 1)
+    traj.f_add_result("runs.$set.r_3.z", 1)
+    traj.f_add_result("bucket.$set.$", 1)
+    traj.start_run(0)
+    traj.f_add_result("bucket.crun", 1)
+    traj.f_add_derived_parameter("crunset.crun.x", 1)
+
+
+def test_looking_up_never_warns(traj):
+    traj.f_add_result("runs.r_1.z", 1)
+    traj.f_add_parameter("x", 2)
+    assert traj.r_1.z == traj["res.runs.r_1.z"] == traj.f_get("r_1.z").f_get() == 1
+    assert traj.par.x == 2
+    assert "crun.z" not in traj
+
+
+def test_a_wildcard_of_ones_own_does_not_warn(make_root):
+    traj = make_root({("$mine", "mine"): lambda idx: f"mine_{idx}" if idx >= 0 else "mine_all"})
+    assert traj.f_add_result("mine", 1).v_name == "mine_all"

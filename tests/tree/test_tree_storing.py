@@ -56,6 +56,7 @@ def test_groups_store_themselves(traj, service):
     ]
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_children_are_stored_by_their_exact_path(traj, service):
     traj.f_add_result("a.r_A.x", 1)
     traj.set_run(2)

@@ -59,6 +59,7 @@ def test_run_and_set_names():
         ("run_00000003", "run_00000003"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_shortcuts_mean_whole_components(traj, shortcut, meaning):
     group = traj.f_add_group(f"top.{shortcut}.below")
     assert group.v_full_name == f"top.{meaning}.below"
@@ -134,6 +135,7 @@ def test_a_name_may_become_a_wildcard_later(traj):
     assert traj.f_add_group("x.later").v_name == "same"
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_users_can_name_runs_and_sets(make_root):
     traj = make_root({("$", "crun"): upper_run, ("$set", "crunset"): bucket})
     wildcards = traj._tree.wildcards

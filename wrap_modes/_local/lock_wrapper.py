@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from pypet.interfaces import StorageService
+from pypet.services.failure_log import log_failure
 from pypet.wrap_modes._local.deferring import DeferredRequests
 from pypet.wrap_modes._local.parcels import can_be_prepared, run_of, understands_requests
 
@@ -76,10 +77,14 @@ class LockWrapper(StorageService):
         service: Any = self._storage_service
         if self.is_locked or not (understands_requests(service) and can_be_prepared(msg, kwargs)):
             return self._locked(service.store, msg, stuff_to_store, *args, **kwargs)
-        prepared = service.prepare(msg, stuff_to_store, *args, **kwargs)
-        request = prepared.request
-        if request.operations and not self._deferred.take(request, run_of(stuff_to_store)):
-            self._locked(service.apply, service.packed(request))
+        try:
+            prepared = service.prepare(msg, stuff_to_store, *args, **kwargs)
+            request = prepared.request
+            if request.operations and not self._deferred.take(request, run_of(stuff_to_store)):
+                self._locked(service.apply, service.packed(request))
+        except Exception as error:
+            log_failure(service, "storing", msg, stuff_to_store, error)
+            raise
         prepared.confirm()
         return None
 

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService
 from pypet.records import StoreRequest
+from pypet.services.piecewise import apply_in_parts, store_run_in_parts
 from pypet.services.record_service import RecordStorageService
 from pypet.services.store_messages import PREPARERS
+from pypet.tree.node import put
 from pypet.wrap_modes._local.compact import flatten, unflatten
 
 OUT_OF_BAND_BYTES = 16384
@@ -66,14 +68,26 @@ class Parcel(NamedTuple):
         return ""
 
     def store(self, service: StorageService) -> None:
-        """Store the content; raises what the service raises."""
+        """Store the content, or what can be of it; raises what the service raises."""
         content = self.content
-        if isinstance(content, StoreRequest):
-            service.apply(content)  # type: ignore[attr-defined]
-        elif isinstance(content, Unreadable):
+        if isinstance(content, Unreadable):
             raise content.error
-        elif isinstance(content, Message):
-            service.store(content.message, content.stuff, *content.args, **content.kwargs)
+        try:
+            if isinstance(content, StoreRequest):
+                service.apply(content)  # type: ignore[attr-defined]
+            elif isinstance(content, Message):
+                service.store(content.message, content.stuff, *content.args, **content.kwargs)
+            return
+        except Exception as error:
+            failure = error
+        # Nobody who made the data is there to be told: the rest of it must not be lost.
+        if isinstance(content, StoreRequest):
+            apply_in_parts(service, content, failure)
+        elif isinstance(content, Message) and content.message == constants.SINGLE_RUN:
+            put(content.stuff, "_storage_service", service)
+            store_run_in_parts(content.stuff, failure)
+        else:
+            raise failure
 
     def what(self) -> str:
         """Return which nodes are stored, for messages."""

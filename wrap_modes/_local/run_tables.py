@@ -63,5 +63,6 @@ def _without(operation: Any, runs: Collection[int]) -> Any:
         environment=rows.environment[kept],
         names=None if names is None else [names[row] for row in kept.tolist()],
         text=None if text is None else {name: column[kept] for name, column in text.items()},
+        errors={idx: error for idx, error in rows.errors.items() if idx not in runs},
     )
     return operation._replace(runs=left)

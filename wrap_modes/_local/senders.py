@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService
+from pypet.services.failure_log import log_failure
 from pypet.wrap_modes._local.parcels import (
     NO_RUN,
     Message,
@@ -60,7 +61,11 @@ class Sender(StorageService):
                 return  # who stores flushes on its own, and always at the end
             self.deliver(Parcel(self._run, Message(msg, stuff_to_store, args, kwargs)))
             return
-        prepared = self._preparing.prepare(msg, stuff_to_store, *args, **kwargs)
+        try:
+            prepared = self._preparing.prepare(msg, stuff_to_store, *args, **kwargs)
+        except Exception as error:
+            log_failure(self._preparing, "storing", msg, stuff_to_store, error)
+            raise
         request = prepared.request
         if request.operations:
             self.deliver(Parcel(self._run, self._preparing.packed(request)))

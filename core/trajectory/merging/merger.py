@@ -14,7 +14,6 @@ from pypet.leaves.parameter import Parameter
 from pypet.trajectory.exploration import unexplore
 from pypet.trajectory.merging.backups import back_up, is_same
 from pypet.trajectory.merging.conditions import (
-    DATA_BRANCHES,
     check_mergeable,
     check_parameters,
     shared_leaves,
@@ -42,6 +41,7 @@ def merge(traj: Any, other: Any, options: MergeOptions, *, backup: bool) -> None
         each.f_restore_default()
     if not (options.consecutive_merge and _has_parameters(traj, options.ignore_data)):
         _load(traj, options.ignore_data, skeleton=False)
+        traj._has_all_parameters = True
     _load(other, options.ignore_data, skeleton=True)
     check_parameters(traj, other, options.ignore_data)
     points = plan_points(traj, other, options)
@@ -84,9 +84,12 @@ def check_survives(traj: Any, other: Any, options: MergeOptions) -> None:
 
 
 def _has_parameters(traj: Any, ignored: frozenset[str]) -> bool:
-    """Say whether all that is compared is in memory, as it is after a consecutive merge."""
+    """Say whether all that is compared is in memory, as it is after a consecutive merge.
+
+    To look for it in the storage takes longer with everything that was merged before.
+    """
     return (
-        all(branch in traj._children for branch in DATA_BRANCHES)
+        traj._has_all_parameters
         and None not in traj._explored.values()
         and not any(leaf.f_is_empty() for leaf in shared_leaves(traj, ignored).values())
     )

@@ -1,6 +1,6 @@
 """Reading attributes in the encodings of PyTables, one by one and only those that are needed.
 
-Nothing is unpickled here.
+Nothing is unpickled here but text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import h5py
 import numpy as np
 from h5py import h5a, h5f, h5g, h5s, h5t
 
-from pypet.errors import StorageFormatError
+from pypet.encoding.unpickling import SAFE, load_constants
+from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.storage_backends.hdf5.encoding.types import dtype_of, native, text_type
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,27 @@ def read_text(location: Any, name: bytes) -> str:
             spare.append(fast)
         return raw.rstrip(b"\0").decode("utf8", "replace")
     return _as_text(_read(attribute, location, name))
+
+
+def read_comment(location: Any, name: bytes) -> str:
+    """Return an attribute that holds a comment: like `read_text`, but with NULs in it.
+
+    Text with NULs is kept as a pickle, because PyTables would cut it (see `attributes`). Only the
+    pickle of a text is loaded, which names nothing; other bytes are the comment themselves.
+    """
+    text = read_text(location, name)
+    if not is_pickled_text(text) or not is_byte_string(location, name):
+        return text
+    try:
+        value = load_constants(read_bytes(location, name), name.decode("ascii"), SAFE)
+    except (RefusedPickleError, StorageFormatError):
+        return text
+    return value if isinstance(value, str) else text
+
+
+def is_pickled_text(text: str) -> bool:
+    """Return whether text seems to be what `attributes` makes of text with NULs."""
+    return text.startswith("V") and text.endswith("\np0\n.") and "\\u0000" in text
 
 
 def is_byte_string(location: Any, name: bytes) -> bool:

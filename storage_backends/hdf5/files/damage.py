@@ -24,6 +24,9 @@ SYMPTOMS = (
 
 _DELIBERATE = (PypetError, DataNotInStorageError)
 
+_ADVICE = "Restore it from a backup, or load other parts of it one by one."
+_ADVICE_ON_NODES = "Restore it from a backup, or load everything else with `on_error='skip'`."
+
 T = TypeVar("T")
 
 
@@ -50,17 +53,28 @@ def telling_damage(records: Iterator[T], file: str, what: Callable[[], str]) -> 
     What the caller does with a record is none of this.
     """
     while True:
-        with damage_told(file, what):
-            try:
-                record = next(records)
-            except StopIteration:
-                return
+        try:
+            record = next(records)
+        except StopIteration:
+            return
+        except _DELIBERATE:
+            raise
+        except SYMPTOMS as error:
+            raise damaged(file, what(), error, _ADVICE_ON_NODES) from error
         yield record
 
 
-def damaged(file: str, what: str, error: BaseException) -> StorageFormatError:
+def as_damage(error: Exception, file: str, what: str) -> Exception:
+    """Return the error about damage that stands behind an exception, or what was deliberate."""
+    if isinstance(error, SYMPTOMS) and not isinstance(error, _DELIBERATE):
+        return damaged(file, what, error, "Restore it from a backup.")
+    return error
+
+
+def damaged(
+    file: str, what: str, error: BaseException, advice: str = _ADVICE
+) -> StorageFormatError:
     """Return the error about a part of a file that cannot be read."""
     return StorageFormatError(
-        f"{what} in {file} cannot be read, the file is damaged there: {error}. Restore it from a "
-        "backup, or load other parts of it one by one."
+        f"{what} in {file} cannot be read, the file is damaged there: {error}. {advice}"
     )

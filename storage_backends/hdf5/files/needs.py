@@ -9,7 +9,7 @@ import numpy as np
 
 from pypet import pypetconstants as constants
 from pypet.encoding.pandas_types import is_pandas
-from pypet.records import ArrayItem, FrameItem, Operation, PutMeta, PutNode, TableItem
+from pypet.records import ArrayItem, FrameItem, Operation, PutMeta, PutNode, RunError, TableItem
 from pypet.storage_backends.hdf5.compression.packed_arrays import PackedArray
 
 MARGIN_BYTES = 1 << 20
@@ -38,7 +38,12 @@ def need_of(operations: Iterable[Operation]) -> Need:
                 margin = MARGIN_BYTES
         elif type(operation) is PutMeta:
             content += META_BYTES + RUN_BYTES * len(operation.runs)
+            content += sum(map(_bytes_of_error, operation.runs.errors.values()))
     return Need(content, margin)
+
+
+def _bytes_of_error(error: RunError) -> int:
+    return RUN_BYTES + 4 * (len(error.message) + len(error.traceback))
 
 
 def need_of_call(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:

@@ -6,6 +6,7 @@ import errno
 import functools
 import logging
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -82,6 +83,7 @@ def open_file(path: str, *, writable: bool, timeout: float = WRITING_SECONDS) ->
     BlockingIOError
         Another process has the file open, and the time is over.
     """
+    _check_is_regular(path)
     attempt = _opened_to_write if writable else _opened_to_read
     limit = timeout if writable else min(timeout, READING_SECONDS)
     return wait_while_blocked(partial(attempt, path, timeout), path, limit)
@@ -196,6 +198,7 @@ def create_file(
     OSError
         A folder cannot be made or written to; the message says which.
     """
+    _check_is_regular(path)
     folder = os.path.dirname(path)
     try:
         os.makedirs(folder, exist_ok=True)
@@ -276,6 +279,18 @@ def _nameless(folder: str) -> int | None:
 # ----- what to say -----------------------------------------------------------------------------
 
 
+def _check_is_regular(path: str) -> None:
+    """Raise for what is neither a file nor a folder: to open a FIFO may wait for ever."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # what is wrong shows when it is opened
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kinds = {stat.S_ISFIFO: "a FIFO", stat.S_ISSOCK: "a socket"}
+        kind = next((kind for is_kind, kind in kinds.items() if is_kind(mode)), "a device")
+        raise StorageFormatError(f"{path!r} is {kind} and not a file; give another `filename`.")
+
+
 def _in_use(path: str) -> BlockingIOError:
     return BlockingIOError(
         errno.EAGAIN,
@@ -315,6 +330,11 @@ def _is_locked(err: OSError) -> bool:
 def _explained_content(err: OSError, path: str) -> Exception:
     with open(path, "rb") as stream:
         start = stream.read(len(SIGNATURE))
+    if not start:
+        return StorageFormatError(
+            f"{path!r} is empty, so not an HDF5 file: nothing was stored in it, or the process "
+            "that made it was killed."
+        )
     if start != SIGNATURE:
         return StorageFormatError(f"{path!r} is not an HDF5 file; give another `filename`.")
     if "truncated" in str(err) or "eof" in str(err):

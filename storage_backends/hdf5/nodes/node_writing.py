@@ -48,8 +48,12 @@ _REPLACEMENT = b"__new_item__"
 class NodeWriter:
     """Carries out the `PutNode` operations of one request."""
 
-    def __init__(self, cache: TrajectoryCache, settings: Settings) -> None:
+    def __init__(
+        self, cache: TrajectoryCache, settings: Settings, done: Callable[[int], None]
+    ) -> None:
+        """Take where to write, and what is told how many nodes are written."""
         self._cache = cache
+        self._done = done
         self._settings = settings
         self._filters = settings.filters
         self._notes = LeafNotes(cache, settings)
@@ -106,6 +110,7 @@ class NodeWriter:
                 if node.path == root:
                     self._complete(group, node)
         below = [node for node in nodes if node.path != root]
+        self._done(len(nodes) - len(below))
         if below:
             self.put(below)
 
@@ -128,6 +133,7 @@ class NodeWriter:
             return False
         direct = {id(node): items for node, items in shape.direct}
         skip = len(root)
+        filled = 0
         for position, node in enumerate(nodes):
             items = direct.get(id(node), ())
             if not (node.annotations or items):
@@ -145,6 +151,9 @@ class NodeWriter:
             except BaseException:
                 self._remove_leaves(nodes[position + 1 :])
                 raise
+            filled += 1
+            self._done(1)
+        self._done(len(nodes) - filled)
         return True
 
     def _remove_leaves(self, nodes: Iterable[PutNode]) -> None:

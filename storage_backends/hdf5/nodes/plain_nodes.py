@@ -10,11 +10,13 @@ from h5py import h5t
 from pypet import pypetconstants as constants
 from pypet.errors import StorageFormatError
 from pypet.records import GROUP, LEAF, ArrayItem, NodeRecord
+from pypet.storage_backends.hdf5.encoding.attribute_reading import is_pickled_text
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
     CLASS_NAME,
     COLLECTION,
     COMMENT,
+    ELEMENT_TYPES,
     IS_LEAF,
     SCALAR_TYPE,
     SERVICE,
@@ -77,6 +79,8 @@ class PlainNodes:
             return None
         class_name: Any = attributes.get(CLASS_NAME)
         comment: Any = attributes.get(COMMENT, "")
+        if is_pickled_text(comment):
+            return None
         kind = LEAF if attributes.get(IS_LEAF) else GROUP
         return NodeRecord(path, kind, class_name, comment, {})
 
@@ -124,6 +128,7 @@ def _array(header: Header, name: str) -> ArrayItem | None:
         attributes.get(SCALAR_TYPE),
         attributes.get(b"FLAVOR") or "numpy",
         attributes.get(BYTE_ORDER),
+        attributes.get(ELEMENT_TYPES),
     )
 
 

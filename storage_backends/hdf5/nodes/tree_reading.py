@@ -9,11 +9,12 @@ from typing import Any
 from h5py import h5g, h5l, h5o
 
 from pypet.encoding.unpickling import Unpickling
-from pypet.errors import DataNotInStorageError, StorageFormatError
+from pypet.errors import DataNotInStorageError, PypetError, StorageFormatError
 from pypet.records import GROUP, LEAF, LINK, NodeRecord
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
 from pypet.storage_backends.hdf5.encoding.attribute_reading import (
     attribute_names,
+    read_comment,
     read_flag,
     read_text,
 )
@@ -24,20 +25,27 @@ from pypet.storage_backends.hdf5.encoding.layout import (
     SERVICE,
     STORED_AS,
 )
+from pypet.storage_backends.hdf5.files.damage import as_damage
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.headers.object_headers import Header
 from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
 from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter, ItemReader
+from pypet.storage_backends.hdf5.nodes.parent_groups import ParentGroups, link_info
 from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
 from pypet.storage_backends.hdf5.objects.groups import child_addresses, hdf5_path
 from pypet.storage_backends.hdf5.objects.own_paths import OwnPaths, check_unambiguous, link_text
-from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, Visits
+from pypet.storage_backends.hdf5.objects.reading_limits import (
+    SizeLimit,
+    TooManyVisitsError,
+    Visits,
+)
 
 logger = logging.getLogger(__name__)
 
 _OVERVIEW = b"overview"
 
 Wants = Callable[[str], bool]
+Skip = Callable[[str, Exception], None]
 
 
 class _Level:
@@ -81,37 +89,49 @@ class _Level:
 
 
 class TreeReader:
-    """Reads nodes of one trajectory from an open file."""
+    """Reads nodes of one trajectory from an open file.
 
-    def __init__(
+    It serves many reads, one after the other, if `prepare` is called before each of them.
+    """
+
+    def __init__(self, file: OpenFile, trajectory: str, *, checksums: bool) -> None:
+        self._file = file
+        self._trajectory = trajectory
+        self._checksums = checksums
+        self._paths = OwnPaths(file.id)
+        self._plain = PlainNodes(file)
+        self._parents = ParentGroups(file, trajectory, self._paths)
+        self.is_busy = False
+        """Whether a read is under way."""
+        self.at = ""
+        """The node that is being read, for messages."""
+
+    def prepare(
         self,
-        file: OpenFile,
-        trajectory: str,
         wants: Wants,
         item_filter: ItemFilter | None,
         rule: Unpickling,
         limit: SizeLimit | None = None,
-        *,
-        checksums: bool,
+        skip: Skip | None = None,
     ) -> None:
-        self._file = file
-        self._trajectory = trajectory
+        """Say how the next read is done; ``skip`` is told of nodes that cannot be read.
+
+        Without it a read ends with the first one, by its exception.
+        """
+        file = self._file
         self._wants = wants
         self._item_filter = item_filter
         self._rule = rule
         self._limit = limit
+        self._skip = skip
         self._visits = Visits(
             file.id.get_filesize() if file.id is not None else 0,
-            lambda: f"Node {self.at!r} of trajectory {trajectory!r} in {file.path}",
+            lambda: f"Node {self.at!r} of trajectory {self._trajectory!r} in {file.path}",
         )
-        self._paths = OwnPaths(file.id)
-        self._plain = PlainNodes(file)
         admission = ItemAdmission(
             file, self._paths, self._visits, limit, self._plain.has_own_values
         )
-        self._items = ItemReader(file, rule, admission, checksums=checksums)
-        self.at = ""
-        """The node that is being read, for messages."""
+        self._items = ItemReader(file, rule, admission, checksums=self._checksums)
 
     def read(self, path: str, *, recursive: bool, max_depth: int | None) -> Iterator[NodeRecord]:
         """Yield the node at ``path`` and, if asked for, those below it.
@@ -124,29 +144,47 @@ class TreeReader:
             A group is linked below itself, or the values of an item are not in the file, or take
             more memory than allowed.
         """
+        self.is_busy = True
+        try:
+            yield from self._read(path, recursive=recursive, max_depth=max_depth)
+        finally:
+            self.is_busy = False
+
+    def _read(self, path: str, *, recursive: bool, max_depth: int | None) -> Iterator[NodeRecord]:
         self.at = path
         location, _, name = path.rpartition(".")
-        parent = self._file.id
-        if path:
-            own = self._own_paths().lead_to(hdf5_path(self._trajectory, location))
-            parent = self._open(location) if own else None
+        parent = self._parents.group(location) if path else self._file.id
         raw = (name if path else self._trajectory).encode("utf8")
-        if parent is None or not parent.links.exists(raw):
+        place = None if parent is None else link_info(parent, raw)
+        if place is None:
             raise DataNotInStorageError(
                 f"There is no stored node {path!r} of trajectory {self._trajectory!r} in "
                 f"{self._file.path}."
             )
-        place = parent.links.get_info(raw)
         if place.type != h5l.TYPE_HARD:
             link = self._link(parent, path, raw)
             if link is not None:
                 yield link
             return
-        found = self._visit_plain(place.u, path, 0)
-        record, level = found or self._visit(h5g.open(parent, raw), path, 0)
+        try:
+            found = self._visit_plain(place.u, path, 0)
+            record, level = found or self._visit(h5g.open(parent, raw), path, 0)
+        except Exception as error:
+            self._skip_or_raise(path, error)
+            return
         yield record
         if recursive and record.kind == GROUP and (max_depth is None or max_depth > 0):
             yield from self._below(level, place.u, max_depth)
+
+    def _skip_or_raise(self, path: str, error: Exception) -> None:
+        if isinstance(error, TooManyVisitsError):
+            raise error
+        if self._skip is None:
+            if isinstance(error, PypetError):
+                error.add_note("To load everything else, use `on_error='skip'`.")
+            raise error
+        what = f"Node {path!r} of trajectory {self._trajectory!r}"
+        self._skip(path, as_damage(error, self._file.path, what))
 
     def _own_paths(self) -> OwnPaths:
         self._paths.follow(self._file.id)
@@ -163,7 +201,8 @@ class TreeReader:
     def _below(
         self, top: Callable[[], _Level], address: int | None, max_depth: int | None
     ) -> Iterator[NodeRecord]:
-        stack = [self._entered(top, address)]
+        entered = self._entered(top, self.at, address)
+        stack = [] if entered is None else [entered]
         above = {address}
         while stack:
             level = stack[-1]
@@ -180,32 +219,45 @@ class TreeReader:
             name = raw.decode("utf8")
             self.at = path = f"{level.path}.{name}" if level.path else name
             depth = level.depth + 1
-            found = self._visit_plain(address, path, depth) if self._is_same(level) else None
-            if found is None:
-                self._visits.count_address(address)
-                group = self._child(level, raw)
-                if group is None:
-                    continue
-                found = self._visit(group, path, depth)
-            record, below = found
-            is_group = record.kind == GROUP
-            if is_group and address in above:
-                raise StorageFormatError(
-                    f"Group {path!r} of trajectory {self._trajectory!r} in {self._file.path} is "
-                    "one of the groups that it is in: there is no end to what is below it. "
-                    "Remove this link, or load other parts of the file."
-                )
+            try:
+                found = self._visit_plain(address, path, depth) if self._is_same(level) else None
+                if found is None:
+                    self._visits.count_address(address)
+                    group = self._child(level, raw)
+                    if group is None:
+                        continue
+                    found = self._visit(group, path, depth)
+                record, below = found
+                is_group = record.kind == GROUP
+                if is_group and address in above:
+                    raise StorageFormatError(
+                        f"Group {path!r} of trajectory {self._trajectory!r} in {self._file.path} "
+                        "is one of the groups that it is in: there is no end to what is below it. "
+                        "Remove this link, or load other parts of the file."
+                    )
+            except Exception as error:
+                self._skip_or_raise(path, error)
+                continue
             yield record
             if is_group and (max_depth is None or depth < max_depth):
-                above.add(address)
-                stack.append(self._entered(below, address))
+                entered = self._entered(below, path, address)
+                if entered is not None:
+                    above.add(address)
+                    stack.append(entered)
 
-    def _entered(self, below: Callable[[], _Level], address: int | None) -> _Level:
-        level = below()
-        level.address = address
-        if level.links:
-            check_unambiguous(level.children, level.links, self._file.path)
-        self._visits.count(len(level.links), len(level.children))
+    def _entered(
+        self, below: Callable[[], _Level], path: str, address: int | None
+    ) -> _Level | None:
+        """Return the level below a group, None if it cannot be read and that is no error."""
+        try:
+            level = below()
+            level.address = address
+            if level.links:
+                check_unambiguous(level.children, level.links, self._file.path)
+            self._visits.count(len(level.links), len(level.children))
+        except Exception as error:
+            self._skip_or_raise(path, error)
+            return None
         return level
 
     def _is_same(self, level: _Level) -> bool:
@@ -290,7 +342,7 @@ class TreeReader:
             elif name == CLASS_NAME:
                 class_name = read_text(group, name)
             elif name == COMMENT:
-                comment = read_text(group, name)
+                comment = read_comment(group, name)
         annotations = read_annotations(group, names, self._rule, path)
         if not is_leaf:
             return NodeRecord(path, GROUP, class_name, comment, annotations)
@@ -305,7 +357,11 @@ class TreeReader:
         for raw in level.links:
             name = raw.decode("utf8")
             path = f"{level.path}.{name}" if level.path else name
-            record = self._link(self._group(level), path, raw)
+            try:
+                record = self._link(self._group(level), path, raw)
+            except Exception as error:
+                self._skip_or_raise(path, error)
+                continue
             if record is not None:
                 yield record
 

@@ -23,6 +23,10 @@ FREE_FACTOR = 10
 """How much larger than what is stored values may become without being counted."""
 
 
+class TooManyVisitsError(StorageFormatError):
+    """There is no end to what a file leads to, so that reading cannot go on with its next node."""
+
+
 class Visits:
     """Counts what is visited: in a tree that is no more than fits into its file.
 
@@ -43,7 +47,7 @@ class Visits:
 
         Raises
         ------
-        StorageFormatError
+        TooManyVisitsError
             It cannot be that each object has been visited once.
         """
         self._left -= links * _LINK_BYTES + nodes * _NODE_BYTES
@@ -56,8 +60,8 @@ class Visits:
         if times > _MOST_TIMES:
             raise self._too_many()
 
-    def _too_many(self) -> StorageFormatError:
-        return StorageFormatError(
+    def _too_many(self) -> TooManyVisitsError:
+        return TooManyVisitsError(
             f"{self._where()} is reached in too many ways: groups of the file are linked in "
             "several places, again and again. Load other parts of it one by one."
         )
@@ -86,9 +90,11 @@ class SizeLimit:
             The limit is exceeded; the values were not read yet.
         """
         counted = min(stored, self._unread)
+        excess = self._excess + max(0, size - FREE_FACTOR * counted)
+        self._check(excess, size, stored, what)
+        # What is refused takes no memory: others that are read in its place may.
+        self._excess = excess
         self._unread -= counted
-        self._excess += max(0, size - FREE_FACTOR * counted)
-        self._check(self._excess, size, stored, what)
 
     def check_passing(self, size: int, stored: int, what: str) -> None:
         """Make sure that ``size`` bytes may be made of ``stored`` ones for a moment.

@@ -133,7 +133,7 @@ class OverviewTable:
         try:
             yield
         except (*SYMPTOMS, StorageFormatError) as error:
-            if _comes_from_the_system(error):
+            if comes_from_the_system(error):
                 raise
             self._is_damaged = True
             self._length = -1
@@ -202,7 +202,7 @@ class OverviewTable:
             append_rows(table, _rows(pending, dtype))
 
 
-def _comes_from_the_system(error: Exception) -> bool:
+def comes_from_the_system(error: Exception) -> bool:
     """Return whether a disk is full or failing, which is not the fault of a table."""
     is_reported = isinstance(error, OSError) and error.errno is not None
     return is_reported or "errno = " in str(error)

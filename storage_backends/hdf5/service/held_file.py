@@ -17,7 +17,7 @@ from pypet.storage_backends.hdf5.files.exclusion import FileLock, exclusive, loc
 from pypet.storage_backends.hdf5.files.filename import advice_on, resolve_filename
 from pypet.storage_backends.hdf5.files.guard import GUARD
 from pypet.storage_backends.hdf5.service import h5py_modules
-from pypet.storage_backends.hdf5.service.progress import Progress
+from pypet.storage_backends.hdf5.service.progress import Progresses
 from pypet.storage_backends.hdf5.settings.settings import Settings
 from pypet.support.optional import require
 
@@ -33,7 +33,7 @@ class HeldFile(RecordStorageService, ABC):
     _filename: str
     _file_title: str
     _settings: Settings
-    _progress: Progress
+    _progress: Progresses
     lock_timeout: float
     """Seconds to wait for other processes that have the file open."""
     _file: OpenFile | None
@@ -100,7 +100,7 @@ class HeldFile(RecordStorageService, ABC):
                     raise
             self._file = file
             file.flush()  # from now on others may read
-            self._progress.restart()
+            self._progress.restart_writing(self._filename)
 
     def close(self) -> None:
         """Write everything to the disk and close the file, if it is kept open.
@@ -239,11 +239,12 @@ class HeldFile(RecordStorageService, ABC):
             file = self._hold(writable=False)
         except StorageLostError:
             raise
-        except FileNotFoundError as err:
+        except FileNotFoundError:
+            # Nothing about HDF5 is wrong, so what it says would only hide the message.
             raise ValueError(
                 f"There is no file {self._filename}, so nothing can be loaded; give the "
                 f"`filename` with which the trajectory was stored.{advice_on(self._filename)}"
-            ) from err
+            ) from None
         try:
             yield file
         finally:

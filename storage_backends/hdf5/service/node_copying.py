@@ -17,6 +17,7 @@ from pypet.storage_backends.hdf5.objects.groups import has_child, is_link
 from pypet.storage_backends.hdf5.trajectories.listing import cache_of
 
 if TYPE_CHECKING:
+    from pypet.storage_backends.hdf5.service.progress import Progress
     from pypet.storage_backends.hdf5.service.service import HDF5StorageService
     from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 
@@ -28,6 +29,10 @@ class HDF5NodeCopy(NodeCopy):
     """
 
     service: HDF5StorageService
+
+    def __init__(self, service: HDF5StorageService, trajectory: str, progress: Progress) -> None:
+        super().__init__(service, trajectory)
+        self._progress = progress
 
     def write(self, source: RecordBackend, trajectory: str, names: Mapping[str, str]) -> None:
         """Copy nodes to their new names."""
@@ -47,10 +52,12 @@ class HDF5NodeCopy(NodeCopy):
                 others[old] = new
         if others:
             super().write(source, trajectory, others)
+            self._progress.count(len(others))
         make_all_available()  # HDF5 unpacks rows of any length to copy them
         for old, parent, raw, new in leaves:
             h5o.copy(parent, raw, *self._place(new_cache, new))
             self.copied_leaves.append(old)
+            self._progress.count()
 
     def _place(self, cache: TrajectoryCache, path: str) -> tuple[h5g.GroupID, bytes]:
         """Return open parent and raw name of a new node, making the parents that are missing."""

@@ -12,7 +12,7 @@ from pypet.encoding.unpickling import TRUST, Unpickling, check_mode, rule_in_for
 from pypet.interfaces.option import Option
 from pypet.records import ArrayItem, MetaRecord, NodeRecord, PutMeta, PutNode, StoreRequest
 from pypet.services.backend import RecordBackend
-from pypet.storage_backends.hdf5.files.damage import damage_told, telling_damage
+from pypet.storage_backends.hdf5.files.damage import damage_told
 from pypet.storage_backends.hdf5.files.exclusion import stepwise
 from pypet.storage_backends.hdf5.files.filename import default_title, resolve_filename
 from pypet.storage_backends.hdf5.files.guard import GUARD
@@ -20,7 +20,9 @@ from pypet.storage_backends.hdf5.overview.leaf_tables import wants_summary
 from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.established_names import HDF5Names
 from pypet.storage_backends.hdf5.service.experiment_file import ExperimentFile
-from pypet.storage_backends.hdf5.service.progress import Progress
+from pypet.storage_backends.hdf5.service.inspecting import Inspecting
+from pypet.storage_backends.hdf5.service.progress import Progresses
+from pypet.storage_backends.hdf5.service.reading_session import ReadingSession
 from pypet.storage_backends.hdf5.service.shared_access import SharedAccess
 from pypet.storage_backends.hdf5.settings.options import (
     OPTIONS,
@@ -43,11 +45,9 @@ logger = logging.getLogger(f"{__package__}.HDF5StorageService")
 _LEAST_PACKED_BYTES = 1 << 17
 """Arrays from this size on are compressed where they were made."""
 _MOST_COMMENTS = 10_000
-_NODES_PER_LOOK = 100
-"""The clock is not looked at for every node that is read."""
 
 
-class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, ExperimentFile):
+class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting, ExperimentFile):
     """Keeps trajectories in an HDF5 file, any number per file.
 
     Every message opens the file and closes it again, unless it is kept open. HDF5 locks files:
@@ -148,8 +148,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         check_timeout(lock_timeout)
         self.lock_timeout = lock_timeout
         self.size_limit = size_limit
-        self._charged: SizeLimit | None = None
-        self._progress = Progress(display_time)
+        self._session: ReadingSession | None = None
+        self._progress = Progresses(display_time)
         self._told: set[tuple[str, str]] = set()
         self._latest = self._trajectory_name or ""
         if overwrite_file:
@@ -162,7 +162,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
 
     def __getstate__(self) -> dict[str, Any]:
         closed: dict[str, Any] = {"_file": None, "_read_from": None, "_inspected": (None, set())}
-        closed["_charged"] = None
+        closed["_session"] = None
         closed["_file_lock"] = None
         return {**self.__dict__, **closed, "_told": set(), "is_kept_open": False}
 
@@ -170,7 +170,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
 
     @property
     def display_time(self) -> float:
-        """Seconds between two lines in the log about progress."""
+        """Seconds between two lines in the log about what is stored, loaded, merged, removed."""
         return self._progress.interval
 
     @display_time.setter
@@ -265,7 +265,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         """Return what copies nodes into a stored trajectory, here or from another file."""
         from pypet.storage_backends.hdf5.service.node_copying import HDF5NodeCopy
 
-        return HDF5NodeCopy(self, trajectory)
+        self._progress.merged.restart(self._filename)
+        return HDF5NodeCopy(self, trajectory, self._progress.merged)
 
     def copy_to(self, target: RecordBackend, trajectory: str) -> None:
         """Copy a whole trajectory into another file, as it is.
@@ -307,9 +308,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         rule = Unpickling(self._unpickle)
         self._latest = request.trajectory
         if file is not None and file.is_alive:
-            h5py_modules.store().apply_request(file, request, self._settings, rule)
+            h5py_modules.store().apply_request(file, request, self._settings, rule, self._progress)
             file.flush_if_due(self.commit_interval)
-            self._progress.count(len(request.operations), self._report_stored)
             return
         if (
             not isinstance(request.operations[0], PutMeta)
@@ -321,8 +321,9 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
                 "Store the trajectory first, at least with `f_store(only_init=True)`."
             )
         file = self._hold(writable=True)
+        self._progress.restart_writing(self._filename)
         try:
-            h5py_modules.store().apply_request(file, request, self._settings, rule)
+            h5py_modules.store().apply_request(file, request, self._settings, rule, self._progress)
         finally:
             h5py_modules.handles().release(file)
 
@@ -363,7 +364,8 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
                 file.flush()
             rule = rule_in_force(self._unpickle)
             with damage_told(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
-                limit = self._limit_in_force(file)
+                session = self._session
+                limit = self._new_limit(file) if session is None else session.limit
                 return read_meta(file, trajectory, rule, with_runs=with_runs, limit=limit)
 
     def read_nodes(
@@ -377,35 +379,76 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
         item_filter: Callable[[str], bool] | None = None,
     ) -> Iterator[NodeRecord]:
         """Yield records; see `RecordBackend.read_nodes`."""
-        from pypet.storage_backends.hdf5.nodes.tree_reading import TreeReader
+        return self._read_nodes(
+            trajectory, path, wants, item_filter, None, recursive=recursive, max_depth=max_depth
+        )
 
-        with ExitStack() as held:
-            is_within_message = self.file_lock.is_mine
-            with self.file_lock:
-                file = held.enter_context(self._held_for_reading())
-                self._check_known(file, trajectory)
-            rule = rule_in_force(self._unpickle)
-            reader = TreeReader(
-                file,
+    def read_intact_nodes(
+        self,
+        trajectory: str,
+        path: str,
+        *,
+        recursive: bool,
+        max_depth: int | None,
+        wants: Callable[[str], bool],
+        skip: Callable[[str, Exception], None],
+    ) -> Iterator[NodeRecord]:
+        """Yield records of all nodes but damaged ones; see `RecordBackend.read_intact_nodes`."""
+        return self._read_nodes(
+            trajectory, path, wants, None, skip, recursive=recursive, max_depth=max_depth
+        )
+
+    def _read_nodes(
+        self,
+        trajectory: str,
+        path: str,
+        wants: Callable[[str], bool],
+        item_filter: Callable[[str], bool] | None,
+        skip: Callable[[str, Exception], None] | None,
+        *,
+        recursive: bool,
+        max_depth: int | None,
+    ) -> Iterator[NodeRecord]:
+        is_within_message = self.file_lock.is_mine
+        session = self._session
+        rule = rule_in_force(self._unpickle)
+        if is_within_message and session is not None and session.serves(self._file):
+            records = session.read(
                 trajectory,
+                path,
+                rule,
                 wants,
                 item_filter,
-                rule,
-                self._limit_in_force(file),
-                checksums=self._settings.checksums,
+                skip,
+                recursive=recursive,
+                max_depth=max_depth,
             )
-            self._progress.restart()
-            records = telling_damage(
-                reader.read(path, recursive=recursive, max_depth=max_depth),
-                file.path,
-                lambda: f"Node {reader.at!r} of trajectory {trajectory!r}",
+            yield from self._counted(records)
+            return
+        with ExitStack() as held:
+            with self.file_lock:
+                file = held.enter_context(self._held_for_reading())
+                session = self._new_session(file)
+                self._progress.loaded.restart(self._filename)
+                records = session.read(
+                    trajectory,
+                    path,
+                    rule,
+                    wants,
+                    item_filter,
+                    skip,
+                    recursive=recursive,
+                    max_depth=max_depth,
+                )
+            yield from self._counted(
+                records if is_within_message else stepwise(records, self.file_lock)
             )
-            if not is_within_message:
-                records = stepwise(records, self.file_lock)
-            for number, record in enumerate(records, 1):
-                yield record
-                if not number % _NODES_PER_LOOK:
-                    self._progress.count(_NODES_PER_LOOK, self._report_loaded)
+
+    def _counted(self, records: Iterator[NodeRecord]) -> Iterator[NodeRecord]:
+        count = self._progress.loaded.count
+        for record in records:
+            yield record
+            count()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -417,27 +460,29 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Experiment
             There is no file.
         """
         with super().reading():
-            former, self._charged = self._charged, None
             assert self._read_from is not None
-            self._charged = self._limit_in_force(self._read_from)
+            former, self._session = self._session, self._new_session(self._read_from)
+            if former is None:
+                self._progress.loaded.restart(self._filename)
             try:
                 yield
             finally:
-                self._charged = former
+                self._session = former
 
-    def _limit_in_force(self, file: OpenFile) -> SizeLimit | None:
+    def _new_session(self, file: OpenFile) -> ReadingSession:
+        return ReadingSession(
+            file,
+            self._new_limit(file),
+            lambda trajectory: self._check_known(file, trajectory),
+            checksums=self._settings.checksums,
+            outer=self._session,
+        )
+
+    def _new_limit(self, file: OpenFile) -> SizeLimit | None:
         """Return what values are charged to: all that one call loads to the same."""
-        from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
-
-        if self._charged is not None:
-            return self._charged
         limit = self.size_limit
         if limit is None or file.id is None:
             return None
+        from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
+
         return SizeLimit(limit, file.id.get_filesize())
-
-    def _report_stored(self, nodes: int, rate: float) -> None:
-        logger.info("Stored %d nodes in %s (%.1f/s).", nodes, self._filename, rate)
-
-    def _report_loaded(self, nodes: int, rate: float) -> None:
-        logger.info("Loaded %d nodes from %s (%.1f/s).", nodes, self._filename, rate)

@@ -26,6 +26,7 @@ from pypet.storage_backends.hdf5.frames.items import write_frames
 from pypet.storage_backends.hdf5.nodes.deletion import delete_items, delete_link, delete_node
 from pypet.storage_backends.hdf5.nodes.node_writing import NodeWriter
 from pypet.storage_backends.hdf5.objects.groups import create_group, has_child
+from pypet.storage_backends.hdf5.service.progress import Progresses
 from pypet.storage_backends.hdf5.settings.settings import Filters, Settings
 from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 from pypet.storage_backends.hdf5.trajectories.conversion import make_tables_writable
@@ -43,9 +44,13 @@ _DELETIONS: dict[type, Callable[[TrajectoryCache, Any], None]] = {
 
 
 def apply_request(
-    file: OpenFile, request: StoreRequest, settings: Settings, rule: Unpickling
+    file: OpenFile,
+    request: StoreRequest,
+    settings: Settings,
+    rule: Unpickling,
+    progress: Progresses,
 ) -> None:
-    """Carry out the operations of a request in their order.
+    """Carry out the operations of a request in their order, and count the nodes in ``progress``.
 
     Raises
     ------
@@ -68,7 +73,7 @@ def apply_request(
         make_tables_writable(cache, settings.filters, rule)
         cache.is_writable = True
     file.ask_for_room(need_of(request.operations), lambda: need_of_new(cache, request.operations))
-    writer = NodeWriter(cache, settings)
+    writer = NodeWriter(cache, settings, progress.stored.count)
     nodes: list[PutNode] = []
     try:
         for operation in request.operations:
@@ -87,9 +92,10 @@ def apply_request(
             if kind is PutMeta:
                 settings.adopt(operation.settings)  # type: ignore[union-attr]
                 put_meta(cache, operation, settings)  # type: ignore[arg-type]
-                writer = NodeWriter(cache, settings)
+                writer = NodeWriter(cache, settings, progress.stored.count)
             else:
                 _delete(cache, operation, replayed=request.replayed)
+                progress.removed.count()
         if nodes:
             writer.put(nodes)
     finally:

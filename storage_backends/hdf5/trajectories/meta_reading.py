@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,14 @@ from h5py import h5a, h5d, h5g
 
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError, StorageFormatError
-from pypet.records import Info, MetaRecord, RunRows
+from pypet.records import Info, MetaRecord, RunError, RunRows
 from pypet.storage_backends.hdf5.compression.filter_plugins import missing_filter
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
-from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
+from pypet.storage_backends.hdf5.encoding.attribute_reading import (
+    attribute_names,
+    read_comment,
+    read_text,
+)
 from pypet.storage_backends.hdf5.encoding.layout import COMMENT, COMPLIB
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
@@ -32,6 +37,8 @@ from pypet.storage_backends.hdf5.trajectories.rebuilding import (
     known_length,
     settings_in_config,
 )
+from pypet.storage_backends.hdf5.trajectories.run_errors import COLUMNS as ERROR_COLUMNS
+from pypet.storage_backends.hdf5.trajectories.run_errors import read_errors
 from pypet.storage_backends.hdf5.trajectories.run_rows import read_runs, unstarted_runs
 from pypet.version import __version__
 
@@ -62,8 +69,28 @@ def read_meta(
     StorageFormatError
         A table is not in this file, or takes more memory than ``limit`` allows.
     """
-    tables = _Tables(file, trajectory, rule, limit)
     damage = OverviewDamage(file.path, trajectory)
+    record = read_overview(file, trajectory, rule, damage, with_runs=with_runs, limit=limit)
+    root = h5g.open(file.id, hdf5_path(trajectory, ""))
+    annotations = read_annotations(root, attribute_names(root), rule, "")
+    damage.tell()
+    return record._replace(annotations=annotations)
+
+
+def read_overview(
+    file: OpenFile,
+    trajectory: str,
+    rule: Unpickling,
+    damage: OverviewDamage,
+    *,
+    with_runs: bool,
+    limit: SizeLimit | None = None,
+) -> MetaRecord:
+    """Return the same without annotations; ``damage`` gets what is rebuilt.
+
+    Errors are those of `read_meta`.
+    """
+    tables = _Tables(file, trajectory, rule, limit)
     info = _info(tables, trajectory, damage)
     explorations = damage.read(
         "explorations", lambda: _explorations(tables), "explored are the parameters with a range"
@@ -72,16 +99,7 @@ def read_meta(
         explorations = tuple(name for name, _ in explored_leaves(tables.root()))
     settings = _settings(tables, trajectory, damage)
     runs = _runs(tables, info.length, damage) if with_runs else None
-    root = tables.root()
-    record = MetaRecord(
-        info,
-        read_annotations(root, attribute_names(root), rule, ""),
-        explorations,
-        settings,
-        runs,
-    )
-    damage.tell()
-    return record
+    return MetaRecord(info, {}, explorations, settings, runs)
 
 
 class _Tables:
@@ -139,6 +157,16 @@ class _Tables:
             return None
         return read_runs(self._foreign_rows("runs") if missing_filter(table) else table, length)
 
+    def errors(self) -> dict[int, RunError]:
+        """Return why runs failed, by their indices; files of other writers do not say."""
+        rows = self.rows("run_errors")
+        if rows is None:
+            return {}
+        missing = set(ERROR_COLUMNS) - set(rows.dtype.names or ())
+        if missing:
+            raise StorageFormatError(f"it has no column {', '.join(sorted(missing))}")
+        return read_errors(rows)
+
     def _open(self, name: str) -> h5d.DatasetID | None:
         path = self._path + b"/" + name.encode("ascii")
         if not OwnPaths(self._file.id).lead_to(path):
@@ -167,7 +195,7 @@ def _info(tables: _Tables, trajectory: str, damage: OverviewDamage) -> Info:
     rows = damage.read("info", lambda: tables.rows("info"), instead)
     root = tables.root()
     attributes = attribute_names(root)
-    comment = read_text(root, COMMENT) if COMMENT in attributes else ""
+    comment = read_comment(root, COMMENT) if COMMENT in attributes else ""
     if rows is not None and len(rows):
         info = _told(rows, comment)
         if info.name and info.length > 0:
@@ -230,7 +258,8 @@ def _runs(tables: _Tables, length: int, damage: OverviewDamage) -> RunRows:
     runs, lost = found
     if lost:
         damage.note("runs", f"has lost {lost} of {length} rows", _NOT_COMPLETED)
-    return runs
+    errors = damage.read("run_errors", tables.errors, "why runs failed is unknown")
+    return replace(runs, errors=errors) if errors else runs
 
 
 _NOT_COMPLETED = "runs without a row count as not completed, though their results may be there"

@@ -12,7 +12,7 @@ from pypet import pypetconstants as constants
 from pypet.records import Info, PutMeta
 from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.annotations import annotate
-from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
+from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_comment
 from pypet.storage_backends.hdf5.encoding.attributes import (
     encode_attribute,
     replace_attribute,
@@ -36,6 +36,7 @@ from pypet.storage_backends.hdf5.settings.compressors import library_of
 from pypet.storage_backends.hdf5.settings.settings import TABLES, Filters, Settings
 from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 from pypet.storage_backends.hdf5.trajectories.meta_reading import noted_complib
+from pypet.storage_backends.hdf5.trajectories.run_errors import write_errors
 from pypet.storage_backends.hdf5.trajectories.run_rows import write_runs
 
 _TEXT = constants.HDF5_STRCOL_MAX_LOCATION_LENGTH
@@ -85,6 +86,7 @@ def _write(cache: TrajectoryCache, meta: PutMeta, settings: Settings) -> None:
     group = overview_group(root, filters)
     _put_row(group, b"info", _info_columns(meta.info), INFO, filters)
     make_missing_tables(group, settings.tables, filters)
+    write_errors(group, meta.runs, filters)
     write_runs(group, meta.runs, meta.info.length, filters)
     columns = _settings_columns(settings)
     row = _put_row(group, b"hdf5_settings", columns, _settings_layout(settings), filters)
@@ -114,7 +116,7 @@ def _check_same(cache: TrajectoryCache, root: h5g.GroupID, meta: PutMeta) -> Non
 def _describe(root: h5g.GroupID, meta: PutMeta) -> None:
     known = attribute_names(root)
     comment = meta.info.comment
-    if comment and (COMMENT not in known or read_text(root, COMMENT) != comment):
+    if comment and (COMMENT not in known or read_comment(root, COMMENT) != comment):
         replace_attribute(root, COMMENT, encode_attribute(comment))
     if meta.annotations or meta.overwrite:
         annotate(root, meta.annotations, known, replace=meta.overwrite)

@@ -46,13 +46,27 @@ class RefusedTableError(StorageFormatError):
     """A table is not read on purpose; to rebuild it would hide what somebody has made of it."""
 
 
+_REFUSALS = (RefusedPickleError, RefusedTableError, MissingFilterError)
+
+
 class OverviewDamage:
     """Gathers what is damaged in the overview of one trajectory, for one warning about all."""
 
-    def __init__(self, file: str, trajectory: str) -> None:
+    def __init__(self, file: str, trajectory: str, *, notes_refusals: bool = False) -> None:
+        """Take what the warning names.
+
+        With ``notes_refusals`` a table that is not read on purpose counts as damaged: for whoever
+        shows what is found, and stores nothing in its place.
+        """
         self._file = file
         self._trajectory = trajectory
+        self._notes_refusals = notes_refusals
         self._found: list[str] = []
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """What is wrong with each table, and what is taken instead."""
+        return tuple(self._found)
 
     def read(self, table: str, read: Callable[[], T | None], instead: str) -> T | None:
         """Return what ``read()`` gives, None if that fails because of damage.
@@ -66,9 +80,9 @@ class OverviewDamage:
         """
         try:
             found = read()
-        except (RefusedPickleError, RefusedTableError, MissingFilterError):
-            raise
-        except (*SYMPTOMS, StorageFormatError) as error:
+        except (*SYMPTOMS, StorageFormatError, RefusedPickleError) as error:
+            if isinstance(error, _REFUSALS) and not self._notes_refusals:
+                raise
             self.note(table, f"cannot be read ({error})", instead)
             return None
         return found

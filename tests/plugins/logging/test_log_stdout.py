@@ -249,3 +249,77 @@ def test_megabytes_are_logged_completely(make, replace_stdout):
         print(line)
     setup.stop()
     assert read(FOLDER, "LOG.txt").count(line) == 3000
+
+
+# ----- streams that somebody closes ----------------------------------------------------------
+
+
+def test_a_former_stream_that_was_closed_is_not_used_any_more(capture, monkeypatch):
+    _, former = capture()
+    process_stream = io.StringIO()
+    monkeypatch.setattr(sys, "__stdout__", process_stream)
+    stream = sys.stdout
+    former.close()
+    print("heard")
+    logging.getLogger("printed").setLevel(logging.CRITICAL)
+    print("unheard")
+    stream.flush()
+    stream.finalize()
+    assert process_stream.getvalue() == "unheard\n"
+    assert sys.stdout is process_stream
+
+
+def test_lines_are_dropped_where_no_stream_is_left(capture, monkeypatch, records):
+    stream, former = capture()
+    monkeypatch.setattr(sys, "__stdout__", None)
+    former.close()
+    stream.write("begun")
+    stream.finalize()
+    assert texts(records) == ["begun"]
+    stream.write("afterwards")
+    stream.flush()
+
+
+def test_handlers_of_closed_streams_hear_nothing(replace_stdout, monkeypatch):
+    logger = logging.getLogger("printed")
+    handler = logging.StreamHandler(io.StringIO())
+    logger.addHandler(handler)
+    monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    former = replace_stdout()
+    stream = StdoutToLogger("printed")
+    stream.start()
+    try:
+        handler.stream.close()
+        print("passes through")
+    finally:
+        stream.finalize()
+        logger.removeHandler(handler)
+    assert former.getvalue() == "passes through\n"
+
+
+SESSION = """
+import io, sys
+from pypet import Environment
+
+sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
+env = Environment("t", storage_service="memory", log_stdout=True, log_folder="logs")
+print("a line without end", end="")
+sys.stdout._before.close()
+sys.stderr.close()
+sys.stderr = sys.__stderr__
+"""
+
+
+def test_the_end_of_a_process_is_quiet_if_its_streams_were_exchanged_and_closed(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", SESSION],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    logged = "".join(path.read_text() for path in tmp_path.rglob("*.txt"))
+    assert "a line without end" in logged

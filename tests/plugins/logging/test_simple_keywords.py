@@ -38,12 +38,15 @@ def test_workers_write_files_unless_told_otherwise(make):
     setup = make(log_folder="elsewhere")
     setup.start(CONTEXT)
     setup.start_worker(CONTEXT)
+    logging.getLogger("pypet").error("of a worker")
     assert len(files()) == 4
     setup.stop()
+    assert len(files()) == 2
     setup = make(log_folder="other", log_multiproc=False)
     setup.start(CONTEXT)
     setup.start_worker(CONTEXT)
-    assert len(files()) == 6
+    logging.getLogger("pypet").error("of a worker")
+    assert len(files()) == 4
 
 
 @pytest.mark.parametrize(

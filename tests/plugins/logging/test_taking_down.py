@@ -29,7 +29,7 @@ def test_stop_restores_loggers_and_closes_files(make):
     assert state_of("", "pypet") == before
     assert all(handler.stream is None for handler in handlers)
     logging.getLogger("pypet").error("too late")
-    assert read(FOLDER, "LOG.txt") == ""
+    assert files() == []
 
 
 def test_handlers_of_others_stay(make):
@@ -83,6 +83,50 @@ def test_a_second_set_up_without_configuration_keeps_the_first(make):
     second.stop()
     logging.getLogger("pypet").info("once")
     assert "once" in read(FOLDER, "LOG.txt")
+
+
+def test_a_file_that_another_process_removed_because_it_was_empty_is_made_again(make):
+    config = {
+        "version": 1,
+        "handlers": {"all": {"class": "logging.FileHandler", "filename": "shared/errors.txt"}},
+        "root": {"handlers": ["all"], "level": "ERROR"},
+    }
+    first, second = make(log_config=config), make(log_config=config)
+    first.start(CONTEXT)
+    second.start(CONTEXT)
+    first.stop()
+    assert files() == []
+    logging.getLogger("pypet").error("of the second")
+    logging.getLogger("pypet").error("once more")
+    second.stop()
+    assert read("shared", "errors.txt") == "of the second\nonce more\n"
+
+
+def test_what_was_there_before_stays_also_if_it_is_empty(make):
+    os.makedirs(FOLDER)
+    with open(os.path.join(FOLDER, "ERROR.txt"), "w"):
+        pass
+    setup = make()
+    setup.start(CONTEXT)
+    setup.stop()
+    assert files() == [os.path.join(".", FOLDER, "ERROR.txt")]
+
+
+def test_files_of_workers_are_made_by_the_first_record(make):
+    setup = make()
+    setup.start_worker(CONTEXT._replace(run_name="run_00000003"))
+    assert files() == []
+    logging.getLogger("pypet").info("begins")
+    assert [name.endswith("_LOG.txt") for name in files()] == [True]
+    setup.stop()
+
+
+def test_a_worker_whose_folder_is_gone_does_not_fail(make, capsys):
+    setup = make()
+    setup.start_worker(CONTEXT)
+    os.rmdir(FOLDER)
+    logging.getLogger("pypet").info("into the void")
+    assert "FileNotFoundError" in capsys.readouterr().err
 
 
 def test_none_touches_nothing(make):

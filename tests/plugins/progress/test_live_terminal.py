@@ -157,6 +157,14 @@ def test_the_bar_tells_rate_remaining_time_and_active_runs(tmp_path):
     assert any(re.search(told, line) for line in drawn)
 
 
+def test_all_workers_count_as_running_while_runs_are_left(tmp_path):
+    allow = (tmp_path / "allowed").touch
+    events = {"until": rb"2\d/30.*running", "then": lambda terminal: allow()}
+    drawn = bars(show(tmp_path, 120, PARALLEL, waiting=20, **events))
+    told = [re.search(r" (\d+)/30, .*?(\d) running", line) for line in drawn]
+    assert {match[2] for match in told if match and int(match[1]) < 24} == {"2"}
+
+
 def test_the_screen_of_these_tests_works():
     screen = Screen(4)
     screen.feed("ab\rx\r\n12345\r\033[Kz")

@@ -1,4 +1,4 @@
-"""The session that the page about trajectories shows."""
+"""The session that the page about results shows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 
 pytest.importorskip("h5py")
 
-PAGE = Path(__file__).parents[2] / "docs" / "trajectories.md"
-FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
+PAGE = Path(__file__).parents[2] / "docs" / "results.md"
 
 
 def test_the_session_answers_as_shown(tmp_path, monkeypatch, capsys):
@@ -19,6 +18,8 @@ def test_the_session_answers_as_shown(tmp_path, monkeypatch, capsys):
     text = PAGE.read_text(encoding="utf-8")
     session = "\n".join(re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
     test = doctest.DocTestParser().get_doctest(session, {}, PAGE.name, str(PAGE), 0)
-    results = doctest.DocTestRunner(optionflags=FLAGS).run(test)
-    assert results.attempted > 30
+
+    results = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test)
+
+    assert results.attempted > 8
     assert results.failed == 0, capsys.readouterr().out

@@ -1,0 +1,70 @@
+"""What the log says of messages that fail."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from pypet import pypetconstants as constants
+from pypet.errors import DataNotInStorageError
+
+_ABOUT_MANY = (
+    constants.TRAJECTORY,
+    constants.SINGLE_RUN,
+    constants.TREE,
+    constants.GROUP,
+    constants.LIST,
+)
+_is_trial: ContextVar[bool] = ContextVar("is_trial", default=False)
+
+
+@contextmanager
+def trial() -> Iterator[None]:
+    """Surround messages that may fail because their sender tries others then."""
+    token = _is_trial.set(True)
+    try:
+        yield
+    finally:
+        _is_trial.reset(token)
+
+
+def log_failure(service: Any, verb: str, msg: str, stuff: Any, error: BaseException) -> None:
+    """Log that a service failed, with its traceback; ``verb`` is ``'storing'`` or ``'loading'``.
+
+    The logger is that of the class of the service. Whoever calls this raises the error again. That
+    a node to load is not there is an answer, not a fault: one asks for it to find out.
+    """
+    is_harmless = _is_trial.get() or (
+        verb == "loading" and isinstance(error, DataNotInStorageError)
+    )
+    kind = type(service)
+    logging.getLogger(f"{kind.__module__}.{kind.__qualname__}").log(
+        logging.DEBUG if is_harmless else logging.ERROR,
+        "Failed %s %s: %s",
+        verb,
+        _what(msg, stuff),
+        f"{type(error).__name__}: {error}",
+        exc_info=error,
+    )
+
+
+def _what(msg: str, stuff: Any) -> str:
+    if isinstance(stuff, str):
+        return f"{stuff!r} ({msg})"
+    if getattr(stuff, "v_is_root", False):
+        return f"trajectory {stuff.v_name!r} ({msg})"
+    name = getattr(stuff, "v_full_name", None)
+    return str(msg) if name is None else f"{name!r} ({msg})"
+
+
+def note_that_nothing_is_stored(error: BaseException, msg: str, stuff: Any) -> None:
+    """Say in a note that one unstorable node kept a whole call from storing, and what to do."""
+    is_single = msg == constants.LIST and isinstance(stuff, list) and len(stuff) == 1
+    if msg in _ABOUT_MANY and not is_single and not _is_trial.get():
+        error.add_note(
+            "pypet: Nothing of this call was stored. To store the rest, remove what cannot be "
+            "stored, with `f_remove_item`, or name the others in `f_store_items`."
+        )

@@ -1,0 +1,181 @@
+"""Tracebacks as users need them: without the frames of pypet between those of their own code."""
+
+from __future__ import annotations
+
+import logging
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterator
+from types import FrameType, TracebackType
+
+FULL_TRACEBACK = "pypet_full_traceback"
+"""Name of an attribute of log records of errors: the text of the whole traceback. Handlers that
+write to files put it in place of the short one."""
+FILES_ONLY = "pypet_files_only"
+"""Name of an attribute that is true on log records that would only be noise on the console."""
+RAISED_IN = "pypet: raised in "
+"""Begins the note of an error that a run has raised."""
+
+_LIBRARY = sysconfig.get_path("stdlib")
+
+_logger = logging.getLogger("pypet")
+
+
+class RemoteTraceback(Exception):  # noqa: N818 - not raised, only shown as a cause
+    """The traceback of an exception in the process where it was raised, as text."""
+
+    def __init__(self, text: str, full: str = "") -> None:
+        """``full`` is the text with all frames, where ``text`` lacks some."""
+        super().__init__(text)
+        self.text = text
+        self.full = full or text
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.text.rstrip()}\n"""'
+
+
+class ErrorText:
+    """What can be told about an error; afterwards the error itself has no frames of pypet.
+
+    At level DEBUG of the logger ``pypet`` all frames are kept.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        self.message = "".join(traceback.format_exception_only(error)).rstrip()
+        """Only its type, what it says, and its notes."""
+        cause = error.__cause__
+        if isinstance(cause, RemoteTraceback):
+            self.full, self.short = cause.full.rstrip(), cause.text.rstrip()
+            if keeps_all_frames():
+                self.short = self.full
+            return
+        self.full = formatted(error)
+        """All frames."""
+        hide_own_frames(error)
+        self.short = formatted(error)
+        """Frames of the user's code, if there are any."""
+
+
+def formatted(error: BaseException) -> str:
+    """Return what Python prints of an error that nobody catches, without the last line end."""
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+def keeps_all_frames() -> bool:
+    """Return whether somebody wants to see the frames of pypet, too."""
+    return _logger.isEnabledFor(logging.DEBUG)
+
+
+def hide_own_frames(error: BaseException, *, unless_alone: bool = False) -> None:
+    """Take the frames of pypet out of the tracebacks of an error and of those that led to it.
+
+    With ``unless_alone`` an error that has no others keeps them.
+    """
+    if keeps_all_frames():
+        return
+    # An interrupt comes anywhere; in the standard library it says nothing.
+    hides = _is_own if isinstance(error, Exception) else _is_not_the_user_s
+    for each in _chain(error):
+        kept = _without(hides, each.__traceback__)
+        if kept is not None or each is not error or not unless_alone:
+            each.__traceback__ = kept
+
+
+class user_tracebacks:  # noqa: N801 - a context manager
+    """Let errors that leave a ``with`` block show the frames of the user's code only.
+
+    A class and no generator, which would add frames of its own. It belongs into the function that
+    users call: frames that the error passes later are not hidden.
+    """
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        passed: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            hide_own_frames(error, unless_alone=not _is_told(error))
+
+
+def log_error(
+    logger: logging.Logger,
+    message: str,
+    *args: object,
+    error: BaseException,
+    text: ErrorText | None = None,
+    shown: str | None = None,
+) -> None:
+    """Log an error: with the user's frames, and in files with all frames.
+
+    ``text`` is that of the error if it is known already, ``shown`` what is told in place of the
+    user's frames.
+    """
+    if not logger.isEnabledFor(logging.ERROR):
+        return
+    info = (type(error), error, error.__traceback__)
+    text = text or ErrorText(error)
+    record = logger.makeRecord(
+        logger.name,
+        logging.ERROR,
+        __file__,
+        0,
+        message,
+        args,
+        info,
+        "log_error",
+        {FULL_TRACEBACK: text.full},
+    )
+    # Formatters take it as it is; `exc_info` stays for handlers that look at the error itself.
+    record.exc_text = text.short if shown is None else shown
+    logger.handle(record)
+
+
+def _is_told(error: BaseException) -> bool:
+    """Return whether an error needs no frames of pypet.
+
+    It was raised on purpose, or by a run and its frames are in the log.
+    """
+    if type(error).__module__ == "pypet.errors" or not isinstance(error, Exception):
+        return True
+    return any(str(note).startswith(RAISED_IN) for note in getattr(error, "__notes__", ()))
+
+
+def _without(
+    hides: Callable[[FrameType], bool], passed: TracebackType | None
+) -> TracebackType | None:
+    kept = []
+    while passed is not None:
+        if not hides(passed.tb_frame):
+            kept.append(passed)
+        passed = passed.tb_next
+    rest: TracebackType | None = None
+    for each in reversed(kept):
+        rest = TracebackType(rest, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return rest
+
+
+def _is_own(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__")
+    return isinstance(name, str) and (name == "pypet" or name.startswith("pypet."))
+
+
+def _is_not_the_user_s(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return _is_own(frame) or (file.startswith(_LIBRARY) and "site-packages" not in file)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all that led to it, each once."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [each.__cause__, each.__context__]

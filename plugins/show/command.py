@@ -1,0 +1,86 @@
+"""The command ``pypet show``: its arguments, output and status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from pypet.interfaces import Command
+from pypet.support.terminal_text import write_lines
+
+_STATUS_SHOWN = 0
+_STATUS_INCOMPLETE = 1
+"""Something that is there cannot be read."""
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Write what a file or folder holds, or what is in a trajectory, to stdout.
+
+    The status is 1 if something that is there cannot be read; the rest is shown.
+
+    Raises
+    ------
+    OSError, StorageFormatError
+        Nothing can be shown: no such file or trajectory, or it cannot be read at all.
+    """
+    # Only here: the command is registered with every start of `pypet`.
+    from pypet.plugins.show import files
+
+    path: str = arguments.file
+    if not os.path.isdir(path):
+        return _show_file(path, arguments)
+    if arguments.trajectory is not None:
+        raise IsADirectoryError(
+            f"{path} is a folder: name the file in it that has the trajectory "
+            f"{arguments.trajectory!r}. `pypet show {path}` lists them."
+        )
+    from pypet.plugins.show.text import folder_lines
+
+    folder = files.listed_folder(path, recursive=arguments.recursive)
+    _write(arguments, folder_lines(folder), folder=folder)
+    is_whole = all(
+        not file.problem and not any(summary.problem for summary in file.trajectories)
+        for file in folder.files
+    )
+    return _STATUS_SHOWN if is_whole else _STATUS_INCOMPLETE
+
+
+def _show_file(path: str, arguments: argparse.Namespace) -> int:
+    from pypet.plugins.show import files
+    from pypet.plugins.show.text import file_lines, trajectory_lines
+
+    if arguments.trajectory is None:
+        listing = files.listed_file(path)
+        _write(arguments, file_lines(listing), file=listing)
+        is_whole = not any(summary.problem for summary in listing.trajectories)
+    else:
+        summary, contents = files.described_trajectory(path, arguments.trajectory)
+        size = os.path.getsize(path)
+        lines = trajectory_lines(path, size, summary, contents)
+        of_file = {"path": path, "size": size}
+        _write(arguments, lines, **of_file, trajectory=summary, contents=contents)
+        is_whole = not contents.problems
+    return _STATUS_SHOWN if is_whole else _STATUS_INCOMPLETE
+
+
+def _write(arguments: argparse.Namespace, lines: Iterable[str], **described: Any) -> None:
+    if arguments.json:
+        from pypet.plugins.show.description import to_json
+
+        lines = to_json(**described).splitlines()
+    write_lines(sys.stdout, list(lines))
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="HDF5 file, or a folder with such files")
+    parser.add_argument("trajectory", nargs="?", help="name of a trajectory; default: list all")
+    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+    parser.add_argument(
+        "-r", "--recursive", action="store_true", help="also list files in folders of the folder"
+    )
+
+
+SHOW = Command("show", "Show what files of trajectories hold.", show, _add_arguments)

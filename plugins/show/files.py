@@ -1,0 +1,164 @@
+"""Files and folders: which of them hold trajectories, and what each trajectory is."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from pypet.errors import DataNotInStorageError, PypetError, VersionMismatchError
+from pypet.manager import get_manager
+from pypet.plugins.show.contents import described_contents
+from pypet.plugins.show.description import Contents, FileListing, FolderListing, Summary
+from pypet.plugins.show.runs import described_runs
+from pypet.records import MetaRecord
+from pypet.trajectory.storage_choice import HDF5_EXTENSIONS
+
+UNPICKLE = "safe"
+_UNREADABLE = (OSError, PypetError, VersionMismatchError, ValueError)
+"""What says itself what is wrong with a file or a trajectory."""
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_FIRST_OFFSET = 512
+_MOST_OFFSET = 1 << 20
+"""HDF5 looks for the signature at 0, 512, 1024, ...; nobody puts more than this before it."""
+
+
+def _service_of(path: str) -> Any:
+    """Return the service that reads a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    """
+    if not os.path.exists(path):
+        if os.path.islink(path):
+            raise FileNotFoundError(f"{path} is a link to a file that does not exist.")
+        raise FileNotFoundError(f"There is no file {path}.")
+    kind: Any = get_manager().storage_service("hdf5")
+    return kind(filename=os.path.abspath(path), unpickle=UNPICKLE)
+
+
+# ----- one file --------------------------------------------------------------------------------
+
+
+def listed_file(path: str) -> FileListing:
+    """Return what is said about a file and each of its trajectories.
+
+    Raises
+    ------
+    OSError, StorageFormatError
+        The file cannot be read.
+    """
+    service = _service_of(path)
+    names = service.trajectory_names()
+    summaries = tuple(_summary(service, name) for name in names)
+    return FileListing(path, os.path.getsize(path), summaries)
+
+
+def described_trajectory(path: str, name: str) -> tuple[Summary, Contents]:
+    """Return what is said about one trajectory of a file.
+
+    Raises
+    ------
+    DataNotInStorageError
+        There is no trajectory of this name; the message has those that are there.
+    OSError, StorageFormatError
+        The file, or the group of the trajectory, cannot be read.
+    """
+    service = _service_of(path)
+    names = service.trajectory_names()
+    if name not in names:
+        known = ", ".join(names) or "none"
+        raise DataNotInStorageError(
+            f"There is no trajectory {name!r} in {path}; there are: {known}."
+        )
+    meta, rebuilt = service.inspect_meta(name)
+    contents = described_contents(service, name, meta, UNPICKLE)
+    return _told(name, meta, rebuilt), contents
+
+
+def _summary(service: Any, name: str) -> Summary:
+    try:
+        return _told(name, *service.inspect_meta(name))
+    except _UNREADABLE as error:
+        return Summary(name, "", "", "", None, (), _in_a_line(error))
+
+
+def _told(name: str, meta: MetaRecord, rebuilt: tuple[str, ...]) -> Summary:
+    info = meta.info
+    version = "" if rebuilt and not info.timestamp else info.version
+    return Summary(name, info.time, info.comment, version, described_runs(meta), rebuilt, "")
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+# ----- folders ---------------------------------------------------------------------------------
+
+
+def listed_folder(path: str, *, recursive: bool) -> FolderListing:
+    """Return the files of a folder that hold trajectories, or that might if they could be read.
+
+    Links are followed to files, but not to folders. With ``recursive`` folders in it are read,
+    too.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be read.
+    """
+    files: list[FileListing] = []
+    without: list[str] = []
+    others = 0
+    for found in _files_of(path, recursive=recursive):
+        is_named_so = found.lower().endswith(HDF5_EXTENSIONS)
+        size = 0
+        try:
+            size = os.path.getsize(found)
+            if not is_named_so and not _has_signature(found):
+                others += 1
+                continue
+            listing = listed_file(found)
+        except _UNREADABLE as error:
+            if not is_named_so and isinstance(error, PermissionError):
+                others += 1
+                continue
+            listing = FileListing(found, size, (), _in_a_line(error))
+        if listing.trajectories or listing.problem:
+            files.append(listing)
+        else:
+            without.append(found)
+    return FolderListing(path, tuple(files), tuple(without), others)
+
+
+def _files_of(path: str, *, recursive: bool) -> Iterator[str]:
+    """Yield the paths of regular files in alphabetical order."""
+    with os.scandir(path) as entries:
+        found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    for entry in found:
+        try:
+            if entry.is_file():
+                yield entry.path
+            elif recursive and entry.is_dir(follow_symlinks=False):
+                yield from _files_of(entry.path, recursive=True)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOENT):
+                raise
+
+
+def _has_signature(path: str) -> bool:
+    with open(path, "rb") as stream:
+        offset = 0
+        while offset <= _MOST_OFFSET:
+            stream.seek(offset)
+            start = stream.read(len(_SIGNATURE))
+            if start == _SIGNATURE:
+                return True
+            if len(start) < len(_SIGNATURE):
+                return False
+            offset = 2 * offset or _FIRST_OFFSET
+    return False

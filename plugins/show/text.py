@@ -1,0 +1,285 @@
+"""Descriptions as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pypet.plugins.show.description import (
+    Contents,
+    FileListing,
+    FolderListing,
+    Items,
+    Leaves,
+    Link,
+    Range,
+    Runs,
+    Selection,
+    Stretches,
+    Summary,
+    Value,
+)
+from pypet.support.terminal_text import printable
+
+SHOWN_VALUES = 5
+"""Values of a range that are shown."""
+SHOWN_WIDTH = 60
+"""Characters of a value or a comment."""
+_SHOWN_STRETCHES = 10
+_SHOWN_FAILURES = 20
+_SHOWN_SHAPES = 3
+_LABEL_WIDTH = 12
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+# ----- lists of files and trajectories ---------------------------------------------------------
+
+
+def folder_lines(folder: FolderListing) -> Iterator[str]:
+    """Yield lines about the files of a folder."""
+    for file in folder.files:
+        yield f"{file.path}  {size_text(file.size)}"
+        if file.problem:
+            yield f"  cannot be shown: {file.problem}"
+        for line in file_lines(file) if file.trajectories else ():
+            yield f"  {line}"
+    if not folder.files:
+        yield f"no files with trajectories in {folder.path}"
+    others = []
+    if folder.without_trajectories:
+        others.append(f"{_number(len(folder.without_trajectories), 'HDF5 file')} without any")
+    if folder.others:
+        others.append(_number(folder.others, "other file"))
+    if others:
+        yield f"besides: {', '.join(others)}"
+
+
+def file_lines(file: FileListing) -> Iterator[str]:
+    """Yield a line about each trajectory of a file."""
+    for summary in file.trajectories:
+        yield _summary_line(summary)
+        for rebuilt in summary.rebuilt:
+            yield f"  damaged: {rebuilt}"
+    if not file.trajectories:
+        yield "no trajectories"
+
+
+def _summary_line(summary: Summary) -> str:
+    if summary.problem or summary.runs is None:
+        return f"{summary.name}  cannot be shown: {summary.problem}"
+    time = summary.time or "time unknown"
+    line = f"{summary.name}  {time}  {_runs(summary.runs)}"
+    return f"{line}  {_cut(summary.comment)}" if summary.comment else line
+
+
+# ----- one trajectory --------------------------------------------------------------------------
+
+
+def trajectory_lines(path: str, size: int, summary: Summary, contents: Contents) -> Iterator[str]:
+    """Yield lines about a trajectory."""
+    for label, text in _labelled(path, size, summary, contents):
+        yield f"{label:<{_LABEL_WIDTH}}{text}".rstrip()
+
+
+def _labelled(
+    path: str, size: int, summary: Summary, contents: Contents
+) -> Iterator[tuple[str, str]]:
+    yield "trajectory", summary.name
+    yield "file", f"{path} ({size_text(size)})"
+    if summary.comment:
+        yield "comment", _cut(summary.comment)
+    yield "made", f"{summary.time or 'time unknown'} by pypet {summary.version or '(unknown)'}"
+    for rebuilt in summary.rebuilt:
+        yield "damaged", rebuilt
+    if summary.runs is not None:
+        yield from _about_runs(summary.runs, contents.runs_with_data)
+    parameters = (*contents.parameters, *contents.derived_parameters)
+    known = {leaves.name for leaves in parameters}
+    for leaves in parameters:
+        if leaves.explored:
+            yield "explored", f"{leaves.name} = {_explored(leaves)}"
+    for name in contents.explored:
+        if name not in known:
+            damaged = any(f"{name}.".startswith(f"{each.node}.") for each in contents.problems)
+            yield "explored", f"{name} = {'(damaged)' if damaged else 'not stored'}"
+    for leaves in contents.parameters:
+        if not leaves.explored and leaves.runs is None:
+            yield "parameter", f"{leaves.name} = {_value(leaves)}"
+    for leaves in contents.derived_parameters:
+        if not leaves.explored and leaves.runs is None:
+            yield "derived", f"{leaves.name} = {_value(leaves)}"
+    total = 0 if summary.runs is None else summary.runs.total
+    for leaves in parameters:
+        if leaves.runs is not None:
+            yield from _data("derived", leaves, total)
+    for leaves in contents.results:
+        yield from _data("result", leaves, total)
+    for leaves in contents.other:
+        yield from _data("other", leaves, total)
+    if contents.config:
+        yield "config", f"{_number(len(contents.config), 'entry', 'entries')}, shown by --json"
+    for link in contents.links:
+        yield "link", _link(link)
+    for problem in contents.problems:
+        yield "damaged", f"{problem.node}: {problem.problem}"
+
+
+def _link(link: Link) -> str:
+    if link.target is None:
+        return f"{link.name} {link.problem}"
+    target = link.target or "the trajectory itself"
+    return f"{link.name} -> {target}" + (f", {link.problem}" if link.problem else "")
+
+
+def _about_runs(runs: Runs, with_data: int) -> Iterator[tuple[str, str]]:
+    yield "runs", _runs(runs)
+    for failure in runs.failed[:_SHOWN_FAILURES]:
+        what = f"{failure.error}: {failure.message}".removesuffix(": ")
+        yield "failed", f"run {failure.run}  {_cut(what)}"
+    if len(runs.failed) > _SHOWN_FAILURES:
+        more = [(failure.run, failure.run) for failure in runs.failed[_SHOWN_FAILURES:]]
+        yield "failed", f"{_number(len(more), 'more run')}: {_stretches(tuple(more))}"
+    if runs.unfinished.count:
+        yield "unfinished", _selection(runs.unfinished)
+    if runs.not_started.count and runs.not_started.count < runs.total:
+        yield "not started", _selection(runs.not_started)
+    if with_data > runs.completed:
+        yield "stored", f"data of {_number(with_data, 'run')}"
+    if runs.started is not None:
+        until = "" if runs.finished is None else f" to {runs.finished}"
+        yield "ran", f"{runs.started}{until}{_durations(runs)}"
+
+
+def _runs(runs: Runs) -> str:
+    text = f"{runs.completed} of {runs.total} runs completed"
+    return f"{text}, {len(runs.failed)} failed" if runs.failed else text
+
+
+def _durations(runs: Runs) -> str:
+    if runs.seconds is None:
+        return ""
+    least, median, most = (f"{seconds:.3g}" for seconds in runs.seconds)
+    return f", {median} s a run" if least == most else f", {median} s a run ({least} to {most} s)"
+
+
+def _selection(selection: Selection) -> str:
+    return f"{_number(selection.count, 'run')}: {_stretches(selection.stretches)}"
+
+
+def _stretches(stretches: Stretches) -> str:
+    parts = [
+        str(first) if first == last else f"{first}-{last}"
+        for first, last in stretches[:_SHOWN_STRETCHES]
+    ]
+    return ", ".join([*parts, "..."] if len(stretches) > _SHOWN_STRETCHES else parts)
+
+
+# ----- parameters ------------------------------------------------------------------------------
+
+
+def _value(leaves: Leaves) -> str:
+    if leaves.value is None:
+        return f"({leaves.unknown or 'empty'})"
+    return _one_value(leaves.value)
+
+
+def _one_value(value: Value) -> str:
+    if value.shape is None:
+        return f"{_cut(value.text)} ({value.type})" if value.dtype else _cut(value.text)
+    bounds = "" if value.min is None else f", {value.min!r} to {value.max!r}"
+    shown = f"{_cut(value.text)} " if value.text.startswith("[") else ""
+    return f"{shown}({value.type} of {value.dtype}, shape {value.shape}{bounds})"
+
+
+def _explored(leaves: Leaves) -> str:
+    if leaves.range is None:
+        return f"({leaves.unknown})" if leaves.unknown else "no range stored"
+    values = leaves.range
+    shown = ", ".join(_cut(value.text) for value in values.values[:SHOWN_VALUES])
+    more = ", ..." if values.distinct > SHOWN_VALUES else ""
+    return f"{shown}{more} ({_about_range(values)})"
+
+
+def _about_range(values: Range) -> str:
+    parts = [f"{_number(values.distinct, 'distinct value')} in {_number(values.length, 'run')}"]
+    if values.min is not None and values.distinct > 1:
+        parts.append(f"{values.min!r} to {values.max!r}")
+    parts.append(" or ".join(values.types))
+    if values.shapes:
+        parts += [" or ".join(values.dtypes), f"shape {_shapes(values.shapes, 0)}"]
+    return ", ".join(parts)
+
+
+# ----- data ------------------------------------------------------------------------------------
+
+
+def _data(label: str, leaves: Leaves, total: int) -> Iterator[tuple[str, str]]:
+    """Yield a line about a leaf, or the same leaf of many runs, and one for each of its items."""
+    parts = []
+    if leaves.runs is not None:
+        parts.append(f"{leaves.runs} of {_number(max(total, leaves.runs), 'run')}")
+    last = leaves.name.rpartition(".")[2]
+    is_simple = len(leaves.items) == 1 and leaves.items[0].name == last
+    if is_simple:
+        parts.append(_item(leaves.items[0]))
+    elif not leaves.items:
+        parts.append("empty")
+    if leaves.items:
+        parts.append(size_text(leaves.stored_bytes))
+    own_classes = [name for name in leaves.classes if name != "Result"]
+    if own_classes:
+        parts.append(", ".join(own_classes))
+    yield label, f"{leaves.name}  {', '.join(parts)}"
+    for item in () if is_simple else leaves.items:
+        of_some = leaves.runs is not None and item.count < leaves.runs
+        where = f", in {item.count} of them" if of_some else ""
+        yield "", f"  {item.name}  {_item(item)}, {size_text(item.stored_bytes)}{where}"
+
+
+def _item(item: Items) -> str:
+    text = " or ".join(item.types)
+    if any(kind.startswith("SHARED") for kind in item.kinds):
+        text = f"shared {text}"
+    if item.columns:
+        columns = [f"{name} {_dtype(dtype)}" for name, dtype in item.columns[:SHOWN_VALUES]]
+        more = [] if len(item.columns) <= SHOWN_VALUES else ["..."]
+        text = f"{text} of {', '.join([*columns, *more])}"
+    elif "ndarray" in item.types or "matrix" in item.types:
+        text = f"{text} of {_dtypes(item) or 'rows of different lengths'}"
+    has_shape = any(item.shapes) and "DICT" not in item.kinds
+    return f"{text}, shape {_shapes(item.shapes, item.more_shapes)}" if has_shape else text
+
+
+def _dtypes(item: Items) -> str:
+    return " or ".join(map(_dtype, item.dtypes))
+
+
+def _dtype(dtype: str) -> str:
+    """Return a dtype without numpy's sign for types that have no byte order."""
+    return dtype.lstrip("|")
+
+
+def _shapes(shapes: Iterable[tuple[int, ...]], more: int) -> str:
+    texts = [str(shape) for shape in shapes]
+    is_cut = len(texts) > _SHOWN_SHAPES or more
+    return " or ".join(texts[:_SHOWN_SHAPES]) + (" or others" if is_cut else "")
+
+
+# ----- texts -----------------------------------------------------------------------------------
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes as ``'1.5 MiB'``."""
+    amount, unit = float(size), 0
+    while amount >= 1024 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1024, unit + 1
+    return f"{size} B" if not unit else f"{amount:.1f} {_UNITS[unit]}"
+
+
+def _number(count: int, singular: str, plural: str = "") -> str:
+    return f"{count} {singular if count == 1 else plural or singular + 's'}"
+
+
+def _cut(text: str) -> str:
+    """Return text in one line, cut if it is long."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= SHOWN_WIDTH else line[: SHOWN_WIDTH - 3] + "..."

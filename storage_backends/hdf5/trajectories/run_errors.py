@@ -1,0 +1,148 @@
+"""The table ``run_errors``: why runs failed, beside ``runs``, whose columns are fixed.
+
+Rows are only appended; the last one about a run counts, and one without a type takes back what
+earlier ones say. Whether a run is completed stands in ``runs`` alone, so that neither a process
+that is killed nor a program that does not know this table can make the two contradict each other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from h5py import h5d, h5g
+
+from pypet.records import RunError, RunRows
+from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
+from pypet.storage_backends.hdf5.objects.groups import has_child
+from pypet.storage_backends.hdf5.objects.tables import (
+    Rows,
+    append_rows,
+    create_table,
+    cut,
+    dtype_of_table,
+    read_rows,
+    write_all,
+)
+from pypet.storage_backends.hdf5.overview.tables import comes_from_the_system
+from pypet.storage_backends.hdf5.settings.settings import Filters
+
+logger = logging.getLogger(__name__)
+
+NAME = b"run_errors"
+_TEXT_WIDTHS = {"type": (32, 512), "message": (64, 1 << 14), "traceback": (512, 1 << 15)}
+"""Bytes of each text column at first and at most; columns grow with what is to be kept."""
+COLUMNS = ("idx", "timestamp", *_TEXT_WIDTHS)
+_MOST_CHUNK_BYTES = 1 << 16
+_NO_ERROR = RunError("", "", "", 0.0)
+
+
+def write_errors(group: h5g.GroupID, runs: RunRows, filters: Filters) -> None:
+    """Note why some of these runs failed, and that the others did not.
+
+    ``group`` is that of the overview tables. Without errors, in the file and now, nothing happens.
+    A table that is damaged is left as it is, with a warning in the log.
+    """
+    if not has_child(group, NAME):
+        if runs.errors:
+            _create(group, _rows(runs.errors, _layout(runs.errors)), filters)
+        return
+    try:
+        _update(group, h5d.open(group, NAME), runs, filters)
+    except SYMPTOMS as error:
+        if comes_from_the_system(error):
+            raise
+        logger.warning(
+            "Why %d runs failed cannot be stored, because the table overview/run_errors is "
+            "damaged: %s",
+            len(runs.errors),
+            error,
+        )
+
+
+def _update(group: h5g.GroupID, table: h5d.DatasetID, runs: RunRows, filters: Filters) -> None:
+    new = dict(runs.errors)
+    # Only runs that are neither completed nor failed have to be looked up: there are hardly any
+    # while an experiment goes on, and the table may be large.
+    others = set(runs.idx[runs.completed == 0].tolist()) - new.keys()
+    if others:
+        known = _last_rows(read_rows(table))
+        new = {
+            idx: error
+            for idx, error in new.items()
+            if idx not in known or known[idx]["timestamp"] != error.timestamp
+        }
+        new.update(dict.fromkeys(sorted(others & known.keys()), _NO_ERROR))
+    if new:
+        _append(group, table, new, filters)
+
+
+def read_errors(rows: Rows) -> dict[int, RunError]:
+    """Return the errors that the rows of a table tell of, by index of the run."""
+    return {
+        idx: RunError(
+            type=_text(row["type"]),
+            message=_text(row["message"]),
+            traceback=_text(row["traceback"]),
+            timestamp=float(row["timestamp"]),
+        )
+        for idx, row in _last_rows(rows).items()
+    }
+
+
+def _text(cell: bytes) -> str:
+    return bytes(cell).decode("utf8", "replace")
+
+
+def _last_rows(rows: Rows) -> dict[int, Any]:
+    """Return the row that counts of each run that failed."""
+    last = dict(zip(rows["idx"].tolist(), rows, strict=True))
+    return {idx: row for idx, row in last.items() if row["type"]}
+
+
+def _append(
+    group: h5g.GroupID, table: h5d.DatasetID, errors: Mapping[int, RunError], filters: Filters
+) -> None:
+    """Append rows; if columns are too narrow the table is made anew, with what still counts."""
+    former = dtype_of_table(table)
+    layout = _layout(errors, former)
+    rows = _rows(errors, layout)
+    if layout == former:
+        append_rows(table, rows)
+        return
+    kept = [row for idx, row in _last_rows(read_rows(table)).items() if idx not in errors]
+    group.unlink(NAME)
+    _create(group, np.concatenate([np.array(kept, former).astype(layout), rows]), filters)
+
+
+def _create(group: h5g.GroupID, rows: Rows, filters: Filters) -> None:
+    chunk_rows = max(1, _MOST_CHUNK_BYTES // rows.dtype.itemsize)
+    title = NAME.decode("ascii")
+    table = create_table(
+        group, NAME, rows.dtype, len(rows), filters, title=title, chunk_rows=chunk_rows
+    )
+    write_all(table, rows)
+
+
+def _layout(errors: Mapping[int, RunError], former: np.dtype[Any] | None = None) -> np.dtype[Any]:
+    """Return a dtype with room for errors, and for what ``former`` has room for."""
+    columns: list[tuple[str, str]] = [("idx", "i4"), ("timestamp", "f8")]
+    for name, (least, most) in _TEXT_WIDTHS.items():
+        longest = max(len(getattr(error, name).encode("utf8")) for error in errors.values())
+        width = least if former is None else former[name].itemsize
+        while width < min(longest, most):
+            width *= 2
+        columns.append((name, f"S{width}"))
+    return np.dtype(columns)
+
+
+def _rows(errors: Mapping[int, RunError], layout: np.dtype[Any]) -> Rows:
+    rows = np.zeros(len(errors), layout)
+    rows["idx"] = list(errors)
+    rows["timestamp"] = [error.timestamp for error in errors.values()]
+    for name in _TEXT_WIDTHS:
+        size = layout[name].itemsize
+        rows[name] = [cut(getattr(error, name), size) for error in errors.values()]
+    return rows
