@@ -56,9 +56,9 @@ class Bed:
     def __init__(self, folder: Path, *arguments: str) -> None:
         """``folder`` gets state and logs; it is this bed's alone."""
         self.folder = folder
+        apart = ("unshare", *NAMESPACES, "--fork", "--kill-child")
         self._process = subprocess.Popen(
-            ["unshare", *NAMESPACES, "--fork", "--kill-child", "bash"]
-            + [str(SCRIPTS / "bed.sh"), self.script, str(folder), *arguments],
+            [*apart, "bash", str(SCRIPTS / "bed.sh"), self.script, str(folder), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
