@@ -44,7 +44,7 @@ class ExperimentSummary:
         ``is_stored=False`` something else was logged about where the data is.
         """
         runs: Any = trajectory._runs
-        total, pending = len(trajectory), runs.pending()
+        total, pending = runs.count, runs.pending()
         elapsed = f"Elapsed time: {_duration(seconds)}"
         if len(pending):
             done = total - len(pending)
