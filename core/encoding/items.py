@@ -46,9 +46,9 @@ def encode_value(name: str, value: Any, flag: str | None = None, encoding: str =
     NoSuchServiceError
         The type cannot be stored; subclasses of known types count as unknown.
     TypeError
-        The content cannot be kept without loss: sequences of several types, nested ones, integers
-        beyond 64 bit, arrays of objects, dictionaries with keys that are no text. Or ``flag``
-        does not go with the type.
+        The content cannot be kept without loss: sequences of anything but scalars and None,
+        integers beyond 64 bit, arrays of objects, masked arrays, dictionaries with keys that are
+        no text. Or ``flag`` does not go with the type.
     RuntimeError
         Nobody knows the flag.
     """
@@ -73,8 +73,8 @@ def _encode_sequence(name: str, value: Any, encoding: str) -> ArrayItem:
     collection = _SEQUENCES[type(value)]
     if not value:
         return ArrayItem(name, constants.ARRAY, np.empty(0), collection, None)
-    array, scalar = pack_sequence(name, value, encoding)
-    return ArrayItem(name, constants.ARRAY, array, collection, scalar)
+    array, scalar, types = pack_sequence(name, value, encoding)
+    return ArrayItem(name, constants.ARRAY, array, collection, scalar, types=types)
 
 
 _BY_TYPE: dict[type, Callable[[str, Any, str], Item]] = {
@@ -211,7 +211,7 @@ def _decode_list(item: ArrayItem, encoding: str) -> list[Any]:
         value = value.reshape(1)  # older files keep sequences of one element as scalars
     if not value.size:
         return []
-    return unpack_sequence(value, item.scalar, encoding)
+    return unpack_sequence(value, item.scalar, encoding, item.types)
 
 
 def _decode_tuple(item: ArrayItem, encoding: str) -> tuple[Any, ...]:

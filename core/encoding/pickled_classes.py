@@ -21,7 +21,8 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pypet.encoding.pickle_machine import Constructor, Pending, PickleMachine, Vocabulary
+from pypet.encoding.pickle_machine import PickleMachine
+from pypet.encoding.pickle_vocabulary import Constructor, Pending, Vocabulary
 from pypet.encoding.pickled_kinds import Kinds, check, check_text
 from pypet.errors import RefusedPickleError
 

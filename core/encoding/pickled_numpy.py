@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pypet.encoding.pickle_machine import Constructor, Pending, PickleMachine
+from pypet.encoding.pickle_machine import PickleMachine
+from pypet.encoding.pickle_vocabulary import Constructor, Pending
 from pypet.encoding.pickled_kinds import Kinds, check, check_integer, check_sizes
 from pypet.encoding.pickled_random import add_random
 

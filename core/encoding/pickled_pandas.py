@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pypet.encoding.object_table import object_table_class
-from pypet.encoding.pickle_machine import Constructor, Pending, PickleMachine
+from pypet.encoding.pickle_machine import PickleMachine
+from pypet.encoding.pickle_vocabulary import Constructor, Pending
 from pypet.encoding.pickled_kinds import Kinds, check, check_integer, check_text
 
 pandas: Any = import_module("pandas")  # this module itself is imported for pickles of it only

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pypet.encoding.pickle_machine import Constructor, Pending, PickleMachine
+from pypet.encoding.pickle_machine import PickleMachine
+from pypet.encoding.pickle_vocabulary import Constructor, Pending
 from pypet.encoding.pickled_kinds import Kinds, check, check_integer, check_text
 
 _STATE = "the state of a random generator"

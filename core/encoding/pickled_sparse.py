@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pypet.encoding.pickle_machine import Pending, PickleMachine
+from pypet.encoding.pickle_machine import PickleMachine
+from pypet.encoding.pickle_vocabulary import Pending
 from pypet.encoding.pickled_kinds import Kinds, check, check_sizes
 
 sparse: Any = import_module("scipy.sparse")  # this module itself is imported for pickles of it only

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
+
+import numpy as np
 
 from pypet.errors import NoSuchServiceError
 
 WAY_OUT = "A PickleParameter or PickleResult takes anything that can be pickled."
 
 
+def advice_on_type(value: Any) -> str:
+    """Return what to do about a value that is close to what can be kept, a sentence or nothing."""
+    if isinstance(value, np.ma.MaskedArray):
+        return (
+            "The mask of a masked array has no place beside its values: keep both as arrays of "
+            "their own (`.data`, `.mask`), or `.filled()`."
+        )
+    if isinstance(value, Enum):
+        return "Members of an Enum have no place here, but their `.value` or `.name` may."
+    for kind in (str, bytes, int, float, complex):
+        if isinstance(value, kind) and not isinstance(value, np.generic):
+            return f"Convert it, for example by `{kind.__name__}(...)`."
+    return ""
+
+
 def unknown_type(name: str, value: Any) -> NoSuchServiceError:
     """Return the error for a type that no storage service knows."""
     kind = type(value)
-    return NoSuchServiceError(
-        f"Item {name!r} is of type {kind.__module__}.{kind.__qualname__}, which cannot be stored. "
-        f"{WAY_OUT}"
+    parts = (
+        f"Item {name!r} is of type {kind.__module__}.{kind.__qualname__}, which cannot be stored.",
+        advice_on_type(value),
+        WAY_OUT,
     )
+    return NoSuchServiceError(" ".join(filter(None, parts)))
 
 
 def refused(name: str, reason: str) -> TypeError:
@@ -25,7 +45,9 @@ def refused(name: str, reason: str) -> TypeError:
 
 def wrong_flag(name: str, value: Any, flag: str, takes: str) -> TypeError:
     """Return the error for a flag that does not go with the type of the data."""
-    return TypeError(
+    parts = (
         f"Item {name!r} of type {type(value).__name__} cannot be stored with flag {flag!r}, which "
-        f"takes {takes}. Leave the flag away to have one chosen."
+        f"takes {takes}.",
+        advice_on_type(value) or "Leave the flag away to have one chosen.",
     )
+    return TypeError(" ".join(parts))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pypet.encoding import text
-from pypet.encoding.sequences import pack_ints
+from pypet.encoding.mixtures import NONE, pack_ints
 from pypet.encoding.type_names import NAME_OF_TYPE, TEXT_TYPES, type_of_name
 from pypet.pypetconstants import ARRAY, COLL_SCALAR
 from pypet.records import ArrayItem
@@ -54,6 +54,10 @@ def _encode_numpy(name: str, value: Any, encoding: str) -> ArrayItem:
     )
 
 
+def _encode_none(name: str, value: None, encoding: str) -> ArrayItem:
+    return ArrayItem(name, ARRAY, text.pack_one(NONE.encode()), COLL_SCALAR, "str", types=NONE)
+
+
 ENCODERS: dict[type, Callable[[str, Any, str], ArrayItem]] = {
     **dict.fromkeys(NAME_OF_TYPE, _encode_numpy),
     int: _encode_int,
@@ -64,13 +68,16 @@ ENCODERS: dict[type, Callable[[str, Any, str], ArrayItem]] = {
     bytes: _encode_bytes,
     np.str_: _encode_numpy_str,
     np.bytes_: _encode_numpy_bytes,
+    type(None): _encode_none,
 }
-"""Scalar type -> the function that encodes an item of exactly this type."""
+"""Type of a scalar, or of None -> the function that encodes an item of exactly this type."""
 
 
 def decode_scalar(item: ArrayItem, encoding: str) -> Any:
-    """Return the scalar; of the numpy type of the array if no type is to be recalled."""
+    """Return the scalar or None; of the numpy type of the array if no type is to be recalled."""
     value = item.value
+    if item.types == NONE:
+        return None
     if item.scalar is None:
         return value[()] if value.ndim == 0 else value
     kind: Any = type_of_name(item.scalar)

@@ -1,4 +1,4 @@
-"""Flat sequences of scalars of one type, as arrays and back."""
+"""Flat sequences of scalars, as arrays and back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from pypet.encoding import text
-from pypet.encoding.refusals import refused
+from pypet.encoding.mixtures import Packed, is_mixture, pack_ints, pack_mixture, unpack_mixture
+from pypet.encoding.refusals import advice_on_type, refused
 from pypet.encoding.type_names import NAME_OF_TYPE, TEXT_TYPES, type_of_name
 
 Array = np.ndarray[Any, Any]
@@ -17,43 +18,28 @@ _FROM_TOLIST = {bool: "b", int: "iu", float: "f", complex: "c"}
 """Python types -> kinds of dtypes whose ``tolist()`` gives exactly them."""
 
 
-def pack_sequence(
-    name: str, values: Sequence[Any], encoding: str, slack: float = 1.0
-) -> tuple[Array, str]:
-    """Return scalars of one type as an array of shape (n,), and the name of their type.
-
-    Text gets shape (n, width) in closed form, see `pypet.encoding.text`.
+def pack_sequence(name: str, values: Sequence[Any], encoding: str, slack: float = 1.0) -> Packed:
+    """Return scalars, or scalars and None, as an array.
 
     Raises
     ------
     TypeError
-        There are several types, one that is no scalar, or integers beyond 64 bit; the message
-        names the item.
+        One of them is no scalar, or they are integers beyond 64 bit; the message names the item.
     """
     kinds = set(map(type, values))
-    kind = kinds.pop() if len(kinds) == 1 else None
-    type_name = None if kind is None else NAME_OF_TYPE.get(kind)
-    if kind is None or type_name is None:
-        raise _not_of_one_scalar_type(name, values)
+    if len(kinds) > 1 or type(None) in kinds:
+        if is_mixture(kinds):
+            return pack_mixture(name, values, encoding, slack)
+        raise _not_scalars(name, values)
+    kind = kinds.pop()
+    type_name = NAME_OF_TYPE.get(kind)
+    if type_name is None:
+        raise _not_scalars(name, values)
     if kind in TEXT_TYPES:
-        return _pack_texts(name, values, encoding, slack), type_name
+        return Packed(_pack_texts(name, values, encoding, slack), type_name)
     if kind is int:
-        return pack_ints(name, values), type_name
-    return np.array(values, dtype=kind), type_name
-
-
-def pack_ints(name: str, values: Any) -> Array:
-    """Return Python integers, one or a sequence, as int64, or as uint64 where that is needed."""
-    try:
-        return np.array(values, dtype=np.int64)
-    except OverflowError:
-        smallest = values if isinstance(values, int) else min(values)
-        if smallest >= 0:
-            try:
-                return np.array(values, dtype=np.uint64)
-            except OverflowError:
-                pass  # refused below, like a mixture of negative and very large numbers
-        raise refused(name, "its integers do not fit into 64 bit.") from None
+        return Packed(pack_ints(name, values), type_name)
+    return Packed(np.array(values, dtype=kind), type_name)
 
 
 def _pack_texts(name: str, values: Sequence[Any], encoding: str, slack: float) -> Array:
@@ -62,20 +48,34 @@ def _pack_texts(name: str, values: Sequence[Any], encoding: str, slack: float) -
     return text.pack([bytes(value) for value in values], slack)
 
 
-def _not_of_one_scalar_type(name: str, values: Sequence[Any]) -> TypeError:
-    names = sorted({f"{kind.__module__}.{kind.__qualname__}" for kind in map(type, values)})
+def _not_scalars(name: str, values: Sequence[Any]) -> TypeError:
+    culprits = {
+        type(value): value
+        for value in values
+        if type(value) not in NAME_OF_TYPE and value is not None
+    }
+    names = sorted(f"{kind.__module__}.{kind.__qualname__}" for kind in culprits)
     found = ", ".join(part.removeprefix("builtins.") for part in names)
-    return refused(
-        name,
-        f"lists, tuples and columns need scalars of one type, but these are of type {found}.",
+    parts = (
+        "lists, tuples and columns hold scalars and None, by exact type, but some of these are "
+        f"of type {found}.",
+        advice_on_type(next(iter(culprits.values()))),
     )
+    return refused(name, " ".join(filter(None, parts)))
 
 
-def unpack_sequence(values: Array, scalar: Any, encoding: str) -> list[Any]:
-    """Return the elements of an array of shape (n,) as a list of scalars of the type ``scalar``.
+def unpack_sequence(
+    values: Array, scalar: Any, encoding: str, types: str | None = None
+) -> list[Any]:
+    """Return the elements of an array of shape (n,) as a list of scalars.
 
-    None as ``scalar`` leaves the type to the array.
+    They are of the type ``scalar``, or of the element types ``types`` of a mixture. None as
+    ``scalar`` leaves the type to the array.
     """
+    if types is not None:
+        mixture = unpack_mixture(values, scalar, types, encoding)
+        if mixture is not None:
+            return mixture
     if scalar is None:
         plain: list[Any] = values.tolist()
         return plain

@@ -12,7 +12,7 @@ from pypet import pypetconstants as constants
 from pypet.encoding.arrays import plain_array, recall_text
 from pypet.encoding.byte_order import in_order, order_of
 from pypet.encoding.object_table import table_of_columns
-from pypet.encoding.refusals import refused
+from pypet.encoding.refusals import advice_on_type, refused
 from pypet.encoding.sequences import pack_sequence, unpack_sequence
 from pypet.encoding.type_names import NAME_OF_TYPE, as_text
 from pypet.records import ArrayItem, Column, Item, TableItem
@@ -37,7 +37,8 @@ def encode_column(
 ) -> Column:
     """Encode the cells of one column; there is at least one.
 
-    Cells are scalars, flat lists or tuples, or arrays, all of the same type and shape.
+    Cells are scalars and None, or flat lists or tuples of such, or arrays; lists, tuples and arrays
+    all of the same type and shape.
 
     Raises
     ------
@@ -47,18 +48,19 @@ def encode_column(
     first = cells[0]
     kind: type = type(first)
     label = column if item is None or item == column else f"{item}.{column}"
-    if kind in NAME_OF_TYPE:
-        values, scalar = pack_sequence(label, cells, encoding, TEXT_SLACK)
-        return Column(column, values, constants.COLL_SCALAR, scalar)
+    if kind in NAME_OF_TYPE or first is None:
+        values, scalar, types = pack_sequence(label, cells, encoding, TEXT_SLACK)
+        return Column(column, values, constants.COLL_SCALAR, scalar, types=types)
     if kind in _SEQUENCES:
         return _encode_sequences(column, cells, kind, encoding, label)
     if kind is np.ndarray or kind is np.matrix:
         return _encode_arrays(column, cells, kind, encoding, label)
-    raise refused(
-        label,
-        "cells of tables and values of dictionaries are scalars, flat lists, tuples or arrays, "
-        f"not {first!r:.60} of type {kind.__name__}.",
+    parts = (
+        "cells of tables and values of dictionaries are scalars, None, flat lists, tuples or "
+        f"arrays, by exact type, not {kind.__name__}.",
+        advice_on_type(first),
     )
+    raise refused(label, " ".join(filter(None, parts)))
 
 
 def _encode_sequences(
@@ -71,9 +73,9 @@ def _encode_sequences(
         # Without a scalar type, as for empty lists that are items of their own.
         return Column(column, np.zeros(len(cells)), _SEQUENCES[kind], None)
     flat = list(chain.from_iterable(cells)) if len(cells) > 1 else cells[0]
-    values, scalar = pack_sequence(label, flat, encoding, TEXT_SLACK)
+    values, scalar, types = pack_sequence(label, flat, encoding, TEXT_SLACK)
     shaped = values.reshape(len(cells), length, *values.shape[1:])
-    return Column(column, shaped, _SEQUENCES[kind], scalar)
+    return Column(column, shaped, _SEQUENCES[kind], scalar, types=types)
 
 
 def _encode_arrays(
@@ -162,9 +164,9 @@ def decode_column(column: Column, encoding: str = "utf8") -> list[Any]:
     values = column.values
     collection = None if column.collection is None else as_text(column.collection)
     if collection == constants.COLL_SCALAR:
-        return unpack_sequence(values, column.scalar, encoding)
+        return unpack_sequence(values, column.scalar, encoding, column.types)
     if collection in _MAKERS:
-        return _decode_sequences(values, _MAKERS[collection], column.scalar, encoding)
+        return _decode_sequences(column, _MAKERS[collection], encoding)
     if collection in (constants.COLL_NDARRAY, constants.COLL_MATRIX):
         values = recall_text(values, column.scalar, encoding, tight=True)
         values = in_order(values, column.order)
@@ -175,7 +177,8 @@ def decode_column(column: Column, encoding: str = "utf8") -> list[Any]:
     return list(values)
 
 
-def _decode_sequences(values: Array, make: type, scalar: Any, encoding: str) -> list[Any]:
+def _decode_sequences(column: Column, make: type, encoding: str) -> list[Any]:
+    values, scalar = column.values, column.scalar
     closed_text = values.dtype.kind == "u" and values.ndim == 3
     if values.ndim == 1:
         if scalar is None:
@@ -184,7 +187,7 @@ def _decode_sequences(values: Array, make: type, scalar: Any, encoding: str) -> 
         return [make((value,)) for value in unpack_sequence(values, scalar, encoding)]
     length = values.shape[1]
     flat_shape = (-1, values.shape[2]) if closed_text else (-1,)
-    flat = unpack_sequence(values.reshape(flat_shape), scalar, encoding)
+    flat = unpack_sequence(values.reshape(flat_shape), scalar, encoding, column.types)
     return [make(flat[start : start + length]) for start in range(0, len(flat), length)]
 
 

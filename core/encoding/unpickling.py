@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from pypet.encoding.pickle_machine import MalformedPickleError, PickleMachine, Vocabulary
+from pypet.encoding.pickle_machine import PickleMachine
+from pypet.encoding.pickle_vocabulary import MalformedPickleError, Vocabulary
 from pypet.encoding.pickled_classes import NoVocabulary, SafeVocabulary, resolved_imports
 from pypet.errors import RefusedPickleError
 

@@ -365,7 +365,7 @@ class Environment:
             setup.start(context)
         for versioning in features.versionings:
             versioning.environment_named(self)
-        seed = self._choose_seed()  # first: the former storage may have it
+        seed = self._choose_seed(features.options["seed"])  # first: the former storage may have it
         trajectory.v_storage_service = storage.choice.make()
         trajectory.f_set_properties(**storage.properties)
         trajectory._seed = seed
@@ -384,9 +384,8 @@ class Environment:
             )
         _logger.info("%r is ready.", self)
 
-    def _choose_seed(self) -> int:
+    def _choose_seed(self, given: int | None) -> int:
         """Return the seed that is given, else that of the runs before, else a new one."""
-        given: int | None = self._features.options["seed"]
         if given is not None:
             return given
         known = self._trajectory._seed

@@ -7,7 +7,7 @@ from typing import Any
 from pypet.leaves.distinct import distinct
 from pypet.leaves.exchange import Sink, Source
 from pypet.leaves.parameter import Parameter
-from pypet.leaves.pickling import PROTOCOL_ITEM, dump, restore
+from pypet.leaves.pickling import PROTOCOL_ITEM, Pickler, restore
 from pypet.leaves.support import judges_scalars_by_type
 from pypet.support.comparisons import nested_equal
 
@@ -16,8 +16,9 @@ class PickleParameter(Parameter):
     """A parameter for any data but None, which still means that it is empty.
 
     Entries of a range need exactly the type of the default. An object that occurs several times
-    in a range is pickled once. ``protocol`` is the pickle protocol; loading takes over the stored
-    one.
+    in a range is pickled once. ``protocol`` is the pickle protocol, 0 to 5. What it cannot pickle
+    is pickled with the next higher one that can, which `v_protocol` says after storing. Loading
+    takes over the stored one.
     """
 
     __slots__ = ("_protocol",)
@@ -34,7 +35,7 @@ class PickleParameter(Parameter):
 
     @property
     def v_protocol(self) -> int:
-        """Pickle protocol of the stored data."""
+        """Pickle protocol of the stored data: the highest of those that were needed."""
         return self._protocol
 
     @v_protocol.setter
@@ -57,13 +58,18 @@ class PickleParameter(Parameter):
         return True
 
     def _put_items(self, sink: Sink) -> None:
-        sink.value("data", dump("data", self._data, self._protocol))
+        pickler = Pickler(self._protocol)
+        pickles = {"data": pickler.dump("data", self._data)}
+        entries, indices = distinct(self._explored_range, id)
+        for index, entry in enumerate(entries):
+            name = _entry_name(index)
+            pickles[name] = pickler.dump(name, entry)
+        self._protocol = pickler.protocol
+        sink.value("data", pickles.pop("data"))
         sink.value(self.PROTOCOL, self._protocol)
-        if self._explored_range:
-            entries, indices = distinct(self._explored_range, id)
-            for index, entry in enumerate(entries):
-                name = _entry_name(index)
-                sink.value(name, dump(name, entry, self._protocol))
+        for name, raw in pickles.items():
+            sink.value(name, raw)
+        if indices:
             sink.column("explored_data", "idx", indices)
 
     def _take_items(self, source: Source) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pypet.encoding import encode_value
 from pypet.leaves.exchange import ItemSource
-from pypet.leaves.pickling import PROTOCOL_ITEM, dump, restore
+from pypet.leaves.pickling import PROTOCOL_ITEM, Pickler, restore
 from pypet.leaves.result import Result
 from pypet.records import Item
 from pypet.tree.node import put
@@ -16,7 +16,9 @@ from pypet.tree.node import put
 class PickleResult(Result):
     """A result that takes any data, None too; every item is pickled on its own.
 
-    ``protocol`` is the pickle protocol; loading takes over the stored one.
+    ``protocol`` is the pickle protocol, 0 to 5. Items that it cannot pickle are pickled with the
+    next higher one that can, which `v_protocol` says after storing. Loading takes over the stored
+    one.
     """
 
     __slots__ = ("_protocol",)
@@ -31,7 +33,7 @@ class PickleResult(Result):
 
     @property
     def v_protocol(self) -> int:
-        """Pickle protocol of the stored data."""
+        """Pickle protocol of the stored data: the highest of those that its items needed."""
         return self._protocol
 
     @v_protocol.setter
@@ -58,10 +60,12 @@ class PickleResult(Result):
 
     def _store(self) -> dict[str, Any]:
         """Return the pickles by item name, and the protocol."""
+        pickler = Pickler(self._protocol)
         pickles: dict[str, Any] = {
-            name: dump(name, value, self._protocol) for name, value in self._data.items()
+            name: pickler.dump(name, value) for name, value in self._data.items()
         }
-        pickles[self.PROTOCOL] = self._protocol
+        pickles[self.PROTOCOL] = pickler.protocol
+        put(self, "_protocol", pickler.protocol)
         return pickles
 
     def _load(self, load_dict: Mapping[str, Any]) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pypet.encoding.refusals import advice_on_type
 from pypet.leaves.conversion import kind_of
+from pypet.leaves.sparse import is_sparse
 from pypet.leaves.support import SCALAR_TYPES
 
 LONGEST_REPR = 80
@@ -40,21 +42,24 @@ def _reason(value: Any, family: str, taken: Collection[type]) -> str:
         return "None stands for no value."
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         return _reason_of_sequence(value)
+    if isinstance(value, np.ma.MaskedArray):
+        return advice_on_type(value)
     if isinstance(value, np.ndarray):
         if not value.size:
             return f"An Array{family} takes arrays without elements."
         return f"An array of dtype {value.dtype} has no place here."
     if hasattr(value, "tocsr"):
-        if getattr(value, "format", "") in ("csr", "csc", "bsr", "dia"):
+        if is_sparse(value):
             return f"`f_add_{family.lower()}(Sparse{family}, name, ...)` takes sparse matrices."
         return (
-            f"A Sparse{family} takes the formats csr, csc, bsr and dia: convert it, for example "
-            "by `.tocsr()`."
+            f"A Sparse{family} takes the classes of scipy.sparse, by exact type: convert it, for "
+            "example by `.tocsr()`."
         )
     own = type(value)
     for kind in taken:
         if kind is not object and isinstance(value, kind) and own is not kind:
-            return f"Exact types count, and {own.__name__} only derives from {kind.__name__}."
+            reason = f"Exact types count, and {own.__name__} only derives from {kind.__name__}."
+            return f"{reason} {advice_on_type(value)}".rstrip()
     return ""
 
 

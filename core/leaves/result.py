@@ -25,9 +25,9 @@ class Result(BaseResult):
     and entries: ``result.x``, ``result['x']``, ``result[0]``. Names may contain dots; the item is
     then stored nested.
 
-    Takes scalars, lists, tuples, dictionaries, arrays, and frames, series and `ObjectTable` of
-    pandas, by exact type. What is in containers is looked at when the result is stored: lists
-    and tuples are flat and of one scalar type, dictionaries flat with strings as keys.
+    Takes None, scalars, lists, tuples, dictionaries, arrays, and frames, series and `ObjectTable`
+    of pandas, by exact type. What is in containers is looked at when the result is stored: lists
+    and tuples are flat and hold scalars and None, dictionaries are flat with strings as keys.
     """
 
     __slots__ = ("_data",)
@@ -38,6 +38,7 @@ class Result(BaseResult):
         dict,
         tuple,
         list,
+        type(None),
         *PARAMETER_SUPPORTED_DATA,
     }
     """Types that results take, beside those of pandas, which are known once it is imported."""

@@ -1,4 +1,4 @@
-"""`SparseParameter`: sparse matrices of scipy."""
+"""`SparseParameter`: sparse matrices and arrays of scipy."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _INDEX_TABLE = f"explored_data{IDENTIFIER}"
 
 
 class SparseParameter(ArrayParameter):
-    """A parameter for csr, csc, bsr and dia matrices, and all that `ArrayParameter` takes.
+    """A parameter for the sparse matrices and arrays of scipy, and all that `ArrayParameter` takes.
 
-    The formats may be mixed in one range, but matrices of different format are never equal.
+    Takes the formats csr, csc, bsr, coo, dia, lil and dok. They may be mixed in one range, but
+    matrices of different classes are never equal.
     """
 
     __slots__ = ()

@@ -1,4 +1,4 @@
-"""`SparseResult`: a result that takes sparse matrices of scipy too."""
+"""`SparseResult`: a result that takes sparse matrices and arrays of scipy too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from pypet.records import Item
 
 
 class SparseResult(Result):
-    """A result that takes csr, csc, bsr and dia matrices beside all that `Result` takes."""
+    """A result that takes the sparse matrices and arrays of scipy beside all that `Result` takes.
+
+    They come back in their format: csr, csc, bsr, coo, dia, lil or dok.
+    """
 
     __slots__ = ()
 

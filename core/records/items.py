@@ -31,6 +31,9 @@ class ArrayItem(NamedTuple):
     order: str | None = None
     """Byte order of the array that was encoded, ``'big'`` or ``'little'``, if it was not that of
     the machine; ``value`` always has that of the machine."""
+    types: str | None = None
+    """Types of the elements of a list or tuple of several types, see `pypet.encoding.mixtures`;
+    ``'None'`` for the scalar None."""
 
 
 class Column(NamedTuple):
@@ -42,6 +45,8 @@ class Column(NamedTuple):
     scalar: str | None
     order: str | None = None
     """As in `ArrayItem`."""
+    types: str | None = None
+    """As in `ArrayItem`; of all cells in a row."""
 
 
 class TableItem(NamedTuple):

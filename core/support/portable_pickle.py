@@ -47,6 +47,26 @@ def dumps(value: Any, protocol: int) -> bytes:
         return pickle.dumps(value, protocol)
 
 
+def dumps_from(value: Any, protocol: int) -> tuple[bytes, int]:
+    """Return ``value`` pickled with the lowest protocol from ``protocol`` on that can, and this.
+
+    Protocols 0 and 1 lack objects with slots, and those that reduce themselves for later ones only.
+
+    Raises
+    ------
+    ValueError
+        There is no such protocol.
+    Exception
+        That of the highest protocol, which lacks nothing.
+    """
+    for higher in range(protocol, pickle.HIGHEST_PROTOCOL):
+        try:
+            return dumps(value, higher), higher
+        except Exception:  # a higher protocol may do, or tells what is really wrong
+            continue
+    return dumps(value, max(protocol, pickle.HIGHEST_PROTOCOL)), pickle.HIGHEST_PROTOCOL
+
+
 def _name_place(module: str) -> None:
     for maker in _makers:
         maker.__module__ = module

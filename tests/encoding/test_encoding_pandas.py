@@ -73,9 +73,15 @@ def test_empty_object_tables_come_back(table):
     assert len(back) == 0
 
 
-def test_column_of_several_types_is_refused():
+def test_columns_of_several_types_and_none_come_back():
+    table = ObjectTable({"b": [1, "x", None], "c": [None, 2.5, np.int8(3)]})
+
+    assert same(decode_item(encode_value("tab", table)), table)
+
+
+def test_column_of_more_than_scalars_is_refused():
     with pytest.raises(TypeError, match=r"'tab\.b'"):
-        encode_value("tab", ObjectTable({"b": [1, "x"]}))
+        encode_value("tab", ObjectTable({"b": [1, {}]}))
 
 
 @pytest.mark.parametrize("columns", [[0, 1], ["a", "a"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -31,6 +32,63 @@ def test_parameter_survives_storing_with_its_protocol(protocol):
 def test_protocols_by_default():
     assert PickleParameter("x").v_protocol == 2
     assert PickleResult("x").v_protocol == 0
+
+
+@dataclass(slots=True)
+class Slotted:
+    """Protocols 0 and 1 cannot pickle it."""
+
+    x: int
+
+
+class ForLatest:
+    """Reduces itself for the latest protocol only."""
+
+    def __init__(self, x):
+        self.x = x
+
+    def __reduce_ex__(self, protocol):
+        if protocol < 5:
+            raise ValueError(f"not with protocol {protocol}")
+        return ForLatest, (self.x,)
+
+    def __eq__(self, other):
+        return self.x == other.x
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize(("value", "needed"), [(Slotted(3), 2), (ForLatest(3), 5)])
+def test_protocol_rises_as_far_as_an_item_needs(value, needed):
+    result = PickleResult("results.r", plain=THING, item=value)
+    param = PickleParameter("x", value, protocol=0)
+    param._explore([value, type(value)(4)])
+
+    for leaf in (result, param):
+        items = items_of(leaf)
+        assert leaf.v_protocol == needed
+        assert items["__pckl_prtcl__"].value == needed
+        twin = type(leaf)(leaf.v_full_name)
+        twin._decode(items, "utf8")
+        assert twin.v_protocol == needed
+        assert (twin["item"] if leaf is result else twin.f_get()) == value
+    assert twin.f_get_range() == [value, type(value)(4)]
+    assert result._store()["__pckl_prtcl__"] == needed
+
+
+def test_what_no_protocol_can_pickle_fails_for_the_real_reason():
+    result = PickleResult("results.r", fine=1, item=(Slotted(1), lambda: 1))
+
+    with pytest.raises((AttributeError, pickle.PicklingError), match="lambda") as caught:
+        items_of(result)
+
+    assert any("'item'" in note for note in caught.value.__notes__)
+    assert result.v_protocol == 0
+
+
+def test_protocols_that_do_not_exist_are_refused():
+    with pytest.raises(ValueError, match="protocol must be <= 5"):
+        items_of(PickleResult("results.r", 1, protocol=6))
 
 
 def test_items_have_the_established_names():

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from enum import IntEnum
 
 import numpy as np
 import pytest
 
-from pypet.leaves import Parameter, Result
+from pypet.leaves import Parameter, Result, SparseResult
 
 
 class OwnText(str):
     """Text of a type of one's own."""
+
+
+class Answer(IntEnum):
+    """Integers with names."""
+
+    YES = 1
 
 
 @pytest.mark.parametrize(
@@ -23,6 +30,7 @@ class OwnText(str):
         (np.array([]), "An ArrayParameter takes arrays without elements"),
         (np.array([None]), "dtype object has no place here"),
         (OwnText("a"), "OwnText only derives from str"),
+        (np.ma.array([1], mask=[True]), r"The mask .* has no place"),
         ({"a": 1}, r"type dict\. `f_add_parameter"),
     ],
 )
@@ -35,9 +43,11 @@ def test_parameters_say_why_and_what_to_do(data, reason):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (None, "None stands for no value"),
         (OrderedDict(), "OrderedDict only derives from dict"),
         (object(), r"type object\. `f_add_result\("),
+        (OwnText("a"), r"OwnText only derives from str\. Convert it, for example by `str\(...\)`"),
+        (Answer.YES, r"Answer only derives from int\. .*`\.value`"),
+        (np.ma.array([1], mask=[True]), r"The mask .* has no place"),
     ],
 )
 def test_results_say_why_and_what_to_do(data, reason):
@@ -50,8 +60,14 @@ def test_sparse_matrices_are_sent_to_their_classes():
     sparse = pytest.importorskip("scipy.sparse")
     with pytest.raises(TypeError, match=r"f_add_result\(SparseResult, name, ...\)"):
         Result("results.x", sparse.csr_matrix((2, 2)))
+    with pytest.raises(TypeError, match=r"f_add_parameter\(SparseParameter, name, ...\)"):
+        Parameter("parameters.x", sparse.lil_array((2, 2)))
+
+    class OwnMatrix(sparse.csr_matrix):
+        pass
+
     with pytest.raises(TypeError, match=r"convert it, for example by `.tocsr\(\)`"):
-        Parameter("parameters.x", sparse.lil_matrix((2, 2)))
+        SparseResult("results.x", OwnMatrix((2, 2)))
 
 
 def test_messages_stay_on_one_line_and_short():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,11 @@ sparse = pytest.importorskip("scipy.sparse")
 from pypet.leaves import SparseParameter, SparseResult  # noqa: E402 - needs scipy
 from tests.encoding.exactly import same  # noqa: E402
 
-FORMATS = ["csr_matrix", "csc_matrix", "bsr_matrix", "dia_matrix"]
+FORMATS = [
+    f"{name}_{kind}"
+    for name in ("csr", "csc", "bsr", "coo", "dia", "lil", "dok")
+    for kind in ("matrix", "array")
+]
 
 
 def make(name="csr_matrix", size=4, value=2.5):
@@ -53,12 +59,13 @@ def test_formats_may_be_mixed_but_are_not_equal():
     twin._decode(items, "utf8")
 
     assert set(items) == {"data__spsp__", "explored_data__spsp__"} | {
-        f"xspm__spsp__{index:08d}" for index in range(6)
+        f"xspm__spsp__{index:08d}" for index in range(len(FORMATS) + 2)
     }
     assert all(map(identical, twin.f_get_range(), matrices * 3))
     assert param._values_of_same_type(make("csr_matrix"), make("csc_matrix"))
     assert not param._equal_values(make("csr_matrix"), make("csc_matrix"))
-    assert param._equal_values(make(), make())
+    assert not param._equal_values(make("csr_matrix"), make("csr_array"))
+    assert all(param._equal_values(make(name), make(name)) for name in FORMATS)
     assert not param._equal_values(make(), make(value=3))
 
 
@@ -72,13 +79,55 @@ def test_sparse_and_dense_differ():
         SparseParameter("x", make())._explore([np.eye(2)])
 
 
-@pytest.mark.parametrize("name", ["lil_matrix", "coo_matrix", "dok_matrix", "csr_array"])
-def test_other_formats_are_refused(name):
-    matrix = make(name)
+def test_subclasses_are_refused():
+    class OwnMatrix(sparse.csr_matrix):
+        pass
+
+    matrix = OwnMatrix((2, 2))
 
     assert not SparseParameter("x").f_supports(matrix)
     with pytest.raises(TypeError):
         SparseResult("x", matrix)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("lil_matrix", "csr"), ("lil_array", "csr"), ("dok_array", "coo")]
+)
+def test_formats_without_archives_are_kept_as_others_for_readers_of_the_layout(name, kept):
+    (item,) = SparseParameter("x", make(name))._encode("utf8")
+
+    archive = BytesIO(bytes.fromhex(item.value.item().decode()))
+    found = sparse.load_npz(archive)
+
+    assert found.format == kept
+    assert (found.toarray() == make(name).toarray()).all()
+
+
+def test_coordinates_keep_duplicates_and_their_order():
+    places = ([1, 0, 1], [2, 0, 2])
+    matrix = sparse.coo_array(([3.0, 1.0, 4.0], places), shape=(2, 3))
+    twin = SparseParameter("x")
+    twin._decode(items_of(SparseParameter("x", matrix)), "utf8")
+
+    assert twin.f_get().data.tolist() == [3.0, 1.0, 4.0]
+    assert not SparseParameter("x")._equal_values(matrix, matrix.tocsr().tocoo())
+
+
+def test_arrays_of_one_axis_come_back():
+    if not hasattr(sparse.coo_array((1, 1)), "coords"):
+        pytest.skip("scipy knows none")
+    for array in (sparse.coo_array([0, 1, 0]), sparse.dok_array([0, 1.5, 0])):
+        twin = SparseResult("r")
+        twin._decode(items_of(SparseResult("r", a=array)), "utf8")
+        assert identical(twin.a, array)
+
+
+def test_dictionaries_of_keys_are_equal_in_any_order():
+    one, other = sparse.dok_matrix((2, 2)), sparse.dok_matrix((2, 2))
+    one[0, 0], one[1, 1] = 1, 2
+    other[1, 1], other[0, 0] = 2, 1
+
+    assert SparseParameter("x")._equal_values(one, other)
 
 
 @pytest.mark.parametrize(

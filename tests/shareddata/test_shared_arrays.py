@@ -13,6 +13,7 @@ from pypet import (
     SharedEArray,
     SharedPandasFrame,
     SharedResult,
+    SharedTable,
     SharedVLArray,
     StorageContextManager,
 )
@@ -176,3 +177,33 @@ def test_data_may_be_compressed_by_another_library(traj, complib):
     assert frame.read()["t"].tolist() == ["a", "b"]
     with StorageContextManager(traj):
         assert chunks.get_data_node().filters.complib.removesuffix(":blosclz") == complib
+
+
+def test_masked_elements_are_refused_before_anything_changes(traj, store):
+    shared = traj.f_add_result(SharedResult, "arrays", grows=SharedEArray(), new=SharedArray())
+    shared.create_shared_data("grows", obj=np.arange(3))
+    masked = np.ma.array([7, 8, 9], mask=[0, 1, 0])
+
+    for change in (
+        lambda: shared.grows.append(masked),
+        lambda: shared.grows.__setitem__(slice(0, 3), masked),
+        lambda: shared.create_shared_data("new", obj=masked),
+    ):
+        with pytest.raises(TypeError, match=r"results\.arrays.*mask"):
+            change()
+    shared.grows.append(np.ma.array([3, 4]))
+
+    assert shared.grows.read().tolist() == [0, 1, 2, 3, 4]
+
+
+def test_masked_rows_are_refused(traj, store):
+    shared = traj.f_add_result(SharedResult, "table", SharedTable())
+    rows = np.ma.array([(1, 2.0)], mask=[(True, False)], dtype=[("a", "i4"), ("b", "f8")])
+
+    with pytest.raises(TypeError, match="mask"):
+        shared.create_shared_data(obj=rows)
+    shared.create_shared_data(obj=rows.data)
+    with pytest.raises(TypeError, match="mask"):
+        shared.table.append(rows)
+
+    assert shared.table.read().tolist() == [(1, 2.0)]

@@ -1,12 +1,16 @@
 """Writing attributes in the encodings of PyTables.
 
 Text is a UTF-8 string of fixed length, booleans are bit fields, numbers and numeric arrays are
-themselves; everything else is pickled (protocol 0) into a byte string. Text and byte strings
-that PyTables would change on reading (NULs, bytes that look like a pickle) are pickled too.
+themselves; everything else is pickled (protocol 0, or the next that can) into a byte string. So
+are text and byte strings that PyTables would change on reading (NULs, bytes that look like a
+pickle), and arrays of classes that have more than values: masks, units. Of a class derived from a
+number or text, enumerations among them, only the number or text is kept: whoever loads it need
+not have the class.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -34,19 +38,43 @@ def encode_text(raw: bytes, charset: int = h5t.CSET_UTF8) -> Encoded:
     return (kind, SCALAR, np.array(raw)) if raw else (kind, NULL, None)
 
 
+_TEXT = frozenset((str, np.str_))
+_BYTES = frozenset((bytes, np.bytes_))
+_ARRAYS = frozenset((bool, int, float, complex, np.ndarray, np.matrix, np.memmap))
+_BASES: dict[type, Callable[[Any], Any]] = {
+    # Not their constructors, which ask methods that a derived class may have changed.
+    str: str.__str__,
+    bytes: bytes.__bytes__,
+    int: int.__int__,
+    float: float.__float__,
+    complex: complex.__complex__,
+}
+
+
 def encode_attribute(value: Any) -> Encoded:
     """Return type, space and data of an attribute for any value that can be pickled."""
-    if isinstance(value, str):
+    kind = type(value)
+    if kind in _TEXT:
         if "\0" not in value:
             return encode_text(value.encode("utf8", "surrogatepass"))
-    elif isinstance(value, bytes):
+    elif kind in _BYTES:
         if value and not value.endswith((b".", b"\0")):
             return encode_text(bytes(value), h5t.CSET_ASCII)
-    elif isinstance(value, bool | int | float | complex | np.ndarray | np.generic):
+    elif kind in _ARRAYS or isinstance(value, np.generic):
         array = np.asarray(value)
         if array.dtype.kind in "biufcS" and array.dtype.names is None:
             return _encode_array(native(array))
-    return encode_text(portable_pickle.dumps(value, 0), h5t.CSET_ASCII)
+    else:
+        value = _plain_base(value)
+    return encode_text(portable_pickle.dumps_from(value, 0)[0], h5t.CSET_ASCII)
+
+
+def _plain_base(value: Any) -> Any:
+    """Return the number or text that an object of a derived class is, else the object."""
+    for base, convert in _BASES.items():
+        if isinstance(value, base):
+            return convert(value)
+    return value
 
 
 def _encode_array(array: np.ndarray[Any, Any]) -> Encoded:

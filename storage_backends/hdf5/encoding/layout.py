@@ -24,6 +24,8 @@ SHARED_TYPE = b"SRVC_SHARED_TYPE"
 COLLECTION = b"SRVC_DATA_COLL_TYPE"
 SCALAR_TYPE = b"SRVC_DATA_SCALAR_TYPE"
 BYTE_ORDER = b"SRVC_DATA_BYTE_ORDER"
+ELEMENT_TYPES = b"SRVC_DATA_ELEMENT_TYPES"
+"""Of lists and tuples of several types, and of None; see `pypet.encoding.mixtures`."""
 CHECKSUM = b"SRVC_CHECKSUM"
 
 # Of the table with the settings of a trajectory.

@@ -27,11 +27,11 @@ def note_orders(value: Any, node: Any) -> None:
         node._v_attrs[NOTE] = f"{OTHER_ORDER} {','.join(places)}"
 
 
-def with_orders(value: Any, node: Any) -> Any:
-    """Return what pandas has read with the orders that were noted."""
-    if NOTE not in node._v_attrs:
+def with_orders(value: Any, attributes: Any) -> Any:
+    """Return what pandas has read with the orders that were noted in attributes of the item."""
+    if NOTE not in attributes:
         return value
-    order, _, listed = str(node._v_attrs[NOTE]).partition(" ")
+    order, _, listed = str(attributes[NOTE]).partition(" ")
     places = listed.split(",")
     if _INDEX in places:
         places.remove(_INDEX)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import uuid
@@ -11,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from h5py import h5f, h5g, h5o
 
+from pypet.encoding.refusals import WAY_OUT, refused
 from pypet.encoding.unpickling import TRUST, Unpickling
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import FrameItem
@@ -20,6 +22,20 @@ from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.appending import note_added, was_added
 from pypet.storage_backends.hdf5.frames.byte_orders import note_orders, with_orders
 from pypet.storage_backends.hdf5.frames.checksums import forget_frame, note_frame
+from pypet.storage_backends.hdf5.frames.extension_dtypes import (
+    has_categories,
+    note_extension_dtypes,
+    with_extension_dtypes,
+    without_extension_dtypes,
+)
+from pypet.storage_backends.hdf5.frames.formats import (
+    FIXED,
+    TABLE,
+    Attempts,
+    difference,
+    is_certain,
+    other_format,
+)
 from pypet.storage_backends.hdf5.frames.older_pandas import adapt_to_older_pandas
 from pypet.storage_backends.hdf5.frames.ragged_filters import keep_ragged_rows_writable
 from pypet.storage_backends.hdf5.frames.text_dtypes import (
@@ -95,34 +111,86 @@ def opened_in_memory(settings: Settings) -> AbstractContextManager[Any]:
 def put_frame(store: Any, frame: PendingFrame) -> None:
     """Write one pandas item with PyTables' attribute that says what it is.
 
+    Without options for pandas, the other format is taken if the one of the service would fail or
+    lose something.
+
     Raises
     ------
+    TypeError
+        Neither format keeps it as it is.
     Exception
-        Whatever pandas raises for data that it cannot keep in this format.
+        With options: whatever pandas raises for data that it cannot keep in this way.
     """
     chosen = {**frame.item.options, **frame.options}
     is_addition = bool(chosen.get("append"))
     arguments = {
-        "format": "table" if is_addition else frame.settings.pandas_format,  # only those grow
+        "format": TABLE if is_addition else frame.settings.pandas_format,  # only those grow
         "encoding": frame.settings.encoding,
         "track_times": False,
         **chosen,
     }
-    file = store._handle
-    if is_addition and frame.path in file and not _has_new_rows(store, frame):
+    value = frame.item.value
+    if is_addition and frame.path in store._handle and not _has_new_rows(store, frame):
         return
-    if not len(frame.item.value) and str(arguments["format"]).startswith("t"):
-        arguments["format"] = "fixed"  # pandas keeps nothing of an empty frame in a table
+    if value.empty and str(arguments["format"]).startswith("t"):
+        arguments["format"] = FIXED  # pandas keeps nothing of an empty frame in a table
         arguments["append"] = is_addition = False
+    plain = without_text_dtypes(without_extension_dtypes(value))
+    if chosen:
+        try:
+            _put(store, frame, plain, arguments)
+        except Exception as err:
+            err.add_note(f"Another format may take it, see `pandas_format`. {WAY_OUT}")
+            raise
+        if is_addition:
+            note_added(store._handle, frame.path, frame.call)
+        return
+
+    def attempt(name: str, *, categories: bool = False) -> str | None:
+        data = plain
+        if categories:
+            data = without_text_dtypes(without_extension_dtypes(value, categories=True))
+        _put(store, frame, data, {**arguments, "format": name}, categories=categories)
+        if is_certain(value, is_table=name.startswith("t")):
+            return None
+        return difference(value, _read_frame(store, frame.path))
+
+    wanted = str(arguments["format"])
+    attempts = Attempts()
+    if attempts.make(wanted, attempt):
+        return
+    other = other_format(wanted)
+    is_kept = not (value.empty and other == TABLE) and attempts.make(other, attempt)
+    if not is_kept and has_categories(value):
+        is_kept = attempts.make(FIXED, functools.partial(attempt, categories=True))
+    if is_kept:
+        logger.info("%s is not kept as it would be otherwise. %s", frame.path, attempts)
+        return
+    raise refused(
+        frame.item.name,
+        f"it does not survive any `pandas_format` of the service ({attempts}). Convert what is at "
+        "fault to a dtype of numpy.",
+    ) from attempts.error
+
+
+def _put(
+    store: Any,
+    frame: PendingFrame,
+    plain: Any,
+    arguments: dict[str, Any],
+    *,
+    categories: bool = False,
+) -> None:
+    """Write an object whose dtypes pandas can write, and note those that it had."""
+    value = frame.item.value
     with portable_pickles():
-        store.put(frame.path, without_text_dtypes(frame.item.value), **arguments)
-    if is_addition:
-        note_added(file, frame.path, frame.call)
-    is_table = str(arguments["format"]).startswith("t")
-    adapt_to_older_pandas(file.get_node(frame.path), is_table=is_table)
-    file.set_node_attr(frame.path, STORED_AS.decode(), frame.item.flag)
-    note_text_dtypes(frame.item.value, file.get_node(frame.path))
-    note_orders(frame.item.value, file.get_node(frame.path))
+        store.put(frame.path, plain, **arguments)
+    node = store._handle.get_node(frame.path)
+    adapt_to_older_pandas(node, is_table=str(arguments["format"]).startswith("t"))
+    node._v_attrs[STORED_AS.decode()] = frame.item.flag
+    note_extension_dtypes(value, node, categories=categories)
+    note_text_dtypes(value, node)
+    note_orders(value, node)
 
 
 def _has_new_rows(store: Any, frame: PendingFrame) -> bool:
@@ -148,9 +216,9 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -
     ------
     RefusedPickleError
         PyTables would come upon a pickle that ``rule`` forbids to load; no rows are added.
-    Exception
-        Whatever pandas raises for the first item that it cannot keep; what was made of that
-        node is removed, the others are written.
+    TypeError
+        An item that pandas cannot keep; what was made of that node is removed, the others are
+        written.
     """
     pending, frames[:] = frames[:], []
     additions = [frame for frame in pending if _is_addition(file, frame)]
@@ -310,7 +378,13 @@ def _read_frame(store: Any, path: str, *, look_at_codes: bool = False) -> Any:
         )
     if look_at_codes:
         check_codes(value, path)
-    return with_orders(with_text_dtypes(value, node), node)
+    return with_notes(value, node._v_attrs)
+
+
+def with_notes(value: Any, attributes: Any) -> Any:
+    """Return what was read with all that we noted, in attributes of the item, about its dtypes."""
+    value = with_orders(with_text_dtypes(value, attributes), attributes)
+    return with_extension_dtypes(value, attributes)
 
 
 def check_codes(value: Any, path: str) -> None:

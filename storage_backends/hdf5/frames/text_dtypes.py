@@ -32,13 +32,13 @@ def note_text_dtypes(value: Any, node: Any) -> None:
         node._v_attrs[NOTE] = ",".join(places)
 
 
-def with_text_dtypes(value: Any, node: Any) -> Any:
-    """Return what pandas has read with the dtypes that were noted."""
+def with_text_dtypes(value: Any, attributes: Any) -> Any:
+    """Return what pandas has read with the dtypes that were noted in attributes of the item."""
+    if NOTE not in attributes:
+        return value
     import pandas
 
-    if NOTE not in node._v_attrs:
-        return value
-    places = str(node._v_attrs[NOTE]).split(",")
+    places = str(attributes[NOTE]).split(",")
     if _INDEX in places:
         places.remove(_INDEX)
         value.index = value.index.astype("string")

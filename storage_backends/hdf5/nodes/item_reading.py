@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5o, h5s
+from h5py import h5d, h5g, h5s
 
 from pypet import pypetconstants as constants
+from pypet.encoding.mixtures import NONE
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
@@ -27,6 +28,7 @@ from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
     CHECKSUM,
     COLLECTION,
+    ELEMENT_TYPES,
     SCALAR_TYPE,
     SHARED_TYPE,
     STORED_AS,
@@ -36,7 +38,9 @@ from pypet.storage_backends.hdf5.encoding.types import dtype_of, file_type, nati
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.checksums import check_frame
-from pypet.storage_backends.hdf5.frames.items import read_frames
+from pypet.storage_backends.hdf5.frames.contents import read_content
+from pypet.storage_backends.hdf5.frames.items import read_frames, with_notes
+from pypet.storage_backends.hdf5.frames.plain_frames import notes_of, plain_frame
 from pypet.storage_backends.hdf5.headers.object_headers import Link
 from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
 from pypet.storage_backends.hdf5.objects.arrays import COMPACT_BYTES
@@ -52,6 +56,8 @@ _FRAMES = frozenset((constants.FRAME, constants.SERIES))
 
 _PYTHON_SCALARS = frozenset(("int", "float", "complex", "str", "bytes"))
 """Types of scalars whose flavor goes without saying."""
+_NONE = np.array(NONE.encode())
+"""How None is kept, and the text of the same letters: only of these it is asked which one it is."""
 
 ItemFilter = Callable[[str], bool]
 
@@ -127,14 +133,27 @@ class ItemReader:
 
     def _read_frames(self, frames: list[_Found], path: bytes) -> list[Item]:
         """Return pandas items, all of which are checked before PyTables sees one of them."""
+        items: list[Item] = []
+        others: list[_Found] = []
         for frame in frames:
             with self._about(frame, path):
-                group = h5o.open(self._file.id, frame.path.encode("utf8"))
+                group = h5g.open(self._file.id, frame.path.encode("utf8"))
                 check_readable(group, f"{frame.path} in {self._file.path}")
-        if self._checksums:
-            for frame in frames:
-                with self._about(frame, path):
-                    check_frame(h5g.open(self._file.id, frame.path.encode("utf8")))
+                if missing_filter(group):  # PyTables has it
+                    others.append(frame)
+                    continue
+                parts = read_content(group)
+                if self._checksums:
+                    check_frame(group, parts)
+                value = plain_frame(parts, self._rule, frame.path)
+                if value is None:
+                    others.append(frame)
+                else:
+                    value = with_notes(value, notes_of(parts))
+                    items.append(FrameItem(frame.name, frame.flag, value))
+        return items + (self._read_by_pandas(others, path) if others else [])
+
+    def _read_by_pandas(self, frames: list[_Found], path: bytes) -> list[Item]:
         try:
             values = read_frames(self._file, [frame.path for frame in frames], self._rule)
         except RefusedPickleError:
@@ -223,6 +242,9 @@ def _read_array(dataset: h5d.DatasetID, name: str, flag: str, *, check: bool) ->
     if collection == constants.COLL_SCALAR and not (check and _may_have_checksum(dataset, flag)):
         scalar = _text_or_none(dataset, SCALAR_TYPE)
         value = _read_scalar(dataset, scalar)
+        if value.dtype == _NONE.dtype and value[()] == _NONE:
+            types = _text_or_none(dataset, ELEMENT_TYPES)
+            return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset), None, types)
         if scalar in _PYTHON_SCALARS:
             return ArrayItem(name, flag, value, collection, scalar, "python")
         return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset))
@@ -234,7 +256,8 @@ def _read_array(dataset: h5d.DatasetID, name: str, flag: str, *, check: bool) ->
     if _EMPTY_DTYPE in names and value.size == 1:
         value = np.empty(0, dtype=np.dtype(read_text(dataset, _EMPTY_DTYPE)))
     order = read_text(dataset, BYTE_ORDER) if BYTE_ORDER in names else None
-    return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset), order)
+    types = read_text(dataset, ELEMENT_TYPES) if ELEMENT_TYPES in names else None
+    return ArrayItem(name, flag, value, collection, scalar, _flavor(dataset), order, types)
 
 
 def _text_or_none(location: Any, name: bytes) -> str | None:
@@ -310,6 +333,7 @@ def _read_ragged(
         _text_or_none(dataset, SCALAR_TYPE),
         _flavor(dataset),
         _text_or_none(dataset, BYTE_ORDER),
+        _text_or_none(dataset, ELEMENT_TYPES),
     )
 
 
@@ -346,6 +370,7 @@ def _read_split_table(group: h5g.GroupID, name: str, flag: str, *, check: bool) 
                     types.get(prefix + "COLL_TYPE"),
                     types.get(prefix + "SCALAR_TYPE"),
                     types.get(prefix + "BYTE_ORDER"),
+                    types.get(prefix + "ELEMENT_TYPES"),
                 )
             )
         number += 1

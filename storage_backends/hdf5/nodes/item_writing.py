@@ -138,6 +138,7 @@ def _types(item: TableItem) -> tuple[Column, ...]:
             ("COLL_TYPE", column.collection),
             ("SCALAR_TYPE", column.scalar),
             ("BYTE_ORDER", column.order),
+            ("ELEMENT_TYPES", column.types),
         ):
             if value is not None:
                 names.append(f"{column_prefix(column.name)}{kind}".encode())

@@ -16,6 +16,7 @@ from pypet.storage_backends.hdf5.encoding.layout import (
     CLASS_NAME,
     COLLECTION,
     COMMENT,
+    ELEMENT_TYPES,
     IS_LEAF,
     SCALAR_TYPE,
     SERVICE,
@@ -127,6 +128,7 @@ def _array(header: Header, name: str) -> ArrayItem | None:
         attributes.get(SCALAR_TYPE),
         attributes.get(b"FLAVOR") or "numpy",
         attributes.get(BYTE_ORDER),
+        attributes.get(ELEMENT_TYPES),
     )
 
 

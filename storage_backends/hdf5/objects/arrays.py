@@ -27,6 +27,7 @@ from pypet.storage_backends.hdf5.encoding.checksums import crc_of, crc_of_rows, 
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
     COLLECTION,
+    ELEMENT_TYPES,
     SCALAR_TYPE,
     STORED_AS,
 )
@@ -62,6 +63,7 @@ def array_shape(item: ArrayItem) -> tuple[Any, ...]:
         item.scalar,
         item.flavor,
         item.order,
+        item.types,
     )
 
 
@@ -198,4 +200,6 @@ def _write_attributes(dataset: h5d.DatasetID, item: ArrayItem, title: str) -> No
         write_text(dataset, SCALAR_TYPE, item.scalar)
     if item.order is not None:
         write_text(dataset, BYTE_ORDER, item.order)
+    if item.types is not None:
+        write_text(dataset, ELEMENT_TYPES, item.types)
     write_text(dataset, STORED_AS, item.flag)

@@ -56,6 +56,7 @@ def table_shape(item: TableItem) -> tuple[Any, ...]:
                 column.collection,
                 column.scalar,
                 column.order,
+                column.types,
             )
             for column in item.columns
         ],
@@ -133,6 +134,8 @@ def write_types(table: Any, item: TableItem) -> None:
             write_text(table, prefix + b"SCALAR_TYPE", column.scalar)
         if column.order is not None:
             write_text(table, prefix + b"BYTE_ORDER", column.order)
+        if column.types is not None:
+            write_text(table, prefix + b"ELEMENT_TYPES", column.types)
 
 
 def write_all(table: h5d.DatasetID, rows: Rows) -> None:
@@ -253,11 +256,12 @@ def _one_column(name: str, size: int) -> tuple[np.dtype[Any], h5t.TypeID]:
 
 def column_types(
     table: Any, names: list[bytes], column: str
-) -> tuple[str | None, str | None, str | None]:
-    """Return collection type, scalar type and byte order of a column from its table."""
+) -> tuple[str | None, str | None, str | None, str | None]:
+    """Return collection type, scalar type, byte order and element types of a column of a table."""
     prefix = column_prefix(column).encode()
     return (
         read_text(table, prefix + b"COLL_TYPE") if prefix + b"COLL_TYPE" in names else None,
         read_text(table, prefix + b"SCALAR_TYPE") if prefix + b"SCALAR_TYPE" in names else None,
         read_text(table, prefix + b"BYTE_ORDER") if prefix + b"BYTE_ORDER" in names else None,
+        read_text(table, prefix + b"ELEMENT_TYPES") if prefix + b"ELEMENT_TYPES" in names else None,
     )

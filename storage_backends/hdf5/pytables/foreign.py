@@ -17,6 +17,7 @@ from pypet.storage_backends.hdf5.compression.filter_plugins import check_readabl
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
     COLLECTION,
+    ELEMENT_TYPES,
     SCALAR_TYPE,
     column_prefix,
 )
@@ -71,6 +72,7 @@ class ForeignSource:
                     _text(attributes, f"{column_prefix(column)}COLL_TYPE"),
                     _text(attributes, f"{column_prefix(column)}SCALAR_TYPE"),
                     _text(attributes, f"{column_prefix(column)}BYTE_ORDER"),
+                    _text(attributes, f"{column_prefix(column)}ELEMENT_TYPES"),
                 )
                 for column in values.dtype.names or ()
             )
@@ -83,6 +85,7 @@ class ForeignSource:
             _text(attributes, SCALAR_TYPE.decode()),
             _text(attributes, "FLAVOR") or "numpy",
             _text(attributes, BYTE_ORDER.decode()),
+            _text(attributes, ELEMENT_TYPES.decode()),
         )
 
 

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5t
 
-from pypet.encoding.pickle_machine import MalformedPickleError
+from pypet.encoding.pickle_vocabulary import MalformedPickleError
 from pypet.encoding.unpickling import NEVER, Unpickling, load_constants
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.storage_backends.hdf5.compression.filter_plugins import missing_filter

@@ -25,7 +25,7 @@ class Inspecting(HeldFile, ABC):
     size_limit: int | None
 
     @abstractmethod
-    def _limit_in_force(self, file: OpenFile) -> SizeLimit | None:
+    def _new_limit(self, file: OpenFile) -> SizeLimit | None:
         """Return what values are charged to."""
 
     def inspect_meta(self, trajectory: str) -> tuple[MetaRecord, tuple[str, ...]]:
@@ -53,7 +53,7 @@ class Inspecting(HeldFile, ABC):
                     Unpickling(self._unpickle),
                     damage,
                     with_runs=True,
-                    limit=self._limit_in_force(file),
+                    limit=self._new_limit(file),
                 )
             return meta, damage.found
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import h5py
+import numpy as np
 
 from pypet import pypetconstants as constants
+from pypet.encoding.refusals import advice_on_type
 from pypet.encoding.unpickling import TRUST, Unpickling
 from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
@@ -119,6 +121,8 @@ def access(
     ------
     DataNotInStorageError
         There is no such leaf or item.
+    TypeError
+        Elements of an array are masked, of which PyTables would write what is under the mask.
     ValueError
         Something is to be created that exists.
     Exception
@@ -128,6 +132,7 @@ def access(
     def invite(path: str, writable: bool) -> PyTablesGuest:
         return PyTablesGuest(path, writable, settings)
 
+    _refuse_masks(location, (*(args or ()), *(kwargs or {}).values()))
     if request in READ_FROM_COPIES and rule.mode != TRUST:
         return _read_from_copy(file, settings, location, request, kwargs, rule)
     guest = file.lend(invite)
@@ -140,6 +145,16 @@ def access(
         if args is None and kwargs is None:
             return getattr(place.node(), request)
         return _call(place, request, args or (), dict(kwargs or {}))
+
+
+def _refuse_masks(location: tuple[str, str, str], values: Sequence[Any]) -> None:
+    for value in values:
+        if isinstance(value, np.ma.MaskedArray) and np.ma.flatten_mask(value.mask).any():
+            _, leaf, item = location
+            raise TypeError(
+                f"A masked array cannot be written to item {item!r} of {leaf!r}. "
+                f"{advice_on_type(value)}"
+            )
 
 
 def _read_from_copy(

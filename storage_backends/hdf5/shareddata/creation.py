@@ -14,6 +14,7 @@ from pypet.records import ArrayItem, Column, TableItem
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
     COLLECTION,
+    ELEMENT_TYPES,
     SCALAR_TYPE,
     column_prefix,
 )
@@ -110,6 +111,8 @@ def _recall(node: Any, item: ArrayItem) -> None:
         node._v_attrs[SCALAR_TYPE.decode()] = item.scalar
     if item.order is not None:
         node._v_attrs[BYTE_ORDER.decode()] = item.order
+    if item.types is not None:
+        node._v_attrs[ELEMENT_TYPES.decode()] = item.types
 
 
 def _filters(options: dict[str, Any], settings: Settings) -> Any:
@@ -151,6 +154,8 @@ def _create_table(place: SharedPlace, obj: Any, options: dict[str, Any]) -> None
             node._v_attrs[prefix + "SCALAR_TYPE"] = column.scalar
         if column.order is not None:
             node._v_attrs[prefix + "BYTE_ORDER"] = column.order
+        if column.types is not None:
+            node._v_attrs[prefix + "ELEMENT_TYPES"] = column.types
 
 
 def _first_row(place: SharedPlace, row: Mapping[str, Any]) -> np.ndarray[Any, Any]:

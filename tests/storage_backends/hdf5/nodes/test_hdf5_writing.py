@@ -288,7 +288,7 @@ def test_pandas_data_that_fails_leaves_nothing(tmp_path):
     pd = pytest.importorskip("pandas")
     service = new_service(tmp_path, pandas_format="table")
     good = FrameItem("f", "FRAME", pd.DataFrame({"a": [1]}))
-    bad = FrameItem("f", "FRAME", pd.DataFrame({"a": [1, "x"]}, dtype=object))
+    bad = FrameItem("f", "FRAME", pd.DataFrame({"a": [1, 2]}, index=[1j, 2]))
     with pytest.raises(TypeError) as caught:
         apply(service, leaf("results.ok", good), leaf("results.r", number("x", 1), bad))
     assert "results.r" in caught.value.__notes__[0]

@@ -122,13 +122,13 @@ def test_a_failing_frame_takes_nothing_but_its_own_leaf_with_it(path):
     traj = new(path)
     traj.f_add_result("old", pandas.DataFrame({"x": [1]}))
     traj.f_store()
-    bad = pandas.Series(["a", "b"], dtype="category")  # the fixed format has no place for it
+    bad = pandas.Series([1, 2], index=[1j, 2])  # no format has a place for it
     traj.f_add_result("before", 1)
     traj.f_add_result("framed", pandas.DataFrame({"y": [2]}))
     traj.f_add_result("group.bad", number=3, series=bad)
     traj.f_add_result("group.other", pandas.DataFrame({"z": [3]}))
     traj.f_add_result("zz.after", 4)
-    with pytest.raises((TypeError, NotImplementedError)) as error:
+    with pytest.raises(TypeError, match="'series'") as error:
         traj.f_store()
     assert any("results.group.bad" in note for note in error.value.__notes__)
     found = load(path)
@@ -143,8 +143,8 @@ def test_a_failing_frame_leaves_what_its_leaf_had(path):
     leaf = traj.f_add_result("leaf", number=1, frame=pandas.DataFrame({"x": [1]}))
     traj.f_store()
     leaf.number, leaf.text = 2, "new"
-    leaf.frame = pandas.Series(["a", "b"], dtype="category")
-    with pytest.raises((TypeError, NotImplementedError)):
+    leaf.frame = pandas.Series([1, 2], index=[1j, 2])
+    with pytest.raises(TypeError, match="'frame'"):
         traj.f_store_item(leaf, overwrite=["frame"])
     found = load(path).leaf
     assert sorted(found.f_to_dict()) == ["frame", "number"]

@@ -1,0 +1,154 @@
+"""Everything that is in a pandas item, read once: for its checksum, and to make the object of it.
+
+Nothing is unpickled here, and nothing else is done with what is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5g, h5i, h5o, h5s, h5t
+
+from pypet.storage_backends.hdf5.objects.groups import child_names
+
+INDEX = b"_i_"
+"""Begins the names of groups with PyTables' indexes, from which nothing is loaded."""
+
+Array = np.ndarray[Any, Any]
+
+
+class RawAttribute(NamedTuple):
+    """An attribute as its bytes."""
+
+    kind: h5t.TypeID
+    encoded_kind: bytes
+    value: Array | None
+    """Elements of dtype ``V``; None if there are none, and for text of variable length."""
+
+
+class Part:
+    """The group of an item, or something in it."""
+
+    __slots__ = ("_attributes", "_has_shape", "_kind", "_raw", "_shape", "location", "path")
+
+    def __init__(self, path: bytes, location: Any) -> None:
+        self.path = path
+        """Relative to the item; empty for the group itself, else it begins with a slash."""
+        self.location = location
+        self._attributes: dict[bytes, RawAttribute] | None = None
+        self._kind: h5t.TypeID | None = None
+        self._raw: Array | None = None
+        self._shape: tuple[int, ...] | None = None
+        self._has_shape = False
+
+    @property
+    def is_dataset(self) -> bool:
+        """Whether it has values."""
+        return isinstance(self.location, h5d.DatasetID)
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape of a dataset, None if it has no place for values."""
+        if not self._has_shape:
+            self._shape = self.location.shape
+            self._has_shape = True
+        return self._shape
+
+    @property
+    def kind(self) -> h5t.TypeID:
+        """The type of the elements of a dataset."""
+        if self._kind is None:
+            self._kind = self.location.get_type()
+        return self._kind
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether the rows of a dataset are of any length."""
+        return bool(self.kind.get_class() == h5t.VLEN)
+
+    @property
+    def length(self) -> int:
+        """Number of rows of a dataset."""
+        return int(self.shape[0]) if self.shape else 0
+
+    @property
+    def attributes(self) -> dict[bytes, RawAttribute]:
+        """All attributes by name."""
+        if self._attributes is None:
+            names: list[bytes] = []
+            h5a.iterate(self.location, names.append)
+            self._attributes = {name: _read_attribute(self.location, name) for name in names}
+        return self._attributes
+
+    @property
+    def raw_values(self) -> Array:
+        """All values of a dataset that has a shape and no ragged rows, of dtype ``V``."""
+        if self._raw is None:
+            self._raw = np.zeros(self.shape or (), dtype=f"V{self.kind.get_size()}")
+            if self._raw.size:
+                self.location.read(h5s.ALL, h5s.ALL, self._raw, self.kind)
+        return self._raw
+
+    def ragged_rows(self, count: int) -> Iterator[Array]:
+        """Yield the first rows of a dataset that has ragged ones."""
+        yield from map(np.asarray, h5py.Dataset(self.location)[:count])
+
+
+def read_content(group: h5g.GroupID) -> list[Part]:
+    """Return the parts of an item, always in the same order; they are read when asked for."""
+    return list(_parts(group, b""))
+
+
+def _parts(group: h5g.GroupID, path: bytes) -> Iterator[Part]:
+    yield Part(path, group)
+    for name in child_names(group)[0]:
+        if name.startswith(INDEX):
+            continue
+        child = h5o.open(group, name)
+        below = path + b"/" + name
+        if h5i.get_type(child) == h5i.GROUP:
+            yield from _parts(child, below)
+        else:
+            yield Part(below, child)
+
+
+def _read_attribute(location: Any, name: bytes) -> RawAttribute:
+    attribute = h5a.open(location, name)
+    kind = attribute.get_type()
+    encoded = kind.encode()
+    if _is_variable(kind, encoded):
+        return RawAttribute(kind, encoded, None)
+    try:
+        size = attribute.get_storage_size()  # faster than to ask for its space
+    except RuntimeError:  # h5py takes 0 for an error
+        if attribute.get_space().get_simple_extent_npoints():
+            raise
+        size = 0
+    if not size:
+        return RawAttribute(kind, encoded, None)
+    width = kind.get_size()
+    value = np.zeros(size // width, dtype=f"V{width}")
+    try:
+        attribute.read(value, kind)
+    except TypeError:  # of several axes
+        value = np.zeros(attribute.shape, dtype=f"V{width}")
+        attribute.read(value, kind)
+    return RawAttribute(kind, encoded, value)
+
+
+def _is_variable(kind: h5t.TypeID, encoded: bytes) -> bool:
+    known = _VARIABLE.get(encoded)
+    if known is None:
+        if len(_VARIABLE) >= _MOST_KNOWN:
+            _VARIABLE.clear()
+        known = kind.get_class() == h5t.STRING and bool(kind.is_variable_str())
+        _VARIABLE[encoded] = known
+    return known
+
+
+_VARIABLE: dict[bytes, bool] = {}
+"""Types met so far -> whether they are text of variable length."""
+_MOST_KNOWN = 1024
