@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from pypet import pypetconstants as constants
+from pypet.errors import NoSuchServiceError, StorageFormatError
 from pypet.leaves.parameter import Parameter
 from pypet.support.arguments import check_several
 from pypet.trajectory.loader import load_trajectory
-from pypet.trajectory.merging.in_place import merge_in_place
+from pypet.trajectory.merging.in_place import merge_in_place, stored_config
 from pypet.trajectory.run_table import NOT_RUN
 from pypet.trajectory.trajectory import Trajectory
 
@@ -108,9 +109,18 @@ def load_batch(
     ValueError
         There is no such file, or it is no batch.
     """
-    traj = _load(filename, constants.LOAD_DATA, dynamic_imports, wildcard_functions)
-    runs = _runs_of_batch(traj, filename)
-    traj._runs.choose(runs)
+    traj: Any = load_trajectory(
+        index=-1,
+        filename=os.fspath(filename),
+        load_derived_parameters=constants.LOAD_DATA,
+        dynamic_imports=dynamic_imports,
+        wildcard_functions=wildcard_functions,
+    )
+    traj._runs.choose(_runs_of_batch(traj, filename))
+    # As in an experiment that begins, runs do not find what earlier ones stored.
+    find = traj._runs.names.find
+    nodes = (*traj._tree.groups.values(), *traj._tree.leaves.values())
+    traj.f_remove_items([node for node in nodes if find(node._name) is not None], recursive=True)
     traj._seed = int(traj._tree.get_node(f"{GROUP}.{SEED}").f_get())
     return traj  # type: ignore[no-any-return]
 
@@ -143,8 +153,8 @@ def merge_batches(trajectory: Any, filenames: Iterable[str | os.PathLike[str]]) 
     loaded: dict[str, Any] = {}
     for file in files:
         try:
-            copy = _load(file, constants.LOAD_SKELETON, traj._dynamic_imports, None, like=traj)
-        except OSError as error:
+            copy = _load_copy(traj, file, constants.LOAD_SKELETON)
+        except (OSError, StorageFormatError) as error:
             logger.error(
                 "Batch %s cannot be read: %s. If it is damaged, delete it and make new batches of "
                 "the runs that are left with `split_into_batches`.",
@@ -155,22 +165,23 @@ def merge_batches(trajectory: Any, filenames: Iterable[str | os.PathLike[str]]) 
             continue
         _check_belongs(traj, copy, file)
         loaded[file] = copy
+    known = stored_config(traj)
     for file, copy in loaded.items():
-        if _merge(traj, copy, file):
+        if _merge(traj, copy, file, known):
             left.append(file)
     return [file for file in files if file in left]
 
 
-def _merge(traj: Any, copy: Any, file: str) -> int:
+def _merge(traj: Any, copy: Any, file: str, known: set[str]) -> int:
     """Merge one batch; return how many of its runs are not completed."""
     runs = [int(idx) for idx in _runs_of_batch(copy, file)]
     open_runs = [idx for idx in runs if not traj._runs.completed(idx)]
     completed = [idx for idx in open_runs if copy._runs.completed(idx)]
     failed = [idx for idx in open_runs if idx in copy._runs.errors]
     if completed or failed:
-        merge_in_place(traj, copy, completed, failed)
+        merge_in_place(traj, copy, completed, failed, known)
     missing = [idx for idx in open_runs if not copy._runs.completed(idx)]
-    logger.info("Batch %s: %d runs were taken over.", file, len(completed))
+    logger.info("Batch %s: runs taken over: %d.", file, len(completed))
     if missing:
         shown = ", ".join(
             f"{traj.f_idx_to_run(idx)} ({_became(copy, idx)})" for idx in missing[:NAMES_SHOWN]
@@ -204,9 +215,14 @@ def _pending(traj: Any) -> Any:
 
 
 def _free_files(traj: Any, number: int, folder: str | os.PathLike[str] | None) -> list[Path]:
+    filename = getattr(traj.v_storage_service, "filename", None)
+    if filename is None:
+        raise NoSuchServiceError(
+            f"Batches are files beside that of the trajectory, but `{traj.v_name}` has none: its "
+            f"storage service is {traj.v_storage_service!r}."
+        )
     if folder is None:
-        filename = getattr(traj.v_storage_service, "filename", None)
-        folder = "" if filename is None else f"{Path(filename).with_suffix('')}_batches"
+        folder = f"{Path(filename).with_suffix('')}_batches"
     digits = len(str(number - 1))
     place = Path(os.path.abspath(os.path.expanduser(folder)))
     files = [place / f"{traj.v_name}_batch_{k:0{digits}}.hdf5" for k in range(number)]
@@ -221,7 +237,7 @@ def _free_files(traj: Any, number: int, folder: str | os.PathLike[str] | None) -
 
 def _mark(traj: Any, file: Path, runs: Any) -> None:
     """Note in the file of a batch which runs it stands for."""
-    batch: Any = _load(file, constants.LOAD_NOTHING, traj._dynamic_imports, None, like=traj)
+    batch = _load_copy(traj, file, constants.LOAD_NOTHING)
     notes = [
         (RUNS, np.asarray(runs, np.int64), "Indices of the runs that this batch stands for."),
         (SEED, traj._current_seed(), "Seed of the random number generators of all runs."),
@@ -236,23 +252,14 @@ def _mark(traj: Any, file: Path, runs: Any) -> None:
     batch.f_store_items(leaves)
 
 
-def _load(
-    filename: str | os.PathLike[str],
-    load_results: int,
-    dynamic_imports: Any,
-    wildcard_functions: Any,
-    like: Any = None,
-) -> Any:
-    if like is not None:
-        functions = like._tree.wildcards.functions
-        wildcard_functions = dict(functions) if functions else None
+def _load_copy(traj: Any, file: str | Path, load_results: int) -> Any:
+    """Load a trajectory that is a copy of another one, with the classes and wildcards of that."""
     return load_trajectory(
         index=-1,
-        filename=os.fspath(filename),
-        load_derived_parameters=constants.LOAD_DATA if like is None else constants.LOAD_SKELETON,
-        load_results=constants.LOAD_SKELETON if load_results else constants.LOAD_NOTHING,
-        dynamic_imports=dynamic_imports,
-        wildcard_functions=wildcard_functions,
+        filename=os.fspath(file),
+        load_results=load_results,
+        dynamic_imports=traj._dynamic_imports,
+        wildcard_functions=dict(traj._tree.wildcards.functions),
     )
 
 
