@@ -5,10 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
+import time
 
 import pytest
 
-from pypet import Environment, LeaseLostError, load_trajectory
+from pypet import Environment, LeaseLostError, NotStoredError, load_trajectory
 from pypet.support.leases import check_leases
 from tests.processes import DEADLINE_SECONDS
 
@@ -251,3 +253,45 @@ def test_a_run_that_dies_with_the_lock_costs_no_other_run(tmp_path):
     loaded = load_trajectory("deadly", filename=filename, load_data=1)
     done = [loaded.f_get_run_information(run)["completed"] for run in range(5)]
     assert done == [1, 0, 1, 1, 1]
+
+
+def wait_and_store(traj):
+    time.sleep(0.2)
+    traj.f_add_result("z", traj.x)
+
+
+def kill_server():
+    """Kill the server of the experiment that is running, once it is there."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        names = {child.name: child for child in multiprocessing.active_children()}
+        for name in ("LockServer", "QueuingServerProcess"):
+            if name in names and len(names) > 1:
+                os.kill(names[name].pid, signal.SIGKILL)
+                return
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the platform has no SIGKILL")
+@pytest.mark.parametrize("mode", ["NETLOCK", "NETQUEUE"])
+def test_an_experiment_whose_server_is_killed_ends_with_an_error(tmp_path, mode):
+    filename = str(tmp_path / "data.hdf5")
+    with Environment(
+        "orphaned",
+        filename=filename,
+        multiproc=True,
+        use_pool=True,
+        ncores=2,
+        wrap_mode=mode,
+        log_config=None,
+        report_progress=False,
+    ) as env:
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": list(range(200))})
+        killer = threading.Thread(target=kill_server)
+        killer.start()
+        with pytest.raises(NotStoredError, match=f"wrap_mode='{mode}' was killed by SIGKILL"):
+            env.run(wait_and_store)
+        killer.join()
+    loaded = load_trajectory("orphaned", filename=filename, load_data=2)
+    assert len(loaded.f_get_from_runs("z")) < 200

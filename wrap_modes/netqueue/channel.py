@@ -51,6 +51,11 @@ class Channel(AbstractContextManager[None]):
         self._gathers = False
         self._forget()
 
+    @property
+    def url(self) -> str:
+        """Where the writer listens."""
+        return self._socket.url
+
     def __enter__(self) -> None:
         self._gathers = True
 
