@@ -110,9 +110,9 @@ def report(request, experiment, fault):
     """Print a row of the table of faults."""
     stored = experiment.stored()
     with request.getfixturevalue("capsys").disabled():
-        print(
+        sys.stdout.write(
             f"\n{fault}: {len(stored)} of {RUNS} runs stored, none twice, "
-            f"{experiment.seconds:.1f} s"
+            f"{experiment.seconds:.1f} s\n"
         )
 
 

@@ -115,8 +115,8 @@ class LockServer:
                 self._tell(claim, LOST)
         elif command == RELEASE:
             self._tell(claim, RELEASED if table.release(claim) else LOST)
-            if not table.is_wanted:
-                return
+            # Each claim comes with its route, and there may be a process for each of many runs.
+            self._routes.pop(request.session, None)
             self._grant_next(now)
         else:
             self._socket.refusals.count(MALFORMED)
