@@ -175,6 +175,18 @@ def test_a_second_process_waits_until_the_lock_is_free(shared, holder):
     lock.release()
 
 
+def test_who_has_the_lock_may_acquire_it_again(shared, holder):
+    lock = shared()
+    assert lock.acquire()
+    assert lock.acquire()
+    lock.release()
+    check_leases()
+    lock.release()
+    _, other = holder(lock, "works")
+    other.send("go on")
+    assert [other.recv(), other.recv()] == ["may write", "released"]
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the platform has no SIGKILL")
 def test_the_lock_of_a_process_that_is_killed_becomes_free(shared, holder):
     lock = shared()

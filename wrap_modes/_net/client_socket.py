@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pypet.support.network import is_ipv6
@@ -25,26 +25,46 @@ _inherited: list[Any] = []
 """Sockets of a parent process: they may not be used here, not even to be closed."""
 
 
+class OnePerProcess:
+    """Keeps what a process has unpickled last: it has a connection, and tasks come many times.
+
+    Whatever comes after something for another server ends that.
+    """
+
+    def __init__(self, make: Callable[[str, WorkerKey], Any]) -> None:
+        self._make = make
+        self._latest: Any = None
+        self._pid = -1
+
+    def get(self, url: str, key: WorkerKey) -> Any:
+        """Return what this process has for a server."""
+        latest = self._latest
+        if latest is not None and self._pid == os.getpid():
+            if latest.url == url:
+                return latest
+            latest.close()
+        self._latest, self._pid = self._make(url, key), os.getpid()
+        return self._latest
+
+
 class ClientSocket:
     """A connection that is made when it is needed, in each process anew. For one thread.
 
-    Can be inherited and pickled.
+    Can be inherited.
     """
 
     def __init__(self, url: str, key: WorkerKey) -> None:
         self.url = url
-        self._key = key
+        self.key = key
         self._socket: Any = None
         self._context: Any = None
         self._pid = -1
         self.session = b""
         """Names this process to the server, whatever connections it has."""
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"url": self.url, "_key": self._key}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["url"], state["_key"])  # type: ignore[misc]
+    def __del__(self) -> None:
+        if self._socket is not None and self.is_mine():
+            self.close()
 
     def is_mine(self) -> bool:
         """Return whether this process has begun a session."""
@@ -62,7 +82,7 @@ class ClientSocket:
 
     def send(self, number: int, body: Sequence[Any]) -> None:
         """Send the pieces of a body; nothing says whether it will arrive."""
-        header = HEADER.pack(self._key.token, self.session, number)
+        header = HEADER.pack(self.key.token, self.session, number)
         self._socket.send_multipart([header, *_frames(body)])
 
     def receive(self, seconds: float) -> tuple[int, bytes] | None:
@@ -112,7 +132,7 @@ class ClientSocket:
             (zmq.LINGER, 0),
             (zmq.SNDHWM, 0),
             (zmq.IPV6, int(is_ipv6(self.url))),
-            (zmq.CURVE_SERVERKEY, self._key.server),
+            (zmq.CURVE_SERVERKEY, self.key.server),
             (zmq.CURVE_PUBLICKEY, public),
             (zmq.CURVE_SECRETKEY, secret),
             (zmq.CONNECT_TIMEOUT, _CONNECT_MILLISECONDS),

@@ -8,7 +8,7 @@ from typing import Any
 
 from pypet.errors import LeaseLostError
 from pypet.support import leases
-from pypet.wrap_modes._net.client_socket import ClientSocket
+from pypet.wrap_modes._net.client_socket import ClientSocket, OnePerProcess
 from pypet.wrap_modes._net.keys import WorkerKey
 from pypet.wrap_modes.netlock.server import (
     ACQUIRE,
@@ -31,7 +31,8 @@ class NetworkLock:
     """A lock that processes on any host share by inheriting or unpickling it.
 
     An owner that is killed or out of reach loses the lock within some seconds, if somebody waits
-    for it. Threads of one process are not kept apart.
+    for it. Threads of one process are not kept apart: who has the lock may acquire it again, and
+    it is free when it was released as often.
     """
 
     def __init__(self, url: str, key: WorkerKey) -> None:
@@ -39,9 +40,10 @@ class NetworkLock:
         self._main_pid = os.getpid()
         self._number = 0
         self._lease_ends = 0.0
+        self._depth = 0
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_number": 0, "_lease_ends": 0.0}
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _in_this_process, (self._socket.url, self._socket.key, self._main_pid)
 
     @property
     def url(self) -> str:
@@ -58,7 +60,10 @@ class NetworkLock:
         """
         if not self._socket.is_mine():
             self._socket.begin()
-            self._number = 0
+            self._number = self._depth = 0
+        if self._depth:
+            self._depth += 1
+            return True
         self._number += 1
         try:
             if not self._ask(ACQUIRE):
@@ -66,6 +71,7 @@ class NetworkLock:
         except BaseException:
             self.close()  # whatever the server thinks: this process is another one from now on
             raise
+        self._depth = 1
         leases.hold(self, self.check)
         return True
 
@@ -77,6 +83,10 @@ class NetworkLock:
         LeaseLostError
             It has passed to another process meanwhile.
         """
+        if self._depth > 1:
+            self._depth -= 1
+            return
+        self._depth = 0
         leases.let_go(self)
         try:
             if not self._ask(RELEASE):
@@ -110,6 +120,7 @@ class NetworkLock:
     def close(self) -> None:
         """End the connection of this process."""
         leases.let_go(self)
+        self._depth = 0
         if self._socket.is_mine():
             self._socket.close()
 
@@ -156,3 +167,12 @@ _ANSWERS = {
     RENEW: (GRANTED, LOST),
     RELEASE: (RELEASED, LOST),
 }
+
+
+def _in_this_process(url: str, key: WorkerKey, main_pid: int) -> NetworkLock:
+    lock: NetworkLock = _locks.get(url, key)
+    lock._main_pid = main_pid
+    return lock
+
+
+_locks = OnePerProcess(NetworkLock)

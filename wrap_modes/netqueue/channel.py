@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pypet.errors import NotStoredError
 from pypet.records import StoreRequest
 from pypet.wrap_modes._local.parcels import Parcel, dump, dump_copy
-from pypet.wrap_modes._net.client_socket import ClientSocket
+from pypet.wrap_modes._net.client_socket import ClientSocket, OnePerProcess
 from pypet.wrap_modes._net.keys import WorkerKey
 from pypet.wrap_modes.netqueue.messages import encode
 
@@ -43,13 +43,8 @@ class Channel(AbstractContextManager[None]):
         self._gathers = False
         self._forget()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_socket": self._socket}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._socket = state["_socket"]
-        self._gathers = False
-        self._forget()
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _channels.get, (self._socket.url, self._socket.key)
 
     @property
     def url(self) -> str:
@@ -166,3 +161,6 @@ class Channel(AbstractContextManager[None]):
             f"gone ({error}).",
             sorted(set(runs)),
         )
+
+
+_channels = OnePerProcess(Channel)
