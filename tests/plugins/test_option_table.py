@@ -18,8 +18,6 @@ from pypet.plugins.option_table import markdown, table
 
 ABSENT = {
     "use_scoop": "runs on SCOOP",
-    "timeout": "runs on other hosts",
-    "port": "storing over a network",
     "resumable": "resuming of experiments",
     "resume_folder": "resuming of experiments",
     "delete_resume": "resuming of experiments",
@@ -122,7 +120,6 @@ def test_an_option_is_listed_once_a_plugin_reads_it(manager):
     ("name", "idle", "asking"),
     [
         ("use_scoop", False, True),
-        ("port", None, 7777),
         ("resumable", False, True),
         ("delete_resume", True, False),
         ("dask_address", None, "tcp://127.0.0.1:1"),
@@ -140,7 +137,8 @@ def test_only_values_that_ask_for_an_absent_feature_are_refused(name, idle, aski
 
 def test_how_long_an_absent_feature_should_wait_is_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
-        Environment("test", storage_service="memory", log_config=None, timeout=5.0)
+        options = {"storage_service": "memory", "log_config": None, "timeout": 5.0}
+        Environment("test", disable_plugins=("netlock",), **options)
     (told,) = [record.getMessage() for record in caplog.records]
     assert "no effect: timeout=5.0 needs a plugin for runs on other hosts" in told
 
