@@ -109,7 +109,7 @@ def test_a_preempted_job_goes_on_by_itself(slurm, place):
     assert slurm.wait(other) == "COMPLETED"
     assert slurm.wait(job, "PENDING") == "PENDING"
     assert "not run" in states(place).values()
-    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # not in two minutes
+    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now+3")  # not in two minutes
     assert slurm.wait(job) == "COMPLETED"
     traj = check_results(place, runs=60)
     assert len(executing_environments(traj)) == 2
@@ -123,7 +123,7 @@ def test_a_job_that_is_warned_of_its_end_requeues_itself(slurm, place):
     slurm.run("scancel", "--signal=USR1", "--batch", job)  # as Slurm does before the end
     assert slurm.wait(job, "PENDING") == "PENDING"
     assert "not run" in states(place).values()
-    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")
+    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now+3")
     assert slurm.wait(job) == "COMPLETED"
     assert len(executing_environments(check_results(place, runs=60))) == 2
 
