@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -75,17 +76,16 @@ def split_into_batches(
         )
     files = _free_files(traj, len(batches), folder)
     traj.f_store()
-    made: list[Path] = []
-    try:
-        for file, runs in zip(files, batches, strict=True):
-            made.append(file)
-            file.parent.mkdir(parents=True, exist_ok=True)
+    place = files[0].parent
+    place.mkdir(parents=True, exist_ok=True)
+    # Whoever finds the file of a batch finds it whole, and most probably all others, too.
+    with tempfile.TemporaryDirectory(prefix=".split_", dir=place) as workshop:
+        made = [Path(workshop, file.name) for file in files]
+        for file, runs in zip(made, batches, strict=True):
             traj.f_backup(backup_filename=str(file))
             _mark(traj, file, runs)
-    except BaseException:
-        for file in made:
-            file.unlink(missing_ok=True)
-        raise
+        for source, target in zip(made, files, strict=True):
+            os.replace(source, target)
     return [str(file) for file in files]
 
 
