@@ -153,7 +153,7 @@ def merge_batches(trajectory: Any, filenames: Iterable[str | os.PathLike[str]]) 
     loaded: dict[str, Any] = {}
     for file in files:
         try:
-            copy = _load_copy(traj, file, constants.LOAD_SKELETON)
+            copy = _load_copy(traj, file, constants.LOAD_NOTHING)
         except (OSError, StorageFormatError) as error:
             logger.error(
                 "Batch %s cannot be read: %s. If it is damaged, delete it and make new batches of "
@@ -179,7 +179,10 @@ def _merge(traj: Any, copy: Any, file: str, known: set[str]) -> int:
     completed = [idx for idx in open_runs if copy._runs.completed(idx)]
     failed = [idx for idx in open_runs if idx in copy._runs.errors]
     if completed or failed:
-        merge_in_place(traj, copy, completed, failed, known)
+        # Only now, so that the nodes of one batch at a time are in memory.
+        whole = _load_copy(traj, file, constants.LOAD_SKELETON)
+        whole._runs = copy._runs  # of a job that goes on, more runs may be completed by now
+        merge_in_place(traj, whole, completed, failed, known)
     missing = [idx for idx in open_runs if not copy._runs.completed(idx)]
     logger.info("Batch %s: runs taken over: %d.", file, len(completed))
     if missing:
