@@ -110,10 +110,12 @@ def test_a_batch_says_how_many_of_its_own_runs_are_completed(env, caplog):
     assert "2 of 3 runs are completed" in caplog.text
     assert f"traj = pypet.load_batch({files[0]!r})" in caplog.text
     batch = load_batch(files[0])
+    batch.f_load(load_results=2)
     assert not batch.f_is_completed()
     execute(files[0])
     assert "All 3 runs are completed" in caplog.text
-    assert load_batch(files[0]).f_is_completed()
+    batch.f_load()
+    assert batch.f_is_completed()
 
 
 def test_failed_batches_are_told_and_go_on_alone(env, tmp_path, caplog):
@@ -228,6 +230,24 @@ def test_batches_are_not_overwritten(env):
         split_into_batches(env.traj, 2)
     assert not Path(files[0]).exists()
     assert merge_batches(env.traj, files[1:]) == []
+
+
+def test_a_split_that_fails_leaves_no_files(env, tmp_path, monkeypatch):
+    made = []
+
+    def refuse(trajectory, backup_filename):
+        if made:
+            raise OSError("disk full")
+        made.append(backup_filename)
+        return original(trajectory, backup_filename)
+
+    original = pypet.Trajectory.f_backup
+    with monkeypatch.context() as patched:
+        patched.setattr(pypet.Trajectory, "f_backup", refuse)
+        with pytest.raises(OSError, match="disk full"):
+            split_into_batches(env.traj, 2)
+    assert list((tmp_path / "sweep_batches").iterdir()) == []
+    assert len(split_into_batches(env.traj, 2)) == 2
 
 
 def test_services_without_other_files_have_no_batches():
