@@ -238,7 +238,14 @@ class Experiment:
             shown_warnings.begin()
         self._has_begun = True
         self._round = Round(
-            self._environment, self._features, job, indices, self._results, self._failures, refill
+            self._environment,
+            self._features,
+            job,
+            indices,
+            self._results,
+            self._failures,
+            refill,
+            self._config.put_url,
         )
         self._round.execute()
 
@@ -262,7 +269,8 @@ class Experiment:
         added: Indices = trajectory._runs.pending(length)
         job.check_runs(len(added))
         for reporter in self._features.progress:
-            reporter.start(len(trajectory), len(trajectory) - len(trajectory._runs.pending()))
+            total = trajectory._runs.count
+            reporter.start(total, total - len(trajectory._runs.pending()))
         return added
 
     # ----- the end --------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from pypet.options.description import describe_options
 from pypet.plugins.option_table import markdown, table
 
 ABSENT = {
-    "port": "storing over a network",
     "resumable": "resuming of experiments",
     "resume_folder": "resuming of experiments",
     "delete_resume": "resuming of experiments",
@@ -119,7 +118,6 @@ def test_an_option_is_listed_once_a_plugin_reads_it(manager):
 @pytest.mark.parametrize(
     ("name", "idle", "asking"),
     [
-        ("port", None, 7777),
         ("resumable", False, True),
         ("delete_resume", True, False),
         ("dask_address", None, "tcp://127.0.0.1:1"),
