@@ -18,6 +18,8 @@ from pypet.plugins.scoop import guest, remedies
 
 TASK = b"T"
 """What SCOOP calls messages with a future to execute."""
+STATUS_ANSWER, STATUS_GIVEN = b"SA", b"G"
+"""What it calls the answer that somebody has a future, of which workers take no notice."""
 
 
 class Answer(NamedTuple):
@@ -83,6 +85,17 @@ class Link:
 
         try:
             self._queue.socket.direct_socket.send_multipart([worker, TASK, message], zmq.NOBLOCK)
+        except zmq.ZMQError:
+            return False
+        return True
+
+    def reaches(self, worker: bytes) -> bool:
+        """Return whether there is a connection to a worker, by a message that means nothing."""
+        import zmq
+
+        message = [worker, STATUS_ANSWER, pickle.dumps(None), STATUS_GIVEN]
+        try:
+            self._queue.socket.direct_socket.send_multipart(message, zmq.NOBLOCK)
         except zmq.ZMQError:
             return False
         return True

@@ -87,7 +87,7 @@ class Door:
     """Knocks at the port of a worker: who is gone does not open any more.
 
     Connections are accepted by ZeroMQ's own thread, also while the worker is executing a run. A
-    worker that did not open at first, for example behind a firewall, is not judged by that.
+    worker that has never opened may be behind a firewall: see `has_opened`.
     """
 
     def __init__(self, name: bytes) -> None:
@@ -116,7 +116,7 @@ class Door:
             self.leave()
         elif answer == errno.ECONNREFUSED:
             self.leave()
-            return self._opened is not None
+            return True
         else:
             self.leave()
         return self._opened is not None and now - self._opened > UNREACHABLE_SECONDS
@@ -126,6 +126,11 @@ class Door:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    @property
+    def has_opened(self) -> bool:
+        """Whether anybody has ever opened."""
+        return self._opened is not None
 
     def rest(self) -> None:
         """Forget how long nobody has opened; the worker was heard of otherwise."""

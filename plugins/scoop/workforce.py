@@ -265,7 +265,7 @@ class Workforce:
         reports = []
         for member in self.busy():
             self._send(member)
-            if member.is_gone:
+            if member.is_gone and not self._is_behind_a_wall(member):
                 _logger.warning("%s is gone.", member)
                 if member is not self._stand_in:
                     self._expected -= 1
@@ -273,6 +273,11 @@ class Workforce:
                 if report is not None:
                     reports.append(report)
         return reports
+
+    def _is_behind_a_wall(self, member: Member) -> bool:
+        """Return whether a worker does not open, and never has, but is connected."""
+        door = member.door
+        return door is not None and not door.has_opened and self._link.reaches(member.name)
 
 
 _workforce: tuple[int, Workforce] | None = None

@@ -80,8 +80,8 @@ def take(traj, one, two, *, three):
     return traj.x, one, two, three
 
 
-def local(freeze):
-    env = environment(freeze_input=freeze, niceness=3)
+def local(freeze, mode="LOCAL"):
+    env = environment(freeze_input=freeze, niceness=3, wrap_mode=mode)
     results = env.run(multiply, 3)
     own = os.getpid()
     env.traj.f_load(load_data=2)

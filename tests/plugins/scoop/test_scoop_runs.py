@@ -34,6 +34,14 @@ def test_runs_are_executed_by_workers_and_stored_by_the_main_process(tmp_path, f
     assert "Traceback" not in launched.output
 
 
+@pytest.mark.parametrize("mode", ["NETLOCK", "NETQUEUE"])
+def test_workers_store_over_the_network(tmp_path, mode):
+    told = launch(tmp_path, "local", "true", f'"{mode}"').result
+    assert told["values"] == list(range(8))
+    assert told["stored"] == [3 * x for x in range(8)]
+    assert told["settings"]["wrap_mode"] == mode
+
+
 def test_one_worker_is_enough(tmp_path):
     assert launch(tmp_path, "local", "true", workers=1).result["stored"] == [
         3 * x for x in range(8)
