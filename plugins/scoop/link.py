@@ -71,9 +71,9 @@ class Link:
         self._queue.flush()
         return self._note(future)
 
-    def prepare(self, *arguments: Any) -> tuple[int, bytes]:
-        """Return number and message of a call of `guest.perform`, for `send`."""
-        future = self._make_future(self._control.current.id, guest.perform, *arguments)
+    def prepare(self, function: Callable[..., Any], *arguments: Any) -> tuple[int, bytes]:
+        """Return number and message of a call, for `send`."""
+        future = self._make_future(self._control.current.id, function, *arguments)
         message = pickle.dumps(future, pickle.HIGHEST_PROTOCOL)
         future.add_done_callback(note_end)
         future.args = ()  # they may be large

@@ -52,6 +52,10 @@ class Member:
     """Name of the latest work that it was sent."""
     batch: Batch | None = None
     door: Door | None = field(init=False)
+    question: int | None = None
+    """Number of a call that it answers when it has nothing to do, asked while it had a batch."""
+    answered: float | None = None
+    """When it answered, although the batch has not come back."""
     rests_until: float = 0.0
     """Nothing is to be given to it before, by the clock of `time.monotonic`."""
 

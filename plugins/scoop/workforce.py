@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Task
 from pypet.plugins.scoop import stand_in
-from pypet.plugins.scoop.guest import Introduction, Reply
+from pypet.plugins.scoop.guest import Introduction, Reply, introduce, perform
 from pypet.plugins.scoop.launch import number_of_workers
 from pypet.plugins.scoop.link import Answer, Link
 from pypet.plugins.scoop.member import Batch, Member
@@ -23,6 +23,10 @@ from pypet.version import __version__
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 """Time between two invitations while workers are missing."""
+DOUBT_SECONDS = 5.0
+"""After so long a worker is asked whether it still has its batch."""
+LATE_SECONDS = 2.0
+"""So much later than the answer the batch may come back, for it may go through the broker."""
 MOST_INVITATIONS = 4
 """So many for each worker may be without an answer."""
 PATIENCE_SECONDS = 30.0
@@ -87,7 +91,8 @@ class Workforce:
         """Yield the workers without a batch; those of SCOOP first, the stand-in last."""
         now = monotonic()
         for member in list(self._members.values()):
-            is_free = member.batch is None and member.rests_until <= now
+            is_asked = member.question is not None
+            is_free = member.batch is None and member.rests_until <= now and not is_asked
             if is_free and member is not self._stand_in:
                 yield member
         if self._stand_in is not None and self._stand_in.batch is None:
@@ -105,7 +110,7 @@ class Workforce:
         self, member: Member, tasks: Sequence[Task], round_name: str, *arguments: object
     ) -> None:
         """Give a worker a batch of ``tasks``; the others are arguments of `guest.perform`."""
-        number, message = self._link.prepare(*arguments)
+        number, message = self._link.prepare(perform, *arguments)
         member.batch = Batch(number, tasks, round_name, message)
         self._send(member)
 
@@ -121,6 +126,10 @@ class Workforce:
         for answer in self._link.receive(seconds):
             if answer.number in self._invitations:
                 self._welcome(answer)
+            elif (asked := self._asked(answer)) is not None:
+                asked.question = None
+                if asked.batch is not None:
+                    asked.answered = monotonic()
             elif (report := self._report(answer)) is not None:
                 reports.append(report)
         reports += self._look_after()
@@ -249,7 +258,7 @@ class Workforce:
         for member in self._members.values():
             batch = member.batch
             if batch is not None and batch.number == answer.number:
-                member.batch = None
+                member.batch = member.answered = None
                 member.note_heard()
                 if member is self._stand_in:
                     self._false_starts = 0
@@ -272,7 +281,39 @@ class Workforce:
                 report = self.dismiss(member)
                 if report is not None:
                     reports.append(report)
+            elif member is not self._stand_in and (missed := self._missed(member)) is not None:
+                reports.append(missed)
         return reports
+
+    # Connections that break are made anew, but messages under way are lost with them. A worker
+    # answers one question after the other: if it answers one that was asked after it had got a
+    # batch, and the batch has not come back, that is lost.
+
+    def _asked(self, answer: Answer) -> Member | None:
+        return next(
+            (each for each in self._members.values() if each.question == answer.number), None
+        )
+
+    def _missed(self, member: Member) -> Report | None:
+        """Return the batch of a worker if it was lost on the way; ask the worker if in doubt."""
+        batch, now = member.batch, monotonic()
+        if batch is None or batch.message is not None:
+            return None
+        if member.answered is not None:
+            if now < member.answered + LATE_SECONDS:
+                return None
+            _logger.warning("What %s got or returned was lost on the way.", member)
+            self._link.forget(batch.number)
+            member.batch = member.answered = None
+            member.knows = ""
+            return Report(member, batch, None)
+        if member.question is None and now > batch.began + DOUBT_SECONDS:
+            number, message = self._link.prepare(introduce)
+            if self._link.send(member.name, message):
+                member.question = number
+            else:
+                self._link.forget(number)
+        return None
 
     def _is_behind_a_wall(self, member: Member) -> bool:
         """Return whether a worker does not open, and never has, but is connected."""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pypet import Environment, Result
 from pypet.interfaces import StorageService
-from pypet.plugins.scoop import guest
+from pypet.plugins.scoop import guest, workforce
+from pypet.plugins.scoop.link import Link
 from tests.processes import meet
 
 guest.GRACE_SECONDS = 0.5  # also in workers, which import this script
@@ -195,6 +196,24 @@ def logged(freeze):
     return {"files": sorted(path.name for path in Path("logs").rglob("*.txt")), "pids": pids}
 
 
+def swallowed():
+    """Lose the first batch for a worker of SCOOP on its way, as if a connection had broken."""
+    lost = []
+    send = Link.send
+
+    def lose_first(self, worker, message):
+        if not lost and b"-" not in worker:  # the stand-in has one in its name
+            lost.append(worker)
+            return True
+        return send(self, worker, message)
+
+    Link.send = lose_first
+    workforce.DOUBT_SECONDS = workforce.LATE_SECONDS = 0.5
+    Path("meeting").mkdir()
+    results = environment(3).run(gather, os.path.abspath("meeting"))
+    return {"lost": len(lost), "indices": [index for index, _ in results]}
+
+
 def together():
     Path("meeting").mkdir()
     env = environment(3)
@@ -233,6 +252,7 @@ SCENARIOS = {
         killed,
         failing,
         unwrapped,
+        swallowed,
         together,
         logged,
         futures_within,
