@@ -98,6 +98,8 @@ class Parameter(BaseParameter):
         if kind is not type(first):
             return False
         if kind is list:
+            if not value or not first:
+                return not value and not first
             return len(value) == len(first) and type(value[0]) is type(first[0])
         if kind is np.ndarray or kind is np.matrix:
             return bool(value.shape == first.shape) and same_dtype(value, first)

@@ -124,7 +124,6 @@ def test_an_option_is_listed_once_a_plugin_reads_it(manager):
         ("use_scoop", False, True),
         ("port", None, 7777),
         ("resumable", False, True),
-        ("resume_folder", None, "resume"),
         ("delete_resume", True, False),
         ("dask_address", None, "tcp://127.0.0.1:1"),
     ],
