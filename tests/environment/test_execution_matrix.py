@@ -188,6 +188,21 @@ def test_the_data_is_the_same_by_an_executor(tmp_path, reference):
         assert_same(execute(tmp_path, scheduler=executor, wrap_mode="LOCAL"), reference)
 
 
+@pytest.mark.parametrize("mode", ["LOCAL", "LOCK"])
+def test_the_data_is_the_same_by_dask(tmp_path, reference, dask_cluster, mode):
+    options = {"scheduler": "dask", "dask_address": dask_cluster, "wrap_mode": mode}
+    assert_same(execute(tmp_path, **options), reference)
+
+
+@pytest.fixture(scope="module")
+def dask_cluster(tmp_path_factory):
+    distributed = pytest.importorskip("distributed")
+    from tests.plugins.dask.conftest import make_cluster
+
+    with make_cluster(distributed, tmp_path_factory.mktemp("dask")) as cluster:
+        yield cluster
+
+
 @pytest.mark.parametrize("method", [method for method in STARTS if method != "fork"])
 def test_pipes_are_refused_without_fork(tmp_path, method):
     with pytest.raises(ValueError, match="'QUEUE'"):
