@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from pypet.support.loggers import HasLogger as HasLogger
     from pypet.testing.runner import test as test
     from pypet.trajectory import Trajectory as Trajectory
+    from pypet.trajectory.batches import load_batch as load_batch
+    from pypet.trajectory.batches import merge_batches as merge_batches
+    from pypet.trajectory.batches import split_into_batches as split_into_batches
     from pypet.trajectory.loader import load_trajectory as load_trajectory
     from pypet.trajectory.manual import manual_run as manual_run
     from pypet.trajectory.merging.folder import merge_all_in_folder as merge_all_in_folder
@@ -93,6 +96,7 @@ _HOMES = {
     "pypet.support.loggers": ("HasLogger",),
     "pypet.testing.runner": ("test",),
     "pypet.trajectory": ("Trajectory",),
+    "pypet.trajectory.batches": ("load_batch", "merge_batches", "split_into_batches"),
     "pypet.trajectory.loader": ("load_trajectory",),
     "pypet.trajectory.rescued": ("merge_rescued",),
     "pypet.trajectory.merging.folder": ("merge_all_in_folder",),

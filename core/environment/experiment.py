@@ -251,7 +251,8 @@ class Experiment:
         added: Indices = trajectory._runs.pending(length)
         job.check_runs(len(added))
         for reporter in self._features.progress:
-            reporter.start(len(trajectory), len(trajectory) - len(trajectory._runs.pending()))
+            total = trajectory._runs.count
+            reporter.start(total, total - len(trajectory._runs.pending()))
         return added
 
     # ----- the end --------------------------------------------------------------------------

@@ -78,7 +78,7 @@ class Round:
         trajectory, indices = self._trajectory, self._indices
         try:
             with (
-                self._progress(len(trajectory), len(indices)),
+                self._progress(trajectory._runs.count, len(indices)),
                 self._storage or nullcontext(),
                 kept_open(trajectory, self._storage),
             ):

@@ -44,7 +44,7 @@ class ExperimentSummary:
         ``is_stored=False`` something else was logged about where the data is.
         """
         runs: Any = trajectory._runs
-        total, pending = len(trajectory), runs.pending()
+        total, pending = runs.count, runs.pending()
         elapsed = f"Elapsed time: {_duration(seconds)}"
         if len(pending):
             done = total - len(pending)
@@ -102,11 +102,17 @@ def how_to_go_on(trajectory: Trajectory) -> str:
     kind = ""
     if name != DEFAULT_SERVICE:
         kind = f", storage_service={name!r}"
+    path = os.path.abspath(filename)
+    load = (
+        f"load_trajectory({trajectory.v_name!r}, filename={path!r}, "
+        f"load_derived_parameters=2{kind})"
+    )
+    if trajectory._runs.count != len(trajectory):
+        load = f"load_batch({path!r})"
     return (
         f"{start} in this process: {here}\n"
         "Or in another one, with the options that you want (but the file is known already):\n"
-        f"    traj = pypet.load_trajectory({trajectory.v_name!r}, "
-        f"filename={os.path.abspath(filename)!r}, load_derived_parameters=2{kind})\n"
+        f"    traj = pypet.{load}\n"
         "    pypet.Environment(trajectory=traj).run(...)"
     )
 

@@ -32,8 +32,10 @@ class RunTable(RunIndex):
     about a run that is not known raises KeyError.
     """
 
-    __slots__ = ("_explored", "columns", "errors", "hexshas", "texts")
+    __slots__ = ("_chosen", "_explored", "columns", "errors", "hexshas", "texts")
 
+    _chosen: np.ndarray[Any, np.dtype[np.int64]] | None
+    """Indices of the runs that are to be executed here, ascending; None for all."""
     columns: RunColumns
     errors: dict[int, RunError]
     """Why runs failed, by index; runs that are completed are not in it."""
@@ -67,6 +69,7 @@ class RunTable(RunIndex):
         self._length = length
         self.columns = RunColumns(length)
         self.errors = {}
+        self._chosen = None
         self._known = None
         self.hexshas = []
         self.texts = RunTexts()
@@ -77,8 +80,14 @@ class RunTable(RunIndex):
         Raises
         ------
         RuntimeError
-            The user's function of run names gives a name twice, or the dummy name.
+            The user's function of run names gives a name twice, or the dummy name. Or only some
+            runs are to be executed here: another batch would add others under the same names.
         """
+        if self._chosen is not None:
+            raise RuntimeError(
+                "The runs of a batch cannot become more: other batches would give the same names "
+                "to theirs. Merge the batches and expand the whole trajectory."
+            )
         added = range(self._length, length)
         self._names.check(length)
         self.columns.grow(self.columns.size + len(added))
@@ -92,6 +101,15 @@ class RunTable(RunIndex):
         self._length = length
         if length:
             self._known = np.zeros(0, np.int64)
+
+    def choose(self, indices: Sequence[int] | np.ndarray[Any, Any]) -> None:
+        """Let only these runs be executed here; the others never count as pending."""
+        self._chosen = np.unique(np.asarray(indices, np.int64))
+
+    @property
+    def count(self) -> int:
+        """How many runs are to be executed here, or were: all of them, or the chosen ones."""
+        return self._length if self._chosen is None else len(self._chosen)
 
     # ----- what became of them -------------------------------------------------------------
 
@@ -173,41 +191,62 @@ class RunTable(RunIndex):
         """
         first = self._length
         self.expand(first + len(runs))
+        self._copy_rows(other, runs, range(first, self._length))
+
+    def replace(self, other: RunTable, runs: Sequence[int]) -> None:
+        """Put what another table knows about some of its runs in the place of what is known here.
+
+        KeyError if they are not known here.
+        """
+        self._copy_rows(other, runs, runs)
+        for idx in runs:
+            self.texts.drop(self.row(idx))
+
+    def _copy_rows(self, other: RunTable, runs: Sequence[int], places: Sequence[int]) -> None:
+        """Let runs of this table be what ``other`` knows about as many of its runs."""
         columns = self.columns
         columns.own()
-        row = columns.size - len(runs)
+        rows = np.array([self.row(idx) for idx in places], np.int64)
         known = np.arange(other._length) if other._known is None else other._known
         wanted = np.asarray(runs, np.int64)
         is_known = np.isin(wanted, known)
         source = np.searchsorted(known, wanted[is_known])
-        target = row + np.flatnonzero(is_known)
+        target = rows[is_known]
         theirs = other.columns
         for name in ("completed", "timestamp", "finish_timestamp"):
             getattr(columns, name)[target] = getattr(theirs, name)[source]
         # One more entry at the end stands for index -1: no environment.
         environments = [*map(self.environment_of, other.hexshas), -1]
         columns.environment[target] = np.array(environments)[theirs.environment[source]]
-        if other.errors:
-            for idx, their_idx in enumerate(runs, first):
-                if their_idx in other.errors:
-                    self.errors[idx] = other.errors[their_idx]
+        columns.changed[target] = True
+        if not (other.errors or self.errors):
+            return
+        for idx, their_idx in zip(places, runs, strict=True):
+            self.errors.pop(idx, None)
+            if their_idx in other.errors:
+                self.errors[idx] = other.errors[their_idx]
 
     def completed(self, idx: int) -> int:
         """Return 1 if a run completed, else 0; KeyError for unknown runs."""
         return int(self.columns.completed[self.row(idx)])
 
     def all_completed(self) -> bool:
-        """Say whether every run is known to have completed."""
-        return self._known is None and bool(self.columns.completed[: self.columns.size].all())
+        """Say whether every run that is to be executed here is known to have completed."""
+        return self._known is None and not len(self.pending())
 
     def any_completed(self) -> bool:
         """Say whether some run is known to have completed."""
         return bool(self.columns.completed[: self.columns.size].any())
 
     def pending(self, start: int = 0) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Return the indices of known runs from ``start`` on that did not complete, ascending."""
+        """Return the indices of known runs from ``start`` on that did not complete, ascending.
+
+        Of those that are to be executed here, if only some are.
+        """
         open_rows = np.flatnonzero(self.columns.completed[: self.columns.size] == 0)
         indices = open_rows if self._known is None else self._known[open_rows]
+        if self._chosen is not None:
+            indices = np.intersect1d(indices, self._chosen, assume_unique=True)
         return indices[indices >= start]
 
     def environment_of(self, hexsha: str) -> int:
@@ -342,6 +381,7 @@ class RunTable(RunIndex):
     def _twin(self) -> RunTable:
         """Return a copy that shares the errors."""
         twin = RunTable.__new__(RunTable)
+        twin._chosen = self._chosen
         twin._explored = self._explored
         twin._names = self._names
         twin._length = self._length
@@ -381,6 +421,7 @@ class RunTable(RunIndex):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._explored = {}
-        self.errors = {}  # older pickles know of none
+        self.errors = {}  # older pickles know neither
+        self._chosen = None
         for name, value in state.items():
             setattr(self, name, value)

@@ -47,7 +47,8 @@ def merge(traj: Any, other: Any, options: MergeOptions, *, backup: bool) -> None
     points = plan_points(traj, other, options)
     options = replace(options, trial_parameter=points.trial)
     old_length = len(traj)
-    translation = Translation(traj, other, points.runs, old_length)
+    new_indices = {old: old_length + position for position, old in enumerate(points.runs)}
+    translation = Translation(traj, other, new_indices)
     transfer = plan_transfer(traj, other, translation, options)
     if backup:
         back_up(traj, other)
@@ -62,7 +63,7 @@ def merge(traj: Any, other: Any, options: MergeOptions, *, backup: bool) -> None
     try:
         with _undone_on_error(traj, list(points.ranges)):
             _explore(traj, other, points)
-            _move_data(traj, other, transfer, options, store_points)
+            move_data(traj, other, transfer, options, store_points)
     except BaseException:
         if is_begun and not options.consecutive_merge:
             _restore_stored(traj, points, old_length)
@@ -124,7 +125,7 @@ def _load(traj: Any, ignored: frozenset[str], *, skeleton: bool) -> None:
 # ----- data --------------------------------------------------------------------------------------
 
 
-def _move_data(
+def move_data(
     traj: Any,
     other: Any,
     transfer: Transfer,

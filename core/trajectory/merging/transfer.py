@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 _TRANSFERRED = ("results", "derived_parameters")
 _FRAMES = frozenset(name for branch in _TRANSFERRED for name in (branch, f"{branch}.runs"))
-_MERGED_CONFIG = ("config.git", "config.environment", "config.merge")
+MERGED_CONFIG = ("config.git", "config.environment", "config.merge")
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ def plan_transfer(
     for leaf in other._tree.leaves.values():
         if leaf._branch in _TRANSFERRED:
             _plan_node(traj, leaf, translation, options, transfer, dummies)
-        elif options.merge_config and leaf._full_name.startswith(_MERGED_CONFIG):
+        elif options.merge_config and leaf._full_name.startswith(MERGED_CONFIG):
             _plan_config(traj, leaf, transfer)
     # What a run has itself wins over what all runs have in common.
     taken = _with_ways(transfer.nodes.values())
@@ -131,7 +131,7 @@ def _same_items(one: Any, two: Any) -> bool:
 
 def _plan_config(traj: Any, leaf: Any, transfer: Transfer) -> None:
     path = leaf._full_name
-    in_branch = any(path.startswith(f"{branch}.") for branch in _MERGED_CONFIG)
+    in_branch = any(path.startswith(f"{branch}.") for branch in MERGED_CONFIG)
     if in_branch and traj._tree.get_node(path) is None:
         transfer.nodes[path] = path
 

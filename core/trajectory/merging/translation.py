@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pypet.trajectory.merging.conditions import chosen_aliases
@@ -11,12 +12,12 @@ class Translation:
     """Renames what belongs to a run: each component that a wildcard gave for the old run becomes
     what the same wildcard gives for the new one."""
 
-    def __init__(self, traj: Any, other: Any, runs: list[int], first_new: int) -> None:
-        """``runs`` of ``other`` become the runs from ``first_new`` on of ``traj``."""
+    def __init__(self, traj: Any, other: Any, new_indices: Mapping[int, int]) -> None:
+        """``new_indices`` has runs of ``other`` and which runs of ``traj`` they become."""
         self._traj = traj
         self._other = other
         self._wildcards = sorted(chosen_aliases(traj))
-        self.new_indices = {old: first_new + position for position, old in enumerate(runs)}
+        self.new_indices = dict(new_indices)
         self.dummies = {other.f_wildcard(wildcard, -1): wildcard for wildcard in self._wildcards}
         self._tables: dict[int, dict[str, str]] = {}
 

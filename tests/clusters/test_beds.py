@@ -1,0 +1,98 @@
+"""The test beds are what they claim to be, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.clusters.bed import reason_to_skip
+from tests.clusters.hosts import Hosts
+
+PATIENCE_SECONDS = 30
+
+
+def test_slurm_runs_commands_and_jobs(slurm, tmp_path):
+    assert slurm.run("srun", "-n2", "-N2", "hostname").stdout == "head\nhead\n"
+    script = tmp_path / "job.sh"
+    script.write_text("#!/bin/sh\necho on $SLURMD_NODENAME > here\n")
+    job = slurm.submit("-w", "n3", script, cwd=tmp_path)
+    assert slurm.wait(job) == "COMPLETED"
+    assert (tmp_path / "here").read_text() == "on n3\n"
+
+
+def test_grid_engine_runs_jobs_in_its_parallel_environment(grid_engine, tmp_path):
+    script = tmp_path / "job.sh"
+    script.write_text("#!/bin/bash\n#$ -pe mp 4\n#$ -cwd\ncat $PE_HOSTFILE > hosts; echo $NSLOTS\n")
+    done = grid_engine.run("qsub", "-sync", "y", "-o", "out", script, cwd=tmp_path)
+    assert "exited with exit code 0" in done.stdout
+    assert (tmp_path / "out").read_text() == "4\n"
+    assert (tmp_path / "hosts").read_text().startswith("head 4 all.q@head")
+
+
+def test_hosts_reach_each_other_until_a_cable_is_cut(hosts):
+    assert hosts.run("ssh", "w1", "hostname").stdout == "w1\n"
+    assert hosts.run("ssh", "w1", "ssh w2 ssh head hostname").stdout == "head\n"
+    ping = ("timeout", "10", "ssh", "-o", "ConnectTimeout=1", "w1", "hostname")
+    hosts.cut("w1")
+    try:
+        assert hosts.run(*ping, check=False).returncode != 0
+        assert hosts.run("ssh", "w2", "hostname").stdout == "w2\n"
+    finally:
+        hosts.mend("w1")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while hosts.run(*ping, check=False).stdout != "w1\n":
+        assert time.monotonic() < deadline
+
+
+def test_processes_of_a_host_can_be_killed(hosts):
+    with hosts.popen(*hosts.on("w2", "sleep", "1000")) as process:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not hosts.processes("w2"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert hosts.processes("w1") == []
+        hosts.kill("w2")
+        assert process.wait(PATIENCE_SECONDS) != 0
+    assert hosts.run("ssh", "w2", "hostname").stdout == "w2\n"
+
+
+def test_a_bed_ends_with_the_process_that_started_it_however_that_ends(tmp_path):
+    reason = reason_to_skip(Hosts.programs)
+    if reason is not None:
+        pytest.skip(reason)
+    code = (
+        "import pathlib, sys, time; from tests.clusters.hosts import Hosts;"
+        "bed = Hosts(pathlib.Path(sys.argv[1]), '2'); bed.popen('sleep', '1234');"
+        "print('up', flush=True); time.sleep(1000)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "bed")],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "up\n"
+        assert processes_naming(str(tmp_path))
+        os.kill(process.pid, signal.SIGKILL)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while left := processes_naming(str(tmp_path)):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+def processes_naming(text):
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if text in line and path.parent.name != str(os.getpid()):
+            found.append(line)
+    return found
