@@ -21,6 +21,7 @@ from pypet import (
     load_trajectory,
 )
 from pypet.testing.equality import assert_same_leaf
+from tests.plugins.dask.clusters import make_cluster
 
 pytest.importorskip("h5py")
 pd = pytest.importorskip("pandas")
@@ -197,8 +198,6 @@ def test_the_data_is_the_same_by_dask(tmp_path, reference, dask_cluster, mode):
 @pytest.fixture(scope="module")
 def dask_cluster(tmp_path_factory):
     distributed = pytest.importorskip("distributed")
-    from tests.plugins.dask.conftest import make_cluster
-
     with make_cluster(distributed, tmp_path_factory.mktemp("dask")) as cluster:
         yield cluster
 

@@ -7,24 +7,7 @@ import tempfile
 import pytest
 
 from pypet import Environment
-
-
-def make_cluster(distributed, folder, n_workers=2, **options):
-    import dask.config
-
-    with dask.config.set({"temporary-directory": str(folder)}):
-        return distributed.LocalCluster(
-            **{
-                "n_workers": n_workers,
-                "threads_per_worker": 1,
-                "processes": True,
-                "dashboard_address": "127.0.0.1:0",
-                "worker_dashboard_address": "127.0.0.1:0",
-                "local_directory": str(folder),
-                "silence_logs": 50,
-                **options,
-            }
-        )
+from tests.plugins.dask.clusters import make_cluster
 
 
 @pytest.fixture(scope="session")

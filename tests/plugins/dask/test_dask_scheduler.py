@@ -17,6 +17,7 @@ from pypet.errors import MissingDependencyError, WorkerDiedError
 from pypet.interfaces import Task
 from pypet.plugins.dask.scheduler import DaskScheduler
 from pypet.testing.schedulers import SchedulerConformance, execute_all, square
+from tests.plugins.dask.clusters import make_cluster
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -96,8 +97,6 @@ def test_what_executes_runs_is_noted(make_env, cluster):
 
 
 def test_security_of_the_client_is_used(make_env, distributed, tmp_path):
-    from tests.plugins.dask.conftest import make_cluster
-
     with (
         make_cluster(distributed, tmp_path / "dask", 1, security=True) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
@@ -255,8 +254,6 @@ def test_an_address_without_the_scheduler_does_nothing(tmp_path, monkeypatch):
 
 
 def test_workers_in_this_process_are_refused(make_env, distributed, tmp_path):
-    from tests.plugins.dask.conftest import make_cluster
-
     with (
         make_cluster(distributed, tmp_path / "dask", 1, processes=False) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
@@ -319,8 +316,6 @@ def test_a_run_that_always_takes_its_worker_along_is_reported_alone(
 ):
     import dask.config
 
-    from tests.plugins.dask.conftest import make_cluster
-
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         make_cluster(distributed, tmp_path / "dask", workers) as cluster,
@@ -358,8 +353,6 @@ def test_a_run_that_takes_longer_than_the_timeout_is_given_up(make_env, doomed):
 
 
 def test_a_cluster_without_workers_is_waited_for_until_the_timeout(make_env, distributed, tmp_path):
-    from tests.plugins.dask.conftest import make_cluster
-
     with (
         make_cluster(distributed, tmp_path / "dask", 0) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
@@ -369,16 +362,12 @@ def test_a_cluster_without_workers_is_waited_for_until_the_timeout(make_env, dis
 
 
 def test_an_adaptive_cluster_starts_workers_when_there_are_runs(make_env, distributed, tmp_path):
-    from tests.plugins.dask.conftest import make_cluster
-
     with make_cluster(distributed, tmp_path / "dask", 0) as cluster:
         cluster.adapt(minimum=0, maximum=2, interval="100ms")
         assert make_env(20, dask_address=cluster).run(times_two) == expected(20)
 
 
 def test_a_scheduler_of_dask_that_is_gone_ends_the_experiment(make_env, distributed, tmp_path):
-    from tests.plugins.dask.conftest import make_cluster
-
     with make_cluster(distributed, tmp_path / "dask", 1) as cluster:
         env = make_env(1000, dask_address=cluster.scheduler_address)
         closer = threading.Timer(1.0, cluster.close)
