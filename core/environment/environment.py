@@ -118,7 +118,7 @@ class Environment:
         check_leaves(self._trajectory, content, storage.properties)
         self._identity = identify(self, features.versionings)
         self._config = EnvironmentConfig(self._trajectory, self.name)
-        self._summary = ExperimentSummary(self._log_folders)
+        self._summary = ExperimentSummary()
         try:
             self._set_up(storage, features)
             add_leaves(self._trajectory, content)
@@ -425,12 +425,6 @@ class Environment:
         if self._features is None:
             raise handle_error(what, self.name)
         return self._features
-
-    def _log_folders(self) -> list[str]:
-        """Return the folders that have log files now, each once."""
-        logging = () if self._features is None else self._features.logging
-        folders = (folder for setup in logging for folder in setup.folders)
-        return list(dict.fromkeys(folders))
 
     def _plan(self, job: Job) -> Plan:
         job.check_call()

@@ -113,6 +113,7 @@ class Experiment:
                     self._trajectory,
                     self._failures.indices,
                     time.monotonic() - began,
+                    self._log_folders(),
                     is_stored=self._is_stored,
                 )
             if handles:
@@ -121,6 +122,11 @@ class Experiment:
             for versioning in self._features.versionings:
                 versioning.experiment_finished(self._environment)
         return self._results
+
+    def _log_folders(self) -> list[str]:
+        """Return the folders that have log files now, each once."""
+        folders = (folder for setup in self._features.logging for folder in setup.folders)
+        return list(dict.fromkeys(folders))
 
     def _execute(self, plan: Plan | None) -> bool:
         """Execute the plan, store, and tell; return whether all runs are completed."""

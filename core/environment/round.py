@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -21,6 +22,7 @@ from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
+from pypet.support.refusals import HOPELESS, TOO_MANY, is_refusal
 from pypet.support.tracebacks import log_error
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ class Round:
     def _loop(self) -> RunLoop:
         features, scheduler = self._features, self._scheduler
         if self._storage is not None:
-            scheduler.check = partial(self._check, self._storage)
+            scheduler.check = partial(_check, weakref.ref(self), self._storage)
             scheduler.gates = features.gates
             for gate in features.gates:
                 gate.start()
@@ -176,6 +178,9 @@ class Round:
         """
         indices = getattr(error, "runs", ())
         self._take_back(indices, error)
+        if isinstance(error, NotStoredError) and is_refusal(error):
+            # They were refused one after the other, however they were told.
+            error.is_final |= len(set(indices)) >= (TOO_MANY if self._is_through else HOPELESS)
         if self._policy.raises or not indices or getattr(error, "is_final", False):
             raise error
         log_error(_logger, "Data of %d runs was not stored", len(set(indices)), error=error)
@@ -199,3 +204,14 @@ class Round:
         finally:
             for reporter in reporters:
                 reporter.stop()
+
+
+def _check(reference: weakref.ref[Round], storage: SharedStorage) -> None:
+    """Do what is to be done while the scheduler of a round waits.
+
+    The scheduler does not keep the round, which keeps it: else an environment that is forgotten
+    would live on, with its log files, until Python looks for circles.
+    """
+    this = reference()
+    if this is not None:
+        this._check(storage)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -25,9 +25,7 @@ _logger = logging.getLogger("pypet")
 class ExperimentSummary:
     """Logs the ends of the experiments of one environment, and names places only if they change."""
 
-    def __init__(self, log_folders: Callable[[], Iterable[str]]) -> None:
-        """``log_folders`` returns the folders that have log files now."""
-        self._log_folders = log_folders
+    def __init__(self) -> None:
         self._places: list[str] = []
 
     def tell(
@@ -35,13 +33,15 @@ class ExperimentSummary:
         trajectory: Trajectory,
         failed: Iterable[int],
         seconds: float,
+        log_folders: Iterable[str],
         *,
         is_stored: bool = True,
     ) -> None:
         """Log the end of an experiment that took so many seconds.
 
-        ``failed`` are indices of runs that raised an error or whose data was lost. With
-        ``is_stored=False`` something else was logged about where the data is.
+        ``failed`` are indices of runs that raised an error or whose data was lost, ``log_folders``
+        those that have log files. With ``is_stored=False`` something else was logged about where
+        the data is.
         """
         runs: Any = trajectory._runs
         total, pending = runs.count, runs.pending()
@@ -51,7 +51,8 @@ class ExperimentSummary:
             _logger.info("%d of %d runs are completed. %s", done, total, elapsed)
         else:
             _logger.info("All %d runs are completed. %s", total, elapsed)
-        self._tell_places(trajectory, is_stored=is_stored)
+        places = [f"Data: {where_stored(trajectory)}"] if is_stored else []
+        self._tell_places([*places, *(f"Log files: {folder}" for folder in log_folders)])
         if not len(pending):
             return
         if is_stored:
@@ -67,9 +68,7 @@ class ExperimentSummary:
             parts.append(f"failed: {_names(trajectory, failures, len(failures))}")
         _logger.error("%d of %d runs are not completed; %s", len(pending), total, "; ".join(parts))
 
-    def _tell_places(self, trajectory: Trajectory, *, is_stored: bool) -> None:
-        places = [f"Data: {where_stored(trajectory)}"] if is_stored else []
-        places += [f"Log files: {folder}" for folder in self._log_folders()]
+    def _tell_places(self, places: list[str]) -> None:
         for place in places:
             if place not in self._places:
                 _logger.info("%s", place)

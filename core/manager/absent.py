@@ -65,7 +65,7 @@ def absence_error(
         # No extra helps: extras bring packages that plugins need, but no plugins.
         text += (
             f"which is not part of this version of pypet ({__version__}), and no other installed "
-            "distribution has one."
+            "distribution has one: leave it out."
         )
     elif sentences := absent_plugins(entries):
         text += "and there is none that is switched on and works."

@@ -49,12 +49,17 @@ def check_needs(
         if declarations:
             raise MissingDependencyError(f"{asked} {declarations[0].needs()}")
         family = lacking_family(option, declarations)
-        if family is None:
-            continue
+        if family is None or _is_named(family.names, given):
+            continue  # what is named so is told by name
         error = absence_error(asked, family, manager.entries)
         if family.is_asked_for:
             raise error
         logger.warning("It has no effect: %s", error)
+
+
+def _is_named(plugins: Sequence[str], given: Mapping[str, Any]) -> bool:
+    """Return whether an option has the name of a plugin as its value."""
+    return any(isinstance(value, str) and value.lower() in plugins for value in given.values())
 
 
 def _is_idle(option: Option, given: Mapping[str, Any]) -> bool:

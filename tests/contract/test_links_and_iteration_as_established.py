@@ -17,6 +17,7 @@ def tree(traj):
     return traj
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_forms_of_links(tree):
     x = tree.f_get("x")
     assert tree.results.f_add_link(x) is x

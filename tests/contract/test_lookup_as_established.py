@@ -196,6 +196,7 @@ def test_assigning_to_members(traj):
         traj.f_get = 3
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_assigning_instances(traj):
     traj.f_add_parameter_group("g")
     traj.g.fresh = Parameter("", 1)
@@ -285,6 +286,7 @@ def test_automatic_loading(make):
     assert traj.x == 1
 
 
+@pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_groups_are_refused_as_values(traj):
     traj.f_add_parameter_group("g")
     traj["r_1"] = NNGroupNode("")

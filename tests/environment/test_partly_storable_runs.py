@@ -18,7 +18,7 @@ pytest.importorskip("pandas")
 BAD_TO_ENCODE = {"a": object()}
 BAD_TO_WRITE = "an annotation that is longer than any attribute of a file may be" * 2000
 EXECUTIONS = {
-    "serial": {},
+    "serial": {"multiproc": False},
     "pool": {"multiproc": True, "use_pool": True},
     "frozen pool": {"multiproc": True, "use_pool": True, "freeze_input": True},
     "process a run": {"multiproc": True, "use_pool": False},

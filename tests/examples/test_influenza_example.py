@@ -34,12 +34,11 @@ def test_all_runs_are_reported(finished):
     assert f"{POINTS**2} runs in " in done.stdout
 
 
-def test_it_writes_one_file_a_plot_and_logs(finished):
+def test_it_writes_one_file_and_a_plot(finished):
     folder, _ = finished
     assert sorted(path.name for path in folder.iterdir()) == [
         "influenza.hdf5",
         "influenza.png",
-        "logs",
     ]
     assert (folder / "influenza.png").read_bytes().startswith(b"\x89PNG")
 
