@@ -10,7 +10,10 @@ POLL_SECONDS = 0.2
 
 
 class Slurm(Bed):
-    """Nodes n1 to n3 with 4 CPUs each, partition ``main``; in it, sbatch and its kin work."""
+    """Nodes n1 to n3 with 4 CPUs each, partition ``main``; sbatch and its kin work.
+
+    Jobs of the partition ``urgent`` preempt others, which have 20 s to end.
+    """
 
     script = "slurm"
     programs = {

@@ -45,7 +45,10 @@ MinJobAge=300
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0
 SlurmdTimeout=60
 NodeName=n[1-3] NodeHostname=head NodeAddr=10.77.0.1 Port=[17001-17003] CPUs=4 RealMemory=4000 State=UNKNOWN
-PartitionName=main Nodes=n[1-3] Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=main Nodes=n[1-3] Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=20
+PartitionName=urgent Nodes=n[1-3] Default=NO MaxTime=INFINITE State=UP PriorityTier=9
 CONF
 /usr/sbin/slurmctld -i
 for node in n1 n2 n3; do /usr/sbin/slurmd -N $node; done

@@ -1,0 +1,192 @@
+"""The recipes of examples/cluster do what they say, submitted to real batch systems."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import pypet
+
+pytest.importorskip("h5py")
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "cluster"
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin"
+JOB_ENVIRONMENT = {"PATH": PATH, "OMP_NUM_THREADS": "1"}
+SECONDS = 120
+LONG = ("--runs", "60", "--walkers", "20000")
+"""Some seconds of work, so that a job can be ended meanwhile."""
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with the examples, as a user has them."""
+    return shutil.copytree(EXAMPLES, tmp_path / "cluster")
+
+
+def lengthen(recipe, *options):
+    text = recipe.read_text()
+    assert text.count("--folder walk") == 1
+    options = " ".join(options or LONG)
+    recipe.write_text(text.replace("--folder walk", f"--folder walk {options}"))
+
+
+def states(place):
+    """Return what became of the runs, as far as it is in the file."""
+    try:
+        traj = pypet.load_trajectory(filename=str(place / "walk" / "walk.hdf5"), load_data=0)
+    except (OSError, ValueError):
+        return {}
+    return traj.f_get_run_states()
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return found
+
+
+def some_are_completed(place):
+    return wait_for(lambda: "completed" in states(place).values())
+
+
+def check_results(place, text=None, runs=16):
+    assert list(states(place).values()) == ["completed"] * runs
+    traj = pypet.load_trajectory(filename=str(place / "walk" / "walk.hdf5"), load_data=2)
+    for run in traj.f_iter_runs():
+        theory = traj.distance / traj.drift
+        assert traj[run].passage.mean == pytest.approx(theory, rel=0.05)
+    if text is not None:
+        rows = re.findall(r"^ +(\d\.\d{3}) +([\d.]+) +([\d.]+)$", text, re.MULTILINE)
+        assert len(rows) == runs
+    return traj
+
+
+def executing_environments(traj):
+    return {run["short_environment_hexsha"] for run in traj.f_get_run_information().values()}
+
+
+# ----- one node ---------------------------------------------------------------------------------
+
+
+def test_one_node_of_slurm(slurm, place):
+    job = slurm.submit("one_node.sbatch", cwd=place, env=JOB_ENVIRONMENT)
+    assert slurm.wait(job) == "COMPLETED"
+    traj = check_results(place, (place / f"walk_{job}.txt").read_text())
+    (environment,) = traj.config.environment.f_get_children().values()
+    assert environment.ncores == 4
+
+
+def test_a_job_at_the_end_of_its_time_goes_on_when_submitted_again(slurm, place):
+    lengthen(place / "one_node.sbatch", "--runs 2000 --walkers 20000")
+    job = slurm.submit("one_node.sbatch", cwd=place, env=JOB_ENVIRONMENT)
+    some_are_completed(place)
+    slurm.run("scontrol", "update", f"JobId={job}", "EndTime=now+1")
+    assert slurm.wait(job) == "TIMEOUT"  # Slurm looks at times every 30 s
+    done = list(states(place).values()).count("completed")
+    text = (place / f"walk_{job}.txt").read_text()
+    assert f"{done} of 2000 runs are completed" in text
+    job = slurm.submit("one_node.sbatch", cwd=place, env=JOB_ENVIRONMENT)
+    wait_for(lambda: list(states(place).values()).count("completed") > done)
+    slurm.run("scancel", "--full", "--signal=KILL", job)
+    assert slurm.wait(job) != "COMPLETED"
+    assert f"Finished {done:4}/2000 runs" in (place / f"walk_{job}.txt").read_text()
+
+
+def test_a_preempted_job_goes_on_by_itself(slurm, place):
+    lengthen(place / "requeue.sbatch")
+    job = slurm.submit("-w", "n2", "requeue.sbatch", cwd=place, env=JOB_ENVIRONMENT)
+    some_are_completed(place)
+    urgent = ("--partition=urgent", "--exclusive", "-w", "n2", "--output=/dev/null")
+    other = slurm.submit(*urgent, "--wrap", "true", cwd=place)
+    assert slurm.wait(other) == "COMPLETED"
+    assert slurm.wait(job, "PENDING") == "PENDING"
+    assert "not run" in states(place).values()
+    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # not in two minutes
+    assert slurm.wait(job) == "COMPLETED"
+    traj = check_results(place, runs=60)
+    assert len(executing_environments(traj)) == 2
+    assert "Interrupted, back into the queue." in (place / f"walk_{job}.txt").read_text()
+
+
+def test_a_job_that_is_warned_of_its_end_requeues_itself(slurm, place):
+    lengthen(place / "requeue.sbatch")
+    job = slurm.submit("requeue.sbatch", cwd=place, env=JOB_ENVIRONMENT)
+    some_are_completed(place)
+    slurm.run("scancel", "--signal=USR1", "--batch", job)  # as Slurm does before the end
+    assert slurm.wait(job, "PENDING") == "PENDING"
+    assert "not run" in states(place).values()
+    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")
+    assert slurm.wait(job) == "COMPLETED"
+    assert len(executing_environments(check_results(place, runs=60))) == 2
+
+
+def test_one_node_of_grid_engine_also_after_its_end(grid_engine, place):
+    lengthen(place / "one_node.qsub")
+    submit = ("qsub", "-terse", "one_node.qsub")
+    job = grid_engine.run(*submit, cwd=place, env=JOB_ENVIRONMENT).stdout.strip()
+    some_are_completed(place)
+    grid_engine.run("qdel", job)  # which warns first, as at the end of the time
+    wait_for(lambda: grid_engine.run("qstat", "-j", job, check=False).returncode)
+    assert "not run" in states(place).values()
+    submit = ("qsub", "-sync", "y", "one_node.qsub")
+    grid_engine.run(*submit, cwd=place, env=JOB_ENVIRONMENT, seconds=SECONDS)
+    assert len(executing_environments(check_results(place, runs=60))) == 2
+
+
+# ----- batches ----------------------------------------------------------------------------------
+
+
+def command(submitter, *more):
+    return (sys.executable, "batches.py", "--submit", submitter, "--batches", "3", *more)
+
+
+def check_batches(place, done):
+    assert "Submitting 3 batches." in done.stdout
+    traj = check_results(place, done.stdout)
+    assert len(executing_environments(traj)) == 3
+    assert len(list((place / "walk" / "batches").glob("*.hdf5"))) == 3
+
+
+def test_batches_in_slurm(slurm, place):
+    done = slurm.run(*command("slurm"), cwd=place, env=JOB_ENVIRONMENT, seconds=SECONDS)
+    check_batches(place, done)
+
+
+def test_batches_in_grid_engine(grid_engine, place):
+    done = grid_engine.run(*command("sge"), cwd=place, env=JOB_ENVIRONMENT, seconds=SECONDS)
+    check_batches(place, done)
+
+
+@pytest.mark.parametrize(("submitter", "module"), [("psij", "psij"), ("saga", "radical.saga")])
+def test_batches_through_other_packages(slurm, place, submitter, module):
+    pytest.importorskip(module)
+    home = {"HOME": str(place)}  # where these packages keep notes
+    environment = {**JOB_ENVIRONMENT, **home}
+    done = slurm.run(*command(submitter), cwd=place, env=environment, seconds=SECONDS)
+    check_batches(place, done)
+
+
+def test_a_batch_whose_job_is_killed_is_submitted_again_alone(slurm, place):
+    script = command("slurm", *LONG)
+    with slurm.popen(*script, cwd=place, env=JOB_ENVIRONMENT, stdout=-1, stderr=-1) as main:
+        running = wait_for(lambda: running_jobs(slurm))
+        time.sleep(1)
+        slurm.run("scancel", "--full", "--signal=KILL", running[0])
+        out, err = main.communicate(timeout=SECONDS)
+    assert main.returncode == 0, err
+    assert "Submitting 3 batches." in out
+    assert "Submitting 1 batches." in out
+    assert "Submit its job again to go on." in err
+    check_results(place, out, runs=60)
+
+
+def running_jobs(slurm):
+    return slurm.run("squeue", "--noheader", "--states=R", "--format=%A").stdout.split()
