@@ -169,6 +169,14 @@ class Scheduler(Feature, ABC):
         """Return what the config of the trajectory says about who executes runs."""
         return cls.name
 
+    def take_over(self, former: Scheduler) -> None:
+        """Take over what ``former`` has started and not ended yet, for example a cluster.
+
+        Called before `start`, if at all, with the scheduler of the round before, which has the same
+        options; that one was stopped, and is joined afterwards.
+        """
+        return
+
     @abstractmethod
     def start(self, execute: Callable[[Task], Outcome]) -> None:
         """Get ready; ``execute`` performs one task and never raises for what a run does.

@@ -60,7 +60,7 @@ class SharedWork:
             cloudpickle is not installed.
         """
         try:
-            from cloudpickle import dumps  # type: ignore[import-untyped,unused-ignore]
+            from cloudpickle import dumps
         except ModuleNotFoundError as error:
             raise WorkerDiedError(
                 f"Workers of the {workers} do not know the main script, where something is defined "

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Activity, Option, Outcome, Task
+from pypet.interfaces import Activity, Option, Outcome, Scheduler, Task
 from pypet.options.established import established
 from pypet.plugins._workers import guest
 from pypet.plugins._workers.settling import settle_processes
@@ -106,27 +106,38 @@ class DaskScheduler(SubmittingScheduler):
         self._tell_workers(guest.cancel)
         return given_up
 
+    def take_over(self, former: Scheduler) -> None:
+        """Go on with the local cluster that another one has started."""
+        if isinstance(former, DaskScheduler):
+            self._connection, former._connection = former._connection, None
+
     def stop(self) -> None:
-        """Give up what is pending and leave the cluster, or end it if it was started here."""
+        """Give up what is pending and leave the cluster.
+
+        One that was started here stays until `join` if it has nothing to do; else it ends at once.
+        """
         linked = self._connection
+        nobody = self._watch is not None and self._watch.workers == 0
+        is_own = linked is not None and linked.is_own_cluster
+        is_idle = not self._is_busy()
         try:
-            nobody = self._watch is not None and not self._watch.workers
-            if linked is not None and (linked.is_own_cluster or nobody):
+            if is_own or nobody:
                 self._batches.clear()  # workers end with their runs, if there are any
             super().stop()
+            for future in self._tasks.values():
+                future.cancel()
         finally:
-            self._leave()
+            self._tasks.clear()
+            self._data.clear()
+            self._watch = None
+            if not (is_own and is_idle):
+                self.join()
 
-    def _leave(self) -> None:
+    def join(self) -> None:
+        """End the cluster if it was started here."""
         linked, self._connection = self._connection, None
-        if linked is None:
-            return
-        for future in self._tasks.values():
-            future.cancel()
-        self._tasks.clear()
-        self._data.clear()
-        self._watch = None
-        linked.close()
+        if linked is not None:
+            linked.close()
 
     def _forget(self) -> None:
         self._tell_workers(guest.forget, wait=True)
@@ -144,6 +155,7 @@ class DaskScheduler(SubmittingScheduler):
     def _connected(self) -> Connection:
         if self._connection is None:
             self._connection = Connection(self._address, self._ncores)
+        if self._watch is None:
             self._watch = Watch(self._connection, self._timeout)
         return self._connection
 
@@ -215,7 +227,7 @@ class DaskScheduler(SubmittingScheduler):
         if self._watch is None:
             return
         self._watch.look([each.name for each in (*self._former, self._shared) if each is not None])
-        self._ncores = max(self._least, self._watch.workers)
+        self._ncores = max(self._least, self._watch.workers or 0)
         for name, index, worker, seconds in self._watch.take_overdue():
             self._give_up(name, index, worker, seconds)
 

@@ -43,8 +43,8 @@ class Watch:
     """
 
     def __init__(self, connection: Connection, timeout: float | None) -> None:
-        self.workers = 0
-        """How many workers there are; 0 before the first look."""
+        self.workers: int | None = None
+        """How many workers there are; None before the first look."""
         self._connection = connection
         self._timeout = timeout
         self._look: Future[tuple[int, list[Overdue]]] | None = None

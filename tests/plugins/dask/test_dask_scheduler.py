@@ -131,6 +131,18 @@ def expand_twice(traj, results):
     return {"x": [len(traj)]} if len(traj) < 6 else None
 
 
+def test_a_local_cluster_stays_while_post_processing_expands(make_env):
+    env = make_env(4, ncores=1)
+    env.add_postprocessing(expand_twice)
+    pids = [pid for _, pid in env.run(return_pid)]
+    assert len(pids) == 6
+    assert len(set(pids)) == 1
+
+
+def return_pid(traj):
+    return os.getpid()
+
+
 def test_short_runs_go_in_batches_with_what_they_share_sent_to_each_worker_once(
     make_env, client, monkeypatch
 ):
