@@ -165,6 +165,11 @@ class Scheduler(Feature, ABC):
         return cls.works_across_hosts
 
     @classmethod
+    def has_given_workers(cls, options: Mapping[str, Any]) -> bool:
+        """Return whether somebody else decides how many workers there are, with these options."""
+        return cls.works_across_hosts
+
+    @classmethod
     def describe(cls, options: Mapping[str, Any]) -> str:
         """Return what the config of the trajectory says about who executes runs."""
         return cls.name

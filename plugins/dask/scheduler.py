@@ -89,6 +89,11 @@ class DaskScheduler(SubmittingScheduler):
         return not connection.is_on_this_host(options[connection.OPTION])
 
     @classmethod
+    def has_given_workers(cls, options: Mapping[str, Any]) -> bool:
+        """Return False if ``ncores`` says how many a local cluster has."""
+        return options[connection.OPTION] is not None
+
+    @classmethod
     def describe(cls, options: Mapping[str, Any]) -> str:
         """Return what kind of cluster executes runs."""
         return connection.describe(options[connection.OPTION])

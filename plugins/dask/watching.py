@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,10 +47,11 @@ class Watch:
         """How many workers there are; None before the first look."""
         self._connection = connection
         self._timeout = timeout
-        self._look: Future[tuple[int, list[Overdue]]] | None = None
+        self._look: Future[tuple[Mapping[str, int], list[Overdue]]] | None = None
         self._due = monotonic()
         self._lonely_since: float | None = None
         self._remind = 0.0
+        self._minds_threads = True
         self._overdue: list[Overdue] = []
 
     def look(self, names: Sequence[str]) -> None:
@@ -65,8 +66,10 @@ class Watch:
         if self._look is not None and self._look.done():
             look, self._look = self._look, None
             if look.exception() is None:
-                self.workers, overdue = look.result()
+                threads, overdue = look.result()
+                self.workers = len(threads)
                 self._overdue += overdue
+                self._mind_threads(threads)
                 self._mind_loneliness(now)
         if self._look is None and now >= self._due:
             self._due = now + LOOK_SECONDS
@@ -77,6 +80,17 @@ class Watch:
         """Yield runs that take too long, once each."""
         overdue, self._overdue = self._overdue, []
         yield from overdue
+
+    def _mind_threads(self, threads: Mapping[str, int]) -> None:
+        most = max(threads.values(), default=1)
+        if most > 1 and self._minds_threads:
+            self._minds_threads = False
+            _logger.warning(
+                "Workers of the Dask cluster at %s have up to %d threads, which execute one run at "
+                "a time all together: make more workers with threads_per_worker=1 instead.",
+                self._connection.address,
+                most,
+            )
 
     def _mind_loneliness(self, now: float) -> None:
         if self.workers:
@@ -101,13 +115,13 @@ class Watch:
 
 async def _look(
     client: Any, names: Sequence[str], timeout: float | None
-) -> tuple[int, list[Overdue]]:
-    """Return the number of workers, and which runs take longer than ``timeout``."""
-    workers = list(await client.nthreads())
+) -> tuple[Mapping[str, int], list[Overdue]]:
+    """Return the threads of each worker, and which runs take longer than ``timeout``."""
+    threads: Mapping[str, int] = await client.nthreads()
     if timeout is None:
-        return len(workers), []
-    seen = await asyncio.gather(*(_overdue(client, worker, names, timeout) for worker in workers))
-    return len(workers), [each for each in seen if each is not None]
+        return threads, []
+    seen = await asyncio.gather(*(_overdue(client, worker, names, timeout) for worker in threads))
+    return threads, [each for each in seen if each is not None]
 
 
 async def _overdue(

@@ -170,6 +170,23 @@ def works_known_here():
     return len(guest._known)
 
 
+def test_threads_of_a_worker_take_turns_and_that_is_told(make_env, distributed, tmp_path, caplog):
+    with make_cluster(distributed, tmp_path / "dask", 1, threads_per_worker=3) as cluster:
+        assert make_env(dask_address=cluster).run(am_i_alone) == [(i, True) for i in range(6)]
+    assert "threads_per_worker=1" in caplog.text
+
+
+def am_i_alone(traj):
+    global busy
+    alone, busy = not busy, True
+    time.sleep(0.2)
+    busy = False
+    return alone
+
+
+busy = False
+
+
 # ----- wrap modes ------------------------------------------------------------------------------
 
 
@@ -255,6 +272,12 @@ def test_without_dask_the_extra_is_named(make_env, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingDependencyError, match=r"pypet\[dask\]"):
         make_env()
+
+
+def test_one_worker_by_default_is_a_warning(make_env, client):
+    with pytest.warns(UserWarning, match="ncores=1"):
+        make_env()
+    make_env(dask_address=client)  # which has as many as it has
 
 
 def test_an_address_without_the_scheduler_does_nothing(tmp_path, monkeypatch):
