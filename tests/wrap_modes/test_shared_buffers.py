@@ -244,6 +244,40 @@ def test_a_service_may_keep_what_it_was_given(tmp_path):
         assert set(values) == {int(run[4:]) + int(number[1:]) / 10}
 
 
+def store_noise(traj):
+    traj.f_add_result("z", np.random.default_rng(traj.v_idx).standard_normal(LARGE // 8))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the writer has to inherit what is counted")
+def test_memory_is_used_again_once_its_content_is_stored(tmp_path, monkeypatch):
+    pytest.importorskip("h5py")
+    opened = tmp_path / "opened"
+
+    def opening(self, size):
+        with opened.open("a") as stream:
+            stream.write("x")
+        return original(self, size)
+
+    original = Shelved._open
+    monkeypatch.setattr(Shelved, "_open", opening)
+    with Environment(
+        trajectory="t",
+        filename=str(tmp_path / "runs.hdf5"),
+        multiproc=True,
+        ncores=1,
+        use_pool=True,
+        start_method="fork",
+        wrap_mode="QUEUE",
+        log_config=None,
+        report_progress=False,
+    ) as env:
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": range(20)})
+        env.run(store_noise)
+    # One memory for the one worker, and perhaps larger ones while it learns how much it needs.
+    assert 1 <= len(opened.read_text()) <= 5
+
+
 @pytest.mark.parametrize("start_method", ["fork", "spawn"])
 @pytest.mark.parametrize("use_pool", [True, False])
 def test_arrays_of_all_sizes_are_stored_whole(tmp_path, start_method, use_pool):

@@ -141,11 +141,12 @@ class Writer:
         self._store.flush_if_due()
 
     def _store_next(self) -> None:
-        parcel = self._parcels.popleft()
-        question = parcel.content
+        question = self._parcels[0].content
         if not isinstance(question, Question):
-            self._store.store(parcel)
+            del question  # else the memory that it is in could not be used again
+            self._store.store(self._parcels.popleft())
             return
+        self._parcels.popleft()
         if question.rows is not None:
             self._store.store_rows(question.rows, question.known_failures)
         self._store.pass_mark(question.number)
