@@ -344,8 +344,13 @@ class RunTable(RunIndex):
         return np.flatnonzero(self.columns.changed[: self.columns.size])
 
     def adopt(self, rows: RunRows, length: int | None = None) -> None:
-        """Replace everything by what was read back; ``length`` is needed if rows are missing."""
+        """Replace everything by what was read back; ``length`` is needed if rows are missing.
+
+        Runs that were chosen stay so.
+        """
+        chosen = self._chosen
         self.forget(len(rows) if length is None else length)
+        self._chosen = chosen
         self._names.check(self._length)
         if len(rows) and rows.idx[-1] >= self._length:  # of runs before the trajectory shrank
             kept = int(np.searchsorted(rows.idx, self._length))

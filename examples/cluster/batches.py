@@ -1,4 +1,4 @@
-"""An exploration as several jobs, each with a file of its own, and what they store as one trajectory.
+"""An exploration as several jobs, each with its own file, merged into one trajectory.
 
     python batches.py --submit slurm --batches 4
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,8 +20,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "cluster"
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin"
 JOB_ENVIRONMENT = {"PATH": PATH, "OMP_NUM_THREADS": "1"}
 SECONDS = 120
-LONG = ("--runs", "60", "--walkers", "20000")
-"""Some seconds of work, so that a job can be ended meanwhile."""
+FREE_RUNS, ALL_RUNS = 4, 16
 
 
 @pytest.fixture
@@ -29,11 +29,22 @@ def place(tmp_path):
     return shutil.copytree(EXAMPLES, tmp_path / "cluster")
 
 
-def lengthen(recipe, *options):
-    text = recipe.read_text()
-    assert text.count("--folder walk") == 1
-    options = " ".join(options or LONG)
-    recipe.write_text(text.replace("--folder walk", f"--folder walk {options}"))
+@pytest.fixture
+def gate(place):
+    """A file; while it is there, runs from the fifth one on wait in the middle of their work."""
+    script = place / "walk.py"
+    text = script.read_text()
+    start = "    rng = traj.f_rng()"
+    assert text.count(start) == 1
+    gate = place / "gate"
+    gate.touch()
+    waiting = (
+        f"    while traj.v_idx >= {FREE_RUNS} and Path({str(gate)!r}).exists():\n"
+        "        __import__('time').sleep(0.05)\n"
+    )
+    script.write_text(text.replace(start, waiting + start))
+    yield gate
+    gate.unlink(missing_ok=True)
 
 
 def states(place):
@@ -53,19 +64,20 @@ def wait_for(condition):
     return found
 
 
-def some_are_completed(place):
-    return wait_for(lambda: "completed" in states(place).values())
+def wait_for_free_runs(place):
+    some = ["completed"] * FREE_RUNS + ["not run"] * (ALL_RUNS - FREE_RUNS)
+    wait_for(lambda: list(states(place).values()) == some)
 
 
-def check_results(place, text=None, runs=16):
-    assert list(states(place).values()) == ["completed"] * runs
+def check_results(place, text=None):
+    assert list(states(place).values()) == ["completed"] * ALL_RUNS
     traj = pypet.load_trajectory(filename=str(place / "walk" / "walk.hdf5"), load_data=2)
     for run in traj.f_iter_runs():
         theory = traj.distance / traj.drift
         assert traj[run].passage.mean == pytest.approx(theory, rel=0.05)
     if text is not None:
         rows = re.findall(r"^ +(\d\.\d{3}) +([\d.]+) +([\d.]+)$", text, re.MULTILINE)
-        assert len(rows) == runs
+        assert len(rows) == ALL_RUNS
     return traj
 
 
@@ -84,61 +96,65 @@ def test_one_node_of_slurm(slurm, place):
     assert environment.ncores == 4
 
 
-def test_a_job_at_the_end_of_its_time_goes_on_when_submitted_again(slurm, place):
-    lengthen(place / "one_node.sbatch", "--runs 2000 --walkers 20000")
+def test_a_job_at_the_end_of_its_time_goes_on_when_submitted_again(slurm, place, gate):
     job = slurm.submit("one_node.sbatch", cwd=place, env=JOB_ENVIRONMENT)
-    some_are_completed(place)
+    wait_for_free_runs(place)
     slurm.run("scontrol", "update", f"JobId={job}", "EndTime=now+1")
     assert slurm.wait(job) == "TIMEOUT"  # Slurm looks at times every 30 s
-    done = list(states(place).values()).count("completed")
     text = (place / f"walk_{job}.txt").read_text()
-    assert f"{done} of 2000 runs are completed" in text
+    assert f"{FREE_RUNS} of {ALL_RUNS} runs are completed" in text
+    gate.unlink()
     job = slurm.submit("one_node.sbatch", cwd=place, env=JOB_ENVIRONMENT)
-    wait_for(lambda: list(states(place).values()).count("completed") > done)
-    slurm.run("scancel", "--full", "--signal=KILL", job)
-    assert slurm.wait(job) != "COMPLETED"
-    assert f"Finished {done:4}/2000 runs" in (place / f"walk_{job}.txt").read_text()
+    assert slurm.wait(job) == "COMPLETED"
+    text = (place / f"walk_{job}.txt").read_text()
+    assert f"Finished  {FREE_RUNS}/{ALL_RUNS} runs" in text
+    check_executed_twice(place)
 
 
-def test_a_preempted_job_goes_on_by_itself(slurm, place):
-    lengthen(place / "requeue.sbatch")
+def test_a_preempted_job_goes_on_by_itself(slurm, place, gate):
     job = slurm.submit("-w", "n2", "requeue.sbatch", cwd=place, env=JOB_ENVIRONMENT)
-    some_are_completed(place)
+    wait_for_free_runs(place)
     urgent = ("--partition=urgent", "--exclusive", "-w", "n2", "--output=/dev/null")
     other = slurm.submit(*urgent, "--wrap", "true", cwd=place)
     assert slurm.wait(other) == "COMPLETED"
-    assert slurm.wait(job, "PENDING") == "PENDING"
-    assert "not run" in states(place).values()
-    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # not in two minutes
-    assert slurm.wait(job) == "COMPLETED"
-    traj = check_results(place, runs=60)
-    assert len(executing_environments(traj)) == 2
-    assert "Interrupted, back into the queue." in (place / f"walk_{job}.txt").read_text()
+    go_on_in_slurm(slurm, job, place, gate)
 
 
-def test_a_job_that_is_warned_of_its_end_requeues_itself(slurm, place):
-    lengthen(place / "requeue.sbatch")
+def test_a_job_that_is_warned_of_its_end_requeues_itself(slurm, place, gate):
     job = slurm.submit("requeue.sbatch", cwd=place, env=JOB_ENVIRONMENT)
-    some_are_completed(place)
+    wait_for_free_runs(place)
     slurm.run("scancel", "--signal=USR1", "--batch", job)  # as Slurm does before the end
+    go_on_in_slurm(slurm, job, place, gate)
+
+
+def go_on_in_slurm(slurm, job, place, gate):
     assert slurm.wait(job, "PENDING") == "PENDING"
-    assert "not run" in states(place).values()
-    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")
+    wait_for_free_runs(place)
+    gate.unlink()
+    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now+3")  # not in two minutes
     assert slurm.wait(job) == "COMPLETED"
-    assert len(executing_environments(check_results(place, runs=60))) == 2
+    text = (place / f"walk_{job}.txt").read_text()
+    assert text.count("Interrupted, back into the queue.") == 1
+    check_executed_twice(place)
 
 
-def test_one_node_of_grid_engine_also_after_its_end(grid_engine, place):
-    lengthen(place / "one_node.qsub")
+def check_executed_twice(place):
+    traj = check_results(place)
+    assert len(executing_environments(traj)) == 2
+
+
+def test_one_node_of_grid_engine_also_after_its_end(grid_engine, place, gate):
     submit = ("qsub", "-terse", "one_node.qsub")
     job = grid_engine.run(*submit, cwd=place, env=JOB_ENVIRONMENT).stdout.strip()
-    some_are_completed(place)
+    wait_for_free_runs(place)
     grid_engine.run("qdel", job)  # which warns first, as at the end of the time
     wait_for(lambda: grid_engine.run("qstat", "-j", job, check=False).returncode)
-    assert "not run" in states(place).values()
+    (output,) = place.glob(f"walk.o{job}")
+    assert "Terminated: active runs are given up, what is there is stored." in output.read_text()
+    gate.unlink()
     submit = ("qsub", "-sync", "y", "one_node.qsub")
     grid_engine.run(*submit, cwd=place, env=JOB_ENVIRONMENT, seconds=SECONDS)
-    assert len(executing_environments(check_results(place, runs=60))) == 2
+    check_executed_twice(place)
 
 
 # ----- batches ----------------------------------------------------------------------------------
@@ -174,18 +190,19 @@ def test_batches_through_other_packages(slurm, place, submitter, module):
     check_batches(place, done)
 
 
-def test_a_batch_whose_job_is_killed_is_submitted_again_alone(slurm, place):
-    script = command("slurm", *LONG)
-    with slurm.popen(*script, cwd=place, env=JOB_ENVIRONMENT, stdout=-1, stderr=-1) as main:
-        running = wait_for(lambda: running_jobs(slurm))
-        time.sleep(1)
-        slurm.run("scancel", "--full", "--signal=KILL", running[0])
+def test_a_batch_whose_job_is_killed_is_submitted_again_alone(slurm, place, gate):
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with slurm.popen(*command("slurm"), cwd=place, env=JOB_ENVIRONMENT, **streams) as main:
+        killed = wait_for(lambda: running_jobs(slurm))[0]
+        slurm.run("scancel", "--full", "--signal=KILL", killed)
+        slurm.wait(killed)
+        gate.unlink()
         out, err = main.communicate(timeout=SECONDS)
     assert main.returncode == 0, err
     assert "Submitting 3 batches." in out
     assert "Submitting 1 batches." in out
     assert "Submit its job again to go on." in err
-    check_results(place, out, runs=60)
+    check_results(place, out)
 
 
 def running_jobs(slurm):

@@ -110,10 +110,12 @@ def test_a_batch_says_how_many_of_its_own_runs_are_completed(env, caplog):
     assert "2 of 3 runs are completed" in caplog.text
     assert f"traj = pypet.load_batch({files[0]!r})" in caplog.text
     batch = load_batch(files[0])
+    batch.f_load(load_results=2)
     assert not batch.f_is_completed()
     execute(files[0])
     assert "All 3 runs are completed" in caplog.text
-    assert load_batch(files[0]).f_is_completed()
+    batch.f_load()
+    assert batch.f_is_completed()
 
 
 def test_failed_batches_are_told_and_go_on_alone(env, tmp_path, caplog):
