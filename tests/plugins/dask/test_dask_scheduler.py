@@ -440,15 +440,15 @@ class Number:
 
 def work(traj, factor):
     traj.f_add_result("z", traj.x * factor.value)
-    if sys.argv[1:] == ["slow"]:
+    if sys.argv[1:]:
         print("begun", os.getpid(), flush=True)
-        time.sleep(0.5)
+        time.sleep(float(sys.argv[1]))
     return traj.x * factor.value
 
 def main():
     with Environment("t", storage_service="memory", log_config=None, scheduler="dask", ncores=2,
                      wrap_mode="LOCAL", report_progress=False,
-                     graceful_exit=sys.argv[1:] == ["slow"]) as env:
+                     graceful_exit=sys.argv[1:] == ["0.5"]) as env:
         env.traj.f_add_parameter("x", 0)
         env.traj.f_explore({"x": range(6)})
         print(env.run(work, Number(10)), flush=True)
@@ -486,7 +486,7 @@ def test_a_script_without_guard_is_told_about_it(distributed, tmp_path):
 
 
 def test_an_interrupt_of_the_terminal_lets_active_runs_finish(distributed, tmp_path):
-    with start_script(tmp_path, 'if __name__ == "__main__": main()', "slow") as process:
+    with start_script(tmp_path, 'if __name__ == "__main__": main()', "0.5") as process:
         assert process.stdout.readline().startswith("begun")
         os.killpg(process.pid, signal.SIGINT)  # as CTRL+C does
         out, err = process.communicate(timeout=60)
@@ -494,3 +494,15 @@ def test_an_interrupt_of_the_terminal_lets_active_runs_finish(distributed, tmp_p
     results = eval(out.splitlines()[-1])
     assert 1 <= len(results) < 6
     assert all(value == 10 * index for index, value in results)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_nothing_goes_on_after_the_main_process(distributed, tmp_path, signum):
+    psutil = pytest.importorskip("psutil")
+    with start_script(tmp_path, 'if __name__ == "__main__": main()', "600") as process:
+        pid = int(process.stdout.readline().split()[1])
+        worker = psutil.Process(pid)
+        process.send_signal(signum)
+        process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert psutil.wait_procs([worker], 30)[1] == []
