@@ -2,6 +2,9 @@
 
 `Unpickling` is the rule: ``'trust'`` loads any pickle, ``'safe'`` only data of numpy, pandas,
 scipy and Python's own containers and the classes that somebody declared, ``'never'`` none.
+
+What reads pickles itself is imported when it is needed: most programs trust their files, and each
+process of an experiment would have it in memory.
 """
 
 from __future__ import annotations
@@ -10,12 +13,13 @@ import pickle
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pypet.encoding.pickle_machine import PickleMachine
-from pypet.encoding.pickle_vocabulary import MalformedPickleError, Vocabulary
-from pypet.encoding.pickled_classes import NoVocabulary, SafeVocabulary, resolved_imports
+from pypet.encoding.pickle_vocabulary import MalformedPickleError
 from pypet.errors import RefusedPickleError
+
+if TYPE_CHECKING:
+    from pypet.encoding.pickle_vocabulary import Vocabulary
 
 TRUST, SAFE, NEVER = MODES = ("trust", "safe", "never")
 
@@ -61,10 +65,14 @@ class Unpickling:
                 f"{where} is pickled and not loaded, because of `unpickle='never'`. Load with "
                 "'safe' to admit plain data, or with 'trust' if you know who wrote the file."
             )
+        from pypet.encoding.pickled_classes import SafeVocabulary
+
         return _load(raw, where, SafeVocabulary(self._declared()), encoding)
 
     def _declared(self) -> dict[tuple[str, str], type]:
         if self._classes is None:
+            from pypet.encoding.pickled_classes import resolved_imports
+
             self._classes = resolved_imports(self._imports)
         return self._classes
 
@@ -79,10 +87,14 @@ def load_constants(raw: bytes, where: str, mode: str, encoding: str = "ASCII") -
     MalformedPickleError
         The bytes are no pickle.
     """
+    from pypet.encoding.pickled_classes import NoVocabulary
+
     return _load(raw, where, NoVocabulary(mode), encoding)
 
 
 def _load(raw: bytes, where: str, vocabulary: Vocabulary, encoding: str = "ASCII") -> Any:
+    from pypet.encoding.pickle_machine import PickleMachine
+
     try:
         return PickleMachine(raw, vocabulary, encoding).load()
     except RefusedPickleError as err:

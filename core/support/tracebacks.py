@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sysconfig
+import os
 import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
@@ -16,7 +16,7 @@ FILES_ONLY = "pypet_files_only"
 RAISED_IN = "pypet: raised in "
 """Begins the note of an error that a run has raised."""
 
-_LIBRARY = sysconfig.get_path("stdlib")
+_LIBRARY = os.path.dirname(os.__file__)
 
 _logger = logging.getLogger("pypet")
 
