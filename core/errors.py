@@ -15,6 +15,7 @@ __all__ = [
     "DataNotInStorageError",
     "GitDiffError",
     "GitError",
+    "LeaseLostError",
     "MissingDependencyError",
     "NoSuchServiceError",
     "NotStoredError",
@@ -34,6 +35,7 @@ __all__ = [
     "UnknownMessageError",
     "UnknownOptionError",
     "UnknownPluginError",
+    "UnprotectedServerWarning",
     "VersionMismatchError",
     "WorkerDiedError",
 ]
@@ -167,8 +169,16 @@ def _not_stored(
     return kind(message, runs, **keywords)
 
 
+class LeaseLostError(PypetError, RuntimeError):
+    """A lock over a network has passed to another process, or nobody can tell whose it is."""
+
+
 class RefusedPickleError(PypetError, ValueError):
     """Something pickled was not loaded, because loading it might run code."""
+
+
+class UnprotectedServerWarning(UserWarning):
+    """A server that was made by hand can be used by every program on this machine."""
 
 
 class OptionWarning(UserWarning):

@@ -52,6 +52,7 @@ _WRAPPERS = {
 _NETWORK = {
     **dict.fromkeys(("LockerServer", "TimeOutLockerServer", "LockerClient"), "netlock"),
     **dict.fromkeys(("ForkAwareLockerClient", "ZMQServer", "ReliableClient"), "netlock"),
+    "ForkDetector": "netlock",
     **dict.fromkeys(("QueuingServer", "QueuingServerMessageListener"), "netqueue"),
     **dict.fromkeys(("QueuingClient", "ForkAwareQueuingClient"), "netqueue"),
 }
@@ -84,17 +85,8 @@ FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
 
 
 def face_names(module_name: str) -> list[str]:
-    """Return the names that a module gives without having them, for its ``__dir__``.
-
-    Those of plugins that a version of pypet may lack are left out, so that all of them can be
-    imported.
-    """
-    absent = set(_NETWORK.values())
-    return [
-        name
-        for (module, name), face in FACES.items()
-        if module == module_name and face.entry not in absent
-    ]
+    """Return the names that a module gives without having them, for its ``__dir__``."""
+    return [name for module, name in FACES if module == module_name]
 
 
 def module_getattr(module_name: str) -> Callable[[str], Any]:

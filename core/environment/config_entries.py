@@ -36,6 +36,7 @@ class EnvironmentConfig:
         self._trajectory = trajectory
         self._prefix = f"{GROUP}.{environment_name}"
         self._first_start: float | None = None
+        self._served: Parameter | None = None
 
     def add_settings(
         self,
@@ -91,6 +92,12 @@ class EnvironmentConfig:
         """Note that post-processing enlarged the trajectory."""
         self.put(Entry("postproc_expand", True, "Post-processing expanded the trajectory."))
 
+    def put_url(self, url: str) -> None:
+        """Note where the server of the wrap mode listens; another round may have another port."""
+        entry = Entry("url", url, "Where the server of the wrap mode listened.")
+        self._served = self.put(entry)
+        self._served.f_lock()
+
     def note_start(self, timestamp: float) -> None:
         """Remember when the first experiment of the environment began; later ones do not count."""
         if self._first_start is None:
@@ -110,6 +117,8 @@ class EnvironmentConfig:
                 Entry("runtime", str(timedelta(seconds=finish - start)), "Duration."),
             )
         ]
+        if self._served is not None:
+            leaves.append(self._served)
         if store:
             self._trajectory.f_store_items(leaves, store_data=OVERWRITE_DATA)
 

@@ -232,7 +232,14 @@ class Experiment:
             shown_warnings.begin()
         self._has_begun = True
         latest = Round(
-            self._environment, self._features, job, indices, self._results, self._failures, refill
+            self._environment,
+            self._features,
+            job,
+            indices,
+            self._results,
+            self._failures,
+            refill,
+            self._config.put_url,
         )
         former, self._round = self._round, latest
         if former is not None:

@@ -37,7 +37,7 @@ class Round:
     """Executes the runs of ``indices``; what they return is appended to ``results``.
 
     ``refill``, for parallel runs only, is called when the last run was handed to the scheduler; it
-    may return the indices of more.
+    may return the indices of more. ``announce`` is told where a server of the wrap mode listens.
     """
 
     def __init__(
@@ -49,8 +49,10 @@ class Round:
         results: Results,
         failures: FailureLog,
         refill: Callable[[], Indices | None] | None = None,
+        announce: Callable[[str], None] | None = None,
     ) -> None:
         self._environment = environment
+        self._announce = announce
         self._trajectory: Any = environment.trajectory
         self._features = features
         self._options = features.options
@@ -84,6 +86,8 @@ class Round:
                 self._storage or nullcontext(),
                 kept_open(trajectory, self._storage),
             ):
+                if self._announce is not None and self._storage and self._storage.url:
+                    self._announce(self._storage.url)
                 for reporter in self._features.progress:
                     reporter.watch(self._scheduler.activity)
                 self._loop().execute(indices, self._work())

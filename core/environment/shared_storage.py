@@ -68,6 +68,11 @@ class SharedStorage:
         """Whether data of runs is stored by the main process, and by nobody else."""
         return self._mode is not None and self._mode.stores_in_main_process
 
+    @property
+    def url(self) -> str | None:
+        """Where a server of the wrap mode listens, in the block; None if there is none."""
+        return None if self._mode is None else self._mode.url
+
     def worker_service(self) -> StorageService:
         """Return the service for workers."""
         service: StorageService = self._service
@@ -127,7 +132,8 @@ def share_storage(
     options = features.options
     names = log_context(trajectory, environment_name)
     setup = functools.partial(_log_in_helper, features.logging, names)
-    mode = features.wrap_mode({**options, "helper_setup": setup})
+    across_hosts = features.scheduler.reaches_other_hosts(options)
+    mode = features.wrap_mode({**options, "helper_setup": setup, "across_hosts": across_hosts})
     context = multiprocessing.get_context(start_method_in_effect(options["start_method"]))
     return SharedStorage(trajectory, mode, context)
 

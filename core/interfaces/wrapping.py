@@ -43,7 +43,19 @@ class WrapMode(Feature, ABC):
     """Workers only collect; the main process stores. Services that live there can be used."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Read the options of the environment; nothing is started yet."""
+        """Read the options of the environment; nothing is started yet.
+
+        Beside these, ``helper_setup`` is to be called in processes that the mode starts, if it is
+        not None, and ``across_hosts`` says whether workers may be on other hosts than this one.
+        """
+
+    @property
+    def url(self) -> str | None:
+        """Where a server of the mode listens, between `start` and `stop`; None without one.
+
+        The environment notes it in its config.
+        """
+        return None
 
     @abstractmethod
     def start(self, service: StorageService, mp_context: BaseContext) -> None:

@@ -28,7 +28,7 @@ class PluginFamily(NamedTuple):
 SCOOP = PluginFamily("runs on SCOOP", names=("scoop",))
 DASK = PluginFamily("runs on Dask", names=("dask",))
 RESUMING = PluginFamily("resuming of experiments", names=("resume",))
-NETWORK = PluginFamily("storing over a network", names=("netlock", "netqueue"))
+NETWORK = PluginFamily("storing over a network", "net", ("netlock", "netqueue"))
 
 _ANNOUNCED = {
     (families.WRAPPING, "netlock"): NETWORK,

@@ -20,6 +20,7 @@ from pypet import (
     SparseResult,
     load_trajectory,
 )
+from pypet.support.optional import is_installed
 from pypet.testing.equality import assert_same_leaf
 from tests.plugins.dask.clusters import make_cluster
 
@@ -32,8 +33,9 @@ STARTS = [
     for method in ("fork", "forkserver", "spawn")
     if method in multiprocessing.get_all_start_methods()
 ]
+NETWORK_MODES = ("NETLOCK", "NETQUEUE") if is_installed("zmq") else ()
 MODES = {
-    method: ("LOCK", "QUEUE", "PIPE", "LOCAL") if method == "fork" else ("LOCK", "QUEUE", "LOCAL")
+    method: ("LOCK", "QUEUE", *(("PIPE",) if method == "fork" else ()), "LOCAL", *NETWORK_MODES)
     for method in STARTS
 }
 WAYS = [
@@ -183,10 +185,11 @@ def test_the_data_is_the_same_without_wrapping_one_worker(tmp_path, reference):
     assert_same(execute(tmp_path, **options), reference)
 
 
-def test_the_data_is_the_same_by_an_executor(tmp_path, reference):
+@pytest.mark.parametrize("mode", ["LOCAL", *NETWORK_MODES])
+def test_the_data_is_the_same_by_an_executor(tmp_path, reference, mode):
     context = multiprocessing.get_context(STARTS[0])
     with ProcessPoolExecutor(2, mp_context=context) as executor:
-        assert_same(execute(tmp_path, scheduler=executor, wrap_mode="LOCAL"), reference)
+        assert_same(execute(tmp_path, scheduler=executor, wrap_mode=mode), reference)
 
 
 @pytest.mark.parametrize("mode", ["LOCAL", "LOCK"])

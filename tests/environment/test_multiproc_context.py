@@ -13,6 +13,7 @@ import pypet
 from pypet import MultiprocContext, Trajectory, load_trajectory, manual_run
 from pypet.errors import NoSuchServiceError
 from pypet.storage_backends.memory import MemoryStorageService
+from pypet.support.optional import is_installed
 from pypet.utils import mpwrappers
 
 pytest.importorskip("h5py")
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.skipif(
 )
 FORK = multiprocessing.get_context("fork") if hasattr(signal, "SIGKILL") else None
 RUNS = 4
+SHARING = ["LOCK", "QUEUE", "PIPE", *(["NETLOCK", "NETQUEUE"] if is_installed("zmq") else [])]
 
 
 @manual_run(store_meta_data=False)
@@ -60,7 +62,7 @@ def in_processes(traj):
         assert process.exitcode == 0
 
 
-@pytest.mark.parametrize("wrap_mode", ["LOCK", "QUEUE", "PIPE"])
+@pytest.mark.parametrize("wrap_mode", SHARING)
 def test_processes_of_ones_own_store(traj, wrap_mode):
     service = traj.v_storage_service
     with MultiprocContext(traj, wrap_mode):
@@ -70,7 +72,7 @@ def test_processes_of_ones_own_store(traj, wrap_mode):
     assert results(traj) == [2, 4, 6, 8]
 
 
-@pytest.mark.parametrize("wrap_mode", ["LOCK", "QUEUE", "PIPE"])
+@pytest.mark.parametrize("wrap_mode", SHARING)
 def test_copies_go_through_a_pool(traj, wrap_mode):
     with MultiprocContext(traj, wrap_mode), FORK.Pool(2) as pool:
         pool.map(simulate, traj.f_iter_runs(yields="copy"))
@@ -248,7 +250,7 @@ def overwrite(arguments):
     return number
 
 
-@pytest.mark.parametrize("wrap_mode", ["LOCK", "QUEUE", "PIPE"])
+@pytest.mark.parametrize("wrap_mode", SHARING)
 def test_fifty_tasks_of_a_pool_overwrite_one_result(traj, wrap_mode):
     service = traj.v_storage_service
     traj.f_add_result("shared", number=-1, twice=np.full(1000, -2))

@@ -141,6 +141,7 @@ def test_an_established_wrap_mode_that_is_not_installed_is_no_misspelled_one(
     make_env, without, options
 ):
     without("netlock")
+    without("netqueue")
     with pytest.raises(MissingDependencyError) as caught:
         make_env(**{**options, "wrap_mode": "netlock"})
     message = str(caught.value)
@@ -152,6 +153,7 @@ def test_an_established_wrap_mode_that_is_not_installed_is_no_misspelled_one(
 
 def test_a_multiproc_context_tells_of_such_a_mode_like_an_environment(without):
     without("netlock")
+    without("netqueue")
     context = MultiprocContext(Trajectory("own", storage_service="memory"), "NETLOCK")
     with pytest.raises(MissingDependencyError, match=r"'NETLOCK' needs .* not part of"):
         context.start()

@@ -43,3 +43,12 @@ def test_the_search_finds_where_the_period_doubles_in_few_runs(tmp_path, toleran
     assert low < 1 + math.sqrt(6) < high
     assert high - low <= tolerance
     assert int(re.search(r"(\d+) runs in", text).group(1)) <= most_runs
+
+
+def test_network_modes_store_the_same(tmp_path):
+    pytest.importorskip("zmq")
+    text = start(tmp_path, "network_storage.py", "--runs", "20")
+    assert len(re.findall(r"listened at tcp://127\.0\.0\.1:\d+$", text, re.MULTILINE)) == 2
+    first, second = re.findall(r"pi is about (.*)", text)
+    assert first == second
+    assert abs(float(first) - math.pi) < 0.05

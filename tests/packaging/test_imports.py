@@ -212,22 +212,11 @@ def test_importing_the_folder_under_its_own_name_is_refused():
 # ----- faces: names whose home is a plugin ---------------------------------------------------
 
 
-PRESENT = [key for key, face in FACES.items() if face.entry not in ("netlock", "netqueue")]
-ABSENT = sorted(FACES.keys() - set(PRESENT))
-
-
-@pytest.mark.parametrize(("module", "name"), PRESENT)
+@pytest.mark.parametrize(("module", "name"), list(FACES))
 def test_every_face_leads_to_its_plugin(module, name):
     found = getattr(importlib.import_module(module), name)
     face = FACES[module, name]
     assert found is get_manager().attribute(face.entry, face.attribute, asked=name)
-
-
-@pytest.mark.parametrize(("module", "name"), ABSENT)
-def test_a_name_of_a_plugin_that_this_version_lacks_says_so(module, name):
-    with pytest.raises(ImportError, match=rf"{name} needs a plugin for storing over a network, "):
-        getattr(importlib.import_module(module), name)
-    assert name not in dir(importlib.import_module(module))
 
 
 def test_the_package_has_exactly_its_faces():

@@ -18,7 +18,6 @@ from pypet.plugins.option_table import markdown, table
 
 ABSENT = {
     "use_scoop": "runs on SCOOP",
-    "port": "storing over a network",
     "resumable": "resuming of experiments",
     "resume_folder": "resuming of experiments",
     "delete_resume": "resuming of experiments",
@@ -120,7 +119,6 @@ def test_an_option_is_listed_once_a_plugin_reads_it(manager):
     ("name", "idle", "asking"),
     [
         ("use_scoop", False, True),
-        ("port", None, 7777),
         ("resumable", False, True),
         ("delete_resume", True, False),
     ],

@@ -1,4 +1,4 @@
-"""The wrap modes of one machine pass the conformance suite."""
+"""All wrap modes pass the conformance suite."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pypet.interfaces import StorageService
 from pypet.testing.wrap_modes import WrapModeConformance
 from pypet.wrap_modes.local import LocalWrapMode
 from pypet.wrap_modes.lock import LockWrapMode
+from pypet.wrap_modes.netlock import NetLockWrapMode
+from pypet.wrap_modes.netqueue import NetQueueWrapMode
 from pypet.wrap_modes.pipe import PipeWrapMode
 from pypet.wrap_modes.queue import QueueWrapMode
 
@@ -43,3 +45,17 @@ class TestPipe(OnHDF5):
 
 class TestLocal(OnHDF5):
     mode_class = LocalWrapMode
+
+
+class OverTheNetwork(OnHDF5):
+    @pytest.fixture(autouse=True)
+    def _needs_zmq(self):
+        pytest.importorskip("zmq")
+
+
+class TestNetQueue(OverTheNetwork):
+    mode_class = NetQueueWrapMode
+
+
+class TestNetLock(OverTheNetwork):
+    mode_class = NetLockWrapMode

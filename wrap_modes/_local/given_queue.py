@@ -13,7 +13,14 @@ from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, StorageService
 from pypet.wrap_modes._local.failures import Failure, not_stored
 from pypet.wrap_modes._local.helper import describe_death, start_helper
-from pypet.wrap_modes._local.parcels import Parcel, dump_copy, load
+from pypet.wrap_modes._local.parcels import (
+    NO_RUN,
+    Message,
+    Parcel,
+    Unreadable,
+    dump_copy,
+    load,
+)
 from pypet.wrap_modes._local.storing import Store
 
 STORE, DONE = "STORE", "DONE"
@@ -80,10 +87,21 @@ class QueueStorageServiceWriter:
             command, *content = self.queue.get()
             if command == DONE:
                 break
-            store.store(load(content[0]))
+            store.store(_parcel(content))
             store.flush_if_due(idle=self.queue.empty())
         store.close()
         return store.failures
+
+
+def _parcel(content: list[Any]) -> Parcel:
+    """Return what was put into a queue: by `put_parcel`, or as arguments of ``store``."""
+    if len(content) == 1:
+        return load(content[0])
+    try:
+        (message, stuff, *args), kwargs = content
+        return Parcel(NO_RUN, Message(message, stuff, tuple(args), kwargs))
+    except (TypeError, ValueError) as error:
+        return Parcel(NO_RUN, Unreadable(error))
 
 
 def _serve(

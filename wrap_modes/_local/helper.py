@@ -13,14 +13,18 @@ from pypet.support.filesystem import working_folder
 from pypet.support.interrupts import without_interrupts
 from pypet.support.process_ends import GUARD_ADVICE, describe_end
 
+_NAMES = {"NETLOCK": "LockServer", "NETQUEUE": "QueuingServerProcess"}
+"""Established names of processes, which names of log files contain; others follow the mode."""
+
 
 def start_helper(
     mode: str, mp_context: BaseContext, target: Callable[..., None], args: tuple[Any, ...]
 ) -> BaseProcess:
-    """Start the process that stores for a wrap mode and return it."""
+    """Start the process that stores or locks for a wrap mode and return it."""
     # The contexts of all start methods have `Process`, their common base does not say so.
+    name = _NAMES.get(mode, f"{mode.capitalize()}Process")
     process: BaseProcess = mp_context.Process(  # type: ignore[attr-defined]
-        target=target, args=args, name=f"{mode.capitalize()}Process", daemon=True
+        target=target, args=args, name=name, daemon=True
     )
     # The process ignores them from its first step on.
     with without_interrupts(signal.SIGTERM):

@@ -137,6 +137,17 @@ class WriterProcess:
         if failures:
             raise not_stored(self._mode, failures, is_final=self._refusals >= TOO_MANY)
 
+    @property
+    def sentinel(self) -> int:
+        """What is ready when the process is gone."""
+        return self._process.sentinel
+
+    def give_up(self) -> NotStoredError:
+        """Return the error that says how the process ended before it had anything to store."""
+        self._at_exit.cancel()
+        self._control.close()
+        return self._death()
+
     def join(self) -> None:
         """Wait until the process is gone."""
         self._process.join()

@@ -16,6 +16,7 @@ from pypet.storage_backends.hdf5.files.locks import WriterLocks
 from pypet.storage_backends.hdf5.files.superblock import superblock
 from pypet.storage_backends.hdf5.files.transactional_file import TransactionalFile
 from pypet.storage_backends.hdf5.files.waiting import wait_while_blocked
+from pypet.support.leases import check_leases
 
 _ABANDONED: list[Any] = []
 """HDF5 files that are never closed, as that takes time and has no effect any more."""
@@ -80,6 +81,8 @@ class Writer(FileHandle, ABC):
             The default time is over.
         OSError
             The disk refuses it, or another program has changed the file.
+        LeaseLostError
+            The lock over a network has passed to another process; nothing was written.
         """
 
 
@@ -88,6 +91,7 @@ class PlainWriter(Writer):
 
     def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
         """Hand everything to the operating system, or with ``durable`` to the disk."""
+        check_leases()
         h5f.flush(self.id)
         if durable:
             os.fsync(self.descriptor)
@@ -120,6 +124,7 @@ class TransactionalWriter(Writer):
         if storage.has_changes:
             if not self._exclude(timeout):
                 return False
+            check_leases()
             storage.commit(durable=durable)
             self._superblock = superblock(storage.descriptor)
         elif durable:
@@ -140,6 +145,7 @@ class TransactionalWriter(Writer):
                 return
             self._exclude(None)
             self.id.close()
+            check_leases()
             self.storage.commit(durable=False)
         finally:
             if self.id.valid:

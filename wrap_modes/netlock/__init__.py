@@ -1,0 +1,36 @@
+"""Let workers on any host store by themselves, one at a time.
+
+Needs ``pip install "pypet[net]"`` and a file system that all of them see.
+"""
+
+from __future__ import annotations
+
+from pypet.interfaces import WrapMode
+from pypet.markers import hookimpl
+from pypet.wrap_modes._net.by_hand import ForkDetector, ReliableClient, ZMQServer
+from pypet.wrap_modes.netlock.by_hand import (
+    ForkAwareLockerClient,
+    LockerClient,
+    LockerServer,
+    TimeOutLockerServer,
+)
+from pypet.wrap_modes.netlock.mode import NetLockWrapMode
+from pypet.wrap_modes.netlock.network_lock import NetworkLock
+
+__all__ = [
+    "ForkAwareLockerClient",
+    "ForkDetector",
+    "LockerClient",
+    "LockerServer",
+    "NetLockWrapMode",
+    "NetworkLock",
+    "ReliableClient",
+    "TimeOutLockerServer",
+    "ZMQServer",
+]
+
+
+@hookimpl
+def pypet_register_wrap_modes() -> list[type[WrapMode]]:
+    """Register the wrap mode that locks over the network."""
+    return [NetLockWrapMode]

@@ -1,0 +1,150 @@
+"""The wrap mode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
+from multiprocessing.util import Finalize
+from typing import Any, ClassVar
+
+from pypet.errors import NotStoredError
+from pypet.interfaces import Option, StorageService, WrapMode
+from pypet.options.established import established
+from pypet.support.optional import require
+from pypet.support.process_ends import describe_end
+from pypet.wrap_modes._local.helper import start_helper
+from pypet.wrap_modes._local.lock_wrapper import LockWrapper
+from pypet.wrap_modes._local.run_tables import store_run_table
+from pypet.wrap_modes._net.keys import ServerKey
+from pypet.wrap_modes.netlock.network_lock import NetworkLock
+from pypet.wrap_modes.netlock.server import LockServerSetup, serve
+
+
+class NetLockWrapMode(WrapMode):
+    """Workers on any host open the storage directly, each under a lock that a server gives.
+
+    All of them need to see the same file, by a file system that the hosts share. Everything is
+    encrypted with a key that is made for the experiment and reaches workers with their tasks.
+    With ``timeout``, in seconds, the lock passes to the next one if its owner has it for longer.
+    """
+
+    name: ClassVar[str] = "NETLOCK"
+    requires: ClassVar[tuple[str, ...]] = ("zmq",)
+    extra: ClassVar[str | None] = "net"
+    options: ClassVar[tuple[Option, ...]] = established("port", "timeout")
+    supports_loading: ClassVar[bool] = True
+    supports_resume: ClassVar[bool] = True
+    works_across_hosts: ClassVar[bool] = True
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Make the mode; a ``lock`` in ``options`` is used instead of one of its own."""
+        super().__init__(options)
+        self._options = options
+        self._wrapper: LockWrapper | None = None
+        self._lock: NetworkLock | None = None
+        self._control: Any = None
+        self._process: Any = None
+        self._at_exit: Finalize | None = None
+
+    @property
+    def url(self) -> str | None:
+        """Where the server listens, between `start` and `stop`."""
+        return None if self._lock is None else self._lock.url
+
+    def start(self, service: StorageService, mp_context: BaseContext) -> None:
+        """Start the server.
+
+        Raises
+        ------
+        OSError
+            The port is in use.
+        """
+        lock = self._options.get("lock")
+        if lock is None:
+            lock = self._lock = self._serve(mp_context)
+        self._wrapper = LockWrapper(service, lock, self._options.get("pickle_lock", True))
+
+    def worker_service(self) -> StorageService:
+        """Return the service within its lock.
+
+        Raises
+        ------
+        RuntimeError
+            `start` was not called, or `stop` was called since.
+        """
+        if self._wrapper is None:
+            raise RuntimeError("Wrap mode 'NETLOCK' was not started; call `start` first.")
+        return self._wrapper
+
+    def check(self) -> None:
+        """Raise if the server is gone; see `WrapMode.check`."""
+        if self._process is not None and self._process.exitcode is not None:
+            raise NotStoredError(f"{self._death()}.", is_final=True)
+
+    def store_run_table(self, trajectory: Any) -> bool:
+        """Store the rows that changed, under the lock; see `WrapMode.store_run_table`."""
+        wrapper = self._wrapper
+        return wrapper is not None and store_run_table(
+            wrapper, wrapper._storage_service, trajectory
+        )
+
+    def stop(self) -> None:
+        """End the server: everything is stored already."""
+        self._wrapper = None
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.close()
+        self._end()
+
+    def join(self) -> None:
+        """Wait until the server is gone; see `WrapMode.join`."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.join()
+
+    def _serve(self, mp_context: BaseContext) -> NetworkLock:
+        """Start the server, wait until it listens, and return the lock."""
+        options = self._options
+        key = ServerKey.make(require("zmq", plugin=self.name, extra=self.extra))
+        self._control, theirs = mp_context.Pipe()
+        setup = LockServerSetup(
+            self.name,
+            key,
+            options.get("port"),
+            bool(options.get("across_hosts")),
+            options.get("timeout"),
+            theirs,
+            options.get("helper_setup"),
+        )
+        self._process = start_helper(self.name, mp_context, serve, (setup,))
+        theirs.close()
+        # If nobody calls `stop`, it is to end with this process, which waits for its children.
+        self._at_exit = Finalize(self, _finish, (self._control,), exitpriority=10)
+        wait([self._control, self._process.sentinel])
+        try:
+            answer = self._control.recv()
+        except (EOFError, OSError):
+            self._process.join()
+            answer = RuntimeError(f"{self._death()} before it could listen.")
+        if isinstance(answer, Exception):
+            self._end()
+            self.join()
+            raise answer
+        return NetworkLock(str(answer), key.for_workers())
+
+    def _end(self) -> None:
+        if self._at_exit is not None:
+            self._at_exit()
+            self._at_exit = None
+
+    def _death(self) -> str:
+        end = describe_end(self._process.exitcode)
+        return f"The process that gives the lock of wrap_mode='NETLOCK' {end}"
+
+
+def _finish(control: Any) -> None:
+    with suppress(OSError):
+        control.send("finish")  # a forked server has this end of the pipe, too: it sees no end
+    control.close()

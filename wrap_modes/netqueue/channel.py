@@ -1,0 +1,166 @@
+"""The workers' way to the writer process, from wherever they are."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from pypet.errors import NotStoredError
+from pypet.records import StoreRequest
+from pypet.wrap_modes._local.parcels import Parcel, dump, dump_copy
+from pypet.wrap_modes._net.client_socket import ClientSocket, OnePerProcess
+from pypet.wrap_modes._net.keys import WorkerKey
+from pypet.wrap_modes.netqueue.messages import encode
+
+RESEND_SECONDS = 5.0
+"""The first time after which an answer is overdue; it doubles as long as none comes."""
+MOST_RESEND_SECONDS = 60.0
+RECONNECT_SECONDS = 30.0
+"""How long the writer's machine may be out of reach."""
+_MOST_UNANSWERED = 4
+_BATCH_BYTES = 1 << 18
+_MOST_PARCELS = 256
+
+
+class _Message(NamedTuple):
+    number: int
+    body: list[Any]
+    runs: list[int]
+
+
+class Channel(AbstractContextManager[None]):
+    """Sends parcels and waits until the writer says that it has them.
+
+    What was not answered is sent again, by way of a new connection, and the writer takes it once.
+    In the context of the channel small parcels are gathered, to be sent together by `flush`:
+    a worker that executes many runs waits for an answer when it reports them, not after each.
+    """
+
+    def __init__(self, url: str, key: WorkerKey) -> None:
+        self._socket = ClientSocket(url, key)
+        self._gathers = False
+        self._forget()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _channels.get, (self._socket.url, self._socket.key)
+
+    @property
+    def url(self) -> str:
+        """Where the writer listens."""
+        return self._socket.url
+
+    def __enter__(self) -> None:
+        self._gathers = True
+
+    def __exit__(self, *error: object) -> None:
+        self._gathers = False
+
+    def put(self, parcel: Parcel) -> None:
+        """Send a parcel; returns when the writer has it, or before `flush` if it is gathered.
+
+        Raises
+        ------
+        NotStoredError
+            The writer cannot be reached any more.
+        """
+        dumped: list[Any] = dump(parcel)
+        self._begin()
+        gathers = self._gathers and len(dumped) == 2
+        if self._gathers and not gathers and isinstance(parcel.content, StoreRequest):
+            size = sum(map(len, dumped))
+            if size <= _BATCH_BYTES:
+                dumped, gathers = list(dump_copy(parcel)), True
+        self._gathered.append(dumped)
+        self._runs.append(parcel.run)
+        self._size += sum(map(len, dumped))
+        try:
+            if not gathers:
+                self._send()
+                self._wait(0)
+            elif self._size >= _BATCH_BYTES or len(self._runs) >= _MOST_PARCELS:
+                self._send()
+                self._wait(_MOST_UNANSWERED)
+        except ConnectionError as error:
+            raise self._gone(parcel.what(), error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def flush(self) -> Mapping[int, Exception]:
+        """Send what was gathered and wait until the writer has all.
+
+        Return the error of each run for which that failed, by index.
+        """
+        if not self._socket.is_mine():
+            return {}
+        runs = [*self._runs, *(run for each in self._unanswered for run in each.runs)]
+        try:
+            self._send()
+            self._wait(0)
+        except ConnectionError as error:
+            failure = self._gone("data of runs", error)
+            return dict.fromkeys(runs, failure)
+        except BaseException:
+            self.close()
+            raise
+        return {}
+
+    def close(self) -> None:
+        """End the connection of this process; what was not sent is forgotten."""
+        if self._socket.is_mine():
+            self._socket.close()
+        self._forget()
+
+    def _begin(self) -> None:
+        if not self._socket.is_mine():
+            self._forget()  # it is what a parent process was about to send
+            self._socket.begin()
+
+    def _forget(self) -> None:
+        self._number = 0
+        self._gathered: list[list[Any]] = []
+        self._runs: list[int] = []
+        self._size = 0
+        self._unanswered: deque[_Message] = deque()
+
+    def _send(self) -> None:
+        if not self._gathered:
+            return
+        self._number += 1
+        message = _Message(self._number, encode(self._gathered), self._runs)
+        self._gathered, self._runs, self._size = [], [], 0
+        self._unanswered.append(message)
+        self._socket.send(message.number, message.body)
+
+    def _wait(self, most: int) -> None:
+        """Wait until at most so many messages are without an answer."""
+        patience = RESEND_SECONDS
+        unanswered = self._unanswered
+        while len(unanswered) > most:
+            answer = self._socket.receive(patience)
+            if answer is not None:
+                while unanswered and unanswered[0].number <= answer[0]:
+                    unanswered.popleft()
+                continue
+            if not self._socket.reconnect(RECONNECT_SECONDS):
+                raise ConnectionError(
+                    f"the writer at {self._socket.url} has been out of reach for "
+                    f"{RECONNECT_SECONDS:g} seconds"
+                )
+            for message in unanswered:
+                self._socket.send(message.number, message.body)
+            patience = min(2 * patience, MOST_RESEND_SECONDS)
+
+    def _gone(self, what: str, error: ConnectionError) -> NotStoredError:
+        runs = [*self._runs, *(run for each in self._unanswered for run in each.runs)]
+        self.close()
+        return NotStoredError(
+            f"{what} cannot be stored: the process that stores data for wrap_mode='NETQUEUE' is "
+            f"gone ({error}).",
+            sorted(set(runs)),
+        )
+
+
+_channels = OnePerProcess(Channel)

@@ -1,0 +1,132 @@
+"""The wrap mode, and the service that its workers see."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
+from typing import Any, ClassVar
+
+from pypet.interfaces import Option, StorageService
+from pypet.options.established import established
+from pypet.support.optional import require
+from pypet.wrap_modes._local.given_queue import DONE, GivenQueueWriter, put_parcel
+from pypet.wrap_modes._local.parcels import Parcel
+from pypet.wrap_modes._local.senders import Sender
+from pypet.wrap_modes._local.writer_mode import WriterMode
+from pypet.wrap_modes._local.writer_process import WriterProcess
+from pypet.wrap_modes._net.keys import ServerKey
+from pypet.wrap_modes.netqueue.channel import Channel
+from pypet.wrap_modes.netqueue.listener import NetworkListener
+
+
+class NetQueueSender(Sender):
+    """What runs see with wrap mode NETQUEUE: stores through the network, loads nothing."""
+
+    mode: ClassVar[str] = "NETQUEUE"
+
+    def __init__(self, queue: Any, service: StorageService | None = None) -> None:
+        """Send to ``queue``: a `Channel`, or a queue that a writer of the user reads."""
+        super().__init__(service)
+        self.queue = queue
+        self._main_pid = os.getpid()
+
+    def deliver(self, parcel: Parcel) -> None:
+        """Send a parcel to the writer."""
+        queue = self.queue
+        if not isinstance(queue, Channel):
+            put_parcel(queue, parcel)
+            return
+        try:
+            queue.put(parcel)
+        finally:
+            if os.getpid() == self._main_pid:
+                queue.close()  # a connection has threads, and this process may be forked
+
+    @property
+    def deferral(self) -> AbstractContextManager[None]:
+        """In this context small parcels are gathered until `store_deferred`."""
+        queue = self.queue
+        return queue if isinstance(queue, Channel) and self._main_pid != os.getpid() else _NOTHING
+
+    def store_deferred(self) -> Mapping[int, Exception]:
+        """Send what was gathered; return the errors of runs that could not be, by index."""
+        return self.queue.flush() if isinstance(self.queue, Channel) else {}
+
+    def send_done(self) -> None:
+        """Tell the reader of a queue of the user's that nothing more will come."""
+        self.queue.put((DONE,))
+
+
+_NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+class NetQueueWrapMode(WriterMode[NetQueueSender]):
+    """Workers on any host send what they store to one process, and go on when it has that.
+
+    Everything is encrypted with a key that is made for the experiment and reaches workers with
+    their tasks. Without an address in ``port`` only this machine reaches the writer, unless the
+    scheduler has workers on other hosts.
+    """
+
+    name: ClassVar[str] = "NETQUEUE"
+    requires: ClassVar[tuple[str, ...]] = ("zmq",)
+    extra: ClassVar[str | None] = "net"
+    options: ClassVar[tuple[Option, ...]] = (*WriterMode.options, *established("port"))
+    works_across_hosts: ClassVar[bool] = True
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self._url: str | None = None
+
+    @property
+    def url(self) -> str | None:
+        """Where the writer listens, between `start` and `stop`."""
+        return self._url
+
+    def start(self, service: StorageService, mp_context: BaseContext) -> None:
+        """Start the writer process.
+
+        Raises
+        ------
+        OSError
+            The port is in use.
+        """
+        self._service = service
+        queue = self._options.get("queue")
+        if queue is not None:
+            self._writer = GivenQueueWriter(self.name, queue, service, mp_context, self._options)
+            self._sender = NetQueueSender(queue, service)
+            return
+        key = ServerKey.make(require("zmq", plugin=self.name, extra=self.extra))
+        told, tells = mp_context.Pipe(duplex=False)
+        reachable = bool(self._options.get("across_hosts"))
+        source = NetworkListener(self.name, key, self._options.get("port"), reachable, tells)
+        writer = WriterProcess(self.name, source, service, mp_context, self._options)
+        tells.close()
+        with told:
+            self._url = self._address(writer, told)
+        self._writer = writer
+        self._sender = NetQueueSender(Channel(self._url, key.for_workers()), service)
+
+    def _address(self, writer: WriterProcess, told: Any) -> str:
+        """Return where the writer listens, once it does."""
+        wait([told, writer.sentinel])
+        try:
+            answer = told.recv()
+        except EOFError:
+            answer = writer.give_up()
+        if isinstance(answer, Exception):
+            writer.give_up()
+            raise answer
+        return str(answer)
+
+    def stop(self) -> None:
+        """Let the writer store the rest; see `WrapMode.stop`."""
+        sender, self._sender = self._sender, None
+        self._url = None
+        if sender is not None and isinstance(sender.queue, Channel):
+            sender.queue.close()
+        self.stop_writer()
