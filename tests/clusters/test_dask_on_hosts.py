@@ -29,7 +29,7 @@ if __name__ == "__main__":
     folder = sys.argv[1]
     began = time.monotonic()
     env = Environment("t", filename=f"{{folder}}/t.hdf5", log_config=None, report_progress=False,
-                      scheduler="dask", dask_address="{ADDRESS}", wrap_mode="LOCAL")
+                      scheduler="dask", dask_address="{ADDRESS}", wrap_mode=sys.argv[2])
     env.traj.f_add_parameter("x", 0)
     env.traj.f_explore({{"x": range({RUNS})}})
     results = env.run(work, folder)
@@ -84,13 +84,27 @@ def cluster(hosts, tmp_path):
                 process.kill()
 
 
-@pytest.mark.parametrize("fault", [cut_for_good, cut_for_5_seconds, kill_all_processes])
-def test_all_runs_are_done_once_whatever_happens_to_a_host(hosts, cluster, tmp_path, fault, capsys):
+@pytest.mark.parametrize(
+    ("mode", "fault"),
+    [
+        ("LOCAL", cut_for_good),
+        ("LOCAL", cut_for_5_seconds),
+        ("LOCAL", kill_all_processes),
+        ("NETQUEUE", cut_for_good),
+        ("NETLOCK", kill_all_processes),
+    ],
+)
+def test_all_runs_are_done_once_whatever_happens_to_a_host(
+    hosts, cluster, tmp_path, mode, fault, capsys
+):
     pytest.importorskip("h5py")
+    if mode.startswith("NET"):
+        pytest.importorskip("zmq")
     script = tmp_path / "experiment.py"
     script.write_text(EXPERIMENT)
     streams = dict.fromkeys(("stdout", "stderr"), -1)
-    process = hosts.popen(sys.executable, script, tmp_path, cwd=tmp_path, env=cluster, **streams)
+    command = (sys.executable, script, tmp_path, mode)
+    process = hosts.popen(*command, cwd=tmp_path, env=cluster, **streams)
     with process:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while len(list(tmp_path.glob("begun-*"))) < 8:
@@ -105,6 +119,6 @@ def test_all_runs_are_done_once_whatever_happens_to_a_host(hosts, cluster, tmp_p
     assert process.returncode == 0, err
     done, different, is_stored, seconds = out.split()
     with capsys.disabled():
-        print(f"\n{fault.__name__}: {done} of {RUNS} done, {float(seconds):.0f} s")  # noqa: T201
+        print(f"\n{mode}, {fault.__name__}: {done} of {RUNS} done, {float(seconds):.0f} s")  # noqa: T201
     assert int(done) == int(different) == RUNS
     assert is_stored == "True"

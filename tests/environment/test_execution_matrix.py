@@ -192,8 +192,10 @@ def test_the_data_is_the_same_by_an_executor(tmp_path, reference, mode):
         assert_same(execute(tmp_path, scheduler=executor, wrap_mode=mode), reference)
 
 
-@pytest.mark.parametrize("mode", ["LOCAL", "LOCK"])
+@pytest.mark.parametrize("mode", ["LOCAL", "LOCK", "NETLOCK", "NETQUEUE"])
 def test_the_data_is_the_same_by_dask(tmp_path, reference, dask_cluster, mode):
+    if mode.startswith("NET"):
+        pytest.importorskip("zmq")
     options = {"scheduler": "dask", "dask_address": dask_cluster, "wrap_mode": mode}
     assert_same(execute(tmp_path, **options), reference)
 
