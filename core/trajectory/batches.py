@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -75,17 +76,16 @@ def split_into_batches(
         )
     files = _free_files(traj, len(batches), folder)
     traj.f_store()
-    made: list[Path] = []
-    try:
-        for file, runs in zip(files, batches, strict=True):
-            made.append(file)
-            file.parent.mkdir(parents=True, exist_ok=True)
+    place = files[0].parent
+    place.mkdir(parents=True, exist_ok=True)
+    # Whoever finds the file of a batch finds it whole, and most probably all others, too.
+    with tempfile.TemporaryDirectory(prefix=".split_", dir=place) as workshop:
+        made = [Path(workshop, file.name) for file in files]
+        for file, runs in zip(made, batches, strict=True):
             traj.f_backup(backup_filename=str(file))
             _mark(traj, file, runs)
-    except BaseException:
-        for file in made:
-            file.unlink(missing_ok=True)
-        raise
+        for source, target in zip(made, files, strict=True):
+            os.replace(source, target)
     return [str(file) for file in files]
 
 
@@ -153,7 +153,7 @@ def merge_batches(trajectory: Any, filenames: Iterable[str | os.PathLike[str]]) 
     loaded: dict[str, Any] = {}
     for file in files:
         try:
-            copy = _load_copy(traj, file, constants.LOAD_SKELETON)
+            copy = _load_copy(traj, file, constants.LOAD_NOTHING)
         except (OSError, StorageFormatError) as error:
             logger.error(
                 "Batch %s cannot be read: %s. If it is damaged, delete it and make new batches of "
@@ -179,7 +179,10 @@ def _merge(traj: Any, copy: Any, file: str, known: set[str]) -> int:
     completed = [idx for idx in open_runs if copy._runs.completed(idx)]
     failed = [idx for idx in open_runs if idx in copy._runs.errors]
     if completed or failed:
-        merge_in_place(traj, copy, completed, failed, known)
+        # Only now, so that the nodes of one batch at a time are in memory.
+        whole = _load_copy(traj, file, constants.LOAD_SKELETON)
+        whole._runs = copy._runs  # of a job that goes on, more runs may be completed by now
+        merge_in_place(traj, whole, completed, failed, known)
     missing = [idx for idx in open_runs if not copy._runs.completed(idx)]
     logger.info("Batch %s: runs taken over: %d.", file, len(completed))
     if missing:

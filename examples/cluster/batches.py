@@ -17,13 +17,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from walk import NAME, add_parameters, number_of_cores, report, simulate
+from walk import NAME, add_parameters, load_if_begun, number_of_cores, report, simulate
 
 from pypet import (
     Environment,
     Trajectory,
     load_batch,
-    load_trajectory,
     merge_batches,
     split_into_batches,
 )
@@ -147,14 +146,22 @@ SUBMITTERS = {
 
 def begin(filename: Path, *, runs: int, walkers: int, batches: int) -> Trajectory:
     """Return the trajectory, split into batches, now or when this script was started before."""
-    if filename.exists():
-        return load_trajectory(NAME, filename=str(filename))
-    with Environment(
-        NAME, filename=str(filename), seed=1, log_folder=str(filename.parent / "logs")
-    ) as env:
-        add_parameters(env.traj, runs=runs, walkers=walkers)
-        split_into_batches(env.traj, batches, filename.parent / "batches")
-    return env.traj
+    traj = load_if_begun(filename)
+    if traj is None:
+        with Environment(
+            NAME, filename=str(filename), seed=1, log_folder=str(filename.parent / "logs")
+        ) as env:
+            traj = env.traj
+            add_parameters(traj, runs=runs, walkers=walkers)
+            traj.f_store()
+    if not files_of_batches(filename):
+        split_into_batches(traj, batches, filename.parent / "batches")
+    return traj
+
+
+def files_of_batches(filename: Path) -> list[str]:
+    """Return the files of all batches."""
+    return sorted(map(str, (filename.parent / "batches").glob("*.hdf5")))
 
 
 def main() -> None:
@@ -174,7 +181,7 @@ def main() -> None:
     traj = begin(
         filename, runs=arguments.runs, walkers=arguments.walkers, batches=arguments.batches
     )
-    left = merge_batches(traj, sorted((folder / "batches").glob("*.hdf5")))
+    left = merge_batches(traj, files_of_batches(filename))
     for _ in range(ATTEMPTS):
         if not left:
             break

@@ -53,12 +53,22 @@ def number_of_cores() -> int:
     return 1
 
 
+def load_if_begun(filename: Path) -> Trajectory | None:
+    """Return the trajectory, None if the experiment has not begun."""
+    if not filename.exists():
+        return None
+    try:
+        return load_trajectory(NAME, filename=str(filename), load_derived_parameters=2)
+    except ValueError:  # it was killed before it had stored anything
+        return None
+
+
 def open_environment(filename: Path, *, runs: int, walkers: int, ncores: int) -> Environment:
     """Begin the experiment, or load it if it has begun."""
     options = {"multiproc": True, "ncores": ncores, "use_pool": True, "wrap_mode": "QUEUE"}
     options["log_folder"] = str(filename.parent / "logs")
-    if filename.exists():
-        traj = load_trajectory(NAME, filename=str(filename), load_derived_parameters=2)
+    traj = load_if_begun(filename)
+    if traj is not None:
         return Environment(trajectory=traj, **options)
     env = Environment(NAME, filename=str(filename), seed=1, **options)
     add_parameters(env.traj, runs=runs, walkers=walkers)

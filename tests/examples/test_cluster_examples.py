@@ -12,7 +12,7 @@ import pytest
 import pypet
 from tests.examples.running import EXAMPLES, run_example
 
-pytest.importorskip("h5py")
+h5py = pytest.importorskip("h5py")
 
 SMALL = ("--runs", 6, "--walkers", 500)
 PATIENCE_SECONDS = 100
@@ -28,6 +28,14 @@ def test_walkers_take_the_time_that_theory_says(tmp_path):
     assert len(rows(done.stdout)) == 6
     for _, mean, theory in rows(done.stdout):
         assert mean == pytest.approx(theory, rel=0.1)
+
+
+def test_an_experiment_that_was_killed_before_it_stored_anything_begins(tmp_path):
+    (tmp_path / "walk").mkdir()
+    with h5py.File(tmp_path / "walk" / "walk.hdf5", "w"):
+        pass
+    done = run_example("cluster/walk.py", *SMALL, folder=tmp_path)
+    assert len(rows(done.stdout)) == 6
 
 
 def test_batches_give_the_same_numbers_as_one_job(tmp_path):

@@ -232,6 +232,24 @@ def test_batches_are_not_overwritten(env):
     assert merge_batches(env.traj, files[1:]) == []
 
 
+def test_a_split_that_fails_leaves_no_files(env, tmp_path, monkeypatch):
+    made = []
+
+    def refuse(trajectory, backup_filename):
+        if made:
+            raise OSError("disk full")
+        made.append(backup_filename)
+        return original(trajectory, backup_filename)
+
+    original = pypet.Trajectory.f_backup
+    with monkeypatch.context() as patched:
+        patched.setattr(pypet.Trajectory, "f_backup", refuse)
+        with pytest.raises(OSError, match="disk full"):
+            split_into_batches(env.traj, 2)
+    assert list((tmp_path / "sweep_batches").iterdir()) == []
+    assert len(split_into_batches(env.traj, 2)) == 2
+
+
 def test_services_without_other_files_have_no_batches():
     traj = pypet.Trajectory("volatile", storage_service="memory")
     with pytest.raises(pypet.NoSuchServiceError):
