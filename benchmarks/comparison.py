@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -185,6 +186,19 @@ def memory_row(sides: Sides) -> Row:
     )
     text = f"{many / KIBI_SQUARED:.0f} MB"
     return Row("memory, 100,000 runs / 1,000", text, "", many / few, 3, False)
+
+
+def dask_rows(sides: Sides) -> list[Row]:
+    """Compare runs by Dask with as many tasks of its bare client, one a run."""
+    count = {HERE: sides.runs(2000)}
+    runs = sides.per_run("dask", count)[HERE]
+    bare = sides.per_run("dask", count, "bare")[HERE]
+    text = f"{1 / runs:.0f} runs/s"
+    return [Row(f"trivial runs, Dask ({1 / bare:.0f} bare tasks/s)", text, "", bare / runs, 3)]
+
+
+ENGINES: dict[str, Callable[[Sides], list[Row]]] = {"DASK": dask_rows}
+"""Rows that are only printed when asked for by name."""
 
 
 # ----- storing and loading on one core ----------------------------------------------------------

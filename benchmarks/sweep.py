@@ -12,6 +12,10 @@ their own. Figures come from this machine and this process run, the best of a fe
 runs parallel experiments beside the established pypet instead, see comparison.py. That one is
 installed into a virtual environment, which needs Python 3.11 and the network; a folder that is
 given is kept and used again.
+
+    python benchmarks/sweep.py --compare --modes DASK
+
+runs experiments by other engines instead.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from comparison import Sides, parallel_rows, print_rows
+from comparison import ENGINES, Sides, parallel_rows, print_rows
 from floor import seconds_of_bare_loop
 
 from pypet import Environment, load_trajectory
@@ -180,14 +184,18 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="where to write the files (default: temporary)")
     parser.add_argument("--compare", action="store_true", help="beside the established pypet")
     parser.add_argument("--environment", type=Path, help="its virtual environment, to keep")
+    parser.add_argument("--modes", nargs="+", choices=sorted(ENGINES), help="engines to compare")
     parser.add_argument("--repetitions", type=int, default=3, help="of each job of a comparison")
     parser.add_argument("--scale", type=float, default=1.0, help="part of the runs to execute")
     options = parser.parse_args()
     if options.compare:
         with tempfile.TemporaryDirectory() as name:
             environment = options.environment or Path(name) / "environment"
+            if options.modes == ["DASK"]:
+                environment = None  # it knows nothing of Dask
             sides = Sides(environment, options.repetitions, options.scale)
-            return 0 if print_rows(parallel_rows(sides)) else 1
+            rows = [row for mode in options.modes or () for row in ENGINES[mode](sides)]
+            return 0 if print_rows(rows or parallel_rows(sides)) else 1
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         sweeps = [measure(folder, runs) for runs in sorted(options.runs)]
