@@ -77,7 +77,9 @@ class Sides:
     def once(self, job: str, side: str, runs: int, options: dict[str, Any]) -> dict[str, float]:
         """Run a job once and return its figures."""
         arguments = [f"{key}={json.dumps(value)}" for key, value in options.items()]
-        command = [self._pythons[side], "-W", "ignore", str(JOBS), job, str(runs), *arguments]
+        launcher = SCOOP_LAUNCHER if options.get("use_scoop") else ()
+        script = [*launcher, str(JOBS), job, str(runs), *arguments]
+        command = [self._pythons[side], "-W", "ignore", *script]
         # Modules are compiled once, as they are where pypet is installed.
         environment = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
         figures: dict[str, float] = json.loads(
@@ -109,6 +111,8 @@ def rate_row(name: str, per_run: dict[str, float], target: float | None) -> Row:
 
 POOL = {"multiproc": True, "ncores": 2, "use_pool": True, "freeze_input": True}
 PROCESS = {"multiproc": True, "ncores": 2}
+SCOOP = {"multiproc": True, "use_scoop": True, "freeze_input": True, "wrap_mode": "LOCAL"}
+SCOOP_LAUNCHER = ("-m", "scoop", "-n", "2")
 
 
 def parallel_rows(sides: Sides) -> list[Row]:
@@ -197,7 +201,14 @@ def dask_rows(sides: Sides) -> list[Row]:
     return [Row(f"trivial runs, Dask ({1 / bare:.0f} bare tasks/s)", text, "", bare / runs, 3)]
 
 
-ENGINES: dict[str, Callable[[Sides], list[Row]]] = {"DASK": dask_rows}
+def scoop_rows(sides: Sides) -> list[Row]:
+    """Compare runs in two workers of SCOOP."""
+    counts = dict.fromkeys((HERE, THERE), sides.runs(2000))
+    per_run = sides.per_run("runs", counts, **SCOOP)
+    return [rate_row("trivial runs, SCOOP, LOCAL", per_run, 10)]
+
+
+ENGINES: dict[str, Callable[[Sides], list[Row]]] = {"DASK": dask_rows, "SCOOP": scoop_rows}
 """Rows that are only printed when asked for by name."""
 
 

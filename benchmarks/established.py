@@ -18,6 +18,7 @@ REQUIREMENTS = (
     # It does not declare these.
     "pyzmq",
     "psutil",
+    "scoop==0.7.2",
 )
 PYTHON = (3, 11)
 """The newest version of Python for which these have wheels."""

@@ -29,6 +29,7 @@ __all__ = [
     "RefusedPickleError",
     "RemoteRunError",
     "RunSkippedError",
+    "RunTimeoutError",
     "StorageFormatError",
     "StorageLostError",
     "TooManyGroupsError",
@@ -99,6 +100,10 @@ class RemoteRunError(PypetError, RuntimeError):
 
 class RunSkippedError(PypetError, RuntimeError):
     """A run was not started any more because the experiment was interrupted."""
+
+
+class RunTimeoutError(PypetError, TimeoutError):
+    """A run was given up because it took too long; the others go on unless the user says else."""
 
 
 class UnknownPluginError(PypetError, ValueError):

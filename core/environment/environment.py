@@ -98,6 +98,8 @@ class Environment:
         features = make_features(options, manager)
         shared = {entry.name for entry in content.keywords}
         warn_of_idle_options(options, features.scheduler, shared=shared, stacklevel=3)
+        if features.fallback is not None:
+            warnings.warn(features.fallback, OptionWarning, stacklevel=3)
         self._features: Features | None = features
         self._options = features.options
         self._postprocessing: PostProcessing | None = None

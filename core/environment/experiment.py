@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from pypet.environment.environment import Environment
     from pypet.environment.pending_runs import Indices
 
+_RULE = "=" * 78
+"""Above and below of what is not to be missed."""
+
 _logger = logging.getLogger("pypet")
 
 
@@ -98,6 +101,8 @@ class Experiment:
                 "A worker process that imports the main script has come upon an experiment with "
                 f"parallel runs, which it must not start again. {GUARD_ADVICE}"
             )
+        if self._features.fallback is not None:
+            _logger.error("%s\n%s\n%s", _RULE, self._features.fallback, _RULE)
         began = time.monotonic()
         self._config.note_start(time.time())
         plan = obtain_plan()

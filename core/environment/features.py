@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypet.environment.scheduler_choice import (
     choose_scheduler,
+    fall_back,
     implied_flags,
     settle_parallel_runs,
 )
@@ -39,6 +40,8 @@ class Features:
     logging: Sequence[LoggingSetup]
     progress: Sequence[ProgressReporter]
     versionings: Sequence[Versioning]
+    fallback: str | None = None
+    """Why the scheduler is not the one that was asked for."""
 
 
 def make_features(options: dict[str, Any], manager: PluginManager) -> Features:
@@ -52,6 +55,7 @@ def make_features(options: dict[str, Any], manager: PluginManager) -> Features:
     scheduler = choose_scheduler(options, manager)
     options.update(implied_flags(options, scheduler))
     check_options(options, manager, scheduler)
+    scheduler, fallback = fall_back(options, scheduler, manager)
     wrap_mode = settle_parallel_runs(options, scheduler, manager)
     return Features(
         manager=manager,
@@ -61,5 +65,6 @@ def make_features(options: dict[str, Any], manager: PluginManager) -> Features:
         gates=[gate(options) for gate in manager.admission_gates()],
         logging=[setup(options) for setup in manager.logging_setups()],
         progress=[reporter(options) for reporter in manager.progress_reporters()],
+        fallback=fallback,
         versionings=[versioning(options) for versioning in manager.versionings()],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import reprlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from pypet.errors import RunTimeoutError
 from pypet.options.checks import RAISE, RETRY_PREFIX
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ class ErrorPolicy(NamedTuple):
 
     retries: int
     raises: bool
+    spares_overdue: bool = True
+    """A run that took too long is left out: the user did not say that errors are to be raised."""
 
     @classmethod
     def parse(cls, on_error: str | None, default: str) -> ErrorPolicy:
@@ -25,7 +28,11 @@ class ErrorPolicy(NamedTuple):
         """
         if on_error is not None and on_error.startswith(RETRY_PREFIX):
             return cls(int(on_error.removeprefix(RETRY_PREFIX)), default == RAISE)
-        return cls(0, (on_error or default) == RAISE)
+        return cls(0, (on_error or default) == RAISE, spares_overdue=on_error is None)
+
+    def raises_for(self, error: BaseException) -> bool:
+        """Return whether an error of a run, after its last attempt, ends the experiment."""
+        return self.raises and not (self.spares_overdue and isinstance(error, RunTimeoutError))
 
 
 def describe_run(trajectory: Trajectory, index: int) -> str:

@@ -215,8 +215,9 @@ class RunLoop:
         for reporter in self._progress:
             reporter.advance(0, failed=1)
         self._runs.fail(outcome.index, error, outcome.finished or time())
-        self._failure_log.add(outcome.index, error, is_raised=self._policy.raises)
-        if self._policy.raises:
+        raises = self._policy.raises_for(error)
+        self._failure_log.add(outcome.index, error, is_raised=raises)
+        if raises:
             error.add_note(f"{RAISED_IN}{what}")
             raise error
         cause = error.__cause__ if isinstance(error, NotStoredError) else None

@@ -43,6 +43,20 @@ def choose_scheduler(options: Mapping[str, Any], manager: PluginManager) -> type
     return scheduler
 
 
+def fall_back(
+    options: Mapping[str, Any], scheduler: type[Scheduler], manager: PluginManager
+) -> tuple[type[Scheduler], str | None]:
+    """Return the scheduler that is used, and why it is not the one that was asked for.
+
+    Raises
+    ------
+    ValueError
+        The one that was asked for cannot be used, and no other is wanted.
+    """
+    reason = scheduler.fallback_reason(options)
+    return (scheduler, None) if reason is None else (manager.scheduler(_IN_PROCESS), reason)
+
+
 def implied_flags(options: Mapping[str, Any], scheduler: type[Scheduler]) -> dict[str, bool]:
     """Return the flags that stand for a scheduler that was chosen by its name."""
     if scheduler.in_process:

@@ -141,6 +141,11 @@ class PackedRun(Work):
         _prepare_process(self._settings)
         _start_logging(self._trajectory, index, self._settings)
 
+    def start_run(self, index: int) -> None:
+        """Set up logging for another run."""
+        run_banners.flush()
+        _start_logging(self._trajectory, index, self._settings)
+
     def __call__(self, task: Task) -> Outcome:
         """Execute a task, as if there had been no other before unless input is frozen."""
         settings = self._settings

@@ -80,6 +80,13 @@ class Work(ABC):
         ``index`` is the only run that the process will execute, None if it stays for many.
         """
 
+    def start_run(self, index: int) -> None:
+        """Get ready for another task, in a worker that was started for one and stays for more.
+
+        ``index`` is that of its run, after which log files are called.
+        """
+        return
+
     def start_launcher(self) -> None:
         """Get ready in a process that executes nothing itself: it is forked for each run.
 
@@ -140,6 +147,19 @@ class Scheduler(Feature, ABC):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Read the options of the environment; made anew for each round of runs."""
+
+    @classmethod
+    def fallback_reason(cls, options: Mapping[str, Any]) -> str | None:
+        """Return why runs are executed in the main process instead, None if they need not be.
+
+        Called once for each environment, before everything else; the text is for the user.
+
+        Raises
+        ------
+        ValueError
+            They cannot be executed at all with these options.
+        """
+        return None
 
     @classmethod
     def settle(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:

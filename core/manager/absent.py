@@ -25,7 +25,7 @@ class PluginFamily(NamedTuple):
     """Whether a value of its options asks for the feature, and does not only say how it works."""
 
 
-SCOOP = PluginFamily("runs on SCOOP", names=("scoop",))
+SCOOP = PluginFamily("runs on SCOOP", "scoop", ("scoop",))
 DASK = PluginFamily("runs on Dask", names=("dask",))
 RESUMING = PluginFamily("resuming of experiments", names=("resume",))
 NETWORK = PluginFamily("storing over a network", "net", ("netlock", "netqueue"))

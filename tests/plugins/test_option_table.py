@@ -17,7 +17,6 @@ from pypet.options.description import describe_options
 from pypet.plugins.option_table import markdown, table
 
 ABSENT = {
-    "use_scoop": "runs on SCOOP",
     "resumable": "resuming of experiments",
     "resume_folder": "resuming of experiments",
     "delete_resume": "resuming of experiments",
@@ -118,7 +117,6 @@ def test_an_option_is_listed_once_a_plugin_reads_it(manager):
 @pytest.mark.parametrize(
     ("name", "idle", "asking"),
     [
-        ("use_scoop", False, True),
         ("resumable", False, True),
         ("delete_resume", True, False),
     ],
