@@ -192,6 +192,15 @@ def memory_row(sides: Sides) -> Row:
     return Row("memory, 100,000 runs / 1,000", text, "", many / few, 3, False)
 
 
+def dask_rows(sides: Sides) -> list[Row]:
+    """Compare runs by Dask with as many tasks of its bare client, one a run."""
+    count = {HERE: sides.runs(2000)}
+    runs = sides.per_run("dask", count)[HERE]
+    bare = sides.per_run("dask", count, "bare")[HERE]
+    text = f"{1 / runs:.0f} runs/s"
+    return [Row(f"trivial runs, Dask ({1 / bare:.0f} bare tasks/s)", text, "", bare / runs, 3)]
+
+
 def scoop_rows(sides: Sides) -> list[Row]:
     """Compare runs in two workers of SCOOP."""
     counts = dict.fromkeys((HERE, THERE), sides.runs(2000))
@@ -199,7 +208,7 @@ def scoop_rows(sides: Sides) -> list[Row]:
     return [rate_row("trivial runs, SCOOP, LOCAL", per_run, 10)]
 
 
-ENGINES: dict[str, Callable[[Sides], list[Row]]] = {"SCOOP": scoop_rows}
+ENGINES: dict[str, Callable[[Sides], list[Row]]] = {"DASK": dask_rows, "SCOOP": scoop_rows}
 """Rows that are only printed when asked for by name."""
 
 

@@ -91,6 +91,32 @@ def fork_job(runs, folder):
     return {"seconds": time.perf_counter() - began}
 
 
+def dask_job(runs, folder):
+    """Return the seconds of runs by Dask, stored, and of as many bare tasks that store nothing."""
+    import dask.config
+    from distributed import Client, LocalCluster
+
+    nowhere = "127.0.0.1:0"
+    with (
+        dask.config.set({"temporary-directory": folder}),
+        LocalCluster(2, threads_per_worker=1, dashboard_address=nowhere) as cluster,
+        Client(cluster) as client,
+    ):
+        client.wait_for_workers(2)
+        options = {"scheduler": "dask", "dask_address": client, "wrap_mode": "LOCAL"}
+        options["freeze_input"] = True
+        execute(multiply, WARM_UP_RUNS, os.path.join(folder, "warm"), **options)
+        seconds, _ = execute(multiply, runs, os.path.join(folder, "timed"), **options)
+        client.gather([client.submit(_product, x, 2.0, pure=False) for x in range(WARM_UP_RUNS)])
+        began = time.perf_counter()
+        client.gather([client.submit(_product, x, 2.0, pure=False) for x in range(runs)])
+        return {"seconds": seconds, "bare": time.perf_counter() - began}
+
+
+def _product(x, y):
+    return x * y
+
+
 def _fork_one_by_one(count):
     for _ in range(count):
         os.waitpid(_fork(lambda: None), 0)
@@ -132,6 +158,8 @@ def main():
     try:
         if kind == "load":
             figures = load_job(int(runs), folder)
+        elif kind == "dask":
+            figures = dask_job(int(runs), folder)
         elif kind == "forks":
             figures = fork_job(int(runs), folder)
         elif kind == "memory":

@@ -13,7 +13,7 @@ runs parallel experiments beside the established pypet instead, see comparison.p
 installed into a virtual environment, which needs Python 3.11 and the network; a folder that is
 given is kept and used again.
 
-    python benchmarks/sweep.py --compare --modes SCOOP
+    python benchmarks/sweep.py --compare --modes DASK SCOOP
 
 runs experiments by other engines instead.
 """
@@ -183,14 +183,16 @@ def main() -> int:
     parser.add_argument("--runs", type=int, nargs="+", default=[1000, 50_000], metavar="N")
     parser.add_argument("--folder", type=Path, help="where to write the files (default: temporary)")
     parser.add_argument("--compare", action="store_true", help="beside the established pypet")
-    parser.add_argument("--modes", nargs="+", choices=sorted(ENGINES), help="engines to compare")
     parser.add_argument("--environment", type=Path, help="its virtual environment, to keep")
+    parser.add_argument("--modes", nargs="+", choices=sorted(ENGINES), help="engines to compare")
     parser.add_argument("--repetitions", type=int, default=3, help="of each job of a comparison")
     parser.add_argument("--scale", type=float, default=1.0, help="part of the runs to execute")
     options = parser.parse_args()
     if options.compare:
         with tempfile.TemporaryDirectory() as name:
             environment = options.environment or Path(name) / "environment"
+            if options.modes == ["DASK"]:
+                environment = None  # it knows nothing of Dask
             sides = Sides(environment, options.repetitions, options.scale)
             rows = [row for mode in options.modes or () for row in ENGINES[mode](sides)]
             return 0 if print_rows(rows or parallel_rows(sides)) else 1

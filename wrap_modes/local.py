@@ -46,6 +46,7 @@ class LocalWrapMode(WrapMode):
     """Nothing is stored outside the main process, so that any service can be used."""
 
     name: ClassVar[str] = "LOCAL"
+    needs_inheritance: ClassVar[bool] = False
     works_across_hosts: ClassVar[bool] = True
     supports_resume: ClassVar[bool] = True
     stores_in_main_process: ClassVar[bool] = True

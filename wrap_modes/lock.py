@@ -23,6 +23,7 @@ class LockWrapMode(WrapMode):
 
     name: ClassVar[str] = "LOCK"
     supports_loading: ClassVar[bool] = True
+    needs_inheritance: ClassVar[bool] = False
     supports_resume: ClassVar[bool] = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ class NoWrapping(WrapMode):
 
     name: ClassVar[str] = "NONE"
     supports_loading: ClassVar[bool] = True
+    needs_inheritance: ClassVar[bool] = False
     works_across_hosts: ClassVar[bool] = True
     supports_resume: ClassVar[bool] = True
 

@@ -225,7 +225,6 @@ class Experiment:
 
     def _execute_runs(self, plan: Plan) -> None:
         """Execute the runs that are due."""
-        self._join()
         job, postprocessing = plan
         indices = due_runs(self._trajectory, self._environment.current_idx)
         if len(indices):
@@ -237,7 +236,7 @@ class Experiment:
         if self._features.wrap_mode is not None and not self._has_begun:
             shown_warnings.begin()
         self._has_begun = True
-        self._round = Round(
+        latest = Round(
             self._environment,
             self._features,
             job,
@@ -247,7 +246,11 @@ class Experiment:
             refill,
             self._config.put_url,
         )
-        self._round.execute()
+        former, self._round = self._round, latest
+        if former is not None:
+            latest.take_over(former)
+            former.join()
+        latest.execute()
 
     def _join(self) -> None:
         """Wait until processes that have nothing to do any more are gone."""

@@ -105,6 +105,10 @@ class Round:
         if not sigint_handling.hit:
             self._environment.current_idx = len(trajectory)
 
+    def take_over(self, former: Round) -> None:
+        """Use what the scheduler of the round before has started and not ended yet."""
+        self._scheduler.take_over(former._scheduler)
+
     def join(self) -> None:
         """Wait until processes that have nothing to do any more are gone."""
         try:

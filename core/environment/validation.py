@@ -31,10 +31,11 @@ def check_options(
     stay = options["use_pool"] or options["use_scoop"] or scheduler.workers_stay
     if options["freeze_input"] and not stay:
         raise ValueError("freeze_input needs workers that stay: use_pool=True or use_scoop=True.")
-    if options["immediate_postproc"] and scheduler.workers_stay:
+    takes_more = scheduler.accepts_new_work or not scheduler.workers_stay
+    if options["immediate_postproc"] and not takes_more:
         raise ValueError(
-            f"immediate_postproc needs a process for each run, but the scheduler is "
-            f"{scheduler.name!r}: leave one of them out."
+            "immediate_postproc needs a scheduler that takes runs meanwhile, such as 'process', "
+            f"but the scheduler is {scheduler.name!r}: leave one of them out."
         )
     if options["resumable"] and not options["automatic_storing"]:
         raise ValueError(
@@ -65,11 +66,7 @@ def parallel_wrap_mode(
     """
     mode = manager.wrap_mode(wrap_mode_name(options))
     if scheduler.works_across_hosts and not mode.works_across_hosts:
-        raise ValueError(
-            f"wrap_mode={mode.name!r} works with processes that pypet starts, but those of "
-            f"scheduler {scheduler.name!r} are started elsewhere; choose a wrap mode that works "
-            "across hosts, for example wrap_mode='LOCAL'."
-        )
+        _check_foreign_workers(mode, scheduler, options)
     method = options["start_method"]
     if mode.needs_fork and method != "fork":
         raise ValueError(
@@ -78,6 +75,23 @@ def parallel_wrap_mode(
             "wrap mode, for example 'QUEUE', or give start_method='fork'."
         )
     return mode
+
+
+def _check_foreign_workers(
+    mode: type[WrapMode], scheduler: type[Scheduler], options: Mapping[str, Any]
+) -> None:
+    """Raise unless a mode for one host can be used by workers that somebody else starts."""
+    remedy = "choose a wrap mode that works across hosts, for example wrap_mode='LOCAL'."
+    if mode.needs_inheritance:
+        raise ValueError(
+            f"wrap_mode={mode.name!r} works with processes that pypet starts, but those of "
+            f"scheduler {scheduler.name!r} are started elsewhere; {remedy}"
+        )
+    if scheduler.reaches_other_hosts(options):
+        raise ValueError(
+            f"wrap_mode={mode.name!r} works on one host, but those workers of scheduler "
+            f"{scheduler.name!r} may be on others; {remedy}"
+        )
 
 
 _MODE_NAMES = frozenset(

@@ -117,7 +117,12 @@ class Scheduler(Feature, ABC):
     ``outcomes`` in turn, then ``stop`` and ``join`` in every case.
     """
 
-    capabilities: ClassVar[tuple[str, ...]] = ("in_process", "works_across_hosts", "workers_stay")
+    capabilities: ClassVar[tuple[str, ...]] = (
+        "in_process",
+        "works_across_hosts",
+        "workers_stay",
+        "accepts_new_work",
+    )
     in_process: ClassVar[bool] = False
     """Runs execute in the main process, on the trajectory itself."""
     works_across_hosts: ClassVar[bool] = False
@@ -125,6 +130,9 @@ class Scheduler(Feature, ABC):
     nothing, so that only wrap modes that work across hosts can be used."""
     workers_stay: ClassVar[bool] = False
     """Workers execute many runs each, so that these can share their input."""
+    accepts_new_work: ClassVar[bool] = False
+    """`start` may be called again while tasks are pending, which ``immediate_postproc`` needs.
+    Schedulers whose workers do not stay can do that anyway."""
     default_on_error: ClassVar[str] = "raise"
     """What a failing run does unless the user says: ``'raise'`` ends the experiment, with
     ``'continue'`` the others go on, and `Environment.run` returns without it."""
@@ -168,9 +176,31 @@ class Scheduler(Feature, ABC):
         return {}
 
     @classmethod
+    def reaches_other_hosts(cls, options: Mapping[str, Any]) -> bool:
+        """Return whether workers may be on other hosts than this one, with these options.
+
+        Where they are not, wrap modes can be used that need one host, unless these also need
+        workers that are started by this process (`WrapMode.needs_inheritance`).
+        """
+        return cls.works_across_hosts
+
+    @classmethod
+    def has_given_workers(cls, options: Mapping[str, Any]) -> bool:
+        """Return whether somebody else decides how many workers there are, with these options."""
+        return cls.works_across_hosts
+
+    @classmethod
     def describe(cls, options: Mapping[str, Any]) -> str:
         """Return what the config of the trajectory says about who executes runs."""
         return cls.name
+
+    def take_over(self, former: Scheduler) -> None:
+        """Take over what ``former`` has started and not ended yet, for example a cluster.
+
+        Called before `start`, if at all, with the scheduler of the round before, which has the same
+        options; that one was stopped, and is joined afterwards.
+        """
+        return
 
     @abstractmethod
     def start(self, execute: Callable[[Task], Outcome]) -> None:
@@ -178,7 +208,8 @@ class Scheduler(Feature, ABC):
 
         Schedulers that leave the process get a `Work` from the environment. Called again while
         tasks are pending, it exchanges what is executed from the next submitted task on; only
-        schedulers that ask gates must be able to do that.
+        schedulers whose workers do not stay, and those that say so (`accepts_new_work`), must be
+        able to do that.
         """
 
     @abstractmethod

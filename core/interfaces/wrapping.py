@@ -23,6 +23,7 @@ class WrapMode(Feature, ABC):
     capabilities: ClassVar[tuple[str, ...]] = (
         "supports_loading",
         "needs_fork",
+        "needs_inheritance",
         "works_across_hosts",
         "supports_resume",
         "stores_in_main_process",
@@ -31,6 +32,10 @@ class WrapMode(Feature, ABC):
     """Runs may load data through the service that they are given."""
     needs_fork: ClassVar[bool] = False
     """Works only where the platform can fork processes."""
+    needs_inheritance: ClassVar[bool] = True
+    """The service of workers is inherited by a process of this host, or an argument of one that
+    this process starts. False: it can be pickled for any process of this host. Does not matter for
+    modes that work across hosts, whose service can be pickled for all."""
     works_across_hosts: ClassVar[bool] = False
     supports_resume: ClassVar[bool] = False
     """A run that was reported as finished is stored, so that a crash costs no finished run."""

@@ -413,7 +413,13 @@ _ADDED = (
         check=checks.at_least("commit_interval", 0),
         only_with="resumable",
     ),
-    Option("dask_address", family="dask", help="Address of a Dask scheduler, or a Client."),
+    Option(
+        "dask_address",
+        family="dask",
+        help="Where scheduler='dask' executes runs: the address of a Dask scheduler, a Client or a "
+        "cluster; None: in a local cluster of ncores workers.",
+        only_with="scheduler",
+    ),
     Option(
         "disable_plugins",
         (),

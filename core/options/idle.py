@@ -75,7 +75,7 @@ def _one_worker(options: OptionValues, scheduler: type[Scheduler]) -> Iterator[s
     if scheduler.in_process or not options["do_single_runs"]:
         return
     # Workers that somebody else starts are as many as there are.
-    if _WORKERS in options.given or scheduler.works_across_hosts:
+    if _WORKERS in options.given or scheduler.has_given_workers(options):
         return
     if any(option.name == _WORKERS for option in scheduler.options):
         yield (

@@ -13,17 +13,21 @@ PATIENCE_SECONDS = 0.2
 
 
 class BatchSizing:
-    """Knows about how long a run takes; batches are single runs until that is known."""
+    """Knows about how long a run takes; batches are single runs until that is known.
 
-    def __init__(self) -> None:
+    ``seconds`` is how long a batch should take.
+    """
+
+    def __init__(self, seconds: float = BATCH_SECONDS) -> None:
+        self._batch_seconds = seconds
         self._seconds_per_run: float | None = None
 
     @property
     def batch_size(self) -> int:
-        """How many runs take about `BATCH_SECONDS`, from 1 to `MAX_BATCH`."""
+        """How many runs take about as long as a batch should, from 1 to `MAX_BATCH`."""
         if self._seconds_per_run is None:
             return 1
-        return max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(self._seconds_per_run, 1e-9))))
+        return max(1, min(MAX_BATCH, int(self._batch_seconds / max(self._seconds_per_run, 1e-9))))
 
     def is_faster_than(self, seconds: float) -> bool:
         """Return whether a run is known to take less time."""

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from time import monotonic, time
 from typing import Any, NamedTuple
 
+from pypet.errors import RunSkippedError
 from pypet.interfaces import Outcome, Task, Work
 from pypet.plugins._workers.batch_sizing import PATIENCE_SECONDS
 from pypet.plugins._workers.outcomes import ended_by_run, pack
@@ -25,8 +26,21 @@ hosts: dict[str, int] = {}
 """Names of works that this process has given away, and its own id: forks inherit this, too."""
 _known: dict[str, Any] = {}
 """The latest work of this process; one at a time, for trajectories may be large."""
+_cancelled: set[str] = set()
+"""Names of works that are given up: what was not begun is skipped."""
+_active: Active | None = None
 _one_at_a_time = threading.Lock()
 """A trajectory is in one run at a time, but some executors have workers with several threads."""
+
+
+class Active(NamedTuple):
+    """A run that this process executes."""
+
+    name: str
+    """That of the work."""
+    run: int
+    began: float
+    """By the clock of `time.monotonic`."""
 
 
 class Reply(NamedTuple):
@@ -40,6 +54,8 @@ class Reply(NamedTuple):
     done: int = 0
     trouble: str | None = None
     stranger: bool = False
+    worker: str | None = None
+    """Where it comes from, for those who can choose that."""
 
 
 def known_script() -> str:
@@ -74,7 +90,7 @@ def _perform_batch(name: str, pickled: bytes | None, tasks: bytes) -> Reply:
         execute, todo = _known[name], pickle.loads(tasks)
     except Exception:
         return Reply(trouble=traceback.format_exc())
-    outcomes: Sequence[Outcome] = _perform(execute, todo)
+    outcomes: Sequence[Outcome] = _perform(name, execute, todo)
     if isinstance(execute, Work):
         outcomes = execute.before_report(outcomes)
     return Reply(pack(outcomes), len(outcomes))
@@ -88,14 +104,49 @@ def _get_ready(name: str, pickled: bytes) -> None:
     _known[name] = work
 
 
-def _perform(execute: Any, tasks: Sequence[Task]) -> list[Outcome]:
-    begun = monotonic()
+def _perform(name: str, execute: Any, tasks: Sequence[Task]) -> list[Outcome]:
+    global _active
+    now = begun = monotonic()
     outcomes: list[Outcome] = []
     for task in tasks:
+        if name in _cancelled:
+            outcomes.append(_skipped(task))
+            continue
+        _active = Active(name, task.index, now)
         outcomes.append(_perform_one(execute, task))
-        if monotonic() - begun > PATIENCE_SECONDS:
+        now = monotonic()
+        if now - begun > PATIENCE_SECONDS:
             break
+    _active = None
     return outcomes
+
+
+def _skipped(task: Task) -> Outcome:
+    error = RunSkippedError(f"Run {task.index} was not started: interrupted.")
+    return Outcome(task.index, None, 0.0, 0.0, error)
+
+
+# ----- for those who can call functions beside a batch, in another thread of this process ---------
+
+
+def active_run(name: str) -> tuple[int, float] | None:
+    """Return the run of this work that is executed now, and for how many seconds it has been."""
+    active = _active
+    if active is None or active.name != name:
+        return None
+    return active.run, monotonic() - active.began
+
+
+def cancel(names: Sequence[str]) -> None:
+    """Skip what was not begun of these works."""
+    _cancelled.update(names)
+
+
+def forget(names: Sequence[str]) -> None:
+    """Free the memory of these works, which are over."""
+    for name in names:
+        _known.pop(name, None)
+        _cancelled.discard(name)
 
 
 def _perform_one(execute: Any, task: Task) -> Outcome:

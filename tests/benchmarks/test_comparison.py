@@ -34,6 +34,13 @@ def test_jobs_have_figures(comparison, job, figure, options):
     assert best[comparison.HERE] > 0
 
 
+def test_dask_is_compared_with_its_bare_client(comparison):
+    pytest.importorskip("distributed")
+    (row,) = comparison.dask_rows(comparison.Sides(None, 1, 0.01))
+    assert row.target == 3
+    assert row.figure > 0
+
+
 def test_rows_are_printed_with_a_verdict(comparison, capsys):
     rows = [
         comparison.rate_row("quick", {"here": 0.001, "there": 0.1}, 40),

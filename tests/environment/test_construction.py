@@ -12,6 +12,8 @@ import pytest
 from pypet import Environment, MissingDependencyError, Trajectory, UnknownOptionError
 from pypet.errors import OptionWarning
 from pypet.interfaces import StorageService
+from pypet.manager import get_manager
+from pypet.options.description import describe_options
 
 NAME = re.compile(r"environment_[0-9a-f]{7}_\d{4}_\d\d_\d\d_\d\dh\d\dm\d\ds")
 
@@ -348,8 +350,9 @@ def test_immediate_post_processing_has_no_effect_on_one_core(make_env):
 
 
 def test_parallel_runs_need_a_plugin(make_env):
+    readers = {option.name: option.plugins for option in describe_options(get_manager())}
     with pytest.raises(ValueError, match="multiproc"):
-        make_env(multiproc=True, disable_plugins=("pool", "process", "executor", "lock"))
+        make_env(multiproc=True, disable_plugins=(*readers["multiproc"], "lock"))
 
 
 def test_options_of_a_plugin_that_is_switched_off_are_refused(make_env):

@@ -22,6 +22,7 @@ from pypet import (
 )
 from pypet.support.optional import is_installed
 from pypet.testing.equality import assert_same_leaf
+from tests.plugins.dask.clusters import make_cluster
 
 pytest.importorskip("h5py")
 pd = pytest.importorskip("pandas")
@@ -189,6 +190,21 @@ def test_the_data_is_the_same_by_an_executor(tmp_path, reference, mode):
     context = multiprocessing.get_context(STARTS[0])
     with ProcessPoolExecutor(2, mp_context=context) as executor:
         assert_same(execute(tmp_path, scheduler=executor, wrap_mode=mode), reference)
+
+
+@pytest.mark.parametrize("mode", ["LOCAL", "LOCK", "NETLOCK", "NETQUEUE"])
+def test_the_data_is_the_same_by_dask(tmp_path, reference, dask_cluster, mode):
+    if mode.startswith("NET"):
+        pytest.importorskip("zmq")
+    options = {"scheduler": "dask", "dask_address": dask_cluster, "wrap_mode": mode}
+    assert_same(execute(tmp_path, **options), reference)
+
+
+@pytest.fixture(scope="module")
+def dask_cluster(tmp_path_factory):
+    distributed = pytest.importorskip("distributed")
+    with make_cluster(distributed, tmp_path_factory.mktemp("dask")) as cluster:
+        yield cluster
 
 
 @pytest.mark.parametrize("method", [method for method in STARTS if method != "fork"])

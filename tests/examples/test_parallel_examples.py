@@ -27,6 +27,15 @@ def test_oscillators_agree_above_the_critical_coupling_only(tmp_path):
     assert all(abs(measured - theory) < 0.1 for coupling, measured, theory in rows if coupling >= 2)
 
 
+def test_random_graphs_hang_together_above_one_neighbour_by_dask(tmp_path):
+    pytest.importorskip("distributed")
+    small = ("--nodes", "2000", "--repetitions", "2")
+    lines = start(tmp_path, "cluster/dask_sweep.py", *small).splitlines()
+    rows = [[float(cell) for cell in line.split()] for line in lines if re.match(r" +\d", line)]
+    assert len(rows) == 11
+    assert all(abs(share - theory) < 0.1 for degree, share, theory in rows if abs(degree - 1) > 0.4)
+
+
 @pytest.mark.parametrize(("tolerance", "most_runs"), [(1e-3, 32), (1e-6, 56)])
 def test_the_search_finds_where_the_period_doubles_in_few_runs(tmp_path, tolerance, most_runs):
     text = start(tmp_path, "adaptive_search.py", "--tolerance", str(tolerance))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -12,7 +14,7 @@ import pytest
 
 from pypet import Environment, LeaseLostError, NotStoredError, load_trajectory
 from pypet.support.leases import check_leases
-from tests.processes import DEADLINE_SECONDS
+from tests.processes import DEADLINE_SECONDS, has_ended, wait_until
 
 pytest.importorskip("zmq")
 pytest.importorskip("h5py")
@@ -309,3 +311,23 @@ def test_an_experiment_whose_server_is_killed_ends_with_an_error(tmp_path, mode)
     completed = [each["completed"] for each in loaded.f_get_run_information().values()]
     assert len(completed) == 200
     assert sum(completed) < 200
+
+
+MAIN = """
+import multiprocessing, sys, time
+from pypet import HDF5StorageService, MultiprocContext, Trajectory
+service = HDF5StorageService(filename=sys.argv[2])
+with MultiprocContext(Trajectory("own", storage_service=service), sys.argv[1]):
+    (server,) = multiprocessing.active_children()
+    print(server.pid, flush=True)
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("mode", ["NETLOCK", "NETQUEUE"])
+def test_a_server_ends_with_a_main_process_that_is_killed(tmp_path, mode):
+    command = [sys.executable, "-c", MAIN, mode, str(tmp_path / "data.hdf5")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as main:
+        server = int(main.stdout.readline())
+        main.kill()
+    wait_until(lambda: has_ended(server))

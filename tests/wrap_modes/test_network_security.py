@@ -7,6 +7,7 @@ import multiprocessing
 import pickle
 import selectors
 import threading
+import time
 from collections import deque
 from contextlib import contextmanager
 
@@ -199,6 +200,8 @@ class Relay:
         self._pairs = []
         self.deaf_to_server = False
         """Whether answers are swallowed."""
+        self.delay = 0.0
+        """Seconds until bytes are passed on."""
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
@@ -220,6 +223,7 @@ class Relay:
     def _pass(self, one, other, answers):
         try:
             while data := one.recv(1 << 16):
+                time.sleep(self.delay)
                 if not (answers and self.deaf_to_server):
                     other.sendall(data)
         except OSError:
@@ -289,6 +293,18 @@ def test_broken_connections_lose_and_double_nothing(serving, relay):
         assert channel.flush() == {}
     serving.stop()
     assert serving.runs() == list(range(60))
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_answers_that_come_late_lose_and_double_nothing(serving, relay):
+    with channel_to(serving, relay.url) as channel:
+        channel.put(parcel(0))
+        relay.delay = 0.2  # a question and its answer take longer than one waits at first
+        for run in range(1, 4):
+            channel.put(parcel(run))
+        relay.delay = 0.0
+    serving.stop()
+    assert serving.runs() == [0, 1, 2, 3]
 
 
 def test_a_writer_that_is_gone_is_an_error_of_the_runs(serving, monkeypatch):

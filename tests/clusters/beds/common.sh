@@ -14,6 +14,10 @@ own_folder() {
     mount -t tmpfs -o mode=755 none "$1"
 }
 
+# Jobs that are killed leave semaphores behind.
+own_folder /dev/shm
+chmod 1777 /dev/shm
+
 own_hosts_file() {
     cat >"$state/etc-hosts"
     mount --bind "$state/etc-hosts" /etc/hosts
