@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 number=$2
 own_folder /run/netns
 own_folder /run/sshd
-ip link add br0 type bridge
+ip link add br0 address 02:00:0a:4e:00:01 type bridge # else its address changes with every port
 ip addr add 10.78.0.1/24 dev br0
 ip link set br0 up
 {
