@@ -208,7 +208,37 @@ def scoop_rows(sides: Sides) -> list[Row]:
     return [rate_row("trivial runs, SCOOP, LOCAL", per_run, 10)]
 
 
-ENGINES: dict[str, Callable[[Sides], list[Row]]] = {"DASK": dask_rows, "SCOOP": scoop_rows}
+def netqueue_rows(sides: Sides) -> list[Row]:
+    """Compare runs that store over the network, also with QUEUE, which encrypts nothing."""
+    counts = dict.fromkeys((HERE, THERE), sides.runs(2000))
+    per_run = sides.per_run("runs", counts, **POOL, wrap_mode="NETQUEUE")
+    queue = sides.per_run("runs", {HERE: counts[HERE]}, **POOL, wrap_mode="QUEUE")
+    arrays = {HERE: sides.runs(40)}
+    seconds, plain = (
+        sides.per_run("arrays", arrays, **POOL, wrap_mode=mode)[HERE]
+        for mode in ("NETQUEUE", "QUEUE")
+    )
+    text = f"{seconds * 1000:.0f} ms/run"
+    return [
+        rate_row("trivial runs, pool, NETQUEUE", per_run, 30),
+        Row("  against QUEUE", "", "", queue[HERE] / per_run[HERE], 0.5),
+        Row("  time of 8 MB results against QUEUE", text, "", seconds / plain, 1.25, False),
+    ]
+
+
+def netlock_rows(sides: Sides) -> list[Row]:
+    """Compare runs that lock the file over the network."""
+    counts = dict.fromkeys((HERE, THERE), sides.runs(2000))
+    per_run = sides.per_run("runs", counts, **POOL, wrap_mode="NETLOCK")
+    return [rate_row("trivial runs, pool, NETLOCK", per_run, 12)]
+
+
+ENGINES: dict[str, Callable[[Sides], list[Row]]] = {
+    "NETQUEUE": netqueue_rows,
+    "NETLOCK": netlock_rows,
+    "DASK": dask_rows,
+    "SCOOP": scoop_rows,
+}
 """Rows that are only printed when asked for by name."""
 
 

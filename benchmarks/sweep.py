@@ -13,7 +13,7 @@ runs parallel experiments beside the established pypet instead, see comparison.p
 installed into a virtual environment, which needs Python 3.11 and the network; a folder that is
 given is kept and used again.
 
-    python benchmarks/sweep.py --compare --modes DASK SCOOP
+    python benchmarks/sweep.py --compare --modes NETQUEUE NETLOCK DASK SCOOP
 
 runs experiments by other engines instead.
 """
