@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
+import sys
 from collections.abc import Sequence
 from time import time
 from typing import Any, NamedTuple
@@ -43,7 +45,7 @@ def pack_pieces(outcomes: Sequence[Outcome]) -> list[bytes | memoryview]:
 
 
 def _pack_each(outcomes: Sequence[Outcome]) -> list[bytes | memoryview]:
-    return _pickled([_travelling(outcome) for outcome in outcomes])
+    return _pickled([_travelling(outcome) for outcome in outcomes], plain_errors=True)
 
 
 class _Pieces(list[bytes | memoryview]):
@@ -53,10 +55,44 @@ class _Pieces(list[bytes | memoryview]):
         self.append(piece if type(piece) is bytes else pickle.PickleBuffer(piece).raw())
 
 
-def _pickled(outcomes: Sequence[Outcome]) -> list[bytes | memoryview]:
+def _pickled(
+    outcomes: Sequence[Outcome], *, plain_errors: bool = False
+) -> list[bytes | memoryview]:
     pieces = _Pieces()
-    pickle.Pickler(pieces, PROTOCOL).dump(outcomes)
+    pickler = pickle.Pickler(pieces, PROTOCOL)
+    if plain_errors:
+        _pickle_errors_plainly(pickler)
+    pickler.dump(outcomes)
     return pieces
+
+
+_TBLIB = "tblib.pickling_support"
+
+
+def _pickle_errors_plainly(pickler: pickle.Pickler) -> None:
+    """Let exceptions be pickled as Python does, also once Dask was imported.
+
+    Dask has tblib pickle all exceptions with their frames, which users would see a second time
+    beside the text that goes with them, and tblib makes others of those that cannot be unpickled.
+    """
+    if _TBLIB in sys.modules:
+        pickler.dispatch_table = {
+            kind: reduce
+            for kind, reduce in copyreg.dispatch_table.items()
+            if getattr(reduce, "__module__", "") != _TBLIB
+        }
+
+
+def _travels(error: BaseException) -> bool:
+    """Return whether an exception comes out of a pickle as what it is."""
+    stream = io.BytesIO()
+    pickler = pickle.Pickler(stream, PROTOCOL)
+    _pickle_errors_plainly(pickler)
+    try:
+        pickler.dump(error)
+        return type(pickle.loads(stream.getvalue())) is type(error)
+    except Exception:  # classes raise whatever they like
+        return False
 
 
 class _View:
@@ -121,10 +157,7 @@ def _travelling(outcome: Outcome) -> Outcome:
                 f"that cannot be pickled, so it cannot leave its process: {refusal}"
             )
     text = ErrorText(error)
-    try:
-        if type(pickle.loads(pickle.dumps(error, PROTOCOL))) is not type(error):
-            error = _described(error)
-    except Exception:
+    if not _travels(error):
         error = _described(error)
     failure: Any = _Failure(error, text.short, text.full)
     failed = outcome._replace(value=None, error=failure)

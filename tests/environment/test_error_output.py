@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import logging
 import os
 import re
@@ -302,3 +303,22 @@ def test_an_interrupt_shows_where_the_user_s_code_was(make_env):
         make_env().run(simulate)
     names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
     assert names == ["test_an_interrupt_shows_where_the_user_s_code_was", "simulate"]
+
+
+@pytest.fixture
+def tblib_pickles_errors():
+    """Let exceptions be pickled with their frames, as in every program that imports Dask."""
+    support = pytest.importorskip("tblib.pickling_support")
+    former = dict(copyreg.dispatch_table)
+    support.install()
+    yield
+    copyreg.dispatch_table.clear()
+    copyreg.dispatch_table.update(former)
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "fork"), reason="workers have to inherit how errors are pickled"
+)
+@pytest.mark.parametrize("way", ["pool, LOCAL", "process, QUEUE"])
+def test_errors_look_the_same_in_programs_that_import_dask(tblib_pickles_errors, way, capfd):
+    test_an_error_that_is_raised_shows_the_frames_of_the_user_once(WAYS[way], capfd)
