@@ -80,7 +80,10 @@ def check_nothing_is_left(hosts):
 def test_a_hosts_file(hosts, place):
     done = hosts.run(*command("scoop_percolation.py", *SMALL), cwd=place, seconds=SECONDS)
     check_percolation(place, done.stdout)
-    assert "Executed on: head, w1, w2" in done.stdout
+    # Which hosts are fast enough to get some of these short runs is left open.
+    (names,) = re.findall(r"^Executed on: (.*)$", done.stdout, re.MULTILINE)
+    assert {"head", "w1", "w2"} >= set(names.split(", "))
+    assert done.stdout.count("Launching 2 worker(s)") >= 2
     check_nothing_is_left(hosts)
 
 
