@@ -49,12 +49,19 @@ def forget() -> None:
 
 
 def _candidate(entry: metadata.EntryPoint) -> Candidate:
-    version = entry.dist.version if entry.dist is not None else None
+    try:
+        version = entry.dist.version if entry.dist is not None else None
+    except FileNotFoundError:  # see below
+        version = None
     module = entry.value.partition(":")[0].strip()
     return Candidate(entry.name, module, _distribution_name(entry), version or UNKNOWN, entry.load)
 
 
 def _distribution_name(entry: metadata.EntryPoint) -> str:
-    # Damaged metadata has no name, against the annotations of the standard library.
-    name: str | None = entry.dist.name if entry.dist is not None else None
+    # Damaged metadata has no name, against the annotations of the standard library. Once the
+    # backport `importlib_metadata` was imported, as Dask does, it is an error.
+    try:
+        name: str | None = entry.dist.name if entry.dist is not None else None
+    except FileNotFoundError:
+        return UNKNOWN
     return name or UNKNOWN

@@ -76,6 +76,11 @@ def test_a_distribution_without_name_is_still_listed(site):
     assert [c.name for c in candidates() if c.distribution != "pypet"] == ["shelf"]
 
 
+def test_one_is_listed_also_where_the_backport_of_importlib_reads_metadata(site):
+    pytest.importorskip("importlib_metadata")
+    test_a_distribution_without_name_is_still_listed(site)
+
+
 def test_managers_are_made_once_per_set_of_disabled_plugins(install):
     assert get_manager() is get_manager()
     assert get_manager(("a", "B")) is get_manager("b, a")

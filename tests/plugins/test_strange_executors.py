@@ -120,7 +120,7 @@ def test_dask_executes_runs_and_threads_of_a_worker_take_turns(tmp_path, monkeyp
             n_workers=1,
             threads_per_worker=3,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
