@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         AdmissionGate,
         Command,
         ConfigReader,
+        Journal,
         LoggingSetup,
         Option,
         Outcome,
@@ -81,6 +82,11 @@ def pypet_register_progress_reporters() -> Iterable[type[ProgressReporter]]:
 @hookspec
 def pypet_register_versioning() -> Iterable[type[Versioning]]:
     """Return versioning features; the environment makes one of each."""
+
+
+@hookspec
+def pypet_register_journals() -> Iterable[type[Journal]]:
+    """Return journals, which make experiments resumable; the environment uses the first one."""
 
 
 @hookspec

@@ -25,6 +25,7 @@ class LockWrapMode(WrapMode):
     supports_loading: ClassVar[bool] = True
     needs_inheritance: ClassVar[bool] = False
     supports_resume: ClassVar[bool] = True
+    stores_in_workers: ClassVar[bool] = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Make the mode; a ``lock`` in ``options`` is used instead of one of its own."""

@@ -18,6 +18,7 @@ class NoWrapping(WrapMode):
     needs_inheritance: ClassVar[bool] = False
     works_across_hosts: ClassVar[bool] = True
     supports_resume: ClassVar[bool] = True
+    stores_in_workers: ClassVar[bool] = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Make the mode; it reads no options."""

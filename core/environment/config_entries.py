@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Container, Iterator, Mapping
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -98,6 +99,11 @@ class EnvironmentConfig:
         self._served = self.put(entry)
         self._served.f_lock()
 
+    @property
+    def start_timestamp(self) -> float:
+        """When the first experiment of the environment began, in seconds since the epoch."""
+        return time.time() if self._first_start is None else self._first_start
+
     def note_start(self, timestamp: float) -> None:
         """Remember when the first experiment of the environment began; later ones do not count."""
         if self._first_start is None:
@@ -121,6 +127,31 @@ class EnvironmentConfig:
             leaves.append(self._served)
         if store:
             self._trajectory.f_store_items(leaves, store_data=OVERWRITE_DATA)
+
+
+def take_config(former: Trajectory, trajectory: Trajectory, name: str) -> EnvironmentConfig:
+    """Take the config of an environment along to the trajectory that it resumes.
+
+    ``former`` is the trajectory that the environment was made for, and ``name`` is that of the
+    environment. Config that the other one has already stays as it is.
+    """
+    target: Any = trajectory
+    branch: Any = former._children.get("config")
+    for leaf in () if branch is None else branch.f_iter_leaves():
+        full_name = leaf.v_full_name
+        if target._tree.get_node(full_name) is None:
+            twin = Parameter(full_name, leaf.f_get(), leaf.v_comment)
+            target._tree.insert_leaf(full_name, twin)
+            twin.f_lock()
+    config = EnvironmentConfig(trajectory, name)
+    for entry in (
+        Entry("trajectory.name", str(target.v_name), "Name of the trajectory."),
+        Entry("trajectory.timestamp", target.v_timestamp, "When the trajectory was made."),
+        Entry("resumed", True, "Whether the environment has resumed an experiment."),
+    ):
+        config.put(entry).f_lock()
+    config.put_seed(target._seed)
+    return config
 
 
 def _settings(options: Mapping[str, Any], seed: int) -> Iterator[Entry]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pypet.environment import construction
 from pypet.environment.arguments import called_like, environment_arguments
-from pypet.environment.config_entries import EnvironmentConfig
+from pypet.environment.config_entries import EnvironmentConfig, take_config
 from pypet.environment.config_file import (
     add_leaves,
     check_leaves,
@@ -29,7 +29,6 @@ from pypet.environment.pipeline import call_pipeline
 from pypet.environment.postprocessing import PostProcessing, Results
 from pypet.environment.summary import ExperimentSummary
 from pypet.errors import OptionWarning
-from pypet.manager.absent import RESUMING, absence_error
 from pypet.options import OptionsDoc, OptionsSignature, collect, warn_of_idle_options
 from pypet.support.arguments import is_whole
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
@@ -312,22 +311,64 @@ class Environment:
         self,
         trajectory_name: str | None = None,
         resume_folder: str | os.PathLike[str] | None = None,
+        *,
+        force: bool = False,
     ) -> Results:
         """Go on with an experiment that was made with ``resumable=True`` and crashed.
+
+        The trajectory of the experiment, as it was before its runs, replaces that of the
+        environment, and so do its storage service and its run function with arguments and
+        post-processing. Runs that were committed count, all others are executed, with the cores,
+        the scheduler and the wrap mode of this environment. Data of resume folders is unpickled,
+        which can execute anything: only resume what you trust.
+
+        Parameters
+        ----------
+        trajectory_name
+            Name of the trajectory, with the time if that was added; by default that of the
+            environment's own.
+        resume_folder
+            The folder with the folders of experiments, by default that of the environment.
+        force
+            Go on although the run function or a setting is not what it was.
+
+        Returns
+        -------
+        list
+            As for `run`, of all runs of the experiment.
 
         Raises
         ------
         RuntimeError
-            The environment is not resumable. This version of pypet has no plugin for that;
-            ``current_idx = 0`` and `run` execute the runs of a loaded trajectory that are not
-            completed.
+            The environment is not resumable, or was made with ``do_single_runs=False``.
+        FileNotFoundError
+            There is no such experiment in the folder.
+        ValueError
+            The experiment is running; or something has changed, and ``force`` is not given: the
+            message shows what.
+        StorageFormatError
+            The snapshot is damaged, or of the established pypet.
+        Exception
+            As for `run`.
         """
         features = self._here("`resume`")
-        absence = absence_error("`resume`", RESUMING, features.manager.entries)
-        raise RuntimeError(
-            f"{absence} To execute only the runs that are not completed, load the trajectory and "
-            "give it to a new environment: `run` skips completed runs."
-        ) from absence
+        if not features.options["resumable"]:
+            raise RuntimeError(
+                "`resume` is not available: make the environment with resumable=True."
+            )
+        self._check_runs_wanted("resume")
+        assert features.journal is not None
+        with user_tracebacks():
+            name = str(self._trajectory.v_name) if trajectory_name is None else trajectory_name
+            restored = features.journal.restore(self, name, resume_folder, force=force)
+            former, self._trajectory = self._trajectory, restored.snapshot.trajectory
+            self._config = take_config(former, self._trajectory, self.name)
+            self._config.note_start(restored.snapshot.start_timestamp)
+            self._current_idx = 0
+            snapshot = restored.snapshot
+            plan = Plan(snapshot.job, snapshot.postprocessing)
+            experiment = Experiment(self, features, self._config, self._summary, restored)
+            return experiment.execute(lambda: plan)
 
     @deprecated("It is called `resume`.")
     def f_continue(self, *args: Any, **kwargs: Any) -> Results:

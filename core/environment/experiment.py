@@ -25,12 +25,15 @@ from pypet.environment.round import Round
 from pypet.environment.shared_storage import kept_open
 from pypet.environment.summary import ExperimentSummary
 from pypet.environment.termination import sigterm_handling
+from pypet.interfaces import Snapshot
 from pypet.support import run_banners
+from pypet.support.iterators import result_sort
 from pypet.support.main_script import is_importing_main_script
 from pypet.support.process_ends import GUARD_ADVICE
 
 if TYPE_CHECKING:
     from pypet.environment.environment import Environment
+    from pypet.interfaces import Journal, Restored
     from pypet.environment.pending_runs import Indices
 
 _RULE = "=" * 78
@@ -58,13 +61,17 @@ class Experiment:
         features: Features,
         config: EnvironmentConfig,
         summary: ExperimentSummary,
+        restored: Restored | None = None,
     ) -> None:
+        """``restored`` is the experiment that goes on, None for a new one."""
         self._environment = environment
         self._features = features
         self._config = config
         self._trajectory: Any = environment.trajectory
         self._options = features.options
-        self._results: Results = []
+        self._results: Results = [] if restored is None else restored.results
+        self._journal: Journal | None = None
+        self._is_resumed = restored is not None
         self._inputs = InputStoring(self._trajectory)
         self._summary = summary
         self._failures = FailureLog(self._trajectory)
@@ -106,9 +113,12 @@ class Experiment:
         began = time.monotonic()
         self._config.note_start(time.time())
         plan = obtain_plan()
+        if plan is not None:
+            self._take_journal()
         self._trajectory._prepare_experiment()
-        self._trajectory.f_store(only_init=True)
+        self._begin(plan)
         handles = sigterm_handling.start(graceful=bool(self._options["graceful_exit"]))
+        completed = False
         try:
             with watched(self._trajectory):
                 completed = self._execute(plan)
@@ -121,12 +131,43 @@ class Experiment:
                     self._log_folders(),
                     is_stored=self._is_stored,
                 )
+            if self._journal is not None:
+                self._journal.end(completed=completed)
             if handles:
                 sigterm_handling.finalize()  # which may be the end of the process
         if completed:
             for versioning in self._features.versionings:
                 versioning.experiment_finished(self._environment)
         return self._results
+
+    def _take_journal(self) -> None:
+        """Use the journal, if there is one and nothing of another experiment is in it."""
+        journal = self._features.journal
+        if journal is not None and not self._is_resumed:
+            journal.check_vacant(str(self._trajectory.v_name))
+        self._journal = journal
+
+    def _begin(self, plan: Plan | None) -> None:
+        """Store what concerns the trajectory itself; from now on the experiment can be resumed."""
+        journal, trajectory = self._journal, self._trajectory
+        if journal is None or self._is_resumed:
+            trajectory.f_store(only_init=True)
+            return
+        assert plan is not None
+        journal.begin(self._environment, self._snapshot(plan))
+        try:
+            trajectory.f_store(only_init=True)
+        except BaseException:
+            journal.abandon()
+            self._journal = None
+            raise
+
+    def _snapshot(self, plan: Plan) -> Snapshot:
+        due = due_runs(self._trajectory, self._environment.current_idx)
+        plan.job.draw_for(due)
+        return Snapshot(
+            self._trajectory, plan.job, plan.postprocessing, self._config.start_timestamp
+        )
 
     def _log_folders(self) -> list[str]:
         """Return the folders that have log files now, each once."""
@@ -186,7 +227,10 @@ class Experiment:
             versioning.experiment_started(self._environment)
         self._features.manager.experiment_started(self._environment)
 
-    def _store_expansion(self) -> None:
+    def _store_expansion(self, plan: Plan) -> None:
+        """Store what post-processing has added, after what is needed to resume with it."""
+        if self._journal is not None:
+            self._journal.renew(self._snapshot(plan))
         stores = bool(self._options["automatic_storing"])
         self._inputs.store_after_expansion(automatic_storing=stores)
 
@@ -218,7 +262,7 @@ class Experiment:
             trajectory._leave_run()
             if cleaner is not None:
                 cleaner.clean()
-            self._store_expansion()
+            self._store_expansion(plan)
 
     def _cleans(self, postprocessing: PostProcessing | None) -> bool:
         return postprocessing is not None and bool(self._options["clean_up_runs"])
@@ -232,7 +276,7 @@ class Experiment:
         job.check_runs(len(indices))
         refill = None
         if self._options["immediate_postproc"] and postprocessing is not None:
-            refill = partial(self._post_process_at_once, postprocessing, job)
+            refill = partial(self._post_process_at_once, plan)
         if self._features.wrap_mode is not None and not self._has_begun:
             shown_warnings.begin()
         self._has_begun = True
@@ -251,6 +295,8 @@ class Experiment:
             latest.take_over(former)
             former.join()
         latest.execute()
+        if self._is_resumed and former is None:
+            result_sort(self._results, 0)  # those of the runs before the crash came first
 
     def _join(self) -> None:
         """Wait until processes that have nothing to do any more are gone."""
@@ -258,9 +304,11 @@ class Experiment:
         if latest is not None:
             latest.join()
 
-    def _post_process_at_once(self, postprocessing: PostProcessing, job: Job) -> Indices | None:
+    def _post_process_at_once(self, plan: Plan) -> Indices | None:
         """Call post-processing while runs are active; return the runs that it added, if any."""
         trajectory = self._trajectory
+        job, postprocessing = plan
+        assert postprocessing is not None
         length = len(trajectory)
         _logger.info("Calling post-processing with the first %d results", len(self._results))
         postprocessing.call(trajectory, self._results, job)
@@ -268,7 +316,7 @@ class Experiment:
             return None
         self._config.put_expansion()
         trajectory._leave_run()
-        self._store_expansion()
+        self._store_expansion(plan)
         added: Indices = trajectory._runs.pending(length)
         job.check_runs(len(added))
         for reporter in self._features.progress:

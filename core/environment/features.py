@@ -17,6 +17,7 @@ from pypet.environment.validation import check_options
 if TYPE_CHECKING:
     from pypet.interfaces import (
         AdmissionGate,
+        Journal,
         LoggingSetup,
         ProgressReporter,
         Scheduler,
@@ -40,6 +41,8 @@ class Features:
     logging: Sequence[LoggingSetup]
     progress: Sequence[ProgressReporter]
     versionings: Sequence[Versioning]
+    journal: Journal | None = None
+    """Records what runs store; None if the experiment is not resumable."""
     fallback: str | None = None
     """Why the scheduler is not the one that was asked for."""
 
@@ -67,4 +70,12 @@ def make_features(options: dict[str, Any], manager: PluginManager) -> Features:
         progress=[reporter(options) for reporter in manager.progress_reporters()],
         fallback=fallback,
         versionings=[versioning(options) for versioning in manager.versionings()],
+        journal=_journal(options, manager),
     )
+
+
+def _journal(options: Mapping[str, Any], manager: PluginManager) -> Journal | None:
+    """Return the journal of a resumable environment; that there is one was checked before."""
+    if not options["resumable"]:
+        return None
+    return manager.journals()[0](options)

@@ -29,20 +29,29 @@ class InputStoring:
     def __init__(self, trajectory: Trajectory) -> None:
         self._trajectory: Any = trajectory
         self._service: RecordBackend | None = None
+        self._early: EarlyNodes | None = None
 
     def store(self) -> None:
         """Store what is in the branches and was never stored."""
         service = self._trajectory.v_storage_service
-        if isinstance(service, RecordBackend) and service is not self._service:
+        if isinstance(service, RecordBackend) and not self._is_own(service):
             self.end()
             self._service = service
-            service.early = EarlyNodes()
+            self._early = service.early = EarlyNodes()
         # The other one that understands what it gets is what a wrap mode made of the same.
-        if service is self._service or (self._service and service.multiproc_safe):
+        if self._is_own(service) or (self._service and service.multiproc_safe):
             with kept_open(self._trajectory):
                 for branch in map(self._trajectory._children.get, BRANCHES):
                     if branch is not None:
                         self._store_branch(service, branch)
+
+    def _is_own(self, service: Any) -> bool:
+        """Return whether a service is the one that stored early, or stands before it."""
+        return (
+            self._early is not None
+            and isinstance(service, RecordBackend)
+            and service.early is self._early
+        )
 
     def store_after_expansion(self, *, automatic_storing: bool) -> None:
         """Store the run table, and, with automatic storing, the longer ranges."""
@@ -57,6 +66,7 @@ class InputStoring:
     def end(self) -> None:
         """Let everything count as stored for good."""
         service, self._service = self._service, None
+        self._early = None
         if service is not None:
             service.early = None
 
@@ -84,9 +94,8 @@ class InputStoring:
             with_links=False,  # their targets may be results
             recursive=True,
         )
-        own = self._service
-        if own is not None and own is service and own.early is not None:
-            own.early.note(new)
+        if self._early is not None and self._is_own(service):
+            self._early.note(new)
 
 
 def _nodes(branch: Any) -> Iterator[Any]:

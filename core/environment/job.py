@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from pypet.interfaces import Task
@@ -60,6 +60,9 @@ class Job:
     def check_runs(self, count: int) -> None:
         """Raise ValueError if it is certain that there are no arguments for ``count`` runs."""
 
+    def draw_for(self, indices: Iterable[int]) -> None:
+        """Take now what the tasks of these runs need, so that it can be pickled with the job."""
+
     def task(self, index: int) -> Task:
         """Return the task of a run."""
         return Task(index)
@@ -79,6 +82,7 @@ class MapJob(Job):
     ) -> None:
         self._positional: list[_Source] = []
         self._named: dict[str, _Source] = {}
+        self._drawn: dict[int, Task] = {}
         super().__init__(function, args, kwargs)
 
     def replace(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> None:
@@ -104,6 +108,7 @@ class MapJob(Job):
 
     def check_runs(self, count: int) -> None:
         """Raise ValueError if an iterable whose length is known is too short."""
+        count -= len(self._drawn)
         for source in self._sources():
             if source.remaining is not None and source.remaining < count:
                 raise ValueError(
@@ -111,6 +116,10 @@ class MapJob(Job):
                     f"elements left, but there are {count} runs to execute; give one element "
                     "for each run."
                 )
+
+    def draw_for(self, indices: Iterable[int]) -> None:
+        """Draw the arguments of these runs; what was drawn for others is forgotten."""
+        self._drawn = {index: self.task(index) for index in map(int, indices)}
 
     def task(self, index: int) -> Task:
         """Return the task of a run.
@@ -120,6 +129,9 @@ class MapJob(Job):
         ValueError
             An iterable has no more elements.
         """
+        drawn = self._drawn.get(index)
+        if drawn is not None:
+            return drawn
         args = tuple([source.draw(index) for source in self._positional])
         return Task(index, args, {name: each.draw(index) for name, each in self._named.items()})
 
@@ -132,10 +144,18 @@ class _Source:
 
     __slots__ = ("_elements", "label", "remaining")
 
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        # What is drawn for runs that are known is kept with the job; a generator cannot be pickled.
+        elements: Any = self._elements
+        if isinstance(elements, Generator):
+            elements = None
+        state = {"_elements": elements, "label": self.label, "remaining": self.remaining}
+        return None, state
+
     def __init__(self, values: Any, label: str) -> None:
         self.label = label
         try:
-            self._elements: Iterator[Any] = iter(values)
+            self._elements: Iterator[Any] | None = iter(values)
         except TypeError as err:
             raise TypeError(
                 f"The {label} of the run function must be an iterable with one element for each "
@@ -144,6 +164,13 @@ class _Source:
         self.remaining = len(values) if isinstance(values, Sized) else None
 
     def draw(self, index: int) -> Any:
+        if self._elements is None:
+            raise ValueError(
+                f"The iterable for {self.label} of the run function was a generator, which is lost "
+                f"since the experiment was resumed, so there is no element for run {index}, which "
+                "was added by post-processing. Give a list or a range, or let post-processing "
+                "return new arguments."
+            )
         try:
             element = next(self._elements)
         except StopIteration:

@@ -62,6 +62,12 @@ class Round:
         self._failures = failures
         self._refill = refill
         self._scheduler = features.scheduler(features.options)
+        self._service = self._trajectory.v_storage_service
+        self._journal = features.journal if len(indices) else None
+        if self._journal is not None:
+            self._trajectory.v_storage_service = self._journal.service(
+                self._service, shared=self._is_shared()
+            )
         self._policy = ErrorPolicy.parse(
             self._options["on_error"], self._scheduler.default_on_error
         )
@@ -101,9 +107,29 @@ class Round:
             loss = None if self._storage is None else self._storage.loss
             if loss is not None:
                 self._take_back(getattr(loss, "runs", ()), loss)
+            self._settle()
             self._marks.end()
         if not sigint_handling.hit:
             self._environment.current_idx = len(trajectory)
+
+    def _is_shared(self) -> bool:
+        """Return whether workers use the storage by themselves."""
+        mode = self._features.wrap_mode
+        if mode is None:
+            return False
+        return mode.stores_in_workers or bool(getattr(self._service, "multiproc_safe", False))
+
+    def _settle(self) -> None:
+        """Let the storage have what runs have committed, and nothing store through a journal."""
+        if self._journal is None:
+            return
+        self._trajectory.v_storage_service = self._service
+        runs = self._trajectory._runs
+        completed = [index for index, _ in self._results if runs.completed(index)]
+        try:
+            self._journal.settle(completed)
+        except NotStoredError as error:
+            self._lose(error)
 
     def take_over(self, former: Round) -> None:
         """Use what the scheduler of the round before has started and not ended yet."""
@@ -136,11 +162,13 @@ class Round:
             self._failures,
             self._storage,
             self._refill if self._storage is not None else None,
+            None if self._journal is None else self._journal.runs_started,
         )
 
     def _work(self) -> Callable[[Task], Outcome]:
         """Return what executes a run, here or in a worker."""
         environment, options, storage = self._environment, self._options, self._storage
+        encode = None if self._journal is None else self._journal.encode_value()
         if storage is None:
             return SingleRun(
                 self._trajectory,
@@ -148,6 +176,7 @@ class Round:
                 environment.hexsha,
                 automatic_storing=bool(options["automatic_storing"]),
                 clean_up=bool(options["clean_up_runs"]),
+                encode=encode,
             )
         settings = WorkerSettings(
             service=storage.worker_service(),
@@ -159,6 +188,7 @@ class Round:
             clean_up=bool(options["clean_up_runs"]),
             graceful=bool(options["graceful_exit"]),
             freeze_input=bool(options["freeze_input"]),
+            encode_value=encode,
             logs_failures=any(each.configures_workers for each in self._features.logging),
         )
         return WorkerRun(self._trajectory, self._job, settings)
@@ -170,6 +200,8 @@ class Round:
         self._marks.store_if_due()
         try:
             storage.check()
+            if self._journal is not None:
+                self._journal.check()
         except NotStoredError as error:
             self._lose(error)
 

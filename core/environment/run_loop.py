@@ -38,6 +38,7 @@ class RunLoop:
 
     ``storage`` is what runs in other processes store with, None if there are none. ``refill`` is
     called when the last run was handed to the scheduler; it may return the indices of more.
+    ``note_started`` is told of runs before they are handed to it.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class RunLoop:
         failures: FailureLog,
         storage: SharedStorage | None = None,
         refill: Callable[[], Indices | None] | None = None,
+        note_started: Callable[[Sequence[int]], None] | None = None,
     ) -> None:
         self._environment = environment
         self._runs = environment.trajectory._runs
@@ -68,6 +70,7 @@ class RunLoop:
         self._refusal: BaseException | None = None
         self._storage = storage
         self._refill = refill
+        self._note_started = note_started
         self._tell_started = manager.listens("pypet_runs_started")
         self._manager = manager
         self._finished = OutcomeBatch(
@@ -128,6 +131,8 @@ class RunLoop:
         tasks += map(self._job.task, self._remaining.take(room))
         if not tasks:
             return
+        if self._note_started is not None:
+            self._note_started([task.index for task in tasks])
         if self._tell_started:
             self._manager.runs_started(self._environment, [task.index for task in tasks])
         if self._policy.retries:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from time import time
 from typing import TYPE_CHECKING, Any
 
+from pypet import pypetconstants as constants
 from pypet.environment.job import Job
 from pypet.environment.termination import sigterm_handling
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
+from pypet.records import CommitRun
 from pypet.services.piecewise import store_run_in_parts
 from pypet.support import run_banners
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 class SingleRun:
     """Executes tasks of one job on one trajectory, in the process that the trajectory is in."""
 
-    __slots__ = ("_clean_up", "_hexsha", "_job", "_stores", "_storing", "_trajectory")
+    __slots__ = ("_clean_up", "_encode", "_hexsha", "_job", "_stores", "_storing", "_trajectory")
 
     def __init__(
         self,
@@ -31,10 +34,12 @@ class SingleRun:
         automatic_storing: bool,
         clean_up: bool,
         storing: AbstractContextManager[Any] | None = None,
+        encode: Callable[[Any], bytes] | None = None,
     ) -> None:
         """``hexsha`` is that of the environment, for the records of the runs.
 
-        ``storing`` surrounds the storing at the end of each run.
+        ``storing`` surrounds the storing at the end of each run. With ``encode`` runs are
+        committed to a journal, which keeps what they return in this form.
         """
         self._trajectory = trajectory
         self._job = job
@@ -42,6 +47,7 @@ class SingleRun:
         self._storing = storing or nullcontext()
         self._clean_up = clean_up
         self._hexsha = hexsha
+        self._encode = encode
 
     def __call__(self, task: Task) -> Outcome:
         """Execute a task; what the run raises is in the outcome.
@@ -70,7 +76,11 @@ class SingleRun:
             if self._stores:
                 stores = True
                 with self._storing:
-                    _store(trajectory)
+                    if self._encode is None:
+                        _store(trajectory)
+                    else:
+                        commit = CommitRun(index, started, time(), self._hexsha, self._encode(value))
+                        _store_and_commit(trajectory, commit)
                 stores = False
             finished = time()
             trajectory._runs.finish(index, finished, self._hexsha)
@@ -92,6 +102,13 @@ class SingleRun:
         if task.args or task.kwargs:
             return job.function(trajectory, *job.args, *task.args, **job.kwargs, **task.kwargs)
         return job.function(trajectory, *job.args, **job.kwargs)
+
+
+def _store_and_commit(trajectory: Any, commit: CommitRun) -> None:
+    """Store what the run has added and commit it, in one message; all of it or nothing."""
+    trajectory.v_storage_service.store(
+        constants.SINGLE_RUN, trajectory, trajectory_name=trajectory.v_name, commit=commit
+    )
 
 
 def _store(trajectory: Any) -> None:

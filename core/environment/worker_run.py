@@ -6,8 +6,8 @@ import logging
 import pickle
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,7 @@ from pypet.errors import RunSkippedError
 from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, Task, Work
 from pypet.interfaces.scheduling import pickled
 from pypet.support import run_banners
+from pypet.trajectory.full_pickles import bare_and_full, full_copy_flags, restore_flags
 from pypet.trajectory.run_reference import load_for_run, pickled_by_name
 from pypet.tree.node import put
 
@@ -44,6 +45,8 @@ class WorkerSettings(NamedTuple):
     graceful: bool
     freeze_input: bool
     """Runs share trajectory, function and arguments instead of getting them as they were."""
+    encode_value: Callable[[Any], bytes] | None = None
+    """Encodes what runs return for the journal that they are committed to; None without one."""
     logs_failures: bool = True
     """Workers have log files of their own. Elsewhere the main process alone tells what failed."""
 
@@ -74,8 +77,8 @@ class WorkerRun(Work):
                 "Use functions of modules, not lambdas or functions in functions; or execute every "
                 "run in a process of its own with use_pool=False on a platform that can fork.",
             )
-        flags = _full_copy_flags(self._trajectory)
-        with _bare_and_full(self._trajectory):
+        flags = full_copy_flags(self._trajectory)
+        with bare_and_full(self._trajectory):
             remedy = "Some leaf holds such data."
             image = _image(dumps, self._trajectory, "The trajectory", remedy)
         return PackedRun(image, job_image, flags, self._settings)
@@ -185,10 +188,7 @@ class PackedRun(Work):
         """Make the trajectory anew."""
         trajectory = pickle.loads(self._image)
         put(trajectory, "_storage_service", self._settings.service)
-        put(trajectory, "_full_copy", self._flags[""])
-        for name, parameter in trajectory._explored.items():
-            if parameter is not None:
-                parameter.v_full_copy = self._flags[name]
+        restore_flags(trajectory, self._flags)
         self._trajectory = trajectory
         self._pristine = None
 
@@ -208,6 +208,7 @@ def _single_run(
         automatic_storing=settings.automatic_storing,
         clean_up=clean_up,
         storing=storing,
+        encode=settings.encode_value,
     )
 
 
@@ -258,33 +259,6 @@ def _prepare_signals(settings: WorkerSettings) -> None:
     elif threading.current_thread() is threading.main_thread():
         # CTRL+C reaches all processes of a terminal; the main process decides and ends workers.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _full_copy_flags(trajectory: Any) -> dict[str, bool]:
-    """Return the user's ``v_full_copy`` of all explored parameters and, as ``''``, of all."""
-    flags = {
-        name: parameter.v_full_copy
-        for name, parameter in trajectory._explored.items()
-        if parameter is not None
-    }
-    return {"": trajectory.v_full_copy, **flags}
-
-
-@contextmanager
-def _bare_and_full(trajectory: Any) -> Iterator[None]:
-    """Let pickles of a trajectory have all ranges, but not the storage service."""
-    flags = _full_copy_flags(trajectory)
-    service = trajectory._storage_service
-    put(trajectory, "_storage_service", None)
-    trajectory.v_full_copy = True
-    try:
-        yield
-    finally:
-        put(trajectory, "_storage_service", service)
-        put(trajectory, "_full_copy", flags[""])
-        for name, parameter in trajectory._explored.items():
-            if parameter is not None:
-                parameter.v_full_copy = flags[name]
 
 
 def _image(dumps: Callable[[Any], bytes], thing: Any, what: str, remedy: str) -> bytes:

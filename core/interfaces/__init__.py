@@ -4,6 +4,7 @@ from pypet.interfaces.admission import AdmissionGate
 from pypet.interfaces.command import Command
 from pypet.interfaces.config_reading import ConfigContent, ConfigEntry, ConfigReader
 from pypet.interfaces.feature import Feature
+from pypet.interfaces.journaling import Journal, Restored, Snapshot
 from pypet.interfaces.logging import LogContext, LoggingSetup, ProgressReporter
 from pypet.interfaces.option import Option
 from pypet.interfaces.scheduling import Activity, Outcome, Scheduler, Task, Work
@@ -19,12 +20,15 @@ __all__ = [
     "ConfigEntry",
     "ConfigReader",
     "Feature",
+    "Journal",
     "LogContext",
     "LoggingSetup",
     "Option",
     "Outcome",
     "ProgressReporter",
+    "Restored",
     "Scheduler",
+    "Snapshot",
     "StorageService",
     "Task",
     "Versioning",

@@ -27,6 +27,7 @@ class WrapMode(Feature, ABC):
         "works_across_hosts",
         "supports_resume",
         "stores_in_main_process",
+        "stores_in_workers",
     )
     supports_loading: ClassVar[bool] = False
     """Runs may load data through the service that they are given."""
@@ -38,9 +39,12 @@ class WrapMode(Feature, ABC):
     modes that work across hosts, whose service can be pickled for all."""
     works_across_hosts: ClassVar[bool] = False
     supports_resume: ClassVar[bool] = False
-    """A run that was reported as finished is stored, so that a crash costs no finished run."""
+    """Experiments can be resumable: what a run stores arrives in its order, in one process, and
+    requests of `pypet.services.RecordStorageService` as they are."""
     stores_in_main_process: ClassVar[bool] = False
     """Workers only collect; the main process stores. Services that live there can be used."""
+    stores_in_workers: ClassVar[bool] = False
+    """Each worker uses the storage by itself. Otherwise a single process stores for all."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Read the options of the environment; nothing is started yet.

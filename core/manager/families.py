@@ -8,6 +8,7 @@ from pypet.interfaces import (
     AdmissionGate,
     Command,
     ConfigReader,
+    Journal,
     LoggingSetup,
     ProgressReporter,
     Scheduler,
@@ -75,6 +76,7 @@ VERSIONING = Family(
     "pypet_register_versioning",
     Versioning,
 )
+JOURNALING = Family("journaling", "journal", "journals", "pypet_register_journals", Journal)
 CONFIG = Family(
     "config", "config reader", "config readers", "pypet_register_config_readers", ConfigReader
 )
@@ -88,6 +90,7 @@ FAMILIES: tuple[Family, ...] = (
     LOGGING,
     PROGRESS,
     VERSIONING,
+    JOURNALING,
     CONFIG,
     COMMANDS,
 )

@@ -11,6 +11,7 @@ from pypet.interfaces import (
     AdmissionGate,
     Command,
     ConfigReader,
+    Journal,
     LoggingSetup,
     Option,
     ProgressReporter,
@@ -132,6 +133,10 @@ class PluginManager(LifecycleHooks):
     def versionings(self) -> tuple[type[Versioning], ...]:
         """Return all usable versioning classes."""
         return cast("tuple[type[Versioning], ...]", self._all(families.VERSIONING))
+
+    def journals(self) -> tuple[type[Journal], ...]:
+        """Return all usable journal classes."""
+        return cast("tuple[type[Journal], ...]", self._all(families.JOURNALING))
 
     def config_readers(self) -> tuple[type[ConfigReader], ...]:
         """Return all usable classes of config readers."""

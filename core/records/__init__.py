@@ -8,6 +8,8 @@ from pypet.records.items import ArrayItem, Column, FrameItem, Item, SharedItem, 
 from pypet.records.meta import Info, MetaRecord, RunRows
 from pypet.records.nodes import GROUP, LEAF, LINK, NodeRecord
 from pypet.records.requests import (
+    NO_RUN,
+    CommitRun,
     DeleteItems,
     DeleteLink,
     DeleteNode,
@@ -26,8 +28,10 @@ __all__ = [
     "GROUP",
     "LEAF",
     "LINK",
+    "NO_RUN",
     "ArrayItem",
     "Column",
+    "CommitRun",
     "DeleteItems",
     "DeleteLink",
     "DeleteNode",

@@ -13,6 +13,9 @@ from pypet.records.items import Item
 from pypet.records.meta import Info, RunRows
 
 
+NO_RUN = -1
+
+
 class Exploration(NamedTuple):
     """What an overview shows about an explored parameter."""
 
@@ -87,7 +90,24 @@ class DeleteLink(NamedTuple):
     path: str
 
 
-Operation = PutNode | PutLink | PutMeta | DeleteNode | DeleteItems | DeleteLink
+class CommitRun(NamedTuple):
+    """End a run of a resumable experiment: everything that it stored counts from now on.
+
+    The last operation of the last request of a run. It is for the journal of the experiment
+    (`pypet.interfaces.Journal`); backends never get it.
+    """
+
+    idx: int
+    started: float
+    finished: float
+    """Both in seconds since the epoch."""
+    hexsha: str
+    """SHA-1 of the environment that executed the run."""
+    value: bytes
+    """What the run function returned, as the journal encodes it."""
+
+
+Operation = PutNode | PutLink | PutMeta | DeleteNode | DeleteItems | DeleteLink | CommitRun
 
 
 class StoreRequest(NamedTuple):
@@ -98,3 +118,7 @@ class StoreRequest(NamedTuple):
     replayed: bool = False
     """The request, and others after it, may have been applied before: what it would delete may
     be gone, or stand for something that came later, and that is no error."""
+    run: int = NO_RUN
+    """Index of the run that stores; `NO_RUN` outside of runs."""
+    started: float = 0.0
+    """When that run was started, which tells several attempts at it apart."""

@@ -25,6 +25,8 @@ class RecordBackend(StorageService, ABC):
     """How text is encoded in items."""
     unpickle: str = "trust"
     """What is loaded of pickles in the storage; see `pypet.encoding.unpickling`."""
+    joins_runs: ClassVar[bool] = True
+    """Whether requests of several runs may be applied as one."""
     early: EarlyNodes | None = None
     """What an experiment that is under way has stored before its first run."""
     config_group: ClassVar[str | None] = None

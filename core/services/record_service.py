@@ -12,6 +12,7 @@ from pypet.services.direct_messages import DIRECT
 from pypet.services.failure_log import log_failure, note_that_nothing_is_stored
 from pypet.services.load_messages import LOADERS
 from pypet.services.loading import Loading
+from pypet.services.origin import origin_of
 from pypet.services.settings import note_settings
 from pypet.services.skipping import SkippedNodes
 from pypet.services.store_messages import PREPARERS
@@ -70,7 +71,7 @@ class RecordStorageService(CopyingBackend):
         preparer = PREPARERS.get(msg)
         if preparer is None:
             raise self._unknown(msg, "store", [*PREPARERS, *DIRECT, *_FILE_MESSAGES])
-        storing = Storing(self, trajectory)
+        storing = Storing(self, trajectory, origin_of(stuff_to_store))
         try:
             preparer(storing, stuff_to_store, *args, **kwargs)
         except Exception as error:

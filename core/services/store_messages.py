@@ -7,7 +7,7 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
-from pypet.records import DeleteItems, DeleteLink, DeleteNode, PutMeta
+from pypet.records import CommitRun, DeleteItems, DeleteLink, DeleteNode, PutMeta
 from pypet.services.entries import split_entries
 from pypet.services.levels import check_storing
 from pypet.services.settings import read_settings
@@ -73,6 +73,7 @@ def _store_single_run(
     recursive: bool = True,
     store_data: int = constants.STORE_DATA,
     max_depth: int | None = None,
+    commit: CommitRun | None = None,
 ) -> None:
     check_storing(store_data, max_depth)
     for node in traj._new_nodes.values():
@@ -82,6 +83,8 @@ def _store_single_run(
         group = traj if not location else traj._tree.get_node(location)
         if max_depth is None or group._depth < max_depth:
             storing.put_link(group, name, target)
+    if commit is not None:
+        storing.add(commit)
 
 
 def _store_tree(

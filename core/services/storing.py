@@ -14,6 +14,7 @@ from pypet.records import (
     PutNode,
     StoreRequest,
 )
+from pypet.services.origin import OUTSIDE, Origin
 from pypet.services.backend import RecordBackend
 from pypet.services.call_identity import identity_of_call
 
@@ -28,18 +29,21 @@ _NO_ANNOTATIONS: Mapping[str, Any] = {}
 class Storing:
     """Collects what one message stores: operations, and the nodes that will then be stored."""
 
-    __slots__ = ("_nodes", "_operations", "service", "trajectory")
+    __slots__ = ("_nodes", "_operations", "origin", "service", "trajectory")
 
-    def __init__(self, service: RecordBackend, trajectory: str) -> None:
+    def __init__(
+        self, service: RecordBackend, trajectory: str, origin: Origin = OUTSIDE
+    ) -> None:
         self.service = service
         self.trajectory = trajectory
+        self.origin = origin
         self._operations: list[Operation] = []
         self._nodes: list[Any] = []
 
     @property
     def request(self) -> StoreRequest:
         """The request to apply; without operations there is nothing to do."""
-        return StoreRequest(self.trajectory, tuple(self._operations))
+        return StoreRequest(self.trajectory, tuple(self._operations), False, *self.origin)
 
     def confirm(self) -> None:
         """Mark what was collected as stored; to be called once the request was accepted."""

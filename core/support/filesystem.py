@@ -22,6 +22,17 @@ def racedirs(path: str | os.PathLike[str]) -> None:
         ) from err
 
 
+def sync_folder(path: str | os.PathLike[str]) -> None:
+    """Wait until the names of the files in a folder are on the disk; only POSIX can do that."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def working_folder() -> str:
     """Return the current folder of the process.
 

@@ -122,6 +122,10 @@ class RunTable(RunIndex):
         columns.changed[row] = True
         self.texts.drop(row)
 
+    def started(self, idx: int) -> float:
+        """Return when a run was started last, in seconds since the epoch."""
+        return float(self.columns.timestamp[self.row(idx)])
+
     def finish(self, idx: int, finish_timestamp: float, hexsha: str | None = None) -> None:
         """Note that a run completed; ``hexsha`` is that of the environment, None without one.
 

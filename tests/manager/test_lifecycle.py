@@ -22,6 +22,7 @@ REGISTER_METHODS = {
     "pypet_register_logging": "logging_setups",
     "pypet_register_progress_reporters": "progress_reporters",
     "pypet_register_versioning": "versionings",
+    "pypet_register_journals": "journals",
     "pypet_register_config_readers": "config_readers",
     "pypet_register_options": "options",
     "pypet_register_commands": "commands",

@@ -51,7 +51,8 @@ class DeferredRequests(AbstractContextManager[None]):
     def store(self, service: Any) -> None:
         """Store everything, by one request if possible; failures are kept for `take_failures`."""
         waiting, self._waiting = list(map(load, self._waiting)), []
-        if len(waiting) > 1 and _store_together(waiting, service):
+        joins_runs = getattr(service, "joins_runs", True)
+        if joins_runs and len(waiting) > 1 and _store_together(waiting, service):
             return
         for parcel in waiting:
             try:

@@ -14,7 +14,7 @@ from pypet.services.piecewise import apply_in_parts, store_run_in_parts
 from pypet.services.record_service import RecordStorageService
 from pypet.services.store_messages import PREPARERS
 from pypet.tree.node import put
-from pypet.wrap_modes._local.compact import flatten, unflatten
+from pypet.records.compact import flatten, unflatten
 
 OUT_OF_BAND_BYTES = 16384
 """Buffers of arrays from this size on are not copied into the pickle."""
@@ -167,7 +167,7 @@ def load(pieces: Sequence[Any]) -> Parcel:
     run = run_in(pieces)
     try:
         content = pickle.loads(pieces[1], buffers=pieces[2:])
-        return Parcel(run, unflatten(content) if type(content) is tuple else content)
+        return Parcel(run, unflatten(content, pieces[1:]) if type(content) is tuple else content)
     except Exception as error:
         return Parcel(run, Unreadable(error))
 

@@ -21,6 +21,7 @@ class WriterMode(WrapMode, Generic[SenderT]):
     """Holds a writer and the sender that workers get; `start` and `stop` are the mode's own."""
 
     options: ClassVar[tuple[Option, ...]] = established("queue_maxsize", "gc_interval")
+    supports_resume: ClassVar[bool] = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Read how much may wait for the writer, and when it collects garbage."""

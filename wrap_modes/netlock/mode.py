@@ -36,6 +36,7 @@ class NetLockWrapMode(WrapMode):
     options: ClassVar[tuple[Option, ...]] = established("port", "timeout")
     supports_loading: ClassVar[bool] = True
     supports_resume: ClassVar[bool] = True
+    stores_in_workers: ClassVar[bool] = True
     works_across_hosts: ClassVar[bool] = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,31 @@ _NODE, _OTHER = 0, 1
 
 def flatten(request: StoreRequest) -> tuple[Any, ...]:
     """Return a request as tuples."""
-    return request.trajectory, [
+    operations = [
         (_NODE, *operation[:5], list(map(_flat_item, operation.items)), *operation[6:])
         if type(operation) is PutNode
         else (_OTHER, operation)
         for operation in request.operations
     ]
+    return (request.trajectory, operations, *request[2:])
 
 
-def unflatten(flat: tuple[Any, ...]) -> StoreRequest:
-    """Return the request that `flatten` made into tuples; its small arrays are read-only."""
-    trajectory, operations = flat
-    return StoreRequest(trajectory, tuple(map(_operation, operations)))
+def unflatten(flat: tuple[Any, ...], pieces: Sequence[Any] = ()) -> StoreRequest:
+    """Return the request that `flatten` made into tuples; its small arrays are read-only.
+
+    ``pieces`` are the pickle that it came in, and the buffers that were not in that.
+    """
+    trajectory, operations, *rest = flat
+    request = PickledRequest(trajectory, tuple(map(_operation, operations)), *rest)
+    request.pieces = pieces
+    return request
+
+
+class PickledRequest(StoreRequest):
+    """A request that came in a pickle, which is at hand for who would have to pickle it again."""
+
+    pieces: Sequence[Any] = ()
+    """The pickle, and the buffers of arrays that are not in it; nothing if they are gone."""
 
 
 def _operation(flat: tuple[Any, ...]) -> Operation:

@@ -1,0 +1,253 @@
+"""The journal of one experiment at a time: its folder, from the first snapshot to the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import struct
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pypet.errors import NotStoredError
+from pypet.interfaces import Journal, Option, Restored, Snapshot, StorageService
+from pypet.options.established import established
+from pypet.plugins.resume.folders import experiment_folder, resume_folder
+from pypet.plugins.resume.journal.following import Follower
+from pypet.plugins.resume.journal.frames import Kind, encode
+from pypet.plugins.resume.journal.segments import SegmentWriter
+from pypet.plugins.resume.journal.service import JournaledService
+from pypet.plugins.resume.journal.values import encode_value
+from pypet.plugins.resume.locking import ExperimentLock
+from pypet.services import RecordStorageService
+from pypet.support.filesystem import racedirs, sync_folder
+
+if TYPE_CHECKING:
+    from pypet.environment import Environment
+
+_logger = logging.getLogger("pypet")
+
+
+class ExperimentJournal(Journal):
+    """Keeps ``environment.ecnt``, the latest snapshot, and segments in the resume folder."""
+
+    name: ClassVar[str] = "resume"
+    extra: ClassVar[str | None] = "resume"
+    options: ClassVar[tuple[Option, ...]] = established(
+        "resumable", "resume_folder", "delete_resume", "commit_interval"
+    )
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Read where the resume folder is; nothing is created yet."""
+        self._options = options
+        self._parent = resume_folder(options["resume_folder"])
+        self._interval = float(options["commit_interval"])
+        self._folder: str | None = None
+        self._lock: ExperimentLock | None = None
+        self._segment: SegmentWriter | None = None
+        self._service: JournaledService | None = None
+        self._storage: Any = None
+        self._environment: Environment | None = None
+        self._committed: set[int] = set()
+        self._follower: Follower | None = None
+        self._synced_at = 0.0
+
+    # ----- before the runs -----------------------------------------------------------------
+
+    def check_vacant(self, trajectory_name: str) -> None:
+        """Raise RuntimeError if the folder of the experiment is not empty."""
+        folder = experiment_folder(self._parent, trajectory_name)
+        try:
+            is_vacant = not os.listdir(folder)
+        except FileNotFoundError:
+            return
+        if not is_vacant:
+            raise RuntimeError(
+                f"The resume folder {folder} has the journal of an experiment already. Go on with "
+                f"it by `env.resume({trajectory_name!r}, {self._parent!r})`, see what became of "
+                f"it by `pypet status {folder}`, or delete the folder if it is not needed."
+            )
+
+    def begin(self, environment: Environment, snapshot: Snapshot) -> None:
+        """Make the folder, and write the first snapshot into it."""
+        check_can_be_journaled(snapshot.trajectory.v_storage_service)
+        name = str(snapshot.trajectory.v_name)
+        folder = experiment_folder(self._parent, name)
+        racedirs(folder)
+        self._environment = environment
+        try:
+            self._take(folder, snapshot.trajectory.v_storage_service)
+            self.renew(snapshot)
+            sync_folder(self._parent)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def abandon(self) -> None:
+        """Remove the folder of an experiment that did not begin."""
+        folder = self._folder
+        self._let_go()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _take(self, folder: str, storage: Any) -> None:
+        self._lock = ExperimentLock(folder)
+        self._lock.acquire()
+        self._folder = folder
+        self._storage = storage
+        storage.durable = True
+
+    def renew(self, snapshot: Snapshot) -> None:
+        """Replace the snapshot."""
+        from pypet.plugins.resume.snapshot_file import save
+
+        assert self._folder is not None and self._environment is not None
+        save(self._folder, self._environment, snapshot)
+
+    # ----- runs ----------------------------------------------------------------------------
+
+    def service(self, service: StorageService, *, shared: bool) -> StorageService:
+        """Return what appends to the journal; see `Journal.service`."""
+        assert self._folder is not None
+        assert isinstance(service, RecordStorageService)
+        if self._segment is None:
+            self._segment = SegmentWriter(self._folder, shared=shared)
+        if shared and self._follower is None:
+            self._follower = Follower(self._folder)
+        self._service = JournaledService(
+            service,
+            self._folder,
+            self._segment,
+            committed=self._committed,
+            follower=self._follower if shared else None,
+            interval=self._interval,
+        )
+        return self._service
+
+    def encode_value(self) -> Callable[[Any], bytes]:
+        """Return what pickles return values."""
+        return encode_value
+
+    def runs_started(self, indices: Sequence[int]) -> None:
+        """Append which runs were handed to the scheduler."""
+        if self._segment is not None:
+            payload = struct.pack(f"<{len(indices)}q", *indices)
+            self._segment.append(encode(Kind.STARTED, [payload], started=time.time()))
+
+    def check(self) -> None:
+        """Sync if that is due, and tell of runs that could not be stored."""
+        service = self._service
+        if service is None:
+            return
+        now = time.monotonic()
+        if now - self._synced_at >= self._interval:
+            self._synced_at = now
+            service.sync()
+        self._raise(service.take_failures())
+
+    def settle(self, completed: Sequence[int]) -> None:
+        """Let the storage have what is still in the journal alone."""
+        service, self._service = self._service, None
+        if service is None:
+            return
+        if service.is_shared:
+            with service.kept_open(str(self._name)):
+                service.fold()
+        service.sync()
+        self._storage.before_commit = None
+        failures = service.take_failures()
+        if service.is_shared:
+            for run in completed:
+                if run not in self._committed and run not in failures:
+                    failures[run] = RuntimeError(
+                        f"what run {run} has stored is not in the journal {self._folder}"
+                    )
+        self._raise(failures)
+
+    @property
+    def _name(self) -> str:
+        assert self._environment is not None
+        return str(self._environment.trajectory.v_name)
+
+    def _raise(self, failures: Mapping[int, Exception]) -> None:
+        if not failures:
+            return
+        runs = sorted(failures)
+        causes = {run: f"{type(error).__name__}: {error}" for run, error in failures.items()}
+        raise NotStoredError(
+            f"Data of {len(runs)} runs was not stored, for instance of run {runs[0]}: "
+            f"{causes[runs[0]]}. They do not count as completed; resuming executes them again.",
+            runs,
+            causes=causes,
+            is_general=False,
+        ) from failures[runs[0]]
+
+    # ----- the end -------------------------------------------------------------------------
+
+    def end(self, *, completed: bool) -> None:
+        """Remove the folder after success, unless it is to be kept."""
+        folder = self._folder
+        self._let_go()
+        if folder is None:
+            return
+        if not completed:
+            _logger.warning(
+                "The experiment is not complete; what is needed to resume it is in %s.", folder
+            )
+        elif self._options["delete_resume"]:
+            shutil.rmtree(folder)
+
+    def _let_go(self) -> None:
+        if self._storage is not None:
+            self._storage.durable = False
+            self._storage.before_commit = None
+        segment, lock = self._segment, self._lock
+        self._folder = self._storage = self._segment = self._lock = self._service = None
+        self._environment = self._follower = None
+        self._committed = set()
+        try:
+            if segment is not None:
+                segment.close()
+        finally:
+            if lock is not None:
+                lock.release()
+
+    # ----- going on ------------------------------------------------------------------------
+
+    def restore(self, environment: Environment, name: str, folder: Any, *, force: bool) -> Restored:
+        """Read the snapshot, and bring what was committed to the storage; see `Journal.restore`."""
+        from pypet.plugins.resume.restoring import restore
+
+        parent = self._parent if folder is None else resume_folder(folder)
+        own = experiment_folder(parent, name)
+        if not os.path.isdir(own):
+            raise FileNotFoundError(
+                f"There is no experiment {name!r} to resume in {parent}: there is no folder {own}. "
+                "`resume_folder` is the folder above it; with `add_time` the name has the time, "
+                "too."
+            )
+        self._parent = parent
+        self._environment = environment
+        lock = ExperimentLock(own)
+        lock.acquire()
+        try:
+            restored, self._committed, self._follower = restore(own, environment, force=force)
+        finally:
+            lock.release()
+        self._take(own, restored.snapshot.trajectory.v_storage_service)
+        return restored
+
+
+def check_can_be_journaled(service: Any) -> None:
+    """Raise ValueError unless a storage service takes requests and keeps them."""
+    if not isinstance(service, RecordStorageService):
+        raise ValueError(
+            f"resumable=True does not work with the storage service {service!r}: it has to be a "
+            "`pypet.services.RecordStorageService`, such as 'hdf5'."
+        )
+    if service.main_process_only or not service.keeps_data:
+        raise ValueError(
+            f"resumable=True does not work with the storage service {service!r}: nothing of what "
+            "it keeps is left after a crash. Use one that stores on a disk, such as 'hdf5'."
+        )

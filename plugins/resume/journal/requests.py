@@ -1,0 +1,101 @@
+"""Requests of runs as frames, and back."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from pypet.plugins.resume.journal.frames import HEADER_BYTES, Frame, Kind, encode
+from pypet.records import CommitRun, StoreRequest
+from pypet.records.compact import PickledRequest, flatten, unflatten
+
+OUT_OF_BAND_BYTES = 4096
+"""Buffers of arrays from this size on are not copied into the pickle."""
+_COUNT = struct.Struct("<I")
+_COMMIT = struct.Struct("<40sQ")
+"""SHA-1 of the environment in hexadecimal, and the length of what the run returned."""
+
+
+def data_frame(request: StoreRequest) -> list[Any]:
+    """Return the frame of a request of a run; its buffers are those of the request's arrays."""
+    return encode(Kind.DATA, _content(request), run=request.run, started=request.started)
+
+
+def commit_frame(commit: CommitRun, request: StoreRequest | None, count: int, flags: int = 0) -> list[Any]:
+    """Return the frame that commits a run; ``count`` frames of data came before it.
+
+    ``request`` is the last request of the run, None if that is nothing but the commit.
+    """
+    head = _COMMIT.pack(commit.hexsha.encode("ascii"), len(commit.value)) + commit.value
+    return encode(
+        Kind.COMMIT,
+        [head] if request is None else [head, *_content(request)],
+        flags=flags,
+        run=commit.idx,
+        started=commit.started,
+        finished=commit.finished,
+        count=count,
+    )
+
+
+def commit_in(frame: Frame) -> CommitRun:
+    """Return what a frame of a commit says."""
+    hexsha, length = _COMMIT.unpack_from(frame.payload)
+    value = bytes(frame.payload[_COMMIT.size : _COMMIT.size + length])
+    return CommitRun(frame.run, frame.started, frame.finished, hexsha.rstrip(b"\0").decode(), value)
+
+
+def has_request(frame: Frame) -> bool:
+    """Return whether there is a request in the frame of a commit."""
+    _, length = _COMMIT.unpack_from(frame.payload)
+    return len(frame.payload) > _COMMIT.size + int(length)
+
+
+def request_in(frame: bytes) -> StoreRequest:
+    """Return the request in a frame; its arrays are read-only views of it."""
+    view = memoryview(frame)[HEADER_BYTES:]
+    if frame[4] == Kind.COMMIT:
+        _, length = _COMMIT.unpack_from(view)
+        view = view[_COMMIT.size + length :]
+    (count,) = _COUNT.unpack_from(view)
+    lengths = struct.unpack_from(f"<{count}Q", view, _COUNT.size)
+    start = _COUNT.size + 8 * count
+    pieces = []
+    for length in lengths:
+        pieces.append(view[start : start + length])
+        start += length
+    request = unflatten(pickle.loads(pieces[0], buffers=pieces[1:]))
+    if type(request.operations[-1]) is CommitRun:
+        return request._replace(operations=request.operations[:-1])
+    return request
+
+
+def joined(requests: Sequence[StoreRequest]) -> StoreRequest:
+    """Return all requests of one attempt at a run as one."""
+    if len(requests) == 1:
+        return requests[0]
+    operations = tuple(each for request in requests for each in request.operations)
+    return requests[0]._replace(operations=operations)
+
+
+def _content(request: StoreRequest) -> list[Any]:
+    """Return a request as buffers: how many pieces and how long, the pickle, arrays."""
+    pieces = request.pieces if type(request) is PickledRequest else ()
+    pieces = pieces or _pickled(request)
+    lengths = [len(each) for each in pieces]
+    return [struct.pack(f"<I{len(lengths)}Q", len(lengths), *lengths), *pieces]
+
+
+def _pickled(request: StoreRequest) -> list[Any]:
+    buffers: list[memoryview] = []
+
+    def is_small(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < OUT_OF_BAND_BYTES:
+            return True
+        buffers.append(raw)
+        return False
+
+    return [pickle.dumps(flatten(request), 5, buffer_callback=is_small), *buffers]

@@ -1,0 +1,247 @@
+"""Segments: the files of a journal, each written by one process."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import itertools
+import mmap
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+from pypet.errors import StorageFormatError
+from pypet.plugins.resume.journal.frames import SIGNATURE, Frame, Scan
+from pypet.support.filesystem import sync_folder
+
+SUFFIX = ".rcnt"
+_MOST_BUFFERS = 512
+"""At most so many buffers go into one system call; POSIX guarantees 16, Linux and macOS 1024."""
+_MOST_GATHERED_BYTES = 1 << 16
+_numbers = itertools.count(1)
+fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has none
+
+
+class SegmentWriter:
+    """Appends frames to a segment.
+
+    One that is shared is written by several processes of a host, which inherit it or open it
+    again by its path; each appends while no other does. Otherwise small frames are gathered for
+    `interval` seconds, so that only runs of this time can be lost if the process is killed.
+    """
+
+    interval = 0.05
+
+    def __init__(self, folder: str, *, shared: bool = False) -> None:
+        """Make the file, whose name tells host and process.
+
+        Raises
+        ------
+        OSError
+            The folder is gone, or cannot be written.
+        """
+        self._shared = shared
+        self._descriptor, self.path = _create(folder)
+        self._end = len(SIGNATURE)
+        self._synced = 0
+        self._gathered = bytearray()
+        self._written_at = 0.0
+        try:
+            _write(self._descriptor, [SIGNATURE], 0)
+            sync_folder(folder)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    @classmethod
+    def reopened(cls, path: str) -> SegmentWriter:
+        """Return another writer of a shared segment of this host; OSError if it is gone."""
+        writer = cls.__new__(cls)
+        writer._shared = True
+        writer._descriptor = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+        writer.path = path
+        writer._end = writer._synced = 0
+        writer._gathered = bytearray()
+        return writer
+
+    def append(self, buffers: Sequence[Any]) -> int:
+        """Append the buffers of one or several frames; return where they begin.
+
+        What is written survives the death of the process, and with the next `sync` a loss of
+        power.
+
+        Raises
+        ------
+        OSError
+            The disk is full or broken. The segment is as before.
+        """
+        if self._shared:
+            with self._alone():
+                self._end = os.fstat(self._descriptor).st_size
+                return self._append(buffers)
+        if sum(map(len, buffers)) > _MOST_GATHERED_BYTES:
+            self.write()
+            return self._append(buffers)
+        gathered = self._gathered
+        start = self._end + len(gathered)
+        for buffer in buffers:
+            gathered += buffer
+        if len(gathered) > _MOST_GATHERED_BYTES or monotonic() - self._written_at > self.interval:
+            self.write()
+        return start
+
+    def write(self) -> None:
+        """Write what was gathered; for errors see `append`."""
+        if self._gathered:
+            gathered, self._gathered = self._gathered, bytearray()
+            self._append([gathered])
+        self._written_at = monotonic()
+
+    def _append(self, buffers: Sequence[Any]) -> int:
+        start = self._end
+        try:
+            self._end += _write(self._descriptor, buffers, start)
+        except OSError as error:
+            os.ftruncate(self._descriptor, start)
+            error.add_note(
+                f"pypet: the journal {self.path} could not be written, so the run does not count "
+                "as completed. Make room there, and resume the experiment."
+            )
+            raise
+        return start
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no other process append within a ``with`` block; the lock of a dead one is free."""
+        fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+
+    def sync(self) -> None:
+        """Wait until everything is on the disk, also what other processes have appended."""
+        self.write()
+        end = os.fstat(self._descriptor).st_size if self._shared else self._end
+        if self._synced < end:
+            fdatasync(self._descriptor)
+            self._synced = end
+
+    def read(self, position: int, end: int) -> bytes:
+        """Return what was appended between two positions."""
+        self.write()
+        return os.pread(self._descriptor, end - position, position)
+
+    def close(self) -> None:
+        """Sync and close the file; safe to call twice."""
+        if self._descriptor < 0:
+            return
+        try:
+            self.sync()
+        finally:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _create(folder: str) -> tuple[int, str]:
+    host = socket.gethostname().partition(".")[0] or "host"
+    while True:
+        path = os.path.join(folder, f"{host}-{os.getpid()}-{next(_numbers):04}{SUFFIX}")
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+            return os.open(path, flags, 0o644), path
+        except FileExistsError:  # of an earlier process with this number
+            continue
+
+
+def _write(descriptor: int, buffers: Sequence[Any], position: int) -> int:
+    """Write all buffers, one behind the other; return how many bytes that were."""
+    done = 0
+    for first in range(0, len(buffers), _MOST_BUFFERS):
+        some = buffers[first : first + _MOST_BUFFERS]
+        size = sum(len(each) for each in some)
+        written = os.pwritev(descriptor, some, position + done)
+        if written < size:
+            rest = memoryview(b"".join(some))
+            while written < size:
+                count = os.pwrite(descriptor, rest[written:], position + done + written)
+                if not count:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                written += count
+        done += size
+    return done
+
+
+# ----- reading ---------------------------------------------------------------------------------
+
+
+def segment_paths(folder: str | os.PathLike[str]) -> list[str]:
+    """Return the paths of all segments of a folder, by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such folder.
+    """
+    with os.scandir(folder) as entries:
+        return sorted(
+            entry.path for entry in entries if entry.name.endswith(SUFFIX) and entry.is_file()
+        )
+
+
+class SegmentReader:
+    """Follows a segment that may still be written; remembers how far it was read."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.position = 0
+        """Up to here everything was read."""
+        self.damaged = 0
+        """How many bytes before that are of no whole frame."""
+        self.rest = 0
+        """How many bytes behind that are of a frame that is not whole."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames behind the position; their payloads are valid until the next one.
+
+        Raises
+        ------
+        StorageFormatError
+            The file is no segment of a journal.
+        OSError
+            It cannot be read.
+        """
+        with open(self.path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if self.position == 0:
+                if size < len(SIGNATURE):  # its writer died at once
+                    self.rest = size
+                    return
+                if file.read(len(SIGNATURE)) != SIGNATURE:
+                    raise StorageFormatError(
+                        f"{self.path} is no segment of a journal that this version of pypet can "
+                        "read: it does not begin with the signature."
+                    )
+                self.position = len(SIGNATURE)
+            if size <= self.position:
+                self.rest = 0
+                return
+            with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as mapped:
+                view = memoryview(mapped)
+                try:
+                    yield from self._scan(view[self.position :])
+                finally:
+                    view.release()
+
+    def _scan(self, content: memoryview) -> Iterator[Frame]:
+        with content:
+            scan = Scan(content, self.position)
+            for frame in scan:
+                self.position = scan.end
+                yield frame
+                frame.payload.release()
+            self.damaged += scan.damaged
+            self.rest = scan.rest

@@ -1,0 +1,319 @@
+"""The storage service of resumable experiments: runs store into the journal first."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar, Self
+
+from pypet.plugins.resume.journal.following import Attempt, Committed, Follower, Place
+from pypet.plugins.resume.journal.frames import Kind, encode
+from pypet.plugins.resume.journal.requests import commit_frame, data_frame, joined, request_in
+from pypet.plugins.resume.journal.segments import SegmentWriter
+from pypet.records import NO_RUN, CommitRun, NodeRecord, StoreRequest
+from pypet.services import RecordStorageService
+from pypet.services.forwarding import ForwardingService
+
+
+_MOST_TOGETHER = 256
+_MOST_BYTES_TOGETHER = 16384
+
+
+class _Here:
+    """What a service has in one process; children and copies begin anew."""
+
+    def __init__(self, segment: SegmentWriter, committed: set[int]) -> None:
+        self.pid = os.getpid()
+        self.segment = segment
+        self.committed = committed
+        self.pending: dict[Attempt, list[Place]] = {}
+        """Where the data of attempts is that are not committed."""
+        self.published: dict[Attempt, int] = {}
+        """How many of their requests are in the storage already, for shared data."""
+        self.void: dict[Attempt, Exception] = {}
+        self.synced_at = time.monotonic()
+
+
+class JournaledService(ForwardingService):
+    """Stands before the storage service of an experiment while its runs are executed.
+
+    What a run stores is appended to a segment of the journal. With its commit it is complete, and
+    only then the storage gets it: from the one process that stores, or, if the service is
+    ``shared`` by workers, from the main process, which follows the segments. Everything that
+    comes from outside of runs goes to the storage at once.
+    """
+
+    joins_runs: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        service: RecordStorageService,
+        folder: str,
+        segment: SegmentWriter,
+        *,
+        committed: set[int],
+        follower: Follower | None,
+        interval: float,
+    ) -> None:
+        """``segment`` is that of the main process, or of all processes of this host if shared.
+
+        ``committed`` are the runs that the storage has already; others are added. ``follower``
+        reads the segments of workers that share the service; None: one process stores.
+        ``interval`` is in seconds: as often what was appended is made safe from a loss of power.
+        """
+        super().__init__(service)
+        self._folder = folder
+        self._segment_path = segment.path
+        self._host = socket.gethostname()
+        self._shared = follower is not None
+        self._interval = interval
+        self._here: _Here | None = self._take_up(_Here(segment, committed))
+        self._follower = follower
+        self._failures: dict[int, Exception] = {}
+
+    def __repr__(self) -> str:
+        return f"<JournaledService of {self._inner!r}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_here": None, "_follower": None, "_failures": {}}
+
+    def _take_up(self, here: _Here) -> _Here:
+        # Nothing may be durable in the storage that is not in the journal.
+        self._inner.before_commit = self.sync
+        return here
+
+    # ----- runs ----------------------------------------------------------------------------
+
+    def apply(self, request: StoreRequest) -> None:
+        """Append the request of a run to the journal, and with its commit let the storage have it.
+
+        Raises
+        ------
+        OSError
+            The journal cannot be written.
+        Exception
+            Whatever the storage raises; the run does not count as committed then.
+        """
+        if request.run == NO_RUN:
+            self._apply_outside(request)
+            return
+        here = self._at_hand()
+        attempt = request.run, request.started
+        if attempt in here.void:
+            raise here.void[attempt]
+        *_, last = request.operations
+        commit = last if type(last) is CommitRun else None
+        if commit is None:
+            self._append_data(here, attempt, request)
+            return
+        if commit.idx in here.committed:
+            here.pending.pop(attempt, None)  # sent again, or executed twice: one attempt counts
+            return
+        self._append_commit(here, attempt, request, commit)
+        self._sync_if_due(here)
+
+    def _append_data(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
+        frame = data_frame(request)
+        start = here.segment.append(frame)
+        end = start + sum(map(len, frame))
+        here.pending.setdefault(attempt, []).append((start, end))
+
+    def _append_commit(
+        self, here: _Here, attempt: Attempt, request: StoreRequest, commit: CommitRun
+    ) -> None:
+        places = here.pending.get(attempt, [])
+        is_last = len(request.operations) > 1
+        here.segment.append(commit_frame(commit, request if is_last else None, len(places)))
+        here.committed.add(commit.idx)
+        if not self._shared:
+            requests = []
+            if places:
+                skip = here.published.pop(attempt, 0)
+                requests += self._requests_at(here, places[skip:])
+            if is_last:
+                requests.append(request._replace(operations=request.operations[:-1]))
+            self._fold(here, attempt, requests)
+        here.pending.pop(attempt, None)
+
+    def _requests_at(self, here: _Here, places: Sequence[Place]) -> list[StoreRequest]:
+        """Read requests back that this process has appended."""
+        return [request_in(here.segment.read(*place)) for place in places]
+
+    def _fold(self, here: _Here, attempt: Attempt, requests: Sequence[StoreRequest]) -> None:
+        """Let the storage have what a run has stored."""
+        if not requests:
+            return
+        try:
+            self._inner.apply(joined(requests))
+        except Exception as error:
+            here.void[attempt] = error
+            here.committed.discard(attempt[0])
+            here.segment.append(encode(Kind.ABORT, run=attempt[0], started=attempt[1]))
+            raise
+
+    def _at_hand(self) -> _Here:
+        """Return what is of this process, made anew in a child or a copy."""
+        here = self._here
+        pid = os.getpid()
+        if here is not None and here.pid == pid:
+            return here
+        here = self._here = self._take_up(_Here(self._segment_of_process(), set()))
+        return here
+
+    def _segment_of_process(self) -> SegmentWriter:
+        if self._shared and socket.gethostname() == self._host:
+            if self._here is not None:
+                return self._here.segment  # inherited
+            return SegmentWriter.reopened(self._segment_path)
+        return SegmentWriter(self._folder)
+
+    # ----- outside of runs -----------------------------------------------------------------
+
+    def _apply_outside(self, request: StoreRequest) -> None:
+        if self._follower is None:
+            self._inner.apply(request)
+            return
+        # Together, so that nobody sees a run that counts as completed without its data.
+        with self._inner.kept_open(request.trajectory):
+            self.fold()
+            self._inner.apply(request)
+
+    def fold(self) -> None:
+        """Let the storage have what workers have committed, as far as this is the main process."""
+        follower = self._follower
+        if follower is None:
+            return
+        here = self._at_hand()
+        here.segment.sync()
+        batch: list[Committed] = []
+        for committed in follower.new_commits():
+            run, started = committed.attempt
+            if run in here.committed:
+                here.segment.append(encode(Kind.SUPERSEDED, run=run, started=started))
+                continue
+            here.committed.add(run)
+            batch.append(committed)
+            if len(batch) >= _MOST_TOGETHER:
+                self._fold_together(here, batch)
+                batch = []
+        self._fold_together(here, batch)
+
+    def _fold_together(self, here: _Here, batch: Sequence[Committed]) -> None:
+        """Let the storage have what runs have committed, at once if it takes all of it."""
+        requests = [(each, request) for each in batch if (request := each.request()) is not None]
+        small = [request for each, request in requests if each.size <= _MOST_BYTES_TOGETHER]
+        is_applied = False
+        if len(small) == len(requests) > 1:
+            with suppress(Exception):  # which one it is shows when each is applied alone
+                self._inner.apply(joined(small))
+                is_applied = True
+        for each, request in () if is_applied else requests:
+            try:
+                self._fold(here, each.attempt, [request._replace(replayed=True)])
+            except Exception as error:
+                self._failures[each.commit.idx] = error
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether workers use copies of it by themselves."""
+        return self._shared
+
+    def take_failures(self) -> dict[int, Exception]:
+        """Return why data of runs could not be stored that were committed, each once."""
+        failures, self._failures = self._failures, {}
+        return failures
+
+    # ----- durability ----------------------------------------------------------------------
+
+    def sync(self) -> None:
+        """Make everything that this process has appended safe from a loss of power."""
+        here = self._here
+        if here is not None and here.pid == os.getpid():
+            here.segment.sync()
+            here.synced_at = time.monotonic()
+
+    def _sync_if_due(self, here: _Here) -> None:
+        if time.monotonic() - here.synced_at >= self._interval:
+            self.sync()
+
+    def try_flush(self, *, durable: bool) -> bool:
+        """Let others see what is stored; see `RecordBackend.try_flush`. It is durable at any rate."""
+        self.sync()
+        return self._inner.try_flush(durable=True)
+
+    def flush(self) -> None:
+        """Make everything durable."""
+        self.sync()
+        self._inner.flush()
+
+    def close(self) -> None:
+        """Make everything durable and close the storage."""
+        self.sync()
+        self._inner.close()
+
+    @contextmanager
+    def kept_open(self, trajectory_name: str) -> Iterator[Self]:
+        """Keep the storage open within a ``with`` block; what it stored is durable afterwards."""
+        with self._inner.kept_open(trajectory_name):
+            try:
+                yield self
+            finally:
+                self.sync()
+
+    def let_go(self) -> None:
+        """Make everything durable and leave the storage; see `RecordBackend.let_go`."""
+        self.sync()
+        self._inner.let_go()
+
+    # ----- reading -------------------------------------------------------------------------
+
+    def _overlay(self) -> Any:
+        """Return what the runs of this process have stored and nobody else can see yet."""
+        here = self._here
+        if here is None or not here.pending or here.pid != os.getpid():
+            return None
+        from pypet.services.overlay import Overlay
+
+        requests = [
+            self._inner.unpacked(request)
+            for attempt, places in here.pending.items()
+            for request in self._requests_at(here, places[here.published.get(attempt, 0) :])
+        ]
+        return Overlay(self._inner, requests) if requests else None
+
+    def read_nodes(self, trajectory: str, path: str, **choice: Any) -> Iterator[NodeRecord]:
+        """Yield records, those of the present run included; see `RecordBackend.read_nodes`."""
+        return (self._overlay() or self._inner).read_nodes(trajectory, path, **choice)
+
+    def read_intact_nodes(self, trajectory: str, path: str, **choice: Any) -> Iterator[NodeRecord]:
+        """Yield records; see `RecordBackend.read_intact_nodes`."""
+        return (self._overlay() or self._inner).read_intact_nodes(trajectory, path, **choice)
+
+    def access_data(
+        self,
+        trajectory: str,
+        path: str,
+        item_name: str,
+        request: str,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+    ) -> Any:
+        """Create, read or change shared data, which is in the storage and not in the journal.
+
+        What the run has stored goes there, too, as shared data needs its leaf.
+        """
+        self._publish()
+        return self._inner.access_data(trajectory, path, item_name, request, args, kwargs)
+
+    def _publish(self) -> None:
+        here = self._here
+        if here is None or here.pid != os.getpid():
+            return
+        for attempt, places in here.pending.items():
+            done = here.published.get(attempt, 0)
+            for stored in self._requests_at(here, places[done:]):
+                self._inner.apply(stored)
+            here.published[attempt] = len(places)
