@@ -1,0 +1,1 @@
+"""Resume experiments that were interrupted, without executing completed runs again."""

@@ -1,0 +1,68 @@
+"""Pickling with dill, for what pickle refuses.
+
+dill looks for its own name in that of the module that defines a pickler, so this one has to have
+``dill`` in its name (`dill._dill.is_dill`).
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+from pypet.plugins.resume.snapshots.functions import home_of
+from pypet.plugins.resume.snapshots.module_names import DEFINED, reduced_module
+from pypet.plugins.resume.snapshots.scripts import MAIN_NAMES, MainScript
+from pypet.support.optional import require
+
+
+def import_dill() -> Any:
+    """Import dill and return it.
+
+    Raises
+    ------
+    MissingDependencyError
+        It is not installed.
+    """
+    return require("dill", plugin="resume", extra="resume")
+
+
+def dump_with_dill(thing: Any, script: MainScript | None) -> bytes:
+    """Pickle something with dill; what ``script`` defines is pickled by name where it can be.
+
+    Functions without a name take along the globals that they use: what stands below
+    ``if __name__ == '__main__'`` is not there when another process loads the script.
+
+    Raises
+    ------
+    MissingDependencyError
+        dill is not installed.
+    Exception
+        Something cannot be pickled.
+    """
+    file = io.BytesIO()
+    pickler = _pickler_class()(file, pickle.HIGHEST_PROTOCOL, recurse=True)
+    pickler.has_script = script is not None
+    pickler.dump(thing)
+    return file.getvalue()
+
+
+@lru_cache(maxsize=1)
+def _pickler_class() -> Any:
+    dill = import_dill()
+
+    class SnapshotPickler(dill.Pickler):  # type: ignore[misc]
+        has_script = False
+
+        def reducer_override(self, item: Any) -> Any:
+            if isinstance(item, ModuleType):
+                return reduced_module(item)
+            if not self.has_script or not isinstance(item, DEFINED):
+                return NotImplemented
+            if item.__module__ in MAIN_NAMES and home_of(item) is not None:
+                return item.__qualname__  # pickle takes a text as a name in the item's module
+            return NotImplemented
+
+    return SnapshotPickler
