@@ -55,9 +55,7 @@ class _Layout(NamedTuple):
 # ----- writing ---------------------------------------------------------------------------------
 
 
-def write_snapshot(
-    path: str | os.PathLike[str], header: Mapping[str, Any], payload: Any
-) -> None:
+def write_snapshot(path: str | os.PathLike[str], header: Mapping[str, Any], payload: Any) -> None:
     """Write a snapshot, in place of the one that may be there.
 
     ``header`` has what JSON can hold. ``payload`` may be anything; give it as a mapping, so that

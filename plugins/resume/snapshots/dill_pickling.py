@@ -17,6 +17,8 @@ from pypet.plugins.resume.snapshots.module_names import DEFINED, reduced_module
 from pypet.plugins.resume.snapshots.scripts import MAIN_NAMES, MainScript
 from pypet.support.optional import require
 
+_OPEN_FILES = (io.FileIO, io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom)
+
 
 def import_dill() -> Any:
     """Import dill and return it.
@@ -51,14 +53,17 @@ def dump_with_dill(thing: Any, script: MainScript | None) -> bytes:
 
 @lru_cache(maxsize=1)
 def _pickler_class() -> Any:
-    dill = import_dill()
+    stock: Any = import_dill().Pickler
 
-    class SnapshotPickler(dill.Pickler):  # type: ignore[misc]
+    class SnapshotPickler(stock):  # type: ignore[misc]
         has_script = False
 
         def reducer_override(self, item: Any) -> Any:
             if isinstance(item, ModuleType):
                 return reduced_module(item)
+            if isinstance(item, _OPEN_FILES):
+                # dill opens the file again when it is loaded, which empties it in mode "w".
+                raise TypeError(f"the open file {getattr(item, 'name', item)!r} would be reopened")
             if not self.has_script or not isinstance(item, DEFINED):
                 return NotImplemented
             if item.__module__ in MAIN_NAMES and home_of(item) is not None:

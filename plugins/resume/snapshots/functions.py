@@ -123,9 +123,7 @@ def _attribute(module: Any, qualname: str, *default: Any) -> Any:
 # ----- finding them again ----------------------------------------------------------------------
 
 
-def resolve(
-    reference: FunctionReference, script: MainScript | None = None
-) -> Callable[..., Any]:
+def resolve(reference: FunctionReference, script: MainScript | None = None) -> Callable[..., Any]:
     """Return the function that a reference means.
 
     One of the main script is taken from the main script of this process if that is the same;

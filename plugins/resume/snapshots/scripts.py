@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
@@ -100,7 +101,7 @@ def load_script(script: MainScript) -> ModuleType:
         return main
     with search_path_of(script):
         spec, path = _locate(script)
-        key = (path, script.module, os.stat(path).st_mtime_ns)
+        key = (script.path, script.module, os.stat(path).st_mtime_ns)
         if key not in _loaded:
             _loaded[key] = _execute(_code(spec, path), spec, path, script)
         return _loaded[key]
@@ -111,13 +112,14 @@ def is_script_of(module: ModuleType, script: MainScript) -> bool:
     path = script_path(module)
     if path is None:
         return False
-    same_name = os.path.basename(path) == os.path.basename(script.path)
-    return path == script.path or (same_name and not os.path.exists(script.path))
+    return path == script.path or (
+        _short_name(path) == _short_name(script.path) and not os.path.exists(script.path)
+    )
 
 
-def is_loaded(script: MainScript) -> bool:
-    """Return whether `load_script` has executed a script in this process."""
-    return _latest(script) is not None
+def _short_name(path: str) -> tuple[str, ...]:
+    parts = Path(path).parts
+    return parts[-2:] if parts[-1] == "__main__.py" else parts[-1:]
 
 
 def loaded_modules() -> Iterable[ModuleType]:
@@ -126,7 +128,8 @@ def loaded_modules() -> Iterable[ModuleType]:
 
 
 def _latest(script: MainScript) -> ModuleType | None:
-    return next((module for module in loaded_modules() if is_script_of(module, script)), None)
+    wanted = script.path, script.module
+    return next((_loaded[key] for key in reversed(_loaded) if key[:2] == wanted), None)
 
 
 def _locate(script: MainScript) -> tuple[ModuleSpec | None, str]:
@@ -158,9 +161,7 @@ def _code(spec: ModuleSpec | None, path: str) -> CodeType:
         raise ResumeError(f"The script {path} cannot be loaded: {error}") from error
 
 
-def _execute(
-    code: CodeType, spec: ModuleSpec | None, path: str, script: MainScript
-) -> ModuleType:
+def _execute(code: CodeType, spec: ModuleSpec | None, path: str, script: MainScript) -> ModuleType:
     """Execute a script as a module; it finds the command line that it was started with."""
     module = ModuleType(LOADED)
     package = None if spec is None else spec.parent
@@ -226,7 +227,10 @@ def script_in_place(script: MainScript | None) -> Iterator[None]:
             yield
             return
         names = dict.fromkeys(MAIN_NAMES, module)
-        with _exchanged(sys.modules, names), _arguments([str(module.__file__), *script.arguments[1:]]):
+        with (
+            _exchanged(sys.modules, names),
+            _arguments([str(module.__file__), *script.arguments[1:]]),
+        ):
             yield
 
 
