@@ -76,8 +76,7 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(thing, FunctionType):
         yield from _parts_of_function(thing)
     elif not isinstance(thing, type):
-        for name, part in getattr(thing, "__dict__", {}).items():
-            yield f".{name}", part
+        yield from _parts_of_object(thing)
 
 
 def _parts_of_trajectory(trajectory: Trajectory) -> Iterator[tuple[str, Any]]:
@@ -97,3 +96,14 @@ def _parts_of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
         return
     for name, part in (*used.nonlocals.items(), *used.globals.items()):
         yield f" (its variable `{name}`)", part
+
+
+def _parts_of_object(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that are pickled, those in slots too."""
+    try:
+        state = thing.__getstate__()
+    except Exception:  # whatever a user's method raises, which is what pickling raised
+        return
+    for attributes in state if isinstance(state, tuple) else (state,):
+        if isinstance(attributes, Mapping):
+            yield from ((f".{name}", part) for name, part in attributes.items())

@@ -64,10 +64,10 @@ def _pickler_class() -> Any:
             if isinstance(item, _OPEN_FILES):
                 # dill opens the file again when it is loaded, which empties it in mode "w".
                 raise TypeError(f"the open file {getattr(item, 'name', item)!r} would be reopened")
-            if not self.has_script or not isinstance(item, DEFINED):
+            if not isinstance(item, DEFINED) or home_of(item) is None:
                 return NotImplemented
-            if item.__module__ in MAIN_NAMES and home_of(item) is not None:
-                return item.__qualname__  # pickle takes a text as a name in the item's module
-            return NotImplemented
+            if item.__module__ in MAIN_NAMES and not self.has_script:
+                return NotImplemented
+            return item.__qualname__  # pickle takes a text as a name in the item's module
 
     return SnapshotPickler

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
+import dis
 import hashlib
 import importlib
 import inspect
+import logging
 import os
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from pypet.errors import ResumeError
@@ -17,6 +20,7 @@ from pypet.plugins.resume.snapshots.scripts import (
     MAIN,
     MAIN_NAMES,
     MainScript,
+    is_loaded_script,
     load_script,
     loaded_modules,
     script_path,
@@ -24,6 +28,8 @@ from pypet.plugins.resume.snapshots.scripts import (
 
 MAX_SOURCE_LENGTH = 20_000
 """Characters of a source text that are kept to show a difference; all of them are hashed."""
+
+_logger = logging.getLogger("pypet")
 
 
 class FunctionReference(NamedTuple):
@@ -164,9 +170,9 @@ def find_object(
     ResumeError
         There is no such module or script, or nothing of this name in it.
     """
-    module = _main_module(qualname, script) if name in MAIN_NAMES else _import(name, qualname, path)
+    module = _main_module(script) if name in MAIN_NAMES else _import(name, qualname, path)
     try:
-        return _attribute(module, qualname)
+        found = _attribute(module, qualname)
     except AttributeError as error:
         where = script_path(module) or f"the module {name}"
         session = "" if script_path(module) or name not in MAIN_NAMES else " of this session"
@@ -174,6 +180,9 @@ def find_object(
             f"`{qualname}` is needed to resume the experiment, but {where}{session} does not "
             f"define it (any more). {_advice(name, module)}"
         ) from error
+    if isinstance(found, FunctionType) and is_loaded_script(module):
+        _warn_of_missing_globals(found, module)
+    return found
 
 
 def _advice(name: str, module: ModuleType) -> str:
@@ -186,7 +195,28 @@ def _advice(name: str, module: ModuleType) -> str:
     return "Bring it back under this name, or let Python import the version that has it."
 
 
-def _main_module(qualname: str, script: MainScript | None) -> ModuleType:
+def _warn_of_missing_globals(function: FunctionType, module: ModuleType) -> None:
+    """Log which globals a function uses that a loaded script does not have."""
+    known = vars(module).keys() | vars(builtins).keys()
+    missing = sorted(_globals_used(function.__code__) - known)
+    if missing:
+        _logger.warning(
+            "`%s` of %s uses %s, which the script does not define, or only below "
+            "if __name__ == '__main__': runs that need it will fail. Call `resume` from the script "
+            "itself.",
+            function.__qualname__,
+            script_path(module),
+            ", ".join(f"`{name}`" for name in missing),
+        )
+
+
+def _globals_used(code: CodeType) -> set[str]:
+    used = {each.argval for each in dis.get_instructions(code) if each.opname == "LOAD_GLOBAL"}
+    nested = (each for each in code.co_consts if isinstance(each, CodeType))
+    return used.union(*map(_globals_used, nested))
+
+
+def _main_module(script: MainScript | None) -> ModuleType:
     # In a session there is no script to load: whoever resumes has to define things again.
     return sys.modules[MAIN] if script is None else load_script(script)
 

@@ -5,6 +5,7 @@ The names of functions here are part of the format of snapshots.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any
 
 from pypet.plugins.resume.snapshots.scripts import MAIN, MainScript, load_script, search_path_of
 
-DEFINED = (FunctionType, type)
+DEFINED = (FunctionType, type, functools._lru_cache_wrapper)
 """What has a name in a module."""
 
 _script: ContextVar[MainScript | None] = ContextVar("_script", default=None)

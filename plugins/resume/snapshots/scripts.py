@@ -29,6 +29,9 @@ LOADED = "__mp_main__"
 """``__name__`` while a script is loaded, which scripts know from processes that were spawned."""
 MAIN_NAMES = (MAIN, LOADED)
 
+_INSTALLATION = ("stdlib", "platstdlib", "purelib", "platlib")
+"""Names by which `sysconfig` knows the folders of Python and of what is installed."""
+
 _loaded: dict[tuple[str, str, int], ModuleType] = {}
 """Scripts that this process has loaded, by path, name for ``python -m`` and time of change."""
 
@@ -66,6 +69,11 @@ def current_script() -> MainScript | None:
     return MainScript(path, module, tuple(sys.argv), tuple(_own_entries()))
 
 
+def is_loaded_script(module: ModuleType) -> bool:
+    """Return whether `load_script` has made a module."""
+    return any(each is module for each in _loaded.values())
+
+
 def script_path(module: ModuleType | None) -> str | None:
     """Return the full path of a module's file, None without one that exists."""
     path = getattr(module, "__file__", None)
@@ -74,7 +82,7 @@ def script_path(module: ModuleType | None) -> str | None:
 
 def _own_entries() -> Iterator[str]:
     """Yield what the user has put on the search path, the folder of the script included."""
-    installed = {os.path.realpath(sysconfig.get_path(name)) for name in sysconfig.get_path_names()}
+    installed = {os.path.realpath(sysconfig.get_path(name)) for name in _INSTALLATION}
     for entry in sys.path:
         path = os.path.realpath(entry or os.curdir)
         is_installed = any(path == each or path.startswith(each + os.sep) for each in installed)
@@ -215,8 +223,9 @@ def script_in_place(script: MainScript | None) -> Iterator[None]:
     """Let a loaded script be the main script of this process within a ``with`` block.
 
     Pickles by name find it then, those in files included; and processes that are not forked,
-    which import the main script, import this one. A script that was not loaded, since nothing of
-    it was needed, stays out. Modules beside the script can be imported in any case.
+    which import the main script, import this one. They also get `sys.argv`, so that it is that of
+    the experiment. A script that was not loaded, since nothing of it was needed, stays out. Modules
+    beside the script can be imported in any case.
     """
     if script is None or is_script_of(sys.modules[MAIN], script):
         yield
