@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import textwrap
 
 import pytest
@@ -153,13 +154,13 @@ def reading(tmp_path):
     return script(tmp_path, "elsewhere/reading.py", READING)
 
 
-@pytest.mark.parametrize("kind", ["fork", "spawn", "forkserver"])
-def test_another_script_resumes(tmp_path, snapshot, resuming, kind):
+def test_another_script_resumes(tmp_path, snapshot, resuming):
     pytest.importorskip("dill")
     script(tmp_path, "project/beside.py", "FACTOR = 5")
     experiment = script(tmp_path, "project/experiment.py", EXPERIMENT)
     run(experiment, snapshot, "dill", cwd=tmp_path / "project")
-    assert run(resuming, snapshot, kind, cwd="/") == "resumed\n"
+    kinds = multiprocessing.get_all_start_methods()
+    assert run(resuming, snapshot, *kinds, cwd="/") == "resumed\n"
 
 
 def test_another_script_resumes_what_python_m_started(tmp_path, snapshot, resuming):
