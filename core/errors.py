@@ -28,6 +28,7 @@ __all__ = [
     "PypetError",
     "RefusedPickleError",
     "RemoteRunError",
+    "ResumeError",
     "RunSkippedError",
     "RunTimeoutError",
     "StorageFormatError",
@@ -96,6 +97,10 @@ class WorkerDiedError(PypetError, RuntimeError):
 
 class RemoteRunError(PypetError, RuntimeError):
     """What a run raised or returned in a worker cannot travel; the message describes it."""
+
+
+class ResumeError(PypetError, RuntimeError):
+    """An experiment cannot be resumed, or not be made resumable: something is gone or changed."""
 
 
 class RunSkippedError(PypetError, RuntimeError):

@@ -32,6 +32,7 @@ from pypet.errors import OptionWarning
 from pypet.options import OptionsDoc, OptionsSignature, collect, warn_of_idle_options
 from pypet.support.arguments import is_whole
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
+from pypet.support.main_script import refuse_in_loaded_script
 from pypet.support.tracebacks import user_tracebacks
 from pypet.trajectory.randomness import draw_seed
 from pypet.trajectory.recorded_seeds import latest_seed
@@ -77,6 +78,7 @@ class Environment:
 
     @called_like(environment_arguments)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        refuse_in_loaded_script("an environment")  # which may overwrite files
         manager = construction.manager_for(kwargs)
         kwargs, content = read_config(manager, args, kwargs)
         with telling_places(content):

@@ -32,6 +32,7 @@ from pypet.storage_backends.hdf5.settings.options import (
 )
 from pypet.storage_backends.hdf5.settings.properties import SettingsProperties
 from pypet.storage_backends.hdf5.settings.settings import Settings, initial_tables
+from pypet.support.main_script import refuse_in_loaded_script
 
 if TYPE_CHECKING:
     from pypet.services.transfer import NodeCopy
@@ -153,6 +154,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
         self._told: set[tuple[str, str]] = set()
         self._latest = self._trajectory_name or ""
         if overwrite_file:
+            refuse_in_loaded_script("a storage service that overwrites its file")
             self._delete_file()
         if trajectory is not None:
             self.join(trajectory)

@@ -1,0 +1,48 @@
+"""Replacing a file so that after a crash there is the old one or the new one, both complete."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+UNFINISHED_SUFFIX = ".ncnt"
+"""Files with this suffix are being written or were left by a crash: nobody reads them."""
+
+
+def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> None:
+    """Write ``parts`` to a file beside ``path``, which then takes its place.
+
+    When it returns, the new file survives a loss of power. Others who have the old one open keep
+    that.
+
+    Raises
+    ------
+    OSError
+        The folder is missing, or the file system refuses; the old file is as it was.
+    """
+    target = Path(path)
+    unfinished = target.with_name(f"{target.stem}.{uuid.uuid4().hex[:12]}{UNFINISHED_SUFFIX}")
+    try:
+        with open(unfinished, "xb") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            unfinished.unlink()
+        raise
+    if hasattr(os, "O_DIRECTORY"):
+        _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the name of a new file durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
