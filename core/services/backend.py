@@ -29,6 +29,23 @@ class RecordBackend(StorageService, ABC):
     """Whether requests of several runs may be applied as one."""
     early: EarlyNodes | None = None
     """What an experiment that is under way has stored before its first run."""
+    durable: bool = False
+    """Whether everything that is stored survives a loss of power as soon as others can see it.
+
+    Set by who journals. Holds from the next commit on, and for what is pickled, too. Services
+    without commits to a disk take no notice.
+    """
+    before_commit: Callable[[], None] | None = None
+    """Called right before anything is made visible to others; what it raises prevents that.
+
+    Set by who journals, to have on the disk what the commit relies on. Belongs to the process
+    that set it: copies in others, pickled or forked, call nothing.
+    """
+    commit_interval: float = 0.2
+    """Seconds after which a storage that is kept open lets others see what was applied.
+
+    For services that keep it back that long; to flush does it at any time.
+    """
     config_group: ClassVar[str | None] = None
     """Name of the group below ``config`` that holds the settings of this service."""
     is_kept_open: bool = False

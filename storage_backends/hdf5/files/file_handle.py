@@ -12,8 +12,10 @@ from typing import Any
 
 from h5py import h5f
 
+from pypet.storage_backends.hdf5.files.demands import Demands
 from pypet.storage_backends.hdf5.files.locks import WriterLocks
 from pypet.storage_backends.hdf5.files.superblock import superblock
+from pypet.storage_backends.hdf5.files.syncing import make_name_durable
 from pypet.storage_backends.hdf5.files.transactional_file import TransactionalFile
 from pypet.storage_backends.hdf5.files.waiting import wait_while_blocked
 from pypet.support.leases import check_leases
@@ -63,9 +65,22 @@ class FileHandle:
 
 
 class Writer(FileHandle, ABC):
-    """A file that is open for writing."""
+    """A file that is open for writing.
+
+    However it commits, what `demands` says is done.
+    """
 
     is_writable = True
+
+    def __init__(
+        self,
+        path: str,
+        file_id: h5f.FileID,
+        storage: TransactionalFile | None,
+        demands: Demands | None = None,
+    ) -> None:
+        super().__init__(path, file_id, storage)
+        self.demands = Demands() if demands is None else demands
 
     @abstractmethod
     def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
@@ -73,7 +88,7 @@ class Writer(FileHandle, ABC):
 
         Waits at most ``timeout`` seconds, by default as long as when the file was opened, until
         nobody reads; returns whether that was so. If not, the next commit has it all. With
-        ``durable`` it also survives that the machine loses its power.
+        ``durable``, or if that is demanded, it also survives that the machine loses its power.
 
         Raises
         ------
@@ -90,12 +105,24 @@ class PlainWriter(Writer):
     """A file that the HDF5 library writes itself: without transactions, where there are none."""
 
     def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
-        """Hand everything to the operating system, or with ``durable`` to the disk."""
+        """Hand everything to the operating system, or if it is to be durable to the disk."""
         check_leases()
+        self.demands.before_commit()
         h5f.flush(self.id)
-        if durable:
+        if durable or self.demands.durable:
+            make_name_durable(self.path)
             os.fsync(self.descriptor)
         return True
+
+    def close(self) -> None:
+        """Write everything and close the file."""
+        try:
+            if self.demands.durable:
+                self.commit(durable=True)
+            else:
+                self.demands.before_commit()
+        finally:
+            super().close()
 
 
 class TransactionalWriter(Writer):
@@ -110,27 +137,41 @@ class TransactionalWriter(Writer):
         storage: TransactionalFile,
         locks: WriterLocks,
         timeout: float,
+        demands: Demands | None = None,
     ) -> None:
-        super().__init__(path, file_id, storage)
+        super().__init__(path, file_id, storage, demands)
         self._locks = locks
         self._timeout = timeout
         self._is_stale = False
+        self._is_durable = False
+        """Whether the disk has all that was committed."""
         self._superblock = superblock(storage.descriptor)
 
     def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
         """Let HDF5 write all that it has, and make it part of the file; see `Writer`."""
         h5f.flush(self.id)
         storage = self.storage
+        durable = durable or self.demands.durable
         if storage.has_changes:
+            self.demands.before_commit()
             if not self._exclude(timeout):
                 return False
-            check_leases()
-            storage.commit(durable=durable)
+            self._commit(durable=durable)
             self._superblock = superblock(storage.descriptor)
-        elif durable:
+        elif durable and not self._is_durable:
+            make_name_durable(self.path)
             os.fsync(storage.descriptor)
+            self._is_durable = True
         self._locks.share()
         return True
+
+    def _commit(self, *, durable: bool) -> None:
+        check_leases()
+        if durable:
+            make_name_durable(self.path)
+        self._is_durable = False
+        self.storage.commit(durable=durable, needs_log=self.demands.durable)
+        self._is_durable = durable
 
     def close(self) -> None:
         """Commit everything and close the file.
@@ -145,8 +186,11 @@ class TransactionalWriter(Writer):
                 return
             self._exclude(None)
             self.id.close()
-            check_leases()
-            self.storage.commit(durable=False)
+            has_changes = self.storage.has_changes
+            if has_changes:
+                self.demands.before_commit()
+            is_due = has_changes or not self._is_durable
+            self._commit(durable=is_due and self.demands.durable)
         finally:
             if self.id.valid:
                 self.abandon()

@@ -16,6 +16,7 @@ from h5py import h5a, h5f
 
 from pypet.storage_backends.hdf5.encoding.attribute_reading import read_text
 from pypet.storage_backends.hdf5.encoding.attributes import encode_text, replace_attribute
+from pypet.storage_backends.hdf5.files.demands import Demand, Demands
 from pypet.storage_backends.hdf5.files.file_handle import FileHandle, close_abandoned
 from pypet.storage_backends.hdf5.files.file_memory import forget, memory_of
 from pypet.storage_backends.hdf5.files.guard import GUARD, guarded
@@ -36,12 +37,14 @@ def hold(
     filters: Filters | None = None,
     may_create: bool = True,
     timeout: float = WRITING_SECONDS,
+    demand: Demand | None = None,
 ) -> OpenFile:
     """Return the open file at ``path``; to be given back with `release`.
 
     To write, the file is created if it is missing and ``may_create``, with ``filters`` noted for
     other programs, and gets ``title`` unless that is None. ``timeout`` says how many seconds to
-    wait for other processes.
+    wait for other processes. ``demand`` is what the holder demands of commits, whoever makes
+    them, until it is given back with the file.
 
     Raises
     ------
@@ -54,16 +57,25 @@ def hold(
     memory = memory_of(path)
     file = _OPEN.get(os.path.realpath(path) if memory is None else memory.key)
     if file is None:
+        demands = Demands()
+        if demand is not None:
+            demands.add(demand)
         if writable and memory is None and may_create:
-            handle: FileHandle = create_file(path, title or "", filters or Filters(), timeout)
+            handle: FileHandle = create_file(
+                path, title or "", filters or Filters(), timeout, demands
+            )
             memory = memory_of(path)
         else:
-            handle = open_file(path, writable=writable, timeout=timeout)
+            handle = open_file(path, writable=writable, timeout=timeout, demands=demands)
             memory = memory or memory_of(path)
         assert memory is not None
-        file = _OPEN[memory.key] = OpenFile(path, memory, handle, timeout=timeout)
-    elif writable and not file.writable:
-        file.make_writable()
+        file = OpenFile(path, memory, handle, timeout=timeout, demands=demands)
+        _OPEN[memory.key] = file
+    else:
+        if writable and not file.writable:
+            file.make_writable()
+        if demand is not None:
+            file.demands.add(demand)
     file.holders += 1
     if writable and title is not None:
         _retitle(file, title)
@@ -71,16 +83,31 @@ def hold(
 
 
 @guarded
-def release(file: OpenFile) -> None:
-    """Give back what `hold` returned; the last one to do so closes the file."""
+def release(file: OpenFile, demand: Demand | None = None) -> None:
+    """Give back what `hold` returned, with the same demand; the last one closes the file.
+
+    Who demands durable commits does not leave to the others what is not committed yet.
+    """
+    try:
+        if file.holders > 1 and file.is_alive and demand is not None and demand.durable:
+            file.flush()
+    finally:
+        _give_back(file, demand)
+
+
+def _give_back(file: OpenFile, demand: Demand | None) -> None:
     file.holders -= 1
-    if file.holders <= 0 and file.is_alive:
-        _OPEN.pop(file.memory.key, None)
-        _close(file)
+    try:
+        if file.holders <= 0 and file.is_alive:
+            _OPEN.pop(file.memory.key, None)
+            _close(file)
+    finally:
+        if demand is not None:
+            file.demands.remove(demand)
 
 
 @guarded
-def release_durably(file: OpenFile) -> None:
+def release_durably(file: OpenFile, demand: Demand | None = None) -> None:
     """Give back what `hold` returned after everything was written to the disk.
 
     Raises
@@ -92,11 +119,11 @@ def release_durably(file: OpenFile) -> None:
         file.flush(durable=True)
         file.check_in_place()
     finally:
-        release(file)
+        _give_back(file, demand)
 
 
 @guarded
-def let_go_durably(file: OpenFile) -> None:
+def let_go_durably(file: OpenFile, demand: Demand | None = None) -> None:
     """Give back what `hold` returned; the last one to do so leaves the file without closing it.
 
     What `release_durably` takes most of its time for is to empty the memory of HDF5, which a
@@ -112,11 +139,11 @@ def let_go_durably(file: OpenFile) -> None:
         file.flush(durable=True)
         file.check_in_place()
     except BaseException:
-        release(file)
+        _give_back(file, demand)
         raise
     is_shared = file.holders > 1 or not hasattr(os, "register_at_fork")
     if is_shared or file_id is None or _is_completed_by_closing(file_id):
-        release(file)
+        _give_back(file, demand)
         return
     file.holders = 0
     _OPEN.pop(file.memory.key, None)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from h5py import h5f
 
+from pypet.storage_backends.hdf5.files.demands import Demands
 from pypet.storage_backends.hdf5.files.file_handle import FileHandle, PlainWriter, Writer
 from pypet.storage_backends.hdf5.files.file_memory import FileMemory, memory_of
 from pypet.storage_backends.hdf5.files.guard import GUARD
@@ -17,6 +18,7 @@ from pypet.storage_backends.hdf5.files.identity import Watch, lost, watch
 from pypet.storage_backends.hdf5.files.needs import Need
 from pypet.storage_backends.hdf5.files.opening import open_file
 from pypet.storage_backends.hdf5.files.room import Room
+from pypet.storage_backends.hdf5.files.syncing import make_name_durable, sync_at
 from pypet.storage_backends.hdf5.files.writeback import Writeback
 from pypet.storage_backends.hdf5.headers.object_headers import can_read_headers
 
@@ -65,6 +67,7 @@ class OpenFile:
         "_plain_headers",
         "_writeback",
         "caches",
+        "demands",
         "generation",
         "holders",
         "memory",
@@ -76,7 +79,13 @@ class OpenFile:
     )
 
     def __init__(
-        self, path: str, memory: FileMemory, handle: FileHandle, *, timeout: float
+        self,
+        path: str,
+        memory: FileMemory,
+        handle: FileHandle,
+        *,
+        timeout: float,
+        demands: Demands | None = None,
     ) -> None:
         self.path = path
         self.memory = memory
@@ -86,6 +95,8 @@ class OpenFile:
         self.timeout = timeout
         """Seconds to wait for other processes that have the file open."""
         self.holders = 0
+        self.demands = Demands() if demands is None else demands
+        """What the holders demand of commits."""
         self.generation = 0
         """Changes whenever handles of groups and datasets become invalid."""
         self.caches: dict[str, Remembered] = {}
@@ -179,6 +190,10 @@ class OpenFile:
         if self.watch is not None:
             self.watch.check(content_only=True)
         if self._guest is not None:  # nothing waited to be written when it came
+            self.demands.before_commit()
+            durable = durable or self.demands.durable
+            if durable:
+                make_name_durable(self.path)
             self._guest.flush(durable=durable)
         elif isinstance(self._handle, Writer):
             self._write_pending()
@@ -261,7 +276,7 @@ class OpenFile:
             try:
                 yield self.path
             finally:
-                self._handle = self._opened(writable=self.writable)
+                self._reopen()
                 if self.watch is not None:  # whoever borrowed the file may have replaced it
                     self.watch = watch(self, self.watch.identity)
                 self.memory = memory_of(self.path) or self.memory  # it may be another file now
@@ -278,7 +293,7 @@ class OpenFile:
         try:
             self._guest = invite(self.path, self.writable)
         except BaseException:
-            self._handle = self._opened(writable=self.writable)
+            self._reopen()
             raise
         return self._guest
 
@@ -289,7 +304,7 @@ class OpenFile:
                 self._drop()
                 if self.watch is not None:
                     self.watch.check()
-                self._handle = self._opened(writable=self.writable)
+                self._reopen()
 
     def _drop(self) -> None:
         self.generation += 1
@@ -297,13 +312,31 @@ class OpenFile:
             cache.forget_handles()
         guest, self._guest = self._guest, None
         if guest is not None:
-            guest.close()
+            self._dismiss(guest)
         handle, self._handle = self._handle, None
         if handle is not None:
             handle.close()
 
+    def _dismiss(self, guest: Guest) -> None:
+        if not self.writable:
+            guest.close()
+            return
+        try:
+            self.demands.before_commit()
+        finally:
+            guest.close()
+        if self.demands.durable:
+            sync_at(self.path)
+
+    def _reopen(self) -> None:
+        """Open with h5py what another library had open, and may have changed in place."""
+        self._handle = self._opened(writable=self.writable)
+        if self.writable and self.demands.durable:
+            os.fsync(self._handle.descriptor)
+
     def _opened(self, *, writable: bool) -> FileHandle:
-        return open_file(self.path, writable=writable, timeout=self.timeout)
+        demands = self.demands if writable else None
+        return open_file(self.path, writable=writable, timeout=self.timeout, demands=demands)
 
     def prepare_fork(self) -> None:
         """Let this be a file that a forked child can abandon."""

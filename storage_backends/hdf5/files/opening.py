@@ -21,6 +21,7 @@ from pypet.storage_backends.hdf5.encoding.attributes import (
     write_attribute,
     write_text,
 )
+from pypet.storage_backends.hdf5.files.demands import Demands
 from pypet.storage_backends.hdf5.files.file_driver import file_driver
 from pypet.storage_backends.hdf5.files.file_handle import (
     FileHandle,
@@ -66,11 +67,17 @@ def _access_through(storage: TransactionalFile) -> h5p.PropFAID:
 # ----- files that exist ------------------------------------------------------------------------
 
 
-def open_file(path: str, *, writable: bool, timeout: float = WRITING_SECONDS) -> FileHandle:
+def open_file(
+    path: str,
+    *,
+    writable: bool,
+    timeout: float = WRITING_SECONDS,
+    demands: Demands | None = None,
+) -> FileHandle:
     """Open an existing file, and finish a commit in which a writer was killed.
 
     Waits for at most ``timeout`` seconds, and to read not longer than `READING_SECONDS`, while
-    another process has the file open.
+    another process has the file open. ``demands`` says how a writer commits.
 
     Raises
     ------
@@ -84,12 +91,13 @@ def open_file(path: str, *, writable: bool, timeout: float = WRITING_SECONDS) ->
         Another process has the file open, and the time is over.
     """
     _check_is_regular(path)
-    attempt = _opened_to_write if writable else _opened_to_read
-    limit = timeout if writable else min(timeout, READING_SECONDS)
-    return wait_while_blocked(partial(attempt, path, timeout), path, limit)
+    if writable:
+        return wait_while_blocked(partial(_opened_to_write, path, timeout, demands), path, timeout)
+    limit = min(timeout, READING_SECONDS)
+    return wait_while_blocked(partial(_opened_to_read, path), path, limit)
 
 
-def _opened_to_read(path: str, timeout: float) -> FileHandle:
+def _opened_to_read(path: str) -> FileHandle:
     if not IS_TRANSACTIONAL:
         return FileHandle(path, _opened_by_hdf5(path, h5f.ACC_RDONLY), None)
     with suppress(OSError), _descriptor(path, os.O_RDONLY) as descriptor:
@@ -134,9 +142,9 @@ def _opened_through(storage: TransactionalFile, path: str) -> FileHandle:
         raise _explained(err, path, writable=False) from err
 
 
-def _opened_to_write(path: str, timeout: float) -> FileHandle:
+def _opened_to_write(path: str, timeout: float, demands: Demands | None) -> FileHandle:
     if not IS_TRANSACTIONAL:
-        return PlainWriter(path, _opened_by_hdf5(path, h5f.ACC_RDWR), None)
+        return PlainWriter(path, _opened_by_hdf5(path, h5f.ACC_RDWR), None, demands)
     try:
         descriptor = os.open(path, os.O_RDWR)
     except OSError as err:
@@ -150,7 +158,7 @@ def _opened_to_write(path: str, timeout: float) -> FileHandle:
     except OSError as err:
         os.close(descriptor)
         raise _explained(err, path, writable=True) from err
-    return TransactionalWriter(path, file_id, storage, locks, timeout)
+    return TransactionalWriter(path, file_id, storage, locks, timeout, demands)
 
 
 def _opened_by_hdf5(path: str, flags: int) -> h5f.FileID:
@@ -189,9 +197,15 @@ def _descriptor(path: str, flags: int) -> Iterator[int]:
 
 
 def create_file(
-    path: str, title: str, filters: Filters, timeout: float = WRITING_SECONDS
+    path: str,
+    title: str,
+    filters: Filters,
+    timeout: float = WRITING_SECONDS,
+    demands: Demands | None = None,
 ) -> Writer:
     """Create a file at a vacant path, with its folders, that PyTables takes for its own.
+
+    ``demands`` says how it commits.
 
     Raises
     ------
@@ -209,7 +223,7 @@ def create_file(
             folder,
         ) from err
     try:
-        handle, publish = _created(path, timeout)
+        handle, publish = _created(path, timeout, demands)
     except OSError as err:
         raise _explained(err, path, writable=True) from err
     file = handle.id
@@ -227,7 +241,9 @@ def create_file(
     return handle
 
 
-def _created(path: str, timeout: float) -> tuple[Writer, Callable[[], None]]:
+def _created(
+    path: str, timeout: float, demands: Demands | None
+) -> tuple[Writer, Callable[[], None]]:
     """Make a file; return it, and what gives it its name once it is whole.
 
     An empty file is filled: somebody made it beforehand, or was killed in doing so.
@@ -236,7 +252,7 @@ def _created(path: str, timeout: float) -> tuple[Writer, Callable[[], None]]:
     if not IS_TRANSACTIONAL:
         flags = h5f.ACC_TRUNC if exists else h5f.ACC_EXCL
         file_id = h5f.create(os.fsencode(path), flags, fapl=access_properties())
-        return PlainWriter(path, file_id, None), lambda: None
+        return PlainWriter(path, file_id, None, demands), lambda: None
     descriptor = None if exists else _nameless(os.path.dirname(path))
     publish: Callable[[], None] = lambda: None  # noqa: E731
     if descriptor is not None:
@@ -254,7 +270,7 @@ def _created(path: str, timeout: float) -> tuple[Writer, Callable[[], None]]:
     except BaseException:
         os.close(descriptor)
         raise
-    return TransactionalWriter(path, file_id, storage, locks, timeout), publish
+    return TransactionalWriter(path, file_id, storage, locks, timeout, demands), publish
 
 
 def _give_name(descriptor: int, path: str) -> None:

@@ -147,7 +147,8 @@ def read_at(descriptor: int, buffer: memoryview, position: int) -> None:
 
 
 def carry_out(descriptor: int, log: RedoLog) -> None:
-    """Finish a commit; to be interrupted and done again does no harm."""
+    """Finish a commit; to be interrupted and done again does no harm, nor does a loss of power."""
+    os.fsync(descriptor)  # the log: it was read, but perhaps not from the disk
     write_pages(descriptor, log.pages, log.end)
     os.fsync(descriptor)
     os.ftruncate(descriptor, log.end)

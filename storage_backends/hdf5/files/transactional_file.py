@@ -187,11 +187,12 @@ class TransactionalFile:
 
     # ----- commits -------------------------------------------------------------------------
 
-    def commit(self, *, durable: bool) -> None:
+    def commit(self, *, durable: bool, needs_log: bool = False) -> None:
         """Make everything that was written part of the file, in one step.
 
         HDF5 must have flushed before, and nobody else may read the file meanwhile. With
-        ``durable`` that holds also if the machine loses its power at any moment.
+        ``durable`` that holds also if the machine loses its power at any moment. Without room for
+        the redo log the commit is made all the same, unless it ``needs_log``.
 
         Raises
         ------
@@ -203,7 +204,7 @@ class TransactionalFile:
         descriptor, end = self.descriptor, self._end
         self._write_new()
         if self._pages:
-            self._log(durable=durable)
+            self._log(durable=durable, needed=needs_log)
             write_pages(descriptor, self._pages, end)
         if durable:
             os.fsync(descriptor)
@@ -212,10 +213,18 @@ class TransactionalFile:
         self._pages.clear()
         self._committed = self._on_disk = end
 
-    def _log(self, *, durable: bool) -> None:
+    def _log(self, *, durable: bool, needed: bool) -> None:
         try:
             write_log(self.descriptor, self._pages, self._end)
         except OSError as error:
+            if needed:
+                os.ftruncate(self.descriptor, max(self._end, self._committed))
+                raise OSError(
+                    error.errno,
+                    f"There is no room for the redo log of {len(self._pages) * PAGE_BYTES} bytes, "
+                    "without which a loss of power could damage the file. Nothing was changed; "
+                    f"free some room on its disk ({error.strerror})",
+                ) from error
             # The pages themselves need no room. Without a log the file is at risk for the moment
             # that it takes to write them; without them everything since the last commit is lost.
             logger.warning(

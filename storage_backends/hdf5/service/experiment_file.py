@@ -84,7 +84,7 @@ class ExperimentFile(HeldFile, ABC):
             identity: Identity = renew(file, group, self._filename, trajectory)
             return identity
         finally:
-            h5py_modules.handles().release(file)
+            self._release(file)
 
 
 def _vacant(folder: str, stem: str, extension: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from pypet.storage_backends.hdf5.settings.settings import Settings
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
+    from pypet.storage_backends.hdf5.files.demands import Demand
     from pypet.storage_backends.hdf5.files.identity import Identity
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
 
@@ -45,6 +46,29 @@ class HeldFile(RecordStorageService, ABC):
 
     _file_lock: FileLock | None
     """The lock of the file, as long as that stays the same."""
+    _demand: Demand
+    """What is demanded of commits, by whichever service of this process they are made."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether every commit survives a loss of power; see `RecordBackend.durable`.
+
+        Such a commit is refused where there is no room for its redo log.
+        """
+        return self._demand.durable
+
+    @durable.setter
+    def durable(self, durable: bool) -> None:
+        self._demand.durable = durable
+
+    @property
+    def before_commit(self) -> Callable[[], None] | None:
+        """What is called before each commit; see `RecordBackend.before_commit`."""
+        return self._demand.before_commit
+
+    @before_commit.setter
+    def before_commit(self, call: Callable[[], None] | None) -> None:
+        self._demand.before_commit = call
 
     @property
     def filename(self) -> str:
@@ -96,7 +120,7 @@ class HeldFile(RecordStorageService, ABC):
                 try:
                     file.watch = h5py_modules.identity().watch(file, identity)
                 except BaseException:
-                    h5py_modules.handles().release(file)
+                    self._release(file)
                     raise
             self._file = file
             file.flush()  # from now on others may read
@@ -113,7 +137,7 @@ class HeldFile(RecordStorageService, ABC):
         with self.file_lock:
             file, self._file = self._file, None
             if file is not None and file.is_alive:
-                h5py_modules.handles().release_durably(file)
+                h5py_modules.handles().release_durably(file, self._demand)
 
     def let_go(self) -> None:
         """Write everything to the disk and leave the file to others; see `close` for the error.
@@ -124,7 +148,7 @@ class HeldFile(RecordStorageService, ABC):
         with self.file_lock:
             file, self._file = self._file, None
             if file is not None and file.is_alive:
-                h5py_modules.handles().let_go_durably(file)
+                h5py_modules.handles().let_go_durably(file, self._demand)
 
     def flush(self) -> None:
         """Write everything to the disk, if the file is kept open; see `close` for the error."""
@@ -193,8 +217,13 @@ class HeldFile(RecordStorageService, ABC):
             title=self._file_title,
             filters=self._settings.filters,
             timeout=self.lock_timeout,
+            demand=self._demand if writable else None,
         )
         return file
+
+    def _release(self, file: OpenFile) -> None:
+        """Give back a file that `_hold` returned for writing."""
+        h5py_modules.handles().release(file, self._demand)
 
     def _hold_same(self, identity: Identity, *, writable: bool) -> OpenFile:
         """Return the open file if it is that of the experiment; no other is changed or made."""
@@ -205,6 +234,7 @@ class HeldFile(RecordStorageService, ABC):
             writable=writable,
             may_create=False,
             timeout=self.lock_timeout,
+            demand=self._demand if writable else None,
         )
         return file
 

@@ -13,6 +13,7 @@ from pypet.interfaces.option import Option
 from pypet.records import ArrayItem, MetaRecord, NodeRecord, PutMeta, PutNode, StoreRequest
 from pypet.services.backend import RecordBackend
 from pypet.storage_backends.hdf5.files.damage import damage_told
+from pypet.storage_backends.hdf5.files.demands import Demand
 from pypet.storage_backends.hdf5.files.exclusion import stepwise
 from pypet.storage_backends.hdf5.files.filename import default_title, resolve_filename
 from pypet.storage_backends.hdf5.files.guard import GUARD
@@ -63,9 +64,6 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
     requires: ClassVar[tuple[str, ...]] = ("h5py", "tables", "pandas")
     options: ClassVar[tuple[Option, ...]] = OPTIONS
     config_group: ClassVar[str | None] = "hdf5"
-
-    commit_interval: float = 0.2
-    """Seconds after which a file that is kept open is flushed."""
 
     def __init__(
         self,
@@ -129,6 +127,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
         self._read_from: OpenFile | None = None
         self._identity: Identity | None = None
         self._file_lock: FileLock | None = None
+        self._demand = Demand()
         self._inspected: tuple[OpenFile | None, set[tuple[str, str, str]]] = (None, set())
         self._settings = Settings(
             complevel=complevel,
@@ -166,6 +165,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
         closed: dict[str, Any] = {"_file": None, "_read_from": None, "_inspected": (None, set())}
         closed["_session"] = None
         closed["_file_lock"] = None
+        closed["_demand"] = Demand(durable=self.durable)
         return {**self.__dict__, **closed, "_told": set(), "is_kept_open": False}
 
     # ----- settings ------------------------------------------------------------------------
@@ -327,7 +327,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
         try:
             h5py_modules.store().apply_request(file, request, self._settings, rule, self._progress)
         finally:
-            h5py_modules.handles().release(file)
+            self._release(file)
 
     def packed(self, request: StoreRequest) -> StoreRequest:
         """Return a request whose large arrays are compressed already."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from pypet.encoding.unpickling import TRUST, Unpickling
 from pypet.storage_backends.hdf5.files.guard import GUARD
-from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.held_file import HeldFile
 from pypet.support.optional import require
 
@@ -91,4 +90,4 @@ class SharedAccess(HeldFile, ABC):
         try:
             yield file
         finally:
-            h5py_modules.handles().release(file)
+            self._release(file)
