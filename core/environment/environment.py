@@ -345,7 +345,7 @@ class Environment:
             The environment is not resumable, or was made with ``do_single_runs=False``.
         FileNotFoundError
             There is no such experiment in the folder.
-        ValueError
+        ResumeError
             The experiment is running; or something has changed, and ``force`` is not given: the
             message shows what.
         StorageFormatError
@@ -362,7 +362,8 @@ class Environment:
         assert features.journal is not None
         with user_tracebacks():
             name = str(self._trajectory.v_name) if trajectory_name is None else trajectory_name
-            restored = features.journal.restore(self, name, resume_folder, force=force)
+            given = {each: self._options[each] for each in features.given}
+            restored = features.journal.restore(self, name, resume_folder, given, force=force)
             former, self._trajectory = self._trajectory, restored.snapshot.trajectory
             self._config = take_config(former, self._trajectory, self.name)
             self._config.note_start(restored.snapshot.start_timestamp)
@@ -370,7 +371,8 @@ class Environment:
             snapshot = restored.snapshot
             plan = Plan(snapshot.job, snapshot.postprocessing)
             experiment = Experiment(self, features, self._config, self._summary, restored)
-            return experiment.execute(lambda: plan)
+            with restored.context:
+                return experiment.execute(lambda: plan)
 
     @deprecated("It is called `resume`.")
     def f_continue(self, *args: Any, **kwargs: Any) -> Results:

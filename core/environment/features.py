@@ -43,6 +43,8 @@ class Features:
     versionings: Sequence[Versioning]
     journal: Journal | None = None
     """Records what runs store; None if the experiment is not resumable."""
+    given: frozenset[str] = frozenset()
+    """Names of the options that the user has given."""
     fallback: str | None = None
     """Why the scheduler is not the one that was asked for."""
 
@@ -63,6 +65,7 @@ def make_features(options: dict[str, Any], manager: PluginManager) -> Features:
     return Features(
         manager=manager,
         options=options,
+        given=frozenset(getattr(options, "given", ())),
         scheduler=scheduler,
         wrap_mode=wrap_mode,
         gates=[gate(options) for gate in manager.admission_gates()],

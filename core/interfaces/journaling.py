@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.interfaces.feature import Feature
@@ -32,6 +33,8 @@ class Restored(NamedTuple):
     snapshot: Snapshot
     results: list[tuple[int, Any]]
     """Indices and return values of the runs that were committed, by index."""
+    context: AbstractContextManager[Any] = nullcontext()
+    """In which the experiment is to be executed: the main script is that of the experiment."""
 
 
 class Journal(Feature, ABC):
@@ -119,17 +122,26 @@ class Journal(Feature, ABC):
         """Finish: the experiment is over, and stored if ``completed``. Safe to call twice."""
 
     @abstractmethod
-    def restore(self, environment: Environment, name: str, folder: Any, *, force: bool) -> Restored:
+    def restore(
+        self,
+        environment: Environment,
+        name: str,
+        folder: Any,
+        given: Mapping[str, Any],
+        *,
+        force: bool,
+    ) -> Restored:
         """Take up the experiment with this trajectory name in a resume folder (None: the option).
 
-        Afterwards the storage has the data of all runs that were committed, and the trajectory of
+        ``given`` are the options of the environment that the user has given: those that say what
+        the experiment is must not say something else. Afterwards the storage has the data of all runs that were committed, and the trajectory of
         the snapshot knows that they are completed.
 
         Raises
         ------
         FileNotFoundError
             There is no such experiment.
-        ValueError
+        ResumeError
             The experiment is not the same any more, and ``force`` is not given; or it is running.
         StorageFormatError
             The snapshot is damaged, or none that this version can read.

@@ -26,6 +26,9 @@ from pypet.support.filesystem import racedirs, sync_folder
 if TYPE_CHECKING:
     from pypet.environment import Environment
 
+COMMIT_SECONDS = 1.0
+"""As often at the most a storage that is kept open lets others see what it got from the journal."""
+
 _logger = logging.getLogger("pypet")
 
 
@@ -97,6 +100,8 @@ class ExperimentJournal(Journal):
         self._folder = folder
         self._storage = storage
         storage.durable = True
+        # The journal is what makes runs safe: the storage may lag behind.
+        storage.commit_interval = max(self._interval, COMMIT_SECONDS)
 
     def renew(self, snapshot: Snapshot) -> None:
         """Replace the snapshot."""
@@ -202,6 +207,7 @@ class ExperimentJournal(Journal):
         if self._storage is not None:
             self._storage.durable = False
             self._storage.before_commit = None
+            del self._storage.commit_interval
         segment, lock = self._segment, self._lock
         self._folder = self._storage = self._segment = self._lock = self._service = None
         self._environment = self._follower = None
@@ -215,7 +221,15 @@ class ExperimentJournal(Journal):
 
     # ----- going on ------------------------------------------------------------------------
 
-    def restore(self, environment: Environment, name: str, folder: Any, *, force: bool) -> Restored:
+    def restore(
+        self,
+        environment: Environment,
+        name: str,
+        folder: Any,
+        given: Mapping[str, Any],
+        *,
+        force: bool,
+    ) -> Restored:
         """Read the snapshot, and bring what was committed to the storage; see `Journal.restore`."""
         from pypet.plugins.resume.restoring import restore
 
@@ -232,7 +246,9 @@ class ExperimentJournal(Journal):
         lock = ExperimentLock(own)
         lock.acquire()
         try:
-            restored, self._committed, self._follower = restore(own, environment, force=force)
+            restored, self._committed, self._follower = restore(
+                own, environment, given, force=force
+            )
         finally:
             lock.release()
         self._take(own, restored.snapshot.trajectory.v_storage_service)

@@ -9,6 +9,8 @@ import socket
 import time
 from typing import Any
 
+from pypet.errors import ResumeError
+
 LOCK_NAME = "running.lock"
 _SECONDS_FOR_ORPHANS = 20.0
 """Processes that a main process has forked have its lock, too, and end some time after it."""
@@ -26,7 +28,7 @@ class ExperimentLock:
 
         Raises
         ------
-        ValueError
+        ResumeError
             Another process has it: the experiment is running.
         """
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -66,14 +68,14 @@ def _is_gone(holder: dict[str, Any]) -> bool:
     return False
 
 
-def _running(folder: str, holder: dict[str, Any]) -> ValueError:
+def _running(folder: str, holder: dict[str, Any]) -> ResumeError:
     pid, host = holder.get("pid", "(unknown)"), holder.get("host", "some host")
     if _is_gone(holder):
-        return ValueError(
+        return ResumeError(
             f"Processes that the experiment in {folder} has started are still there, although its "
             f"main process {pid} is gone. End them, or wait, before you resume it."
         )
-    return ValueError(
+    return ResumeError(
         f"The experiment in {folder} is running: process {pid} on {host} has it. Wait until it is "
         "over, or end that process."
     )

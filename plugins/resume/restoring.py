@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet import pypetconstants as constants
@@ -12,6 +12,8 @@ from pypet.interfaces import Restored
 from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.plugins.resume.journal.values import decode_value
 from pypet.plugins.resume.snapshot_file import load
+from pypet.plugins.resume.snapshots.container import script_of
+from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.records import DeleteNode, MetaRecord, StoreRequest
 
 if TYPE_CHECKING:
@@ -33,17 +35,20 @@ class TakenUp(NamedTuple):
     """Has read the segments up to now."""
 
 
-def restore(folder: str, environment: Environment, *, force: bool) -> TakenUp:
+def restore(
+    folder: str, environment: Environment, given: Mapping[str, Any], *, force: bool
+) -> TakenUp:
     """Read the snapshot in a folder, and bring what was committed since to the storage.
 
     Raises
     ------
-    ValueError
+    ResumeError
         Something is not what it was, and ``force`` is not given.
     StorageFormatError
         The snapshot, or the file of the experiment, is damaged.
     """
-    snapshot = load(folder, environment, force=force)
+    header, snapshot = load(folder, environment, given, force=force)
+    context = script_in_place(script_of(header))
     trajectory: Any = snapshot.trajectory
     service: Any = trajectory.v_storage_service
     follower = Follower(folder)
@@ -53,7 +58,7 @@ def restore(folder: str, environment: Environment, *, force: bool) -> TakenUp:
     meta = _stored_meta(service, str(trajectory.v_name))
     if meta is None:
         # Nothing was stored yet, not even the trajectory itself, so no run can have begun.
-        return TakenUp(Restored(snapshot, []), set(), follower)
+        return TakenUp(Restored(snapshot, [], context), set(), follower)
     trajectory._stored = True
     before = set(trajectory._runs.finished().tolist())
     stored = _completed_in(meta)
@@ -67,8 +72,9 @@ def restore(folder: str, environment: Environment, *, force: bool) -> TakenUp:
         len(trajectory._runs.finished()),
         len(trajectory),
     )
-    results = [(run, decode_value(commits[run].commit.value)) for run in sorted(commits)]
-    return TakenUp(Restored(snapshot, results), set(commits), follower)
+    with script_in_place(script_of(header)):
+        results = [(run, decode_value(commits[run].commit.value)) for run in sorted(commits)]
+    return TakenUp(Restored(snapshot, results, context), set(commits), follower)
 
 
 def _first_of_each(commits: Iterable[Committed], length: int) -> dict[int, Committed]:

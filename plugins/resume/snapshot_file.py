@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pypet.interfaces import Snapshot
 from pypet.plugins.resume.folders import snapshot_path
+from pypet.plugins.resume.snapshots.comparison import require_same_experiment
 from pypet.plugins.resume.snapshots.container import read_header, read_payload, write_snapshot
+from pypet.plugins.resume.snapshots.descriptions import (
+    EXPERIMENT_KEY,
+    describe_experiment,
+    describe_storage,
+)
+from pypet.plugins.resume.snapshots.facts import FACTS_KEY, collect_facts, seed_of
 from pypet.trajectory.full_pickles import bare_and_full, full_copy_flags, restore_flags
 from pypet.tree.node import put
 
@@ -39,15 +46,19 @@ def save(folder: str, environment: Environment, snapshot: Snapshot) -> None:
         write_snapshot(snapshot_path(folder), header, payload)
 
 
-def load(folder: str, environment: Environment, *, force: bool) -> Snapshot:
-    """Return the snapshot in a folder.
+def load(
+    folder: str, environment: Environment, given: Mapping[str, Any], *, force: bool
+) -> tuple[Mapping[str, Any], Snapshot]:
+    """Return the snapshot in a folder, and its header.
+
+    ``given`` are the options that the user has given to the environment that resumes.
 
     Raises
     ------
-    ValueError
-        The experiment is not what it was, and ``force`` is not given.
-    StorageFormatError, ResumeError
-        It cannot be read.
+    ResumeError
+        The experiment is not what it was, and ``force`` is not given; or something of it is gone.
+    StorageFormatError
+        The file is damaged, or of the established pypet.
     """
     path = snapshot_path(folder)
     header = read_header(path)
@@ -58,15 +69,49 @@ def load(folder: str, environment: Environment, *, force: bool) -> Snapshot:
     snapshot = Snapshot(
         trajectory, payload["job"], payload["postprocessing"], payload["start_timestamp"]
     )
-    _check_same(header, environment, snapshot, force=force)
-    return snapshot
+    require_same_experiment(header, _now(header, environment, snapshot, given), force=force)
+    return header, snapshot
 
 
-def _header(environment: Environment, snapshot: Snapshot) -> Mapping[str, Any]:
-    return {"trajectory": str(snapshot.trajectory.v_name)}
+def _header(environment: Environment, snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        FACTS_KEY: collect_facts(environment),
+        EXPERIMENT_KEY: _described(snapshot, seed_of(environment)),
+    }
 
 
-def _check_same(
-    header: Mapping[str, Any], environment: Environment, snapshot: Snapshot, *, force: bool
-) -> None:
-    return
+def _described(snapshot: Snapshot, seed: int | None) -> dict[str, Any]:
+    job, postprocessing = snapshot.job, snapshot.postprocessing
+    # What is drawn for each run is a part of the snapshot, and cannot change.
+    is_same_for_all = not job.draws
+    return describe_experiment(
+        snapshot.trajectory,
+        job.function,
+        job.args if is_same_for_all else (),
+        job.kwargs if is_same_for_all else {},
+        seed=seed,
+        postprocessing=None
+        if postprocessing is None
+        else (postprocessing.function, postprocessing.args, postprocessing.kwargs),
+    )
+
+
+def _now(
+    header: Mapping[str, Any],
+    environment: Environment,
+    snapshot: Snapshot,
+    given: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the header of the experiment as it would go on, by the options that were given."""
+    before = header[EXPERIMENT_KEY]
+    description = _described(snapshot, given.get("seed", before["seed"]))
+    asked = describe_storage(environment.trajectory.v_storage_service)
+    storage = description["storage"]
+    if "filename" in given:
+        storage["file"] = asked["file"]
+    if "storage_service" in given:
+        storage["service"] = asked["service"]
+    for name, value in asked["settings"].items():
+        if name in given:
+            storage["settings"][name] = value
+    return {EXPERIMENT_KEY: description}
