@@ -33,8 +33,8 @@ from pypet.support.process_ends import GUARD_ADVICE
 
 if TYPE_CHECKING:
     from pypet.environment.environment import Environment
-    from pypet.interfaces import Journal, Restored
     from pypet.environment.pending_runs import Indices
+    from pypet.interfaces import Journal, Restored
 
 _RULE = "=" * 78
 """Above and below of what is not to be missed."""

@@ -79,7 +79,7 @@ class SingleRun:
                     if self._encode is None:
                         _store(trajectory)
                     else:
-                        commit = CommitRun(index, started, time(), self._hexsha, self._encode(value))
+                        commit = CommitRun(time(), self._hexsha, self._encode(value))
                         _store_and_commit(trajectory, commit)
                 stores = False
             finished = time()

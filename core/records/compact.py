@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pypet.records import ArrayItem, Item, Operation, PutNode, StoreRequest
+from pypet.records import ArrayItem, CommitRun, Item, Operation, PutNode, StoreRequest
 
 SMALL_BYTES = 1024
 """Arrays up to this size travel as bytes; larger ones are pickled, and those need no copy."""
@@ -17,13 +17,13 @@ _NODE, _OTHER = 0, 1
 
 def flatten(request: StoreRequest) -> tuple[Any, ...]:
     """Return a request as tuples."""
-    operations = [
-        (_NODE, *operation[:5], list(map(_flat_item, operation.items)), *operation[6:])
-        if type(operation) is PutNode
-        else (_OTHER, operation)
-        for operation in request.operations
-    ]
-    return (request.trajectory, operations, *request[2:])
+    commit = request.commit
+    return (
+        request.trajectory,
+        list(map(_flat, request.operations)),
+        *request[2:5],
+        None if commit is None else tuple(commit),
+    )
 
 
 def unflatten(flat: tuple[Any, ...], pieces: Sequence[Any] = ()) -> StoreRequest:
@@ -31,8 +31,15 @@ def unflatten(flat: tuple[Any, ...], pieces: Sequence[Any] = ()) -> StoreRequest
 
     ``pieces`` are the pickle that it came in, and the buffers that were not in that.
     """
-    trajectory, operations, *rest = flat
-    request = PickledRequest(trajectory, tuple(map(_operation, operations)), *rest)
+    trajectory, operations, replayed, run, started, commit = flat
+    request = PickledRequest(
+        trajectory,
+        tuple(map(_operation, operations)),
+        replayed,
+        run,
+        started,
+        None if commit is None else CommitRun._make(commit),
+    )
     request.pieces = pieces
     return request
 
@@ -42,6 +49,12 @@ class PickledRequest(StoreRequest):
 
     pieces: Sequence[Any] = ()
     """The pickle, and the buffers of arrays that are not in it; nothing if they are gone."""
+
+
+def _flat(operation: Operation) -> tuple[Any, ...]:
+    if type(operation) is PutNode:
+        return (_NODE, *operation[:5], list(map(_flat_item, operation.items)), *operation[6:])
+    return _OTHER, operation
 
 
 def _operation(flat: tuple[Any, ...]) -> Operation:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from pypet.records.items import Item
 from pypet.records.meta import Info, RunRows
 
-
 NO_RUN = -1
 
 
@@ -90,24 +89,18 @@ class DeleteLink(NamedTuple):
     path: str
 
 
+Operation = PutNode | PutLink | PutMeta | DeleteNode | DeleteItems | DeleteLink
+
+
 class CommitRun(NamedTuple):
-    """End a run of a resumable experiment: everything that it stored counts from now on.
+    """The end of a run of a resumable experiment: everything that it stored counts from now on."""
 
-    The last operation of the last request of a run. It is for the journal of the experiment
-    (`pypet.interfaces.Journal`); backends never get it.
-    """
-
-    idx: int
-    started: float
     finished: float
-    """Both in seconds since the epoch."""
+    """In seconds since the epoch."""
     hexsha: str
     """SHA-1 of the environment that executed the run."""
     value: bytes
     """What the run function returned, as the journal encodes it."""
-
-
-Operation = PutNode | PutLink | PutMeta | DeleteNode | DeleteItems | DeleteLink | CommitRun
 
 
 class StoreRequest(NamedTuple):
@@ -122,3 +115,11 @@ class StoreRequest(NamedTuple):
     """Index of the run that stores; `NO_RUN` outside of runs."""
     started: float = 0.0
     """When that run was started, which tells several attempts at it apart."""
+    commit: CommitRun | None = None
+    """Of the last request of a run, for the journal of the experiment (`pypet.interfaces.Journal`).
+    Without one nobody commits runs, and other services take no notice."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.operations and self.commit is None

@@ -51,8 +51,9 @@ class RecordStorageService(CopyingBackend):
             if direct is not None:
                 return direct(self, stuff_to_store, *args, **kwargs)
             prepared = self.prepare(msg, stuff_to_store, *args, **kwargs)
-            if prepared.request.operations:
-                self.apply(prepared.request)
+            request = prepared.request
+            if not request.is_empty:
+                self.apply(request)
         except Exception as error:
             log_failure(self, "storing", msg, stuff_to_store, error)
             raise

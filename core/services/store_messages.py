@@ -83,8 +83,7 @@ def _store_single_run(
         group = traj if not location else traj._tree.get_node(location)
         if max_depth is None or group._depth < max_depth:
             storing.put_link(group, name, target)
-    if commit is not None:
-        storing.add(commit)
+    storing.commit = commit
 
 
 def _store_tree(

@@ -8,15 +8,16 @@ from typing import Any
 from pypet import pypetconstants as constants
 from pypet.leaves.codec import encode_leaf
 from pypet.records import (
+    CommitRun,
     Exploration,
     Operation,
     PutLink,
     PutNode,
     StoreRequest,
 )
-from pypet.services.origin import OUTSIDE, Origin
 from pypet.services.backend import RecordBackend
 from pypet.services.call_identity import identity_of_call
+from pypet.services.origin import OUTSIDE, Origin
 
 _RANGE_ENTRIES_SHOWN = constants.HDF5_STRCOL_MAX_RANGE_LENGTH // 3 + 10
 _PLAIN_GROUPS = frozenset(
@@ -29,21 +30,22 @@ _NO_ANNOTATIONS: Mapping[str, Any] = {}
 class Storing:
     """Collects what one message stores: operations, and the nodes that will then be stored."""
 
-    __slots__ = ("_nodes", "_operations", "origin", "service", "trajectory")
+    __slots__ = ("_nodes", "_operations", "commit", "origin", "service", "trajectory")
 
-    def __init__(
-        self, service: RecordBackend, trajectory: str, origin: Origin = OUTSIDE
-    ) -> None:
+    def __init__(self, service: RecordBackend, trajectory: str, origin: Origin = OUTSIDE) -> None:
         self.service = service
         self.trajectory = trajectory
         self.origin = origin
+        self.commit: CommitRun | None = None
         self._operations: list[Operation] = []
         self._nodes: list[Any] = []
 
     @property
     def request(self) -> StoreRequest:
         """The request to apply; without operations there is nothing to do."""
-        return StoreRequest(self.trajectory, tuple(self._operations), False, *self.origin)
+        run, started = self.origin
+        operations = tuple(self._operations)
+        return StoreRequest(self.trajectory, operations, False, run, started, self.commit)
 
     def confirm(self) -> None:
         """Mark what was collected as stored; to be called once the request was accepted."""

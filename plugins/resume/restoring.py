@@ -81,8 +81,8 @@ def _first_of_each(commits: Iterable[Committed], length: int) -> dict[int, Commi
     """Return the first commit of each run that the snapshot knows."""
     found: dict[int, Committed] = {}
     for each in commits:
-        if each.commit.idx < length:
-            found.setdefault(each.commit.idx, each)
+        if each.run < length:
+            found.setdefault(each.run, each)
     return found
 
 
@@ -133,7 +133,7 @@ def _bring_up_to_date(trajectory: Any, meta: MetaRecord, commits: dict[int, Comm
     runs = trajectory._runs
     for run, each in commits.items():
         commit = each.commit
-        runs.complete(run, commit.started, commit.finished, commit.hexsha)
+        runs.complete(run, each.started, commit.finished, commit.hexsha)
     if meta.runs is not None:
         for run, error in meta.runs.errors.items():
             if run < len(trajectory) and not runs.completed(run):

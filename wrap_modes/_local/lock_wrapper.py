@@ -80,7 +80,7 @@ class LockWrapper(StorageService):
         try:
             prepared = service.prepare(msg, stuff_to_store, *args, **kwargs)
             request = prepared.request
-            if request.operations and not self._deferred.take(request, run_of(stuff_to_store)):
+            if not request.is_empty and not self._deferred.take(request, run_of(stuff_to_store)):
                 self._locked(service.apply, service.packed(request))
         except Exception as error:
             log_failure(service, "storing", msg, stuff_to_store, error)

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService
 from pypet.records import StoreRequest
+from pypet.records.compact import flatten, unflatten
 from pypet.services.piecewise import apply_in_parts, store_run_in_parts
 from pypet.services.record_service import RecordStorageService
 from pypet.services.store_messages import PREPARERS
 from pypet.tree.node import put
-from pypet.records.compact import flatten, unflatten
 
 OUT_OF_BAND_BYTES = 16384
 """Buffers of arrays from this size on are not copied into the pickle."""

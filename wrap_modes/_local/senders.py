@@ -67,7 +67,7 @@ class Sender(StorageService):
             log_failure(self._preparing, "storing", msg, stuff_to_store, error)
             raise
         request = prepared.request
-        if request.operations:
+        if not request.is_empty:
             self.deliver(Parcel(self._run, self._preparing.packed(request)))
         prepared.confirm()
 

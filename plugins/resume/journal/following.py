@@ -19,6 +19,8 @@ Place = tuple[int, int]
 class Committed(NamedTuple):
     """A run that was committed, and where its data is."""
 
+    run: int
+    started: float
     commit: CommitRun
     path: str
     places: tuple[Place, ...]
@@ -28,7 +30,7 @@ class Committed(NamedTuple):
     @property
     def attempt(self) -> Attempt:
         """Which attempt at which run was committed."""
-        return self.commit.idx, self.commit.started
+        return self.run, self.started
 
     @property
     def size(self) -> int:
@@ -89,7 +91,7 @@ class Follower:
                 return None
             if has_request(frame):
                 places.append((frame.position, frame.end))
-            return Committed(commit_in(frame), path, tuple(places), is_folded)
+            return Committed(*attempt, commit_in(frame), path, tuple(places), is_folded)
         elif kind is Kind.STARTED:
             for run in memoryview(frame.payload).cast("q"):
                 self.started[run] = frame.started

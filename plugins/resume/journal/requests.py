@@ -14,6 +14,7 @@ from pypet.records.compact import PickledRequest, flatten, unflatten
 OUT_OF_BAND_BYTES = 4096
 """Buffers of arrays from this size on are not copied into the pickle."""
 _COUNT = struct.Struct("<I")
+_ONE_PIECE = struct.Struct("<IQ")
 _COMMIT = struct.Struct("<40sQ")
 """SHA-1 of the environment in hexadecimal, and the length of what the run returned."""
 
@@ -23,18 +24,20 @@ def data_frame(request: StoreRequest) -> list[Any]:
     return encode(Kind.DATA, _content(request), run=request.run, started=request.started)
 
 
-def commit_frame(commit: CommitRun, request: StoreRequest | None, count: int, flags: int = 0) -> list[Any]:
-    """Return the frame that commits a run; ``count`` frames of data came before it.
+def commit_frame(request: StoreRequest, count: int) -> list[Any]:
+    """Return the frame of the last request of a run, which commits it.
 
-    ``request`` is the last request of the run, None if that is nothing but the commit.
+    ``count`` frames of data came before it.
     """
+    commit = request.commit
+    assert commit is not None
     head = _COMMIT.pack(commit.hexsha.encode("ascii"), len(commit.value)) + commit.value
+    content = _content(request) if request.operations else [b""]
     return encode(
         Kind.COMMIT,
-        [head] if request is None else [head, *_content(request)],
-        flags=flags,
-        run=commit.idx,
-        started=commit.started,
+        [head + content[0], *content[1:]],
+        run=request.run,
+        started=request.started,
         finished=commit.finished,
         count=count,
     )
@@ -44,7 +47,7 @@ def commit_in(frame: Frame) -> CommitRun:
     """Return what a frame of a commit says."""
     hexsha, length = _COMMIT.unpack_from(frame.payload)
     value = bytes(frame.payload[_COMMIT.size : _COMMIT.size + length])
-    return CommitRun(frame.run, frame.started, frame.finished, hexsha.rstrip(b"\0").decode(), value)
+    return CommitRun(frame.finished, hexsha.rstrip(b"\0").decode(), value)
 
 
 def has_request(frame: Frame) -> bool:
@@ -66,10 +69,7 @@ def request_in(frame: bytes) -> StoreRequest:
     for length in lengths:
         pieces.append(view[start : start + length])
         start += length
-    request = unflatten(pickle.loads(pieces[0], buffers=pieces[1:]))
-    if type(request.operations[-1]) is CommitRun:
-        return request._replace(operations=request.operations[:-1])
-    return request
+    return unflatten(pickle.loads(pieces[0], buffers=pieces[1:]))
 
 
 def joined(requests: Sequence[StoreRequest]) -> StoreRequest:
@@ -84,6 +84,8 @@ def _content(request: StoreRequest) -> list[Any]:
     """Return a request as buffers: how many pieces and how long, the pickle, arrays."""
     pieces = request.pieces if type(request) is PickledRequest else ()
     pieces = pieces or _pickled(request)
+    if len(pieces) == 1:
+        return [_ONE_PIECE.pack(1, len(pieces[0])), pieces[0]]
     lengths = [len(each) for each in pieces]
     return [struct.pack(f"<I{len(lengths)}Q", len(lengths), *lengths), *pieces]
 

@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -49,6 +50,8 @@ class SegmentWriter:
         self._synced = 0
         self._gathered = bytearray()
         self._written_at = 0.0
+        self._thread: Thread | None = None
+        self._refusal: OSError | None = None
         try:
             _write(self._descriptor, [SIGNATURE], 0)
             sync_folder(folder)
@@ -65,6 +68,7 @@ class SegmentWriter:
         writer.path = path
         writer._end = writer._synced = 0
         writer._gathered = bytearray()
+        writer._thread = writer._refusal = None
         return writer
 
     def append(self, buffers: Sequence[Any]) -> int:
@@ -122,8 +126,39 @@ class SegmentWriter:
         finally:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
 
+    def start_sync(self) -> None:
+        """Have everything brought to the disk by a thread, without waiting for it.
+
+        Raises
+        ------
+        OSError
+            That failed the last time.
+        """
+        self.write()
+        thread = self._thread
+        if thread is not None and thread.is_alive():
+            return
+        self._raise_refusal()
+        self._thread = Thread(target=self._sync_in_thread, args=(self._end,), daemon=True)
+        self._thread.start()
+
+    def _sync_in_thread(self, end: int) -> None:
+        try:
+            fdatasync(self._descriptor)
+            self._synced = max(self._synced, end)
+        except OSError as error:
+            self._refusal = error
+
+    def _raise_refusal(self) -> None:
+        refusal, self._refusal = self._refusal, None
+        if refusal is not None:
+            raise refusal
+
     def sync(self) -> None:
         """Wait until everything is on the disk, also what other processes have appended."""
+        if self._thread is not None:
+            self._thread.join()
+            self._raise_refusal()
         self.write()
         end = os.fstat(self._descriptor).st_size if self._shared else self._end
         if self._synced < end:

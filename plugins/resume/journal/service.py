@@ -13,10 +13,9 @@ from pypet.plugins.resume.journal.following import Attempt, Committed, Follower,
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.requests import commit_frame, data_frame, joined, request_in
 from pypet.plugins.resume.journal.segments import SegmentWriter
-from pypet.records import NO_RUN, CommitRun, NodeRecord, StoreRequest
+from pypet.records import NO_RUN, NodeRecord, StoreRequest
 from pypet.services import RecordStorageService
 from pypet.services.forwarding import ForwardingService
-
 
 _MOST_TOGETHER = 256
 _MOST_BYTES_TOGETHER = 16384
@@ -25,10 +24,12 @@ _MOST_BYTES_TOGETHER = 16384
 class _Here:
     """What a service has in one process; children and copies begin anew."""
 
-    def __init__(self, segment: SegmentWriter, committed: set[int]) -> None:
+    def __init__(self, segment: SegmentWriter, committed: set[int], *, is_main: bool) -> None:
         self.pid = os.getpid()
         self.segment = segment
         self.committed = committed
+        self.is_main = is_main
+        """Whether the user's code is executed here, which may fork: there are no threads then."""
         self.pending: dict[Attempt, list[Place]] = {}
         """Where the data of attempts is that are not committed."""
         self.published: dict[Attempt, int] = {}
@@ -70,7 +71,7 @@ class JournaledService(ForwardingService):
         self._host = socket.gethostname()
         self._shared = follower is not None
         self._interval = interval
-        self._here: _Here | None = self._take_up(_Here(segment, committed))
+        self._here: _Here | None = self._take_up(_Here(segment, committed, is_main=True))
         self._follower = follower
         self._failures: dict[int, Exception] = {}
 
@@ -104,16 +105,13 @@ class JournaledService(ForwardingService):
         attempt = request.run, request.started
         if attempt in here.void:
             raise here.void[attempt]
-        *_, last = request.operations
-        commit = last if type(last) is CommitRun else None
-        if commit is None:
+        if request.commit is None:
             self._append_data(here, attempt, request)
-            return
-        if commit.idx in here.committed:
+        elif request.run in here.committed:
             here.pending.pop(attempt, None)  # sent again, or executed twice: one attempt counts
-            return
-        self._append_commit(here, attempt, request, commit)
-        self._sync_if_due(here)
+        else:
+            self._append_commit(here, attempt, request)
+            self._sync_if_due(here)
 
     def _append_data(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
         frame = data_frame(request)
@@ -121,37 +119,32 @@ class JournaledService(ForwardingService):
         end = start + sum(map(len, frame))
         here.pending.setdefault(attempt, []).append((start, end))
 
-    def _append_commit(
-        self, here: _Here, attempt: Attempt, request: StoreRequest, commit: CommitRun
-    ) -> None:
-        places = here.pending.get(attempt, [])
-        is_last = len(request.operations) > 1
-        here.segment.append(commit_frame(commit, request if is_last else None, len(places)))
-        here.committed.add(commit.idx)
-        if not self._shared:
-            requests = []
-            if places:
-                skip = here.published.pop(attempt, 0)
-                requests += self._requests_at(here, places[skip:])
-            if is_last:
-                requests.append(request._replace(operations=request.operations[:-1]))
-            self._fold(here, attempt, requests)
-        here.pending.pop(attempt, None)
+    def _append_commit(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
+        places = here.pending.pop(attempt, None)
+        here.segment.append(commit_frame(request, len(places or ())))
+        here.committed.add(request.run)
+        if self._shared:
+            return
+        if places:
+            skip = here.published.pop(attempt, 0)
+            request = joined([*self._requests_at(here, places[skip:]), request])
+        self._fold(here, request)
 
     def _requests_at(self, here: _Here, places: Sequence[Place]) -> list[StoreRequest]:
         """Read requests back that this process has appended."""
         return [request_in(here.segment.read(*place)) for place in places]
 
-    def _fold(self, here: _Here, attempt: Attempt, requests: Sequence[StoreRequest]) -> None:
+    def _fold(self, here: _Here, request: StoreRequest) -> None:
         """Let the storage have what a run has stored."""
-        if not requests:
+        if not request.operations:
             return
         try:
-            self._inner.apply(joined(requests))
+            self._inner.apply(request)
         except Exception as error:
-            here.void[attempt] = error
-            here.committed.discard(attempt[0])
-            here.segment.append(encode(Kind.ABORT, run=attempt[0], started=attempt[1]))
+            run, started = request.run, request.started
+            here.void[run, started] = error
+            here.committed.discard(run)
+            here.segment.append(encode(Kind.ABORT, run=run, started=started))
             raise
 
     def _at_hand(self) -> _Here:
@@ -160,7 +153,7 @@ class JournaledService(ForwardingService):
         pid = os.getpid()
         if here is not None and here.pid == pid:
             return here
-        here = self._here = self._take_up(_Here(self._segment_of_process(), set()))
+        here = self._here = self._take_up(_Here(self._segment_of_process(), set(), is_main=False))
         return here
 
     def _segment_of_process(self) -> SegmentWriter:
@@ -212,9 +205,9 @@ class JournaledService(ForwardingService):
                 is_applied = True
         for each, request in () if is_applied else requests:
             try:
-                self._fold(here, each.attempt, [request._replace(replayed=True)])
+                self._fold(here, request._replace(replayed=True))
             except Exception as error:
-                self._failures[each.commit.idx] = error
+                self._failures[each.run] = error
 
     @property
     def is_shared(self) -> bool:
@@ -236,8 +229,14 @@ class JournaledService(ForwardingService):
             here.synced_at = time.monotonic()
 
     def _sync_if_due(self, here: _Here) -> None:
-        if time.monotonic() - here.synced_at >= self._interval:
-            self.sync()
+        now = time.monotonic()
+        if now - here.synced_at < self._interval:
+            return
+        here.synced_at = now
+        if self._shared or here.is_main:
+            here.segment.sync()
+        else:
+            here.segment.start_sync()
 
     def try_flush(self, *, durable: bool) -> bool:
         """Let others see what is stored; see `RecordBackend.try_flush`. It is durable at any rate."""
