@@ -28,6 +28,8 @@ MAIN = "__main__"
 LOADED = "__mp_main__"
 """``__name__`` while a script is loaded, which scripts know from processes that were spawned."""
 MAIN_NAMES = (MAIN, LOADED)
+DEFINED = (FunctionType, type, functools._lru_cache_wrapper)
+"""What has a name in the module that defines it."""
 
 _INSTALLATION = ("stdlib", "platstdlib", "purelib", "platlib")
 """Names by which `sysconfig` knows the folders of Python and of what is installed."""
@@ -202,7 +204,7 @@ def _rename(module: ModuleType) -> None:
             pending.append(item.__func__)
         elif isinstance(item, property):
             pending += [item.fget, item.fset, item.fdel]
-        elif isinstance(item, _DEFINED) and item.__module__ == LOADED:
+        elif isinstance(item, DEFINED) and item.__module__ == LOADED:
             try:
                 item.__module__ = MAIN
             except (AttributeError, TypeError):  # a metaclass refuses it
@@ -210,9 +212,6 @@ def _rename(module: ModuleType) -> None:
             pending.append(getattr(item, "__wrapped__", None))
             if isinstance(item, type):
                 pending += vars(item).values()
-
-
-_DEFINED = (FunctionType, type, functools._lru_cache_wrapper)
 
 
 # ----- putting a script in its place -----------------------------------------------------------
