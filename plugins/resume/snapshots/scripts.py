@@ -34,8 +34,8 @@ DEFINED = (FunctionType, type, functools._lru_cache_wrapper)
 _INSTALLATION = ("stdlib", "platstdlib", "purelib", "platlib")
 """Names by which `sysconfig` knows the folders of Python and of what is installed."""
 
-_loaded: dict[tuple[str, str, int], ModuleType] = {}
-"""Scripts that this process has loaded, by path, name for ``python -m`` and time of change."""
+_loaded: dict[tuple[str, str, bytes], ModuleType] = {}
+"""Scripts that this process has loaded, by path, name for ``python -m`` and source."""
 
 
 class MainScript(NamedTuple):
@@ -111,9 +111,11 @@ def load_script(script: MainScript) -> ModuleType:
         return main
     with search_path_of(script):
         spec, path = _locate(script)
-        key = (script.path, script.module, os.stat(path).st_mtime_ns)
+        with io.open_code(path) as file:
+            source = file.read()
+        key = (script.path, script.module, source)
         if key not in _loaded:
-            _loaded[key] = _execute(_code(spec, path), spec, path, script)
+            _loaded[key] = _execute(_compiled(source, path), spec, path, script)
         return _loaded[key]
 
 
@@ -161,10 +163,7 @@ def _locate(script: MainScript) -> tuple[ModuleSpec | None, str]:
     return None, script.path
 
 
-def _code(spec: ModuleSpec | None, path: str) -> CodeType:
-    """Compile a script; nothing is written beside it."""
-    with io.open_code(path) as file:
-        source = file.read()
+def _compiled(source: bytes, path: str) -> CodeType:
     try:
         return compile(source, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
