@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from pypet.plugins.resume.snapshots.functions import home_of
-from pypet.plugins.resume.snapshots.module_names import DEFINED
-from pypet.plugins.resume.snapshots.scripts import MAIN, MAIN_NAMES
+from pypet.plugins.resume.snapshots.scripts import DEFINED, MAIN, MAIN_NAMES
 
 PROTOCOL = 4
 """Later ones pickle arrays by how they are laid out in memory."""

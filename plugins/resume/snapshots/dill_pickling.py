@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from pypet.plugins.resume.snapshots.functions import home_of
-from pypet.plugins.resume.snapshots.module_names import DEFINED, reduced_module
-from pypet.plugins.resume.snapshots.scripts import MAIN_NAMES, MainScript
+from pypet.plugins.resume.snapshots.module_names import reduced_module
+from pypet.plugins.resume.snapshots.scripts import DEFINED, MAIN_NAMES, MainScript
 from pypet.support.optional import require
 
 _OPEN_FILES = (io.FileIO, io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom)

@@ -115,8 +115,10 @@ def _source_path(function: Any, module: ModuleType) -> str | None:
 
 
 def _importable_name(module: ModuleType, name: str) -> str:
-    spec = getattr(module, "__spec__", None) if name in MAIN_NAMES else None
-    return name if spec is None and name not in MAIN_NAMES else getattr(spec, "name", MAIN)
+    """Return the name by which another process imports a module; of a script only its own does."""
+    if name not in MAIN_NAMES:
+        return name
+    return getattr(module.__spec__, "name", MAIN)
 
 
 def _attribute(module: Any, qualname: str, *default: Any) -> Any:

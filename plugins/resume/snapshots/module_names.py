@@ -5,19 +5,15 @@ The names of functions here are part of the format of snapshots.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from pypet.plugins.resume.snapshots.scripts import MAIN, MainScript, load_script, search_path_of
-
-DEFINED = (FunctionType, type, functools._lru_cache_wrapper)
-"""What has a name in a module."""
 
 _script: ContextVar[MainScript | None] = ContextVar("_script", default=None)
 """The main script of the snapshot that is being loaded."""

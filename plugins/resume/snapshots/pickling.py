@@ -15,12 +15,11 @@ from typing import Any, NamedTuple
 from pypet.plugins.resume.snapshots.dill_pickling import dump_with_dill, import_dill
 from pypet.plugins.resume.snapshots.functions import find_object
 from pypet.plugins.resume.snapshots.module_names import (
-    DEFINED,
     loading_for,
     main_module,
     reduced_module,
 )
-from pypet.plugins.resume.snapshots.scripts import MAIN_NAMES, MainScript, current_script
+from pypet.plugins.resume.snapshots.scripts import DEFINED, MAIN_NAMES, MainScript, current_script
 
 PICKLE, DILL = "pickle", "dill"
 

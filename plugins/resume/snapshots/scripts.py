@@ -28,12 +28,14 @@ MAIN = "__main__"
 LOADED = "__mp_main__"
 """``__name__`` while a script is loaded, which scripts know from processes that were spawned."""
 MAIN_NAMES = (MAIN, LOADED)
+DEFINED = (FunctionType, type, functools._lru_cache_wrapper)
+"""What has a name in the module that defines it."""
 
 _INSTALLATION = ("stdlib", "platstdlib", "purelib", "platlib")
 """Names by which `sysconfig` knows the folders of Python and of what is installed."""
 
-_loaded: dict[tuple[str, str, int], ModuleType] = {}
-"""Scripts that this process has loaded, by path, name for ``python -m`` and time of change."""
+_loaded: dict[tuple[str, str, bytes], ModuleType] = {}
+"""Scripts that this process has loaded, by path, name for ``python -m`` and source."""
 
 
 class MainScript(NamedTuple):
@@ -109,9 +111,11 @@ def load_script(script: MainScript) -> ModuleType:
         return main
     with search_path_of(script):
         spec, path = _locate(script)
-        key = (script.path, script.module, os.stat(path).st_mtime_ns)
+        with io.open_code(path) as file:
+            source = file.read()
+        key = (script.path, script.module, source)
         if key not in _loaded:
-            _loaded[key] = _execute(_code(spec, path), spec, path, script)
+            _loaded[key] = _execute(_compiled(source, path), spec, path, script)
         return _loaded[key]
 
 
@@ -159,10 +163,7 @@ def _locate(script: MainScript) -> tuple[ModuleSpec | None, str]:
     return None, script.path
 
 
-def _code(spec: ModuleSpec | None, path: str) -> CodeType:
-    """Compile a script; nothing is written beside it."""
-    with io.open_code(path) as file:
-        source = file.read()
+def _compiled(source: bytes, path: str) -> CodeType:
     try:
         return compile(source, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -202,7 +203,7 @@ def _rename(module: ModuleType) -> None:
             pending.append(item.__func__)
         elif isinstance(item, property):
             pending += [item.fget, item.fset, item.fdel]
-        elif isinstance(item, _DEFINED) and item.__module__ == LOADED:
+        elif isinstance(item, DEFINED) and item.__module__ == LOADED:
             try:
                 item.__module__ = MAIN
             except (AttributeError, TypeError):  # a metaclass refuses it
@@ -210,9 +211,6 @@ def _rename(module: ModuleType) -> None:
             pending.append(getattr(item, "__wrapped__", None))
             if isinstance(item, type):
                 pending += vars(item).values()
-
-
-_DEFINED = (FunctionType, type, functools._lru_cache_wrapper)
 
 
 # ----- putting a script in its place -----------------------------------------------------------

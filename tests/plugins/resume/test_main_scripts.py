@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from pypet import ResumeError
-from pypet.plugins.resume.snapshots import FunctionReference, MainScript, resolve
+from pypet.plugins.resume.snapshots import FunctionReference, MainScript, read_payload, resolve
 from tests.plugins.resume.scripts import run, script
 
 EXPERIMENT = """
@@ -274,17 +274,6 @@ def test_loaded_functions_travel_to_workers_that_know_no_script(tmp_path, snapsh
 
 # ----- what goes wrong -------------------------------------------------------------------------
 
-
-def broken(tmp_path, snapshot, reading, text, change):
-    """Start an experiment, change its script, and return how resuming it fails."""
-    experiment = script(tmp_path, "project/experiment.py", text)
-    run(experiment, snapshot, cwd=tmp_path)
-    change(experiment)
-    errors = run(reading, snapshot, cwd=tmp_path, fails=True)
-    assert "pypet: the snapshot is" in errors
-    return errors.partition("pypet.errors.")[2]
-
-
 PLAIN = (
     WRITING
     + """
@@ -297,20 +286,45 @@ PLAIN = (
 )
 
 
-def test_a_script_that_is_gone_is_named(tmp_path, snapshot, reading):
-    error = broken(tmp_path, snapshot, reading, PLAIN, lambda experiment: experiment.unlink())
-    assert "ResumeError: The script of the experiment" in error
-    assert "project/experiment.py, is gone" in error
+class Started:
+    """An experiment that another process has started, with a script that may change."""
+
+    def __init__(self, folder):
+        self.script = script(folder, "project/experiment.py", PLAIN)
+        self.text = self.script.read_text()
+        self.snapshot = folder / "environment.ecnt"
+        run(self.script, self.snapshot, cwd=folder)
+
+    def fail(self, text):
+        """Return the error of resuming it with another text of the script, None for no script."""
+        if text is None:
+            self.script.unlink()
+        else:
+            self.script.write_text(text)
+        try:
+            with pytest.raises(ResumeError) as failure:
+                read_payload(self.snapshot)
+        finally:
+            self.script.write_text(self.text)
+        assert failure.value.__notes__ == [f"pypet: the snapshot is {self.snapshot}"]
+        return str(failure.value)
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    return Started(tmp_path_factory.mktemp("started"))
+
+
+def test_a_script_that_is_gone_is_named(started):
+    error = started.fail(None)
+    assert f"The script of the experiment, {started.script}, is gone" in error
     assert "Put it back, or call `resume` from the script itself" in error
 
 
-def test_a_function_that_is_gone_is_named(tmp_path, snapshot, reading):
-    def rename(experiment):
-        experiment.write_text(experiment.read_text().replace("simulate", "execute"))
-
-    error = broken(tmp_path, snapshot, reading, PLAIN, rename)
-    assert "ResumeError: `simulate` is needed to resume the experiment, but " in error
-    assert "project/experiment.py does not define it" in error
+def test_a_function_that_is_gone_is_named(started):
+    error = started.fail(started.text.replace("simulate", "execute"))
+    assert f"`simulate` is needed to resume the experiment, but {started.script} does not" in error
+    assert "not below if __name__ == '__main__'" in error
 
 
 @pytest.mark.parametrize(
@@ -321,53 +335,39 @@ def test_a_function_that_is_gone_is_named(tmp_path, snapshot, reading):
         ("def broken(", "cannot be loaded: "),
     ],
 )
-def test_a_script_that_cannot_be_loaded_says_why(tmp_path, snapshot, reading, line, reason):
-    def add(experiment):
-        experiment.write_text(f"{experiment.read_text()}\n{line}\n")
-
-    error = broken(tmp_path, snapshot, reading, PLAIN, add)
-    assert f"ResumeError: The script {tmp_path}/project/experiment.py" in error
+def test_a_script_that_cannot_be_loaded_says_why(started, line, reason):
+    error = started.fail(f"{started.text}\n{line}\n")
+    assert error.startswith(f"The script {started.script} ")
     assert reason in error
 
 
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ("Environment(filename=FILE, overwrite_file=True)", "an environment"),
+        ("pypet.Environment(filename=FILE, overwrite_file=True)", "an environment"),
         (
-            "HDF5StorageService(FILE, overwrite_file=True)",
+            "pypet.HDF5StorageService(FILE, overwrite_file=True)",
             "a storage service that overwrites its file",
         ),
     ],
 )
-def test_a_script_without_guard_does_not_start_the_experiment_again(
-    tmp_path, snapshot, reading, line, what
-):
+def test_a_script_without_guard_does_not_start_the_experiment_again(started, tmp_path, line, what):
     pytest.importorskip("h5py")
-    text = (
-        WRITING
-        + """
-    from pypet import Environment, HDF5StorageService
-
-    FILE = sys.argv[2] if len(sys.argv) > 2 else sys.argv[1] + '.hdf5'
-
-    def simulate(traj):
-        return 1
-
-    write_snapshot(sys.argv[1], {}, {'function': simulate})
-    """
-    )
-    data = tmp_path / "environment.ecnt.hdf5"
+    data = tmp_path / "data.hdf5"
     data.write_bytes(b"what was there")
-
-    def add(experiment):
-        text = experiment.read_text().replace("write_snapshot(sys", "# (sys")
-        experiment.write_text(f"{text}\n{line}\n")
-
-    error = broken(tmp_path, snapshot, reading, text, add)
+    error = started.fail(f"{started.text}\nimport pypet\nFILE = {str(data)!r}\n{line}\n")
     assert f"makes {what} although it is only loaded for the functions" in error
     assert "below if __name__ == '__main__'; or call `resume` from the script itself" in error
     assert data.read_bytes() == b"what was there"
+
+
+def test_a_script_that_was_changed_is_loaded_anew(started):
+    first = read_payload(started.snapshot)["function"]
+    assert first(None) == 1
+    assert read_payload(started.snapshot)["function"] is first
+    started.script.write_text(started.text.replace("return 1", "return 2"))
+    assert read_payload(started.snapshot)["function"](None) == 2
+    started.script.write_text(started.text)
 
 
 def test_globals_that_only_the_experiment_had_are_warned_of(tmp_path, snapshot, reading):
