@@ -134,8 +134,8 @@ class Journal(Feature, ABC):
         """Take up the experiment with this trajectory name in a resume folder (None: the option).
 
         ``given`` are the options of the environment that the user has given: those that say what
-        the experiment is must not say something else. Afterwards the storage has the data of all runs that were committed, and the trajectory of
-        the snapshot knows that they are completed.
+        the experiment is must not say something else. Afterwards the storage has the data of all
+        runs that were committed, and the trajectory of the snapshot knows that they are completed.
 
         Raises
         ------

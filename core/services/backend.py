@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from pypet.errors import NoSuchServiceError, RefusedPickleError, StorageFormatError
 from pypet.interfaces.storage import StorageService
-from pypet.records import MetaRecord, NodeRecord, StoreRequest
+from pypet.records import Item, MetaRecord, NodeRecord, StoreRequest
 from pypet.services.early import EarlyNodes
 
 
@@ -215,6 +215,18 @@ class RecordBackend(StorageService, ABC):
         done there, compressing for instance, is done by many processes at once.
         """
         return request
+
+    def unpacked(self, item: Item) -> Item:
+        """Return an item of a request that `packed` returned as it was before, or any other."""
+        return item
+
+    def grown(self, stored: Item, added: Item, options: Mapping[str, Any]) -> Item:
+        """Return what a stored item is when another one of its name was put without overwriting.
+
+        ``options`` are those of `PutNode`. By default it is as before; a backend that adds to
+        items for some options has to tell what comes out.
+        """
+        return stored
 
     def wants_summary(self, path: str, comment: str) -> bool:
         """Return whether `PutNode.summary` of the leaf at ``path`` will be read."""

@@ -107,7 +107,8 @@ class ExperimentJournal(Journal):
         """Replace the snapshot."""
         from pypet.plugins.resume.snapshot_file import save
 
-        assert self._folder is not None and self._environment is not None
+        assert self._folder is not None
+        assert self._environment is not None
         save(self._folder, self._environment, snapshot)
 
     # ----- runs ----------------------------------------------------------------------------

@@ -12,37 +12,20 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from pypet.errors import DataNotInStorageError
 from pypet.interfaces.storage import StorageService
 from pypet.markers import hookimpl
 from pypet.records import (
     GROUP,
-    DeleteItems,
-    DeleteLink,
-    DeleteNode,
     Info,
     MetaRecord,
     NodeRecord,
-    PutLink,
     PutMeta,
-    PutNode,
     RunRows,
     StoreRequest,
 )
 from pypet.records.run_merging import merged
 from pypet.services.record_service import RecordStorageService
-from pypet.storage_backends.memory.record_tree import (
-    Node,
-    below,
-    delete_items,
-    delete_link,
-    delete_node,
-    describe,
-    find,
-    put_link,
-    put_node,
-    record,
-)
+from pypet.services.record_tree import Node, RecordTree, below, record
 
 
 @dataclasses.dataclass(slots=True)
@@ -50,7 +33,7 @@ class _Stored:
     """One trajectory: what is known about it, its run table and its tree."""
 
     info: Info
-    root: Node
+    tree: RecordTree
     explorations: tuple[str, ...]
     settings: Mapping[str, Any]
     runs: RunRows
@@ -91,14 +74,9 @@ class MemoryStorageService(RecordStorageService):
         for operation in request.operations:
             if isinstance(operation, PutMeta):
                 self._put_meta(request.trajectory, operation)
-                continue
-            root = self._stored(request.trajectory).root
-            if isinstance(operation, PutNode):
-                put_node(root, operation)
-            elif isinstance(operation, PutLink):
-                put_link(root, operation)
             else:
-                _delete(root, operation, replayed=request.replayed)
+                tree = self._stored(request.trajectory).tree
+                tree.apply_operations((operation,), replayed=request.replayed)
 
     def _put_meta(self, trajectory: str, meta: PutMeta) -> None:
         stored = self._trajectories.get(trajectory)
@@ -106,7 +84,7 @@ class MemoryStorageService(RecordStorageService):
             root = Node(GROUP, comment=meta.info.comment)
             root.annotations = copy.deepcopy(dict(meta.annotations))
             self._trajectories[trajectory] = _Stored(
-                meta.info, root, meta.explorations, dict(meta.settings), meta.runs
+                meta.info, RecordTree(root), meta.explorations, dict(meta.settings), meta.runs
             )
             return
         if meta.is_new and stored.info.timestamp != meta.info.timestamp:
@@ -114,7 +92,7 @@ class MemoryStorageService(RecordStorageService):
                 f"There is already a trajectory {trajectory!r} in memory. Give the new one "
                 "another name, for example with `add_time=True`."
             )
-        describe(stored.root, meta.info.comment, meta.annotations, replace=meta.overwrite)
+        stored.tree.apply(meta)
         stored.info = meta.info
         stored.explorations = meta.explorations
         stored.settings = dict(meta.settings)
@@ -139,9 +117,10 @@ class MemoryStorageService(RecordStorageService):
     def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
         """Return the data about a trajectory; see `RecordBackend.read_meta`."""
         stored = self._stored(trajectory)
+        root = stored.tree.root
         return MetaRecord(
-            stored.info._replace(comment=stored.root.comment),
-            copy.deepcopy(stored.root.annotations),
+            stored.info._replace(comment=root.comment),
+            copy.deepcopy(root.annotations),
             stored.explorations,
             dict(stored.settings),
             stored.runs if with_runs else None,
@@ -158,7 +137,7 @@ class MemoryStorageService(RecordStorageService):
         item_filter: Callable[[str], bool] | None = None,
     ) -> Iterator[NodeRecord]:
         """Yield records; see `RecordBackend.read_nodes`."""
-        node = find(self._stored(trajectory).root, path, trajectory)
+        node = self._stored(trajectory).tree.find(path, trajectory)
         yield record(path, node, wants, item_filter)
         if recursive:
             yield from below(path, node, max_depth, wants, item_filter)
@@ -168,18 +147,3 @@ class MemoryStorageService(RecordStorageService):
 def pypet_register_storage_services() -> list[type[StorageService]]:
     """Give the memory service."""
     return [MemoryStorageService]
-
-
-def _delete(
-    root: Node, operation: DeleteNode | DeleteItems | DeleteLink, *, replayed: bool
-) -> None:
-    try:
-        if isinstance(operation, DeleteNode):
-            delete_node(root, operation)
-        elif isinstance(operation, DeleteItems):
-            delete_items(root, operation)
-        else:
-            delete_link(root, operation)
-    except (DataNotInStorageError, TypeError):
-        if not replayed:
-            raise

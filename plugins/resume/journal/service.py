@@ -16,6 +16,7 @@ from pypet.plugins.resume.journal.segments import SegmentWriter
 from pypet.records import NO_RUN, NodeRecord, StoreRequest
 from pypet.services import RecordStorageService
 from pypet.services.forwarding import ForwardingService
+from pypet.services.overlay import Overlay
 
 _MOST_TOGETHER = 256
 _MOST_BYTES_TOGETHER = 16384
@@ -239,7 +240,7 @@ class JournaledService(ForwardingService):
             here.segment.start_sync()
 
     def try_flush(self, *, durable: bool) -> bool:
-        """Let others see what is stored; see `RecordBackend.try_flush`. It is durable at any rate."""
+        """Let others see what is stored, which is durable at any rate; see `RecordBackend`."""
         self.sync()
         return self._inner.try_flush(durable=True)
 
@@ -269,15 +270,13 @@ class JournaledService(ForwardingService):
 
     # ----- reading -------------------------------------------------------------------------
 
-    def _overlay(self) -> Any:
+    def _overlay(self) -> Overlay | None:
         """Return what the runs of this process have stored and nobody else can see yet."""
         here = self._here
         if here is None or not here.pending or here.pid != os.getpid():
             return None
-        from pypet.services.overlay import Overlay
-
         requests = [
-            self._inner.unpacked(request)
+            request
             for attempt, places in here.pending.items()
             for request in self._requests_at(here, places[here.published.get(attempt, 0) :])
         ]

@@ -11,6 +11,7 @@ from pypet.records import ArrayItem, Item, PutNode, StoreRequest
 from pypet.storage_backends.hdf5.compression.chunk_plans import ChunkPlan
 from pypet.storage_backends.hdf5.compression.chunk_writing import is_worth_it, pack
 from pypet.storage_backends.hdf5.compression.filters import chunk_shape
+from pypet.storage_backends.hdf5.compression.packed_arrays import PackedArray
 from pypet.storage_backends.hdf5.encoding.types import native
 from pypet.storage_backends.hdf5.settings.creation_options import CreationOptions, creation_options
 from pypet.storage_backends.hdf5.settings.settings import Filters
@@ -26,6 +27,12 @@ def packed_request(request: StoreRequest, filters: Filters) -> StoreRequest:
             for operation in request.operations
         )
     )
+
+
+def unpacked_item(item: ArrayItem) -> ArrayItem:
+    """Return an item with its array, which may be packed."""
+    value: Any = item.value
+    return item._replace(value=value.unpacked()) if isinstance(value, PackedArray) else item
 
 
 def _packed_node(node: PutNode, filters: Filters) -> PutNode:

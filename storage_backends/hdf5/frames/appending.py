@@ -33,3 +33,12 @@ def note_added(file: Any, path: str, call: int) -> None:
             path, CALLS, tables.UInt64Atom(), (0,), expectedrows=1, chunkshape=(_CHUNK_ROWS,)
         )
     file.get_node(place).append(np.array([call], np.uint64))
+
+
+def with_rows(frame: Any, rows: Any) -> Any:
+    """Return what pandas reads of a frame or series after ``rows`` were added to it."""
+    if not len(rows):
+        return frame
+    from pandas import concat
+
+    return concat([frame, rows])

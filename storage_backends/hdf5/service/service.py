@@ -8,9 +8,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from pypet.encoding.unpickling import TRUST, Unpickling, check_mode, rule_in_force
 from pypet.interfaces.option import Option
-from pypet.records import ArrayItem, MetaRecord, NodeRecord, PutMeta, PutNode, StoreRequest
+from pypet.records import (
+    ArrayItem,
+    FrameItem,
+    Item,
+    MetaRecord,
+    NodeRecord,
+    PutMeta,
+    PutNode,
+    StoreRequest,
+)
 from pypet.services.backend import RecordBackend
 from pypet.storage_backends.hdf5.files.damage import damage_told
 from pypet.storage_backends.hdf5.files.demands import Demand
@@ -341,6 +352,24 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
         from pypet.storage_backends.hdf5.compression.packing import packed_request
 
         return packed_request(request, self._settings.filters)
+
+    def unpacked(self, item: Item) -> Item:
+        """Return an item of a request that `packed` returned as it was before, or any other."""
+        if type(item) is not ArrayItem or type(item.value) is np.ndarray:
+            return item
+        from pypet.storage_backends.hdf5.compression.packing import unpacked_item
+
+        return unpacked_item(item)
+
+    def grown(self, stored: Item, added: Item, options: Mapping[str, Any]) -> Item:
+        """Return what a frame is when rows are added to it; see `RecordBackend.grown`."""
+        if not options.get("append"):
+            return stored
+        if not (isinstance(stored, FrameItem) and isinstance(added, FrameItem)):
+            return stored
+        from pypet.storage_backends.hdf5.frames.appending import with_rows
+
+        return stored._replace(value=with_rows(stored.value, added.value))
 
     def trajectory_names(self) -> list[str]:
         """Return the names of all trajectories of the file in alphabetical order."""
