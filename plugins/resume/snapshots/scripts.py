@@ -114,9 +114,11 @@ def load_script(script: MainScript) -> ModuleType:
         with io.open_code(path) as file:
             source = file.read()
         key = (script.path, script.module, source)
-        if key not in _loaded:
-            _loaded[key] = _execute(_compiled(source, path), spec, path, script)
-        return _loaded[key]
+        module = _loaded.pop(key, None)
+        if module is None:
+            module = _execute(_compiled(source, path), spec, path, script)
+        _loaded[key] = module  # the last one is that which was asked for last
+        return module
 
 
 def is_script_of(module: ModuleType, script: MainScript) -> bool:

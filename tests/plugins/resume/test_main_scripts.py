@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import textwrap
 
 import pytest
 
 from pypet import ResumeError
-from pypet.plugins.resume.snapshots import FunctionReference, MainScript, read_payload, resolve
+from pypet.plugins.resume.snapshots import (
+    FunctionReference,
+    MainScript,
+    read_header,
+    read_payload,
+    resolve,
+    script_in_place,
+    script_of,
+)
 from tests.plugins.resume.scripts import run, script
 
 EXPERIMENT = """
@@ -366,8 +375,14 @@ def test_a_script_that_was_changed_is_loaded_anew(started):
     assert first(None) == 1
     assert read_payload(started.snapshot)["function"] is first
     started.script.write_text(started.text.replace("return 1", "return 2"))
-    assert read_payload(started.snapshot)["function"](None) == 2
+    changed = read_payload(started.snapshot)["function"]
+    assert changed(None) == 2
+    with script_in_place(script_of(read_header(started.snapshot))):
+        assert sys.modules["__main__"].simulate is changed
     started.script.write_text(started.text)
+    assert read_payload(started.snapshot)["function"] is first
+    with script_in_place(script_of(read_header(started.snapshot))):
+        assert sys.modules["__main__"].simulate is first
 
 
 def test_globals_that_only_the_experiment_had_are_warned_of(tmp_path, snapshot, reading):
