@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 from pypet.interfaces import Snapshot
 from pypet.plugins.resume.folders import snapshot_path
 from pypet.plugins.resume.snapshots.comparison import require_same_experiment
-from pypet.plugins.resume.snapshots.container import read_header, read_payload, write_snapshot
+from pypet.plugins.resume.snapshots.container import (
+    read_header,
+    read_payload,
+    script_of,
+    write_snapshot,
+)
 from pypet.plugins.resume.snapshots.descriptions import (
     EXPERIMENT_KEY,
     describe_experiment,
     describe_storage,
 )
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY, collect_facts, seed_of
+from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.trajectory.full_pickles import bare_and_full, full_copy_flags, restore_flags
 from pypet.tree.node import put
 
@@ -69,7 +75,9 @@ def load(
     snapshot = Snapshot(
         trajectory, payload["job"], payload["postprocessing"], payload["start_timestamp"]
     )
-    require_same_experiment(header, _now(header, environment, snapshot, given), force=force)
+    with script_in_place(script_of(header)):
+        now = _now(header, environment, snapshot, given)
+        require_same_experiment(header, now, force=force)
     return header, snapshot
 
 

@@ -87,7 +87,7 @@ class Follower:
         elif kind is Kind.COMMIT:
             places = self._places.pop(key, [])
             is_folded = bool(frame.flags & FOLDED)
-            if not is_folded and len(places) != frame.count:
+            if not is_folded and len(places) != frame.earlier:
                 return None
             if has_request(frame):
                 places.append((frame.position, frame.end))

@@ -2,7 +2,7 @@
 
 A frame is a header and a payload. Header, little-endian: the marker ``\\xf1PJR``; the kind
 (`Kind`); flags; two zero bytes; index of the run, signed 64-bit; when the attempt at the run
-was started and when it finished, two doubles, seconds since the epoch; a count (see `Kind`) and
+was started and when it finished, two doubles, seconds since the epoch; a number (see `Kind`) and
 the length of the payload, unsigned 64-bit; the CRC-32 of the payload; the CRC-32 of the header
 before it.
 
@@ -33,7 +33,7 @@ class Kind(enum.IntEnum):
     """A request of a run: the number of pieces, unsigned 32-bit, their lengths, unsigned 64-bit
     each, and the pieces: a pickle of protocol 5 and its buffers."""
     COMMIT = 2
-    """A run is completed, and ``count`` frames of data before this one belong to it. The payload
+    """A run is completed, and ``earlier`` frames of data before this one belong to it. The payload
     is the SHA-1 of the environment in 40 bytes, the length of what the run returned, unsigned
     64-bit, and that, pickled; and then the last request of the run, if there is one."""
     ABORT = 3
@@ -56,7 +56,7 @@ class Frame(NamedTuple):
     run: int
     started: float
     finished: float
-    count: int
+    earlier: int
     payload: memoryview
     position: int
     """Where in the segment it begins, in bytes."""
@@ -72,7 +72,7 @@ def encode(
     run: int = -1,
     started: float = 0.0,
     finished: float = 0.0,
-    count: int = 0,
+    earlier: int = 0,
 ) -> list[Any]:
     """Return a frame as buffers; ``parts`` are those of its payload."""
     checksum = 0
@@ -80,7 +80,7 @@ def encode(
     for part in parts:
         checksum = zlib.crc32(part, checksum)
         length += len(part)
-    header = _HEADER.pack(_MARKER, kind, flags, run, started, finished, count, length, checksum)
+    header = _HEADER.pack(_MARKER, kind, flags, run, started, finished, earlier, length, checksum)
     return [header + _CHECKSUM.pack(zlib.crc32(header)), *parts]
 
 
@@ -125,7 +125,7 @@ class Scan:
         if start > len(content):
             return None
         fields = _HEADER.unpack_from(content, offset)
-        marker, kind, flags, run, started, finished, count, length, checksum = fields
+        marker, kind, flags, run, started, finished, earlier, length, checksum = fields
         if marker != _MARKER:
             return None
         (own,) = _CHECKSUM.unpack_from(content, offset + _HEADER.size)
@@ -139,7 +139,7 @@ class Scan:
             return None
         position = self._start + offset
         end = self._start + stop
-        return Frame(Kind(kind), flags, run, started, finished, count, payload, position, end)
+        return Frame(Kind(kind), flags, run, started, finished, earlier, payload, position, end)
 
     def _next_whole(self, offset: int) -> int | None:
         """Return the offset of the next frame that is whole, None without one."""

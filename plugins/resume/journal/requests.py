@@ -39,7 +39,7 @@ def commit_frame(request: StoreRequest, count: int) -> list[Any]:
         run=request.run,
         started=request.started,
         finished=commit.finished,
-        count=count,
+        earlier=count,
     )
 
 
