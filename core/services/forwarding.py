@@ -28,7 +28,7 @@ class ForwardingService(RecordStorageService):
     # ----- what it is ----------------------------------------------------------------------
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> str:  # type: ignore[override]
         """How text is encoded in items."""
         return self._inner.encoding
 
