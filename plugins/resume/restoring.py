@@ -60,6 +60,7 @@ def restore(
         # Nothing was stored yet, not even the trajectory itself, so no run can have begun.
         return TakenUp(Restored(snapshot, [], context), set(), follower)
     trajectory._stored = True
+    commits = _without_lost(service, str(trajectory.v_name), commits)
     before = set(trajectory._runs.finished().tolist())
     stored = _completed_in(meta)
     with service.kept_open(trajectory.v_name):
@@ -84,6 +85,29 @@ def _first_of_each(commits: Iterable[Committed], length: int) -> dict[int, Commi
         if each.run < length:
             found.setdefault(each.run, each)
     return found
+
+
+def _without_lost(service: Any, name: str, commits: dict[int, Committed]) -> dict[int, Committed]:
+    """Leave out runs whose large data did not get to the storage before the crash."""
+    if all(each.node is None for each in commits.values()):
+        return commits
+    with service.exclusive(), service.reading():
+        return {
+            run: each
+            for run, each in commits.items()
+            if each.node is None or _has_node(service, name, each.node)
+        }
+
+
+def _has_node(service: Any, name: str, path: str) -> bool:
+    try:
+        for _ in service.read_nodes(
+            name, path, recursive=False, max_depth=None, wants=lambda path: False
+        ):
+            return True
+    except DataNotInStorageError:
+        return False
+    return False
 
 
 def _stored_meta(service: Any, name: str) -> MetaRecord | None:
