@@ -38,7 +38,7 @@ class ForwardingService(RecordStorageService):
         return self._inner.unpickle
 
     @property
-    def early(self) -> EarlyNodes | None:  # type: ignore[override]
+    def early(self) -> EarlyNodes | None:
         """What an experiment that is under way has stored before its first run."""
         return self._inner.early
 

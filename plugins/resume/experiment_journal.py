@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pypet.errors import NotStoredError
 from pypet.interfaces import Journal, Option, Restored, Snapshot, StorageService
 from pypet.options.established import established
-from pypet.plugins.resume.folders import experiment_folder, resume_folder
+from pypet.plugins.resume.folders import UNFINISHED, experiment_folder, resume_folder
 from pypet.plugins.resume.journal.following import Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
-from pypet.plugins.resume.journal.segments import SegmentWriter
+from pypet.plugins.resume.journal.segments import SegmentWriter, segment_paths
 from pypet.plugins.resume.journal.service import JournaledService
 from pypet.plugins.resume.journal.values import encode_value
 from pypet.plugins.resume.locking import ExperimentLock
@@ -42,7 +42,18 @@ class ExperimentJournal(Journal):
     )
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Read where the resume folder is; nothing is created yet."""
+        """Read where the resume folder is; nothing is created yet.
+
+        Raises
+        ------
+        ValueError
+            The operating system lacks what it takes.
+        """
+        if os.name != "posix":
+            raise ValueError(
+                "resumable=True needs file locks as Linux and macOS have them; on this system run "
+                "without, and execute what is missing after a crash by loading the trajectory."
+            )
         self._options = options
         self._parent = resume_folder(options["resume_folder"])
         self._interval = float(options["commit_interval"])
@@ -55,17 +66,21 @@ class ExperimentJournal(Journal):
         self._committed: set[int] = set()
         self._follower: Follower | None = None
         self._synced_at = 0.0
+        self._ended: str | None = None
+        """Folder of the experiment that this environment executed before."""
 
     # ----- before the runs -----------------------------------------------------------------
 
     def check_vacant(self, trajectory_name: str) -> None:
         """Raise RuntimeError if the folder of the experiment is not empty."""
         folder = experiment_folder(self._parent, trajectory_name)
+        if folder == self._ended:
+            return  # the storage has all of that, and another call of the environment goes on
         try:
-            is_vacant = not os.listdir(folder)
+            left = [name for name in os.listdir(folder) if not name.endswith(UNFINISHED)]
         except FileNotFoundError:
             return
-        if not is_vacant:
+        if left:
             raise RuntimeError(
                 f"The resume folder {folder} has the journal of an experiment already. Go on with "
                 f"it by `env.resume({trajectory_name!r}, {self._parent!r})`, see what became of "
@@ -80,8 +95,13 @@ class ExperimentJournal(Journal):
         racedirs(folder)
         self._environment = environment
         try:
+            self._lock = ExperimentLock(folder)
+            self._lock.acquire()
+            former = segment_paths(folder)
             self._take(folder, snapshot.trajectory.v_storage_service)
             self.renew(snapshot)
+            for path in former:
+                os.remove(path)
             sync_folder(self._parent)
         except BaseException:
             self.abandon()
@@ -95,8 +115,6 @@ class ExperimentJournal(Journal):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _take(self, folder: str, storage: Any) -> None:
-        self._lock = ExperimentLock(folder)
-        self._lock.acquire()
         self._folder = folder
         self._storage = storage
         storage.durable = True
@@ -197,6 +215,7 @@ class ExperimentJournal(Journal):
         self._let_go()
         if folder is None:
             return
+        self._ended = folder
         if not completed:
             _logger.warning(
                 "The experiment is not complete; what is needed to resume it is in %s.", folder
@@ -244,15 +263,16 @@ class ExperimentJournal(Journal):
             )
         self._parent = parent
         self._environment = environment
-        lock = ExperimentLock(own)
-        lock.acquire()
+        self._lock = ExperimentLock(own)
+        self._lock.acquire()
         try:
             restored, self._committed, self._follower = restore(
                 own, environment, given, force=force
             )
-        finally:
-            lock.release()
-        self._take(own, restored.snapshot.trajectory.v_storage_service)
+            self._take(own, restored.snapshot.trajectory.v_storage_service)
+        except BaseException:
+            self._let_go()
+            raise
         return restored
 
 

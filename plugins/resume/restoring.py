@@ -10,6 +10,8 @@ from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError
 from pypet.interfaces import Restored
 from pypet.plugins.resume.journal.following import Committed, Follower
+from pypet.plugins.resume.journal.frames import Kind, encode
+from pypet.plugins.resume.journal.segments import SegmentWriter
 from pypet.plugins.resume.journal.values import decode_value
 from pypet.plugins.resume.snapshot_file import load
 from pypet.plugins.resume.snapshots.container import script_of
@@ -60,6 +62,9 @@ def restore(
         # Nothing was stored yet, not even the trajectory itself, so no run can have begun.
         return TakenUp(Restored(snapshot, [], context), set(), follower)
     trajectory._stored = True
+    found = _without_lost(service, str(trajectory.v_name), commits)
+    _declare_void(folder, [each for run, each in commits.items() if run not in found])
+    commits = found
     before = set(trajectory._runs.finished().tolist())
     stored = _completed_in(meta)
     with service.kept_open(trajectory.v_name):
@@ -84,6 +89,40 @@ def _first_of_each(commits: Iterable[Committed], length: int) -> dict[int, Commi
         if each.run < length:
             found.setdefault(each.run, each)
     return found
+
+
+def _declare_void(folder: str, commits: Iterable[Committed]) -> None:
+    """Let commits never count, also not when another attempt at their runs has succeeded."""
+    frames = [
+        part for each in commits for part in encode(Kind.ABORT, run=each.run, started=each.started)
+    ]
+    if frames:
+        segment = SegmentWriter(folder)
+        segment.append(frames)
+        segment.close()
+
+
+def _without_lost(service: Any, name: str, commits: dict[int, Committed]) -> dict[int, Committed]:
+    """Leave out runs whose large data did not get to the storage before the crash."""
+    if all(each.node is None for each in commits.values()):
+        return commits
+    with service.exclusive(), service.reading():
+        return {
+            run: each
+            for run, each in commits.items()
+            if each.node is None or _has_node(service, name, each.node)
+        }
+
+
+def _has_node(service: Any, name: str, path: str) -> bool:
+    try:
+        for _ in service.read_nodes(
+            name, path, recursive=False, max_depth=None, wants=lambda path: False
+        ):
+            return True
+    except DataNotInStorageError:
+        return False
+    return False
 
 
 def _stored_meta(service: Any, name: str) -> MetaRecord | None:

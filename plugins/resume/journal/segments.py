@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import itertools
 import mmap
 import os
@@ -13,6 +12,11 @@ from contextlib import contextmanager
 from threading import Thread
 from time import monotonic
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # on Windows nobody gets as far as to use it
+    fcntl = None  # type: ignore[assignment]
 
 from pypet.errors import StorageFormatError
 from pypet.plugins.resume.journal.frames import SIGNATURE, Frame, Scan

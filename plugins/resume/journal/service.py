@@ -11,13 +11,21 @@ from typing import Any, ClassVar, Self
 
 from pypet.plugins.resume.journal.following import Attempt, Committed, Follower, Place
 from pypet.plugins.resume.journal.frames import Kind, encode
-from pypet.plugins.resume.journal.requests import commit_frame, data_frame, joined, request_in
+from pypet.plugins.resume.journal.requests import (
+    commit_frame,
+    commit_frame_without_data,
+    data_frame,
+    joined,
+    request_in,
+)
 from pypet.plugins.resume.journal.segments import SegmentWriter
-from pypet.records import NO_RUN, NodeRecord, StoreRequest
+from pypet.records import NO_RUN, ArrayItem, NodeRecord, PutNode, StoreRequest
 from pypet.services import RecordStorageService
 from pypet.services.forwarding import ForwardingService
 from pypet.services.overlay import Overlay
 
+_LARGE_BYTES = 1 << 18
+"""Data of a run from this size on is not written twice."""
 _MOST_TOGETHER = 256
 _MOST_BYTES_TOGETHER = 16384
 
@@ -37,6 +45,23 @@ class _Here:
         """How many of their requests are in the storage already, for shared data."""
         self.void: dict[Attempt, Exception] = {}
         self.synced_at = time.monotonic()
+
+
+def _node_of_large(request: StoreRequest) -> str | None:
+    """Return the last node of a request whose data is large, and that only adds nodes; else None.
+
+    The storage takes a request as a whole, so that node tells whether all of it is there.
+    """
+    size, last = 0, None
+    for operation in request.operations:
+        if type(operation) is not PutNode or operation.overwrite is not False:
+            return None
+        if operation.is_leaf:
+            last = operation.path
+            for item in operation.items:
+                if type(item) is ArrayItem:
+                    size += item.value.nbytes
+    return last if size >= _LARGE_BYTES else None
 
 
 class JournaledService(ForwardingService):
@@ -122,7 +147,11 @@ class JournaledService(ForwardingService):
 
     def _append_commit(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
         places = here.pending.pop(attempt, None)
-        here.segment.append(commit_frame(request, len(places or ())))
+        node = None if self._shared or places else _node_of_large(request)
+        if node is None:
+            here.segment.append(commit_frame(request, len(places or ())))
+        else:
+            here.segment.append(commit_frame_without_data(request, node))
         here.committed.add(request.run)
         if self._shared:
             return
