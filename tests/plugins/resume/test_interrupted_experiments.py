@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pypet import Environment, load_trajectory
+from pypet.plugins.resume import experiment_journal
 
 pytest.importorskip("dill")
 
@@ -48,3 +49,43 @@ def test_an_experiment_goes_on_that_post_processing_has_expanded(tmp_path):
         20,
         30,
     ]
+
+
+def store_times(traj, folder, factor):
+    if (folder / "fails").exists() and traj.v_idx == 1:
+        raise RuntimeError("the first time")
+    traj.f_add_result("z", traj.x * factor)
+    return traj.x * factor
+
+
+def explored(folder, **options):
+    env = make_environment(folder, **options)
+    env.trajectory.f_add_parameter("x", 0)
+    env.trajectory.f_explore({"x": [0, 1, 2]})
+    return env
+
+
+def test_what_is_left_of_a_folder_that_was_being_removed_does_not_count(tmp_path, monkeypatch):
+    def die(folder):
+        raise OSError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(experiment_journal.shutil, "rmtree", die)
+        with pytest.raises(OSError, match="killed"):
+            explored(tmp_path).run(store_times, tmp_path, 1)
+    folder = tmp_path / "resume" / "t"
+    assert not (folder / "environment.ecnt").exists()
+    assert list(folder.glob("*.rcnt"))
+    with pytest.raises(FileNotFoundError, match="finished"):
+        make_environment(tmp_path, "resuming").resume("t")
+
+    # Another experiment of this name finds commits of the first one, which are not its own.
+    (tmp_path / "data.hdf5").unlink()
+    (tmp_path / "fails").touch()
+    with pytest.raises(RuntimeError, match="the first time"):
+        explored(tmp_path).run(store_times, tmp_path, 100)
+    (tmp_path / "fails").unlink()
+    results = make_environment(tmp_path, "resuming").resume("t")
+
+    assert results == [(0, 0), (1, 100), (2, 200)]
+    assert not folder.exists()
