@@ -19,11 +19,22 @@ from pypet.plugins.resume.journal.requests import (
     request_in,
 )
 from pypet.plugins.resume.journal.segments import SegmentWriter
-from pypet.records import NO_RUN, ArrayItem, NodeRecord, PutNode, StoreRequest
+from pypet.records import (
+    NO_RUN,
+    ArrayItem,
+    DeleteItems,
+    DeleteLink,
+    DeleteNode,
+    NodeRecord,
+    PutNode,
+    StoreRequest,
+)
+from pypet.records.compact import PickledRequest
 from pypet.services import RecordStorageService
 from pypet.services.forwarding import ForwardingService
 from pypet.services.overlay import Overlay
 
+_DELETIONS = frozenset((DeleteNode, DeleteItems, DeleteLink))
 _LARGE_BYTES = 1 << 18
 """Data of a run from this size on is not written twice."""
 _MOST_TOGETHER = 256
@@ -131,6 +142,16 @@ class JournaledService(ForwardingService):
         attempt = request.run, request.started
         if attempt in here.void:
             raise here.void[attempt]
+        try:
+            self._append(here, attempt, request)
+        except Exception as error:
+            if type(request) is PickledRequest:  # it came from afar: the run cannot do without it
+                here.void[attempt] = error
+            raise
+
+    def _append(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
+        if any(type(each) in _DELETIONS for each in request.operations):
+            (self._overlay() or Overlay(self._inner)).check(request)
         if request.commit is None:
             self._append_data(here, attempt, request)
         elif request.run in here.committed:
