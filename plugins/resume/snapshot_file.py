@@ -72,6 +72,7 @@ def load(
     trajectory = payload["trajectory"]
     put(trajectory, "_storage_service", payload["storage_service"])
     restore_flags(trajectory, payload["full_copy"])
+    trajectory._run_by_environment = False  # it was, if post-processing had expanded it
     snapshot = Snapshot(
         trajectory, payload["job"], payload["postprocessing"], payload["start_timestamp"]
     )
