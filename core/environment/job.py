@@ -168,9 +168,9 @@ class _Source:
     def draw(self, index: int) -> Any:
         if self._elements is None:
             raise ValueError(
-                f"The iterable for {self.label} of the run function could not be pickled and is lost "
-                f"since the experiment was resumed, so there is no element for run {index}, which "
-                "was added by post-processing. Give a list or a range, or let post-processing "
+                f"The iterable for {self.label} of the run function could not be pickled and is "
+                f"lost since the experiment was resumed, so there is no element for run {index}, "
+                "which was added by post-processing. Give a list or a range, or let post-processing "
                 "return new arguments."
             )
         try:
