@@ -81,6 +81,11 @@ class EnvironmentConfig:
         """Note another seed than that which was known when the environment was made."""
         self.put(_seed(seed)).f_lock()
 
+    def put_trajectory(self) -> None:
+        """Note which trajectory it is, once the one that was new has become a stored one."""
+        for entry in _trajectory(self._trajectory.v_name, self._trajectory.v_timestamp):
+            self.put(entry).f_lock()
+
     def put_wildcards(self) -> None:
         """Note the wildcard functions, as far as is known about each."""
         functions = self._trajectory._tree.wildcards.functions
@@ -133,6 +138,9 @@ def _settings(options: Mapping[str, Any], seed: int) -> Iterator[Entry]:
             ("graceful_exit", "Whether an interruption lets active runs finish."),
         ):
             yield Entry(name, bool(options[name]), comment)
+        if options["on_existing"] is not None:
+            existing = str(options["on_existing"])
+            yield Entry("on_existing", existing, "How it went on with a stored trajectory.")
         yield _seed(seed)
     stores = bool(options["automatic_storing"])
     yield Entry("automatic_storing", stores, "Whether runs and trajectory store themselves.")
@@ -186,12 +194,16 @@ def _mode_settings(options: Mapping[str, Any], read: Container[str]) -> Iterator
         yield Entry("gc_interval", int(options["gc_interval"]), "Operations between collections.")
 
 
+def _trajectory(name: Any, timestamp: float) -> Iterator[Entry]:
+    yield Entry("trajectory.name", str(name), "Name of the trajectory.")
+    yield Entry("trajectory.timestamp", timestamp, "When the trajectory was made.")
+
+
 def _origins(
     trajectory_name: str, trajectory_timestamp: float, timestamp: float, hexsha: str
 ) -> Iterator[Entry]:
     """Yield the entries about where data comes from."""
-    yield Entry("trajectory.name", trajectory_name, "Name of the trajectory.")
-    yield Entry("trajectory.timestamp", trajectory_timestamp, "When the trajectory was made.")
+    yield from _trajectory(trajectory_name, trajectory_timestamp)
     yield Entry(TIMESTAMP, timestamp, "When the environment was made.")
     yield Entry(HEXSHA, hexsha, "SHA-1 that identifies the environment.")
     script = main_script()

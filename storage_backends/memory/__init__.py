@@ -112,7 +112,8 @@ class MemoryStorageService(RecordStorageService):
         if meta.is_new and stored.info.timestamp != meta.info.timestamp:
             raise RuntimeError(
                 f"There is already a trajectory {trajectory!r} in memory. Give the new one "
-                "another name, for example with `add_time=True`."
+                "another name, for example with `add_time=True`. With `on_existing='extend'` an "
+                "environment goes on with the one that is there."
             )
         describe(stored.root, meta.info.comment, meta.annotations, replace=meta.overwrite)
         stored.info = meta.info
