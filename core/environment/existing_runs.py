@@ -56,6 +56,7 @@ class ExistingRuns:
         self._policy = policy
         self._config = config
         self._has_adopted = False
+        self._has_failed = False
         self._length = 0
         """How many runs were matched already; those from here on were added since."""
         self._unclaimed: set[int] = set()
@@ -92,6 +93,11 @@ class ExistingRuns:
             self._loaded = []
             self.claim_added(job)
             return
+        if self._has_failed:
+            raise ExistingTrajectoryError(
+                f"Trajectory {trajectory.v_name!r} has become the stored one only in part, because "
+                "of an error: start the script again."
+            )
         if trajectory._stored:
             return
         stored = find_stored(trajectory)
@@ -117,14 +123,17 @@ class ExistingRuns:
         if missing and self._policy != EXTEND:
             raise self._lacking(names, missing)
         runs = _filled(matches, len(stored))
+        if job is not None:
+            job.place(runs, completed)
+            job.check_runs(len(runs) - len(completed.intersection(runs)))
+        self._has_failed = True
         adopt_stored(trajectory, stored, _columns(names, missing))
+        self._has_failed = False
         trajectory._runs.choose(runs)
         self._has_adopted = self._loads_nodes = True
         self._length = len(trajectory)
         self._unclaimed = set(range(self._length)).difference(runs)
         self._config.put_trajectory()
-        if job is not None:
-            job.place(runs, completed)
         skipped = len(completed.intersection(runs))
         _logger.info(
             "Going on with %s. Of %d runs that are asked for, %d are completed and not executed "

@@ -130,11 +130,12 @@ class MapJob(Job):
                 continue
             needed = count if last is None else last + 1 - source.next
             if source.remaining < needed:
-                also = "" if last is None else ", also for those that are completed"
+                why = f"there are {needed} runs to execute; give one element for each run"
+                if last is not None:
+                    why = f"{needed} are needed: give one element for each run, completed or not"
                 raise ValueError(
                     f"The iterable for {source.label} of the run function has {source.remaining} "
-                    f"elements left, but there are {needed} runs to execute; give one element "
-                    f"for each run{also}."
+                    f"elements left, but {why}."
                 )
 
     def task(self, index: int) -> Task:

@@ -62,6 +62,7 @@ def load_parameters(stored: Any, traj: Any) -> None:
     for name in {*derived, *stored._explored}:
         if name not in stored._tree.leaves:
             load_if_stored(stored, name, constants.LOAD_DATA)
+    forget_runs_without_values(stored)
 
 
 def _names(service: Any) -> list[str]:
@@ -188,6 +189,14 @@ def _has_whole_range(parameter: Any, traj: Any) -> bool:
     return bool(parameter.f_has_range() and parameter.f_get_range_length() == len(traj))
 
 
+def forget_runs_without_values(stored: Any) -> None:
+    """Take back runs of which only the number was stored when an experiment was killed."""
+    ranges = [leaf for leaf in stored._explored.values() if leaf is not None and leaf.f_has_range()]
+    length = min((leaf.f_get_range_length() for leaf in ranges), default=len(stored))
+    if length < len(stored) and not any(map(stored._runs.completed, range(length, len(stored)))):
+        stored._runs.shrink(length)
+
+
 def _fixed_parameters(traj: Any) -> dict[str, Any]:
     return {
         name: leaf
@@ -234,6 +243,8 @@ def adopt_stored(traj: Any, stored: Any, points: Mapping[str, list[Any]]) -> Non
         Whatever storing raises. Then there are no further points.
     """
     traj.f_load(traj._name, load_data=constants.LOAD_NOTHING)
+    if len(traj) > len(stored):
+        traj._runs.shrink(len(stored))
     leaves = traj._tree.leaves
     for name in stored._explored:
         values = stored._tree.leaves[name].f_get_range(copy=False)
