@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
 GROUP = ENVIRONMENTS
+ADDED_RUNS = "added_runs"
 GROUP_COMMENT = "Settings, times and origins of the environments that used this trajectory."
 
 
@@ -96,6 +97,14 @@ class EnvironmentConfig:
     def put_expansion(self) -> None:
         """Note that post-processing enlarged the trajectory."""
         self.put(Entry("postproc_expand", True, "Post-processing expanded the trajectory."))
+
+    def put_added_runs(self, number: int, first: int, stop: int) -> None:
+        """Note which runs post-processing has added, in a script that may be started again.
+
+        They are those from ``first`` on and before ``stop``; expansions are counted from 0.
+        """
+        comment = "First run that post-processing added, and the first one after them."
+        self.put(Entry(f"{ADDED_RUNS}.expansion_{number}", (first, stop), comment)).f_lock()
 
     def put_url(self, url: str) -> None:
         """Note where the server of the wrap mode listens; another round may have another port."""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pypet import pypetconstants as constants
+from pypet.environment.config_entries import ADDED_RUNS, GROUP
 from pypet.environment.summary import NAMES_SHOWN, where_stored
 from pypet.errors import ExistingTrajectoryError
 from pypet.options.checks import EXTEND
@@ -25,6 +27,7 @@ from pypet.trajectory.adopting import (
     differing_results,
     find_stored,
     is_blank,
+    load_if_stored,
     load_nodes_of_runs,
     load_parameters,
     points_of,
@@ -63,6 +66,8 @@ class ExistingRuns:
         """Stored runs whose points nobody asked for yet."""
         self._due: list[int] = []
         """Those that were asked for since and are to be executed."""
+        self._expansions = 0
+        """How many times post-processing has added runs that were noted."""
         self._loads_nodes = False
         self._loaded: list[str] = []
 
@@ -74,11 +79,13 @@ class ExistingRuns:
         stored = find_stored(trajectory)
         return None if stored is None else latest_seed(stored)
 
-    def begin(self, job: Job | None) -> None:
+    def begin(self, job: Job | None, *, post_processes: bool = False) -> None:
         """Go on with a stored trajectory of the same name, if there is one, or with added points.
 
         Called when an experiment begins, after parameters were added and explored. ``job`` is
-        told which place in the script each run has.
+        told which place in the script each run has. If it ``post_processes``, runs that
+        post-processing added in an earlier start are executed, too, as far as they are missing:
+        it might see them, and not ask for them again.
 
         Raises
         ------
@@ -108,9 +115,9 @@ class ExistingRuns:
             _logger.info("An earlier start ended before it had stored anything; this one begins.")
             delete_stored(trajectory)
             return
-        self._adopt(stored, job)
+        self._adopt(stored, job, post_processes=post_processes)
 
-    def _adopt(self, stored: Any, job: Job | None) -> None:
+    def _adopt(self, stored: Any, job: Job | None, *, post_processes: bool) -> None:
         trajectory, where = self._trajectory, where_stored(self._trajectory)
         check_same_parameters(trajectory, stored)
         names = list(stored._explored)
@@ -123,27 +130,33 @@ class ExistingRuns:
         if missing and self._policy != EXTEND:
             raise self._lacking(names, missing)
         runs = _filled(matches, len(stored))
+        unclaimed = set(range(len(stored))).difference(runs)
+        added: list[int] = []
+        if post_processes and unclaimed - completed:
+            added = sorted(unclaimed.intersection(added_runs(stored)))
+        executed = [index for index in (*runs, *added) if index not in completed]
         if job is not None:
-            job.place(runs, completed)
-            job.check_runs(len(runs) - len(completed.intersection(runs)))
+            job.place([*runs, *added], completed)
+            job.check_runs(len(executed))
         self._has_failed = True
         adopt_stored(trajectory, stored, _columns(names, missing))
         self._has_failed = False
-        trajectory._runs.choose(runs)
+        trajectory._runs.choose([*runs, *added])
         self._has_adopted = self._loads_nodes = True
         self._length = len(trajectory)
-        self._unclaimed = set(range(self._length)).difference(runs)
+        self._unclaimed = unclaimed
         self._config.put_trajectory()
-        skipped = len(completed.intersection(runs))
         _logger.info(
             "Going on with %s. Of %d runs that are asked for, %d are completed and not executed "
             "again, %d are new; %d stored runs that are not asked for stay as they are.",
             where,
             len(runs),
-            skipped,
+            len(completed.intersection(runs)),
             len(missing),
-            len(self._unclaimed),
+            len(unclaimed.difference(added)),
         )
+        if added:
+            _logger.info("%d runs were added by post-processing of earlier starts.", len(added))
 
     def _lacking(self, names: Sequence[str], missing: Sequence[Point]) -> ExistingTrajectoryError:
         shown = [_described(names, point) for point in missing[:NAMES_SHOWN]]
@@ -190,6 +203,17 @@ class ExistingRuns:
             job.place(_filled(matches, first), completed)
         return bool(claimed)
 
+    def note_added(self, job: Job, first: int) -> None:
+        """Note that post-processing has added the runs from ``first`` on, for the next start.
+
+        Not if it has exchanged the arguments: then only itself can say with which ones to
+        execute them.
+        """
+        stop = len(self._trajectory)
+        if self._policy is not None and job.has_own_arguments and first < stop:
+            self._config.put_added_runs(self._expansions, first, stop)
+            self._expansions += 1
+
     def with_claimed(self, indices: Indices) -> Indices:
         """Return some indices of runs, and those of stored runs that were asked for since."""
         due, self._due = self._due, []
@@ -212,6 +236,19 @@ class ExistingRuns:
                 "it is now, call traj.f_store_items([...], overwrite=True) with these names.",
                 ", ".join(map(repr, names)),
             )
+
+
+def added_runs(stored: Any) -> set[int]:
+    """Return the indices of runs that environments of a stored trajectory have noted as added."""
+    load_if_stored(stored, f"config.{GROUP}", constants.LOAD_SKELETON)
+    leaves = [
+        leaf
+        for leaf in stored._tree.leaves.values()
+        if leaf._branch == "config" and leaf._parent._name == ADDED_RUNS
+    ]
+    if leaves:
+        stored.f_load_items(leaves)
+    return {index for leaf in leaves for index in range(*leaf.f_get())}
 
 
 def _filled(matches: Sequence[int | None], first: int) -> list[int]:

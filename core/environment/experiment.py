@@ -112,7 +112,11 @@ class Experiment:
         self._config.note_start(time.time())
         plan = obtain_plan()
         self._trajectory._prepare_experiment()
-        self._existing.begin(None if plan is None else plan.job)
+        if plan is None:
+            self._existing.begin(None)
+        else:
+            post_processes = plan.postprocessing is not None
+            self._existing.begin(plan.job, post_processes=post_processes)
         self._trajectory.f_store(only_init=True)
         handles = sigterm_handling.start(graceful=bool(self._options["graceful_exit"]))
         try:
@@ -224,6 +228,7 @@ class Experiment:
                 len(trajectory),
             )
             self._config.put_expansion()
+            self._existing.note_added(job, length)
             trajectory._leave_run()
             if cleaner is not None:
                 cleaner.clean()
@@ -278,6 +283,7 @@ class Experiment:
         if len(trajectory) == length and not is_claimed:
             return None
         self._config.put_expansion()
+        self._existing.note_added(job, length)
         trajectory._leave_run()
         self._store_expansion()
         added = self._existing.with_claimed(trajectory._runs.pending(length))

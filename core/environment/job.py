@@ -35,9 +35,12 @@ class Job:
         self.args: tuple[Any, ...] = ()
         self.kwargs: dict[str, Any] = {}
         self.replace(args, kwargs)
+        self.has_own_arguments = True
+        """Whether the arguments are those that the job was made with."""
 
     def replace(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> None:
         """Take other arguments for the runs to come; None leaves them as they are."""
+        self.has_own_arguments = False
         if args is not None:
             self.args = tuple(args)
         if kwargs is not None:
@@ -97,6 +100,7 @@ class MapJob(Job):
         TypeError
             An argument is no iterable.
         """
+        self.has_own_arguments = False
         if args is not None:
             self._positional = [
                 _Source(values, f"positional argument {i}", len(self._places))
@@ -111,10 +115,10 @@ class MapJob(Job):
     def place(self, indices: Sequence[int], completed: Container[int]) -> None:
         """Let further runs, in this order, get the elements that come next.
 
-        The elements of completed runs are passed over.
+        The elements of completed runs are passed over. Runs that have a place keep it.
         """
-        for place, index in enumerate(indices, start=len(self._places)):
-            self._places[index] = place
+        for index in indices:
+            place = self._places.setdefault(index, len(self._places))
             if index not in completed:
                 self._due_places.add(place)
 

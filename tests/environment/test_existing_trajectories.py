@@ -42,7 +42,8 @@ def start(make_env):
     """Start the script: set an environment up whose trajectory is new."""
 
     def start(xs, policy="extend", *, name="test", y=3, seed=None, **options):
-        options = {"storage_service": "hdf5", "filename": FILE, "seed": seed, **options}
+        fixed = {"storage_service": "hdf5", "filename": FILE, "record_environment": False}
+        options = {**fixed, "seed": seed, **options}
         env = make_env(name, on_existing=policy, **options)
         env.traj.f_add_parameter("x", 0.0)
         if y is not None:
@@ -382,6 +383,40 @@ def test_points_that_post_processing_added_are_not_executed_again(start, broken,
     assert stored().f_get("x").f_get_range() == xs
     assert stored().f_get_run_states("run_00000005") == "completed"
     assert run() == ([], [[], [], []])
+
+
+def test_runs_that_post_processing_added_are_executed_though_it_does_not_ask_again(start):
+    def postprocessing(traj, results):
+        if len(traj) < 6:
+            traj.f_expand({"x": [10.0 * len(traj), 10.0 * len(traj) + 1]})
+
+    def run(xs=(1.0, 2.0), broken=(), with_postprocessing=True):
+        env = start(xs)
+        if with_postprocessing:
+            env.add_postprocessing(postprocessing)
+        return env.run_map(simulate, "abcdefghi", broken=[broken] * 9)
+
+    with pytest.raises(Broken):
+        run(broken=[41.0])
+    assert run([1.0], with_postprocessing=False) == []
+    assert run() == [(5, (41.0, "f"))]
+    assert stored().f_get("x").f_get_range() == [1, 2, 20, 21, 40, 41]
+
+
+def test_runs_with_exchanged_arguments_are_left_to_post_processing(start):
+    def postprocessing(traj, results):
+        if len(traj) < 2:
+            return {"x": [7.0]}, ("other",)
+        return None
+
+    for broken in ([7.0], []):
+        env = start([1.0])
+        env.add_postprocessing(postprocessing)
+        if broken:
+            with pytest.raises(Broken):
+                env.run(simulate, "own", broken=broken)
+        else:
+            assert env.run(simulate, "own", broken=broken) == []
 
 
 def test_new_points_and_those_of_post_processing_do_not_get_confused(start):
