@@ -20,21 +20,17 @@ from pypet.environment.config_entries import ADDED_RUNS, GROUP
 from pypet.environment.summary import NAMES_SHOWN, where_stored
 from pypet.errors import ExistingTrajectoryError
 from pypet.options.checks import EXTEND
-from pypet.trajectory.adopting import (
-    adopt_stored,
-    check_same_parameters,
+from pypet.trajectory.adopting.differences import check_same_parameters
+from pypet.trajectory.adopting.finding import (
     delete_stored,
-    differing_results,
     find_stored,
     is_blank,
     load_if_stored,
-    load_nodes_of_runs,
     load_parameters,
-    points_of,
-    remove_nodes,
-    replace_added_runs,
 )
-from pypet.trajectory.point_matching import Point, match_points
+from pypet.trajectory.adopting.nodes import differing_results, load_nodes_of_runs, remove_nodes
+from pypet.trajectory.adopting.point_matching import Point, match_points
+from pypet.trajectory.adopting.takeover import adopt_stored, points_of, replace_added_runs
 from pypet.trajectory.recorded_seeds import latest_seed
 
 if TYPE_CHECKING:

@@ -114,11 +114,12 @@ def kill(process):
 def completed(folder, name="sweep.hdf5"):
     """Return what is stored of the completed runs, by their points."""
     traj = load_trajectory("sweep", filename=str(folder / name), load_data=2)
-    return {
-        traj.x: (traj.f_get("crun.z").f_get(), traj.f_get("crun.noise").f_get().tolist())
-        for idx in traj.f_iter_runs(yields="idx")
-        if traj._runs.completed(idx)
-    }
+    found = {}
+    for idx in traj.f_iter_runs(yields="idx"):
+        if traj._runs.completed(idx):
+            noise = traj.f_get("crun.noise").f_get()
+            found[traj.x] = (traj.f_get("crun.z").f_get(), noise.tolist())
+    return found
 
 
 def completed_in_copy(folder):
@@ -169,7 +170,7 @@ def explore_and_refine(folder):
         traj.f_add_result("noise", traj.f_rng().random(4))
 
     def refine(traj, results):
-        if 1.5 not in {x for x in traj.f_get("x").f_get_range()[-2:]}:
+        if 1.5 not in set(traj.f_get("x").f_get_range()[-2:]):
             traj.f_expand({"x": [1.5, 2.5]})
 
     env = Environment(
