@@ -216,10 +216,17 @@ class ExistingRuns:
         return np.union1d(indices, np.array(due, np.int64)) if due else indices
 
     def end(self) -> None:
-        """Load the nodes of runs that were not executed because they are completed."""
-        if self._loads_nodes:
-            self._loads_nodes = False
+        """Load the nodes of runs that were not executed because they are completed.
+
+        The experiment is over and stored: should it fail, what runs returned is not lost for it.
+        """
+        if not self._loads_nodes:
+            return
+        self._loads_nodes = False
+        try:
             self._loaded = load_nodes_of_runs(self._trajectory)
+        except Exception as error:
+            _logger.warning("The nodes of stored runs could not be loaded: %r", error)
 
     def warn_of_kept_results(self) -> None:
         """Warn if a result that belongs to no run is about to be stored, but is there already."""

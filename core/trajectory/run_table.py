@@ -459,6 +459,6 @@ class RunTable(RunIndex):
         self._explored = {}
         self.errors = {}  # older pickles know none of these
         self._chosen = None
-        self._is_batch = False
+        self._is_batch = state.get("_chosen") is not None  # there were no other choices
         for name, value in state.items():
             setattr(self, name, value)

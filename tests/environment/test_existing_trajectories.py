@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import pickle
+from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pypet import (
     Environment,
@@ -66,6 +69,54 @@ def content(traj):
         if traj._runs.completed(idx):
             found[traj.x] = {key: traj.f_get(f"crun.{key}").f_get() for key in ("z", "noise")}
     return found
+
+
+starts = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from([0.0, 1.0, 2.0, math.nan]), min_size=1, max_size=5),
+        st.sets(st.sampled_from([0.0, 1.0, 2.0])),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(starts)
+def test_after_any_starts_every_point_of_the_last_one_has_a_completed_run(history):
+    service = MemoryStorageService()
+    executed = Counter()
+
+    def run(traj, broken):
+        if traj.x in broken:
+            raise BrokenRunError
+        executed[key(traj.x)] += 1
+
+    def key(x):
+        return "nan" if math.isnan(x) else x
+
+    most = Counter()
+    for xs, broken in history:
+        env = Environment(
+            "t",
+            storage_service=service,
+            on_existing="extend",
+            on_error="continue",
+            log_config=None,
+            report_progress=False,
+            record_environment=False,
+        )
+        env.traj.f_add_parameter("x", 0.0)
+        env.traj.f_explore({"x": xs})
+        before = executed.copy()
+        results = env.run(run, broken)
+        assert len(results) == executed.total() - before.total()
+        asked = Counter(map(key, xs))
+        for x, count in asked.items():
+            if x not in broken:
+                assert executed[x] == max(before[x], count)
+        most |= asked
+        assert len(env.traj) == most.total()
 
 
 # ----- what is executed ----------------------------------------------------------------------

@@ -66,10 +66,7 @@ def _explored_difference(name: str, traj: Any, stored: Any) -> Iterator[str]:
         now = "there is no such parameter" if own is None else f"{_value(own)}, not explored"
         yield f"{name}: stored as explored, now {now}"
     elif other is None or not _has_whole_range(other, stored):
-        yield (
-            f"{name}: explored, but its values are not stored, since an experiment was killed "
-            "when it stored them"
-        )
+        yield f"{name}: explored, but its values are not stored, or not for all runs"
     else:
         default, former = own.f_get_default(), other.f_get_default()
         if not own._values_of_same_type(default, former):

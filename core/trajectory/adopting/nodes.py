@@ -43,7 +43,7 @@ def remove_nodes(traj: Any, names: Sequence[str]) -> None:
 def differing_results(traj: Any) -> list[str]:
     """Return full names of results that belong to no run, are new and are stored with other data.
 
-    Storing them changes nothing: what is stored stays.
+    Storing them changes nothing: what is stored stays. What cannot be loaded counts as different.
     """
     new = [
         leaf
@@ -55,11 +55,15 @@ def differing_results(traj: Any) -> list[str]:
     stored = load_bare(traj)
     names = []
     for leaf in new:
-        if not load_if_stored(stored, leaf._full_name, constants.LOAD_DATA):
-            continue
-        twin = stored._tree.leaves.get(leaf._full_name)
-        if twin is None or not nested_equal(_data(leaf), _data(twin)):
-            names.append(leaf._full_name)
+        name = leaf._full_name
+        try:
+            if not load_if_stored(stored, name, constants.LOAD_DATA):
+                continue
+            is_same = nested_equal(_data(leaf), _data(stored._tree.leaves[name]))
+        except Exception:  # its class is unknown, it is damaged, or a group now
+            is_same = False
+        if not is_same:
+            names.append(name)
     return names
 
 
