@@ -631,6 +631,10 @@ def test_results_of_runs_are_there_to_be_loaded_and_others_can_be_added_again(st
         env.add_postprocessing(postprocessing)
         env.run(find)
         env.traj.f_add_result("later.sum", 7)
+        if not env.traj.f_contains("results.runs.run_00000000.z", shortcuts=False):
+            env.traj.f_load_child("results.runs.run_00000000.z")
+        env.traj.results.f_add_link("best", env.traj.f_get("run_00000000.z"))
+        env.traj.f_store()
     found = env.traj.f_get_from_runs("z", fast_access=True, auto_load=True, use_indices=True)
     assert dict(found) == {0: 10, 1: 20, 2: 30}
     env.add_postprocessing(None)

@@ -14,7 +14,7 @@ from pypet.tree.node import NO_RUN_BRANCH
 def load_nodes_of_runs(traj: Any) -> list[str]:
     """Load the nodes of runs that are stored, without data; return the full names of new ones."""
     tree = traj._tree
-    before = {*tree.leaves, *tree.groups}
+    before, links = {*tree.leaves, *tree.groups}, _links(tree)
     traj.f_load(
         traj._name,
         load_parameters=constants.LOAD_NOTHING,
@@ -25,9 +25,17 @@ def load_nodes_of_runs(traj: Any) -> list[str]:
         on_error="skip",
     )
     # Scripts that are started again add the others again.
+    for location, name in _links(tree) - links:
+        group = tree.groups[location]
+        if group._run_branch == NO_RUN_BRANCH:
+            group.f_remove_link(name)
     added = [name for name in {*tree.leaves, *tree.groups} - before if name]
     remove_nodes(traj, [name for name in added if tree.get_node(name)._run_branch == NO_RUN_BRANCH])
     return [name for name in added if tree.get_node(name) is not None]
+
+
+def _links(tree: Any) -> set[tuple[str, str]]:
+    return {(location, name) for location, group in tree.groups.items() for name in group._links}
 
 
 def remove_nodes(traj: Any, names: Sequence[str]) -> None:
