@@ -34,6 +34,7 @@ values = st.one_of(
     small.map(np.int8),
     arrays,
     st.lists(floats, max_size=2),
+    st.lists(st.sampled_from([None, math.nan, "nan", ("nan",), ("none",)]), max_size=1),
     st.lists(arrays, max_size=2).map(tuple),
     st.dictionaries(small, floats, max_size=2),
     st.frozensets(small, max_size=2),

@@ -11,7 +11,8 @@ import numpy as np
 Point = tuple[Any, ...]
 """One value for each explored parameter."""
 
-_NAN = "not a number"
+# Tuples are keys of no other value: those of users have keys that say so.
+_NAN, _NONE = ("nan",), ("none",)
 _DIGEST_SIZE = 16
 _ARRAYS = (np.ndarray, np.matrix)
 _PADDED = (np.dtype(np.longdouble), np.dtype(np.clongdouble))
@@ -126,10 +127,9 @@ def equal_values(parameter: Any, one: Any, other: Any) -> bool:
 
 
 def value_key(value: Any) -> Hashable:
-    """Return something that is equal, and hashes equally, for equal values; None if unknown.
-
-    None as a value has no key, either.
-    """
+    """Return something that is equal, and hashes equally, for equal values; None if unknown."""
+    if value is None:
+        return _NONE
     if isinstance(value, np.generic) and not isinstance(value, np.void):
         plain = value.item()
         if isinstance(plain, np.generic) or value.dtype.kind in "mM":
