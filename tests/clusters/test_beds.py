@@ -50,6 +50,22 @@ def test_hosts_reach_each_other_until_a_cable_is_cut(hosts):
         assert time.monotonic() < deadline
 
 
+def test_a_bad_cable_delays_and_loses_packets(hosts):
+    ask = (
+        "import socket, time; began = time.monotonic();"
+        "socket.create_connection(('10.78.0.1', 22)).recv(3);"
+        "print(time.monotonic() - began)"
+    )
+    command = hosts.on("w1", sys.executable, "-c", ask)
+    with hosts.bad_cable("w1", delay=0.2, loss=0):
+        assert float(hosts.run(*command).stdout) >= 0.4
+    assert float(hosts.run(*command).stdout) < 0.4
+    with hosts.bad_cable("w1", delay=0, loss=1):
+        assert hosts.run("timeout", "1", *command, check=False).returncode != 0
+        assert hosts.run("ssh", "w2", "hostname").stdout == "w2\n"
+    assert float(hosts.run(*command).stdout) < 0.4
+
+
 def test_processes_of_a_host_can_be_killed(hosts):
     with hosts.popen(*hosts.on("w2", "sleep", "1000")) as process:
         deadline = time.monotonic() + PATIENCE_SECONDS
