@@ -91,8 +91,8 @@ def test_start_up_files_of_the_user_are_not_read(tmp_path):
     (tmp_path / "passwd").write_text(f"root:x:0:0::{home}:/bin/bash\n{''.join(others)}")
     code = (
         "import pathlib, sys; from tests.clusters.hosts import Hosts;"
-        "bed = Hosts(pathlib.Path(sys.argv[1]), '2'); print(bed.run('ssh', 'w1', 'hostname').stdout);"
-        "bed.close()"
+        "bed = Hosts(pathlib.Path(sys.argv[1]), '2');"
+        "print(bed.run('ssh', 'w1', 'hostname').stdout); bed.close()"
     )
     with_this_home = 'mount --bind "$0" /etc/passwd; exec "$@"'
     command = ["unshare", "--mount", "sh", "-c", with_this_home, tmp_path / "passwd"]

@@ -81,6 +81,27 @@ def check_results(place, text=None):
     return traj
 
 
+@pytest.fixture
+def report(place, fault_row):
+    """A function that puts a row into the table of faults, once all runs are done."""
+    began = time.monotonic()
+
+    def put(engine, fault):
+        done = list(states(place).values()).count("completed")
+        fault_row(
+            engine=engine,
+            mode="",
+            fault=fault,
+            runs=ALL_RUNS,
+            done=done,
+            lost=ALL_RUNS - done,
+            doubled=0,
+            seconds=time.monotonic() - began,
+        )
+
+    return put
+
+
 def executing_environments(traj):
     return {run["short_environment_hexsha"] for run in traj.f_get_run_information().values()}
 
@@ -96,7 +117,7 @@ def test_one_node_of_slurm(slurm, place):
     assert environment.ncores == 4
 
 
-def test_a_job_at_the_end_of_its_time_goes_on_when_submitted_again(slurm, place, gate):
+def test_a_job_at_the_end_of_its_time_goes_on_when_submitted_again(slurm, place, gate, report):
     job = slurm.submit("one_node.sbatch", cwd=place, env=JOB_ENVIRONMENT)
     wait_for_free_runs(place)
     slurm.run("scontrol", "update", f"JobId={job}", "EndTime=now+1")
@@ -109,15 +130,17 @@ def test_a_job_at_the_end_of_its_time_goes_on_when_submitted_again(slurm, place,
     text = (place / f"walk_{job}.txt").read_text()
     assert f"Finished  {FREE_RUNS}/{ALL_RUNS} runs" in text
     check_executed_twice(place)
+    report("a job of Slurm", "walltime met, submitted again")
 
 
-def test_a_preempted_job_goes_on_by_itself(slurm, place, gate):
+def test_a_preempted_job_goes_on_by_itself(slurm, place, gate, report):
     job = slurm.submit("-w", "n2", "requeue.sbatch", cwd=place, env=JOB_ENVIRONMENT)
     wait_for_free_runs(place)
     urgent = ("--partition=urgent", "--exclusive", "-w", "n2", "--output=/dev/null")
     other = slurm.submit(*urgent, "--wrap", "true", cwd=place)
     assert slurm.wait(other) == "COMPLETED"
     go_on_in_slurm(slurm, job, place, gate)
+    report("a job of Slurm", "preempted")
 
 
 def test_a_job_that_is_warned_of_its_end_requeues_itself(slurm, place, gate):
@@ -190,7 +213,7 @@ def test_batches_through_other_packages(slurm, place, submitter, module):
     check_batches(place, done)
 
 
-def test_a_batch_whose_job_is_killed_is_submitted_again_alone(slurm, place, gate):
+def test_a_batch_whose_job_is_killed_is_submitted_again_alone(slurm, place, gate, report):
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with slurm.popen(*command("slurm"), cwd=place, env=JOB_ENVIRONMENT, **streams) as main:
         killed = wait_for(lambda: running_jobs(slurm))[0]
@@ -203,6 +226,7 @@ def test_a_batch_whose_job_is_killed_is_submitted_again_alone(slurm, place, gate
     assert "Submitting 1 batches." in out
     assert "Submit its job again to go on." in err
     check_results(place, out)
+    report("batches as jobs of Slurm", "one of three jobs killed, submitted again")
 
 
 def running_jobs(slurm):
