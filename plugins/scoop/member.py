@@ -40,7 +40,7 @@ class Batch:
     """Number of a call that the worker answers after it has executed the batch."""
     asked: float = 0.0
     """When it was asked that for the last time."""
-    doubt: float = DOUBT_SECONDS
+    doubt: float = field(default_factory=lambda: DOUBT_SECONDS)
     """Seconds after which it is to be asked, again if it did not answer."""
     answered: float | None = None
     """When it answered, although the batch has not come back."""

@@ -25,7 +25,6 @@ TESTS = (
     "test_dask_on_hosts.py",
     "test_recipes.py::test_a_job_at_the_end_of_its_time_goes_on_when_submitted_again",
     "test_recipes.py::test_a_preempted_job_goes_on_by_itself",
-    "test_recipes.py::test_a_batch_whose_job_is_killed_is_submitted_again_alone",
 )
 COLUMNS = ("started by", "`wrap_mode`", "fault", "runs", "done", "lost", "doubled", "seconds")
 
