@@ -6,6 +6,7 @@ host was cut, would stay there for ever, and go on to store runs that others exe
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -14,10 +15,10 @@ from time import monotonic, sleep
 from pypet.plugins._workers.watching import end_process
 
 KNOCK_SECONDS = 20.0
-"""Time between two looks, and how long one may take."""
+"""Time between two attempts to reach the main process, and how long one may take."""
 LOST_SECONDS = 90.0
 """After so long without contact a worker ends; its main process gives it up earlier."""
-FEWEST_KNOCKS = 3
+FEWEST_ATTEMPTS = 3
 """Fewer that are in vain say nothing: code of a run may have kept this thread from looking."""
 
 _watched: tuple[int, tuple[str, int]] | None = None
@@ -36,18 +37,33 @@ def end_without(address: tuple[str, int]) -> None:
 
 def _watch(address: tuple[str, int]) -> None:
     missed, contact = 0, monotonic()
-    while missed < FEWEST_KNOCKS or monotonic() < contact + LOST_SECONDS:
-        sleep(KNOCK_SECONDS)
-        if _is_there(address):
+    while missed < FEWEST_ATTEMPTS or monotonic() < contact + LOST_SECONDS:
+        if _stay_in_touch(address):
             missed, contact = 0, monotonic()
         else:
             missed += 1
+        sleep(KNOCK_SECONDS)
     end_process(os.getpid())
 
 
-def _is_there(address: tuple[str, int]) -> bool:
+def _stay_in_touch(address: tuple[str, int]) -> bool:
+    """Return False if there is no connection to be had, True when there was one and it has ended.
+
+    Systems answer each other also if the main process is stopped, or busy. ZeroMQ ends connections
+    that say nothing after half a minute, the system those whose other side does not answer.
+    """
     try:
-        socket.create_connection(address, KNOCK_SECONDS).close()
+        connection = socket.create_connection(address, KNOCK_SECONDS)
     except OSError:
         return False
+    with connection, contextlib.suppress(OSError):
+        connection.settimeout(None)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
+            if hasattr(socket, name):
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), int(KNOCK_SECONDS))
+        if hasattr(socket, "TCP_KEEPCNT"):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+        while connection.recv(1024):
+            pass
     return True

@@ -34,7 +34,7 @@ from pypet.plugins.scoop import member, origin_watch
 MODE, IS_SHORT, IS_BEHIND_A_WALL = sys.argv[1], "short" in sys.argv, "wall" in sys.argv
 if IS_SHORT:
     member.UNREACHABLE_SECONDS = 4
-    origin_watch.KNOCK_SECONDS = origin_watch.LOST_SECONDS = 2
+    origin_watch.KNOCK_SECONDS = origin_watch.LOST_SECONDS = 1
 if IS_BEHIND_A_WALL:  # that swallows what comes to the ports of workers
     member.Door._knock = lambda self: None
 
