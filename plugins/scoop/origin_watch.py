@@ -59,9 +59,10 @@ def _stay_in_touch(address: tuple[str, int]) -> bool:
     with connection, contextlib.suppress(OSError):
         connection.settimeout(None)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        seconds = max(1, int(KNOCK_SECONDS))
         for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
             if hasattr(socket, name):
-                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), int(KNOCK_SECONDS))
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
         if hasattr(socket, "TCP_KEEPCNT"):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
         while connection.recv(1024):

@@ -79,6 +79,12 @@ class Hosts(Bed):
         rows = (line.split(maxsplit=1) for line in names)
         return [int(pid) for pid, arguments in rows if "sshd" not in arguments]
 
+    def processes_naming(self, text: object) -> list[str]:
+        """Return the command lines of processes, on whatever host, in which a text is."""
+        shown = self.run("ps", "-e", "-o", "stat=,args=").stdout.splitlines()
+        lines = [line.split(maxsplit=1) for line in shown]
+        return [line for state, line in lines if state[0] != "Z" and str(text) in line]
+
     def kill(self, host: str, signum: int = signal.SIGKILL) -> None:
         """Send a signal to all processes of a host but its ssh server."""
         pids = self.processes(host)

@@ -118,10 +118,14 @@ class Gated:
 
     def check_nothing_is_left(self):
         deadline = time.monotonic() + SECONDS
-        for host in ("w1", "w2"):
-            while self.hosts.processes(host):
-                assert time.monotonic() < deadline, host
-                time.sleep(0.1)
+        hosts = self.hosts
+        while left := [
+            *hosts.processes_naming("gated.py"),
+            *hosts.processes("w1"),
+            *hosts.processes("w2"),
+        ]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.1)
 
     def close(self):
         if self._process.poll() is None:
