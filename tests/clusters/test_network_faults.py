@@ -17,6 +17,7 @@ from pypet import load_trajectory
 
 pytest.importorskip("zmq")
 pytest.importorskip("h5py")
+pytestmark = pytest.mark.timeout(200)
 
 SCRIPT = Path(__file__).with_name("network_experiment.py")
 ROOT = Path(__file__).parents[2]

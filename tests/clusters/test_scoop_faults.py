@@ -20,7 +20,8 @@ pytest.importorskip("h5py")
 pytest.importorskip("zmq")
 pytestmark = pytest.mark.timeout(200)
 
-HOSTS_FILE = Path(__file__).parents[2] / "examples" / "cluster" / "scoop_hosts"
+ROOT = Path(__file__).parents[2]
+HOSTS_FILE = ROOT / "examples" / "cluster" / "scoop_hosts"
 SECONDS = 60
 """So long an experiment may take; it passes only if something hangs."""
 RUNS = 20
@@ -48,8 +49,22 @@ def wait(traj):
         Path("locked").touch()
     while traj.x < {WORKERS} and not Path("gate").exists():
         time.sleep(0.02)
+    if "torn" in sys.argv and host == "w1" and traj.x < {WORKERS}:
+        tear_once()
     traj.f_add_result("z", traj.x)
     return host
+
+
+def tear_once():
+    """Let the first process that calls this be killed within its next commit to the file."""
+    try:
+        Path("torn").touch(exist_ok=False)
+    except FileExistsError:
+        return
+    sys.path.insert(0, {str(ROOT)!r})
+    from tests.faults.kills import MAIN, FailPoint
+
+    FailPoint(MAIN, 2, half=True).install()
 
 
 if __name__ == "__main__":
@@ -151,13 +166,24 @@ def start(hosts, tmp_path, fault_row):
         each.close()
 
 
-@pytest.mark.parametrize("mode", ["LOCAL", "NETLOCK", "NETQUEUE"])
+@pytest.mark.parametrize("mode", ["LOCAL", "NETQUEUE"])
 def test_all_processes_of_a_host_are_killed(start, mode):
     experiment = start(mode)
     experiment.hosts.kill("w2")
-    with_lock = ", one has the lock" if mode == "NETLOCK" else ""
-    output, hosts = experiment.finish(f"all processes of a host killed{with_lock}")
+    output, hosts = experiment.finish("all processes of a host killed")
     assert output.count("on host w2 is gone") == 2
+    assert hosts == ["head", "w1"]
+    experiment.check_nothing_is_left()
+
+
+def test_workers_are_killed_that_have_the_lock_or_are_within_a_commit(start):
+    experiment = start("NETLOCK", "torn")
+    experiment.hosts.kill("w2")
+    output, hosts = experiment.finish(
+        "all processes of a host killed, one has the lock, and later a worker within a commit"
+    )
+    assert output.count("on host w2 is gone") == 2
+    assert output.count("on host w1 is gone") == 1
     assert hosts == ["head", "w1"]
     experiment.check_nothing_is_left()
 
