@@ -7,8 +7,7 @@ The head shares its trajectory by a file that only its user can read, and ends w
 ``end``. A worker executes some runs, a list like ``[0, 2]``, with a pause after each, and notes in
 files what was stored and what was not. A worker with the name ``dies`` kills itself in its third
 run, with the lock if there is one; one with the name ``stops`` stops itself in the same way. One
-with the name ``torn<N>`` kills itself within the N-th system call by which its third run changes
-the file, when half of the bytes are written.
+with the name ``torn-log`` or ``torn-changes`` is killed within the commit of its third run.
 """
 
 from __future__ import annotations
@@ -82,8 +81,8 @@ def worker(folder, name, runs, seconds, reconnect_seconds):
                 traj.v_storage_service.acquire_lock()
             write(folder / f"{name}.pid", str(os.getpid()).encode())
             os.kill(os.getpid(), signal.SIGKILL if name == "dies" else signal.SIGSTOP)
-        if number == 2 and name.startswith("torn"):
-            tear(int(name[4:]))
+        if number == 2 and name.startswith("torn-"):
+            tear(name.removeprefix("torn-"))
         traj.f_set_crun(index)
         traj.f_start_run()
         traj.f_add_result("z", np.full(1000, index))
@@ -97,12 +96,23 @@ def worker(folder, name, runs, seconds, reconnect_seconds):
     write(folder / f"{name}.ended", b"")
 
 
-def tear(call):
-    """Let this process be killed within one of its next system calls that change a file."""
+def tear(part):
+    """Let this process be killed within its next commit, when it has written half of the redo log
+    (``part`` is ``"log"``) or, with the log being whole, half of the first changes."""
     sys.path.insert(0, str(Path(__file__).parents[2]))
+    from pypet.storage_backends.hdf5.files import transactional_file
     from tests.faults.kills import MAIN, FailPoint
 
-    FailPoint(MAIN, call, half=True).install()
+    point = FailPoint(MAIN, 1, half=True)
+    write_log = transactional_file.write_log
+
+    def torn(*arguments):
+        if part == "log":
+            point.install()
+        write_log(*arguments)
+        point.install()
+
+    transactional_file.write_log = torn
 
 
 if __name__ == "__main__":

@@ -62,9 +62,9 @@ def tear_once():
     except FileExistsError:
         return
     sys.path.insert(0, {str(ROOT)!r})
-    from tests.faults.kills import MAIN, FailPoint
+    from tests.clusters.network_experiment import tear
 
-    FailPoint(MAIN, 2, half=True).install()
+    tear("changes")
 
 
 if __name__ == "__main__":
