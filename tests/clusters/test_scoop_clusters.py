@@ -1,12 +1,10 @@
-"""SCOOP over several hosts, and in a job of Grid Engine: recipes, and faults."""
+"""SCOOP over several hosts, and in a job of Grid Engine."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -22,29 +20,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "cluster"
 SMALL = ("--size", "40", "--repetitions", "4")
 SECONDS = 150
 """So long an experiment may take; it passes only if something hangs."""
-GATED = '''
-import socket, time
-from pathlib import Path
-from pypet import Environment
-
-
-def wait(traj):
-    """End when the gate is open; the first runs are held there."""
-    Path("begun", str(traj.x)).touch()
-    while traj.x < 6 and not Path("gate").exists():
-        time.sleep(0.02)
-    traj.f_add_result("z", traj.x)
-    return socket.gethostname()
-
-
-if __name__ == "__main__":
-    with Environment("gated", filename="gated.hdf5", multiproc=True, use_scoop=True,
-                     wrap_mode="LOCAL", report_progress=False) as env:
-        env.traj.f_add_parameter("x", 0)
-        env.traj.f_explore({"x": list(range(20))})
-        print("ON", *sorted({host for _, host in env.run(wait)}), flush=True)
-'''
-"""Runs 0 to 5 occupy the six workers until a file is there."""
 
 
 @pytest.fixture
@@ -101,57 +76,3 @@ def test_a_job_of_grid_engine(grid_engine, place):
     (output,) = place.glob("percolation.o*")
     check_percolation(place, output.read_text())
     assert "3 + origin" in output.read_text()
-
-
-@pytest.fixture
-def gated(hosts, tmp_path):
-    """An experiment whose six workers on three hosts are each in a run."""
-    shutil.copy(EXAMPLES / "scoop_hosts", tmp_path)
-    (tmp_path / "gated.py").write_text(GATED, encoding="utf8")
-    (tmp_path / "begun").mkdir()
-    process = hosts.popen(
-        *command("gated.py"),
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-
-    def finish():
-        (tmp_path / "gate").touch()
-        output, _ = process.communicate(timeout=SECONDS)
-        traj = load_trajectory(filename=str(tmp_path / "gated.hdf5"), load_data=2)
-        assert traj.f_is_completed(), output
-        stored = traj.f_get_from_runs("z", fast_access=True)
-        assert list(stored.values()) == list(range(20))
-        return output
-
-    try:
-        deadline = time.monotonic() + SECONDS
-        while len(list((tmp_path / "begun").iterdir())) < 6:
-            assert time.monotonic() < deadline
-            assert process.poll() is None, process.stdout.read()
-            time.sleep(0.05)
-        yield finish
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        for host in ("w1", "w2"):
-            hosts.kill(host)
-
-
-def test_all_processes_of_a_host_are_killed(hosts, gated):
-    hosts.kill("w2")
-    output = gated()
-    assert output.count("on host w2 is gone") == 2
-    assert "ON head w1\n" in output
-
-
-def test_a_cable_is_out_for_five_seconds(hosts, gated):
-    hosts.cut("w2")
-    time.sleep(5)  # the cable is out for so long, whatever else happens
-    hosts.mend("w2")
-    output = gated()
-    assert "is gone" not in output
-    assert "ON head w1 w2\n" in output

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pypet import Environment, Result
 from pypet.interfaces import StorageService
-from pypet.plugins.scoop import guest, workforce
+from pypet.plugins.scoop import guest, member, workforce
 from pypet.plugins.scoop.link import Link
 from tests.processes import meet
 
@@ -197,18 +197,20 @@ def logged(freeze):
 
 
 def swallowed():
-    """Lose the first batch for a worker of SCOOP on its way, as if a connection had broken."""
+    """Lose the first messages for a worker of SCOOP on their way, as if a connection had broken:
+    its batch, and the question what has become of that."""
     lost = []
     send = Link.send
 
     def lose_first(self, worker, message):
-        if not lost and b"-" not in worker:  # the stand-in has one in its name
+        is_first = b"-" not in worker and worker in (lost or [worker])
+        if len(lost) < 2 and is_first:  # the stand-in has a hyphen in its name
             lost.append(worker)
             return True
         return send(self, worker, message)
 
     Link.send = lose_first
-    workforce.DOUBT_SECONDS = workforce.LATE_SECONDS = 0.5
+    member.DOUBT_SECONDS = workforce.LATE_SECONDS = 0.5
     Path("meeting").mkdir()
     results = environment(3).run(gather, os.path.abspath("meeting"))
     return {"lost": len(lost), "indices": [index for index, _ in results]}

@@ -103,7 +103,7 @@ def test_all_workers_are_used_while_the_first_run_is_executed(tmp_path):
 
 def test_a_batch_that_is_lost_on_the_way_is_given_out_again(tmp_path):
     told = launch(tmp_path, "swallowed", workers=3).result
-    assert told == {"lost": 1, "indices": [0, 1, 2]}
+    assert told == {"lost": 2, "indices": [0, 1, 2]}
 
 
 def test_workers_store_themselves_without_wrapping(tmp_path):
