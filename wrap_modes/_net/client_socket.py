@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from pypet.support.memory import keep_freed_memory
 from pypet.support.network import is_ipv6
 from pypet.wrap_modes._net.keys import WorkerKey
 from pypet.wrap_modes._net.server_socket import (
@@ -83,7 +84,10 @@ class ClientSocket:
     def send(self, number: int, body: Sequence[Any]) -> None:
         """Send the pieces of a body; nothing says whether it will arrive."""
         header = HEADER.pack(self.key.token, self.session, number)
-        self._socket.send_multipart([header, *_frames(body)])
+        frames = _frames(body)
+        if len(frames) > 1:
+            keep_freed_memory()
+        self._socket.send_multipart([header, *frames])
 
     def receive(self, seconds: float) -> tuple[int, bytes] | None:
         """Return number and body of the next answer; None if there is none for so long."""
@@ -127,14 +131,11 @@ class ClientSocket:
         if self._context is None:
             self._context = zmq.Context(1)
         self._socket = socket = self._context.socket(zmq.DEALER)
-        public, secret = zmq.curve_keypair()
+        self.key.secure(zmq, socket)
         for option, value in (
             (zmq.LINGER, 0),
             (zmq.SNDHWM, 0),
             (zmq.IPV6, int(is_ipv6(self.url))),
-            (zmq.CURVE_SERVERKEY, self.key.server),
-            (zmq.CURVE_PUBLICKEY, public),
-            (zmq.CURVE_SECRETKEY, secret),
             (zmq.CONNECT_TIMEOUT, _CONNECT_MILLISECONDS),
             (zmq.RECONNECT_IVL, _RECONNECT_MILLISECONDS),
             (zmq.RECONNECT_IVL_MAX, _MOST_RECONNECT_MILLISECONDS),

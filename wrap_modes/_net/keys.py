@@ -25,6 +25,13 @@ class WorkerKey:
     def __repr__(self) -> str:
         return "<WorkerKey>"  # it must not get into logs
 
+    def secure(self, zmq: Any, socket: Any) -> None:
+        """Let a socket, before it connects, encrypt everything and talk to no other server."""
+        public, secret = zmq.curve_keypair()
+        socket.setsockopt(zmq.CURVE_SERVERKEY, self.server)
+        socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
+        socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
+
 
 class ServerKey:
     """What a server needs; it stays in the process of the server and the one that made it."""
@@ -55,6 +62,12 @@ class ServerKey:
             )
         public, secret = zmq.curve_keypair()
         return cls(public, secret, secrets.token_bytes(TOKEN_BYTES))
+
+    def secure(self, zmq: Any, socket: Any) -> None:
+        """Let a socket, before it listens, encrypt everything and accept nobody without the key."""
+        socket.setsockopt(zmq.CURVE_SERVER, 1)
+        socket.setsockopt(zmq.CURVE_PUBLICKEY, self.public)
+        socket.setsockopt(zmq.CURVE_SECRETKEY, self.secret)
 
     def for_workers(self) -> WorkerKey:
         """Return what workers get."""
