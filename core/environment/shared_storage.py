@@ -132,8 +132,12 @@ def share_storage(
     options = features.options
     names = log_context(trajectory, environment_name)
     setup = functools.partial(_log_in_helper, features.logging, names)
-    across_hosts = features.scheduler.reaches_other_hosts(options)
-    mode = features.wrap_mode({**options, "helper_setup": setup, "across_hosts": across_hosts})
+    circumstances = {
+        "helper_setup": setup,
+        "across_hosts": features.scheduler.reaches_other_hosts(options),
+        "is_private": features.scheduler.is_private(options),
+    }
+    mode = features.wrap_mode({**options, **circumstances})
     context = multiprocessing.get_context(start_method_in_effect(options["start_method"]))
     return SharedStorage(trajectory, mode, context)
 

@@ -35,16 +35,17 @@ class OnePerProcess:
     def __init__(self, make: Callable[[str, WorkerKey], Any]) -> None:
         self._make = make
         self._latest: Any = None
+        self._key: WorkerKey | None = None
         self._pid = -1
 
     def get(self, url: str, key: WorkerKey) -> Any:
         """Return what this process has for a server."""
         latest = self._latest
         if latest is not None and self._pid == os.getpid():
-            if latest.url == url:
+            if latest.url == url and self._key == key:  # ports are used again
                 return latest
             latest.close()
-        self._latest, self._pid = self._make(url, key), os.getpid()
+        self._latest, self._key, self._pid = self._make(url, key), key, os.getpid()
         return self._latest
 
 

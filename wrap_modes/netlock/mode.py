@@ -26,8 +26,9 @@ class NetLockWrapMode(WrapMode):
     """Workers on any host open the storage directly, each under a lock that a server gives.
 
     All of them need to see the same file, by a file system that the hosts share. Everything is
-    encrypted with a key that is made for the experiment and reaches workers with their tasks.
-    With ``timeout``, in seconds, the lock passes to the next one if its owner has it for longer.
+    encrypted with a key that is made for the experiment. It reaches workers with their tasks, or
+    by a file if others can read these. With ``timeout``, in seconds, the lock passes to the next
+    one if its owner has it for longer.
     """
 
     name: ClassVar[str] = "NETLOCK"
@@ -44,6 +45,7 @@ class NetLockWrapMode(WrapMode):
         self._options = options
         self._wrapper: LockWrapper | None = None
         self._lock: NetworkLock | None = None
+        self._key: ServerKey | None = None
         self._control: Any = None
         self._process: Any = None
         self._at_exit: Finalize | None = None
@@ -59,11 +61,11 @@ class NetLockWrapMode(WrapMode):
         Raises
         ------
         OSError
-            The port is in use.
+            The port is in use, or the key cannot be written into a file that workers need.
         """
         lock = self._options.get("lock")
         if lock is None:
-            lock = self._lock = self._serve(mp_context)
+            lock = self._lock = self._serve(service, mp_context)
         self._wrapper = LockWrapper(service, lock, self._options.get("pickle_lock", True))
 
     def worker_service(self) -> StorageService:
@@ -104,10 +106,11 @@ class NetLockWrapMode(WrapMode):
         if process is not None:
             process.join()
 
-    def _serve(self, mp_context: BaseContext) -> NetworkLock:
+    def _serve(self, service: StorageService, mp_context: BaseContext) -> NetworkLock:
         """Start the server, wait until it listens, and return the lock."""
         options = self._options
-        key = ServerKey.make(require("zmq", plugin=self.name, extra=self.extra))
+        zmq = require("zmq", plugin=self.name, extra=self.extra)
+        key = self._key = ServerKey.make_for(zmq, service, options)
         self._control, theirs = mp_context.Pipe()
         setup = LockServerSetup(
             self.name,
@@ -135,6 +138,9 @@ class NetLockWrapMode(WrapMode):
         return NetworkLock(str(answer), key.for_workers())
 
     def _end(self) -> None:
+        key, self._key = self._key, None
+        if key is not None:
+            key.withdraw()
         if self._at_exit is not None:
             self._at_exit()
             self._at_exit = None

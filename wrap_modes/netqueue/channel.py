@@ -44,7 +44,7 @@ class Channel(AbstractContextManager[None]):
         self._forget()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _channels.get, (self._socket.url, self._socket.key)
+        return _in_this_process, (self._socket.url, self._socket.key)
 
     @property
     def url(self) -> str:
@@ -161,6 +161,11 @@ class Channel(AbstractContextManager[None]):
             f"gone ({error}).",
             sorted(set(runs)),
         )
+
+
+def _in_this_process(url: str, key: WorkerKey) -> Channel:
+    channel: Channel = _channels.get(url, key)
+    return channel
 
 
 _channels = OnePerProcess(Channel)
