@@ -233,7 +233,9 @@ def encryption_row(sides: Sides) -> Row:
     runs = [sides.once("encryption", HERE, count[HERE], POOL) for _ in range(2)]
     encrypted, plain = (min(each[figure] for each in runs) for figure in ("seconds", "plain"))
     text = f"{encrypted / count[HERE] * 1000:.0f} ms/run"
-    return Row("  time of 8 MB results against no encryption", text, "", encrypted / plain, 1.25, False)
+    return Row(
+        "  time of 8 MB results against no encryption", text, "", encrypted / plain, 1.25, False
+    )
 
 
 def netlock_rows(sides: Sides) -> list[Row]:

@@ -132,12 +132,7 @@ def share_storage(
     options = features.options
     names = log_context(trajectory, environment_name)
     setup = functools.partial(_log_in_helper, features.logging, names)
-    circumstances = {
-        "helper_setup": setup,
-        "across_hosts": features.scheduler.reaches_other_hosts(options),
-        "is_private": features.scheduler.is_private(options),
-    }
-    mode = features.wrap_mode({**options, **circumstances})
+    mode = features.wrap_mode({**features.wrap_mode_options, "helper_setup": setup})
     context = multiprocessing.get_context(start_method_in_effect(options["start_method"]))
     return SharedStorage(trajectory, mode, context)
 

@@ -51,6 +51,14 @@ class WrapMode(Feature, ABC):
         (`Scheduler.is_private`): if not, secrets have to reach them otherwise.
         """
 
+    @classmethod
+    def fixed_url(cls, options: Mapping[str, Any]) -> str | None:
+        """Return where a server of the mode will listen; None without one, or if that is open yet.
+
+        ``options`` are those of an instance. The environment notes it before the first run.
+        """
+        return None
+
     @property
     def url(self) -> str | None:
         """Where a server of the mode listens, between `start` and `stop`; None without one.

@@ -17,6 +17,7 @@ from pypet.support.process_ends import describe_end
 from pypet.wrap_modes._local.helper import start_helper
 from pypet.wrap_modes._local.lock_wrapper import LockWrapper
 from pypet.wrap_modes._local.run_tables import store_run_table
+from pypet.wrap_modes._net.addresses import fixed_address
 from pypet.wrap_modes._net.keys import ServerKey
 from pypet.wrap_modes.netlock.network_lock import NetworkLock
 from pypet.wrap_modes.netlock.server import LockServerSetup, serve
@@ -49,6 +50,11 @@ class NetLockWrapMode(WrapMode):
         self._control: Any = None
         self._process: Any = None
         self._at_exit: Finalize | None = None
+
+    @classmethod
+    def fixed_url(cls, options: Mapping[str, Any]) -> str | None:
+        """Return the address if ``port`` says all of it."""
+        return fixed_address(options.get("port"), reachable=bool(options.get("across_hosts")))
 
     @property
     def url(self) -> str | None:

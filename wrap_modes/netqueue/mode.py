@@ -17,6 +17,7 @@ from pypet.wrap_modes._local.parcels import Parcel
 from pypet.wrap_modes._local.senders import Sender
 from pypet.wrap_modes._local.writer_mode import WriterMode
 from pypet.wrap_modes._local.writer_process import WriterProcess
+from pypet.wrap_modes._net.addresses import fixed_address
 from pypet.wrap_modes._net.keys import ServerKey
 from pypet.wrap_modes.netqueue.channel import Channel
 from pypet.wrap_modes.netqueue.listener import NetworkListener
@@ -67,8 +68,8 @@ class NetQueueWrapMode(WriterMode[NetQueueSender]):
     """Workers on any host send what they store to one process, and go on when it has that.
 
     Everything is encrypted with a key that is made for the experiment. It reaches workers with
-    their tasks, or by a file if others can read these. Without an address in ``port`` only this machine reaches the writer, unless the
-    scheduler has workers on other hosts.
+    their tasks, or by a file if others can read these. Without an address in ``port`` only this
+    machine reaches the writer, unless the scheduler has workers on other hosts.
     """
 
     name: ClassVar[str] = "NETQUEUE"
@@ -81,6 +82,11 @@ class NetQueueWrapMode(WriterMode[NetQueueSender]):
         super().__init__(options)
         self._url: str | None = None
         self._key: ServerKey | None = None
+
+    @classmethod
+    def fixed_url(cls, options: Mapping[str, Any]) -> str | None:
+        """Return the address if ``port`` says all of it."""
+        return fixed_address(options.get("port"), reachable=bool(options.get("across_hosts")))
 
     @property
     def url(self) -> str | None:

@@ -52,7 +52,7 @@ def sent(distributed, monkeypatch):
 
 
 def key_files_in(folder):
-    return [path for path in Path(folder).rglob(".pypet-*.key")]
+    return list(Path(folder).rglob(".pypet-*.key"))
 
 
 def store(traj, folder):
