@@ -127,6 +127,7 @@ if __name__ == "__main__":
 def test_runs_of_a_job_that_meets_its_walltime_are_executed_by_others(
     slurm, tmp_path, directives, capsys
 ):
+    pytest.importorskip("zmq")
     script = tmp_path / "walltime.py"
     script.write_text(AT_WALLTIME)
     environment = {"TMPDIR": str(tmp_path)}

@@ -23,7 +23,7 @@ SMALL = ("--size", "40", "--repetitions", "4")
 SECONDS = 150
 """So long an experiment may take; it passes only if something hangs."""
 GATED = '''
-import socket, time
+import socket, sys, time
 from pathlib import Path
 from pypet import Environment
 
@@ -39,7 +39,7 @@ def wait(traj):
 
 if __name__ == "__main__":
     with Environment("gated", filename="gated.hdf5", multiproc=True, use_scoop=True,
-                     wrap_mode="LOCAL", report_progress=False) as env:
+                     wrap_mode=sys.argv[1], report_progress=False) as env:
         env.traj.f_add_parameter("x", 0)
         env.traj.f_explore({"x": list(range(20))})
         print("ON", *sorted({host for _, host in env.run(wait)}), flush=True)
@@ -110,7 +110,7 @@ def gated(hosts, tmp_path):
     (tmp_path / "gated.py").write_text(GATED, encoding="utf8")
     (tmp_path / "begun").mkdir()
     process = hosts.popen(
-        *command("gated.py"),
+        *command("gated.py", "LOCAL"),
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -139,6 +139,20 @@ def gated(hosts, tmp_path):
         process.communicate()
         for host in ("w1", "w2"):
             hosts.kill(host)
+
+
+@pytest.mark.parametrize("mode", ["NETLOCK", "NETQUEUE"])
+def test_workers_of_all_hosts_get_the_key_of_the_network_by_a_file(hosts, tmp_path, mode):
+    shutil.copy(EXAMPLES / "scoop_hosts", tmp_path)
+    (tmp_path / "gated.py").write_text(GATED, encoding="utf8")
+    for name in ("begun", "gate"):
+        (tmp_path / name).mkdir()
+    done = hosts.run(*command("gated.py", mode), cwd=tmp_path, seconds=SECONDS)
+    traj = load_trajectory(filename=str(tmp_path / "gated.hdf5"), load_data=2)
+    assert traj.f_is_completed(), done.stdout
+    assert list(traj.f_get_from_runs("z", fast_access=True).values()) == list(range(20))
+    assert list(tmp_path.glob(".pypet-*.key")) == []
+    check_nothing_is_left(hosts)
 
 
 def test_all_processes_of_a_host_are_killed(hosts, gated):
