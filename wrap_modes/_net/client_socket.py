@@ -82,10 +82,12 @@ class ClientSocket:
         self._pid = os.getpid()
         self._connect()
 
-    def send(self, number: int, body: Sequence[Any]) -> None:
-        """Send the pieces of a body; nothing says whether it will arrive."""
+    def send(self, number: int, frames: Sequence[Any]) -> None:
+        """Send a body, as `in_frames` gives it; nothing says whether it will arrive.
+
+        The frames are copied before this returns, and encrypted afterwards in another thread.
+        """
         header = HEADER.pack(self.key.token, self.session, number)
-        frames = _frames(body)
         if len(frames) > 1:
             keep_freed_memory()
         self._socket.send_multipart([header, *frames])
@@ -151,8 +153,11 @@ class ClientSocket:
             socket.close(0)
 
 
-def _frames(body: Iterable[Any]) -> list[Any]:
-    """Return the pieces of a body as few frames of the size that a server takes."""
+def in_frames(body: Iterable[Any], *, copies: bool) -> list[Any]:
+    """Return the pieces of a body as few frames of the size that a server takes.
+
+    With ``copies`` they do not change with the pieces; else large ones share their memory.
+    """
     frames: list[Any] = []
     small: list[Any] = []
     size = 0
@@ -169,7 +174,8 @@ def _frames(body: Iterable[Any]) -> list[Any]:
             small, size = [piece], length
             continue
         view = memoryview(piece)
-        frames += [view[start : start + FRAME_BYTES] for start in range(0, length, FRAME_BYTES)]
+        parts = [view[start : start + FRAME_BYTES] for start in range(0, length, FRAME_BYTES)]
+        frames += map(bytes, parts) if copies else parts
     if small:
         frames.append(b"".join(small))
     return frames
