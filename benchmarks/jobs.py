@@ -25,7 +25,7 @@ from pypet import Environment, load_trajectory
 WARM_UP_RUNS = 8
 COMPUTING_SECONDS = 0.05
 ARRAY_LENGTH = 1_000_000
-ENCRYPTION_TURNS = 3
+ENCRYPTION_TURNS = 5
 
 
 def multiply(traj):

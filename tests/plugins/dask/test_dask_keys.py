@@ -96,11 +96,8 @@ def test_files_are_removed_after_errors(make_env, client, tmp_path, mode):
     assert key_files_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_an_encrypted_cluster_takes_the_key_along(
-    make_env, distributed, secrets, sent, tmp_path, mode
-):
-    env = make_env(2, ncores=1, wrap_mode=mode, storage_service="hdf5")
+def test_an_encrypted_cluster_takes_the_key_along(make_env, secrets, sent, tmp_path):
+    env = make_env(2, ncores=1, wrap_mode="NETQUEUE", storage_service="hdf5")
     assert [modes for _, modes in env.run(store, str(tmp_path))] == [[], []]
     check(secrets, sent, True)
 
