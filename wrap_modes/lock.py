@@ -28,7 +28,7 @@ class LockWrapMode(LockMode):
         super().__init__(options)
         self._own_lock: FileLock | None = None
 
-    def make_lock(self, mp_context: BaseContext) -> FileLock:
+    def make_lock(self, service: StorageService, mp_context: BaseContext) -> FileLock:
         """Return a lock by a file; see `LockMode.make_lock`."""
         self._own_lock = FileLock.make()
         return self._own_lock

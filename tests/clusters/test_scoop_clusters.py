@@ -20,6 +20,29 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "cluster"
 SMALL = ("--size", "40", "--repetitions", "4")
 SECONDS = 150
 """So long an experiment may take; it passes only if something hangs."""
+GATED = '''
+import socket, sys, time
+from pathlib import Path
+from pypet import Environment
+
+
+def wait(traj):
+    """End when the gate is open; the first runs are held there."""
+    Path("begun", str(traj.x)).touch()
+    while traj.x < 6 and not Path("gate").exists():
+        time.sleep(0.02)
+    traj.f_add_result("z", traj.x)
+    return socket.gethostname()
+
+
+if __name__ == "__main__":
+    with Environment("gated", filename="gated.hdf5", multiproc=True, use_scoop=True,
+                     wrap_mode=sys.argv[1], report_progress=False) as env:
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": list(range(20))})
+        print("ON", *sorted({host for _, host in env.run(wait)}), flush=True)
+'''
+"""Runs 0 to 5 occupy the six workers until a file is there."""
 
 
 @pytest.fixture
@@ -76,3 +99,17 @@ def test_a_job_of_grid_engine(grid_engine, place):
     (output,) = place.glob("percolation.o*")
     check_percolation(place, output.read_text())
     assert "3 + origin" in output.read_text()
+
+
+@pytest.mark.parametrize("mode", ["NETLOCK", "NETQUEUE"])
+def test_workers_of_all_hosts_get_the_key_of_the_network_by_a_file(hosts, tmp_path, mode):
+    shutil.copy(EXAMPLES / "scoop_hosts", tmp_path)
+    (tmp_path / "gated.py").write_text(GATED, encoding="utf8")
+    for name in ("begun", "gate"):
+        (tmp_path / name).mkdir()
+    done = hosts.run(*command("gated.py", mode), cwd=tmp_path, seconds=SECONDS)
+    traj = load_trajectory(filename=str(tmp_path / "gated.hdf5"), load_data=2)
+    assert traj.f_is_completed(), done.stdout
+    assert list(traj.f_get_from_runs("z", fast_access=True).values()) == list(range(20))
+    assert list(tmp_path.glob(".pypet-*.key")) == []
+    check_nothing_is_left(hosts)

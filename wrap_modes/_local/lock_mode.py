@@ -30,7 +30,7 @@ class LockMode(WrapMode):
         """Make the lock; raises what `make_lock` raises."""
         lock = self._given_lock
         if lock is None:
-            lock = self.make_lock(mp_context)
+            lock = self.make_lock(service, mp_context)
         self._wrapper = LockWrapper(service, lock, self._pickle_lock)
 
     def worker_service(self) -> StorageService:
@@ -58,7 +58,7 @@ class LockMode(WrapMode):
         self.end_lock()
 
     @abstractmethod
-    def make_lock(self, mp_context: BaseContext) -> Any:
+    def make_lock(self, service: StorageService, mp_context: BaseContext) -> Any:
         """Return a lock of the mode's own, that workers inherit or unpickle."""
 
     @abstractmethod

@@ -10,12 +10,13 @@ from multiprocessing.util import Finalize
 from typing import Any, ClassVar
 
 from pypet.errors import NotStoredError
-from pypet.interfaces import Option
+from pypet.interfaces import Option, StorageService
 from pypet.options.established import established
 from pypet.support.optional import require
 from pypet.support.process_ends import describe_end
 from pypet.wrap_modes._local.helper import start_helper
 from pypet.wrap_modes._local.lock_mode import LockMode
+from pypet.wrap_modes._net.addresses import fixed_address
 from pypet.wrap_modes._net.keys import ServerKey
 from pypet.wrap_modes.netlock.network_lock import NetworkLock
 from pypet.wrap_modes.netlock.server import LockServerSetup, serve
@@ -25,8 +26,9 @@ class NetLockWrapMode(LockMode):
     """Workers on any host open the storage directly, each under a lock that a server gives.
 
     All of them need to see the same file, by a file system that the hosts share. Everything is
-    encrypted with a key that is made for the experiment and reaches workers with their tasks.
-    With ``timeout``, in seconds, the lock passes to the next one if its owner has it for longer.
+    encrypted with a key that is made for the experiment. It reaches workers with their tasks, or
+    by a file if others can read these. With ``timeout``, in seconds, the lock passes to the next
+    one if its owner has it for longer.
     """
 
     name: ClassVar[str] = "NETLOCK"
@@ -39,9 +41,15 @@ class NetLockWrapMode(LockMode):
         super().__init__(options)
         self._options = options
         self._lock: NetworkLock | None = None
+        self._key: ServerKey | None = None
         self._control: Any = None
         self._process: Any = None
         self._at_exit: Finalize | None = None
+
+    @classmethod
+    def fixed_url(cls, options: Mapping[str, Any]) -> str | None:
+        """Return the address if ``port`` says all of it."""
+        return fixed_address(options.get("port"), reachable=bool(options.get("across_hosts")))
 
     @property
     def url(self) -> str | None:
@@ -66,16 +74,17 @@ class NetLockWrapMode(LockMode):
         if process is not None:
             process.join()
 
-    def make_lock(self, mp_context: BaseContext) -> NetworkLock:
+    def make_lock(self, service: StorageService, mp_context: BaseContext) -> NetworkLock:
         """Start the server, wait until it listens, and return the lock.
 
         Raises
         ------
         OSError
-            The port is in use.
+            The port is in use, or the key cannot be written into a file that workers need.
         """
         options = self._options
-        key = ServerKey.make(require("zmq", plugin=self.name, extra=self.extra))
+        zmq = require("zmq", plugin=self.name, extra=self.extra)
+        key = self._key = ServerKey.make_for(zmq, service, options)
         self._control, theirs = mp_context.Pipe()
         setup = LockServerSetup(
             self.name,
@@ -104,6 +113,9 @@ class NetLockWrapMode(LockMode):
         return self._lock
 
     def _end(self) -> None:
+        key, self._key = self._key, None
+        if key is not None:
+            key.withdraw()
         if self._at_exit is not None:
             self._at_exit()
             self._at_exit = None

@@ -216,6 +216,40 @@ def swallowed():
     return {"lost": len(lost), "indices": [index for index, _ in results]}
 
 
+def modes_of_key_files(traj):
+    traj.f_add_result("z", traj.x)
+    return [path.stat().st_mode & 0o777 for path in Path().rglob(".pypet-*.key")]
+
+
+def keys(mode):
+    """Look for the key in all that is sent to workers."""
+    from pypet.wrap_modes._net.keys import ServerKey
+
+    sent, made = [], []
+    make, send = ServerKey.make, Link.send
+
+    def note_key(zmq):
+        made.append(make(zmq))
+        return made[-1]
+
+    def note_message(self, worker, message):
+        sent.append(message)
+        return send(self, worker, message)
+
+    ServerKey.make, Link.send = note_key, note_message
+    env = environment(wrap_mode=mode, freeze_input=True)
+    results = env.run(modes_of_key_files)
+    (key,) = made
+    env.traj.f_load(load_data=2)
+    return {
+        "modes": [modes for _, modes in results],
+        "names": sum(b".pypet-" in message for message in sent),
+        "keys": sum(part in each for each in sent for part in (key.token, key.public, key.secret)),
+        "left": [str(path) for path in Path().rglob(".pypet-*.key")],
+        "stored": list(env.traj.f_get_from_runs("z", fast_access=True).values()),
+    }
+
+
 def together():
     Path("meeting").mkdir()
     env = environment(3)
@@ -250,6 +284,7 @@ SCENARIOS = {
     for function in (
         local,
         everything,
+        keys,
         overdue,
         killed,
         failing,
