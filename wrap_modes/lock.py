@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
 
-from pypet.interfaces import WrapMode
+from pypet.interfaces import StorageService, WrapMode
 from pypet.markers import hookimpl
 from pypet.wrap_modes._local.file_lock import FileLock
 from pypet.wrap_modes._local.lock_mode import LockMode
