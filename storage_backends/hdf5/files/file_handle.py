@@ -128,7 +128,7 @@ class TransactionalWriter(Writer):
             storage.commit(durable=durable)
             self._superblock = superblock(storage.descriptor)
         elif durable:
-            os.fsync(storage.descriptor)
+            storage.sync()
         self._locks.share()
         return True
 

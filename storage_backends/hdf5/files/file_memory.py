@@ -25,13 +25,23 @@ class KnownComments(NamedTuple):
 class FileMemory:
     """Facts about one file; all of them can be found again in the file."""
 
-    __slots__ = ("comments", "identity", "key", "plenty_until", "title", "writable")
+    __slots__ = (
+        "comments",
+        "has_durable_name",
+        "identity",
+        "key",
+        "plenty_until",
+        "title",
+        "writable",
+    )
 
     def __init__(self, path: str, identity: tuple[int, int]) -> None:
         self.identity = identity
         self.key = os.path.realpath(path)
         """One path for all ways to name the file."""
         self.title: str | None = None
+        self.has_durable_name = False
+        """Whether a loss of power certainly leaves the file its name."""
         self.plenty_until = 0.0
         """Until when the disk is taken to have room, by the monotonic clock, in seconds."""
         self.writable: dict[str, int] = {}

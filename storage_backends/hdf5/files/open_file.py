@@ -10,6 +10,7 @@ from typing import Protocol
 
 from h5py import h5f
 
+from pypet.storage_backends.hdf5.files.durable_names import sync_folder
 from pypet.storage_backends.hdf5.files.file_handle import FileHandle, PlainWriter, Writer
 from pypet.storage_backends.hdf5.files.file_memory import FileMemory, memory_of
 from pypet.storage_backends.hdf5.files.guard import GUARD
@@ -187,6 +188,9 @@ class OpenFile:
                 self.room.flushed(self._handle)
                 if self.watch is not None:
                     self.watch.relocate(self)
+        if durable and is_done and not self.memory.has_durable_name:
+            sync_folder(os.path.dirname(self.memory.key))
+            self.memory.has_durable_name = True
         self._flushed_at = time.monotonic()
         return is_done
 

@@ -21,6 +21,7 @@ from pypet.storage_backends.hdf5.encoding.attributes import (
     write_attribute,
     write_text,
 )
+from pypet.storage_backends.hdf5.files.durable_names import make_folders
 from pypet.storage_backends.hdf5.files.file_driver import file_driver
 from pypet.storage_backends.hdf5.files.file_handle import (
     FileHandle,
@@ -201,7 +202,7 @@ def create_file(
     _check_is_regular(path)
     folder = os.path.dirname(path)
     try:
-        os.makedirs(folder, exist_ok=True)
+        make_folders(folder)
     except OSError as err:
         raise type(err)(
             err.errno,

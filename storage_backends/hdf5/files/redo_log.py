@@ -148,6 +148,7 @@ def read_at(descriptor: int, buffer: memoryview, position: int) -> None:
 
 def carry_out(descriptor: int, log: RedoLog) -> None:
     """Finish a commit; to be interrupted and done again does no harm."""
+    os.fsync(descriptor)  # the log may be in the memory of the system only
     write_pages(descriptor, log.pages, log.end)
     os.fsync(descriptor)
     os.ftruncate(descriptor, log.end)

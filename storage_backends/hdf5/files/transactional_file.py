@@ -8,6 +8,7 @@ readers and written at once if there is much of it.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 
@@ -29,6 +30,10 @@ _LARGE_BYTES = 16 * PAGE_BYTES
 """Writes from this size on go to the disk at once where nothing is committed."""
 _MOST_NEW_PAGES = 4096
 """So many pages behind the committed end may wait in memory."""
+_FEW_NEW_PAGES = 16
+"""Up to so many go into the redo log of a durable commit: to wait for the disk takes longer."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class TransactionalFile:
@@ -40,7 +45,9 @@ class TransactionalFile:
     __slots__ = (
         "_committed",
         "_end",
+        "_failure",
         "_is_detached",
+        "_is_synced",
         "_new_count",
         "_on_disk",
         "_pages",
@@ -62,6 +69,10 @@ class TransactionalFile:
         """How many of them have no committed bytes."""
         self._position = 0
         self._is_detached = False
+        self._is_synced = False
+        """Whether all that a redo log may rely on is on the disk; others may have written, too."""
+        self._failure: OSError | None = None
+        """Why the disk did not take what it was given."""
 
     @property
     def has_changes(self) -> bool:
@@ -155,6 +166,7 @@ class TransactionalFile:
         for number in range((start + head) >> _SHIFT, (start + stop) >> _SHIFT):
             if self._pages.pop(number, None) is not None:
                 self._new_count -= 1
+        self._is_synced = False
         write_at(self.descriptor, [data[head:stop]], start + head)
         self._on_disk = max(self._on_disk, start + stop)
 
@@ -179,6 +191,7 @@ class TransactionalFile:
         if self._new_count:
             first = -(-self._committed >> _SHIFT)
             new = {number: page for number, page in self._pages.items() if number >= first}
+            self._is_synced = False
             write_pages(self.descriptor, new, self._end)
             self._on_disk = max(self._on_disk, self._end)
             for number in new:
@@ -196,27 +209,68 @@ class TransactionalFile:
         Raises
         ------
         OSError
-            The file system refuses it. What was committed before is unharmed.
+            The file system refuses it. What was committed before is unharmed. If the disk did not
+            take what it was given, nothing can be committed any more.
         """
         if self._is_detached:
             return
+        self._check()
         descriptor, end = self.descriptor, self._end
-        self._write_new()
+        if durable:
+            self._prepare_log()
+        else:
+            self._write_new()
         if self._pages:
             self._log(durable=durable)
+            self._is_synced = False
             write_pages(descriptor, self._pages, end)
         if durable:
-            os.fsync(descriptor)
+            self.sync()
         if os.fstat(descriptor).st_size != end:
             os.ftruncate(descriptor, end)
         self._pages.clear()
+        self._new_count = 0
         self._committed = self._on_disk = end
+
+    def _prepare_log(self) -> None:
+        """Let the disk have what the log does not: it could be complete before the rest is."""
+        if self._new_count > _FEW_NEW_PAGES or not self._is_synced:
+            self._write_new()
+            self.sync()
+
+    def sync(self) -> None:
+        """Wait until everything that was written to the file is on the disk.
+
+        Raises
+        ------
+        OSError
+            The disk refuses it, or has done so before: the system may have dropped what it could
+            not write, and says so only once.
+        """
+        self._check()
+        try:
+            os.fsync(self.descriptor)
+        except OSError as error:
+            self._failure = error
+            raise
+        self._is_synced = True
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise OSError(
+                self._failure.errno,
+                "Nothing is stored in the file any more, because the disk did not take what it "
+                f"was given before ({self._failure.strerror}). Make sure that the disk is sound "
+                "before you go on",
+            ) from self._failure
 
     def _log(self, *, durable: bool) -> None:
         try:
             write_log(self.descriptor, self._pages, self._end)
         except OSError as error:
-            # The pages themselves need no room. Without a log the file is at risk for the moment
+            if error.errno not in _FULL:
+                raise
+            # Pages that were committed need no room. Without a log the file is at risk for the moment
             # that it takes to write them; without them everything since the last commit is lost.
             logger.warning(
                 "There is no room for the redo log of %d bytes, so this commit is made without: %s",
@@ -224,9 +278,10 @@ class TransactionalFile:
                 error,
             )
             os.ftruncate(self.descriptor, self._end)
+            self._write_new()  # which do need room: before anything that was committed is touched
             return
         if durable:
-            os.fsync(self.descriptor)
+            self.sync()
 
     def detach(self) -> None:
         """Let nothing that HDF5 still does reach the file, and forget it."""
