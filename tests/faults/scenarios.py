@@ -238,10 +238,14 @@ def prepared(name: str, folder: Path, templates: Path) -> None:
         (folder / FILE).write_bytes(template.read_bytes())
 
 
-def executed(name: str, folder: Path, recording: Recording) -> Outcome:
-    """Execute a scenario in a process of its own, and wait for it and its children."""
+def executed(name: str, folder: Path, recording: Recording | None = None) -> Outcome:
+    """Execute a scenario in a process of its own, and wait for it and its children.
+
+    What they do is recorded, and fails, as the recording says.
+    """
     scratch = folder.parent / f"{folder.name}.tmp"
-    scratch.mkdir(exist_ok=True)
+    scratch.mkdir(exist_ok=True)  # for files that are rescued where there is room
+    variables = dict(os.environ) if recording is None else recording.environment()
     command = [sys.executable, __file__, "--execute", name, str(folder)]
     with subprocess.Popen(
         command,
@@ -250,7 +254,7 @@ def executed(name: str, folder: Path, recording: Recording) -> Outcome:
         text=True,
         errors="replace",
         start_new_session=True,
-        env={**recording.environment(), "TMPDIR": str(scratch)},
+        env={**variables, "TMPDIR": str(scratch)},
     ) as process:
         try:
             output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
