@@ -36,6 +36,8 @@ ALWAYS, AT_END, NEVER = "always", "at the end", "never"
 TIMEOUT_SECONDS = 120
 SECONDS_FOR_CHILDREN = 30
 
+QUIET: dict[str, Any] = {"log_config": None, "report_progress": False, "git_repository": None}
+
 Check = Callable[[Path, list[str]], list[str]]
 """Folder and marks so far -> what is wrong."""
 
@@ -82,54 +84,56 @@ def truth_of(name: str, runs: int) -> Check:
         path = folder / FILE
         wrong = list(kills.faults_of(path, name))
         if ENDED in marks and not wrong:
-            wrong = what_is_missing(path, runs)
-            if name == "store" and not wrong:
-                traj = load_trajectory(kills.NAME, filename=str(path), load_data=2)
-                wrong = [] if "summary.total" in traj and traj.sub.y == 2 else ["changes are lost"]
+            wrong = what_is_missing(path, runs, name)
         return wrong
 
     return check
 
 
-def what_is_missing(path: Path, runs: int) -> list[str]:
-    """Return which runs are not completed."""
+def what_is_missing(path: Path, runs: int, name: str) -> list[str]:
+    """Return which runs are not completed, or what else a scenario of `kills` lacks."""
     if not path.exists():
         return ["the file is gone"]
-    traj = load_trajectory(kills.NAME, filename=str(path), load_data=0)
+    traj = load_trajectory(kills.NAME, filename=str(path), load_data=1)
     missing = [index for index in range(runs) if not traj.f_is_completed(index)]
-    return [f"runs {missing} are lost"] if missing else []
+    wrong = [f"runs {missing} are lost"] if missing else []
+    if name == "store" and not traj.f_contains("summary.total"):
+        wrong.append("a result is lost")
+    return wrong
 
 
 def continued(name: str, again: Callable[[Path], None], runs: int) -> Check:
     """Return a check that first loads the trajectory and executes what is not completed.
 
-    If it is not there, as nothing could be stored, ``again`` is done.
+    If there is nothing to go on with, as it could not be stored, ``again`` is done.
     """
 
     def check(folder: Path, marks: list[str]) -> list[str]:
         path = folder / FILE
         with contextlib.chdir(folder):
-            if not _has_trajectory(path):
+            traj = _loaded(path)
+            if traj is None:
+                path.unlink(missing_ok=True)
                 again(path)
-            else:
-                load = {"filename": str(path), "load_data": 2}
-                options = {"log_config": None, "report_progress": False, "git_repository": None}
-                traj = load_trajectory(kills.NAME, **load)
-                if not all(traj.f_is_completed(index) for index in range(len(traj))):
-                    Environment(traj, **options).run(kills.multiply)
-                elif len(traj) < runs or name == "store":
-                    again(path)
+            elif not all(traj.f_is_completed(index) for index in range(len(traj))):
+                Environment(traj, **QUIET).run(kills.multiply)
+            if name in ("expand", "store") and what_is_missing(path, runs, name):
+                again(path)
         return truth_of(name, runs)(folder, [*marks, ENDED])
 
     return check
 
 
-def _has_trajectory(path: Path) -> bool:
+def _loaded(path: Path) -> Any:
+    """Return the trajectory, None if it is not there or nothing of it was stored."""
     if not path.exists() or not path.stat().st_size:
-        return False
+        return None
     open_file(str(path), writable=False).close()  # finishes a commit
     with h5py.File(path, "r") as file:
-        return kills.NAME in file
+        if kills.NAME not in file:
+            return None
+    traj = load_trajectory(kills.NAME, filename=str(path), load_data=0, load_parameters=2)
+    return traj if traj.f_contains("x") and traj.f_get("x").f_has_range() else None
 
 
 # ----- commits alone ---------------------------------------------------------------------------

@@ -15,7 +15,9 @@ import os
 from pypet.storage_backends.hdf5.files.redo_log import (
     PAGE_BYTES,
     RedoLog,
+    carry_out,
     read_at,
+    read_log,
     write_at,
     write_log,
     write_pages,
@@ -48,6 +50,7 @@ class TransactionalFile:
         "_failure",
         "_is_detached",
         "_is_synced",
+        "_is_unfinished",
         "_new_count",
         "_on_disk",
         "_pages",
@@ -71,6 +74,8 @@ class TransactionalFile:
         self._is_detached = False
         self._is_synced = False
         """Whether all that a redo log may rely on is on the disk; others may have written, too."""
+        self._is_unfinished = False
+        """Whether a commit failed after its log was complete: only with this log is the file whole."""
         self._failure: OSError | None = None
         """Why the disk did not take what it was given."""
 
@@ -166,6 +171,7 @@ class TransactionalFile:
         for number in range((start + head) >> _SHIFT, (start + stop) >> _SHIFT):
             if self._pages.pop(number, None) is not None:
                 self._new_count -= 1
+        self._finish()
         self._is_synced = False
         write_at(self.descriptor, [data[head:stop]], start + head)
         self._on_disk = max(self._on_disk, start + stop)
@@ -191,6 +197,7 @@ class TransactionalFile:
         if self._new_count:
             first = -(-self._committed >> _SHIFT)
             new = {number: page for number, page in self._pages.items() if number >= first}
+            self._finish()
             self._is_synced = False
             write_pages(self.descriptor, new, self._end)
             self._on_disk = max(self._on_disk, self._end)
@@ -215,6 +222,7 @@ class TransactionalFile:
         if self._is_detached:
             return
         self._check()
+        self._finish()
         descriptor, end = self.descriptor, self._end
         if durable:
             self._prepare_log()
@@ -228,9 +236,24 @@ class TransactionalFile:
             self.sync()
         if os.fstat(descriptor).st_size != end:
             os.ftruncate(descriptor, end)
+        self._is_unfinished = False
         self._pages.clear()
         self._new_count = 0
         self._committed = self._on_disk = end
+
+    def _finish(self) -> None:
+        """Carry out what is left of a commit that failed, before its log is overwritten.
+
+        Raises
+        ------
+        OSError
+            The file system still refuses it. Whoever opens the file later can do it.
+        """
+        if self._is_unfinished:
+            log = read_log(self.descriptor)
+            if log is not None:
+                carry_out(self.descriptor, log)
+            self._is_unfinished = False
 
     def _prepare_log(self) -> None:
         """Let the disk have what the log does not: it could be complete before the rest is."""
@@ -280,6 +303,7 @@ class TransactionalFile:
             os.ftruncate(self.descriptor, self._end)
             self._write_new()  # which do need room: before anything that was committed is touched
             return
+        self._is_unfinished = True
         if durable:
             self.sync()
 

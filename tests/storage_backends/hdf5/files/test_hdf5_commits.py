@@ -268,6 +268,46 @@ def test_nothing_is_committed_after_the_disk_did_not_take_something(tmp_path, mo
     file.detach()
 
 
+@pytest.mark.parametrize("call", ["pwritev", "ftruncate"])
+def test_the_log_of_a_commit_that_fails_stays_until_it_is_finished(tmp_path, monkeypatch, call):
+    path = tmp_path / "data"
+    before = b"\x07" * FILE_BYTES
+    path.write_bytes(before)
+    file = TransactionalFile(os.open(path, os.O_RDWR))
+    writes = [(10, 10), (3 * PAGE_BYTES, 10)]
+    write_all(file, writes, 1)
+
+    def refuse(*args):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def refuse_one_page(descriptor, parts, position):
+        if position == 3 * PAGE_BYTES:
+            refuse()
+        return pwritev(descriptor, parts, position)
+
+    pwritev = os.pwritev
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse_one_page if call == "pwritev" else refuse)
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            file.commit(durable=False)
+        write_all(file, [(10, 10)], 2)
+        for _ in range(2):
+            with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+                file.commit(durable=False)
+    copy = tmp_path / "copy"
+    copy.write_bytes(path.read_bytes())
+    descriptor = os.open(copy, os.O_RDWR)
+    redo_log.carry_out(descriptor, read_log(descriptor))
+    os.close(descriptor)
+    assert copy.read_bytes() == model_of(before, writes, 1)
+    last = (FILE_BYTES + PAGE_BYTES, 20 * PAGE_BYTES)  # this is written at once
+    write_all(file, [last], 2)
+    file.commit(durable=False)
+    expected = model_of(model_of(before, writes, 1), [(10, 10), last], 2)
+    assert path.read_bytes() == expected
+    file.detach()
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("durable", [True, False])
 def test_a_log_that_cannot_be_written_never_leaves_half_a_commit(
