@@ -222,7 +222,9 @@ def fail_many(
     with tempfile.TemporaryDirectory(prefix="pypet-faults-") as scratch:
         for each in rounds_of(Faults(Path(scratch)), rounds, seed, names, kinds):
             counts[each.kind, each.outcome] += 1
-            wrong += [f"{each.name}, {each.kind}, {each.at}: {text}" for text in each.findings]
+            for text in each.findings:
+                wrong.append(f"{each.name}, {each.kind}, {each.at}: {text}")
+                print(wrong[-1], flush=True)  # rounds take long
     for kind in kinds:
         told = "  ".join(f"{counts[kind, how]:4} {how}" for how in (WELL, TOLD, WRONG))
         print(f"{kind:16} {told}")
@@ -242,7 +244,8 @@ def main() -> int:
         print(f"Not here: {reason}.")
         return 0
     wrong = fail_many(options.rounds, options.seed, options.scenario, options.kind)
-    print("\n".join(wrong) or "Each fault was told, and no data was lost with it.")
+    if not wrong:
+        print("Each fault was told, and no data was lost with it.")
     return 1 if wrong else 0
 
 

@@ -97,7 +97,7 @@ def what_is_missing(path: Path, runs: int, name: str) -> list[str]:
     traj = load_trajectory(kills.NAME, filename=str(path), load_data=1)
     missing = [index for index in range(runs) if not traj.f_is_completed(index)]
     wrong = [f"runs {missing} are lost"] if missing else []
-    if name == "store" and not traj.f_contains("summary.total"):
+    if name == "store" and "summary.total" not in traj:
         wrong.append("a result is lost")
     return wrong
 
@@ -133,7 +133,7 @@ def _loaded(path: Path) -> Any:
         if kills.NAME not in file:
             return None
     traj = load_trajectory(kills.NAME, filename=str(path), load_data=0, load_parameters=2)
-    return traj if traj.f_contains("x") and traj.f_get("x").f_has_range() else None
+    return traj if "x" in traj and traj.f_get("x").f_has_range() else None
 
 
 # ----- commits alone ---------------------------------------------------------------------------
