@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
 from tests.faults.isolation import findings_of
-from tests.faults.scenarios import DONE, ERROR, SCENARIOS, Outcome, executed, prepared
+from tests.faults.scenarios import DONE, ERROR, FILE, SCENARIOS, Outcome, executed, prepared
 from tests.faults.shim import HALF, Fault, Kind, Recording, compiled, files_below, why_not
 
 NOWHERE = 1 << 60
@@ -50,7 +50,7 @@ FULL = "full disk"
 PLAIN = [name for name in SCENARIOS if not name.endswith(", durable")]
 WELL, TOLD, WRONG = "succeeded", "clear error", "wrong"
 CLEAR = ("OSError", "StorageFormatError")
-"""One of these is what an error is, and it says so."""
+"""One of these is what an error is."""
 
 
 class Round(NamedTuple):
@@ -137,8 +137,8 @@ def _findings(name: str, folder: Path, outcome: Outcome, recording: Recording) -
 
 
 def is_clear(outcome: Outcome) -> bool:
-    """Return whether an error is one of the disk and says what was wrong with it."""
-    return any(name in CLEAR for name in outcome.error) and bool(outcome.text)
+    """Return whether an error is one of the disk and says of which file."""
+    return any(name in CLEAR for name in outcome.error) and FILE in outcome.text
 
 
 def _round(name: str, kind: str, at: int, outcome: Outcome, findings: list[str]) -> Round:

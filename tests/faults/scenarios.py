@@ -24,6 +24,7 @@ sys.path[:0] = [str(Path(__file__).parents[2])]
 import h5py
 
 from pypet import Environment, load_trajectory
+from pypet.storage_backends.hdf5.files.file_handle import close_abandoned
 from pypet.storage_backends.hdf5.files.opening import create_file, open_file
 from pypet.storage_backends.hdf5.files.transactional_file import TransactionalFile
 from pypet.storage_backends.hdf5.settings.settings import Filters
@@ -132,7 +133,7 @@ def _loaded(path: Path) -> Any:
     with h5py.File(path, "r") as file:
         if kills.NAME not in file:
             return None
-    traj = load_trajectory(kills.NAME, filename=str(path), load_data=0, load_parameters=2)
+    traj = load_trajectory(kills.NAME, filename=str(path), load_derived_parameters=2)
     return traj if "x" in traj and traj.f_get("x").f_has_range() else None
 
 
@@ -142,16 +143,21 @@ COMMITS = 12
 
 
 def commits(path: Path) -> None:
-    """Add groups to a file, a durable commit each, and now and then one that is not."""
+    """Add groups to a file, with a durable commit for each."""
     writer = open_file(str(path), writable=True)
-    for number in range(COMMITS):
-        group = h5py.File(writer.id).create_group(f"g{number}")
-        group.attrs["text"] = "x" * (100 * number)
-        group["small"] = [number] * 100
-        if number % 3 == 0:
-            group["large"] = [float(number)] * 20_000
-        writer.commit(durable=True)
-        mark(str(number))
+    try:
+        for number in range(COMMITS):
+            group = h5py.File(writer.id).create_group(f"g{number}")
+            group.attrs["text"] = "x" * (100 * number)
+            group["small"] = [number] * 100
+            if number % 3 == 0:
+                group["large"] = [float(number)] * 20_000
+            writer.commit(durable=True)
+            mark(str(number))
+    except BaseException:
+        writer.abandon()
+        close_abandoned()  # HDF5 closes what is open after Python has gone
+        raise
     writer.close()
 
 

@@ -1,11 +1,14 @@
 """A disk that fails or is full is a clear error, and costs no data; a part of `io_faults.py`."""
 
+import errno
+import os
+
 import pytest
 
 pytest.importorskip("h5py")
 
 from pypet.storage_backends.hdf5.files.opening import IS_TRANSACTIONAL
-from tests.faults import io_faults
+from tests.faults import io_faults, kills
 from tests.faults.shim import why_not
 
 pytestmark = [
@@ -52,3 +55,22 @@ def test_an_experiment_goes_on_after_a_disk_that_was_really_full(tmp_path):
     if reason is not None:
         pytest.skip(reason)
     assert of(io_faults.on_small_disk("serial", tmp_path, 100 << 10)) == (io_faults.TOLD, [])
+
+
+def test_runs_whose_data_the_disk_refused_do_not_count_as_completed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "data.hdf5"
+    failing = pytest.MonkeyPatch()
+
+    def fail(descriptor):
+        failing.undo()  # the next one succeeds, which means nothing
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def run(traj):
+        if traj.v_idx == kills.FIRST_RUNS - 1:
+            failing.setattr(os, "fsync", fail)
+        return kills.multiply(traj)
+
+    with pytest.raises(OSError, match=r"cannot be written \(Input/output error\).*data.hdf5"):
+        kills.environment(path).run(run)
+    assert kills.faults_of(path, "serial") == []

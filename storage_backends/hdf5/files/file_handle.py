@@ -6,8 +6,8 @@ import errno
 import os
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from h5py import h5f
@@ -125,10 +125,12 @@ class TransactionalWriter(Writer):
             if not self._exclude(timeout):
                 return False
             check_leases()
-            storage.commit(durable=durable)
+            with _naming(self.path):
+                storage.commit(durable=durable)
             self._superblock = superblock(storage.descriptor)
         elif durable:
-            storage.sync()
+            with _naming(self.path):
+                storage.sync()
         self._locks.share()
         return True
 
@@ -146,7 +148,8 @@ class TransactionalWriter(Writer):
             self._exclude(None)
             self.id.close()
             check_leases()
-            self.storage.commit(durable=False)
+            with _naming(self.path):
+                self.storage.commit(durable=False)
         finally:
             if self.id.valid:
                 self.abandon()
@@ -187,6 +190,20 @@ class TransactionalWriter(Writer):
                 "Other processes read the file without a pause, so nothing can be stored in it",
                 self.path,
             )
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Name the file in errors of the system, which knows only its descriptor."""
+    try:
+        yield
+    except OSError as err:
+        raise OSError(
+            err.errno,
+            f"What was stored since the last commit cannot be written ({err.strerror}). What was "
+            "committed before is unharmed",
+            path,
+        ) from err
 
 
 def close_abandoned() -> None:

@@ -304,7 +304,11 @@ class OpenFile:
             guest.close()
         handle, self._handle = self._handle, None
         if handle is not None:
-            handle.close()
+            try:
+                handle.close()
+            except OSError:
+                self.memory.has_lost_changes = True
+                raise
 
     def _opened(self, *, writable: bool) -> FileHandle:
         return open_file(self.path, writable=writable, timeout=self.timeout)

@@ -282,9 +282,9 @@ class TransactionalFile:
         if self._failure is not None:
             raise OSError(
                 self._failure.errno,
-                "Nothing is stored in the file any more, because the disk did not take what it "
-                f"was given before ({self._failure.strerror}). Make sure that the disk is sound "
-                "before you go on",
+                f"{self._failure.strerror}: nothing is stored in the file any more, because the "
+                "disk did not take what it was given before. Make sure that it is sound before "
+                "you go on",
             ) from self._failure
 
     def _log(self, *, durable: bool) -> None:

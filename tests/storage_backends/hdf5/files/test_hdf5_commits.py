@@ -262,7 +262,7 @@ def test_nothing_is_committed_after_the_disk_did_not_take_something(tmp_path, mo
         with pytest.raises(OSError, match=os.strerror(errno.EIO)):
             file.commit(durable=True)
     for durable in (True, False):  # that the next fsync succeeds means nothing
-        with pytest.raises(OSError, match="Nothing is stored in the file any more"):
+        with pytest.raises(OSError, match="nothing is stored in the file any more"):
             file.commit(durable=durable)
     assert path.read_bytes()[:FILE_BYTES] == b"\x07" * FILE_BYTES
     file.detach()
@@ -402,6 +402,20 @@ def test_a_writer_that_dies_in_a_commit_leaves_the_old_or_the_new_state(tmp_path
         seen.add(tuple(found))
         assert found in ({"old": 1}, {"old": 1, "new": 2})
     assert seen == {("old",), ("old", "new")}
+
+
+def test_a_disk_that_refuses_a_commit_is_an_error_that_names_the_file(tmp_path, monkeypatch):
+    service = new_service(tmp_path)
+    apply(service, leaf("results.old", number("x", 1)))
+
+    def refuse(*args):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwritev", refuse)
+        with pytest.raises(OSError, match=r"cannot be written \(Input/output error\).*data.hdf5"):
+            apply(service, leaf("results.new", number("x", 2)))
+    assert values_in(tmp_path / "data.hdf5") == {"old": 1}
 
 
 def interrupted_commit(path):
