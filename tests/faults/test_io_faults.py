@@ -71,6 +71,6 @@ def test_runs_whose_data_the_disk_refused_do_not_count_as_completed(tmp_path, mo
             failing.setattr(os, "fsync", fail)
         return kills.multiply(traj)
 
-    with pytest.raises(OSError, match=r"cannot be written \(Input/output error\).*data.hdf5"):
+    with pytest.raises(OSError, match=r"cannot be written \(Input/output error.*data.hdf5"):
         kills.environment(path).run(run)
     assert kills.faults_of(path, "serial") == []
