@@ -3,10 +3,10 @@
     python tests/faults/io_faults.py [--rounds 200] [--seed 1] [--scenario NAME] [--kind KIND]
 
 Each round executes a scenario and lets one call fail, or all from one on, in one of the ways of
-`KINDS`; the rounds go through all calls evenly. In the rounds of `FULL` the disk has room for a part
-of what there is to store only. The scenario has to succeed, with everything stored, or to end with
-an error that says what is wrong; afterwards what the file says has to be true, and when the disk
-is sound again the experiment has to be completed. Prints what was found, and ends with 1 if
+`KINDS`; the rounds go through all calls evenly. In the rounds of `FULL` the disk has room for a
+part of what there is to store only. The scenario has to succeed, with everything stored, or to end
+with an error that says what is wrong; afterwards what the file says has to be true, and when the
+disk is sound again the experiment has to be completed. Prints what was found, and ends with 1 if
 something of that was not so.
 """
 

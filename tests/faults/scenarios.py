@@ -179,9 +179,11 @@ def check_commits(folder: Path, marks: list[str]) -> list[str]:
         wrong = [f"{name} is lost" for name in sorted(expected - found)]
         if len(found - expected) > 1:
             wrong.append(f"{sorted(found - expected)} are there too early")
-        for name in found - {"before"}:
-            if list(file[name]["small"]) != [int(name[1:])] * 100:
-                wrong.append(f"{name} has other values")
+        wrong += [
+            f"{name} has other values"
+            for name in found - {"before"}
+            if list(file[name]["small"]) != [int(name[1:])] * 100
+        ]
     return wrong
 
 

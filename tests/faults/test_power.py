@@ -1,7 +1,6 @@
 """Nothing is lost with the power that was said to be safe; a part of `power.py`."""
 
 import errno
-import os
 import random
 import subprocess
 import sys

@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
-from pypet import Environment, load_trajectory
+from pypet import load_trajectory
 from pypet.errors import StorageFormatError
 from tests.faults import kills
 

@@ -75,7 +75,7 @@ class TransactionalFile:
         self._is_synced = False
         """Whether all that a redo log may rely on is on the disk; others may have written, too."""
         self._is_unfinished = False
-        """Whether a commit failed after its log was complete: only with this log is the file whole."""
+        """Whether a commit failed after its log was complete: only with that is the file whole."""
         self._failure: OSError | None = None
         """Why the disk did not take what it was given."""
 
@@ -293,8 +293,8 @@ class TransactionalFile:
         except OSError as error:
             if error.errno not in _FULL:
                 raise
-            # Pages that were committed need no room. Without a log the file is at risk for the moment
-            # that it takes to write them; without them everything since the last commit is lost.
+            # Pages that were committed need no room. Without a log the file is at risk for the
+            # moment that it takes to write them; without them all since the last commit is lost.
             logger.warning(
                 "There is no room for the redo log of %d bytes, so this commit is made without: %s",
                 len(self._pages) * PAGE_BYTES,

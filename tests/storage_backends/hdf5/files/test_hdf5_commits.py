@@ -186,7 +186,7 @@ def recorded():
 def states_after_a_loss_of_power(before, operations, folder, rng, count):
     """Yield how many operations there were, and what the file has when it was opened again."""
     disk = Disk(before)
-    for number, operation in enumerate([*operations, None]):
+    for place, operation in enumerate([*operations, None]):
         for _ in range(count):
             path = folder / "data"  # a new one, which no file system hurries to the disk
             path.write_bytes(disk.after_power_cut(rng)["data"])
@@ -196,7 +196,7 @@ def states_after_a_loss_of_power(before, operations, folder, rng, count):
                 with recorded():
                     redo_log.carry_out(descriptor, log)
             os.close(descriptor)
-            yield number, path.read_bytes()
+            yield place, path.read_bytes()
             path.unlink()
         if operation is not None:
             disk.do(operation)
