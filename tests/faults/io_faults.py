@@ -49,7 +49,7 @@ KINDS = {
 FULL = "full disk"
 PLAIN = [name for name in SCENARIOS if not name.endswith(", durable")]
 WELL, TOLD, WRONG = "succeeded", "clear error", "wrong"
-CLEAR = ("OSError", "StorageFormatError")
+CLEAR = ("OSError", "StorageFormatError", "NotStoredError")
 """One of these is what an error is."""
 
 

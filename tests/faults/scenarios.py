@@ -154,10 +154,10 @@ def commits(path: Path) -> None:
                 group["large"] = [float(number)] * 20_000
             writer.commit(durable=True)
             mark(str(number))
-    except BaseException:
+    except OSError as error:
         writer.abandon()
         close_abandoned()  # HDF5 closes what is open after Python has gone
-        raise
+        raise OSError(error.errno, str(error), str(path)) from error  # h5py names no file
     writer.close()
 
 
