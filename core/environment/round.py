@@ -166,6 +166,7 @@ class Round:
             self._storage,
             self._refill if self._storage is not None else None,
             None if self._journal is None else self._journal.runs_started,
+            None if self._journal is None or self._storage is None else self._journal.decode_value(),
         )
 
     def _work(self) -> Callable[[Task], Outcome]:

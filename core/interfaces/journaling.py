@@ -95,6 +95,10 @@ class Journal(Feature, ABC):
         """Return the function, which can be pickled, that encodes what runs return."""
 
     @abstractmethod
+    def decode_value(self) -> Callable[[bytes], Any]:
+        """Return the function that makes what runs return of what `encode_value` made of it."""
+
+    @abstractmethod
     def runs_started(self, indices: Sequence[int]) -> None:
         """Note which runs were handed to the scheduler."""
 

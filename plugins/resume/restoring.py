@@ -81,12 +81,23 @@ def restore(
     )
     with script_in_place(script_of(header)):
         results = [
-            (run, decode_value(commits[run].commit.value))
+            (run, _value_of(commits[run]))
             for run in sorted(commits.keys() - before)  # post-processing may have left out others
         ]
     return TakenUp(
         Restored(snapshot, [*snapshot.results, *results], context), set(commits), follower
     )
+
+
+def _value_of(committed: Committed) -> Any:
+    try:
+        return decode_value(committed.commit.value)
+    except Exception as error:
+        raise ResumeError(
+            f"What run {committed.run} has returned cannot be unpickled any more "
+            f"({type(error).__name__}: {error}). If a module or class that it needs is elsewhere "
+            "now, put it back, and resume again; no data is lost."
+        ) from error
 
 
 def _check_needs_nothing(trajectory: Any, completed: Collection[int]) -> None:
