@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, Self
 
-from pypet import pypetconstants as constants
 from pypet.plugins.resume.journal.following import Attempt, Committed, Follower, Place
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.requests import (
@@ -30,15 +29,14 @@ from pypet.records import (
     PutNode,
     StoreRequest,
 )
+from pypet.records.compact import PickledRequest
 from pypet.services import RecordStorageService
 from pypet.services.forwarding import ForwardingService
 from pypet.services.origin import OUTSIDE, origin_of
 from pypet.services.overlay import Overlay
-from pypet.services.storing import Storing
 
 _LARGE_BYTES = 1 << 18
 """Data of a run from this size on is not written twice."""
-_DELETING = frozenset((constants.DELETE, constants.DELETE_LINK))
 _DELETIONS = frozenset((DeleteNode, DeleteItems, DeleteLink))
 _MOST_TOGETHER = 256
 _MOST_BYTES_TOGETHER = 16384
@@ -146,36 +144,28 @@ class JournaledService(ForwardingService):
         attempt = request.run, request.started
         if attempt in here.void:
             raise here.void[attempt]
-        if request.commit is None:
-            self._append_data(here, attempt, request)
-        elif request.run in here.committed:
-            here.pending.pop(attempt, None)  # sent again, or executed twice: one attempt counts
-        else:
-            self._append_commit(here, attempt, request)
-            self._sync_if_due(here)
+        if type(request) is not PickledRequest:  # which came from another process
+            self._check_deletions(here, attempt, request)
+        try:
+            if request.commit is None:
+                self._append_data(here, attempt, request)
+            elif request.run in here.committed:
+                here.pending.pop(attempt, None)  # sent again, or executed twice: one attempt counts
+            else:
+                self._append_commit(here, attempt, request)
+                self._sync_if_due(here)
+        except OSError as error:
+            here.void.setdefault(attempt, error)  # or the rest could be committed without this
+            raise
 
-    def prepare(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Storing:
-        """Return the request of a message; raises what only the storage could tell otherwise."""
-        prepared = super().prepare(msg, stuff_to_store, *args, **kwargs)
-        if msg in _DELETING and not self._shared:
-            self._check_deletions(prepared.request)
-        return prepared
-
-    def _check_deletions(self, request: StoreRequest) -> None:
+    def _check_deletions(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
         """Raise now, in the run, if something to delete is not there."""
-        if request.run != NO_RUN and any(type(each) in _DELETIONS for each in request.operations):
-            attempt = request.run, request.started
-            Overlay(self._inner, self._unpublished(self._at_hand(), attempt)).check(request)
+        if any(type(each) in _DELETIONS for each in request.operations):
+            Overlay(self._inner, self._unpublished(here, attempt)).check(request)
 
     def _append_data(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
-        if self._shared:
-            self._check_deletions(request)
         frame = data_frame(request)
-        try:
-            start = here.segment.append(frame)
-        except OSError as error:
-            here.void[attempt] = error  # or what comes after it could be committed without it
-            raise
+        start = here.segment.append(frame)
         end = start + sum(map(len, frame))
         here.pending.setdefault(attempt, []).append((start, end))
 
