@@ -19,7 +19,7 @@ from pypet.plugins.resume.journal.following import Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.segments import SegmentWriter, segment_paths
 from pypet.plugins.resume.journal.service import JournaledService
-from pypet.plugins.resume.journal.values import encode_value
+from pypet.plugins.resume.journal.values import decode_value, encode_value
 from pypet.plugins.resume.locking import ExperimentLock
 from pypet.services import RecordStorageService
 from pypet.support.filesystem import racedirs, sync_folder
@@ -154,6 +154,10 @@ class ExperimentJournal(Journal):
     def encode_value(self) -> Callable[[Any], bytes]:
         """Return what pickles return values."""
         return encode_value
+
+    def decode_value(self) -> Callable[[bytes], Any]:
+        """Return what unpickles return values."""
+        return decode_value
 
     def runs_started(self, indices: Sequence[int]) -> None:
         """Append which runs were handed to the scheduler."""

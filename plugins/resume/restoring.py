@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet import pypetconstants as constants
-from pypet.errors import DataNotInStorageError
+from pypet.errors import DataNotInStorageError, ResumeError
 from pypet.interfaces import Restored
 from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
@@ -58,15 +58,17 @@ def restore(
     commits = {run: each for run, each in commits.items() if each.attempt not in follower.void}
     service.durable = True
     meta = _stored_meta(service, str(trajectory.v_name))
+    before = set(trajectory._runs.finished().tolist())
     if meta is None:
-        # Nothing was stored yet, not even the trajectory itself, so no run can have begun.
+        # Nothing was stored yet, not even the trajectory itself; or the file was removed.
+        _check_needs_nothing(trajectory, before)
+        _declare_void(folder, commits.values())
         return TakenUp(Restored(snapshot, [], context), set(), follower)
     trajectory._stored = True
-    found = _without_lost(service, str(trajectory.v_name), commits)
+    stored = _completed_in(meta)
+    found = _without_lost(service, str(trajectory.v_name), commits, stored)
     _declare_void(folder, [each for run, each in commits.items() if run not in found])
     commits = found
-    before = set(trajectory._runs.finished().tolist())
-    stored = _completed_in(meta)
     with service.kept_open(trajectory.v_name):
         _store_commits(service, [each for run, each in commits.items() if run not in stored])
         _remove_uncommitted(trajectory, stored - before - commits.keys())
@@ -78,8 +80,34 @@ def restore(
         len(trajectory),
     )
     with script_in_place(script_of(header)):
-        results = [(run, decode_value(commits[run].commit.value)) for run in sorted(commits)]
-    return TakenUp(Restored(snapshot, results, context), set(commits), follower)
+        results = [
+            (run, _value_of(commits[run]))
+            for run in sorted(commits.keys() - before)  # post-processing may have left out others
+        ]
+    return TakenUp(
+        Restored(snapshot, [*snapshot.results, *results], context), set(commits), follower
+    )
+
+
+def _value_of(committed: Committed) -> Any:
+    try:
+        return decode_value(committed.commit.value)
+    except Exception as error:
+        raise ResumeError(
+            f"What run {committed.run} has returned cannot be unpickled any more "
+            f"({type(error).__name__}: {error}). If a module or class that it needs is elsewhere "
+            "now, put it back, and resume again; no data is lost."
+        ) from error
+
+
+def _check_needs_nothing(trajectory: Any, completed: Collection[int]) -> None:
+    """Raise ResumeError if completed runs of a snapshot are not in the storage."""
+    if completed:
+        raise ResumeError(
+            f"Trajectory {trajectory.v_name!r} is not in {trajectory.v_storage_service!r} any "
+            f"more, but {len(completed)} runs were completed before the latest snapshot. Put the "
+            "file back, or delete the resume folder and run the experiment again."
+        )
 
 
 def _first_of_each(commits: Iterable[Committed], length: int) -> dict[int, Committed]:
@@ -102,15 +130,20 @@ def _declare_void(folder: str, commits: Iterable[Committed]) -> None:
         segment.close()
 
 
-def _without_lost(service: Any, name: str, commits: dict[int, Committed]) -> dict[int, Committed]:
-    """Leave out runs whose large data did not get to the storage before the crash."""
+def _without_lost(
+    service: Any, name: str, commits: dict[int, Committed], stored: Container[int]
+) -> dict[int, Committed]:
+    """Leave out runs whose large data did not get to the storage before the crash.
+
+    Those that are ``stored`` as completed had it there, whatever was deleted since.
+    """
     if all(each.node is None for each in commits.values()):
         return commits
     with service.exclusive(), service.reading():
         return {
             run: each
             for run, each in commits.items()
-            if each.node is None or _has_node(service, name, each.node)
+            if each.node is None or run in stored or _has_node(service, name, each.node)
         }
 
 
