@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Container, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet import pypetconstants as constants
@@ -69,9 +70,13 @@ def restore(
     found = _without_lost(service, str(trajectory.v_name), commits, stored)
     _declare_void(folder, [each for run, each in commits.items() if run not in found])
     commits = found
+    for run in sorted(stored - before - commits.keys()):
+        _logger.warning(
+            "The journal has lost what run %d returned; the run will be executed again.", run
+        )
     with service.kept_open(trajectory.v_name):
         _store_commits(service, [each for run, each in commits.items() if run not in stored])
-        _remove_uncommitted(trajectory, stored - before - commits.keys())
+        _remove_uncommitted(trajectory, before | commits.keys())
         _bring_up_to_date(trajectory, meta, commits)
     _logger.info(
         "Resuming trajectory %r: %d of %d runs are completed.",
@@ -185,19 +190,36 @@ def _store_commits(service: Any, commits: Iterable[Committed]) -> None:
             service.apply(request._replace(replayed=True))
 
 
-def _remove_uncommitted(trajectory: Any, runs: Iterable[int]) -> None:
-    """Remove data of runs whose commit was lost, which only damage of the journal can do."""
+def _remove_uncommitted(trajectory: Any, kept: Container[int]) -> None:
+    """Remove data of all runs but these, or else they would find it when they are executed again.
+
+    It is there if the journal is damaged, and if a run has created shared data. What the snapshot
+    has was there before.
+    """
+    service = trajectory.v_storage_service
+    for path, run in _groups_of_runs(trajectory).items():
+        if run not in kept and not trajectory.f_contains(path, shortcuts=False):
+            operation = DeleteNode(path, recursive=True)
+            service.apply(StoreRequest(trajectory.v_name, (operation,), replayed=True))
+
+
+def _groups_of_runs(trajectory: Any) -> dict[str, int]:
+    """Return the full names of the groups of runs that the storage has, and whose they are."""
     service, names = trajectory.v_storage_service, trajectory._runs.names
-    for run in runs:
-        _logger.warning(
-            "The journal has lost what run %d returned; the run will be executed again.", run
-        )
-        for branch in _BRANCHES:
-            operation = DeleteNode(f"{branch}.{names.name(run)}", recursive=True)
-            try:
-                service.apply(StoreRequest(trajectory.v_name, (operation,), replayed=True))
-            except DataNotInStorageError:
-                continue
+    found = {}
+    for branch in _BRANCHES:
+        with suppress(DataNotInStorageError):
+            for node in service.read_nodes(
+                str(trajectory.v_name),
+                branch,
+                recursive=True,
+                max_depth=1,
+                wants=lambda path: False,
+            ):
+                run = names.find(node.path.rpartition(".")[2])
+                if run is not None and run < len(trajectory):
+                    found[node.path] = run
+    return found
 
 
 def _bring_up_to_date(trajectory: Any, meta: MetaRecord, commits: dict[int, Committed]) -> None:
