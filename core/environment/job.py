@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
+import pickle
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from pypet.interfaces import Task
@@ -145,9 +147,9 @@ class _Source:
     __slots__ = ("_elements", "label", "remaining")
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        # What is drawn for runs that are known is kept with the job; a generator cannot be pickled.
+        # What is drawn for runs that are known is kept with the job, so that this can be missing.
         elements: Any = self._elements
-        if isinstance(elements, Generator):
+        if self.remaining is None and not _can_be_pickled(elements):
             elements = None
         state = {"_elements": elements, "label": self.label, "remaining": self.remaining}
         return None, state
@@ -166,7 +168,7 @@ class _Source:
     def draw(self, index: int) -> Any:
         if self._elements is None:
             raise ValueError(
-                f"The iterable for {self.label} of the run function was a generator, which is lost "
+                f"The iterable for {self.label} of the run function could not be pickled and is lost "
                 f"since the experiment was resumed, so there is no element for run {index}, which "
                 "was added by post-processing. Give a list or a range, or let post-processing "
                 "return new arguments."
@@ -181,3 +183,14 @@ class _Source:
         if self.remaining is not None:
             self.remaining -= 1
         return element
+
+
+def _can_be_pickled(elements: Any) -> bool:
+    """Return whether Python itself pickles an iterator; generators and files it does not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of iterators that it will not pickle much longer
+        try:
+            pickle.dumps(elements)
+        except Exception:
+            return False
+    return True

@@ -7,13 +7,14 @@ import os
 import shutil
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.errors import NotStoredError
 from pypet.interfaces import Journal, Option, Restored, Snapshot, StorageService
 from pypet.options.established import established
-from pypet.plugins.resume.folders import UNFINISHED, experiment_folder, resume_folder
+from pypet.plugins.resume.folders import experiment_folder, resume_folder, snapshot_path
 from pypet.plugins.resume.journal.following import Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.segments import SegmentWriter, segment_paths
@@ -72,15 +73,14 @@ class ExperimentJournal(Journal):
     # ----- before the runs -----------------------------------------------------------------
 
     def check_vacant(self, trajectory_name: str) -> None:
-        """Raise RuntimeError if the folder of the experiment is not empty."""
+        """Raise RuntimeError if there is an experiment in the folder that can be resumed.
+
+        Without a snapshot it is one that was over, or had not begun, when its process died.
+        """
         folder = experiment_folder(self._parent, trajectory_name)
         if folder == self._ended:
             return  # the storage has all of that, and another call of the environment goes on
-        try:
-            left = [name for name in os.listdir(folder) if not name.endswith(UNFINISHED)]
-        except FileNotFoundError:
-            return
-        if left:
+        if os.path.exists(snapshot_path(folder)):
             raise RuntimeError(
                 f"The resume folder {folder} has the journal of an experiment already. Go on with "
                 f"it by `env.resume({trajectory_name!r}, {self._parent!r})`, see what became of "
@@ -98,10 +98,11 @@ class ExperimentJournal(Journal):
             self._lock = ExperimentLock(folder)
             self._lock.acquire()
             former = segment_paths(folder)
+            if not os.path.exists(snapshot_path(folder)):
+                _remove_segments(former)  # before a snapshot lets them count
             self._take(folder, snapshot.trajectory.v_storage_service)
             self.renew(snapshot)
-            for path in former:
-                os.remove(path)
+            _remove_segments(former)
             sync_folder(self._parent)
         except BaseException:
             self.abandon()
@@ -112,7 +113,8 @@ class ExperimentJournal(Journal):
         folder = self._folder
         self._let_go()
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                _remove(folder)
 
     def _take(self, folder: str, storage: Any) -> None:
         self._folder = folder
@@ -221,7 +223,7 @@ class ExperimentJournal(Journal):
                 "The experiment is not complete; what is needed to resume it is in %s.", folder
             )
         elif self._options["delete_resume"]:
-            shutil.rmtree(folder)
+            _remove(folder)
 
     def _let_go(self) -> None:
         if self._storage is not None:
@@ -274,6 +276,24 @@ class ExperimentJournal(Journal):
             self._let_go()
             raise
         return restored
+
+
+def _remove(folder: str) -> None:
+    """Remove the folder of an experiment, first of all the snapshot.
+
+    Segments without their snapshot say nothing any more, however much of the folder is left. But
+    a snapshot without segments would say that no run was committed.
+    """
+    with suppress(FileNotFoundError):
+        os.remove(snapshot_path(folder))
+        sync_folder(folder)
+    shutil.rmtree(folder)
+
+
+def _remove_segments(paths: Iterable[str]) -> None:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            os.remove(path)
 
 
 def check_can_be_journaled(service: Any) -> None:

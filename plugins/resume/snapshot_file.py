@@ -71,7 +71,9 @@ def load(
     payload = read_payload(path)
     trajectory = payload["trajectory"]
     put(trajectory, "_storage_service", payload["storage_service"])
+    put(trajectory, "_run_by_environment", False)  # not any more: post-processing had expanded it
     restore_flags(trajectory, payload["full_copy"])
+    trajectory._run_by_environment = False  # it was, if post-processing had expanded it
     snapshot = Snapshot(
         trajectory, payload["job"], payload["postprocessing"], payload["start_timestamp"]
     )
