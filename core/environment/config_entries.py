@@ -48,17 +48,19 @@ class EnvironmentConfig:
         seed: int,
         mode: type[WrapMode] | None = None,
         scheduler: str = "",
+        url: str | None = None,
     ) -> None:
         """Add and lock what is known when the environment is made.
 
         ``mode`` is the wrap mode of parallel runs, None if there will be none; ``scheduler`` says
-        what executes them.
+        what executes them, ``url`` where a server of the mode will listen if that is known.
         """
         trajectory = self._trajectory
         parallel = mode is not None and options["do_single_runs"]
         for entry in (
             *_settings(options, seed),
             *(_parallel_settings(options, mode, scheduler) if parallel else ()),
+            *([_url(url)] if parallel and url is not None else ()),
             *_origins(str(trajectory.v_name), trajectory.v_timestamp, timestamp, hexsha),
         ):
             self.put(entry).f_lock()
@@ -109,8 +111,7 @@ class EnvironmentConfig:
 
     def put_url(self, url: str) -> None:
         """Note where the server of the wrap mode listens; another round may have another port."""
-        entry = Entry("url", url, "Where the server of the wrap mode listened.")
-        self._served = self.put(entry)
+        self._served = self.put(_url(url))
         self._served.f_lock()
 
     @property
@@ -184,6 +185,10 @@ def _settings(options: Mapping[str, Any], seed: int) -> Iterator[Entry]:
         yield _seed(seed)
     stores = bool(options["automatic_storing"])
     yield Entry("automatic_storing", stores, "Whether runs and trajectory store themselves.")
+
+
+def _url(url: str) -> Entry:
+    return Entry("url", url, "Where the server of the wrap mode listens.")
 
 
 def _seed(seed: int) -> Entry:

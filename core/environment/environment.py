@@ -439,6 +439,7 @@ class Environment:
             seed,
             features.wrap_mode,
             features.scheduler.describe(features.options),
+            features.fixed_url,
         )
         if storage.left_out:
             _logger.info(
