@@ -3,8 +3,9 @@
     python benchmarks/resuming.py [--runs 20000] [--arrays 100] [--crashed 100000]
 
 Runs are executed with ``resumable=True`` and without, by turns and each time in a process of its
-own, and of each the best of a few repetitions counts. The large arrays are on the disk at the end
-on both sides: to be resumable means that, so the other side waits for it, too.
+own. Of each the best of a few repetitions counts, and the figure is the ratio. The large arrays
+are on the disk at the end on both sides: to be resumable means that, so the other side waits for
+it, too.
 
 Then an experiment is killed when 100 of its runs are missing, and another process resumes it; the
 time goes from the start of that process until its first run begins.
@@ -23,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import crash
-from comparison import HERE, NO_BYTECODE, POOL, Row, Sides, print_rows
+from comparison import HERE, NO_BYTECODE, Row, Sides, print_rows
 
+QUEUE = {"multiproc": True, "ncores": 2, "use_pool": True, "wrap_mode": "QUEUE"}
 TRIVIAL_TARGET = 1.15
 ARRAY_TARGET = 1.2
 RESUME_SECONDS_TARGET = 5.0
@@ -32,18 +34,52 @@ MICRO, KILO = 1e6, 1e3
 
 
 def price_row(
-    sides: Sides, name: str, job: str, runs: int, target: float, repetitions: int, **options: Any
+    sides: Sides,
+    name: str,
+    job: str,
+    runs: int,
+    repetitions: int,
+    target: float | None = None,
+    **options: Any,
 ) -> Row:
     """Compare an experiment that is resumable with one that is not."""
     seconds = {False: float("inf"), True: float("inf")}
     for _ in range(repetitions):
         for resumable in seconds:
-            given = {**POOL, "wrap_mode": "QUEUE", **options, "resumable": resumable}
-            figures = sides.once(job, HERE, runs, given)
+            figures = sides.once(job, HERE, runs, {**options, "resumable": resumable})
             seconds[resumable] = min(seconds[resumable], figures["seconds"])
     each = seconds[True] / runs
     text = f"{each * MICRO:.0f} us/run" if each < 1 / KILO else f"{each * KILO:.1f} ms/run"
     return Row(name, text, "", seconds[True] / seconds[False], target, False)
+
+
+def trivial_rows(sides: Sides, runs: int, repetitions: int) -> list[Row]:
+    """Compare runs that do nothing but store a number; only ``'QUEUE'`` has a target."""
+    several: dict[str, dict[str, Any]] = {
+        "QUEUE, frozen input": {**QUEUE, "freeze_input": True},
+        "LOCAL": {**QUEUE, "wrap_mode": "LOCAL"},
+        "LOCK": {**QUEUE, "wrap_mode": "LOCK"},
+        "no workers": {},
+    }
+    rows = [
+        price_row(sides, "trivial runs, QUEUE", "runs", runs, repetitions, TRIVIAL_TARGET, **QUEUE)
+    ]
+    for name, options in several.items():
+        rows.append(price_row(sides, f"  {name}", "runs", runs // 2, repetitions, **options))
+    return rows
+
+
+def array_rows(sides: Sides, runs: int, repetitions: int) -> list[Row]:
+    """Compare runs that store a million normal numbers each, until these are on the disk."""
+    synced = {**QUEUE, "synced": True}
+    return [
+        price_row(
+            sides, "8 MB results, QUEUE", "arrays", runs, repetitions, ARRAY_TARGET, **synced
+        ),
+        price_row(
+            sides, "  LOCK", "arrays", runs // 2, repetitions, **{**synced, "wrap_mode": "LOCK"}
+        ),
+    ]
 
 
 def seconds_until_first_run(folder: Path, runs: int) -> float:
@@ -85,16 +121,9 @@ def main() -> int:
     sides = Sides(None, options.repetitions, 1.0)
     rows = []
     if options.runs:
-        name = "trivial runs, QUEUE, resumable / not"
-        rows.append(
-            price_row(sides, name, "runs", options.runs, TRIVIAL_TARGET, options.repetitions)
-        )
+        rows += trivial_rows(sides, options.runs, options.repetitions)
     if options.arrays:
-        name = "8 MB results, QUEUE, resumable / not"
-        row = price_row(
-            sides, name, "arrays", options.arrays, ARRAY_TARGET, options.repetitions, synced=True
-        )
-        rows.append(row)
+        rows += array_rows(sides, options.arrays, options.repetitions)
     if options.crashed:
         rows.append(resume_row(options.crashed))
     return 0 if print_rows(rows) else 1
