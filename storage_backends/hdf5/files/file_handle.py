@@ -6,8 +6,8 @@ import errno
 import os
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from h5py import h5f
@@ -160,7 +160,8 @@ class TransactionalWriter(Writer):
             self._superblock = superblock(storage.descriptor)
         elif durable and not self._is_durable:
             make_name_durable(self.path)
-            os.fsync(storage.descriptor)
+            with _naming(self.path):
+                storage.sync()
             self._is_durable = True
         self._locks.share()
         return True
@@ -170,7 +171,8 @@ class TransactionalWriter(Writer):
         if durable:
             make_name_durable(self.path)
         self._is_durable = False
-        self.storage.commit(durable=durable, needs_log=self.demands.durable)
+        with _naming(self.path):
+            self.storage.commit(durable=durable, needs_log=self.demands.durable)
         self._is_durable = durable
 
     def close(self) -> None:
@@ -231,6 +233,20 @@ class TransactionalWriter(Writer):
                 "Other processes read the file without a pause, so nothing can be stored in it",
                 self.path,
             )
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Name the file in errors of the system, which knows only its descriptor."""
+    try:
+        yield
+    except OSError as err:
+        raise OSError(
+            err.errno,
+            f"What was stored since the last commit cannot be written ({err.strerror}). What was "
+            "committed before is unharmed",
+            path,
+        ) from err
 
 
 def close_abandoned() -> None:
