@@ -49,8 +49,11 @@ NUMBERS = np.random.RandomState(1).standard_normal(ARRAY_LENGTH)
 FUNCTIONS = {"runs": multiply, "arrays": store_array, "compute": compute}
 
 
-def execute(function, runs, folder, parameters=2, **options):
-    """Return the seconds of one experiment, and the file that it is stored in."""
+def execute(function, runs, folder, parameters=2, synced=False, **options):
+    """Return the seconds of one experiment, and the file that it is stored in.
+
+    ``synced`` includes the time until the file is on the disk.
+    """
     os.makedirs(folder)
     filename = os.path.join(folder, "job.hdf5")
     env = Environment(
@@ -64,6 +67,9 @@ def execute(function, runs, folder, parameters=2, **options):
     traj.f_explore({"x": [float(run) for run in range(runs)], "y": [2.0] * runs})
     began = time.perf_counter()
     env.run(function)
+    if synced:
+        with open(filename, "rb") as file:
+            os.fsync(file.fileno())
     seconds = time.perf_counter() - began
     env.disable_logging()
     return seconds, filename

@@ -143,6 +143,7 @@ class Experiment:
                     self._log_folders(),
                     is_stored=self._is_stored,
                     may_start_again=self._options["on_existing"] is not None,
+                    is_resumable=self._journal is not None,
                 )
             if self._journal is not None:
                 self._journal.end(completed=completed)

@@ -37,12 +37,14 @@ class ExperimentSummary:
         *,
         is_stored: bool = True,
         may_start_again: bool = False,
+        is_resumable: bool = False,
     ) -> None:
         """Log the end of an experiment that took so many seconds.
 
         ``failed`` are indices of runs that raised an error or whose data was lost, ``log_folders``
         those that have log files. With ``is_stored=False`` something else was logged about where
-        the data is, with ``may_start_again`` the script may be started again to go on.
+        the data is, with ``may_start_again`` the script may be started again to go on, and with
+        ``is_resumable`` the journal tells how.
         """
         runs: Any = trajectory._runs
         total, pending = runs.count, runs.pending()
@@ -56,7 +58,7 @@ class ExperimentSummary:
         self._tell_places([*places, *(f"Log files: {folder}" for folder in log_folders)])
         if not len(pending):
             return
-        if is_stored:
+        if is_stored and not is_resumable:
             _logger.warning("%s", how_to_go_on(trajectory, may_start_again))
         failures = [index for index in sorted(failed) if not runs.completed(index)]
         parts = []

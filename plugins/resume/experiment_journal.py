@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 import struct
 import time
@@ -223,8 +224,14 @@ class ExperimentJournal(Journal):
             return
         self._ended = folder
         if not completed:
+            parent, name = os.path.split(folder)
             _logger.warning(
-                "The experiment is not complete; what is needed to resume it is in %s.", folder
+                "To execute the runs that are not completed: "
+                "pypet.Environment(resumable=True, ...).resume(%r, %r)\n"
+                "Or on the command line: pypet resume %s",
+                name,
+                parent,
+                shlex.quote(folder),
             )
         elif self._options["delete_resume"]:
             _remove(folder)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,39 @@ def test_a_job_that_is_warned_of_its_end_requeues_itself(slurm, place, gate):
     go_on_in_slurm(slurm, job, place, gate)
 
 
+@pytest.mark.parametrize("is_killed_before", [False, True])
+def test_a_resumable_job_goes_on_when_it_is_requeued(slurm, place, gate, is_killed_before):
+    job = slurm.submit("resuming.sbatch", cwd=place, env=JOB_ENVIRONMENT)
+    wait_for_free_runs(place)
+    if is_killed_before:
+        slurm.run("scancel", "--full", "--signal=KILL", job)
+        slurm.wait(job)
+    slurm.run("scontrol", "requeue", job)  # which ends a job that is running
+    assert slurm.wait(job, "PENDING") == "PENDING"
+    wait_for_free_runs(place)
+    gate.unlink()
+    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now+3")  # not in two minutes
+    assert slurm.wait(job) == "COMPLETED"
+    text = (place / f"walk_{job}.txt").read_text()
+    said = ["was requeued 0 times", "experiment begins", "was requeued 1 times", "going on"]
+    assert all(text.count(each) == 1 for each in said)
+    traj = check_executed_twice(place)
+    by_environment = Counter(
+        run["short_environment_hexsha"] for run in traj.f_get_run_information().values()
+    )
+    assert sorted(by_environment.values()) == [FREE_RUNS, ALL_RUNS - FREE_RUNS]
+    whole = (sys.executable, "walk.py", "--folder", "whole", "--ncores", "2")
+    subprocess.run(whole, cwd=place, check=True, capture_output=True, timeout=SECONDS)
+    check_equal(traj, pypet.load_trajectory("walk", filename=str(place / "whole" / "walk.hdf5")))
+
+
+def check_equal(traj, other):
+    other.f_load(load_data=2)
+    for run in traj.f_iter_runs():
+        assert (traj[run].passage.times == other[run].passage.times).all()
+    assert not (Path(traj.v_storage_service.filename).parent / "resume" / "walk").exists()
+
+
 def go_on_in_slurm(slurm, job, place, gate):
     assert slurm.wait(job, "PENDING") == "PENDING"
     wait_for_free_runs(place)
@@ -172,6 +206,7 @@ def go_on_in_slurm(slurm, job, place, gate):
 def check_executed_twice(place):
     traj = check_results(place)
     assert len(executing_environments(traj)) == 2
+    return traj
 
 
 def test_one_node_of_grid_engine_also_after_its_end(grid_engine, place, gate):
