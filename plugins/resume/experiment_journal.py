@@ -20,6 +20,7 @@ from pypet.plugins.resume.journal.segments import SegmentWriter
 from pypet.plugins.resume.journal.service import JournaledService
 from pypet.plugins.resume.journal.values import encode_value
 from pypet.plugins.resume.locking import ExperimentLock
+from pypet.plugins.resume.snapshots.facts import count_workers
 from pypet.services import RecordStorageService
 from pypet.support.filesystem import racedirs, sync_folder
 
@@ -95,7 +96,7 @@ class ExperimentJournal(Journal):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _take(self, folder: str, storage: Any) -> None:
-        self._lock = ExperimentLock(folder)
+        self._lock = ExperimentLock(folder, workers=count_workers(self._options))
         self._lock.acquire()
         self._folder = folder
         self._storage = storage
