@@ -81,4 +81,24 @@ RESUME = Command(
     "resume", "Go on with an experiment that was interrupted.", _resume, _add_resume_arguments
 )
 
-COMMANDS = [STATUS, RESUME]
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from pypet.plugins.resume.commands.verify import verify
+
+    return verify(arguments)
+
+
+def _add_verify_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", help="HDF5 file, resume folder, or folder of one experiment in it")
+    parser.add_argument("trajectory", nargs="?", help="name of a trajectory; default: all")
+    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+
+
+VERIFY = Command(
+    "verify",
+    "Read everything in a file or journal to find out whether it is sound.",
+    _verify,
+    _add_verify_arguments,
+)
+
+COMMANDS = [STATUS, RESUME, VERIFY]
