@@ -246,8 +246,12 @@ def service_of(path: str, **options: Any) -> Any:
     """
     if not os.path.exists(path):
         raise FileNotFoundError(f"There is no file {path}.")
+    return new_service(path, **{"unpickle": "never", "lock_timeout": PATIENCE_SECONDS, **options})
+
+
+def new_service(path: str, **options: Any) -> Any:
+    """Return the service for a file that may not be there yet."""
     kind: Any = get_manager().storage_service("hdf5")
-    options = {"unpickle": "never", "lock_timeout": PATIENCE_SECONDS, **options}
     return kind(filename=os.path.abspath(path), **options)
 
 

@@ -101,4 +101,27 @@ VERIFY = Command(
     _add_verify_arguments,
 )
 
-COMMANDS = [STATUS, RESUME, VERIFY]
+
+def _repair(arguments: argparse.Namespace) -> int:
+    from pypet.plugins.resume.commands.repair import repair
+
+    return repair(arguments)
+
+
+def _add_repair_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", help="HDF5 file, or folder of the experiment that stores into it")
+    parser.add_argument("--resume-folder", metavar="FOLDER", help=f"of a file: {_FOLDER_HELP}")
+    parser.add_argument(
+        "--output", metavar="FILE", help="the new file; default: FILE.repaired.hdf5 beside the file"
+    )
+
+
+REPAIR = Command(
+    "repair",
+    "Save what is sound of a damaged file, and what a journal has, in a new file. Data of "
+    "journals is unpickled: only use your own.",
+    _repair,
+    _add_repair_arguments,
+)
+
+COMMANDS = [STATUS, RESUME, VERIFY, REPAIR]

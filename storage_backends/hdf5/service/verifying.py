@@ -5,12 +5,24 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 
-from pypet.records import DAMAGED, LEAF, LINK, Finding, MetaRecord, RunRows, StoredNode
+from pypet.records import (
+    DAMAGED,
+    GROUP,
+    LEAF,
+    LINK,
+    Finding,
+    MetaRecord,
+    PutMeta,
+    RunRows,
+    StoredNode,
+    StoreRequest,
+)
 from pypet.records.stored import ERROR, NOTE, WARNING
 from pypet.storage_backends.hdf5.files.exclusion import stepwise
+from pypet.storage_backends.hdf5.files.guard import GUARD
 from pypet.storage_backends.hdf5.service.inspecting import Inspecting
 
 _RUN_PATH = re.compile(r"(results|derived_parameters)\.runs\.([^.]+)\Z")
@@ -77,6 +89,45 @@ class Verifying(Inspecting, ABC):
                     level = ERROR if flaw.is_damage else WARNING
                     yield Finding(level, node.path, flaw.text, _RESTORE if flaw.is_damage else "")
         yield from _findings_about_runs(meta, meta.runs, with_data)
+
+    def salvage(
+        self, target: Verifying, trajectory: str, without: Collection[str]
+    ) -> tuple[list[str], list[str]]:
+        """Copy what is sound of a trajectory into the new file of another service.
+
+        ``without`` are full names of leaves to leave out, as `verify` has found them. Nothing is
+        unpickled. Returns the full names of the nodes that were copied, and of leaves that could
+        not be.
+
+        Raises
+        ------
+        RuntimeError
+            The other file has a trajectory of this name.
+        StorageFormatError
+            Nothing of the trajectory can be read.
+        """
+        from pypet.storage_backends.hdf5.nodes.salvage import copy_sound_nodes
+
+        meta, _ = self.inspect_meta(trajectory)
+        assert meta.runs is not None
+        nodes = list(self.inspect_nodes(trajectory))
+        target.adopt_settings(meta.settings)
+        # Annotations are copied as they are.
+        put = PutMeta(meta.info, {}, meta.runs, meta.explorations, meta.settings, is_new=True)
+        with (
+            self.exclusive(target),
+            GUARD,
+            self._held_for_reading() as file,
+            target.kept_open(trajectory),
+        ):
+            target.apply(StoreRequest(trajectory, (put,)))
+            assert target._file is not None
+            lost = copy_sound_nodes(file, target._file, target, trajectory, nodes, without)
+        absent = {*lost, *without}
+        copied = [
+            node.path for node in nodes if node.kind in (GROUP, LEAF) and node.path not in absent
+        ]
+        return copied, lost
 
 
 def _findings_in_headers(node: StoredNode) -> Iterator[Finding]:
