@@ -22,6 +22,7 @@ from pypet.plugins.resume.journal.segments import SegmentWriter, segment_paths
 from pypet.plugins.resume.journal.service import JournaledService
 from pypet.plugins.resume.journal.values import decode_value, encode_value
 from pypet.plugins.resume.locking import ExperimentLock
+from pypet.plugins.resume.snapshots.facts import count_workers
 from pypet.services import RecordStorageService
 from pypet.support.filesystem import racedirs, sync_folder
 
@@ -96,7 +97,7 @@ class ExperimentJournal(Journal):
         racedirs(folder)
         self._environment = environment
         try:
-            self._lock = ExperimentLock(folder)
+            self._lock = ExperimentLock(folder, workers=count_workers(self._options))
             self._lock.acquire()
             former = segment_paths(folder)
             if not os.path.exists(snapshot_path(folder)):
@@ -276,7 +277,7 @@ class ExperimentJournal(Journal):
             )
         self._parent = parent
         self._environment = environment
-        self._lock = ExperimentLock(own)
+        self._lock = ExperimentLock(own, workers=count_workers(self._options))
         self._lock.acquire()
         try:
             restored, self._committed, self._follower = restore(

@@ -14,10 +14,13 @@ from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.segments import SegmentWriter
 from pypet.plugins.resume.journal.values import decode_value
+from pypet.plugins.resume.run_progress import RunProgress
 from pypet.plugins.resume.snapshot_file import load
 from pypet.plugins.resume.snapshots.container import script_of
+from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.records import DeleteNode, MetaRecord, StoreRequest
+from pypet.trajectory.run_states import ABANDONED
 
 if TYPE_CHECKING:
     from pypet.environment import Environment
@@ -77,6 +80,7 @@ def restore(
     with service.kept_open(trajectory.v_name):
         _store_commits(service, [each for run, each in commits.items() if run not in stored])
         _remove_uncommitted(trajectory, before | commits.keys())
+        _note_abandoned(trajectory, meta, commits, follower, header)
         _bring_up_to_date(trajectory, meta, commits)
     _logger.info(
         "Resuming trajectory %r: %d of %d runs are completed.",
@@ -220,6 +224,20 @@ def _groups_of_runs(trajectory: Any) -> dict[str, int]:
                 if run is not None and run < len(trajectory):
                     found[node.path] = run
     return found
+
+
+def _note_abandoned(
+    trajectory: Any,
+    meta: MetaRecord,
+    commits: dict[int, Committed],
+    follower: Follower,
+    header: Mapping[str, Any],
+) -> None:
+    """Let the trajectory know which runs were being executed when the experiment died."""
+    progress = RunProgress(len(trajectory), meta.runs)
+    progress.follow(commits.values(), follower, header[FACTS_KEY].get("workers"), None)
+    for run in progress.runs(ABANDONED).tolist():
+        trajectory._runs.note_abandoned(run, float(progress.started[run]))
 
 
 def _bring_up_to_date(trajectory: Any, meta: MetaRecord, commits: dict[int, Committed]) -> None:

@@ -4,4 +4,3 @@ Crashes are children of the tests that kill themselves; what is resumed is resum
 """
 
 from __future__ import annotations
-
