@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 import struct
 import time
@@ -19,8 +20,9 @@ from pypet.plugins.resume.journal.following import Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.segments import SegmentWriter, segment_paths
 from pypet.plugins.resume.journal.service import JournaledService
-from pypet.plugins.resume.journal.values import encode_value
+from pypet.plugins.resume.journal.values import decode_value, encode_value
 from pypet.plugins.resume.locking import ExperimentLock
+from pypet.plugins.resume.snapshots.facts import count_workers
 from pypet.services import RecordStorageService
 from pypet.support.filesystem import racedirs, sync_folder
 
@@ -95,7 +97,7 @@ class ExperimentJournal(Journal):
         racedirs(folder)
         self._environment = environment
         try:
-            self._lock = ExperimentLock(folder)
+            self._lock = ExperimentLock(folder, workers=count_workers(self._options))
             self._lock.acquire()
             former = segment_paths(folder)
             if not os.path.exists(snapshot_path(folder)):
@@ -154,6 +156,10 @@ class ExperimentJournal(Journal):
     def encode_value(self) -> Callable[[Any], bytes]:
         """Return what pickles return values."""
         return encode_value
+
+    def decode_value(self) -> Callable[[bytes], Any]:
+        """Return what unpickles return values."""
+        return decode_value
 
     def runs_started(self, indices: Sequence[int]) -> None:
         """Append which runs were handed to the scheduler."""
@@ -219,8 +225,14 @@ class ExperimentJournal(Journal):
             return
         self._ended = folder
         if not completed:
+            parent, name = os.path.split(folder)
             _logger.warning(
-                "The experiment is not complete; what is needed to resume it is in %s.", folder
+                "To execute the runs that are not completed: "
+                "pypet.Environment(resumable=True, ...).resume(%r, %r)\n"
+                "Or on the command line: pypet resume %s",
+                name,
+                parent,
+                shlex.quote(folder),
             )
         elif self._options["delete_resume"]:
             _remove(folder)
@@ -265,7 +277,7 @@ class ExperimentJournal(Journal):
             )
         self._parent = parent
         self._environment = environment
-        self._lock = ExperimentLock(own)
+        self._lock = ExperimentLock(own, workers=count_workers(self._options))
         self._lock.acquire()
         try:
             restored, self._committed, self._follower = restore(

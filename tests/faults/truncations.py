@@ -1,236 +1,114 @@
-"""Cut off the files of a resumable experiment that was killed, and resume it.
+"""Cut the end off a file: copies are interrupted, and disks lose their power.
 
-    python tests/faults/truncations.py [--step 1] [--file-step 512]
+    python tests/faults/truncations.py [--every 512]
 
-Experiments of three runs are killed in different states. Each segment of their journals is cut
-off at every byte, and read: it has to have the commits that are whole, and no others. Where it
-has others than with one byte less or more, and for the HDF5 file and the snapshot at every 512th
-byte, the experiment is resumed. That has to give an experiment equal to an undisturbed one, or an
-error that names the file: never something else. What a run has returned and what it has stored
-must be of the same attempt at it. Prints what was found and ends with 1 if any of that is not so.
+Cuts the file of a small experiment at the beginning of each of its structures and every 512 bytes.
+Loading and storing have to refuse it, name it, and leave it as it is. Ends with 1 if that is not
+so. `truncations` cuts other files.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
+import logging
 import sys
 import tempfile
-import time
-import traceback
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # if executed as a script
+sys.path[:0] = [str(Path(__file__).parents[2])]
 
-from pypet.environment import run_marks
-from pypet.errors import ResumeError, StorageFormatError
-from pypet.plugins.resume import experiment_journal
-from pypet.plugins.resume.folders import SNAPSHOT_NAME
-from pypet.plugins.resume.journal.following import Attempt, Follower
-from pypet.plugins.resume.journal.segments import SUFFIX, SegmentWriter
-from tests.faults.kill_points import Kill
-from tests.faults.resume_scenarios import (
-    FILE_NAME,
-    MODES,
-    NAME,
-    RESUMABLE,
-    RESUME_FOLDER,
-    Workload,
-    attempts,
-    content,
-    execute,
-    plain,
-    resume,
-    store_early,
-    store_some,
+from pypet import load_trajectory
+from pypet.errors import StorageFormatError
+from tests.faults import kills
+
+HDF5_SIGNATURES = (
+    *(b"OHDR", b"OCHK", b"TREE", b"SNOD", b"HEAP", b"GCOL"),
+    *(b"FRHP", b"FHDB", b"FHIB", b"FSHD", b"FSSE", b"BTHD", b"BTLF", b"BTIN"),
 )
-from tests.faults.resumes import Undisturbed, differences, execute_undisturbed, in_child, returned
-
-SOME, EARLY = Workload(store_some, 3), Workload(store_early, 3)
-PATIENCE_SECONDS = 3600
+"""What structures of HDF5 begin with (File Format Specification 3.0, III)."""
 
 
-class State(NamedTuple):
-    """In which state an experiment is killed."""
-
-    workload: Workload
-    mode: str
-    kill: Kill
-
-
-STATES = {
-    "a run is only in the journal": State(SOME, "serial", Kill("before fold", 2)),
-    "all runs are only in the journal": State(EARLY, "pool, LOCK", Kill("before settle")),
-    "everything is stored": State(SOME, "pool, LOCK", Kill("before end")),
-    "a commit is in the redo log": State(EARLY, "serial", Kill("after redo log", 8)),
-}
+def boundaries(data: bytes, signatures: Iterable[bytes] = HDF5_SIGNATURES) -> list[int]:
+    """Return where the structures of a file begin that have a signature."""
+    found = set()
+    for signature in signatures:
+        place = data.find(signature)
+        while place >= 0:
+            found.add(place)
+            place = data.find(signature, place + 1)
+    return sorted(found)
 
 
-def kill_in(state: State, folder: Path) -> None:
-    """Execute an experiment until it is killed in a state."""
+def truncations(
+    path: Path, every: int = 512, places: Iterable[int] = ()
+) -> Iterator[tuple[int, bytes]]:
+    """Yield how many bytes are left of a file, and which, the whole file aside.
 
-    def execute_it() -> None:
-        # Nothing waits in memory, and the file has data of runs that it does not call completed.
-        SegmentWriter.interval = experiment_journal.COMMIT_SECONDS = 0.0
-        run_marks.MARK_SECONDS = 1e6
-        execute(state.workload, folder, MODES[state.mode], **RESUMABLE, commit_interval=0)
-
-    ended = in_child(folder, execute_it, state.kill)
-    if ended.faults or ended.is_complete:
-        raise RuntimeError(f"was not killed: {state}, {ended}")
-
-
-class Whole(NamedTuple):
-    """A commit out of a segment."""
-
-    content: bytes
-    """Everything that it says."""
-    path: str
-    end: int
-    """Where its last frame ends."""
-
-
-def committed_in(folder: Path) -> dict[Attempt, Whole]:
-    """Return which attempts were committed by what the segments of a folder say."""
-    follower = Follower(str(folder))
-    found = {}
-    for each in follower.new_commits():
-        content = Path(each.path).read_bytes()
-        frames = b"".join(content[start:end] for start, end in each.places)
-        ends = [end for _, end in each.places]
-        found[each.attempt] = Whole(each.commit.value + frames, Path(each.path).name, max(ends))
-    return {attempt: each for attempt, each in found.items() if attempt not in follower.void}
-
-
-def cut_segment(path: Path, scratch: Path, step: int) -> tuple[list[int], list[str]]:
-    """Cut off a segment at all lengths, and read it.
-
-    Returns the lengths at which it says something else than one step before or after, and what
-    is wrong.
+    It is cut at each of ``places`` and after each ``every`` bytes; with 1 that is every byte.
     """
-    whole = committed_in(path.parent)
-    scratch.mkdir()
-    for each in path.parent.glob(f"*{SUFFIX}"):
-        shutil.copyfile(each, scratch / each.name)
-    lengths, faults = {0}, []
-    before, former = None, 0
-    for length in reversed(range(0, path.stat().st_size + 1, step)):
-        os.truncate(scratch / path.name, length)
-        found = committed_in(scratch)
-        expected = {
-            attempt: each
-            for attempt, each in whole.items()
-            if each.path != path.name or each.end <= length
-        }
-        if found != expected:
-            faults.append(f"{path.name} cut to {length} bytes has {sorted(found)}")
-        if found.keys() != before:
-            lengths |= {former, length}
-        before, former = found.keys(), length
-    shutil.rmtree(scratch)
-    return sorted(lengths), faults
+    data = path.read_bytes()
+    lengths = {*range(0, len(data), every), *places}
+    for length in sorted(lengths):
+        if length < len(data):
+            yield length, data[:length]
 
 
-def lengths_of(path: Path, step: int) -> list[int]:
-    """Return the lengths that a file is cut to."""
-    return list(range(0, path.stat().st_size, step))
-
-
-class Cutting:
-    """Cuts the files of one experiment, again and again, and resumes it."""
-
-    def __init__(self, folder: Path, undisturbed: Undisturbed) -> None:
-        self._folder = folder
-        self._kept = folder.with_name(f"{folder.name} kept")
-        self._file = folder / FILE_NAME
-        self._snapshot = folder / RESUME_FOLDER / NAME / SNAPSHOT_NAME
-        self._undisturbed = undisturbed
-        self.counts: Counter[str] = Counter()
-
-    def execute(self, step: int, file_step: int) -> tuple[list[str], Counter[str]]:
-        """Return what was found wrong, and how often it came to what."""
-        shutil.copytree(self._folder, self._kept)
-        faults: list[str] = []
-        journal = self._folder / RESUME_FOLDER / NAME
-        places = {path: lengths_of(path, file_step) for path in (self._file, self._snapshot)}
-        for path in sorted(journal.glob(f"*{SUFFIX}")):
-            scratch = self._folder.with_name(f"{self._folder.name} cut")
-            places[path], found = cut_segment(path, scratch, step)
-            faults += found
-            self.counts[f"{path.suffix} read"] += len(range(0, path.stat().st_size + 1, step))
-        for path, lengths in places.items():
-            for length in lengths:
-                shutil.rmtree(self._folder)
-                shutil.copytree(self._kept, self._folder)
-                os.chdir(self._folder)
-                os.truncate(path, length)
-                outcome, found = self._resume(path)
-                self.counts[f"{path.suffix} {outcome}"] += 1
-                faults += [f"{path.name} cut to {length} bytes: {fault}" for fault in found]
-        return faults, self.counts
-
-    def _resume(self, path: Path) -> tuple[str, list[str]]:
-        """Resume the experiment, a file of which was cut off; return what came of it."""
-        try:
-            values = plain(resume(self._folder, MODES["serial"]))
-        except (StorageFormatError, ResumeError) as error:
-            is_named = path.name in str(error)
-            return "an error", [f"the error does not name it: {error}"] * (not is_named)
-        except Exception:
-            return "another error", [traceback.format_exc()]
-        found = content(self._file, NAME)
-        stored = attempts(found)
-        returned_values = [(run, value) for run, (_, value) in values]
-        of_runs = {run: attempt for run, (attempt, _) in values}
-        faults = [
-            *differences(found, self._undisturbed.content, "the trajectory"),
-            *differences(returned_values, self._undisturbed.values, "what was returned"),
-            *differences(stored, of_runs, "the attempts that stored"),
-        ]
-        return "not equal" if faults else "equal", faults
-
-
-def cut_in(name: str, scratch: Path, step: int, file_step: int) -> list[str]:
-    """Cut off files of an experiment in one state; return what was found wrong."""
-    began = time.monotonic()
-    state = STATES[name]
-    folder, undisturbed, log = (scratch / each for each in ("killed", "undisturbed", "log"))
-    for each in (folder, undisturbed, log):
-        each.mkdir()
-    expected = returned(
-        in_child(undisturbed, lambda: execute_undisturbed(state.workload, undisturbed))
-    )
-    kill_in(state, folder)
-    cutting = Cutting(folder, expected)
-    faults, counts = returned(
-        in_child(log, lambda: cutting.execute(step, file_step), patience=PATIENCE_SECONDS)
-    )
-    print(f"{name}: {dict(sorted(counts.items()))}, {time.monotonic() - began:.0f} s", flush=True)
-    return [f"{name}: {fault}" for fault in faults]
-
-
-def cut_many(step: int, file_step: int, names: Iterable[str] = tuple(STATES)) -> list[str]:
-    """Cut off files of experiments in these states; return what was found wrong."""
-    wrong: list[str] = []
-    for name in names:
-        with tempfile.TemporaryDirectory(prefix="pypet-truncations-") as scratch:
-            wrong += cut_in(name, Path(scratch), step, file_step)
+def cut_everywhere(
+    path: Path,
+    copy: Path,
+    check: Callable[[Path, int], list[str]],
+    every: int = 512,
+    places: Iterable[int] = (),
+) -> list[str]:
+    """Return what ``check`` finds wrong with a copy, cut to each of the lengths."""
+    wrong = []
+    for length, data in truncations(path, every, places):
+        copy.unlink(missing_ok=True)
+        copy.write_bytes(data)
+        wrong += [f"{length} bytes left: {finding}" for finding in check(copy, length)]
+    copy.unlink(missing_ok=True)
     return wrong
+
+
+# ----- the file of an experiment ---------------------------------------------------------------
+
+
+def faults_of_a_cut_file(path: Path, length: int) -> list[str]:
+    """Return what is wrong with how a file is refused of which so many bytes are left."""
+    for action in (_read, _store)[: 2 if length else 1]:  # an empty file may be filled
+        try:
+            action(path)
+        except (StorageFormatError, OSError) as error:
+            if str(path) not in str(error):
+                return [f"the error does not name the file: {error}"]
+        else:
+            return [f"{action.__name__[1:]} did not notice"]
+    return [] if path.stat().st_size == length else ["it was changed"]
+
+
+def _read(path: Path) -> None:
+    load_trajectory(kills.NAME, filename=str(path), load_data=2)
+
+
+def _store(path: Path) -> None:
+    kills.environment(path, "other").trajectory.f_store()
 
 
 def main() -> int:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--step", type=int, default=1)
-    parser.add_argument("--file-step", type=int, default=512)
-    parser.add_argument("--state", action="append", choices=list(STATES))
-    arguments = parser.parse_args()
-    wrong = cut_many(arguments.step, arguments.file_step, arguments.state or STATES)
-    print("\n".join(wrong) or "What was resumed was equal to what was never disturbed.")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--every", type=int, default=512)
+    every = parser.parse_args().every
+    with tempfile.TemporaryDirectory(prefix="pypet-cuts-") as scratch:
+        path = Path(scratch) / "data.hdf5"
+        kills.experiment(path)
+        logging.disable()
+        starts = boundaries(path.read_bytes())
+        wrong = cut_everywhere(path, path.with_name("cut"), faults_of_a_cut_file, every, starts)
+        size = path.stat().st_size
+    print(f"{len(starts)} structures, {size} bytes")
+    print("\n".join(wrong) or "Each cut was noticed.")
     return 1 if wrong else 0
 
 
