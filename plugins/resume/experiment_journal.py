@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import shlex
@@ -65,6 +66,7 @@ class ExperimentJournal(Journal):
         self._segment: SegmentWriter | None = None
         self._service: JournaledService | None = None
         self._storage: Any = None
+        self._storage_before: Any = None
         self._environment: Environment | None = None
         self._committed: set[int] = set()
         self._follower: Follower | None = None
@@ -121,6 +123,7 @@ class ExperimentJournal(Journal):
     def _take(self, folder: str, storage: Any) -> None:
         self._folder = folder
         self._storage = storage
+        self._storage_before = copy.copy(storage)
         storage.durable = True
         # The journal is what makes runs safe: the storage may lag behind.
         storage.commit_interval = max(self._interval, COMMIT_SECONDS)
@@ -131,7 +134,7 @@ class ExperimentJournal(Journal):
 
         assert self._folder is not None
         assert self._environment is not None
-        save(self._folder, self._environment, snapshot)
+        save(self._folder, self._environment, snapshot, self._storage_before)
 
     # ----- runs ----------------------------------------------------------------------------
 
@@ -243,6 +246,7 @@ class ExperimentJournal(Journal):
             self._storage.before_commit = None
             del self._storage.commit_interval
         segment, lock = self._segment, self._lock
+        self._storage_before = None
         self._folder = self._storage = self._segment = self._lock = self._service = None
         self._environment = self._follower = None
         self._committed = set()
