@@ -22,6 +22,7 @@ from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
+from pypet.support.iterators import result_sort
 from pypet.support.refusals import HOPELESS, TOO_MANY, is_refusal
 from pypet.support.tracebacks import log_error
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pypet.environment.environment import Environment
     from pypet.environment.features import Features
     from pypet.environment.pending_runs import Indices
+    from pypet.interfaces import Journal
 
 _logger = logging.getLogger("pypet")
 
@@ -76,6 +78,7 @@ class Round:
         if len(indices):
             self._storage = share_storage(environment.trajectory, features, environment.name)
         self._marks = RunMarks(environment.trajectory, self._storage)
+        self._run_loop: RunLoop | None = None
         self._is_through = False
 
     def execute(self) -> None:
@@ -97,7 +100,8 @@ class Round:
                     self._announce(self._storage.url)
                 for reporter in self._features.progress:
                     reporter.watch(self._scheduler.activity)
-                self._loop().execute(indices, self._work())
+                self._run_loop = self._loop()
+                self._run_loop.execute(indices, self._work())
                 self._is_through = True
         except RuntimeError as error:
             if not self._is_through:
@@ -133,6 +137,25 @@ class Round:
             self._journal.settle(completed)
         except NotStoredError as error:
             self._lose(error)
+        # Where another process stores, and has died, what was committed may not be stored.
+        if self._is_through or self._is_shared():
+            self._complete_committed(self._journal)
+
+    def _complete_committed(self, journal: Journal) -> None:
+        """Count runs as completed that were committed although they were reported to have failed.
+
+        Those that were tried again have returned something else than what belongs to their data.
+        """
+        failed = set() if self._run_loop is None else self._run_loop.failed
+        found = {outcome.index: outcome for outcome in journal.committed(failed)} if failed else {}
+        if not found:
+            return
+        for index, _, started, finished, *_ in found.values():
+            self._trajectory._runs.complete(index, started, finished, self._environment.hexsha)
+        self._failures.indices -= found.keys()
+        kept = [pair for pair in self._results if pair[0] not in found]
+        self._results[:] = [*kept, *((index, each.value) for index, each in found.items())]
+        result_sort(self._results, 0)
 
     def take_over(self, former: Round) -> None:
         """Use what the scheduler of the round before has started and not ended yet."""

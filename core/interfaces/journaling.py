@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.interfaces.feature import Feature
+from pypet.interfaces.scheduling import Outcome
 from pypet.interfaces.storage import StorageService
 
 if TYPE_CHECKING:
@@ -122,6 +123,14 @@ class Journal(Feature, ABC):
         ------
         NotStoredError
             Some were not committed, or could not be stored.
+        """
+
+    @abstractmethod
+    def committed(self, runs: Collection[int]) -> list[Outcome]:
+        """Return outcomes of those of these runs that were committed; comes after `settle`.
+
+        A worker can die when its run was committed and not yet reported. Then the run counted as
+        failed, and perhaps was executed again, but what the storage has is of the first time.
         """
 
     @abstractmethod

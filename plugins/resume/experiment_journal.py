@@ -9,12 +9,12 @@ import shlex
 import shutil
 import struct
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.errors import NotStoredError
-from pypet.interfaces import Journal, Option, Restored, Snapshot, StorageService
+from pypet.interfaces import Journal, Option, Outcome, Restored, Snapshot, StorageService
 from pypet.options.established import established
 from pypet.plugins.resume.folders import experiment_folder, resume_folder, snapshot_path
 from pypet.plugins.resume.journal.following import Follower
@@ -199,6 +199,19 @@ class ExperimentJournal(Journal):
                         f"what run {run} has stored is not in the journal {self._folder}"
                     )
         self._raise(failures)
+
+    def committed(self, runs: Collection[int]) -> list[Outcome]:
+        """Read the segments once more for these runs; see `Journal.committed`."""
+        from pypet.plugins.resume.restoring import without_lost
+
+        assert self._folder is not None
+        follower = Follower(self._folder)
+        commits = {each.run: each for each in follower.new_commits() if each.run in runs}
+        commits = without_lost(self._storage, str(self._name), commits, ())
+        return [
+            Outcome(run, decode_value(each.commit.value), each.started, each.commit.finished)
+            for run, each in sorted(commits.items())
+        ]
 
     @property
     def _name(self) -> str:

@@ -70,7 +70,7 @@ def restore(
         return TakenUp(Restored(snapshot, [], context), set(), follower)
     trajectory._stored = True
     stored = _completed_in(meta)
-    found = _without_lost(service, str(trajectory.v_name), commits, stored)
+    found = without_lost(service, str(trajectory.v_name), commits, stored)
     _declare_void(folder, [each for run, each in commits.items() if run not in found])
     commits = found
     for run in sorted(stored - before - commits.keys()):
@@ -139,7 +139,7 @@ def _declare_void(folder: str, commits: Iterable[Committed]) -> None:
         segment.close()
 
 
-def _without_lost(
+def without_lost(
     service: Any, name: str, commits: dict[int, Committed], stored: Container[int]
 ) -> dict[int, Committed]:
     """Leave out runs whose large data did not get to the storage before the crash.
