@@ -148,7 +148,9 @@ def in_child(
     processes come to each point. Who is not over after ``patience`` seconds hangs.
     """
     answer = folder / f"answer-{time.monotonic_ns()}"
-    pid = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other tests may have left threads
+        pid = os.fork()
     if pid == 0:
         _be_child(folder, function, answer, kill, counts)
     faults = []
