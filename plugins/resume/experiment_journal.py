@@ -22,6 +22,7 @@ from pypet.plugins.resume.journal.values import decode_value, encode_value
 from pypet.plugins.resume.locking import ExperimentLock
 from pypet.services import RecordStorageService
 from pypet.support.filesystem import racedirs, sync_folder
+from pypet.tree.node import put
 
 if TYPE_CHECKING:
     from pypet.environment import Environment
@@ -127,7 +128,14 @@ class ExperimentJournal(Journal):
 
         assert self._folder is not None
         assert self._environment is not None
-        save(self._folder, self._environment, snapshot)
+        trajectory: Any = snapshot.trajectory
+        # While runs are active it has what they store with instead.
+        present = trajectory.v_storage_service
+        put(trajectory, "_storage_service", self._storage)
+        try:
+            save(self._folder, self._environment, snapshot)
+        finally:
+            put(trajectory, "_storage_service", present)
 
     # ----- runs ----------------------------------------------------------------------------
 
