@@ -7,11 +7,18 @@ import os
 import shutil
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.errors import NotStoredError
-from pypet.interfaces import Journal, Option, Restored, Snapshot, StorageService
+from pypet.interfaces import (
+    CommittedRun,
+    Journal,
+    Option,
+    Restored,
+    Snapshot,
+    StorageService,
+)
 from pypet.options.established import established
 from pypet.plugins.resume.folders import UNFINISHED, experiment_folder, resume_folder
 from pypet.plugins.resume.journal.following import Follower
@@ -200,6 +207,21 @@ class ExperimentJournal(Journal):
                         f"what run {run} has stored is not in the journal {self._folder}"
                     )
         self._raise(failures)
+
+    def committed_untold(self, runs: Collection[int]) -> list[CommittedRun]:
+        """Return which of these runs were committed; see `Journal.committed_untold`."""
+        from pypet.plugins.resume.restoring import committed_of
+
+        assert self._folder is not None
+        if self._follower is not None and self._committed.isdisjoint(runs):
+            return []
+        try:
+            found = committed_of(runs, self._folder, self._storage, self._name)
+        except Exception:
+            _logger.exception("The journal cannot be read now; resume the experiment later.")
+            return []
+        self._committed.update(each.index for each in found)
+        return found
 
     @property
     def _name(self) -> str:

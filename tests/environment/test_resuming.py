@@ -259,16 +259,23 @@ def test_a_run_whose_return_value_cannot_be_pickled_has_failed(resumable, option
     assert runs_with_data() == completed() == [0, 2, 3, 4, 5]
 
 
-class DeadlyLuggage:
-    """Kills the worker when it is pickled for the second time, on its way home."""
+def die_when_committed(traj):
+    """Let the process of one run die on its way home."""
+    traj.f_add_result("z", traj.x)
+    if traj.v_idx == 3:
+        type(traj)._end_run = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
+    return traj.v_idx
 
-    times = 0
 
-    def __reduce__(self):
-        DeadlyLuggage.times += 1
-        if DeadlyLuggage.times > 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return DeadlyLuggage, ()
+@pytest.mark.parametrize("mode", ["LOCK", "QUEUE", "PIPE"])
+def test_a_run_whose_process_dies_when_it_is_committed_is_completed(resumable, mode):
+    env = resumable(on_error="continue", **PROCESS, wrap_mode=mode)
+    explore(env)
+    returned = env.run(die_when_committed)
+    assert returned == [(index, index) for index in range(RUNS)]
+    assert runs_with_data() == completed() == list(range(RUNS))
+    assert env.traj.f_get_run_errors() == {}
+    assert not FOLDER.exists()
 
 
 def fill_shared_data(traj, index):
