@@ -72,7 +72,9 @@ def restore(
     commits = found
     with service.kept_open(trajectory.v_name):
         _store_commits(service, [each for run, each in commits.items() if run not in stored])
-        _remove_uncommitted(trajectory, stored - before - commits.keys())
+        published = {run for run, _ in follower.published if run < len(trajectory)}
+        known = before | commits.keys()
+        _remove_uncommitted(trajectory, stored - known, published - known)
         _bring_up_to_date(trajectory, meta, commits)
     _logger.info(
         "Resuming trajectory %r: %d of %d runs are completed.",
@@ -198,13 +200,18 @@ def _store_commits(service: Any, commits: Iterable[Committed]) -> None:
             service.apply(request._replace(replayed=True))
 
 
-def _remove_uncommitted(trajectory: Any, runs: Iterable[int]) -> None:
-    """Remove data of runs whose commit was lost, which only damage of the journal can do."""
-    service, names = trajectory.v_storage_service, trajectory._runs.names
-    for run in runs:
+def _remove_uncommitted(trajectory: Any, lost: Iterable[int], published: Iterable[int]) -> None:
+    """Remove data of runs that are to be executed again.
+
+    That of ``published`` runs is there because of shared data. The commits of others were lost,
+    which only damage of the journal can do.
+    """
+    for run in lost:
         _logger.warning(
             "The journal has lost what run %d returned; the run will be executed again.", run
         )
+    service, names = trajectory.v_storage_service, trajectory._runs.names
+    for run in {*lost, *published}:
         for branch in _BRANCHES:
             operation = DeleteNode(f"{branch}.{names.name(run)}", recursive=True)
             try:

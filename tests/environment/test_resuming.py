@@ -282,11 +282,14 @@ def fill_shared_data(traj, index):
     result = traj.f_add_result(SharedResult, "shared")
     result["array"] = SharedArray()
     traj.f_store_item("shared")
+    if Path("kill").exists():
+        traj.f_add_result("of_the_first_attempt", traj.x)
+        traj.f_store_item("of_the_first_attempt")
     with StorageContextManager(traj):
         result["array"].create_shared_data(obj=np.arange(4.0))
+        result["array"][1] = result["array"][1] + 10 + traj.x
         if traj.v_idx == index:
             die_if_wanted(traj)
-        result["array"][1] = 10 + traj.x
         return float(result["array"][1])
 
 
@@ -294,9 +297,28 @@ def fill_shared_data(traj, index):
 def test_runs_create_and_change_shared_data(resumable, options):
     env = resumable(**options)
     explore(env)
-    assert env.run(fill_shared_data, None) == [(index, 10.0 + index) for index in range(RUNS)]
+    assert env.run(fill_shared_data, None) == [(index, 11.0 + index) for index in range(RUNS)]
     array = stored().f_get("results.runs.run_00000003.shared")["array"]
-    assert array.read().tolist() == [0.0, 13.0, 2.0, 3.0]
+    assert array.read().tolist() == [0.0, 14.0, 2.0, 3.0]
+
+
+def begin_filling(resumable):
+    env = resumable()
+    explore(env)
+    env.run(fill_shared_data, 3)
+
+
+def test_shared_data_of_a_killed_run_is_made_anew(resumable):
+    kill_at(3)
+    crash(begin_filling, resumable)
+    before = stored(load_data=1)
+    assert before.f_contains("results.runs.run_00000003.shared", shortcuts=False)
+    resumable().resume("test")
+    after = stored()
+    assert not after.f_contains("results.runs.run_00000003.of_the_first_attempt", shortcuts=False)
+    for index in range(RUNS):
+        array = after.f_get(f"results.runs.run_{index:08d}.shared")["array"]
+        assert array.read().tolist() == [0.0, 11.0 + index, 2.0, 3.0]
 
 
 # ----- iterables -------------------------------------------------------------------------------
