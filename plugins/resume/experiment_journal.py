@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import shlex
@@ -73,6 +74,7 @@ class ExperimentJournal(Journal):
         self._segment: SegmentWriter | None = None
         self._service: JournaledService | None = None
         self._storage: Any = None
+        self._storage_before: Any = None
         self._environment: Environment | None = None
         self._committed: set[int] = set()
         self._follower: Follower | None = None
@@ -129,6 +131,7 @@ class ExperimentJournal(Journal):
     def _take(self, folder: str, storage: Any) -> None:
         self._folder = folder
         self._storage = storage
+        self._storage_before = copy.copy(storage)
         storage.durable = True
         # The journal is what makes runs safe: the storage may lag behind.
         storage.commit_interval = max(self._interval, COMMIT_SECONDS)
@@ -144,7 +147,7 @@ class ExperimentJournal(Journal):
         present = trajectory.v_storage_service
         put(trajectory, "_storage_service", self._storage)
         try:
-            save(self._folder, self._environment, snapshot)
+            save(self._folder, self._environment, snapshot, self._storage_before)
         finally:
             put(trajectory, "_storage_service", present)
 
@@ -273,6 +276,7 @@ class ExperimentJournal(Journal):
             self._storage.before_commit = None
             del self._storage.commit_interval
         segment, lock = self._segment, self._lock
+        self._storage_before = None
         self._folder = self._storage = self._segment = self._lock = self._service = None
         self._environment = self._follower = None
         self._committed = set()
