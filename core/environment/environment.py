@@ -39,7 +39,7 @@ from pypet.trajectory.randomness import draw_seed
 from pypet.trajectory.recorded_seeds import latest_seed
 
 if TYPE_CHECKING:
-    from pypet.interfaces import ConfigContent
+    from pypet.interfaces import ConfigContent, Restored
     from pypet.manager import PluginManager
     from pypet.trajectory import Trajectory
 
@@ -373,18 +373,24 @@ class Environment:
             name = str(self._trajectory.v_name) if trajectory_name is None else trajectory_name
             given = {each: self._options[each] for each in features.given}
             restored = features.journal.restore(self, name, resume_folder, given, force=force)
-            former, self._trajectory = self._trajectory, restored.snapshot.trajectory
-            self._config = take_config(former, self._trajectory, self.name)
-            self._config.note_start(restored.snapshot.start_timestamp)
-            self._existing = ExistingRuns(self._trajectory, None, self._config)
-            self._current_idx = 0
-            snapshot = restored.snapshot
-            plan = Plan(snapshot.job, snapshot.postprocessing)
-            experiment = Experiment(
-                self, features, self._config, self._summary, self._existing, restored
-            )
-            with restored.context:
-                return experiment.execute(lambda: plan)
+            try:
+                return self._go_on(features, restored)
+            finally:
+                features.journal.end(completed=False)  # if it did not get as far as to its end
+
+    def _go_on(self, features: Features, restored: Restored) -> Results:
+        snapshot = restored.snapshot
+        former, self._trajectory = self._trajectory, snapshot.trajectory
+        self._config = take_config(former, self._trajectory, self.name)
+        self._config.note_start(snapshot.start_timestamp)
+        self._existing = ExistingRuns(self._trajectory, None, self._config)
+        self._current_idx = 0
+        plan = Plan(snapshot.job, snapshot.postprocessing)
+        experiment = Experiment(
+            self, features, self._config, self._summary, self._existing, restored
+        )
+        with restored.context:
+            return experiment.execute(lambda: plan)
 
     @deprecated("It is called `resume`.")
     def f_continue(self, *args: Any, **kwargs: Any) -> Results:

@@ -74,6 +74,8 @@ class Experiment:
         self._results: Results = [] if restored is None else restored.results
         self._journal: Journal | None = None
         self._is_resumed = restored is not None
+        self._earlier = 0 if restored is None else len(restored.snapshot.results)
+        """How many results there were when the snapshot was made from which it was resumed."""
         self._inputs = InputStoring(self._trajectory)
         self._summary = summary
         self._existing = existing
@@ -179,7 +181,11 @@ class Experiment:
         due = due_runs(self._trajectory, self._environment.current_idx)
         plan.job.draw_for(due)
         return Snapshot(
-            self._trajectory, plan.job, plan.postprocessing, self._config.start_timestamp
+            self._trajectory,
+            plan.job,
+            plan.postprocessing,
+            self._config.start_timestamp,
+            self._results,
         )
 
     def _log_folders(self) -> list[str]:
@@ -312,7 +318,8 @@ class Experiment:
             former.join()
         latest.execute()
         if self._is_resumed and former is None:
-            result_sort(self._results, 0)  # those of the runs before the crash came first
+            # Those of the runs before the crash came first.
+            result_sort(self._results, self._earlier if refill is None else 0)
 
     def _join(self) -> None:
         """Wait until processes that have nothing to do any more are gone."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pypet.records import RunError, RunRows
-from pypet.records.run_text import parameter_summary, text_columns
+from pypet.records.run_text import NOT_STARTED, parameter_summary, text_columns
 from pypet.trajectory.run_columns import RunColumns
 from pypet.trajectory.run_index import RunIndex
 from pypet.trajectory.run_names import RunNames
 from pypet.trajectory.run_record import RunRecord, read_record
+from pypet.trajectory.run_states import ABANDONED, COMMITTED, PENDING, RUNNING
 from pypet.trajectory.run_texts import RunTexts
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 HEXSHA_LENGTH = 7
 COMPLETED, FAILED, NOT_RUN = "completed", "failed", "not run"
-"""States of runs."""
+"""What became of runs, in three words."""
 
 
 class RunTable(RunIndex):
@@ -32,7 +33,19 @@ class RunTable(RunIndex):
     about a run that is not known raises KeyError.
     """
 
-    __slots__ = ("_chosen", "_explored", "_is_batch", "columns", "errors", "hexshas", "texts")
+    __slots__ = (
+        "_active",
+        "_chosen",
+        "_explored",
+        "_is_batch",
+        "columns",
+        "errors",
+        "hexshas",
+        "texts",
+    )
+
+    _active: int
+    """Index of the run that is being executed here, -1 for none."""
 
     _chosen: np.ndarray[Any, np.dtype[np.int64]] | None
     """Indices of the runs that are to be executed here, ascending; None for all."""
@@ -71,6 +84,7 @@ class RunTable(RunIndex):
         self._length = length
         self.columns = RunColumns(length)
         self.errors = {}
+        self._active = -1
         self._chosen = None
         self._is_batch = False
         self._known = None
@@ -151,6 +165,16 @@ class RunTable(RunIndex):
         columns.timestamp[row] = timestamp
         columns.changed[row] = True
         self.texts.drop(row)
+        self._active = idx
+
+    def leave(self) -> None:
+        """Note that the run that was started is not executed any more, however it ended."""
+        self._active = -1
+
+    def note_abandoned(self, idx: int, timestamp: float) -> None:
+        """Note that a run was started elsewhere and will not end, in seconds since the epoch."""
+        self.start(idx, timestamp)
+        self._active = -1
 
     def started(self, idx: int) -> float:
         """Return when a run was started last, in seconds since the epoch."""
@@ -169,6 +193,7 @@ class RunTable(RunIndex):
         columns.finish_timestamp[row] = finish_timestamp
         columns.environment[row] = -1 if hexsha is None else self.environment_of(hexsha)
         columns.changed[row] = True
+        self._active = -1
         if self.errors:
             self.errors.pop(idx, None)
         self.texts.drop(row)
@@ -191,6 +216,22 @@ class RunTable(RunIndex):
         if self.completed(idx):
             return COMPLETED
         return FAILED if idx in self.errors else NOT_RUN
+
+    def stage(self, idx: int) -> str:
+        """Return how far a run is, one of `pypet.trajectory.run_states.STATES`.
+
+        KeyError for unknown runs. A run that was started, and neither completed nor failed, is
+        abandoned unless it is being executed by this table's trajectory.
+        """
+        row = self.row(idx)
+        columns = self.columns
+        if columns.completed[row]:
+            return COMMITTED
+        if idx == self._active:
+            return RUNNING
+        if idx in self.errors:
+            return FAILED
+        return PENDING if columns.timestamp[row] == NOT_STARTED else ABANDONED
 
     def error(self, idx: int) -> RunError | None:
         """Return why a run failed, None if it did not; KeyError for unknown runs."""
@@ -420,6 +461,7 @@ class RunTable(RunIndex):
     def _twin(self) -> RunTable:
         """Return a copy that shares the errors."""
         twin = RunTable.__new__(RunTable)
+        twin._active = self._active
         twin._chosen = self._chosen
         twin._is_batch = self._is_batch
         twin._explored = self._explored
@@ -462,6 +504,7 @@ class RunTable(RunIndex):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._explored = {}
         self.errors = {}  # older pickles know none of these
+        self._active = -1
         self._chosen = None
         self._is_batch = state.get("_chosen") is not None  # there were no other choices
         for name, value in state.items():

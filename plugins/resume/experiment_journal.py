@@ -20,8 +20,9 @@ from pypet.plugins.resume.journal.following import Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.segments import SegmentWriter, segment_paths
 from pypet.plugins.resume.journal.service import JournaledService
-from pypet.plugins.resume.journal.values import encode_value
+from pypet.plugins.resume.journal.values import decode_value, encode_value
 from pypet.plugins.resume.locking import ExperimentLock
+from pypet.plugins.resume.snapshots.facts import count_workers
 from pypet.services import RecordStorageService
 from pypet.support.filesystem import racedirs, sync_folder
 
@@ -96,7 +97,7 @@ class ExperimentJournal(Journal):
         racedirs(folder)
         self._environment = environment
         try:
-            self._lock = ExperimentLock(folder)
+            self._lock = ExperimentLock(folder, workers=count_workers(self._options))
             self._lock.acquire()
             former = segment_paths(folder)
             if not os.path.exists(snapshot_path(folder)):
@@ -155,6 +156,10 @@ class ExperimentJournal(Journal):
     def encode_value(self) -> Callable[[Any], bytes]:
         """Return what pickles return values."""
         return encode_value
+
+    def decode_value(self) -> Callable[[bytes], Any]:
+        """Return what unpickles return values."""
+        return decode_value
 
     def runs_started(self, indices: Sequence[int]) -> None:
         """Append which runs were handed to the scheduler."""
@@ -272,7 +277,7 @@ class ExperimentJournal(Journal):
             )
         self._parent = parent
         self._environment = environment
-        self._lock = ExperimentLock(own)
+        self._lock = ExperimentLock(own, workers=count_workers(self._options))
         self._lock.acquire()
         try:
             restored, self._committed, self._follower = restore(

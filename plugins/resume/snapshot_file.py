@@ -48,6 +48,7 @@ def save(folder: str, environment: Environment, snapshot: Snapshot) -> None:
             "job": snapshot.job,
             "postprocessing": snapshot.postprocessing,
             "start_timestamp": snapshot.start_timestamp,
+            "results": snapshot.results,
         }
         write_snapshot(snapshot_path(folder), header, payload)
 
@@ -75,7 +76,11 @@ def load(
     restore_flags(trajectory, payload["full_copy"])
     trajectory._run_by_environment = False  # it was, if post-processing had expanded it
     snapshot = Snapshot(
-        trajectory, payload["job"], payload["postprocessing"], payload["start_timestamp"]
+        trajectory,
+        payload["job"],
+        payload["postprocessing"],
+        payload["start_timestamp"],
+        payload["results"],
     )
     with script_in_place(script_of(header)):
         now = _now(header, environment, snapshot, given)

@@ -21,18 +21,26 @@ NAME, OTHER = "t", "other"
 RESUME_FOLDER, FILE_NAME = "resume", "data.hdf5"
 EXECUTED = "executed.txt"
 """The file in which each run notes that it is executed: index, process, time."""
+ATTEMPT = "attempt"
+"""The result of each run that tells which attempt at it that was."""
 
 
 # ----- runs ------------------------------------------------------------------------------------
 
 
-def note_execution(index: int, folder: str) -> None:
-    """Append that a run is executed, in one system call."""
+def note_execution(traj: Any, folder: str) -> str:
+    """Append that a run is executed, in one system call, and add a result with the attempt.
+
+    Returns what tells this attempt from others: all that is left of a run has to be of one.
+    """
+    attempt = f"{os.getpid()} {time.time_ns()}"
     descriptor = os.open(os.path.join(folder, EXECUTED), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
-        os.write(descriptor, f"{index} {os.getpid()} {time.time()}\n".encode())
+        os.write(descriptor, f"{traj.v_idx} {attempt}\n".encode())
     finally:
         os.close(descriptor)
+    traj.f_add_result(ATTEMPT, attempt)
+    return attempt
 
 
 def executed(folder: Path) -> list[int]:
@@ -43,20 +51,20 @@ def executed(folder: Path) -> list[int]:
     return [int(line.split()[0]) for line in path.read_text().splitlines()]
 
 
-def store_some(traj: Any, folder: str) -> float:
+def store_some(traj: Any, folder: str) -> tuple[str, float]:
     """Store some small results at the end of the run."""
-    note_execution(traj.v_idx, folder)
+    attempt = note_execution(traj, folder)
     time.sleep(0.002)
     traj.f_add_derived_parameter("next", traj.x + 1.0, comment="one more than x")
     traj.f_add_result("z", traj.x * 10.0, comment="ten times x")
     traj.f_add_result("group.text", f"run {traj.v_idx}", numbers=[traj.v_idx] * 3)
-    return float(traj.x)
+    return attempt, float(traj.x)
 
 
-def store_early(traj: Any, folder: str) -> dict[str, Any]:
+def store_early(traj: Any, folder: str) -> tuple[str, dict[str, Any]]:
     """Store before the run is over, overwrite and delete what was stored, and go on."""
-    note_execution(traj.v_idx, folder)
-    first = traj.f_add_result("early.first", number=traj.x, other=np.full(2000, traj.x))
+    attempt = note_execution(traj, folder)
+    first = traj.f_add_result("early.first", number=traj.x, other=np.full(700, traj.x))
     gone = traj.f_add_result("early.gone", traj.x)
     traj.f_store_items([first, gone])
     time.sleep(0.002)
@@ -67,28 +75,29 @@ def store_early(traj: Any, folder: str) -> dict[str, Any]:
     traj.f_store_item(changed)
     traj.f_delete_item(changed, delete_only=["dropped"], remove_from_item=True)
     traj.f_add_result("late", text=f"run {traj.v_idx}")
-    return {"run": traj.v_idx, "values": np.arange(3) + traj.v_idx}
+    return attempt, {"run": traj.v_idx, "values": np.arange(3) + traj.v_idx}
 
 
-def store_large(traj: Any, folder: str) -> int:
-    """Store 8 MB, half of them before the run is over."""
-    note_execution(traj.v_idx, folder)
+def store_large(traj: Any, folder: str) -> tuple[str, int]:
+    """Store 8 MB, in every second run half of them before the run is over."""
+    attempt = note_execution(traj, folder)
     first = traj.f_add_result("half", np.arange(500_000.0) + traj.x)
-    traj.f_store_item(first)
+    if traj.v_idx % 2:
+        traj.f_store_item(first)
     traj.f_add_result("rest", np.arange(500_000.0) * traj.x)
-    return int(traj.v_idx)
+    return attempt, int(traj.v_idx)
 
 
-def store_given(traj: Any, number: int, folder: str) -> tuple[int, str]:
+def store_given(traj: Any, number: int, folder: str) -> tuple[str, int]:
     """Store the argument of this run."""
-    note_execution(traj.v_idx, folder)
+    attempt = note_execution(traj, folder)
     traj.f_add_result("given", number, comment=f"{number} was given")
-    return number, "given"
+    return attempt, number
 
 
-def expand(traj: Any, results: list[tuple[int, float]], folder: str, step: int) -> Any:
+def expand(traj: Any, results: list[tuple[int, tuple[str, float]]], folder: str, step: int) -> Any:
     """Store something about the runs until now, and add more of them, twice."""
-    values = [value for _, value in results]
+    values = [value for _, (_, value) in results]
     traj.f_add_result(f"summary.step_{step}", sum=sum(values), runs=[run for run, _ in results])
     if step == 2:
         return None
@@ -234,6 +243,15 @@ def _described(node: Any) -> Any:
         ranged = node.f_get_range() if node.f_has_range() else None
         return (comment, plain(node.f_get()), plain(ranged))
     return (comment, plain(node.f_to_dict()))
+
+
+def attempts(everything: dict[Any, Any]) -> dict[int, str]:
+    """Take out of what a trajectory has which attempt at each run has stored it."""
+    found = {}
+    for key in [key for key in everything if str(key).endswith(f".{ATTEMPT}")]:
+        _, stored = everything.pop(key)
+        found[int(key.split(".run_")[1].split(".")[0])] = stored[ATTEMPT]
+    return found
 
 
 def of_run(everything: dict[Any, Any], run_name: str) -> dict[Any, Any]:

@@ -27,6 +27,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from multiprocessing import util
@@ -38,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # if executed as a
 from pypet.environment import run_marks
 from pypet.plugins.resume import experiment_journal
 from pypet.plugins.resume.folders import SNAPSHOT_NAME
-from pypet.plugins.resume.journal.following import Follower
+from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.storage_backends.hdf5 import HDF5StorageService
 from tests.faults import resume_scenarios
 from tests.faults.kill_points import CALL, HELPER, MAIN, RESTORING, Kill, KillPoints, noted
@@ -59,6 +60,7 @@ from tests.faults.resume_scenarios import (
     content,
     executed,
     of_run,
+    plain,
 )
 
 HANGS_SECONDS = 150
@@ -121,6 +123,8 @@ class Ended(NamedTuple):
     value: Any
     """What its function returned, or the traceback of what it raised."""
     faults: list[str]
+    is_killed: bool
+    """Whether a process was killed from outside."""
 
     @property
     def is_complete(self) -> bool:
@@ -134,18 +138,19 @@ def in_child(
     kill: Kill | Timed | None = None,
     seconds: float = 0.0,
     counts: bool = False,
+    patience: float = HANGS_SECONDS,
 ) -> Ended:
     """Call a function in a process of its own, and in a session; wait until all of it is gone.
 
     ``seconds`` is how long it takes without a kill. With ``counts`` it is noted how often
-    processes come to each point.
+    processes come to each point. Who is not over after ``patience`` seconds hangs.
     """
     answer = folder / f"answer-{time.monotonic_ns()}"
     pid = os.fork()
     if pid == 0:
         _be_child(folder, function, answer, kill, counts)
     faults = []
-    status = _waited(pid, kill if isinstance(kill, Timed) else None, seconds)
+    status, is_killed = _waited(pid, kill if isinstance(kill, Timed) else None, seconds, patience)
     if status is None:
         faults.append("hangs")
         with contextlib.suppress(ProcessLookupError):
@@ -160,7 +165,7 @@ def in_child(
             _end_session(pid)
         time.sleep(0.005)
     value = pickle.loads(answer.read_bytes()) if answer.exists() else None
-    return Ended(status, value, faults)
+    return Ended(status, value, faults, is_killed)
 
 
 def _be_child(
@@ -177,11 +182,13 @@ def _be_child(
         log = os.open(folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
         faulthandler.enable(2)
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, signal.default_int_handler if name == 2 else signal.SIG_DFL)
         os.chdir(folder)
+        warnings.simplefilter("default")
         if counts or isinstance(kill, Kill):
             KillPoints(folder / NOTES, kill if isinstance(kill, Kill) else None).install()
         try:
@@ -196,19 +203,25 @@ def _be_child(
         os._exit(code)
 
 
-def _waited(pid: int, kill: Timed | None, seconds: float) -> int | None:
-    """Wait for a process, and kill it when it is time; None if it does not end."""
+def _waited(
+    pid: int, kill: Timed | None, seconds: float, patience: float
+) -> tuple[int | None, bool]:
+    """Wait for a process, and kill when it is time; return how it ended, and whether that was.
+
+    None stands for a process that does not end.
+    """
     began = time.monotonic()
+    is_killed = False
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            return status
+            return status, is_killed
         passed = time.monotonic() - began
-        if kill is not None and passed >= kill.share * seconds:
+        if kill is not None and not is_killed and passed >= kill.share * seconds:
             _kill_from_outside(pid, kill)
-            kill = None
-        if passed > HANGS_SECONDS:
-            return None
+            is_killed = True
+        if passed > patience:
+            return None, is_killed
         time.sleep(0.002)
 
 
@@ -250,6 +263,8 @@ class Left(NamedTuple):
 
     committed: frozenset[int]
     """Runs whose commit is in the journal."""
+    attempts: dict[int, str]
+    """Which attempt at them it was whose data is in the storage."""
     can_be_resumed: bool
     is_stored: bool
     faults: list[str]
@@ -259,29 +274,36 @@ def look(folder: Path, reference: dict[Any, Any], other: dict[Any, Any] | None) 
     """Hold what is left after a kill against the contract; of a copy, to leave it as it is."""
     journal = folder / RESUME_FOLDER / NAME
     can_be_resumed = (journal / SNAPSHOT_NAME).exists()
-    committed: frozenset[int] = frozenset()
+    commits: list[Committed] = []
     if can_be_resumed:
         follower = Follower(str(journal))
         commits = follower.new_commits()
-        committed = frozenset(each.run for each in commits if each.attempt not in follower.void)
-    copy = folder / "copy.hdf5"
+        commits = [each for each in commits if each.attempt not in follower.void]
+    committed = frozenset(each.run for each in commits if each.node is None)
     if not (folder / FILE_NAME).exists():
         faults = ["the file is gone"] if other is not None else []
         faults += [f"runs {sorted(committed)} are committed without a file"] * bool(committed)
-        return Left(committed, can_be_resumed, False, faults)
+        return Left(committed, {}, can_be_resumed, False, faults)
+    copy = folder / "copy.hdf5"
     shutil.copyfile(folder / FILE_NAME, copy)
+    attempts: dict[int, str] = {}
+    is_stored = False
     try:
         faults = list(faults_of_other(copy, other))
         is_stored = NAME in _names(copy)
         if not is_stored and committed:
             faults.append(f"runs {sorted(committed)} are committed, the trajectory is not stored")
         if is_stored:
-            faults += faults_of(copy, committed if can_be_resumed else None, reference)
+            found = content(copy, NAME)
+            # Large data is in the storage only, or else such a commit does not count.
+            committed |= {each.run for each in commits if each.node in found}
+            attempts = resume_scenarios.attempts(found)
+            faults += faults_of(found, committed if can_be_resumed else None, reference)
     except Exception:
-        return Left(committed, can_be_resumed, False, [f"unreadable: {traceback.format_exc()}"])
+        faults = [f"unreadable: {traceback.format_exc()}"]
     finally:
         copy.unlink()
-    return Left(committed, can_be_resumed, is_stored, faults)
+    return Left(committed, attempts, can_be_resumed, is_stored, faults)
 
 
 def _names(path: Path) -> list[str]:
@@ -295,17 +317,18 @@ def _names(path: Path) -> list[str]:
 def faults_of_other(path: Path, other: dict[Any, Any] | None) -> Iterator[str]:
     """Yield what is wrong with the trajectory that was there before."""
     if other is not None:
-        yield from differences(content(path, OTHER), other, f"trajectory {OTHER!r}")
+        found = content(path, OTHER)
+        resume_scenarios.attempts(found)
+        yield from differences(found, other, f"trajectory {OTHER!r}")
 
 
 def faults_of(
-    path: Path, committed: frozenset[int] | None, reference: dict[Any, Any]
+    found: dict[Any, Any], committed: frozenset[int] | None, reference: dict[Any, Any]
 ) -> Iterator[str]:
     """Yield what is wrong with the runs of a trajectory that is not finished.
 
     ``committed`` None stands for an experiment that is over: it has to be complete.
     """
-    found = content(path, NAME)
     if committed is None:
         yield from differences(found, reference, "the finished trajectory")
         return
@@ -363,9 +386,7 @@ class Killer:
         self._undisturbed: dict[int, Undisturbed] = {}
         self._measured: dict[tuple[str, str], Measured] = {}
         template = self._new_folder()
-        self._other = _returned(
-            in_child(template, lambda: _stored_other(template))
-        )
+        self._other = returned(in_child(template, lambda: _stored_other(template)))
         self._template = template / FILE_NAME
         self.hit: Counter[str] = Counter()
         """Where processes were killed."""
@@ -382,8 +403,8 @@ class Killer:
         key = id(workload.run) + workload.expands
         if key not in self._undisturbed:
             folder = self._new_folder()
-            ended = in_child(folder, lambda: _undisturbed(workload, folder))
-            self._undisturbed[key] = _returned(ended)
+            ended = in_child(folder, lambda: execute_undisturbed(workload, folder))
+            self._undisturbed[key] = returned(ended)
             shutil.rmtree(folder)
         return self._undisturbed[key]
 
@@ -399,7 +420,7 @@ class Killer:
                 lambda: _executed(workload, folder, MODES[mode], is_quick=True),
                 counts=True,
             )
-            _returned(ended)
+            returned(ended)
             seconds = time.monotonic() - began
             self._measured[key] = Measured(list(noted(folder / NOTES)), seconds)
             shutil.rmtree(folder)
@@ -409,7 +430,9 @@ class Killer:
 
     def plans(self, names: list[str], rounds: int) -> Iterator[Plan]:
         """Yield rounds, of each scenario equally many."""
-        per_name = [rounds // len(names) + (each < rounds % len(names)) for each in range(len(names))]
+        per_name = [
+            rounds // len(names) + (each < rounds % len(names)) for each in range(len(names))
+        ]
         for name, count in zip(names, per_name, strict=True):
             yield from (self._plan(name, number) for number in range(count))
 
@@ -434,7 +457,9 @@ class Killer:
         if kind == "time":
             return Timed(rng.random(), role, group)
         points = [
-            each for each in self.measured(name, mode).points if (each[1] == CALL) == (kind == "call")
+            each
+            for each in self.measured(name, mode).points
+            if (each[1] == CALL) == (kind == "call")
         ]
         own = [each for each in points if each[0] == role] or points
         role, point, most = rng.choice(own)
@@ -475,6 +500,7 @@ class _Round:
         self._workload = SCENARIOS[plan.scenario].workload
         self._undisturbed = killer.undisturbed(self._workload)
         self._committed: frozenset[int] = frozenset()
+        self._attempts: dict[int, str] = {}
 
     def execute(self) -> list[str]:
         """Return what was found wrong."""
@@ -517,18 +543,34 @@ class _Round:
             faults.append(f"runs were executed several times: {sorted(runs)}")
         other = killer.other if self._plan.other else None
         looked = in_child(folder, lambda: look(folder, self._undisturbed.content, other))
-        left = self._left = _returned(looked)
+        left = self._left = returned(looked)
         faults += left.faults
         lost = sorted(self._committed - left.committed)
         if lost and left.can_be_resumed:
             faults.append(f"runs {lost} are not committed any more")
+        if self._attempts.items() - left.attempts.items() and left.is_stored:
+            faults.append(f"runs were stored by {left.attempts}, before by {self._attempts}")
+        self._attempts = left.attempts
         self._committed = left.committed
         self._is_over = left.is_stored and not left.can_be_resumed
         if ended.is_complete:
-            faults += differences(ended.value, self._undisturbed.values, "what was returned")
-            if not self._is_over:
-                faults.append("it returned, but is not over")
+            faults += self._faults_of_returned(ended.value, left, is_killed)
         return [f"{name}: {fault}" for fault in faults]
+
+    def _faults_of_returned(self, returned: Any, left: Left, is_killed: bool) -> list[str]:
+        """Return what is wrong with the return values of an experiment that came to its end."""
+        expected, attempts = self._undisturbed.values, left.attempts
+        if not self._is_over:
+            if not is_killed:
+                return ["it returned, but is not over"]
+            # A worker was killed, and the experiment went on without its runs.
+            runs = {run for run, _ in returned}
+            expected = [(run, value) for run, value in expected if run in runs]
+            attempts = {run: each for run, each in attempts.items() if run in runs}
+        values = [(run, value) for run, (_, value) in returned]
+        faults = differences(values, expected, "what was returned")
+        of_runs = {run: attempt for run, (attempt, _) in returned}
+        return faults + differences(of_runs, attempts, "the attempts that returned")
 
     def _note_hit(self, kill: Kill | Timed | None, ended: Ended) -> bool:
         """Return whether a process was killed, and note where."""
@@ -536,13 +578,14 @@ class _Round:
         if isinstance(kill, Kill) and notes.exists() and notes.read_text():
             self._killer.hit[f"{kill.point}" if kill.point != CALL else f"{kill.role}, {CALL}"] += 1
             return True
-        if isinstance(kill, Timed) and not ended.is_complete:
+        if isinstance(kill, Timed) and ended.is_killed:
             self._killer.hit["time"] += 1
             return True
         return False
 
 
-def _returned(ended: Ended) -> Any:
+def returned(ended: Ended) -> Any:
+    """Return what a function in a child has returned; RuntimeError if it has not."""
     if not ended.is_complete or ended.faults:
         raise RuntimeError(f"fails without a kill: {ended.faults} {ended.status} {ended.value}")
     return ended.value
@@ -550,22 +593,27 @@ def _returned(ended: Ended) -> Any:
 
 def _stored_other(folder: Path) -> dict[Any, Any]:
     resume_scenarios.execute_other(folder)
-    return content(folder / FILE_NAME, OTHER)
+    found = content(folder / FILE_NAME, OTHER)
+    resume_scenarios.attempts(found)
+    return found
 
 
-def _undisturbed(workload: Workload, folder: Path) -> Undisturbed:
+def execute_undisturbed(workload: Workload, folder: Path) -> Undisturbed:
+    """Execute a workload without a journal, one run after the other."""
     values = resume_scenarios.execute(workload, folder, MODES["serial"])
-    return Undisturbed(content(folder / FILE_NAME, NAME), resume_scenarios.plain(values))
+    found = content(folder / FILE_NAME, NAME)
+    resume_scenarios.attempts(found)
+    return Undisturbed(found, [(run, value) for run, (_, value) in plain(values)])
 
 
 def _executed(workload: Workload, folder: Path, mode: Mode, *, is_quick: bool) -> Any:
     options = _set_pace(is_quick)
     values = resume_scenarios.execute(workload, folder, mode, **RESUMABLE, **options)
-    return resume_scenarios.plain(values)
+    return plain(values)
 
 
 def _resumed(folder: Path, mode: Mode, *, is_quick: bool) -> Any:
-    return resume_scenarios.plain(resume_scenarios.resume(folder, mode, **_set_pace(is_quick)))
+    return plain(resume_scenarios.resume(folder, mode, **_set_pace(is_quick)))
 
 
 def _set_pace(is_quick: bool) -> dict[str, Any]:
@@ -613,7 +661,9 @@ def main() -> int:
     arguments = parser.parse_args()
     began = time.monotonic()
     wrong = kill_many(arguments.rounds, arguments.seed, arguments.scenario, tells=True)
-    print(f"{arguments.rounds} rounds in {time.monotonic() - began:.0f} s, {len(wrong)} violations.")
+    print(
+        f"{arguments.rounds} rounds in {time.monotonic() - began:.0f} s, {len(wrong)} violations."
+    )
     return 1 if wrong else 0
 
 

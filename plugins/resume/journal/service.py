@@ -144,31 +144,28 @@ class JournaledService(ForwardingService):
         attempt = request.run, request.started
         if attempt in here.void:
             raise here.void[attempt]
+        if type(request) is not PickledRequest:  # which came from another process
+            self._check_deletions(here, attempt, request)
         try:
-            self._append(here, attempt, request)
-        except Exception as error:
-            if type(request) is PickledRequest:  # it came from afar: the run cannot do without it
-                here.void[attempt] = error
+            if request.commit is None:
+                self._append_data(here, attempt, request)
+            elif request.run in here.committed:
+                here.pending.pop(attempt, None)  # sent again, or executed twice: one attempt counts
+            else:
+                self._append_commit(here, attempt, request)
+                self._sync_if_due(here)
+        except OSError as error:
+            here.void.setdefault(attempt, error)  # or the rest could be committed without this
             raise
 
-    def _append(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
+    def _check_deletions(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
+        """Raise now, in the run, if something to delete is not there."""
         if any(type(each) in _DELETIONS for each in request.operations):
             Overlay(self._inner, self._unpublished(here, attempt)).check(request)
-        if request.commit is None:
-            self._append_data(here, attempt, request)
-        elif request.run in here.committed:
-            here.pending.pop(attempt, None)  # sent again, or executed twice: one attempt counts
-        else:
-            self._append_commit(here, attempt, request)
-            self._sync_if_due(here)
 
     def _append_data(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
         frame = data_frame(request)
-        try:
-            start = here.segment.append(frame)
-        except OSError as error:
-            here.void[attempt] = error  # or what comes after it could be committed without it
-            raise
+        start = here.segment.append(frame)
         end = start + sum(map(len, frame))
         here.pending.setdefault(attempt, []).append((start, end))
 

@@ -110,8 +110,8 @@ class PlainWriter(Writer):
         self.demands.before_commit()
         h5f.flush(self.id)
         if durable or self.demands.durable:
-            make_name_durable(self.path)
             os.fsync(self.descriptor)
+            make_name_durable(self.path)
         return True
 
     def close(self) -> None:
@@ -159,20 +159,20 @@ class TransactionalWriter(Writer):
             self._commit(durable=durable)
             self._superblock = superblock(storage.descriptor)
         elif durable and not self._is_durable:
-            make_name_durable(self.path)
             with _naming(self.path):
                 storage.sync()
+            make_name_durable(self.path)
             self._is_durable = True
         self._locks.share()
         return True
 
     def _commit(self, *, durable: bool) -> None:
         check_leases()
-        if durable:
-            make_name_durable(self.path)
         self._is_durable = False
         with _naming(self.path):
             self.storage.commit(durable=durable, needs_log=self.demands.durable)
+        if durable:
+            make_name_durable(self.path)
         self._is_durable = durable
 
     def close(self) -> None:

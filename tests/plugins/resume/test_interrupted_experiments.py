@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from pypet import Environment, load_trajectory
+from pypet import Environment, SharedEArray, SharedResult, load_trajectory
 from pypet.plugins.resume import experiment_journal
 
 pytest.importorskip("dill")
@@ -89,3 +90,23 @@ def test_what_is_left_of_a_folder_that_was_being_removed_does_not_count(tmp_path
 
     assert results == [(0, 0), (1, 100), (2, 200)]
     assert not folder.exists()
+
+
+def share_once(traj, folder, at):
+    array = SharedEArray()
+    shared = traj.f_add_result(SharedResult, "shared", array)
+    shared.create_shared_data(obj=np.full(3, traj.v_idx))
+    array.append(np.full(2, 100 + traj.v_idx))
+    return fail_once(traj, folder, at)
+
+
+def test_shared_data_of_runs_that_were_not_committed_is_made_anew(tmp_path):
+    with pytest.raises(RuntimeError, match="the first time"):
+        explored(tmp_path).run(share_once, tmp_path, 1)
+
+    make_environment(tmp_path, "resuming").resume("t")
+
+    traj = load_trajectory("t", filename=tmp_path / "data.hdf5", load_data=2)
+    for run in range(3):
+        shared = traj.f_get(f"runs.run_{run:08}.shared").shared
+        assert shared.read().tolist() == [run] * 3 + [100 + run] * 2
