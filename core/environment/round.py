@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pypet.environment.environment import Environment
     from pypet.environment.features import Features
     from pypet.environment.pending_runs import Indices
-    from pypet.interfaces import Journal
 
 _logger = logging.getLogger("pypet")
 
@@ -62,6 +61,7 @@ class Round:
         self._indices = indices
         self._length = len(environment.trajectory)
         self._results = results
+        self._first = len(results)
         self._failures = failures
         self._refill = refill
         self._scheduler = features.scheduler(features.options)
@@ -137,25 +137,32 @@ class Round:
             self._journal.settle(completed)
         except NotStoredError as error:
             self._lose(error)
-        # Where another process stores, and has died, what was committed may not be stored.
-        if self._is_through or self._is_shared():
-            self._complete_committed(self._journal)
+        finally:
+            if self._storage is not None and not self._storage.stores_here:
+                tried_again = set() if self._run_loop is None else self._run_loop.failed
+                pending = {*self._indices.tolist(), *added}.difference(completed)
+                self._count_untold(pending | tried_again)
 
-    def _complete_committed(self, journal: Journal) -> None:
-        """Count runs as completed that were committed although they were reported to have failed.
+    def _count_untold(self, runs: Collection[int]) -> None:
+        """Count runs as completed whose process died when it had committed them.
 
-        Those that were tried again have returned something else than what belongs to their data.
+        One that was executed once more has returned something else than belongs to its data.
         """
-        failed = set() if self._run_loop is None else self._run_loop.failed
-        found = {outcome.index: outcome for outcome in journal.committed(failed)} if failed else {}
-        if not found:
-            return
-        for index, _, started, finished, *_ in found.values():
-            self._trajectory._runs.complete(index, started, finished, self._environment.hexsha)
-        self._failures.indices -= found.keys()
-        kept = [pair for pair in self._results if pair[0] not in found]
-        self._results[:] = [*kept, *((index, each.value) for index, each in found.items())]
-        result_sort(self._results, 0)
+        assert self._journal is not None
+        table = self._trajectory._runs
+        untold = {
+            run.index: run
+            for run in (self._journal.committed_untold(runs) if runs else ())
+            if not table.completed(run.index) or table.started(run.index) != run.started
+        }
+        for index, run in untold.items():
+            _logger.warning("Run %d was stored before its process ended; it counts.", index)
+            table.complete(index, run.started, run.finished, self._environment.hexsha)
+            self._failures.indices.discard(index)
+        if untold:
+            told = [pair for pair in self._results if pair[0] not in untold]
+            self._results[:] = [*told, *((index, run.value) for index, run in untold.items())]
+            result_sort(self._results, self._first if self._refill is None else 0)
 
     def take_over(self, former: Round) -> None:
         """Use what the scheduler of the round before has started and not ended yet."""

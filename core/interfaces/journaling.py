@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.interfaces.feature import Feature
-from pypet.interfaces.scheduling import Outcome
 from pypet.interfaces.storage import StorageService
 
 if TYPE_CHECKING:
@@ -39,6 +38,16 @@ class Restored(NamedTuple):
     since, by index."""
     context: AbstractContextManager[Any] = nullcontext()
     """In which the experiment is to be executed: the main script is that of the experiment."""
+
+
+class CommittedRun(NamedTuple):
+    """A run that was committed without anybody being told."""
+
+    index: int  # type: ignore[assignment]  # hides the method of tuples, which nobody needs
+    value: Any
+    started: float
+    """In seconds since the epoch, as is the next one."""
+    finished: float
 
 
 class Journal(Feature, ABC):
@@ -126,11 +135,11 @@ class Journal(Feature, ABC):
         """
 
     @abstractmethod
-    def committed(self, runs: Collection[int]) -> list[Outcome]:
-        """Return outcomes of those of these runs that were committed; comes after `settle`.
+    def committed_untold(self, runs: Collection[int]) -> list[CommittedRun]:
+        """Return which of these runs were committed, after `settle`; the storage has their data.
 
-        A worker can die when its run was committed and not yet reported. Then the run counted as
-        failed, and perhaps was executed again, but what the storage has is of the first time.
+        ``runs`` were handed out and are not completed as far as their scheduler knows, or failed
+        once. A process may have died between the commit of a run and its report.
         """
 
     @abstractmethod

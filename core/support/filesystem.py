@@ -46,7 +46,7 @@ def make_folders(folder: str) -> None:
         sync_folder(os.path.dirname(path))
 
 
-def sync_folder(folder: str) -> None:
+def sync_folder(folder: str | os.PathLike[str]) -> None:
     """Wait until the names in a folder are on the disk, where the system knows how to.
 
     That a file is synchronized says nothing about its name on every file system: that is in the

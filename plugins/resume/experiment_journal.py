@@ -14,7 +14,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.errors import NotStoredError
-from pypet.interfaces import Journal, Option, Outcome, Restored, Snapshot, StorageService
+from pypet.interfaces import (
+    CommittedRun,
+    Journal,
+    Option,
+    Restored,
+    Snapshot,
+    StorageService,
+)
 from pypet.options.established import established
 from pypet.plugins.resume.folders import experiment_folder, resume_folder, snapshot_path
 from pypet.plugins.resume.journal.following import Follower
@@ -26,6 +33,7 @@ from pypet.plugins.resume.locking import ExperimentLock
 from pypet.plugins.resume.snapshots.facts import count_workers
 from pypet.services import RecordStorageService
 from pypet.support.filesystem import racedirs, sync_folder
+from pypet.tree.node import put
 
 if TYPE_CHECKING:
     from pypet.environment import Environment
@@ -134,7 +142,14 @@ class ExperimentJournal(Journal):
 
         assert self._folder is not None
         assert self._environment is not None
-        save(self._folder, self._environment, snapshot, self._storage_before)
+        trajectory: Any = snapshot.trajectory
+        # While runs are active it has what they store with instead.
+        present = trajectory.v_storage_service
+        put(trajectory, "_storage_service", self._storage)
+        try:
+            save(self._folder, self._environment, snapshot, self._storage_before)
+        finally:
+            put(trajectory, "_storage_service", present)
 
     # ----- runs ----------------------------------------------------------------------------
 
@@ -200,18 +215,20 @@ class ExperimentJournal(Journal):
                     )
         self._raise(failures)
 
-    def committed(self, runs: Collection[int]) -> list[Outcome]:
-        """Read the segments once more for these runs; see `Journal.committed`."""
-        from pypet.plugins.resume.restoring import without_lost
+    def committed_untold(self, runs: Collection[int]) -> list[CommittedRun]:
+        """Return which of these runs were committed; see `Journal.committed_untold`."""
+        from pypet.plugins.resume.restoring import committed_of
 
         assert self._folder is not None
-        follower = Follower(self._folder)
-        commits = {each.run: each for each in follower.new_commits() if each.run in runs}
-        commits = without_lost(self._storage, str(self._name), commits, ())
-        return [
-            Outcome(run, decode_value(each.commit.value), each.started, each.commit.finished)
-            for run, each in sorted(commits.items())
-        ]
+        if self._follower is not None and self._committed.isdisjoint(runs):
+            return []
+        try:
+            found = committed_of(runs, self._folder, self._storage, self._name)
+        except Exception:
+            _logger.exception("The journal cannot be read now; resume the experiment later.")
+            return []
+        self._committed.update(each.index for each in found)
+        return found
 
     @property
     def _name(self) -> str:
