@@ -172,6 +172,7 @@ class Round:
             scheduler.gates = features.gates
             for gate in features.gates:
                 gate.start()
+        journal = self._journal
         return RunLoop(
             self._environment,
             features.manager,
@@ -184,10 +185,8 @@ class Round:
             self._failures,
             self._storage,
             self._refill if self._storage is not None else None,
-            None if self._journal is None else self._journal.runs_started,
-            None
-            if self._journal is None or self._storage is None
-            else self._journal.decode_value(),
+            None if journal is None else journal.runs_started,
+            None if journal is None or self._storage is None else journal.decode_value(),
         )
 
     def _work(self) -> Callable[[Task], Outcome]:

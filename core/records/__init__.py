@@ -21,7 +21,7 @@ from pypet.records.requests import (
     StoreRequest,
 )
 from pypet.records.run_errors import RunError
-from pypet.records.stored import DAMAGED, StoredItem, StoredNode
+from pypet.records.stored import DAMAGED, Finding, StoredItem, StoredNode
 
 __all__ = [
     "DAMAGED",
@@ -36,6 +36,7 @@ __all__ = [
     "DeleteLink",
     "DeleteNode",
     "Exploration",
+    "Finding",
     "FrameItem",
     "Info",
     "Item",

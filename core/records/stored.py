@@ -47,3 +47,20 @@ class StoredNode(NamedTuple):
     target: str | None = None
     problem: str = ""
     """Why it, or what is below it, cannot be read; empty if nothing was found."""
+
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+"""Levels of findings: something stored is broken; something is odd; worth to be known."""
+
+
+class Finding(NamedTuple):
+    """Something that verifying a stored trajectory has found."""
+
+    level: str
+    """`ERROR`, `WARNING` or `NOTE`."""
+    path: str
+    """Full name of the node; '' for the trajectory itself."""
+    text: str
+    """What was found."""
+    advice: str = ""
+    """What to do about it."""

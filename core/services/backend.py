@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from pypet.errors import NoSuchServiceError, RefusedPickleError, StorageFormatError
 from pypet.interfaces.storage import StorageService
-from pypet.records import Item, MetaRecord, NodeRecord, StoreRequest
+from pypet.records import Finding, Item, MetaRecord, NodeRecord, StoreRequest
 from pypet.services.early import EarlyNodes
 
 
@@ -150,6 +150,22 @@ class RecordBackend(StorageService, ABC):
             )
         except (StorageFormatError, RefusedPickleError) as error:
             skip(path, error)
+
+    def verify(self, trajectory: str) -> Iterator[Finding]:
+        """Read everything that is stored of a trajectory, and yield what is wrong with it.
+
+        Nothing is unpickled. By default no service can do it.
+
+        Raises
+        ------
+        NoSuchServiceError
+            The service cannot verify what it keeps.
+        ValueError
+            The trajectory is not there.
+        StorageFormatError
+            Nothing of it can be read.
+        """
+        raise NoSuchServiceError(f"{type(self).__name__} cannot verify what it keeps.")
 
     def exclusive(self, *others: RecordBackend) -> AbstractContextManager[Any]:
         """Keep other threads away from the storage, and those of ``others``, in a ``with`` block.

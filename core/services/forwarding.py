@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self
 
 from pypet.interfaces import StorageService
-from pypet.records import Item, MetaRecord, NodeRecord, StoreRequest
+from pypet.records import Finding, Item, MetaRecord, NodeRecord, StoreRequest
 from pypet.services.backend import RecordBackend
 from pypet.services.early import EarlyNodes
 from pypet.services.record_service import RecordStorageService
@@ -124,6 +124,10 @@ class ForwardingService(RecordStorageService):
         return self._inner.read_intact_nodes(
             trajectory, path, recursive=recursive, max_depth=max_depth, wants=wants, skip=skip
         )
+
+    def verify(self, trajectory: str) -> Iterator[Finding]:
+        """Yield what is wrong with a stored trajectory; see `RecordBackend.verify`."""
+        return self._inner.verify(trajectory)
 
     def delete_trajectory(self, trajectory: str) -> None:
         """Delete everything about a trajectory."""

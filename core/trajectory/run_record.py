@@ -57,7 +57,7 @@ def read_record(
         "short_environment_hexsha": NOT_YET if environment < 0 else table.hexshas[environment],
     }
     if not placeholders:
-        record.update(_unknown(table, record), state=table.state(idx), error=table.error(idx))
+        record.update(_unknown(table, record), state=table.stage(idx), error=table.error(idx))
     return record
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pypet.records import RunError, RunRows
-from pypet.records.run_text import parameter_summary, text_columns
+from pypet.records.run_text import NOT_STARTED, parameter_summary, text_columns
 from pypet.trajectory.run_columns import RunColumns
 from pypet.trajectory.run_index import RunIndex
 from pypet.trajectory.run_names import RunNames
 from pypet.trajectory.run_record import RunRecord, read_record
+from pypet.trajectory.run_states import ABANDONED, COMMITTED, PENDING, RUNNING
 from pypet.trajectory.run_texts import RunTexts
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 HEXSHA_LENGTH = 7
 COMPLETED, FAILED, NOT_RUN = "completed", "failed", "not run"
-"""States of runs."""
+"""What became of runs, in three words."""
 
 
 class RunTable(RunIndex):
@@ -32,10 +33,24 @@ class RunTable(RunIndex):
     about a run that is not known raises KeyError.
     """
 
-    __slots__ = ("_chosen", "_explored", "columns", "errors", "hexshas", "texts")
+    __slots__ = (
+        "_active",
+        "_chosen",
+        "_explored",
+        "_is_batch",
+        "columns",
+        "errors",
+        "hexshas",
+        "texts",
+    )
+
+    _active: int
+    """Index of the run that is being executed here, -1 for none."""
 
     _chosen: np.ndarray[Any, np.dtype[np.int64]] | None
     """Indices of the runs that are to be executed here, ascending; None for all."""
+    _is_batch: bool
+    """Whether other processes execute the runs that are not chosen."""
     columns: RunColumns
     errors: dict[int, RunError]
     """Why runs failed, by index; runs that are completed are not in it."""
@@ -69,7 +84,9 @@ class RunTable(RunIndex):
         self._length = length
         self.columns = RunColumns(length)
         self.errors = {}
+        self._active = -1
         self._chosen = None
+        self._is_batch = False
         self._known = None
         self.hexshas = []
         self.texts = RunTexts()
@@ -80,10 +97,11 @@ class RunTable(RunIndex):
         Raises
         ------
         RuntimeError
-            The user's function of run names gives a name twice, or the dummy name. Or only some
-            runs are to be executed here: another batch would add others under the same names.
+            The user's function of run names gives a name twice, or the dummy name. Or the runs
+            that are to be executed here are a batch: another one would add others under the same
+            names.
         """
-        if self._chosen is not None:
+        if self._is_batch:
             raise RuntimeError(
                 "The runs of a batch cannot become more: other batches would give the same names "
                 "to theirs. Merge the batches and expand the whole trajectory."
@@ -93,6 +111,15 @@ class RunTable(RunIndex):
         self.columns.grow(self.columns.size + len(added))
         if self._known is not None:
             self._known = np.append(self._known, np.arange(added.start, added.stop))
+        if self._chosen is not None:
+            self._chosen = np.append(self._chosen, np.arange(added.start, added.stop))
+        self._length = length
+
+    def shrink(self, length: int) -> None:
+        """Take back the last runs, which did not start; all runs have to be known."""
+        self.columns = self.columns.take(slice(length))
+        if self._chosen is not None:
+            self._chosen = self._chosen[self._chosen < length]
         self._length = length
 
     def forget(self, length: int) -> None:
@@ -102,9 +129,26 @@ class RunTable(RunIndex):
         if length:
             self._known = np.zeros(0, np.int64)
 
-    def choose(self, indices: Sequence[int] | np.ndarray[Any, Any]) -> None:
-        """Let only these runs be executed here; the others never count as pending."""
+    def choose(
+        self, indices: Sequence[int] | np.ndarray[Any, Any], *, is_batch: bool = False
+    ) -> None:
+        """Let only these runs be executed here; the others never count as pending.
+
+        Runs that are added later are chosen, too; there can be none if other processes execute
+        the others, which is what ``is_batch`` says.
+        """
         self._chosen = np.unique(np.asarray(indices, np.int64))
+        self._is_batch = is_batch
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether these are the runs of a batch."""
+        return self._is_batch
+
+    @property
+    def chosen(self) -> Sequence[int]:
+        """Indices of the runs that are to be executed here, or were, ascending."""
+        return range(self._length) if self._chosen is None else self._chosen.tolist()
 
     @property
     def count(self) -> int:
@@ -121,6 +165,16 @@ class RunTable(RunIndex):
         columns.timestamp[row] = timestamp
         columns.changed[row] = True
         self.texts.drop(row)
+        self._active = idx
+
+    def leave(self) -> None:
+        """Note that the run that was started is not executed any more, however it ended."""
+        self._active = -1
+
+    def note_abandoned(self, idx: int, timestamp: float) -> None:
+        """Note that a run was started elsewhere and will not end, in seconds since the epoch."""
+        self.start(idx, timestamp)
+        self._active = -1
 
     def started(self, idx: int) -> float:
         """Return when a run was started last, in seconds since the epoch."""
@@ -139,6 +193,7 @@ class RunTable(RunIndex):
         columns.finish_timestamp[row] = finish_timestamp
         columns.environment[row] = -1 if hexsha is None else self.environment_of(hexsha)
         columns.changed[row] = True
+        self._active = -1
         if self.errors:
             self.errors.pop(idx, None)
         self.texts.drop(row)
@@ -161,6 +216,22 @@ class RunTable(RunIndex):
         if self.completed(idx):
             return COMPLETED
         return FAILED if idx in self.errors else NOT_RUN
+
+    def stage(self, idx: int) -> str:
+        """Return how far a run is, one of `pypet.trajectory.run_states.STATES`.
+
+        KeyError for unknown runs. A run that was started, and neither completed nor failed, is
+        abandoned unless it is being executed by this table's trajectory.
+        """
+        row = self.row(idx)
+        columns = self.columns
+        if columns.completed[row]:
+            return COMMITTED
+        if idx == self._active:
+            return RUNNING
+        if idx in self.errors:
+            return FAILED
+        return PENDING if columns.timestamp[row] == NOT_STARTED else ABANDONED
 
     def error(self, idx: int) -> RunError | None:
         """Return why a run failed, None if it did not; KeyError for unknown runs."""
@@ -352,9 +423,9 @@ class RunTable(RunIndex):
 
         Runs that were chosen stay so.
         """
-        chosen = self._chosen
+        chosen, is_batch = self._chosen, self._is_batch
         self.forget(len(rows) if length is None else length)
-        self._chosen = chosen
+        self._chosen, self._is_batch = chosen, is_batch
         self._names.check(self._length)
         if len(rows) and rows.idx[-1] >= self._length:  # of runs before the trajectory shrank
             kept = int(np.searchsorted(rows.idx, self._length))
@@ -390,7 +461,9 @@ class RunTable(RunIndex):
     def _twin(self) -> RunTable:
         """Return a copy that shares the errors."""
         twin = RunTable.__new__(RunTable)
+        twin._active = self._active
         twin._chosen = self._chosen
+        twin._is_batch = self._is_batch
         twin._explored = self._explored
         twin._names = self._names
         twin._length = self._length
@@ -430,7 +503,9 @@ class RunTable(RunIndex):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._explored = {}
-        self.errors = {}  # older pickles know neither
+        self.errors = {}  # older pickles know none of these
+        self._active = -1
         self._chosen = None
+        self._is_batch = state.get("_chosen") is not None  # there were no other choices
         for name, value in state.items():
             setattr(self, name, value)

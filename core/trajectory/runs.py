@@ -46,8 +46,20 @@ class Runs(TrajectoryState):
         As long as a run did not complete, placeholders stand for what is not known of it: 42.0
         for ``timestamp``, 1.337 for ``finish_timestamp``, ``'N/A'`` for text. Without
         ``placeholders`` it is None instead; the summary is made from the explored ranges, if
-        they are in memory, whatever became of the run; and there are two more entries, ``state``
-        as `f_get_run_states` gives it and ``error`` as `f_get_run_errors` does.
+        they are in memory, whatever became of the run; and there are two more entries: ``error`` as
+        `f_get_run_errors` gives it, and ``state``, one of
+
+        - ``'pending'``: not started yet;
+        - ``'running'``: being executed with this trajectory. Runs in other processes are pending
+          here until they end; ``pypet status`` tells more of resumable experiments;
+        - ``'committed'``: completed, and everything that it stored counts;
+        - ``'failed'``: the last attempt at it ended with an error;
+        - ``'abandoned'``: it was started, and neither completed nor failed before it was
+          interrupted or its process died. In a trajectory that was loaded while the experiment
+          goes on, it may still be running.
+
+        `f_get_run_states` calls committed runs completed, and those that neither are committed nor
+        failed not run.
 
         Raises
         ------
@@ -66,6 +78,7 @@ class Runs(TrajectoryState):
 
         ``'completed'``; ``'failed'``: the last attempt at it ended with an error, see
         `f_get_run_errors`; ``'not run'``: it was never tried, or interrupted before its end.
+        `f_get_run_information` with ``placeholders=False`` tells these apart.
 
         Raises
         ------
@@ -194,6 +207,7 @@ class Runs(TrajectoryState):
         if self._run_started or self._is_run:
             if error is not None:
                 self._runs.fail(self._idx, error, time.time())
+            self._runs.leave()
             self._end_run(clean_up=clean_up)
 
     @property

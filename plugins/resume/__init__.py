@@ -7,8 +7,9 @@ they have committed. `Environment.resume` executes the runs that were not commit
 
 from __future__ import annotations
 
-from pypet.interfaces import Journal
+from pypet.interfaces import Command, Journal
 from pypet.markers import hookimpl
+from pypet.plugins.resume.commands import COMMANDS
 from pypet.plugins.resume.experiment_journal import ExperimentJournal
 
 __all__ = ["ExperimentJournal"]
@@ -18,3 +19,9 @@ __all__ = ["ExperimentJournal"]
 def pypet_register_journals() -> list[type[Journal]]:
     """Register the journal in files."""
     return [ExperimentJournal]
+
+
+@hookimpl
+def pypet_register_commands() -> list[Command]:
+    """Register ``pypet status``, ``pypet resume``, ``pypet verify`` and ``pypet repair``."""
+    return COMMANDS

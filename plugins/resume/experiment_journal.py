@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
+import shlex
 import shutil
 import struct
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.errors import NotStoredError
@@ -20,13 +23,14 @@ from pypet.interfaces import (
     StorageService,
 )
 from pypet.options.established import established
-from pypet.plugins.resume.folders import UNFINISHED, experiment_folder, resume_folder
+from pypet.plugins.resume.folders import experiment_folder, resume_folder, snapshot_path
 from pypet.plugins.resume.journal.following import Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.segments import SegmentWriter, segment_paths
 from pypet.plugins.resume.journal.service import JournaledService
 from pypet.plugins.resume.journal.values import decode_value, encode_value
 from pypet.plugins.resume.locking import ExperimentLock
+from pypet.plugins.resume.snapshots.facts import count_workers
 from pypet.services import RecordStorageService
 from pypet.support.filesystem import racedirs, sync_folder
 from pypet.tree.node import put
@@ -70,6 +74,7 @@ class ExperimentJournal(Journal):
         self._segment: SegmentWriter | None = None
         self._service: JournaledService | None = None
         self._storage: Any = None
+        self._storage_before: Any = None
         self._environment: Environment | None = None
         self._committed: set[int] = set()
         self._follower: Follower | None = None
@@ -80,15 +85,14 @@ class ExperimentJournal(Journal):
     # ----- before the runs -----------------------------------------------------------------
 
     def check_vacant(self, trajectory_name: str) -> None:
-        """Raise RuntimeError if the folder of the experiment is not empty."""
+        """Raise RuntimeError if there is an experiment in the folder that can be resumed.
+
+        Without a snapshot it is one that was over, or had not begun, when its process died.
+        """
         folder = experiment_folder(self._parent, trajectory_name)
         if folder == self._ended:
             return  # the storage has all of that, and another call of the environment goes on
-        try:
-            left = [name for name in os.listdir(folder) if not name.endswith(UNFINISHED)]
-        except FileNotFoundError:
-            return
-        if left:
+        if os.path.exists(snapshot_path(folder)):
             raise RuntimeError(
                 f"The resume folder {folder} has the journal of an experiment already. Go on with "
                 f"it by `env.resume({trajectory_name!r}, {self._parent!r})`, see what became of "
@@ -103,13 +107,14 @@ class ExperimentJournal(Journal):
         racedirs(folder)
         self._environment = environment
         try:
-            self._lock = ExperimentLock(folder)
+            self._lock = ExperimentLock(folder, workers=count_workers(self._options))
             self._lock.acquire()
             former = segment_paths(folder)
+            if not os.path.exists(snapshot_path(folder)):
+                _remove_segments(former)  # before a snapshot lets them count
             self._take(folder, snapshot.trajectory.v_storage_service)
             self.renew(snapshot)
-            for path in former:
-                os.remove(path)
+            _remove_segments(former)
             sync_folder(self._parent)
         except BaseException:
             self.abandon()
@@ -120,11 +125,13 @@ class ExperimentJournal(Journal):
         folder = self._folder
         self._let_go()
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                _remove(folder)
 
     def _take(self, folder: str, storage: Any) -> None:
         self._folder = folder
         self._storage = storage
+        self._storage_before = copy.copy(storage)
         storage.durable = True
         # The journal is what makes runs safe: the storage may lag behind.
         storage.commit_interval = max(self._interval, COMMIT_SECONDS)
@@ -140,7 +147,7 @@ class ExperimentJournal(Journal):
         present = trajectory.v_storage_service
         put(trajectory, "_storage_service", self._storage)
         try:
-            save(self._folder, self._environment, snapshot)
+            save(self._folder, self._environment, snapshot, self._storage_before)
         finally:
             put(trajectory, "_storage_service", present)
 
@@ -251,11 +258,17 @@ class ExperimentJournal(Journal):
             return
         self._ended = folder
         if not completed:
+            parent, name = os.path.split(folder)
             _logger.warning(
-                "The experiment is not complete; what is needed to resume it is in %s.", folder
+                "To execute the runs that are not completed: "
+                "pypet.Environment(resumable=True, ...).resume(%r, %r)\n"
+                "Or on the command line: pypet resume %s",
+                name,
+                parent,
+                shlex.quote(folder),
             )
         elif self._options["delete_resume"]:
-            shutil.rmtree(folder)
+            _remove(folder)
 
     def _let_go(self) -> None:
         if self._storage is not None:
@@ -263,6 +276,7 @@ class ExperimentJournal(Journal):
             self._storage.before_commit = None
             del self._storage.commit_interval
         segment, lock = self._segment, self._lock
+        self._storage_before = None
         self._folder = self._storage = self._segment = self._lock = self._service = None
         self._environment = self._follower = None
         self._committed = set()
@@ -297,7 +311,7 @@ class ExperimentJournal(Journal):
             )
         self._parent = parent
         self._environment = environment
-        self._lock = ExperimentLock(own)
+        self._lock = ExperimentLock(own, workers=count_workers(self._options))
         self._lock.acquire()
         try:
             restored, self._committed, self._follower = restore(
@@ -308,6 +322,24 @@ class ExperimentJournal(Journal):
             self._let_go()
             raise
         return restored
+
+
+def _remove(folder: str) -> None:
+    """Remove the folder of an experiment, first of all the snapshot.
+
+    Segments without their snapshot say nothing any more, however much of the folder is left. But
+    a snapshot without segments would say that no run was committed.
+    """
+    with suppress(FileNotFoundError):
+        os.remove(snapshot_path(folder))
+        sync_folder(folder)
+    shutil.rmtree(folder)
+
+
+def _remove_segments(paths: Iterable[str]) -> None:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            os.remove(path)
 
 
 def check_can_be_journaled(service: Any) -> None:

@@ -9,8 +9,6 @@ from pypet.support.filesystem import absolute_path
 
 DEFAULT = "resume"
 SNAPSHOT_NAME = "environment.ecnt"
-UNFINISHED = ".ncnt"
-"""Suffix of snapshots that are still being written, or were when their process died."""
 
 
 def resume_folder(given: str | os.PathLike[str] | None) -> str:

@@ -23,8 +23,10 @@ _SECONDS_FOR_ORPHANS = 20.0
 class ExperimentLock:
     """Held by the main process of a resumable experiment from beginning to end."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, **facts: Any) -> None:
+        """``facts`` are told by `read_holder` beside pid, host and time; they are fit for JSON."""
         self._path = os.path.join(folder, LOCK_NAME)
+        self._facts = facts
         self._descriptor = -1
 
     def acquire(self) -> None:
@@ -47,7 +49,12 @@ class ExperimentLock:
                     os.close(descriptor)
                     raise _running(os.path.dirname(self._path), holder) from None
             time.sleep(0.05)
-        facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+        facts = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": time.time(),
+            **self._facts,
+        }
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(facts).encode(), 0)
         self._descriptor = descriptor

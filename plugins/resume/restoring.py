@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Container, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet import pypetconstants as constants
@@ -13,10 +14,13 @@ from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.segments import SegmentWriter
 from pypet.plugins.resume.journal.values import decode_value
+from pypet.plugins.resume.run_progress import RunProgress
 from pypet.plugins.resume.snapshot_file import load
 from pypet.plugins.resume.snapshots.container import script_of
+from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.records import DeleteNode, MetaRecord, StoreRequest
+from pypet.trajectory.run_states import ABANDONED
 
 if TYPE_CHECKING:
     from pypet.environment import Environment
@@ -70,11 +74,14 @@ def restore(
     found = _without_lost(service, str(trajectory.v_name), commits, stored)
     _declare_void(folder, [each for run, each in commits.items() if run not in found])
     commits = found
+    for run in sorted(stored - before - commits.keys()):
+        _logger.warning(
+            "The journal has lost what run %d returned; the run will be executed again.", run
+        )
     with service.kept_open(trajectory.v_name):
         _store_commits(service, [each for run, each in commits.items() if run not in stored])
-        published = {run for run, _ in follower.published if run < len(trajectory)}
-        known = before | commits.keys()
-        _remove_uncommitted(trajectory, stored - known, published - known)
+        _remove_uncommitted(trajectory, before | commits.keys())
+        _note_abandoned(trajectory, meta, commits, follower, header)
         _bring_up_to_date(trajectory, meta, commits)
     _logger.info(
         "Resuming trajectory %r: %d of %d runs are completed.",
@@ -200,24 +207,50 @@ def _store_commits(service: Any, commits: Iterable[Committed]) -> None:
             service.apply(request._replace(replayed=True))
 
 
-def _remove_uncommitted(trajectory: Any, lost: Iterable[int], published: Iterable[int]) -> None:
-    """Remove data of runs that are to be executed again.
+def _remove_uncommitted(trajectory: Any, kept: Container[int]) -> None:
+    """Remove data of all runs but these, or else they would find it when they are executed again.
 
-    That of ``published`` runs is there because of shared data. The commits of others were lost,
-    which only damage of the journal can do.
+    It is there if the journal is damaged, and if a run has created shared data. What the snapshot
+    has was there before.
     """
-    for run in lost:
-        _logger.warning(
-            "The journal has lost what run %d returned; the run will be executed again.", run
-        )
+    service = trajectory.v_storage_service
+    for path, run in _groups_of_runs(trajectory).items():
+        if run not in kept and not trajectory.f_contains(path, shortcuts=False):
+            operation = DeleteNode(path, recursive=True)
+            service.apply(StoreRequest(trajectory.v_name, (operation,), replayed=True))
+
+
+def _groups_of_runs(trajectory: Any) -> dict[str, int]:
+    """Return the full names of the groups of runs that the storage has, and whose they are."""
     service, names = trajectory.v_storage_service, trajectory._runs.names
-    for run in {*lost, *published}:
-        for branch in _BRANCHES:
-            operation = DeleteNode(f"{branch}.{names.name(run)}", recursive=True)
-            try:
-                service.apply(StoreRequest(trajectory.v_name, (operation,), replayed=True))
-            except DataNotInStorageError:
-                continue
+    found = {}
+    for branch in _BRANCHES:
+        with suppress(DataNotInStorageError):
+            for node in service.read_nodes(
+                str(trajectory.v_name),
+                branch,
+                recursive=True,
+                max_depth=1,
+                wants=lambda path: False,
+            ):
+                run = names.find(node.path.rpartition(".")[2])
+                if run is not None and run < len(trajectory):
+                    found[node.path] = run
+    return found
+
+
+def _note_abandoned(
+    trajectory: Any,
+    meta: MetaRecord,
+    commits: dict[int, Committed],
+    follower: Follower,
+    header: Mapping[str, Any],
+) -> None:
+    """Let the trajectory know which runs were being executed when the experiment died."""
+    progress = RunProgress(len(trajectory), meta.runs)
+    progress.follow(commits.values(), follower, header[FACTS_KEY].get("workers"), None)
+    for run in progress.runs(ABANDONED).tolist():
+        trajectory._runs.note_abandoned(run, float(progress.started[run]))
 
 
 def _bring_up_to_date(trajectory: Any, meta: MetaRecord, commits: dict[int, Committed]) -> None:

@@ -59,12 +59,13 @@ def test_people_see_none_in_place_of_placeholders(traj, copy):
     done, failed, left = (
         dict(traj.f_get_run_information(idx, copy, placeholders=False)) for idx in range(3)
     )
-    assert (done["state"], done["error"], done["parameter_summary"]) == ("completed", None, "x: 1")
+    assert (done["state"], done["error"], done["parameter_summary"]) == ("committed", None, "x: 1")
     assert failed["state"] == "failed"
     assert failed["error"].message == "not two"
     assert failed["finish_timestamp"] is failed["runtime"] is None
     assert failed["timestamp"] > 42
     assert failed["parameter_summary"] == "x: 2"
+    assert left["state"] == "pending"
     assert left["timestamp"] is left["time"] is left["short_environment_hexsha"] is None
     assert left["parameter_summary"] == "x: 3"
     established = traj.f_get_run_information(2, copy)

@@ -60,8 +60,6 @@ class Follower:
         self._places: dict[tuple[str, Attempt], list[Place]] = {}
         self.void: set[Attempt] = set()
         """Attempts that do not count although they were committed."""
-        self.published: set[Attempt] = set()
-        """Attempts that have left something in the storage, whether they were committed or not."""
         self.started: dict[int, float] = {}
         """Run -> when it was handed to a scheduler last."""
 
@@ -105,8 +103,6 @@ class Follower:
         elif kind is Kind.STARTED:
             for run in memoryview(frame.payload).cast("q"):
                 self.started[run] = frame.started
-        elif kind is Kind.PUBLISHED:
-            self.published.add(attempt)
         else:
             self.void.add(attempt)
         return None

@@ -42,9 +42,6 @@ class Kind(enum.IntEnum):
     """Runs were handed to the scheduler; the payload has their indices, signed 64-bit integers."""
     SUPERSEDED = 5
     """A commit of a run that was counted already: this attempt does not count."""
-    PUBLISHED = 6
-    """What this attempt at a run has stored goes to the storage before its commit, for shared data
-    is there alone."""
 
 
 IN_STORAGE = 1

@@ -35,9 +35,9 @@ from pypet.services.forwarding import ForwardingService
 from pypet.services.origin import OUTSIDE, origin_of
 from pypet.services.overlay import Overlay
 
+_DELETIONS = frozenset((DeleteNode, DeleteItems, DeleteLink))
 _LARGE_BYTES = 1 << 18
 """Data of a run from this size on is not written twice."""
-_DELETIONS = frozenset((DeleteNode, DeleteItems, DeleteLink))
 _MOST_TOGETHER = 256
 _MOST_BYTES_TOGETHER = 16384
 
@@ -389,8 +389,6 @@ class JournaledService(ForwardingService):
             return
         for attempt, places in here.pending.items():
             done = here.published.get(attempt, 0)
-            if not done:
-                here.segment.append(encode(Kind.PUBLISHED, run=attempt[0], started=attempt[1]))
             for stored in self._requests_at(here, places[done:]):
                 self._inner.apply(stored)
             here.published[attempt] = len(places)

@@ -78,6 +78,11 @@ class WriterLocks:
             _lock_byte(self._descriptor, _WAITING_BYTE, unlock=True)
 
 
+def try_to_share(descriptor: int) -> bool:
+    """Try to lock a file as readers do, until it is closed; False if a commit is under way."""
+    return _flock(descriptor, exclusive=False)
+
+
 def writer_waits(descriptor: int) -> bool:
     """Return whether a writer of the file has asked new readers to wait."""
     if not _HAS_BYTE_LOCKS or not _is_locking():

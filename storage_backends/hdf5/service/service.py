@@ -32,10 +32,10 @@ from pypet.storage_backends.hdf5.overview.leaf_tables import wants_summary
 from pypet.storage_backends.hdf5.service import h5py_modules
 from pypet.storage_backends.hdf5.service.established_names import HDF5Names
 from pypet.storage_backends.hdf5.service.experiment_file import ExperimentFile
-from pypet.storage_backends.hdf5.service.inspecting import Inspecting
 from pypet.storage_backends.hdf5.service.progress import Progresses
 from pypet.storage_backends.hdf5.service.reading_session import ReadingSession
 from pypet.storage_backends.hdf5.service.shared_access import SharedAccess
+from pypet.storage_backends.hdf5.service.verifying import Verifying
 from pypet.storage_backends.hdf5.settings.options import (
     OPTIONS,
     SAFE_SIZE_LIMIT,
@@ -60,7 +60,7 @@ _LEAST_PACKED_BYTES = 1 << 17
 _MOST_COMMENTS = 10_000
 
 
-class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting, ExperimentFile):
+class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying, ExperimentFile):
     """Keeps trajectories in an HDF5 file, any number per file.
 
     Every message opens the file and closes it again, unless it is kept open. HDF5 locks files:

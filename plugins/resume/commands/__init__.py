@@ -1,0 +1,127 @@
+"""The commands for resumable experiments and for files: status, resume, verify and repair.
+
+Nothing of the commands is imported before one of them is called, as all of them are registered
+with every start of ``pypet``.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from pypet.interfaces import Command
+
+WATCH_SECONDS = 2.0
+
+_FOLDER_HELP = "folder with the folders of resumable experiments; default: ./resume"
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from pypet.plugins.resume.commands.status import status
+
+    return status(arguments)
+
+
+def _add_status_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", help="HDF5 file, resume folder, or folder of one experiment in it")
+    parser.add_argument("trajectory", nargs="?", help="name of a trajectory; default: all")
+    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        type=_seconds,
+        const=WATCH_SECONDS,
+        metavar="SECONDS",
+        help=f"again and again until no experiment runs; default: every {WATCH_SECONDS:g} s",
+    )
+    parser.add_argument("--resume-folder", metavar="FOLDER", help=_FOLDER_HELP)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.05 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0.05 and 86400 seconds")
+    return seconds
+
+
+STATUS = Command(
+    "status",
+    "Show what became of experiments and what they do now.",
+    _status,
+    _add_status_arguments,
+)
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    from pypet.plugins.resume.commands.resume import resume
+
+    return resume(arguments)
+
+
+def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path", help="folder of an experiment, a resume folder with one, or its main script"
+    )
+    parser.add_argument("--resume-folder", metavar="FOLDER", help=f"of a script: {_FOLDER_HELP}")
+    parser.add_argument("--ncores", type=_count, metavar="N", help="execute N runs at a time")
+    parser.add_argument("--scheduler", metavar="NAME", help="what executes the runs")
+    parser.add_argument("--wrap-mode", metavar="MODE", help="how parallel runs share the storage")
+    parser.add_argument(
+        "--force", action="store_true", help="although the run function or a setting has changed"
+    )
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return count
+
+
+RESUME = Command(
+    "resume", "Go on with an experiment that was interrupted.", _resume, _add_resume_arguments
+)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from pypet.plugins.resume.commands.verify import verify
+
+    return verify(arguments)
+
+
+def _add_verify_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", help="HDF5 file, resume folder, or folder of one experiment in it")
+    parser.add_argument("trajectory", nargs="?", help="name of a trajectory; default: all")
+    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+
+
+VERIFY = Command(
+    "verify",
+    "Read everything in a file or journal to find out whether it is sound.",
+    _verify,
+    _add_verify_arguments,
+)
+
+
+def _repair(arguments: argparse.Namespace) -> int:
+    from pypet.plugins.resume.commands.repair import repair
+
+    return repair(arguments)
+
+
+def _add_repair_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", help="HDF5 file, or folder of the experiment that stores into it")
+    parser.add_argument("--resume-folder", metavar="FOLDER", help=f"of a file: {_FOLDER_HELP}")
+    parser.add_argument(
+        "--output", metavar="FILE", help="the new file; default: FILE.repaired.hdf5 beside the file"
+    )
+
+
+REPAIR = Command(
+    "repair",
+    "Save what is sound of a damaged file, and what a journal has, in a new file. Data of "
+    "journals is unpickled: only use your own.",
+    _repair,
+    _add_repair_arguments,
+)
+
+COMMANDS = [STATUS, RESUME, VERIFY, REPAIR]

@@ -1,0 +1,162 @@
+"""Reports of experiments as lines for people."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from pypet.plugins.resume.commands.estimates import Pace, pace_of
+from pypet.plugins.resume.commands.status_json import iso, stretches
+from pypet.plugins.resume.reading import COMPLETE, INTERRUPTED, RUNNING, ExperimentReport
+from pypet.support.terminal_text import printable
+from pypet.trajectory.run_states import ABANDONED, COMMITTED, PENDING, STATES
+from pypet.trajectory.run_states import RUNNING as RUN_RUNNING
+
+_LABEL_WIDTH = 12
+_SHOWN_STRETCHES = 10
+_SHOWN_FAILURES = 20
+_SHOWN_WIDTH = 100
+_LISTED = (RUN_RUNNING, ABANDONED, PENDING)
+"""States whose runs are named; those that failed have lines of their own."""
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def experiment_lines(report: ExperimentReport) -> Iterator[str]:
+    """Yield lines about one experiment."""
+    for label, text in _labelled(report):
+        yield f"{label:<{_LABEL_WIDTH}}{text}".rstrip()
+
+
+def list_lines(reports: Sequence[ExperimentReport]) -> Iterator[str]:
+    """Yield a line about each of several experiments."""
+    for report in reports:
+        parts = [report.trajectory]
+        if report.state is not None:
+            parts.append(report.state)
+        parts.append(_counts(report))
+        pace = pace_of(report)
+        if pace.seconds_left is not None:
+            parts.append(f"{duration_text(pace.seconds_left)} left")
+        yield "  ".join(parts)
+        for problem in report.problems:
+            yield f"  problem: {_cut(problem)}"
+
+
+def _labelled(report: ExperimentReport) -> Iterator[tuple[str, str]]:
+    facts, pace = report.facts, pace_of(report)
+    yield "trajectory", report.trajectory
+    if report.file is not None:
+        yield "file", report.file
+    yield "experiment", _state(report, pace)
+    if facts.get("command_line"):
+        yield "command", _cut(shlex.join(facts["command_line"]))
+    if report.function:
+        yield "function", report.function
+    if facts.get("environment"):
+        yield "environment", facts["environment"]
+    yield "runs", _counts(report)
+    progress = report.progress
+    for state in _LISTED:
+        count = progress.count(state)
+        if count and count < len(progress.states):
+            yield state, _stretches(stretches(progress.runs(state)))
+    failures = sorted(progress.errors.items())
+    for run, error in failures[:_SHOWN_FAILURES]:
+        yield "failed", f"run {run}  {_cut(str(error))}"
+    if len(failures) > _SHOWN_FAILURES:
+        yield "failed", f"{len(failures) - _SHOWN_FAILURES} more runs, shown by --json"
+    yield from _about_times(pace)
+    if report.folder is not None:
+        yield "journal", _journal(report)
+    if report.state == INTERRUPTED and report.header:
+        yield "go on by", f"pypet resume {shlex.quote(report.folder or '')}"
+    for problem in report.problems:
+        yield "problem", problem
+
+
+def _state(report: ExperimentReport, pace: Pace) -> str:
+    process = report.process
+    if report.state == RUNNING and process is not None:
+        since = f"since {iso(process.since)} ({duration_text(report.at - process.since)})"
+        text = f"running, process {process.pid} on {process.host} {since}"
+        is_through = report.progress.count(COMMITTED) == len(report.progress.states)
+        return f"{text}; all runs are committed" if is_through else text
+    if report.state == COMPLETE:
+        return "complete"
+    if report.state is None:
+        return "not known: there is no journal of it, only what is in the file"
+    if process is None:
+        return "interrupted"
+    return f"interrupted: process {process.pid} on {process.host} does not execute it any more"
+
+
+def _counts(report: ExperimentReport) -> str:
+    progress = report.progress
+    text = f"{progress.count(COMMITTED)} of {len(progress.states)} runs committed"
+    others = [(progress.count(state), state) for state in STATES if state != COMMITTED]
+    return ", ".join([text, *(f"{count} {state}" for count, state in others if count)])
+
+
+def _about_times(pace: Pace) -> Iterator[tuple[str, str]]:
+    if pace.started is not None:
+        until = "" if pace.finished is None else f" to {iso(pace.finished)}"
+        yield "ran", f"{iso(pace.started)}{until}{_durations(pace)}"
+    if pace.per_second is not None and pace.seconds_left is not None:
+        rate = pace.per_second
+        text = f"{rate:.3g} runs a second" if rate >= 1 else f"{1 / rate:.3g} s for each run"
+        yield "pace", f"{text}, about {duration_text(pace.seconds_left)} left"
+
+
+def _durations(pace: Pace) -> str:
+    if pace.seconds is None:
+        return ""
+    least, median, most = (f"{seconds:.3g}" for seconds in pace.seconds)
+    return f", {median} s a run" if least == most else f", {median} s a run ({least} to {most} s)"
+
+
+def _journal(report: ExperimentReport) -> str:
+    segments = report.segments
+    size = size_text(sum(each.size for each in segments))
+    count = len(segments)
+    text = f"{count} segment{'' if count == 1 else 's'}, {size}, in {report.folder}"
+    torn = sum(each.torn for each in segments)
+    if torn and report.state != RUNNING:
+        text += f"; {size_text(torn)} of a run that was being stored are left out"
+    return text
+
+
+def _stretches(found: Sequence[tuple[int, int]]) -> str:
+    parts = [
+        str(first) if first == last else f"{first}-{last}"
+        for first, last in found[:_SHOWN_STRETCHES]
+    ]
+    return ", ".join([*parts, "..."] if len(found) > _SHOWN_STRETCHES else parts)
+
+
+def duration_text(seconds: float) -> str:
+    """Return a time as ``'4.2 s'``, ``'3 min 20 s'``, ``'2 h 5 min'`` or ``'3 d 4 h'``."""
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.1f} s"
+    whole = round(seconds)
+    for larger, smaller, size, unit in (
+        ("d", "h", 86400, 3600),
+        ("h", "min", 3600, 60),
+        ("min", "s", 60, 1),
+    ):
+        if whole >= size:
+            return f"{whole // size} {larger} {whole % size // unit} {smaller}"
+    return f"{whole} s"
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes as ``'1.5 MiB'``."""
+    amount, unit = float(size), 0
+    while amount >= 1024 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1024, unit + 1
+    return f"{size} B" if not unit else f"{amount:.1f} {_UNITS[unit]}"
+
+
+def _cut(text: str) -> str:
+    """Return text in one line, cut if it is long."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= _SHOWN_WIDTH else line[: _SHOWN_WIDTH - 3] + "..."
