@@ -19,7 +19,6 @@ from pypet.errors import (
     DataNotInStorageError,
     ResumeError,
     StorageFormatError,
-    StorageLostError,
     WorkerDiedError,
 )
 from pypet.shareddata import SharedArray, SharedResult, StorageContextManager
@@ -649,7 +648,7 @@ def test_a_file_with_runs_of_an_earlier_snapshot_must_be_there(resumable):
     kill_at(7)
     crash(begin_expanding, resumable, False)
     os.remove("data.hdf5")
-    with pytest.raises(StorageLostError):
+    with pytest.raises(ResumeError, match="6 runs were completed"):
         resumable().resume("test")
 
 
