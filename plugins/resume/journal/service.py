@@ -56,6 +56,8 @@ class _Here:
         self.published: dict[Attempt, int] = {}
         """How many of their requests are in the storage already, for shared data."""
         self.void: dict[Attempt, Exception] = {}
+        self.latest: Attempt | None = None
+        """That which was committed here last."""
         self.synced_at = time.monotonic()
 
 
@@ -149,7 +151,7 @@ class JournaledService(ForwardingService):
         try:
             if request.commit is None:
                 self._append_data(here, attempt, request)
-            elif request.run in here.committed:
+            elif request.run in here.committed or attempt == here.latest:
                 here.pending.pop(attempt, None)  # sent again, or executed twice: one attempt counts
             else:
                 self._append_commit(here, attempt, request)
@@ -176,9 +178,10 @@ class JournaledService(ForwardingService):
             here.segment.append(commit_frame(request, len(places or ())))
         else:
             here.segment.append(commit_frame_without_data(request, node))
-        here.committed.add(request.run)
+        here.latest = attempt
         if self._shared:
-            return
+            return  # who follows counts it, maybe in this very process
+        here.committed.add(request.run)
         if places:
             skip = here.published.pop(attempt, 0)
             request = joined([*self._requests_at(here, places[skip:]), request])
