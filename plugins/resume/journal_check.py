@@ -128,5 +128,6 @@ def _not_stored(
     stored = set() if rows is None else set(rows.idx[rows.completed != 0].tolist())
     missing = committed - stored
     if missing:
-        text = f"{len(missing)} committed runs do not count as completed in {file} yet"
+        runs = "1 committed run does" if len(missing) == 1 else f"{len(missing)} committed runs do"
+        text = f"{runs} not count as completed in {file} yet"
         yield folder, Finding(NOTE, "", text, "resume the experiment, or repair the file")

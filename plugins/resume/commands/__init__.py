@@ -110,7 +110,11 @@ def _repair(arguments: argparse.Namespace) -> int:
 
 def _add_repair_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", help="HDF5 file, or folder of the experiment that stores into it")
-    parser.add_argument("--resume-folder", metavar="FOLDER", help=f"of a file: {_FOLDER_HELP}")
+    parser.add_argument(
+        "--resume-folder",
+        metavar="FOLDER",
+        help=f"of a file: {_FOLDER_HELP}; they are unpickled, so only use your own",
+    )
     parser.add_argument(
         "--output", metavar="FILE", help="the new file; default: FILE.repaired.hdf5 beside the file"
     )
@@ -118,8 +122,7 @@ def _add_repair_arguments(parser: argparse.ArgumentParser) -> None:
 
 REPAIR = Command(
     "repair",
-    "Save what is sound of a damaged file, and what a journal has, in a new file. Data of "
-    "journals is unpickled: only use your own.",
+    "Save what is sound of a damaged file, and what a journal has, in a new file.",
     _repair,
     _add_repair_arguments,
 )
