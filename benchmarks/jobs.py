@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from pypet import Environment, load_trajectory
 WARM_UP_RUNS = 8
 COMPUTING_SECONDS = 0.05
 ARRAY_LENGTH = 1_000_000
+ENCRYPTION_TURNS = 5
 
 
 def multiply(traj):
@@ -47,8 +49,11 @@ NUMBERS = np.random.RandomState(1).standard_normal(ARRAY_LENGTH)
 FUNCTIONS = {"runs": multiply, "arrays": store_array, "compute": compute}
 
 
-def execute(function, runs, folder, parameters=2, **options):
-    """Return the seconds of one experiment, and the file that it is stored in."""
+def execute(function, runs, folder, parameters=2, synced=False, **options):
+    """Return the seconds of one experiment, and the file that it is stored in.
+
+    ``synced`` includes the time until the file is on the disk.
+    """
     os.makedirs(folder)
     filename = os.path.join(folder, "job.hdf5")
     env = Environment(
@@ -62,6 +67,9 @@ def execute(function, runs, folder, parameters=2, **options):
     traj.f_explore({"x": [float(run) for run in range(runs)], "y": [2.0] * runs})
     began = time.perf_counter()
     env.run(function)
+    if synced:
+        with open(filename, "rb") as file:
+            os.fsync(file.fileno())
     seconds = time.perf_counter() - began
     env.disable_logging()
     return seconds, filename
@@ -113,6 +121,35 @@ def dask_job(runs, folder):
         return {"seconds": seconds, "bare": time.perf_counter() - began}
 
 
+def encryption_job(runs, folder, **options):
+    """Return the seconds of runs that store arrays by NETQUEUE, and of the same in the clear.
+
+    Nobody can switch encryption off; here sockets are not secured. Both take turns, so that a
+    busy moment of the machine does not hit only one of them.
+    """
+    from unittest.mock import patch
+
+    from pypet.wrap_modes._net.keys import ServerKey, WorkerKey
+
+    def remain_plain(key, zmq, socket):
+        pass
+
+    options = {**options, "wrap_mode": "NETQUEUE", "start_method": "fork"}
+    execute(store_array, WARM_UP_RUNS, os.path.join(folder, "warm"), **options)
+    best = {"seconds": float("inf"), "plain": float("inf")}
+    for turn in range(ENCRYPTION_TURNS):
+        for figure in best:
+            place = os.path.join(folder, f"{figure}{turn}")
+            with ExitStack() as stack:
+                if figure == "plain":
+                    for key in (ServerKey, WorkerKey):
+                        stack.enter_context(patch.object(key, "secure", remain_plain))
+                seconds, _ = execute(store_array, runs, place, **options)
+            best[figure] = min(best[figure], seconds)
+            shutil.rmtree(place)
+    return best
+
+
 def _product(x, y):
     return x * y
 
@@ -160,6 +197,8 @@ def main():
             figures = load_job(int(runs), folder)
         elif kind == "dask":
             figures = dask_job(int(runs), folder)
+        elif kind == "encryption":
+            figures = encryption_job(int(runs), folder, **options)
         elif kind == "forks":
             figures = fork_job(int(runs), folder)
         elif kind == "memory":

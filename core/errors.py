@@ -13,6 +13,7 @@ from typing import Any
 # All of them; `pypet` and `pypet.pypetexceptions` take their names from here.
 __all__ = [
     "DataNotInStorageError",
+    "ExistingTrajectoryError",
     "GitDiffError",
     "GitError",
     "LeaseLostError",
@@ -57,6 +58,10 @@ class TooManyGroupsError(TypeError):
 
 class DataNotInStorageError(OSError):
     """An item that should be loaded or deleted does not exist in the storage."""
+
+
+class ExistingTrajectoryError(PypetError, RuntimeError):
+    """An experiment cannot go on with the stored trajectory of its name: the two differ."""
 
 
 class ParameterLockedException(TypeError):  # noqa: N818 - established name

@@ -61,6 +61,13 @@ class ExecutorScheduler(SubmittingScheduler):
         return {"ncores": _count_workers(executor) or options["ncores"] or os.cpu_count() or 1}
 
     @classmethod
+    def is_private(cls, options: Mapping[str, Any]) -> bool:
+        """Return whether tasks go through pipes of this host; of other executors nobody knows."""
+        from concurrent.futures import ProcessPoolExecutor
+
+        return isinstance(options["scheduler"], ProcessPoolExecutor)
+
+    @classmethod
     def describe(cls, options: Mapping[str, Any]) -> str:
         """Return the name and the class of the executor."""
         kind = type(options["scheduler"])

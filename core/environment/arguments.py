@@ -102,6 +102,7 @@ def environment_arguments(
     scheduler: str | Executor | None = None,
     start_method: str | None = None,
     on_error: str | None = None,
+    on_existing: str | None = None,
     seed: Whole | None = None,
     unpickle: str = "trust",
     checksums: bool = True,

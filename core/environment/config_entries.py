@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
 GROUP = ENVIRONMENTS
+ADDED_RUNS = "added_runs"
 GROUP_COMMENT = "Settings, times and origins of the environments that used this trajectory."
 
 
@@ -47,17 +48,19 @@ class EnvironmentConfig:
         seed: int,
         mode: type[WrapMode] | None = None,
         scheduler: str = "",
+        url: str | None = None,
     ) -> None:
         """Add and lock what is known when the environment is made.
 
         ``mode`` is the wrap mode of parallel runs, None if there will be none; ``scheduler`` says
-        what executes them.
+        what executes them, ``url`` where a server of the mode will listen if that is known.
         """
         trajectory = self._trajectory
         parallel = mode is not None and options["do_single_runs"]
         for entry in (
             *_settings(options, seed),
             *(_parallel_settings(options, mode, scheduler) if parallel else ()),
+            *([_url(url)] if parallel and url is not None else ()),
             *_origins(str(trajectory.v_name), trajectory.v_timestamp, timestamp, hexsha),
         ):
             self.put(entry).f_lock()
@@ -82,6 +85,11 @@ class EnvironmentConfig:
         """Note another seed than that which was known when the environment was made."""
         self.put(_seed(seed)).f_lock()
 
+    def put_trajectory(self) -> None:
+        """Note which trajectory it is, once the one that was new has become a stored one."""
+        for entry in _trajectory(self._trajectory.v_name, self._trajectory.v_timestamp):
+            self.put(entry).f_lock()
+
     def put_wildcards(self) -> None:
         """Note the wildcard functions, as far as is known about each."""
         functions = self._trajectory._tree.wildcards.functions
@@ -93,10 +101,17 @@ class EnvironmentConfig:
         """Note that post-processing enlarged the trajectory."""
         self.put(Entry("postproc_expand", True, "Post-processing expanded the trajectory."))
 
+    def put_added_runs(self, number: int, first: int, stop: int) -> None:
+        """Note which runs post-processing has added, in a script that may be started again.
+
+        They are those from ``first`` on and before ``stop``; expansions are counted from 0.
+        """
+        comment = "First run that post-processing added, and the first one after them."
+        self.put(Entry(f"{ADDED_RUNS}.expansion_{number}", (first, stop), comment)).f_lock()
+
     def put_url(self, url: str) -> None:
         """Note where the server of the wrap mode listens; another round may have another port."""
-        entry = Entry("url", url, "Where the server of the wrap mode listened.")
-        self._served = self.put(entry)
+        self._served = self.put(_url(url))
         self._served.f_lock()
 
     @property
@@ -164,9 +179,16 @@ def _settings(options: Mapping[str, Any], seed: int) -> Iterator[Entry]:
             ("graceful_exit", "Whether an interruption lets active runs finish."),
         ):
             yield Entry(name, bool(options[name]), comment)
+        if options["on_existing"] is not None:
+            existing = str(options["on_existing"])
+            yield Entry("on_existing", existing, "How it went on with a stored trajectory.")
         yield _seed(seed)
     stores = bool(options["automatic_storing"])
     yield Entry("automatic_storing", stores, "Whether runs and trajectory store themselves.")
+
+
+def _url(url: str) -> Entry:
+    return Entry("url", url, "Where the server of the wrap mode listens.")
 
 
 def _seed(seed: int) -> Entry:
@@ -217,12 +239,16 @@ def _mode_settings(options: Mapping[str, Any], read: Container[str]) -> Iterator
         yield Entry("gc_interval", int(options["gc_interval"]), "Operations between collections.")
 
 
+def _trajectory(name: Any, timestamp: float) -> Iterator[Entry]:
+    yield Entry("trajectory.name", str(name), "Name of the trajectory.")
+    yield Entry("trajectory.timestamp", timestamp, "When the trajectory was made.")
+
+
 def _origins(
     trajectory_name: str, trajectory_timestamp: float, timestamp: float, hexsha: str
 ) -> Iterator[Entry]:
     """Yield the entries about where data comes from."""
-    yield Entry("trajectory.name", trajectory_name, "Name of the trajectory.")
-    yield Entry("trajectory.timestamp", trajectory_timestamp, "When the trajectory was made.")
+    yield from _trajectory(trajectory_name, trajectory_timestamp)
     yield Entry(TIMESTAMP, timestamp, "When the environment was made.")
     yield Entry(HEXSHA, hexsha, "SHA-1 that identifies the environment.")
     script = main_script()

@@ -19,6 +19,7 @@ from pypet.environment.config_file import (
     read_config,
     telling_places,
 )
+from pypet.environment.existing_runs import ExistingRuns
 from pypet.environment.experiment import Experiment, Plan
 from pypet.environment.features import Features, make_features
 from pypet.environment.handle import STAYS, handle_error, portable_options
@@ -38,7 +39,7 @@ from pypet.trajectory.randomness import draw_seed
 from pypet.trajectory.recorded_seeds import latest_seed
 
 if TYPE_CHECKING:
-    from pypet.interfaces import ConfigContent
+    from pypet.interfaces import ConfigContent, Restored
     from pypet.manager import PluginManager
     from pypet.trajectory import Trajectory
 
@@ -121,6 +122,7 @@ class Environment:
         check_leaves(self._trajectory, content, storage.properties)
         self._identity = identify(self, features.versionings)
         self._config = EnvironmentConfig(self._trajectory, self.name)
+        self._existing = ExistingRuns(self._trajectory, options["on_existing"], self._config)
         self._summary = ExperimentSummary()
         try:
             self._set_up(storage, features)
@@ -201,7 +203,9 @@ class Environment:
     def run(self, runfunc: RunFunction, *args: Any, **kwargs: Any) -> Results:
         """Execute all runs that are due with the same arguments.
 
-        ``runfunc(traj, *args, **kwargs)`` is called once for each run.
+        ``runfunc(traj, *args, **kwargs)`` is called once for each run. With ``on_existing``, runs
+        that an earlier start of the script completed are not due; a stored trajectory of the same
+        name is then what the trajectory becomes.
 
         Returns
         -------
@@ -222,6 +226,9 @@ class Environment:
             ``runfunc`` is no function of the trajectory and these arguments.
         PresettingError
             A parameter was preset but never added.
+        ExistingTrajectoryError
+            With ``on_existing``: the stored trajectory has other parameters, or lacks points that
+            ``'skip'`` does not add. Also a RuntimeError.
         Exception
             Whatever a run raises, with a note that names the run, unless the others go on.
         """
@@ -233,7 +240,9 @@ class Environment:
         """Execute all runs that are due, each with arguments of its own.
 
         Every argument is an iterable that gives one element for each run, in the order of runs;
-        it is asked right before the run. Longer iterables are fine.
+        it is asked right before the run. Longer iterables are fine. With ``on_existing`` a run
+        that an earlier start did not complete gets the element of its place among the points of
+        the script, and the elements of the others are passed over.
 
         Returns
         -------
@@ -364,15 +373,24 @@ class Environment:
             name = str(self._trajectory.v_name) if trajectory_name is None else trajectory_name
             given = {each: self._options[each] for each in features.given}
             restored = features.journal.restore(self, name, resume_folder, given, force=force)
-            former, self._trajectory = self._trajectory, restored.snapshot.trajectory
-            self._config = take_config(former, self._trajectory, self.name)
-            self._config.note_start(restored.snapshot.start_timestamp)
-            self._current_idx = 0
-            snapshot = restored.snapshot
-            plan = Plan(snapshot.job, snapshot.postprocessing)
-            experiment = Experiment(self, features, self._config, self._summary, restored)
-            with restored.context:
-                return experiment.execute(lambda: plan)
+            try:
+                return self._go_on(features, restored)
+            finally:
+                features.journal.end(completed=False)  # if it did not get as far as to its end
+
+    def _go_on(self, features: Features, restored: Restored) -> Results:
+        snapshot = restored.snapshot
+        former, self._trajectory = self._trajectory, snapshot.trajectory
+        self._config = take_config(former, self._trajectory, self.name)
+        self._config.note_start(snapshot.start_timestamp)
+        self._existing = ExistingRuns(self._trajectory, None, self._config)
+        self._current_idx = 0
+        plan = Plan(snapshot.job, snapshot.postprocessing)
+        experiment = Experiment(
+            self, features, self._config, self._summary, self._existing, restored
+        )
+        with restored.context:
+            return experiment.execute(lambda: plan)
 
     @deprecated("It is called `resume`.")
     def f_continue(self, *args: Any, **kwargs: Any) -> Results:
@@ -415,6 +433,10 @@ class Environment:
         seed = self._choose_seed(features.options["seed"])  # first: the former storage may have it
         trajectory.v_storage_service = storage.choice.make()
         trajectory.f_set_properties(**storage.properties)
+        if self._draws_seed:
+            known = self._existing.seed()
+            if known is not None:
+                seed, self._draws_seed = known, False
         trajectory._seed = seed
         self._config.add_settings(
             features.options,
@@ -423,6 +445,7 @@ class Environment:
             seed,
             features.wrap_mode,
             features.scheduler.describe(features.options),
+            features.fixed_url,
         )
         if storage.left_out:
             _logger.info(
@@ -465,7 +488,8 @@ class Environment:
 
     def _execute(self, obtain_plan: Callable[[], Plan | None]) -> Results:
         features = self._here("An experiment")
-        return Experiment(self, features, self._config, self._summary).execute(obtain_plan)
+        experiment = Experiment(self, features, self._config, self._summary, self._existing)
+        return experiment.execute(obtain_plan)
 
     def _here(self, what: str) -> Features:
         """Return what plugins give the environment; RuntimeError if this is only a handle."""

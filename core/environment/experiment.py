@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pypet.environment import shown_warnings
 from pypet.environment.cleaning import RunDataCleaner, forget_unfinished_runs
 from pypet.environment.config_entries import EnvironmentConfig
+from pypet.environment.existing_runs import ExistingRuns
 from pypet.environment.failure_log import FailureLog
 from pypet.environment.features import Features
 from pypet.environment.identity import sign
@@ -61,6 +62,7 @@ class Experiment:
         features: Features,
         config: EnvironmentConfig,
         summary: ExperimentSummary,
+        existing: ExistingRuns,
         restored: Restored | None = None,
     ) -> None:
         """``restored`` is the experiment that goes on, None for a new one."""
@@ -72,8 +74,11 @@ class Experiment:
         self._results: Results = [] if restored is None else restored.results
         self._journal: Journal | None = None
         self._is_resumed = restored is not None
+        self._earlier = 0 if restored is None else len(restored.snapshot.results)
+        """How many results there were when the snapshot was made from which it was resumed."""
         self._inputs = InputStoring(self._trajectory)
         self._summary = summary
+        self._existing = existing
         self._failures = FailureLog(self._trajectory)
         self._has_begun = False
         """Whether runs were about to be executed."""
@@ -92,6 +97,8 @@ class Experiment:
         RuntimeError
             The trajectory is in a run, or an environment runs it already; or the process is a
             worker that imports an unguarded main script.
+        ExistingTrajectoryError
+            The experiment cannot go on with the stored trajectory of its name as it should.
         PresettingError
             A parameter was preset but never added.
         Exception
@@ -116,6 +123,11 @@ class Experiment:
         if plan is not None:
             self._take_journal()
         self._trajectory._prepare_experiment()
+        if plan is None:
+            self._existing.begin(None)
+        else:
+            post_processes = plan.postprocessing is not None
+            self._existing.begin(plan.job, post_processes=post_processes)
         self._begin(plan)
         handles = sigterm_handling.start(graceful=bool(self._options["graceful_exit"]))
         completed = False
@@ -130,6 +142,8 @@ class Experiment:
                     time.monotonic() - began,
                     self._log_folders(),
                     is_stored=self._is_stored,
+                    may_start_again=self._options["on_existing"] is not None,
+                    is_resumable=self._journal is not None,
                 )
             if self._journal is not None:
                 self._journal.end(completed=completed)
@@ -138,6 +152,7 @@ class Experiment:
         if completed:
             for versioning in self._features.versionings:
                 versioning.experiment_finished(self._environment)
+        self._existing.end()
         return self._results
 
     def _take_journal(self) -> None:
@@ -166,7 +181,11 @@ class Experiment:
         due = due_runs(self._trajectory, self._environment.current_idx)
         plan.job.draw_for(due)
         return Snapshot(
-            self._trajectory, plan.job, plan.postprocessing, self._config.start_timestamp
+            self._trajectory,
+            plan.job,
+            plan.postprocessing,
+            self._config.start_timestamp,
+            self._results,
         )
 
     def _log_folders(self) -> list[str]:
@@ -251,7 +270,8 @@ class Experiment:
             _logger.info("Calling post-processing with %d results", len(self._results))
             with sigterm_handling.interruptible():
                 postprocessing.call(trajectory, self._results, job)
-            if len(trajectory) == length or sigint_handling.hit:
+            is_claimed = self._existing.claim_added(job)
+            if (len(trajectory) == length and not is_claimed) or sigint_handling.hit:
                 return
             _logger.info(
                 "Post-processing expanded the trajectory from %d to %d runs",
@@ -259,6 +279,7 @@ class Experiment:
                 len(trajectory),
             )
             self._config.put_expansion()
+            self._existing.note_added(job, length)
             trajectory._leave_run()
             if cleaner is not None:
                 cleaner.clean()
@@ -270,7 +291,8 @@ class Experiment:
     def _execute_runs(self, plan: Plan) -> None:
         """Execute the runs that are due."""
         job, postprocessing = plan
-        indices = due_runs(self._trajectory, self._environment.current_idx)
+        due = due_runs(self._trajectory, self._environment.current_idx)
+        indices = self._existing.with_claimed(due)
         if len(indices):
             forget_unfinished_runs(self._trajectory)
         job.check_runs(len(indices))
@@ -296,7 +318,8 @@ class Experiment:
             former.join()
         latest.execute()
         if self._is_resumed and former is None:
-            result_sort(self._results, 0)  # those of the runs before the crash came first
+            # Those of the runs before the crash came first.
+            result_sort(self._results, self._earlier if refill is None else 0)
 
     def _join(self) -> None:
         """Wait until processes that have nothing to do any more are gone."""
@@ -312,12 +335,14 @@ class Experiment:
         length = len(trajectory)
         _logger.info("Calling post-processing with the first %d results", len(self._results))
         postprocessing.call(trajectory, self._results, job)
-        if len(trajectory) == length:
+        is_claimed = self._existing.claim_added(job)
+        if len(trajectory) == length and not is_claimed:
             return None
         self._config.put_expansion()
+        self._existing.note_added(job, length)
         trajectory._leave_run()
         self._store_expansion(plan)
-        added: Indices = trajectory._runs.pending(length)
+        added = self._existing.with_claimed(trajectory._runs.pending(length))
         job.check_runs(len(added))
         for reporter in self._features.progress:
             total = trajectory._runs.count
@@ -333,6 +358,8 @@ class Experiment:
         self._config.put_wildcards()
         check_storage(trajectory)
         with kept_open(trajectory):
+            if stores:
+                self._existing.warn_of_kept_results()
             trajectory.f_store(only_init=not stores)
             self._config.put_times(time.time(), store=stores)
         finalize = getattr(trajectory.v_storage_service, "finalize", None)

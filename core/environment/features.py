@@ -48,6 +48,21 @@ class Features:
     fallback: str | None = None
     """Why the scheduler is not the one that was asked for."""
 
+    @property
+    def wrap_mode_options(self) -> Mapping[str, Any]:
+        """The options, and what a wrap mode has to know of the scheduler."""
+        return {
+            **self.options,
+            "across_hosts": self.scheduler.reaches_other_hosts(self.options),
+            "is_private": self.scheduler.is_private(self.options),
+        }
+
+    @property
+    def fixed_url(self) -> str | None:
+        """Where a server of the wrap mode will listen, as far as that is known without it."""
+        mode = self.wrap_mode
+        return None if mode is None else mode.fixed_url(self.wrap_mode_options)
+
 
 def make_features(options: dict[str, Any], manager: PluginManager) -> Features:
     """Replace options by what is in effect, choose by them, and make what reads them.

@@ -10,7 +10,7 @@ import pickle
 from collections.abc import Mapping
 from typing import Any
 
-STAYS = ("_features", "_config", "_postprocessing")
+STAYS = ("_features", "_config", "_existing", "_postprocessing")
 """Attributes of an environment that hold what belongs to its process."""
 
 _PLAIN = frozenset((int, float, complex, bool, str, bytes, type(None)))

@@ -44,6 +44,7 @@ class InputStoring:
                 for branch in map(self._trajectory._children.get, BRANCHES):
                     if branch is not None:
                         self._store_branch(service, branch)
+            self._note_ranges()
 
     def _is_own(self, service: Any) -> bool:
         """Return whether a service is the one that stored early, or stands before it."""
@@ -81,6 +82,16 @@ class InputStoring:
             yield
         finally:
             runs.mark_changed(completed)
+
+    def _note_ranges(self) -> None:
+        """Let ranges that were stored before count as stored early: they may become longer."""
+        own = self._service
+        if own is None or own.early is None:
+            return
+        nodes = own.early.nodes
+        for parameter in self._trajectory._explored.values():
+            if parameter is not None and parameter._stored and id(parameter) not in nodes:
+                own.early.note([parameter])
 
     def _store_branch(self, service: Any, branch: Any) -> None:
         new = [node for node in _nodes(branch) if not node._stored]

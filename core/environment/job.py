@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
+import pickle
+import warnings
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from pypet.interfaces import Task
@@ -35,9 +37,12 @@ class Job:
         self.args: tuple[Any, ...] = ()
         self.kwargs: dict[str, Any] = {}
         self.replace(args, kwargs)
+        self.has_own_arguments = True
+        """Whether the arguments are those that the job was made with."""
 
     def replace(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> None:
         """Take other arguments for the runs to come; None leaves them as they are."""
+        self.has_own_arguments = False
         if args is not None:
             self.args = tuple(args)
         if kwargs is not None:
@@ -63,6 +68,9 @@ class Job:
     def draw_for(self, indices: Iterable[int]) -> None:
         """Take now what the tasks of these runs need, so that it can be pickled with the job."""
 
+    def place(self, indices: Sequence[int], completed: Container[int]) -> None:
+        """Say in which order further runs stand in the script, and which ones are completed."""
+
     def task(self, index: int) -> Task:
         """Return the task of a run."""
         return Task(index)
@@ -72,7 +80,8 @@ class MapJob(Job):
     """Draws the arguments of each run from iterables, one element a run.
 
     The iterables are shared by all rounds of an experiment: runs that were added by
-    post-processing continue where the ones before stopped.
+    post-processing continue where the ones before stopped. Runs that have a place get the element
+    of this place, all others the next one.
     """
 
     draws = True
@@ -83,6 +92,10 @@ class MapJob(Job):
         self._positional: list[_Source] = []
         self._named: dict[str, _Source] = {}
         self._drawn: dict[int, Task] = {}
+        self._places: dict[int, int] = {}
+        """Run index -> how many runs stand before it in the script."""
+        self._due_places: set[int] = set()
+        """Places of runs that are still to be executed."""
         super().__init__(function, args, kwargs)
 
     def replace(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> None:
@@ -93,14 +106,27 @@ class MapJob(Job):
         TypeError
             An argument is no iterable.
         """
+        self.has_own_arguments = False
         if args is not None:
             self._positional = [
-                _Source(values, f"positional argument {i}") for i, values in enumerate(args)
+                _Source(values, f"positional argument {i}", len(self._places))
+                for i, values in enumerate(args)
             ]
         if kwargs is not None:
             self._named = {
-                name: _Source(values, f"argument {name!r}") for name, values in kwargs.items()
+                name: _Source(values, f"argument {name!r}", len(self._places))
+                for name, values in kwargs.items()
             }
+
+    def place(self, indices: Sequence[int], completed: Container[int]) -> None:
+        """Let further runs, in this order, get the elements that come next.
+
+        The elements of completed runs are passed over. Runs that have a place keep it.
+        """
+        for index in indices:
+            place = self._places.setdefault(index, len(self._places))
+            if index not in completed:
+                self._due_places.add(place)
 
     def check_call(self) -> None:
         """Raise TypeError if the function does not take one element of each iterable."""
@@ -109,12 +135,18 @@ class MapJob(Job):
     def check_runs(self, count: int) -> None:
         """Raise ValueError if an iterable whose length is known is too short."""
         count -= len(self._drawn)
+        last = max(self._due_places, default=None)
         for source in self._sources():
-            if source.remaining is not None and source.remaining < count:
+            if source.remaining is None:
+                continue
+            needed = count if last is None else last + 1 - source.next
+            if source.remaining < needed:
+                why = f"there are {needed} runs to execute; give one element for each run"
+                if last is not None:
+                    why = f"{needed} are needed: give one element for each run, completed or not"
                 raise ValueError(
                     f"The iterable for {source.label} of the run function has {source.remaining} "
-                    f"elements left, but there are {count} runs to execute; give one element "
-                    "for each run."
+                    f"elements left, but {why}."
                 )
 
     def draw_for(self, indices: Iterable[int]) -> None:
@@ -132,28 +164,42 @@ class MapJob(Job):
         drawn = self._drawn.get(index)
         if drawn is not None:
             return drawn
+        if index in self._places:
+            return self._task_at(index, self._places[index])
         args = tuple([source.draw(index) for source in self._positional])
         return Task(index, args, {name: each.draw(index) for name, each in self._named.items()})
+
+    def _task_at(self, index: int, place: int) -> Task:
+        due = self._due_places
+        args = tuple([source.draw_at(index, place, due) for source in self._positional])
+        named = self._named.items()
+        kwargs = {name: source.draw_at(index, place, due) for name, source in named}
+        due.discard(place)
+        return Task(index, args, kwargs)
 
     def _sources(self) -> list[_Source]:
         return [*self._positional, *self._named.values()]
 
 
 class _Source:
-    """Gives one element after the other of an iterable."""
+    """Gives one element after the other of an iterable, the first one to the run at ``first``."""
 
-    __slots__ = ("_elements", "label", "remaining")
+    __slots__ = ("_elements", "_passed", "label", "next", "remaining")
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        # What is drawn for runs that are known is kept with the job; a generator cannot be pickled.
+        # What is drawn for runs that are known is kept with the job, so that this can be missing.
         elements: Any = self._elements
-        if isinstance(elements, Generator):
+        if self.remaining is None and not _can_be_pickled(elements):
             elements = None
-        state = {"_elements": elements, "label": self.label, "remaining": self.remaining}
-        return None, state
+        state = {name: getattr(self, name) for name in self.__slots__}
+        return None, {**state, "_elements": elements}
 
-    def __init__(self, values: Any, label: str) -> None:
+    def __init__(self, values: Any, label: str, first: int = 0) -> None:
         self.label = label
+        self.next = first
+        """The place of the next element."""
+        self._passed: dict[int, Any] = {}
+        """Elements that were drawn for runs that come later, by place."""
         try:
             self._elements: Iterator[Any] | None = iter(values)
         except TypeError as err:
@@ -163,13 +209,22 @@ class _Source:
             ) from err
         self.remaining = len(values) if isinstance(values, Sized) else None
 
+    def draw_at(self, index: int, place: int, due: Container[int]) -> Any:
+        """Return the element of a place; those of other places in ``due`` are kept for later."""
+        while self.next < place:
+            passed, element = self.next, self.draw(index)
+            if passed in due:
+                self._passed[passed] = element
+        return self._passed.pop(place) if place in self._passed else self.draw(index)
+
     def draw(self, index: int) -> Any:
+        """Return the next element, which is for this run."""
         if self._elements is None:
             raise ValueError(
-                f"The iterable for {self.label} of the run function was a generator, which is lost "
-                f"since the experiment was resumed, so there is no element for run {index}, which "
-                "was added by post-processing. Give a list or a range, or let post-processing "
-                "return new arguments."
+                f"The iterable for {self.label} of the run function could not be pickled and is "
+                f"lost since the experiment was resumed, so there is no element for run {index}, "
+                "which was added by post-processing. Give a list or a range, or let "
+                "post-processing return new arguments."
             )
         try:
             element = next(self._elements)
@@ -178,6 +233,18 @@ class _Source:
                 f"The iterable for {self.label} of the run function has no element left for run "
                 f"{index}; give one element for each run."
             ) from None
+        self.next += 1
         if self.remaining is not None:
             self.remaining -= 1
         return element
+
+
+def _can_be_pickled(elements: Any) -> bool:
+    """Return whether Python itself pickles an iterator; generators and files it does not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of iterators that it will not pickle much longer
+        try:
+            pickle.dumps(elements)
+        except Exception:
+            return False
+    return True

@@ -65,7 +65,8 @@ class PostProcessing:
                 f"{len(results)} results; what the runs stored before is still there"
             )
             raise
-        job.replace(args, kwargs)
+        if args is not None or kwargs is not None:
+            job.replace(args, kwargs)
         job.check_call()
         if postproc_args is not None:
             self.args = tuple(postproc_args)

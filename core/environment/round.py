@@ -58,6 +58,7 @@ class Round:
         self._options = features.options
         self._job = job
         self._indices = indices
+        self._length = len(environment.trajectory)
         self._results = results
         self._failures = failures
         self._refill = refill
@@ -124,8 +125,10 @@ class Round:
         if self._journal is None:
             return
         self._trajectory.v_storage_service = self._service
+        # Not by the results, which post-processing may have changed.
+        added = range(self._length, len(self._trajectory))
         runs = self._trajectory._runs
-        completed = [index for index, _ in self._results if runs.completed(index)]
+        completed = [run for run in (*self._indices.tolist(), *added) if runs.completed(run)]
         try:
             self._journal.settle(completed)
         except NotStoredError as error:
@@ -150,6 +153,7 @@ class Round:
             scheduler.gates = features.gates
             for gate in features.gates:
                 gate.start()
+        journal = self._journal
         return RunLoop(
             self._environment,
             features.manager,
@@ -162,7 +166,8 @@ class Round:
             self._failures,
             self._storage,
             self._refill if self._storage is not None else None,
-            None if self._journal is None else self._journal.runs_started,
+            None if journal is None else journal.runs_started,
+            None if journal is None or self._storage is None else journal.decode_value(),
         )
 
     def _work(self) -> Callable[[Task], Outcome]:

@@ -38,7 +38,8 @@ class RunLoop:
 
     ``storage`` is what runs in other processes store with, None if there are none. ``refill`` is
     called when the last run was handed to the scheduler; it may return the indices of more.
-    ``note_started`` is told of runs before they are handed to it.
+    ``note_started`` is told of runs before they are handed to it. ``decode`` makes values of what
+    outcomes from other processes have instead.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class RunLoop:
         storage: SharedStorage | None = None,
         refill: Callable[[], Indices | None] | None = None,
         note_started: Callable[[Sequence[int]], None] | None = None,
+        decode: Callable[[Any], Any] | None = None,
     ) -> None:
         self._environment = environment
         self._runs = environment.trajectory._runs
@@ -71,6 +73,7 @@ class RunLoop:
         self._storage = storage
         self._refill = refill
         self._note_started = note_started
+        self._decode = decode
         self._tell_started = manager.listens("pypet_runs_started")
         self._manager = manager
         self._finished = OutcomeBatch(
@@ -176,6 +179,8 @@ class RunLoop:
             try:
                 with sigterm_handling.deferred():
                     storage.accept(outcome)
+                if self._decode is not None and error is None:
+                    outcome = outcome._replace(value=self._decode(outcome.value))
             except Exception as refusal:
                 if getattr(refusal, "is_final", False):
                     raise

@@ -132,8 +132,7 @@ def share_storage(
     options = features.options
     names = log_context(trajectory, environment_name)
     setup = functools.partial(_log_in_helper, features.logging, names)
-    across_hosts = features.scheduler.reaches_other_hosts(options)
-    mode = features.wrap_mode({**options, "helper_setup": setup, "across_hosts": across_hosts})
+    mode = features.wrap_mode({**features.wrap_mode_options, "helper_setup": setup})
     context = multiprocessing.get_context(start_method_in_effect(options["start_method"]))
     return SharedStorage(trajectory, mode, context)
 

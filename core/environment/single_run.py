@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 class SingleRun:
     """Executes tasks of one job on one trajectory, in the process that the trajectory is in."""
 
-    __slots__ = ("_clean_up", "_encode", "_hexsha", "_job", "_stores", "_storing", "_trajectory")
+    __slots__ = (
+        "_clean_up",
+        "_encode",
+        "_hexsha",
+        "_is_sent",
+        "_job",
+        "_stores",
+        "_storing",
+        "_trajectory",
+    )
 
     def __init__(
         self,
@@ -35,11 +44,13 @@ class SingleRun:
         clean_up: bool,
         storing: AbstractContextManager[Any] | None = None,
         encode: Callable[[Any], bytes] | None = None,
+        is_sent: bool = False,
     ) -> None:
         """``hexsha`` is that of the environment, for the records of the runs.
 
         ``storing`` surrounds the storing at the end of each run. With ``encode`` runs are
-        committed to a journal, which keeps what they return in this form.
+        committed to a journal, which keeps what they return in this form; so do the outcomes if
+        these are sent to another process, for all that can be committed has to arrive there.
         """
         self._trajectory = trajectory
         self._job = job
@@ -48,6 +59,7 @@ class SingleRun:
         self._clean_up = clean_up
         self._hexsha = hexsha
         self._encode = encode
+        self._is_sent = is_sent
 
     def __call__(self, task: Task) -> Outcome:
         """Execute a task; what the run raises is in the outcome.
@@ -81,6 +93,8 @@ class SingleRun:
                     else:
                         commit = CommitRun(time(), self._hexsha, self._encode(value))
                         _store_and_commit(trajectory, commit)
+                        if self._is_sent:
+                            value = commit.value
                 stores = False
             finished = time()
             trajectory._runs.finish(index, finished, self._hexsha)

@@ -36,12 +36,15 @@ class ExperimentSummary:
         log_folders: Iterable[str],
         *,
         is_stored: bool = True,
+        may_start_again: bool = False,
+        is_resumable: bool = False,
     ) -> None:
         """Log the end of an experiment that took so many seconds.
 
         ``failed`` are indices of runs that raised an error or whose data was lost, ``log_folders``
         those that have log files. With ``is_stored=False`` something else was logged about where
-        the data is.
+        the data is, with ``may_start_again`` the script may be started again to go on, and with
+        ``is_resumable`` the journal tells how.
         """
         runs: Any = trajectory._runs
         total, pending = runs.count, runs.pending()
@@ -55,8 +58,8 @@ class ExperimentSummary:
         self._tell_places([*places, *(f"Log files: {folder}" for folder in log_folders)])
         if not len(pending):
             return
-        if is_stored:
-            _logger.warning("%s", how_to_go_on(trajectory))
+        if is_stored and not is_resumable:
+            _logger.warning("%s", how_to_go_on(trajectory, may_start_again))
         failures = [index for index in sorted(failed) if not runs.completed(index)]
         parts = []
         missing = len(pending) - len(failures)
@@ -89,8 +92,11 @@ def where_stored(trajectory: Trajectory) -> str:
     return f"{name} in {service!r}"
 
 
-def how_to_go_on(trajectory: Trajectory) -> str:
-    """Return how to execute the runs that are not completed."""
+def how_to_go_on(trajectory: Trajectory, may_start_again: bool = False) -> str:
+    """Return how to execute the runs that are not completed.
+
+    With ``may_start_again`` the script does so when it is started once more.
+    """
     service: Any = trajectory.v_storage_service
     here = "env.current_idx = 0; env.run(...)"
     filename = getattr(service, "filename", None)
@@ -98,6 +104,8 @@ def how_to_go_on(trajectory: Trajectory) -> str:
     start = "To execute the runs that are not completed,"
     if not isinstance(filename, str | os.PathLike) or not isinstance(name, str):
         return f"{start} in this process: {here}"
+    if may_start_again:
+        return f"{start} start the script again; or in this process: {here}"
     kind = ""
     if name != DEFAULT_SERVICE:
         kind = f", storage_service={name!r}"
@@ -106,7 +114,7 @@ def how_to_go_on(trajectory: Trajectory) -> str:
         f"load_trajectory({trajectory.v_name!r}, filename={path!r}, "
         f"load_derived_parameters=2{kind})"
     )
-    if trajectory._runs.count != len(trajectory):
+    if trajectory._runs.is_batch:
         load = f"load_batch({path!r})"
     return (
         f"{start} in this process: {here}\n"

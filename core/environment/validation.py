@@ -45,7 +45,24 @@ def check_options(
         raise MissingDependencyError(
             f"ncores=0 needs psutil to count the cores: {install_hint('monitor')}."
         )
+    if options["on_existing"] is not None:
+        _check_finds_existing(options)
     _check_wrap_mode(_wrap_mode(options, manager), options)
+
+
+def _check_finds_existing(options: Mapping[str, Any]) -> None:
+    """Raise if a script that is started again would never find what it stored before."""
+    choice = f"on_existing={options['on_existing']!r}"
+    if options["add_time"] and isinstance(options["trajectory"], str):
+        raise ValueError(
+            f"{choice} goes on with the stored trajectory of the same name, but with "
+            "add_time=True every start has a name of its own: leave one of them out."
+        )
+    if options["overwrite_file"]:
+        raise ValueError(
+            f"{choice} goes on with what is stored, but overwrite_file=True deletes it first: "
+            "leave one of them out."
+        )
 
 
 def wrap_mode_name(options: Mapping[str, Any]) -> str:

@@ -209,6 +209,7 @@ def _single_run(
         clean_up=clean_up,
         storing=storing,
         encode=settings.encode_value,
+        is_sent=True,
     )
 
 

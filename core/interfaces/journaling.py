@@ -25,6 +25,8 @@ class Snapshot(NamedTuple):
     """A `pypet.environment.postprocessing.PostProcessing`, or None."""
     start_timestamp: float
     """When the experiment began, in seconds since the epoch."""
+    results: list[tuple[int, Any]]
+    """What runs have returned so far, as post-processing has left it."""
 
 
 class Restored(NamedTuple):
@@ -32,7 +34,8 @@ class Restored(NamedTuple):
 
     snapshot: Snapshot
     results: list[tuple[int, Any]]
-    """Indices and return values of the runs that were committed, by index."""
+    """Those of the snapshot, and then indices and return values of the runs that were committed
+    since, by index."""
     context: AbstractContextManager[Any] = nullcontext()
     """In which the experiment is to be executed: the main script is that of the experiment."""
 
@@ -90,6 +93,10 @@ class Journal(Feature, ABC):
     @abstractmethod
     def encode_value(self) -> Callable[[Any], bytes]:
         """Return the function, which can be pickled, that encodes what runs return."""
+
+    @abstractmethod
+    def decode_value(self) -> Callable[[bytes], Any]:
+        """Return the function that makes what runs return of what `encode_value` made of it."""
 
     @abstractmethod
     def runs_started(self, indices: Sequence[int]) -> None:

@@ -185,6 +185,15 @@ class Scheduler(Feature, ABC):
         return cls.works_across_hosts
 
     @classmethod
+    def is_private(cls, options: Mapping[str, Any]) -> bool:
+        """Return whether nobody else can read what workers are sent, with these options.
+
+        That is so where it stays on this host or is encrypted. Elsewhere wrap modes send no keys
+        with it.
+        """
+        return not cls.reaches_other_hosts(options)
+
+    @classmethod
     def has_given_workers(cls, options: Mapping[str, Any]) -> bool:
         """Return whether somebody else decides how many workers there are, with these options."""
         return cls.works_across_hosts

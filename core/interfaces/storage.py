@@ -113,8 +113,8 @@ class StorageService(Feature):
         Returns
         -------
         bool
-            False if the storage was exchanged for a copy of itself, which may lack something
-            that was stored since.
+            False if something may be missing that was stored: the storage was exchanged for a
+            copy of itself, or could not be written when it was closed.
 
         Raises
         ------

@@ -50,8 +50,18 @@ class WrapMode(Feature, ABC):
         """Read the options of the environment; nothing is started yet.
 
         Beside these, ``helper_setup`` is to be called in processes that the mode starts, if it is
-        not None, and ``across_hosts`` says whether workers may be on other hosts than this one.
+        not None, ``across_hosts`` says whether workers may be on other hosts than this one, and
+        ``is_private``, True by default, whether nobody else can read what workers are sent
+        (`Scheduler.is_private`): if not, secrets have to reach them otherwise.
         """
+
+    @classmethod
+    def fixed_url(cls, options: Mapping[str, Any]) -> str | None:
+        """Return where a server of the mode will listen; None without one, or if that is open yet.
+
+        ``options`` are those of an instance. The environment notes it before the first run.
+        """
+        return None
 
     @property
     def url(self) -> str | None:

@@ -14,6 +14,7 @@ from pypet.support.arguments import check_path
 
 RAISE, CONTINUE = "raise", "continue"
 RETRY_PREFIX = "retry:"
+SKIP, EXTEND = "skip", "extend"
 MOST_PORT = 2**16 - 1
 MOST = 2**31 - 1
 """Semaphores, queues and C libraries count to this."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from pypet.interfaces.option import Option
 from pypet.options import checks
+from pypet.options.checks import EXTEND, SKIP
 
 
 def _switch(name: str, default: bool, family: str, text: str, only_with: str = "") -> Option:
@@ -369,6 +370,15 @@ _ADDED = (
         help="What a failing run does: 'raise', 'continue' or 'retry:N'; "
         "None: raise, but continue with a process for each run.",
         check=checks.on_error,
+    ),
+    Option(
+        "on_existing",
+        types=(str,),
+        family="runs",
+        help="What a new trajectory does whose name is taken in the storage: 'skip' goes on with "
+        "the stored one, whose completed runs are not executed again, 'extend' also adds new "
+        "points; None: an error.",
+        check=checks.one_of("on_existing", SKIP, EXTEND),
     ),
     Option(
         "seed",

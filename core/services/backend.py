@@ -38,8 +38,9 @@ class RecordBackend(StorageService, ABC):
     before_commit: Callable[[], None] | None = None
     """Called right before anything is made visible to others; what it raises prevents that.
 
-    Set by who journals, to have on the disk what the commit relies on. Belongs to the process
-    that set it: copies in others, pickled or forked, call nothing.
+    Set by who journals, to have on the disk what the commit relies on. It may not use the storage,
+    which is locked meanwhile. Belongs to the process that set it: copies in others, pickled or
+    forked, call nothing.
     """
     commit_interval: float = 0.2
     """Seconds after which a storage that is kept open lets others see what was applied.

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self
 
 from pypet.interfaces import StorageService
-from pypet.records import Finding, MetaRecord, NodeRecord, StoreRequest
+from pypet.records import Finding, Item, MetaRecord, NodeRecord, StoreRequest
 from pypet.services.backend import RecordBackend
 from pypet.services.early import EarlyNodes
 from pypet.services.record_service import RecordStorageService
@@ -38,13 +38,18 @@ class ForwardingService(RecordStorageService):
         return self._inner.unpickle
 
     @property
-    def early(self) -> EarlyNodes | None:  # type: ignore[override]
+    def early(self) -> EarlyNodes | None:
         """What an experiment that is under way has stored before its first run."""
         return self._inner.early
 
     @early.setter
     def early(self, nodes: EarlyNodes | None) -> None:
         self._inner.early = nodes
+
+    @property
+    def is_kept_open(self) -> bool:  # type: ignore[override]
+        """Whether the storage is open because of `kept_open`."""
+        return self._inner.is_kept_open
 
     @property
     def config_group(self) -> str | None:  # type: ignore[override]
@@ -161,6 +166,14 @@ class ForwardingService(RecordStorageService):
     def packed(self, request: StoreRequest) -> StoreRequest:
         """Return a request in the form in which it takes the least time to apply."""
         return self._inner.packed(request)
+
+    def unpacked(self, item: Item) -> Item:
+        """Return an item of a request that `packed` returned as it was before."""
+        return self._inner.unpacked(item)
+
+    def grown(self, stored: Item, added: Item, options: Mapping[str, Any]) -> Item:
+        """Return what a stored item is when another one of its name was put."""
+        return self._inner.grown(stored, added, options)
 
     def wants_summary(self, path: str, comment: str) -> bool:
         """Return whether the summary of a leaf will be read."""

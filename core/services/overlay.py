@@ -21,6 +21,7 @@ from pypet.records import (
     Item,
     NodeRecord,
     Operation,
+    PutLink,
     PutMeta,
     PutNode,
     StoreRequest,
@@ -151,11 +152,15 @@ class Overlay:
 class _Place:
     """What operations say about one path, and about those below it."""
 
-    __slots__ = ("below", "first", "operations")
+    __slots__ = ("below", "first", "first_put", "is_removed", "operations")
 
     def __init__(self, first: int) -> None:
         self.first = first
-        """Position of the first operation that says something."""
+        """Position of the first operation here or below."""
+        self.first_put: int | None = None
+        """Position of the first one that makes a node here or below."""
+        self.is_removed = False
+        """Whether a node or link is removed here or below."""
         self.below: dict[str, _Place] = {}
         self.operations: list[int] = []
         """Their positions in the order in which they were added."""
@@ -172,14 +177,20 @@ class _Pending:
 
     def add(self, operation: Operation) -> None:
         """Take one more operation, after all others."""
+        position = len(self.operations)
         place = self.root
         if not isinstance(operation, PutMeta):
+            removes = isinstance(operation, DeleteNode | DeleteLink)
+            puts = isinstance(operation, PutNode | PutLink)
             for name in operation.path.split("."):
                 known = place.below.get(name)
                 if known is None:
-                    known = place.below[name] = _Place(len(self.operations))
+                    known = place.below[name] = _Place(position)
                 place = known
-        place.operations.append(len(self.operations))
+                place.is_removed = place.is_removed or removes
+                if puts and place.first_put is None:
+                    place.first_put = position
+        place.operations.append(position)
         self.operations.append(operation)
 
     def followed_by(self, operations: Iterable[Operation]) -> _Pending:
@@ -191,40 +202,56 @@ class _Pending:
 
     def concerns(self, path: str) -> bool:
         """Return whether the node at ``path``, or what is below it, may not be as stored."""
-        place, is_removed = self._look(path)
-        return place is not None or is_removed
+        return self._look(path) is not None or bool(self._removals_above(path))
 
     def place(self, path: str) -> _Place:
         """Return what is said about a path; nothing may be."""
-        return self._look(path)[0] or _Place(0)
+        return self._look(path) or _Place(0)
 
     def concerning(self, path: str, count: int) -> list[Operation]:
         """Return those of the first operations that may change a node or what is below it.
 
         In order; above the node only the removal of a whole group matters.
         """
-        positions = [
-            position
-            for above in self._above(path)
-            for position in above.operations
-            if self._removes_all(position)
-        ]
+        positions = self._removals_above(path)
         places = [self.place(path)]
         while places:
             place = places.pop()
             positions += place.operations
             places += place.below.values()
+        return self._first(positions, count)
+
+    def only_adds(self, path: str) -> bool:
+        """Return whether no node or link is removed at, below or above a path."""
+        return not (self.place(path).is_removed or self._removals_above(path))
+
+    def concerning_alone(self, path: str, count: int) -> list[Operation]:
+        """Return those of the first operations that may change or make one node, in order.
+
+        This is for a path where they only add; any one that makes something below makes it, too.
+        """
+        place = self.place(path)
+        made = () if place.first_put is None else (place.first_put,)
+        return self._first({*place.operations, *made}, count)
+
+    def _first(self, positions: Iterable[int], count: int) -> list[Operation]:
         return [self.operations[position] for position in sorted(positions) if position < count]
 
-    def _look(self, path: str) -> tuple[_Place | None, bool]:
-        """Return the place of a path, None if there is none, and if a group above is removed."""
-        above = list(self._above(path))
-        is_removed = any(self._removes_all(each) for place in above for each in place.operations)
-        if not path:
-            return self.root, False
-        if len(above) <= path.count("."):
-            return None, is_removed
-        return above[-1].below.get(path.rpartition(".")[2]), is_removed
+    def _removals_above(self, path: str) -> list[int]:
+        return [
+            position
+            for above in self._above(path)
+            for position in above.operations
+            if self._removes_all(position)
+        ]
+
+    def _look(self, path: str) -> _Place | None:
+        place: _Place | None = self.root
+        for name in path.split(".") if path else ():
+            if place is None:
+                return None
+            place = place.below.get(name)
+        return place
 
     def _above(self, path: str) -> Iterator[_Place]:
         """Yield the places of all groups above a path, as far as there are any."""
@@ -283,14 +310,20 @@ class _View:
 
     # ----- from the storage to the tree ------------------------------------------------------
 
-    def carry_out(self, *, needs_names: bool = False) -> None:
+    def carry_out(self, *, alone: bool = False, needs_names: bool = False) -> None:
         """Take the nodes that operations concern from the storage, and carry these out.
 
-        With ``needs_names`` it is known then what else is directly below the node of the view.
+        Not necessarily what is below the node of the view, if that is needed ``alone``. With
+        ``needs_names`` it is known then what else is directly below it.
         """
         path = self._path
-        operations = self._pending.concerning(path, self._count)
-        node = self._taken(path, self._pending.place(path), needs_names=needs_names)
+        pending = self._pending
+        if alone and pending.only_adds(path):
+            operations = pending.concerning_alone(path, self._count)
+            node = self._taken(path, _Place(0))
+        else:
+            operations = pending.concerning(path, self._count)
+            node = self._taken(path, pending.place(path), needs_names=needs_names)
         if node is not None and path:
             location, _, name = path.rpartition(".")
             group = self.tree.made(location) if location else self.tree.root
@@ -365,9 +398,9 @@ class _View:
     ) -> Iterator[NodeRecord]:
         """Yield the records of all nodes."""
         path = self._path
-        self.carry_out()
+        self.carry_out(alone=not recursive)
         node = self.tree.find(path, self._trajectory)
-        is_stored = self._stored.get(path) is node
+        is_stored = self.is_stored(path, node)
         stored: Iterator[NodeRecord] = iter(())
         if is_stored and (recursive or node.kind == _UNREADABLE):
             stored = self._read_stored(
@@ -425,26 +458,21 @@ class _View:
 
         None if it was removed.
         """
-        place = self._pending.place(self._path)
-        known = self._path
-        rest = path[len(known) :].lstrip(".")
-        names = rest.split(".") if rest else []
-        node = self.tree.find(known)
-        for name in (None, *names):
-            if name is not None:
-                known = f"{known}.{name}" if known else name
-                below = self.place_below(place, name)
-                if below is None:
-                    return _ELSEWHERE
-                place = below
-                if name not in node.children:
-                    return None
-                node = node.children[name]
-            if self._stored.get(known) is not node:
-                return None
+        known, place = self._path, self._pending.place(self._path)
+        node: Node | None = self.tree.find(known)
+        names = path[len(known) :].lstrip(".").split(".") if path != known else []
+        while node is not None and self.is_stored(known, node):
             if node.kind == _UNREADABLE:
                 return _ELSEWHERE
-        return node.kind
+            if not names:
+                return node.kind
+            name = names.pop(0)
+            below = self.place_below(place, name)
+            if below is None:
+                return _ELSEWHERE
+            known, place = f"{known}.{name}" if known else name, below
+            node = node.children.get(name)
+        return None
 
     def is_stored(self, path: str, node: Node) -> bool:
         """Return whether a node of the tree, maybe changed, is one of the storage."""

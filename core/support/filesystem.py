@@ -5,6 +5,12 @@ from __future__ import annotations
 import errno
 import os
 
+_HARMLESS = (
+    *(errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP),  # file systems that cannot do that
+    *(errno.EACCES, errno.EPERM),  # folders in which one may write, but not read
+    *(errno.ENOENT, errno.ENOTDIR),  # gone with all names, of which nobody can lose one any more
+)
+
 
 def racedirs(path: str | os.PathLike[str]) -> None:
     """Create the folder ``path`` with all parents; several processes may do so at once.
@@ -22,15 +28,46 @@ def racedirs(path: str | os.PathLike[str]) -> None:
         ) from err
 
 
-def sync_folder(path: str | os.PathLike[str]) -> None:
-    """Wait until the names of the files in a folder are on the disk; only POSIX can do that."""
-    if os.name != "posix":
+def make_folders(folder: str) -> None:
+    """Make a folder with those that it is in, so that they survive a loss of power.
+
+    Raises
+    ------
+    OSError
+        One cannot be made, or something else has its name.
+    """
+    missing = []
+    path = os.path.abspath(folder)
+    while not os.path.lexists(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    for path in reversed(missing):
+        sync_folder(os.path.dirname(path))
+
+
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Wait until the names in a folder are on the disk, where the system knows how to.
+
+    That a file is synchronized says nothing about its name on every file system: that is in the
+    folder, which has to be synchronized as well (POSIX.1-2017, fsync(); fsync(2) on Linux).
+
+    Raises
+    ------
+    OSError
+        The disk refuses it.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
         return
-    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _HARMLESS:
+            raise
 
 
 def working_folder() -> str:

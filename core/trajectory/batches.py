@@ -116,7 +116,7 @@ def load_batch(
         dynamic_imports=dynamic_imports,
         wildcard_functions=wildcard_functions,
     )
-    traj._runs.choose(_runs_of_batch(traj, filename))
+    traj._runs.choose(_runs_of_batch(traj, filename), is_batch=True)
     # As in an experiment that begins, runs do not find what earlier ones stored.
     find = traj._runs.names.find
     nodes = (*traj._tree.groups.values(), *traj._tree.leaves.values())

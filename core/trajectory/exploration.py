@@ -15,6 +15,7 @@ from pypet.manager.nearest import did_you_mean
 from pypet.support.arguments import check_callable, check_mapping, check_switch
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
+from pypet.tree.node import put
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,8 @@ class Exploration(TrajectoryState):
         ``build_dict`` is as for `f_explore`; its names have to be those of exactly the explored
         parameters. What is known about existing runs stays. With ``fail_safe`` all ranges are as
         before after an error. Parameters that were stored are deleted from the storage, so that
-        the next `f_store` writes the longer ranges; if this fails, it is only logged.
+        the next `f_store` writes the longer ranges; if this fails, it is only logged. In
+        post-processing they stay, and are written anew when it is over.
         Without explored parameters this is `f_explore`.
 
         Raises
@@ -307,7 +309,15 @@ class Exploration(TrajectoryState):
             logger.exception("The range of parameter `%s` could not be restored.", name)
 
     def _outdate(self, parameters: list[Any]) -> None:
-        """Delete parameters from the storage, because what it has is out of date."""
+        """Delete parameters from the storage, because what it has is out of date.
+
+        During an experiment those that will be written anew stay until then: without its ranges
+        nobody could use the file of an experiment that is killed.
+        """
+        early = getattr(self._storage_service, "early", None)
+        for parameter in parameters:
+            if early is not None and id(parameter) in early.nodes:
+                put(parameter, "_stored", False)
         stored = [parameter for parameter in parameters if parameter._stored]
         if not stored or not self._stored:
             return

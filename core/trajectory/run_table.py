@@ -33,13 +33,24 @@ class RunTable(RunIndex):
     about a run that is not known raises KeyError.
     """
 
-    __slots__ = ("_active", "_chosen", "_explored", "columns", "errors", "hexshas", "texts")
+    __slots__ = (
+        "_active",
+        "_chosen",
+        "_explored",
+        "_is_batch",
+        "columns",
+        "errors",
+        "hexshas",
+        "texts",
+    )
 
     _active: int
     """Index of the run that is being executed here, -1 for none."""
 
     _chosen: np.ndarray[Any, np.dtype[np.int64]] | None
     """Indices of the runs that are to be executed here, ascending; None for all."""
+    _is_batch: bool
+    """Whether other processes execute the runs that are not chosen."""
     columns: RunColumns
     errors: dict[int, RunError]
     """Why runs failed, by index; runs that are completed are not in it."""
@@ -75,6 +86,7 @@ class RunTable(RunIndex):
         self.errors = {}
         self._active = -1
         self._chosen = None
+        self._is_batch = False
         self._known = None
         self.hexshas = []
         self.texts = RunTexts()
@@ -85,10 +97,11 @@ class RunTable(RunIndex):
         Raises
         ------
         RuntimeError
-            The user's function of run names gives a name twice, or the dummy name. Or only some
-            runs are to be executed here: another batch would add others under the same names.
+            The user's function of run names gives a name twice, or the dummy name. Or the runs
+            that are to be executed here are a batch: another one would add others under the same
+            names.
         """
-        if self._chosen is not None:
+        if self._is_batch:
             raise RuntimeError(
                 "The runs of a batch cannot become more: other batches would give the same names "
                 "to theirs. Merge the batches and expand the whole trajectory."
@@ -98,6 +111,15 @@ class RunTable(RunIndex):
         self.columns.grow(self.columns.size + len(added))
         if self._known is not None:
             self._known = np.append(self._known, np.arange(added.start, added.stop))
+        if self._chosen is not None:
+            self._chosen = np.append(self._chosen, np.arange(added.start, added.stop))
+        self._length = length
+
+    def shrink(self, length: int) -> None:
+        """Take back the last runs, which did not start; all runs have to be known."""
+        self.columns = self.columns.take(slice(length))
+        if self._chosen is not None:
+            self._chosen = self._chosen[self._chosen < length]
         self._length = length
 
     def forget(self, length: int) -> None:
@@ -107,9 +129,26 @@ class RunTable(RunIndex):
         if length:
             self._known = np.zeros(0, np.int64)
 
-    def choose(self, indices: Sequence[int] | np.ndarray[Any, Any]) -> None:
-        """Let only these runs be executed here; the others never count as pending."""
+    def choose(
+        self, indices: Sequence[int] | np.ndarray[Any, Any], *, is_batch: bool = False
+    ) -> None:
+        """Let only these runs be executed here; the others never count as pending.
+
+        Runs that are added later are chosen, too; there can be none if other processes execute
+        the others, which is what ``is_batch`` says.
+        """
         self._chosen = np.unique(np.asarray(indices, np.int64))
+        self._is_batch = is_batch
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether these are the runs of a batch."""
+        return self._is_batch
+
+    @property
+    def chosen(self) -> Sequence[int]:
+        """Indices of the runs that are to be executed here, or were, ascending."""
+        return range(self._length) if self._chosen is None else self._chosen.tolist()
 
     @property
     def count(self) -> int:
@@ -384,9 +423,9 @@ class RunTable(RunIndex):
 
         Runs that were chosen stay so.
         """
-        chosen = self._chosen
+        chosen, is_batch = self._chosen, self._is_batch
         self.forget(len(rows) if length is None else length)
-        self._chosen = chosen
+        self._chosen, self._is_batch = chosen, is_batch
         self._names.check(self._length)
         if len(rows) and rows.idx[-1] >= self._length:  # of runs before the trajectory shrank
             kept = int(np.searchsorted(rows.idx, self._length))
@@ -424,6 +463,7 @@ class RunTable(RunIndex):
         twin = RunTable.__new__(RunTable)
         twin._active = self._active
         twin._chosen = self._chosen
+        twin._is_batch = self._is_batch
         twin._explored = self._explored
         twin._names = self._names
         twin._length = self._length
@@ -466,5 +506,6 @@ class RunTable(RunIndex):
         self.errors = {}  # older pickles know none of these
         self._active = -1
         self._chosen = None
+        self._is_batch = state.get("_chosen") is not None  # there were no other choices
         for name, value in state.items():
             setattr(self, name, value)

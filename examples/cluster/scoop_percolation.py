@@ -13,6 +13,8 @@ On several machines that share this folder and take ssh without a password:
 By a job of Grid Engine:
 
     qsub scoop_percolation.qsub
+
+Needs ``pip install "pypet[default,scoop]"`` on all of them.
 """
 
 from __future__ import annotations

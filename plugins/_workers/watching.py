@@ -41,6 +41,11 @@ def _is_child_of(main: int) -> bool:
 
 def _end_after(main: int, own: int) -> None:
     _wait_for(main)
+    end_process(own)
+
+
+def end_process(own: int) -> None:
+    """Ask a process, which may be this one, to end, and see to it that it does."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(own, signal.SIGTERM)
         sleep(GRACE_SECONDS)

@@ -157,6 +157,18 @@ def is_on_this_host(address: Any) -> bool:
     return False  # in this process, where runs cannot be executed anyway
 
 
+def is_encrypted(address: Any) -> bool:
+    """Return whether all connections of the cluster are surely encrypted, as in a local one."""
+    if address is None:
+        return True
+    if not isinstance(address, str):
+        place = getattr(address, "scheduler_address", None)  # of a cluster
+        if place is None:
+            place = getattr(getattr(address, "scheduler", None), "address", "")  # of a client
+        address = str(place)
+    return bool(address.startswith("tls://"))
+
+
 def count_workers(options: Mapping[str, Any]) -> int:
     """Return how many workers the cluster of the user has now.
 

@@ -89,6 +89,11 @@ class DaskScheduler(SubmittingScheduler):
         return not connection.is_on_this_host(options[connection.OPTION])
 
     @classmethod
+    def is_private(cls, options: Mapping[str, Any]) -> bool:
+        """Return whether the connections of the cluster are encrypted."""
+        return connection.is_encrypted(options[connection.OPTION])
+
+    @classmethod
     def has_given_workers(cls, options: Mapping[str, Any]) -> bool:
         """Return False if ``ncores`` says how many a local cluster has."""
         return options[connection.OPTION] is not None

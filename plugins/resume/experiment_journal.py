@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.errors import NotStoredError
 from pypet.interfaces import Journal, Option, Restored, Snapshot, StorageService
 from pypet.options.established import established
-from pypet.plugins.resume.folders import experiment_folder, resume_folder
+from pypet.plugins.resume.folders import experiment_folder, resume_folder, snapshot_path
 from pypet.plugins.resume.journal.following import Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
-from pypet.plugins.resume.journal.segments import SegmentWriter
+from pypet.plugins.resume.journal.segments import SegmentWriter, segment_paths
 from pypet.plugins.resume.journal.service import JournaledService
-from pypet.plugins.resume.journal.values import encode_value
+from pypet.plugins.resume.journal.values import decode_value, encode_value
 from pypet.plugins.resume.locking import ExperimentLock
 from pypet.plugins.resume.snapshots.facts import count_workers
 from pypet.services import RecordStorageService
@@ -43,7 +45,18 @@ class ExperimentJournal(Journal):
     )
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Read where the resume folder is; nothing is created yet."""
+        """Read where the resume folder is; nothing is created yet.
+
+        Raises
+        ------
+        ValueError
+            The operating system lacks what it takes.
+        """
+        if os.name != "posix":
+            raise ValueError(
+                "resumable=True needs file locks as Linux and macOS have them; on this system run "
+                "without, and execute what is missing after a crash by loading the trajectory."
+            )
         self._options = options
         self._parent = resume_folder(options["resume_folder"])
         self._interval = float(options["commit_interval"])
@@ -56,17 +69,20 @@ class ExperimentJournal(Journal):
         self._committed: set[int] = set()
         self._follower: Follower | None = None
         self._synced_at = 0.0
+        self._ended: str | None = None
+        """Folder of the experiment that this environment executed before."""
 
     # ----- before the runs -----------------------------------------------------------------
 
     def check_vacant(self, trajectory_name: str) -> None:
-        """Raise RuntimeError if the folder of the experiment is not empty."""
+        """Raise RuntimeError if there is an experiment in the folder that can be resumed.
+
+        Without a snapshot it is one that was over, or had not begun, when its process died.
+        """
         folder = experiment_folder(self._parent, trajectory_name)
-        try:
-            is_vacant = not os.listdir(folder)
-        except FileNotFoundError:
-            return
-        if not is_vacant:
+        if folder == self._ended:
+            return  # the storage has all of that, and another call of the environment goes on
+        if os.path.exists(snapshot_path(folder)):
             raise RuntimeError(
                 f"The resume folder {folder} has the journal of an experiment already. Go on with "
                 f"it by `env.resume({trajectory_name!r}, {self._parent!r})`, see what became of "
@@ -81,8 +97,14 @@ class ExperimentJournal(Journal):
         racedirs(folder)
         self._environment = environment
         try:
+            self._lock = ExperimentLock(folder, workers=count_workers(self._options))
+            self._lock.acquire()
+            former = segment_paths(folder)
+            if not os.path.exists(snapshot_path(folder)):
+                _remove_segments(former)  # before a snapshot lets them count
             self._take(folder, snapshot.trajectory.v_storage_service)
             self.renew(snapshot)
+            _remove_segments(former)
             sync_folder(self._parent)
         except BaseException:
             self.abandon()
@@ -93,11 +115,10 @@ class ExperimentJournal(Journal):
         folder = self._folder
         self._let_go()
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                _remove(folder)
 
     def _take(self, folder: str, storage: Any) -> None:
-        self._lock = ExperimentLock(folder, workers=count_workers(self._options))
-        self._lock.acquire()
         self._folder = folder
         self._storage = storage
         storage.durable = True
@@ -135,6 +156,10 @@ class ExperimentJournal(Journal):
     def encode_value(self) -> Callable[[Any], bytes]:
         """Return what pickles return values."""
         return encode_value
+
+    def decode_value(self) -> Callable[[bytes], Any]:
+        """Return what unpickles return values."""
+        return decode_value
 
     def runs_started(self, indices: Sequence[int]) -> None:
         """Append which runs were handed to the scheduler."""
@@ -198,12 +223,19 @@ class ExperimentJournal(Journal):
         self._let_go()
         if folder is None:
             return
+        self._ended = folder
         if not completed:
+            parent, name = os.path.split(folder)
             _logger.warning(
-                "The experiment is not complete; what is needed to resume it is in %s.", folder
+                "To execute the runs that are not completed: "
+                "pypet.Environment(resumable=True, ...).resume(%r, %r)\n"
+                "Or on the command line: pypet resume %s",
+                name,
+                parent,
+                shlex.quote(folder),
             )
         elif self._options["delete_resume"]:
-            shutil.rmtree(folder)
+            _remove(folder)
 
     def _let_go(self) -> None:
         if self._storage is not None:
@@ -245,16 +277,35 @@ class ExperimentJournal(Journal):
             )
         self._parent = parent
         self._environment = environment
-        lock = ExperimentLock(own)
-        lock.acquire()
+        self._lock = ExperimentLock(own, workers=count_workers(self._options))
+        self._lock.acquire()
         try:
             restored, self._committed, self._follower = restore(
                 own, environment, given, force=force
             )
-        finally:
-            lock.release()
-        self._take(own, restored.snapshot.trajectory.v_storage_service)
+            self._take(own, restored.snapshot.trajectory.v_storage_service)
+        except BaseException:
+            self._let_go()
+            raise
         return restored
+
+
+def _remove(folder: str) -> None:
+    """Remove the folder of an experiment, first of all the snapshot.
+
+    Segments without their snapshot say nothing any more, however much of the folder is left. But
+    a snapshot without segments would say that no run was committed.
+    """
+    with suppress(FileNotFoundError):
+        os.remove(snapshot_path(folder))
+        sync_folder(folder)
+    shutil.rmtree(folder)
+
+
+def _remove_segments(paths: Iterable[str]) -> None:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            os.remove(path)
 
 
 def check_can_be_journaled(service: Any) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
 import time
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # on Windows nobody gets as far as to use it
+    fcntl = None  # type: ignore[assignment]
 
 from pypet.errors import ResumeError
 

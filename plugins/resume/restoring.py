@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet import pypetconstants as constants
-from pypet.errors import DataNotInStorageError
+from pypet.errors import DataNotInStorageError, ResumeError
 from pypet.interfaces import Restored
 from pypet.plugins.resume.journal.following import Committed, Follower
+from pypet.plugins.resume.journal.frames import Kind, encode
+from pypet.plugins.resume.journal.segments import SegmentWriter
 from pypet.plugins.resume.journal.values import decode_value
 from pypet.plugins.resume.run_progress import RunProgress
 from pypet.plugins.resume.snapshot_file import load
@@ -59,15 +62,24 @@ def restore(
     commits = {run: each for run, each in commits.items() if each.attempt not in follower.void}
     service.durable = True
     meta = _stored_meta(service, str(trajectory.v_name))
+    before = set(trajectory._runs.finished().tolist())
     if meta is None:
-        # Nothing was stored yet, not even the trajectory itself, so no run can have begun.
+        # Nothing was stored yet, not even the trajectory itself; or the file was removed.
+        _check_needs_nothing(trajectory, before)
+        _declare_void(folder, commits.values())
         return TakenUp(Restored(snapshot, [], context), set(), follower)
     trajectory._stored = True
-    before = set(trajectory._runs.finished().tolist())
     stored = _completed_in(meta)
+    found = _without_lost(service, str(trajectory.v_name), commits, stored)
+    _declare_void(folder, [each for run, each in commits.items() if run not in found])
+    commits = found
+    for run in sorted(stored - before - commits.keys()):
+        _logger.warning(
+            "The journal has lost what run %d returned; the run will be executed again.", run
+        )
     with service.kept_open(trajectory.v_name):
         _store_commits(service, [each for run, each in commits.items() if run not in stored])
-        _remove_uncommitted(trajectory, stored - before - commits.keys())
+        _remove_uncommitted(trajectory, before | commits.keys())
         _note_abandoned(trajectory, meta, commits, follower, header)
         _bring_up_to_date(trajectory, meta, commits)
     _logger.info(
@@ -77,8 +89,34 @@ def restore(
         len(trajectory),
     )
     with script_in_place(script_of(header)):
-        results = [(run, decode_value(commits[run].commit.value)) for run in sorted(commits)]
-    return TakenUp(Restored(snapshot, results, context), set(commits), follower)
+        results = [
+            (run, _value_of(commits[run]))
+            for run in sorted(commits.keys() - before)  # post-processing may have left out others
+        ]
+    return TakenUp(
+        Restored(snapshot, [*snapshot.results, *results], context), set(commits), follower
+    )
+
+
+def _value_of(committed: Committed) -> Any:
+    try:
+        return decode_value(committed.commit.value)
+    except Exception as error:
+        raise ResumeError(
+            f"What run {committed.run} has returned cannot be unpickled any more "
+            f"({type(error).__name__}: {error}). If a module or class that it needs is elsewhere "
+            "now, put it back, and resume again; no data is lost."
+        ) from error
+
+
+def _check_needs_nothing(trajectory: Any, completed: Collection[int]) -> None:
+    """Raise ResumeError if completed runs of a snapshot are not in the storage."""
+    if completed:
+        raise ResumeError(
+            f"Trajectory {trajectory.v_name!r} is not in {trajectory.v_storage_service!r} any "
+            f"more, but {len(completed)} runs were completed before the latest snapshot. Put the "
+            "file back, or delete the resume folder and run the experiment again."
+        )
 
 
 def _first_of_each(commits: Iterable[Committed], length: int) -> dict[int, Committed]:
@@ -88,6 +126,45 @@ def _first_of_each(commits: Iterable[Committed], length: int) -> dict[int, Commi
         if each.run < length:
             found.setdefault(each.run, each)
     return found
+
+
+def _declare_void(folder: str, commits: Iterable[Committed]) -> None:
+    """Let commits never count, also not when another attempt at their runs has succeeded."""
+    frames = [
+        part for each in commits for part in encode(Kind.ABORT, run=each.run, started=each.started)
+    ]
+    if frames:
+        segment = SegmentWriter(folder)
+        segment.append(frames)
+        segment.close()
+
+
+def _without_lost(
+    service: Any, name: str, commits: dict[int, Committed], stored: Container[int]
+) -> dict[int, Committed]:
+    """Leave out runs whose large data did not get to the storage before the crash.
+
+    Those that are ``stored`` as completed had it there, whatever was deleted since.
+    """
+    if all(each.node is None for each in commits.values()):
+        return commits
+    with service.exclusive(), service.reading():
+        return {
+            run: each
+            for run, each in commits.items()
+            if each.node is None or run in stored or _has_node(service, name, each.node)
+        }
+
+
+def _has_node(service: Any, name: str, path: str) -> bool:
+    try:
+        for _ in service.read_nodes(
+            name, path, recursive=False, max_depth=None, wants=lambda path: False
+        ):
+            return True
+    except DataNotInStorageError:
+        return False
+    return False
 
 
 def _stored_meta(service: Any, name: str) -> MetaRecord | None:
@@ -117,19 +194,36 @@ def _store_commits(service: Any, commits: Iterable[Committed]) -> None:
             service.apply(request._replace(replayed=True))
 
 
-def _remove_uncommitted(trajectory: Any, runs: Iterable[int]) -> None:
-    """Remove data of runs whose commit was lost, which only damage of the journal can do."""
+def _remove_uncommitted(trajectory: Any, kept: Container[int]) -> None:
+    """Remove data of all runs but these, or else they would find it when they are executed again.
+
+    It is there if the journal is damaged, and if a run has created shared data. What the snapshot
+    has was there before.
+    """
+    service = trajectory.v_storage_service
+    for path, run in _groups_of_runs(trajectory).items():
+        if run not in kept and not trajectory.f_contains(path, shortcuts=False):
+            operation = DeleteNode(path, recursive=True)
+            service.apply(StoreRequest(trajectory.v_name, (operation,), replayed=True))
+
+
+def _groups_of_runs(trajectory: Any) -> dict[str, int]:
+    """Return the full names of the groups of runs that the storage has, and whose they are."""
     service, names = trajectory.v_storage_service, trajectory._runs.names
-    for run in runs:
-        _logger.warning(
-            "The journal has lost what run %d returned; the run will be executed again.", run
-        )
-        for branch in _BRANCHES:
-            operation = DeleteNode(f"{branch}.{names.name(run)}", recursive=True)
-            try:
-                service.apply(StoreRequest(trajectory.v_name, (operation,), replayed=True))
-            except DataNotInStorageError:
-                continue
+    found = {}
+    for branch in _BRANCHES:
+        with suppress(DataNotInStorageError):
+            for node in service.read_nodes(
+                str(trajectory.v_name),
+                branch,
+                recursive=True,
+                max_depth=1,
+                wants=lambda path: False,
+            ):
+                run = names.find(node.path.rpartition(".")[2])
+                if run is not None and run < len(trajectory):
+                    found[node.path] = run
+    return found
 
 
 def _note_abandoned(

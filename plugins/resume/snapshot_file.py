@@ -48,6 +48,7 @@ def save(folder: str, environment: Environment, snapshot: Snapshot) -> None:
             "job": snapshot.job,
             "postprocessing": snapshot.postprocessing,
             "start_timestamp": snapshot.start_timestamp,
+            "results": snapshot.results,
         }
         write_snapshot(snapshot_path(folder), header, payload)
 
@@ -71,9 +72,15 @@ def load(
     payload = read_payload(path)
     trajectory = payload["trajectory"]
     put(trajectory, "_storage_service", payload["storage_service"])
+    put(trajectory, "_run_by_environment", False)  # not any more: post-processing had expanded it
     restore_flags(trajectory, payload["full_copy"])
+    trajectory._run_by_environment = False  # it was, if post-processing had expanded it
     snapshot = Snapshot(
-        trajectory, payload["job"], payload["postprocessing"], payload["start_timestamp"]
+        trajectory,
+        payload["job"],
+        payload["postprocessing"],
+        payload["start_timestamp"],
+        payload["results"],
     )
     with script_in_place(script_of(header)):
         now = _now(header, environment, snapshot, given)

@@ -23,6 +23,7 @@ from pypet.plugins._workers.outcomes import ended_by_run, pack
 from pypet.plugins._workers.settling import be_nice
 from pypet.plugins._workers.watching import end_with
 from pypet.plugins.scoop import remedies
+from pypet.plugins.scoop.origin_watch import end_without
 from pypet.support import run_banners
 from pypet.version import __version__
 
@@ -52,6 +53,8 @@ class Terms(NamedTuple):
     """Each run has log files of its own."""
     origin: int
     """Id of the main process, which its child is not to outlive."""
+    address: tuple[str, int]
+    """Where workers reach the main process; those that do not for long are not to stay."""
 
 
 class Reply(NamedTuple):
@@ -116,6 +119,7 @@ def _perform(name: str, pickled: bytes | None, tasks: bytes, terms: Terms) -> Re
             return Reply()
         _known = None  # the former one makes room first
         end_with(terms.origin)
+        end_without(terms.address)
         be_nice(terms.niceness)
         _known = _Known(name, pickle.loads(pickled), is_fresh=True)
     todo: Sequence[Task] = pickle.loads(tasks)

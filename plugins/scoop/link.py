@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pypet.errors import WorkerDiedError
-from pypet.plugins.scoop import guest, remedies
+from pypet.plugins.scoop import guest, member, remedies
 
 TASK = b"T"
 """What SCOOP calls messages with a future to execute."""
@@ -55,6 +55,7 @@ class Link:
         self._last = 0
         remedies.stop_status_reports()
         remedies.know_worker_names()
+        remedies.end_silent_connections(self.address[1], member.UNREACHABLE_SECONDS)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -131,14 +132,17 @@ class Link:
         return answers
 
     def forget(self, number: int) -> None:
-        """Ignore what comes back of a call from now on."""
-        found = next((key for key, each in self._numbers.items() if each == number), None)
-        if found is None:
-            return
-        del self._numbers[found]
-        future = self._control.futureDict.get(found)
+        """Ignore what comes back of a call from now on; most likely nothing will."""
+        future = self._control.futureDict.get(self.ignore(number))
         if future is not None:
             future._delete()
+
+    def ignore(self, number: int) -> Any:
+        """Ignore what will come back of a call; return the name of its future, None if it has."""
+        found = next((key for key, each in self._numbers.items() if each == number), None)
+        if found is not None:
+            del self._numbers[found]
+        return found
 
     @property
     def _queue(self) -> Any:

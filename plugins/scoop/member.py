@@ -17,6 +17,9 @@ PROBE_SECONDS = 2.0
 """So often somebody knocks at a worker that is executing something."""
 UNREACHABLE_SECONDS = 60.0
 """A worker whose host does not answer for so long is given up; cables are out for less."""
+DOUBT_SECONDS = 5.0
+"""After so long a worker is asked whether it still has its batch, and again after twice as long."""
+MOST_DOUBT_SECONDS = 300.0
 
 
 @dataclass(eq=False)
@@ -33,11 +36,25 @@ class Batch:
     """When it was sent, by the clock of `time.monotonic`."""
     started: float = 0.0
     """The same in seconds since the epoch."""
+    question: int | None = None
+    """Number of a call that the worker answers after it has executed the batch."""
+    asked: float = 0.0
+    """When it was asked that for the last time."""
+    doubt: float = field(default_factory=lambda: DOUBT_SECONDS)
+    """Seconds after which it is to be asked, again if it did not answer."""
+    answered: float | None = None
+    """When it answered, although the batch has not come back."""
 
     def note_sent(self) -> None:
         """Note that the worker has it from now on."""
         self.message = None
         self.began, self.started = monotonic(), time()
+        self.asked = self.began
+
+    def note_asked(self, question: int) -> None:
+        """Note that the worker was asked; it is not to be asked again soon."""
+        self.question, self.asked = question, monotonic()
+        self.doubt = min(2 * self.doubt, MOST_DOUBT_SECONDS)
 
 
 @dataclass(eq=False)
@@ -52,10 +69,6 @@ class Member:
     """Name of the latest work that it was sent."""
     batch: Batch | None = None
     door: Door | None = field(init=False)
-    question: int | None = None
-    """Number of a call that it answers when it has nothing to do, asked while it had a batch."""
-    answered: float | None = None
-    """When it answered, although the batch has not come back."""
     rests_until: float = 0.0
     """Nothing is to be given to it before, by the clock of `time.monotonic`."""
 
@@ -76,8 +89,13 @@ class Member:
         """Return how it ended, as part of a sentence."""
         return describe_end(None if self.process is None else self.process.returncode)
 
+    def begin(self, batch: Batch) -> None:
+        """Have a batch from now on."""
+        self.batch = batch
+        self.note_heard()  # nobody has knocked while it had none
+
     def note_heard(self) -> None:
-        """Note that it has just been heard of."""
+        """Note that it has just been heard of, or that its host is known to be there."""
         if self.door is not None:
             self.door.rest()
 
@@ -99,16 +117,23 @@ class Door:
         self._address = (host, int(port))
         self._socket: socket.socket | None = None
         self._next = 0.0
-        self._opened: float | None = None
-        """When it last did."""
+        self._in_vain_since: float | None = None
+        """When somebody knocked first of all those to whom it was not opened."""
+        self.has_opened = False
+        """Whether it ever has."""
 
     def is_shut(self) -> bool:
-        """Return whether nobody opens any more; to be asked often, it knocks now and then."""
+        """Return whether nobody opens any more; to be asked often, it knocks now and then.
+
+        That is so if the host says that nobody is there, or nothing for `UNREACHABLE_SECONDS`.
+        """
         now = monotonic()
         if self._socket is None:
             if now < self._next:
                 return False
             self._next = now + PROBE_SECONDS
+            if self._in_vain_since is None:
+                self._in_vain_since = now
             self._knock()
         answer = self._answer()
         if answer is None:  # not yet
@@ -116,14 +141,15 @@ class Door:
                 self.leave()
                 self._next = now
         elif answer == 0:
-            self._opened = now
-            self.leave()
+            self.has_opened = True
+            self.rest()
         elif answer == errno.ECONNREFUSED:
             self.leave()
             return True
         else:
             self.leave()
-        return self._opened is not None and now - self._opened > UNREACHABLE_SECONDS
+        since = self._in_vain_since
+        return since is not None and now - since > UNREACHABLE_SECONDS
 
     def leave(self) -> None:
         """Close the socket."""
@@ -131,15 +157,10 @@ class Door:
             self._socket.close()
             self._socket = None
 
-    @property
-    def has_opened(self) -> bool:
-        """Whether anybody has ever opened."""
-        return self._opened is not None
-
     def rest(self) -> None:
-        """Forget how long nobody has opened; the worker was heard of otherwise."""
-        if self._opened is not None:
-            self._opened = monotonic()
+        """Forget how long nobody has opened."""
+        self.leave()
+        self._in_vain_since = None
 
     def _knock(self) -> None:
         try:

@@ -75,6 +75,7 @@ class ScoopScheduler(Scheduler):
             niceness=options.get("niceness"),
             logs_each_run=not options.get("freeze_input", False),
             origin=os.getpid(),
+            address=("", 0),
         )
         self._work: bytes | None = None
         self._name = ""
@@ -142,6 +143,7 @@ class ScoopScheduler(Scheduler):
         work = execute.packed() if isinstance(execute, Work) else execute
         self._work = pickled(work)
         self._name = uuid.uuid4().hex
+        self._terms = self._terms._replace(address=self._force.address)
         self._force.muster()
 
     def room(self) -> int:

@@ -23,8 +23,6 @@ from pypet.version import __version__
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 """Time between two invitations while workers are missing."""
-DOUBT_SECONDS = 5.0
-"""After so long a worker is asked whether it still has its batch."""
 LATE_SECONDS = 2.0
 """So much later than the answer the batch may come back, for it may go through the broker."""
 MOST_INVITATIONS = 4
@@ -78,6 +76,11 @@ class Workforce:
         self._invite()
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Host and port where workers reach this process."""
+        return self._link.address
+
+    @property
     def size(self) -> int:
         """How many workers are known, and not gone."""
         return len(self._members)
@@ -91,8 +94,7 @@ class Workforce:
         """Yield the workers without a batch; those of SCOOP first, the stand-in last."""
         now = monotonic()
         for member in list(self._members.values()):
-            is_asked = member.question is not None
-            is_free = member.batch is None and member.rests_until <= now and not is_asked
+            is_free = member.batch is None and member.rests_until <= now
             if is_free and member is not self._stand_in:
                 yield member
         if self._stand_in is not None and self._stand_in.batch is None:
@@ -111,7 +113,7 @@ class Workforce:
     ) -> None:
         """Give a worker a batch of ``tasks``; the others are arguments of `guest.perform`."""
         number, message = self._link.prepare(perform, *arguments)
-        member.batch = Batch(number, tasks, round_name, message)
+        member.begin(Batch(number, tasks, round_name, message))
         self._send(member)
 
     def collect(self, seconds: float) -> list[Report]:
@@ -128,8 +130,7 @@ class Workforce:
                 self._welcome(answer)
             elif (asked := self._asked(answer)) is not None:
                 asked.question = None
-                if asked.batch is not None:
-                    asked.answered = monotonic()
+                asked.answered = monotonic()
             elif (report := self._report(answer)) is not None:
                 reports.append(report)
         reports += self._look_after()
@@ -146,7 +147,7 @@ class Workforce:
         batch, member.batch = member.batch, None
         if batch is None:
             return None
-        self._link.forget(batch.number)
+        self._forget(batch)
         return Report(member, batch, None)
 
     def abandon(self, round_name: str) -> None:
@@ -156,7 +157,7 @@ class Workforce:
             if batch is None or batch.round != round_name:
                 continue
             if batch.message is not None:
-                self._link.forget(batch.number)
+                self._forget(batch)
                 member.batch = None
             elif member is self._stand_in:
                 self.dismiss(member)
@@ -258,8 +259,10 @@ class Workforce:
         for member in self._members.values():
             batch = member.batch
             if batch is not None and batch.number == answer.number:
-                member.batch = member.answered = None
+                member.batch = None
                 member.note_heard()
+                if batch.question is not None:
+                    self._link.ignore(batch.question)
                 if member is self._stand_in:
                     self._false_starts = 0
                 reply = answer.value if isinstance(answer.value, Reply) else None
@@ -274,7 +277,10 @@ class Workforce:
         reports = []
         for member in self.busy():
             self._send(member)
-            if member.is_gone and not self._is_behind_a_wall(member):
+            is_gone = member.is_gone
+            if is_gone and self._is_behind_a_wall(member):
+                member.note_heard()
+            elif is_gone:
                 _logger.warning("%s is gone.", member)
                 if member is not self._stand_in:
                     self._expected -= 1
@@ -289,36 +295,47 @@ class Workforce:
     # answers one question after the other: if it answers one that was asked after it had got a
     # batch, and the batch has not come back, that is lost.
 
-    def _asked(self, answer: Answer) -> Member | None:
-        return next(
-            (each for each in self._members.values() if each.question == answer.number), None
-        )
+    def _asked(self, answer: Answer) -> Batch | None:
+        batches = (each.batch for each in self._members.values())
+        return next((each for each in batches if each and each.question == answer.number), None)
+
+    def _forget(self, batch: Batch) -> None:
+        self._link.forget(batch.number)
+        if batch.question is not None:
+            self._link.forget(batch.question)
 
     def _missed(self, member: Member) -> Report | None:
         """Return the batch of a worker if it was lost on the way; ask the worker if in doubt."""
         batch, now = member.batch, monotonic()
         if batch is None or batch.message is not None:
             return None
-        if member.answered is not None:
-            if now < member.answered + LATE_SECONDS:
+        if batch.answered is not None:
+            if now < batch.answered + LATE_SECONDS:
                 return None
             _logger.warning("What %s got or returned was lost on the way.", member)
-            self._link.forget(batch.number)
-            member.batch = member.answered = None
+            self._forget(batch)
+            member.batch = None
             member.knows = ""
             return Report(member, batch, None)
-        if member.question is None and now > batch.began + DOUBT_SECONDS:
+        if now > batch.asked + batch.doubt:
             number, message = self._link.prepare(introduce)
-            if self._link.send(member.name, message):
-                member.question = number
-            else:
+            if not self._link.send(member.name, message):
                 self._link.forget(number)
+                return None
+            if batch.question is not None:
+                self._link.ignore(batch.question)  # it may have been lost, too
+            batch.note_asked(number)
         return None
 
     def _is_behind_a_wall(self, member: Member) -> bool:
-        """Return whether a worker does not open, and never has, but is connected."""
+        """Return whether a worker does not open, and never has, but is connected.
+
+        If its host has vanished, the connection ends of that; see `remedies`.
+        """
         door = member.door
-        return door is not None and not door.has_opened and self._link.reaches(member.name)
+        if door is None or door.has_opened:
+            return False
+        return self._link.reaches(member.name)
 
 
 _workforce: tuple[int, Workforce] | None = None

@@ -90,7 +90,8 @@ class MemoryStorageService(RecordStorageService):
         if meta.is_new and stored.info.timestamp != meta.info.timestamp:
             raise RuntimeError(
                 f"There is already a trajectory {trajectory!r} in memory. Give the new one "
-                "another name, for example with `add_time=True`."
+                "another name, for example with `add_time=True`. With `on_existing='extend'` an "
+                "environment goes on with the one that is there."
             )
         stored.tree.apply(meta)
         stored.info = meta.info

@@ -41,6 +41,14 @@ def test_dask_is_compared_with_its_bare_client(comparison):
     assert row.figure > 0
 
 
+def test_encryption_is_compared_with_none(comparison):
+    pytest.importorskip("zmq")
+    row = comparison.encryption_row(comparison.Sides(None, 1, 0.01))
+    assert row.target == 1.25
+    assert not row.at_least
+    assert row.figure > 0
+
+
 def test_rows_are_printed_with_a_verdict(comparison, capsys):
     rows = [
         comparison.rate_row("quick", {"here": 0.001, "there": 0.1}, 40),

@@ -33,6 +33,16 @@ def hosts(tmp_path_factory) -> Iterator[Hosts]:
     yield from _bed(Hosts, tmp_path_factory, str(NUMBER_OF_HOSTS))
 
 
+@pytest.fixture
+def fault_row(request):
+    """A function that puts a row into the table of faults, see `faults_table.py`."""
+
+    def put(**row: object) -> None:
+        request.node.user_properties.append(("fault", row))
+
+    return put
+
+
 def _bed(kind, tmp_path_factory, *arguments):
     reason = reason_to_skip(kind.programs)
     if reason is not None:

@@ -1,12 +1,13 @@
 """An experiment over several hosts, as a script: ``head`` on one of them, a ``worker`` on others.
 
     network_experiment.py head FOLDER MODE RUNS TIMEOUT
-    network_experiment.py worker FOLDER NAME FIRST STEP SECONDS
+    network_experiment.py worker FOLDER NAME RUNS SECONDS RECONNECT_SECONDS
 
 The head shares its trajectory by a file that only its user can read, and ends when there is a file
-``end``. A worker executes every STEP-th run, with a pause after each, and notes in files what was
-stored and what was not. A worker with the name ``dies`` kills itself in its third run, with the
-lock if there is one; one with the name ``stops`` stops itself in the same way.
+``end``. A worker executes some runs, a list like ``[0, 2]``, with a pause after each, and notes in
+files what was stored and what was not. A worker with the name ``dies`` kills itself in its third
+run, with the lock if there is one; one with the name ``stops`` stops itself in the same way. One
+with the name ``torn-log`` or ``torn-changes`` is killed within the commit of its third run.
 """
 
 from __future__ import annotations
@@ -25,8 +26,6 @@ import numpy as np
 from pypet import HDF5StorageService, MultiprocContext, Trajectory
 
 PORT = "tcp://10.78.0.1"
-RECONNECT_SECONDS = 12.0
-"""A shorter patience than that of users keeps the tests short."""
 
 
 def wait_for(path):
@@ -66,21 +65,24 @@ def head(folder, mode, runs, timeout):
     write(folder / "told", json.dumps(told).encode())
 
 
-def worker(folder, name, first, step, seconds):
+def worker(folder, name, runs, seconds, reconnect_seconds):
     from pypet.wrap_modes.netlock import network_lock
     from pypet.wrap_modes.netqueue import channel
 
-    network_lock.RECONNECT_SECONDS = channel.RECONNECT_SECONDS = RECONNECT_SECONDS
+    # A shorter patience than that of users keeps the tests short.
+    network_lock.RECONNECT_SECONDS = channel.RECONNECT_SECONDS = float(reconnect_seconds)
     wait_for(folder / "task")
     traj = pickle.loads((folder / "task").read_bytes())
     done = (folder / f"{name}.done").open("a", buffering=1)
     failed = (folder / f"{name}.failed").open("a", buffering=1)
-    for number, index in enumerate(range(int(first), len(traj), int(step))):
+    for number, index in enumerate(json.loads(runs)):
         if number == 2 and name in ("dies", "stops"):
             if hasattr(traj.v_storage_service, "acquire_lock"):
                 traj.v_storage_service.acquire_lock()
             write(folder / f"{name}.pid", str(os.getpid()).encode())
             os.kill(os.getpid(), signal.SIGKILL if name == "dies" else signal.SIGSTOP)
+        if number == 2 and name.startswith("torn-"):
+            tear(name.removeprefix("torn-"))
         traj.f_set_crun(index)
         traj.f_start_run()
         traj.f_add_result("z", np.full(1000, index))
@@ -92,6 +94,25 @@ def worker(folder, name, first, step, seconds):
         traj.f_finalize_run(store_meta_data=False, clean_up=True)
         time.sleep(float(seconds))
     write(folder / f"{name}.ended", b"")
+
+
+def tear(part):
+    """Let this process be killed within its next commit, when it has written half of the redo log
+    (``part`` is ``"log"``) or, with the log being whole, half of the first changes."""
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    from pypet.storage_backends.hdf5.files import transactional_file
+    from tests.faults.kills import MAIN, FailPoint
+
+    point = FailPoint(MAIN, 1, half=True)
+    write_log = transactional_file.write_log
+
+    def torn(*arguments):
+        if part == "log":
+            point.install()
+        write_log(*arguments)
+        point.install()
+
+    transactional_file.write_log = torn
 
 
 if __name__ == "__main__":

@@ -50,6 +50,22 @@ def test_hosts_reach_each_other_until_a_cable_is_cut(hosts):
         assert time.monotonic() < deadline
 
 
+def test_a_bad_cable_delays_and_loses_packets(hosts):
+    ask = (
+        "import socket, time; began = time.monotonic();"
+        "socket.create_connection(('10.78.0.1', 22)).recv(3);"
+        "print(time.monotonic() - began)"
+    )
+    command = hosts.on("w1", sys.executable, "-c", ask)
+    with hosts.bad_cable("w1", delay=0.2, loss=0):
+        assert float(hosts.run(*command).stdout) >= 0.4
+    assert float(hosts.run(*command).stdout) < 0.4
+    with hosts.bad_cable("w1", delay=0, loss=1):
+        assert hosts.run("timeout", "1", *command, check=False).returncode != 0
+        assert hosts.run("ssh", "w2", "hostname").stdout == "w2\n"
+    assert float(hosts.run(*command).stdout) < 0.4
+
+
 def test_processes_of_a_host_can_be_killed(hosts):
     with hosts.popen(*hosts.on("w2", "sleep", "1000")) as process:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -60,6 +76,35 @@ def test_processes_of_a_host_can_be_killed(hosts):
         hosts.kill("w2")
         assert process.wait(PATIENCE_SECONDS) != 0
     assert hosts.run("ssh", "w2", "hostname").stdout == "w2\n"
+
+
+def test_start_up_files_of_the_user_are_not_read(tmp_path):
+    reason = reason_to_skip(Hosts.programs)
+    if reason is not None:
+        pytest.skip(reason)
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in (".bashrc", ".bash_profile", ".profile"):
+        (home / name).write_text("sleep 1000\n")
+    entries = Path("/etc/passwd").read_text()
+    others = [line for line in entries.splitlines(True) if not line.startswith("root:")]
+    (tmp_path / "passwd").write_text(f"root:x:0:0::{home}:/bin/bash\n{''.join(others)}")
+    code = (
+        "import pathlib, sys; from tests.clusters.hosts import Hosts;"
+        "bed = Hosts(pathlib.Path(sys.argv[1]), '2');"
+        "print(bed.run('ssh', 'w1', 'hostname').stdout); bed.close()"
+    )
+    with_this_home = 'mount --bind "$0" /etc/passwd; exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", with_this_home, tmp_path / "passwd"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", code, tmp_path / "bed"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS * 3,
+        check=False,
+    )
+    assert done.stdout == "w1\n\n", done.stderr
 
 
 def test_a_bed_ends_with_the_process_that_started_it_however_that_ends(tmp_path):

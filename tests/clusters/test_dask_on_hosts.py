@@ -54,6 +54,13 @@ def kill_all_processes(hosts, host):
     hosts.kill(host)
 
 
+FAULTS = {
+    cut_for_good: "cable of a host cut for good",
+    cut_for_5_seconds: "cable of a host out for 5 s",
+    kill_all_processes: "all processes of a host killed",
+}
+
+
 @pytest.fixture
 def cluster(hosts, tmp_path):
     """A Dask scheduler on ``head`` with one worker on ``w1`` and one on ``w2``."""
@@ -95,7 +102,7 @@ def cluster(hosts, tmp_path):
     ],
 )
 def test_all_runs_are_done_once_whatever_happens_to_a_host(
-    hosts, cluster, tmp_path, mode, fault, capsys
+    hosts, cluster, tmp_path, mode, fault, fault_row
 ):
     pytest.importorskip("h5py")
     if mode.startswith("NET"):
@@ -118,7 +125,15 @@ def test_all_runs_are_done_once_whatever_happens_to_a_host(
             process.kill()
     assert process.returncode == 0, err
     done, different, is_stored, seconds = out.split()
-    with capsys.disabled():
-        print(f"\n{mode}, {fault.__name__}: {done} of {RUNS} done, {float(seconds):.0f} s")  # noqa: T201
     assert int(done) == int(different) == RUNS
     assert is_stored == "True"
+    fault_row(
+        engine="Dask",
+        mode=mode,
+        fault=FAULTS[fault],
+        runs=RUNS,
+        done=int(done),
+        lost=RUNS - int(different),
+        doubled=int(done) - int(different),
+        seconds=float(seconds),
+    )

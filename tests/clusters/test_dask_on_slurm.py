@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,70 @@ def test_runs_of_a_job_that_is_cancelled_are_executed_by_others(slurm, tmp_path)
     done = slurm.run(sys.executable, script, tmp_path, seconds=150, cwd=tmp_path, env=environment)
     assert (tmp_path / "cancelled").exists()
     assert done.stdout.splitlines()[-1] == str([2 * i for i in range(12)])
+
+
+AT_WALLTIME = """
+import os, subprocess, sys, time
+from pathlib import Path
+from dask_jobqueue import SLURMCluster
+from pypet import Environment, load_trajectory
+
+def work(traj, folder):
+    job = os.environ["SLURM_JOB_ID"]
+    if traj.x == 3:
+        with open(Path(folder, "attempts"), "a") as file:
+            file.write(f"{job}\\n")
+        if not Path(folder, "met").exists():
+            Path(folder, "met").touch()
+            time.sleep(600)
+    traj.f_add_result("job", job)
+    return traj.x
+
+if __name__ == "__main__":
+    folder, *directives = sys.argv[1:]
+    with SLURMCluster(queue="main", cores=1, processes=1, memory="1GB", walltime="00:00:10",
+                      job_extra_directives=directives, log_directory=folder,
+                      local_directory=folder) as cluster:
+        cluster.adapt(minimum_jobs=1, maximum_jobs=2)
+        with Environment("t", filename=f"{folder}/t.hdf5", log_config=None, report_progress=False,
+                         scheduler="dask", dask_address=cluster, wrap_mode="NETQUEUE") as env:
+            env.traj.f_add_parameter("x", 0)
+            env.traj.f_explore({"x": range(12)})
+            results = env.run(work, folder)
+    assert [index for index, _ in results] == list(range(12)), results
+    traj = load_trajectory("t", filename=f"{folder}/t.hdf5", load_data=2)
+    print(traj.f_get("results.runs.run_00000003.job").f_get())
+"""
+
+
+@pytest.mark.skipif(
+    "PYPET_LONG_TESTS" not in os.environ,
+    reason="takes two minutes, as walltimes are minutes; set PYPET_LONG_TESTS to have it executed",
+)
+@pytest.mark.parametrize("directives", [(), ("--signal=TERM@30",), ("--signal=B:TERM@30",)])
+def test_runs_of_a_job_that_meets_its_walltime_are_executed_by_others(
+    slurm, tmp_path, directives, capsys
+):
+    pytest.importorskip("zmq")
+    script = tmp_path / "walltime.py"
+    script.write_text(AT_WALLTIME)
+    environment = {"TMPDIR": str(tmp_path)}
+    began = time.monotonic()
+    done = slurm.run(
+        *(sys.executable, script, tmp_path, *directives),
+        seconds=240,
+        cwd=tmp_path,
+        env=environment,
+    )
+    first, *others = (tmp_path / "attempts").read_text().split()
+    last = done.stdout.split()[-1]
+    shown = slurm.run("scontrol", "--oneliner", "show", "job", first).stdout
+    with capsys.disabled():
+        seconds = time.monotonic() - began
+        sys.stdout.write(f"\n{directives}: {slurm.state(first)} after {seconds:.0f} s in all\n")
+    assert "TimeLimit=00:01:00" in shown  # Slurm knows whole minutes only
+    if not directives:
+        assert slurm.wait(first) == "TIMEOUT"
+    assert others == [last]
+    assert last != first
+    assert list(tmp_path.glob(".pypet-*.key")) == []

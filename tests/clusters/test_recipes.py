@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,14 @@ def wait_for(condition):
 def wait_for_free_runs(place):
     some = ["completed"] * FREE_RUNS + ["not run"] * (ALL_RUNS - FREE_RUNS)
     wait_for(lambda: list(states(place).values()) == some)
+    return finished(place)
+
+
+def finished(place):
+    """Return when runs that are completed have ended, by name."""
+    traj = pypet.load_trajectory(filename=str(place / "walk" / "walk.hdf5"), load_data=0)
+    runs = traj.f_get_run_information().items()
+    return {name: run["finish_timestamp"] for name, run in runs if run["completed"]}
 
 
 def check_results(place, text=None):
@@ -79,6 +88,27 @@ def check_results(place, text=None):
         rows = re.findall(r"^ +(\d\.\d{3}) +([\d.]+) +([\d.]+)$", text, re.MULTILINE)
         assert len(rows) == ALL_RUNS
     return traj
+
+
+@pytest.fixture
+def report(place, fault_row):
+    """A function that puts a row into the table of faults; ``before`` is what `finished` then."""
+    began = time.monotonic()
+
+    def put(fault, before):
+        done = finished(place)
+        fault_row(
+            engine="a job of Slurm",
+            mode="QUEUE",
+            fault=fault,
+            runs=ALL_RUNS,
+            done=len(done),
+            lost=len(before.keys() - done.keys()),
+            doubled=sum(done.get(run, ended) != ended for run, ended in before.items()),
+            seconds=time.monotonic() - began,
+        )
+
+    return put
 
 
 def executing_environments(traj):
@@ -96,9 +126,9 @@ def test_one_node_of_slurm(slurm, place):
     assert environment.ncores == 4
 
 
-def test_a_job_at_the_end_of_its_time_goes_on_when_submitted_again(slurm, place, gate):
+def test_a_job_at_the_end_of_its_time_goes_on_when_submitted_again(slurm, place, gate, report):
     job = slurm.submit("one_node.sbatch", cwd=place, env=JOB_ENVIRONMENT)
-    wait_for_free_runs(place)
+    before = wait_for_free_runs(place)
     slurm.run("scontrol", "update", f"JobId={job}", "EndTime=now+1")
     assert slurm.wait(job) == "TIMEOUT"  # Slurm looks at times every 30 s
     text = (place / f"walk_{job}.txt").read_text()
@@ -109,15 +139,17 @@ def test_a_job_at_the_end_of_its_time_goes_on_when_submitted_again(slurm, place,
     text = (place / f"walk_{job}.txt").read_text()
     assert f"Finished  {FREE_RUNS}/{ALL_RUNS} runs" in text
     check_executed_twice(place)
+    report("walltime met, submitted again", before)
 
 
-def test_a_preempted_job_goes_on_by_itself(slurm, place, gate):
+def test_a_preempted_job_goes_on_by_itself(slurm, place, gate, report):
     job = slurm.submit("-w", "n2", "requeue.sbatch", cwd=place, env=JOB_ENVIRONMENT)
-    wait_for_free_runs(place)
+    before = wait_for_free_runs(place)
     urgent = ("--partition=urgent", "--exclusive", "-w", "n2", "--output=/dev/null")
     other = slurm.submit(*urgent, "--wrap", "true", cwd=place)
     assert slurm.wait(other) == "COMPLETED"
     go_on_in_slurm(slurm, job, place, gate)
+    report("preempted", before)
 
 
 def test_a_job_that_is_warned_of_its_end_requeues_itself(slurm, place, gate):
@@ -125,6 +157,39 @@ def test_a_job_that_is_warned_of_its_end_requeues_itself(slurm, place, gate):
     wait_for_free_runs(place)
     slurm.run("scancel", "--signal=USR1", "--batch", job)  # as Slurm does before the end
     go_on_in_slurm(slurm, job, place, gate)
+
+
+@pytest.mark.parametrize("is_killed_before", [False, True])
+def test_a_resumable_job_goes_on_when_it_is_requeued(slurm, place, gate, is_killed_before):
+    job = slurm.submit("resuming.sbatch", cwd=place, env=JOB_ENVIRONMENT)
+    wait_for_free_runs(place)
+    if is_killed_before:
+        slurm.run("scancel", "--full", "--signal=KILL", job)
+        slurm.wait(job)
+    slurm.run("scontrol", "requeue", job)  # which ends a job that is running
+    assert slurm.wait(job, "PENDING") == "PENDING"
+    wait_for_free_runs(place)
+    gate.unlink()
+    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now+3")  # not in two minutes
+    assert slurm.wait(job) == "COMPLETED"
+    text = (place / f"walk_{job}.txt").read_text()
+    said = ["was requeued 0 times", "experiment begins", "was requeued 1 times", "going on"]
+    assert all(text.count(each) == 1 for each in said)
+    traj = check_executed_twice(place)
+    by_environment = Counter(
+        run["short_environment_hexsha"] for run in traj.f_get_run_information().values()
+    )
+    assert sorted(by_environment.values()) == [FREE_RUNS, ALL_RUNS - FREE_RUNS]
+    whole = (sys.executable, "walk.py", "--folder", "whole", "--ncores", "2")
+    subprocess.run(whole, cwd=place, check=True, capture_output=True, timeout=SECONDS)
+    check_equal(traj, pypet.load_trajectory("walk", filename=str(place / "whole" / "walk.hdf5")))
+
+
+def check_equal(traj, other):
+    other.f_load(load_data=2)
+    for run in traj.f_iter_runs():
+        assert (traj[run].passage.times == other[run].passage.times).all()
+    assert not (Path(traj.v_storage_service.filename).parent / "resume" / "walk").exists()
 
 
 def go_on_in_slurm(slurm, job, place, gate):
@@ -141,6 +206,7 @@ def go_on_in_slurm(slurm, job, place, gate):
 def check_executed_twice(place):
     traj = check_results(place)
     assert len(executing_environments(traj)) == 2
+    return traj
 
 
 def test_one_node_of_grid_engine_also_after_its_end(grid_engine, place, gate):

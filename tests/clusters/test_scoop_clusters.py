@@ -1,12 +1,10 @@
-"""SCOOP over several hosts, and in a job of Grid Engine: recipes, and faults."""
+"""SCOOP over several hosts, and in a job of Grid Engine."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -23,7 +21,7 @@ SMALL = ("--size", "40", "--repetitions", "4")
 SECONDS = 150
 """So long an experiment may take; it passes only if something hangs."""
 GATED = '''
-import socket, time
+import socket, sys, time
 from pathlib import Path
 from pypet import Environment
 
@@ -39,7 +37,7 @@ def wait(traj):
 
 if __name__ == "__main__":
     with Environment("gated", filename="gated.hdf5", multiproc=True, use_scoop=True,
-                     wrap_mode="LOCAL", report_progress=False) as env:
+                     wrap_mode=sys.argv[1], report_progress=False) as env:
         env.traj.f_add_parameter("x", 0)
         env.traj.f_explore({"x": list(range(20))})
         print("ON", *sorted({host for _, host in env.run(wait)}), flush=True)
@@ -103,55 +101,15 @@ def test_a_job_of_grid_engine(grid_engine, place):
     assert "3 + origin" in output.read_text()
 
 
-@pytest.fixture
-def gated(hosts, tmp_path):
-    """An experiment whose six workers on three hosts are each in a run."""
+@pytest.mark.parametrize("mode", ["NETLOCK", "NETQUEUE"])
+def test_workers_of_all_hosts_get_the_key_of_the_network_by_a_file(hosts, tmp_path, mode):
     shutil.copy(EXAMPLES / "scoop_hosts", tmp_path)
     (tmp_path / "gated.py").write_text(GATED, encoding="utf8")
-    (tmp_path / "begun").mkdir()
-    process = hosts.popen(
-        *command("gated.py"),
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-
-    def finish():
-        (tmp_path / "gate").touch()
-        output, _ = process.communicate(timeout=SECONDS)
-        traj = load_trajectory(filename=str(tmp_path / "gated.hdf5"), load_data=2)
-        assert traj.f_is_completed(), output
-        stored = traj.f_get_from_runs("z", fast_access=True)
-        assert list(stored.values()) == list(range(20))
-        return output
-
-    try:
-        deadline = time.monotonic() + SECONDS
-        while len(list((tmp_path / "begun").iterdir())) < 6:
-            assert time.monotonic() < deadline
-            assert process.poll() is None, process.stdout.read()
-            time.sleep(0.05)
-        yield finish
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        for host in ("w1", "w2"):
-            hosts.kill(host)
-
-
-def test_all_processes_of_a_host_are_killed(hosts, gated):
-    hosts.kill("w2")
-    output = gated()
-    assert output.count("on host w2 is gone") == 2
-    assert "ON head w1\n" in output
-
-
-def test_a_cable_is_out_for_five_seconds(hosts, gated):
-    hosts.cut("w2")
-    time.sleep(5)  # the cable is out for so long, whatever else happens
-    hosts.mend("w2")
-    output = gated()
-    assert "is gone" not in output
-    assert "ON head w1 w2\n" in output
+    for name in ("begun", "gate"):
+        (tmp_path / name).mkdir()
+    done = hosts.run(*command("gated.py", mode), cwd=tmp_path, seconds=SECONDS)
+    traj = load_trajectory(filename=str(tmp_path / "gated.hdf5"), load_data=2)
+    assert traj.f_is_completed(), done.stdout
+    assert list(traj.f_get_from_runs("z", fast_access=True).values()) == list(range(20))
+    assert list(tmp_path.glob(".pypet-*.key")) == []
+    check_nothing_is_left(hosts)

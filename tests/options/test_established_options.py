@@ -76,6 +76,7 @@ ADDED = {
     "scheduler": None,
     "start_method": None,
     "on_error": None,
+    "on_existing": None,
     "seed": None,
     "unpickle": "trust",
     "git_commit": True,

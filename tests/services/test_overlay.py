@@ -22,6 +22,7 @@ from pypet.records import (
     StoreRequest,
 )
 from pypet.services.overlay import Overlay
+from pypet.services.record_tree import RecordTree
 from pypet.storage_backends.memory import MemoryStorageService
 from tests.storage_backends.hdf5.record_makers import TRAJ, array, group, leaf, meta, number
 from tests.storage_backends.random_requests import (
@@ -189,6 +190,24 @@ def test_what_no_request_concerns_is_passed_through(monkeypatch):
         list(overlay.read_nodes(trajectory, path, **options))
         assert asked == [((trajectory, path), options)]
         asked.clear()
+
+
+def test_a_single_node_takes_no_time_for_what_waits_below_it(monkeypatch):
+    base = new_memory()
+    apply(base, leaf("results.r1", number("x", 1)))
+    made = [leaf(f"results.r{index}", number("x", index)) for index in range(500)]
+    overlay = Overlay(base, [StoreRequest(TRAJ, tuple(made))])
+    applied = []
+    apply_one = RecordTree.apply
+
+    def counted(tree: RecordTree, operation: Any) -> None:
+        applied.append(operation)
+        apply_one(tree, operation)
+
+    monkeypatch.setattr(RecordTree, "apply", counted)
+    assert [each[0] for each in outcome(overlay, "results", recursive=False)] == ["results"]
+    assert [each[0] for each in outcome(overlay, "results.r7", recursive=False)] == ["results.r7"]
+    assert len(applied) < 10
 
 
 def test_the_rest_of_the_storage_comes_when_it_is_asked_for():

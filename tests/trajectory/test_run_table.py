@@ -90,6 +90,43 @@ def test_rows_are_not_changed_by_later_runs():
     assert rows.completed.tolist() == [0, 0, 0, 0]
 
 
+def test_runs_that_are_added_are_chosen_too():
+    table = make_table(5)
+    table.choose([3, 1])
+    assert (table.count, list(table.chosen), table.pending().tolist()) == (2, [1, 3], [1, 3])
+    table.expand(7)
+    assert table.pending().tolist() == [1, 3, 5, 6]
+    assert not table.all_completed()
+    for idx in table.pending():
+        table.complete(idx, 1.0, 2.0)
+    assert table.all_completed()
+
+
+@pytest.mark.parametrize("copied", [copy.copy, lambda table: table.copy()])
+def test_copies_know_whether_the_chosen_runs_are_a_batch(copied):
+    table = make_table(3)
+    table.choose([0])
+    assert not copied(table).is_batch
+    table.choose([0], is_batch=True)
+    assert copied(table).is_batch
+    with pytest.raises(RuntimeError, match="batch"):
+        copied(table).expand(4)
+
+
+def test_the_last_runs_can_be_taken_back():
+    table = make_table(2)
+    table.complete(1, 1.0, 2.0)
+    table.choose([1])
+    before = table.record(1)
+    table.expand(5)
+    table.shrink(2)
+    assert (len(table), table.count, table.record(1)) == (2, 1, before)
+    with pytest.raises(KeyError):
+        table.record(2)
+    table.expand(3)
+    assert table.pending().tolist() == [2]
+
+
 def test_expanding_keeps_old_runs_and_adds_changed_ones():
     table = make_table(2)
     table.complete(1, 5.0, 6.0)

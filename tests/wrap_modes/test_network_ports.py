@@ -124,3 +124,59 @@ def test_the_config_says_where_the_latest_server_listened(tmp_path, mode):
                 env.traj.f_expand(more)
     assert all(url.startswith("tcp://127.0.0.1:") for url in noted)
     assert noted[0] != noted[1]
+
+
+@pytest.fixture
+def make_env(tmp_path):
+    def make(mode, port):
+        return Environment(
+            "ports",
+            filename=str(tmp_path / "data.hdf5"),
+            multiproc=True,
+            use_pool=True,
+            wrap_mode=mode,
+            ncores=1,
+            port=port,
+            log_config=None,
+            report_progress=False,
+        )
+
+    return make
+
+
+def url_of(env):
+    return env.traj.f_get_default(
+        f"config.environment.{env.name}.url", shortcuts=False, fast_access=True
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("port", ["{}", "tcp://127.0.0.1:{}", "tcp://*:{}", "range"])
+def test_the_config_has_an_address_that_is_given_before_the_first_run(
+    make_env, free_port, mode, port
+):
+    given = port.format(free_port)
+    if port == "range":
+        given = (free_port, free_port + 1)
+    elif given.isdigit():
+        given = int(given)
+    with make_env(mode, given) as env:
+        host = own_host() if "*" in port else "127.0.0.1"
+        before = url_of(env)
+        assert before == f"tcp://{host}:{free_port}"
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": [0, 1]})
+        env.run(store)
+        assert url_of(env) == before
+
+
+@pytest.mark.parametrize("port", [None, (7000, 7100), "tcp://127.0.0.1", "tcp://127.0.0.1:*"])
+def test_it_has_none_as_long_as_any_port_may_be_taken(make_env, port):
+    with make_env("NETQUEUE", port) as env:
+        assert url_of(env) is None
+
+
+def test_a_fixed_port_is_expected_at_the_address_that_other_hosts_know():
+    for mode in MODES.values():
+        url = mode.fixed_url({"port": 7777, "across_hosts": True})
+        assert url == f"tcp://{own_host()}:7777"

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from pypet import Environment, load_trajectory
+from pypet.errors import NotStoredError
 from pypet.wrap_modes._local.parcels import Message, Parcel
 from tests.wrap_modes import attackers
 
@@ -321,6 +322,82 @@ def test_a_writer_that_is_gone_is_an_error_of_the_runs(serving, monkeypatch):
             channel.put(parcel(5))
         failures = channel.flush()
     assert sorted(failures) == [4, 5]
+
+
+LARGE = np.arange(1 << 18, dtype=float)
+
+
+def test_large_data_is_on_its_way_while_the_next_run_is_executed(serving):
+    values = LARGE.copy()
+    with channel_to(serving) as channel:
+        receive, channel._socket.receive = channel._socket.receive, None  # nobody waits for it
+        with channel:
+            for run in range(4):
+                values[0] = run
+                channel.put(parcel(run, values))
+        values[:] = -1.0  # it is theirs
+        channel._socket.receive = receive
+        assert channel.flush() == {}
+    serving.stop()
+    assert [taken.content.stuff[0] for taken in serving.parcels] == [0, 1, 2, 3]
+    assert all(taken.content.stuff[-1] == LARGE[-1] for taken in serving.parcels)
+
+
+def test_a_worker_keeps_only_so_much(serving, monkeypatch):
+    monkeypatch.setattr(channels, "_MOST_UNANSWERED_BYTES", LARGE.nbytes // 2)
+    with channel_to(serving) as channel:
+        with channel:
+            channel.put(parcel(0, LARGE))
+            assert channel._unanswered_bytes() == 0
+        assert channel.flush() == {}
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_what_was_on_its_way_is_sent_again_as_it_was(serving, relay):
+    values = LARGE.copy()
+    with channel_to(serving, relay.url) as channel:
+        channel.put(parcel(0))
+        relay.break_all()
+        with channel:
+            for run in (1, 2):
+                values[:] = run
+                channel.put(parcel(run, values))
+        values[:] = -1.0
+        assert channel.flush() == {}
+    serving.stop()
+    assert serving.runs() == [0, 1, 2]
+    for taken in list(serving.parcels)[1:]:
+        assert set(taken.content.stuff) == {taken.run}
+
+
+def test_an_error_in_one_run_tells_of_others_that_are_lost_with_it(serving, monkeypatch):
+    monkeypatch.setattr(channels, "RESEND_SECONDS", 0.2)
+    monkeypatch.setattr(channels, "RECONNECT_SECONDS", 0.3)
+    with channel_to(serving) as channel:
+        serving.stop()
+        with channel:
+            channel.put(parcel(4))
+            channel.put(parcel(5, LARGE))
+        with pytest.raises(NotStoredError, match="is gone") as told:
+            channel.put(parcel(6))
+        assert told.value.runs == (4, 5, 6)
+        assert sorted(channel.flush()) == [4, 5, 6]
+        assert channel.flush() == {}
+
+
+def test_so_does_an_interruption(serving):
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    with channel_to(serving) as channel:
+        with channel:
+            channel.put(parcel(4))
+        receive, channel._socket.receive = channel._socket.receive, interrupt
+        with pytest.raises(KeyboardInterrupt):
+            channel.put(parcel(5))
+        channel._socket.receive = receive
+        channel.put(parcel(6))
+        assert sorted(channel.flush()) == [4, 5]
 
 
 # ----- whole experiments ---------------------------------------------------------------------

@@ -51,6 +51,20 @@ def bind(server: Any, port: Port, *, reachable: bool) -> str:
     )
 
 
+def fixed_address(port: Port, *, reachable: bool) -> str | None:
+    """Return what `bind` will return if it listens at all; None as long as the port is open."""
+    if isinstance(port, str):
+        if port.startswith("tcp://") and not (
+            _has_port(port) and port.rpartition(":")[2].isdigit()
+        ):
+            return None
+        return _as_seen_by_workers(port)
+    first, *others = _ports(port)
+    if others or first == "*":
+        return None
+    return f"tcp://{own_host() if reachable else LOOPBACK}:{first}"
+
+
 def own_host() -> str:
     """Return the address under which other hosts reach this one, as URLs have it.
 

@@ -10,6 +10,7 @@ import logging
 import os
 import time
 import warnings
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
 
 from pypet.errors import UnprotectedServerWarning
@@ -41,8 +42,8 @@ class ForkDetector:
         return was_forked
 
 
-class ZMQServer:
-    """Answers requests, one after the other, from `run` until somebody says that it is over."""
+class ZMQServer(ABC):
+    """Answers requests, one after the other, until somebody says that it is over."""
 
     def __init__(self, url: str) -> None:
         """Serve at ``url``, which only this machine may reach.
@@ -83,6 +84,20 @@ class ZMQServer:
         except BaseException:
             self._close()
             raise
+
+    @abstractmethod
+    def _answer(self, received: bytes) -> str:
+        """Return the answer to a request: `CLOSED` if it is the last one."""
+
+    def _serve(self) -> None:
+        """Answer until the last request, then listen no more."""
+        try:
+            answer = ""
+            while answer != CLOSED:
+                answer = self._answer(self._socket.recv())
+                self._respond(answer)
+        finally:
+            self._close()
 
     def _close(self) -> None:
         socket, self._socket = self._socket, None
@@ -215,3 +230,17 @@ class ReliableClient:
         """Forget a connection that was inherited from a parent process."""
         _inherited.extend((self._socket, self._context))
         self._socket = self._context = None
+
+
+class ForkAwareClient(ForkDetector, ReliableClient):
+    """A client that forked processes may use, too; to be inherited before another client."""
+
+    def start(self, test_connection: bool = True) -> None:
+        """Connect, in each process anew; see `ReliableClient.start`."""
+        if self._detect_fork() and self._socket is not None:
+            self._leave_to_parent()
+        super().start(test_connection)
+
+    def _ask(self, text: str) -> tuple[str, int]:
+        self.start(test_connection=False)
+        return super()._ask(text)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from pypet.support.memory import keep_freed_memory
 from pypet.support.network import is_ipv6
 from pypet.wrap_modes._net.keys import WorkerKey
 from pypet.wrap_modes._net.server_socket import (
@@ -34,16 +35,17 @@ class OnePerProcess:
     def __init__(self, make: Callable[[str, WorkerKey], Any]) -> None:
         self._make = make
         self._latest: Any = None
+        self._key: WorkerKey | None = None
         self._pid = -1
 
     def get(self, url: str, key: WorkerKey) -> Any:
         """Return what this process has for a server."""
         latest = self._latest
         if latest is not None and self._pid == os.getpid():
-            if latest.url == url:
+            if latest.url == url and self._key == key:  # ports are used again
                 return latest
             latest.close()
-        self._latest, self._pid = self._make(url, key), os.getpid()
+        self._latest, self._key, self._pid = self._make(url, key), key, os.getpid()
         return self._latest
 
 
@@ -80,10 +82,15 @@ class ClientSocket:
         self._pid = os.getpid()
         self._connect()
 
-    def send(self, number: int, body: Sequence[Any]) -> None:
-        """Send the pieces of a body; nothing says whether it will arrive."""
+    def send(self, number: int, frames: Sequence[Any]) -> None:
+        """Send a body, as `in_frames` gives it; nothing says whether it will arrive.
+
+        The frames are copied before this returns, and encrypted afterwards in another thread.
+        """
         header = HEADER.pack(self.key.token, self.session, number)
-        self._socket.send_multipart([header, *_frames(body)])
+        if len(frames) > 1:
+            keep_freed_memory()
+        self._socket.send_multipart([header, *frames])
 
     def receive(self, seconds: float) -> tuple[int, bytes] | None:
         """Return number and body of the next answer; None if there is none for so long."""
@@ -127,14 +134,11 @@ class ClientSocket:
         if self._context is None:
             self._context = zmq.Context(1)
         self._socket = socket = self._context.socket(zmq.DEALER)
-        public, secret = zmq.curve_keypair()
+        self.key.secure(zmq, socket)
         for option, value in (
             (zmq.LINGER, 0),
             (zmq.SNDHWM, 0),
             (zmq.IPV6, int(is_ipv6(self.url))),
-            (zmq.CURVE_SERVERKEY, self.key.server),
-            (zmq.CURVE_PUBLICKEY, public),
-            (zmq.CURVE_SECRETKEY, secret),
             (zmq.CONNECT_TIMEOUT, _CONNECT_MILLISECONDS),
             (zmq.RECONNECT_IVL, _RECONNECT_MILLISECONDS),
             (zmq.RECONNECT_IVL_MAX, _MOST_RECONNECT_MILLISECONDS),
@@ -149,8 +153,11 @@ class ClientSocket:
             socket.close(0)
 
 
-def _frames(body: Iterable[Any]) -> list[Any]:
-    """Return the pieces of a body as few frames of the size that a server takes."""
+def in_frames(body: Iterable[Any], *, copies: bool) -> list[Any]:
+    """Return the pieces of a body as few frames of the size that a server takes.
+
+    With ``copies`` they do not change with the pieces; else large ones share their memory.
+    """
     frames: list[Any] = []
     small: list[Any] = []
     size = 0
@@ -167,7 +174,8 @@ def _frames(body: Iterable[Any]) -> list[Any]:
             small, size = [piece], length
             continue
         view = memoryview(piece)
-        frames += [view[start : start + FRAME_BYTES] for start in range(0, length, FRAME_BYTES)]
+        parts = [view[start : start + FRAME_BYTES] for start in range(0, length, FRAME_BYTES)]
+        frames += map(bytes, parts) if copies else parts
     if small:
         frames.append(b"".join(small))
     return frames

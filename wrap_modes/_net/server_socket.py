@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pypet.support.memory import keep_freed_memory
 from pypet.wrap_modes._net.addresses import Port, bind
 from pypet.wrap_modes._net.keys import TOKEN_BYTES, ServerKey
 from pypet.wrap_modes._net.refusals import RefusalCounter
@@ -61,11 +62,9 @@ class ServerSocket:
         self._context = zmq.Context(1)
         self._context.set(zmq.MAX_SOCKETS, 65_536)
         self._socket = socket = self._context.socket(zmq.ROUTER)
+        key.secure(zmq, socket)
         for option, value in (
             (zmq.LINGER, 1000),
-            (zmq.CURVE_SERVER, 1),
-            (zmq.CURVE_PUBLICKEY, key.public),
-            (zmq.CURVE_SECRETKEY, key.secret),
             (zmq.MAXMSGSIZE, _MOST_FRAME_BYTES),
             (zmq.HANDSHAKE_IVL, HANDSHAKE_MILLISECONDS),
             (zmq.HEARTBEAT_IVL, HEARTBEAT_MILLISECONDS),
@@ -149,6 +148,7 @@ def _joined(parts: list[memoryview]) -> memoryview:
     """Return the parts of a body in one piece of memory, which nobody else uses."""
     if len(parts) == 1:
         return parts[0]
+    keep_freed_memory()
     body = np.empty(sum(map(len, parts)), np.uint8).data
     start = 0
     for part in parts:

@@ -16,7 +16,7 @@ from pypet.wrap_modes._net.by_hand import (
     DONE,
     PING,
     PONG,
-    ForkDetector,
+    ForkAwareClient,
     ReliableClient,
     ZMQServer,
 )
@@ -44,17 +44,11 @@ class LockerServer(ZMQServer):
     def run(self) -> None:
         """Serve until a client sends ``DONE``."""
         self._start()
-        try:
-            answer = ""
-            while answer != CLOSED:
-                answer = self._answer(self._socket.recv())
-                self._respond(answer)
-        finally:
-            self._close()
+        self._serve()
 
-    def _answer(self, request: bytes) -> str:
+    def _answer(self, received: bytes) -> str:
         try:
-            command, name, client, _ = request.decode().split(DELIMITER)
+            command, name, client, _ = received.decode().split(DELIMITER)
         except ValueError:  # of decoding, too
             return f"{MSG_ERROR}{DELIMITER}A request has four fields in UTF-8."
         if command == DONE:
@@ -169,15 +163,5 @@ class LockerClient(ReliableClient):
         return {**super().__getstate__(), "_id": ""}
 
 
-class ForkAwareLockerClient(ForkDetector, LockerClient):
+class ForkAwareLockerClient(ForkAwareClient, LockerClient):
     """A `LockerClient` that forked processes may use, too."""
-
-    def start(self, test_connection: bool = True) -> None:
-        """Connect, in each process anew; see `ReliableClient.start`."""
-        if self._detect_fork() and self._socket is not None:
-            self._leave_to_parent()
-        super().start(test_connection)
-
-    def _ask(self, text: str) -> tuple[str, int]:
-        self.start(test_connection=False)
-        return super()._ask(text)

@@ -10,90 +10,59 @@ from multiprocessing.util import Finalize
 from typing import Any, ClassVar
 
 from pypet.errors import NotStoredError
-from pypet.interfaces import Option, StorageService, WrapMode
+from pypet.interfaces import Option, StorageService
 from pypet.options.established import established
 from pypet.support.optional import require
 from pypet.support.process_ends import describe_end
 from pypet.wrap_modes._local.helper import start_helper
-from pypet.wrap_modes._local.lock_wrapper import LockWrapper
-from pypet.wrap_modes._local.run_tables import store_run_table
+from pypet.wrap_modes._local.lock_mode import LockMode
+from pypet.wrap_modes._net.addresses import fixed_address
 from pypet.wrap_modes._net.keys import ServerKey
 from pypet.wrap_modes.netlock.network_lock import NetworkLock
 from pypet.wrap_modes.netlock.server import LockServerSetup, serve
 
 
-class NetLockWrapMode(WrapMode):
+class NetLockWrapMode(LockMode):
     """Workers on any host open the storage directly, each under a lock that a server gives.
 
     All of them need to see the same file, by a file system that the hosts share. Everything is
-    encrypted with a key that is made for the experiment and reaches workers with their tasks.
-    With ``timeout``, in seconds, the lock passes to the next one if its owner has it for longer.
+    encrypted with a key that is made for the experiment. It reaches workers with their tasks, or
+    by a file if others can read these. With ``timeout``, in seconds, the lock passes to the next
+    one if its owner has it for longer.
     """
 
     name: ClassVar[str] = "NETLOCK"
     requires: ClassVar[tuple[str, ...]] = ("zmq",)
     extra: ClassVar[str | None] = "net"
     options: ClassVar[tuple[Option, ...]] = established("port", "timeout")
-    supports_loading: ClassVar[bool] = True
-    supports_resume: ClassVar[bool] = True
-    stores_in_workers: ClassVar[bool] = True
     works_across_hosts: ClassVar[bool] = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Make the mode; a ``lock`` in ``options`` is used instead of one of its own."""
         super().__init__(options)
         self._options = options
-        self._wrapper: LockWrapper | None = None
         self._lock: NetworkLock | None = None
+        self._key: ServerKey | None = None
         self._control: Any = None
         self._process: Any = None
         self._at_exit: Finalize | None = None
+
+    @classmethod
+    def fixed_url(cls, options: Mapping[str, Any]) -> str | None:
+        """Return the address if ``port`` says all of it."""
+        return fixed_address(options.get("port"), reachable=bool(options.get("across_hosts")))
 
     @property
     def url(self) -> str | None:
         """Where the server listens, between `start` and `stop`."""
         return None if self._lock is None else self._lock.url
 
-    def start(self, service: StorageService, mp_context: BaseContext) -> None:
-        """Start the server.
-
-        Raises
-        ------
-        OSError
-            The port is in use.
-        """
-        lock = self._options.get("lock")
-        if lock is None:
-            lock = self._lock = self._serve(mp_context)
-        self._wrapper = LockWrapper(service, lock, self._options.get("pickle_lock", True))
-
-    def worker_service(self) -> StorageService:
-        """Return the service within its lock.
-
-        Raises
-        ------
-        RuntimeError
-            `start` was not called, or `stop` was called since.
-        """
-        if self._wrapper is None:
-            raise RuntimeError("Wrap mode 'NETLOCK' was not started; call `start` first.")
-        return self._wrapper
-
     def check(self) -> None:
         """Raise if the server is gone; see `WrapMode.check`."""
         if self._process is not None and self._process.exitcode is not None:
             raise NotStoredError(f"{self._death()}.", is_final=True)
 
-    def store_run_table(self, trajectory: Any) -> bool:
-        """Store the rows that changed, under the lock; see `WrapMode.store_run_table`."""
-        wrapper = self._wrapper
-        return wrapper is not None and store_run_table(
-            wrapper, wrapper._storage_service, trajectory
-        )
-
-    def stop(self) -> None:
-        """End the server: everything is stored already."""
-        self._wrapper = None
+    def end_lock(self) -> None:
+        """End the server; see `LockMode.end_lock`."""
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.close()
@@ -105,10 +74,17 @@ class NetLockWrapMode(WrapMode):
         if process is not None:
             process.join()
 
-    def _serve(self, mp_context: BaseContext) -> NetworkLock:
-        """Start the server, wait until it listens, and return the lock."""
+    def make_lock(self, service: StorageService, mp_context: BaseContext) -> NetworkLock:
+        """Start the server, wait until it listens, and return the lock.
+
+        Raises
+        ------
+        OSError
+            The port is in use, or the key cannot be written into a file that workers need.
+        """
         options = self._options
-        key = ServerKey.make(require("zmq", plugin=self.name, extra=self.extra))
+        zmq = require("zmq", plugin=self.name, extra=self.extra)
+        key = self._key = ServerKey.make_for(zmq, service, options)
         self._control, theirs = mp_context.Pipe()
         setup = LockServerSetup(
             self.name,
@@ -133,9 +109,13 @@ class NetLockWrapMode(WrapMode):
             self._end()
             self.join()
             raise answer
-        return NetworkLock(str(answer), key.for_workers())
+        self._lock = NetworkLock(str(answer), key.for_workers())
+        return self._lock
 
     def _end(self) -> None:
+        key, self._key = self._key, None
+        if key is not None:
+            key.withdraw()
         if self._at_exit is not None:
             self._at_exit()
             self._at_exit = None

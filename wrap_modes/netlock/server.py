@@ -53,6 +53,7 @@ def serve(setup: LockServerSetup) -> None:
         LockServer(socket, LockTable(setup.timeout)).run(setup.control)
     finally:
         socket.close()
+        setup.key.withdraw()  # who made it may have been killed
 
 
 class LockServer:

@@ -21,7 +21,7 @@ from pypet.wrap_modes._net.by_hand import (
     DONE,
     PING,
     PONG,
-    ForkDetector,
+    ForkAwareClient,
     ReliableClient,
     ZMQServer,
 )
@@ -54,12 +54,8 @@ class QueuingServerMessageListener(ZMQServer):
         if self._socket is None:
             self._start()
         try:
-            answer = ""
-            while answer != CLOSED:
-                answer = self._answer(self._socket.recv())
-                self._respond(answer)
+            self._serve()
         finally:
-            self._close()
             self.queue.put((LAST,))
 
     def _answer(self, received: bytes) -> str:
@@ -168,15 +164,5 @@ class QueuingClient(ReliableClient):
         return pickle.dumps(text)
 
 
-class ForkAwareQueuingClient(ForkDetector, QueuingClient):
+class ForkAwareQueuingClient(ForkAwareClient, QueuingClient):
     """A `QueuingClient` that forked processes may use, too."""
-
-    def start(self, test_connection: bool = True) -> None:
-        """Connect, in each process anew; see `ReliableClient.start`."""
-        if self._detect_fork() and self._socket is not None:
-            self._leave_to_parent()
-        super().start(test_connection)
-
-    def _ask(self, text: str) -> tuple[str, int]:
-        self.start(test_connection=False)
-        return super()._ask(text)

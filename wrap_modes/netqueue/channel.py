@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pypet.errors import NotStoredError
 from pypet.records import StoreRequest
 from pypet.wrap_modes._local.parcels import Parcel, dump, dump_copy
-from pypet.wrap_modes._net.client_socket import ClientSocket, OnePerProcess
+from pypet.wrap_modes._net.client_socket import ClientSocket, OnePerProcess, in_frames
 from pypet.wrap_modes._net.keys import WorkerKey
 from pypet.wrap_modes.netqueue.messages import encode
 
@@ -20,13 +20,16 @@ MOST_RESEND_SECONDS = 60.0
 RECONNECT_SECONDS = 30.0
 """How long the writer's machine may be out of reach."""
 _MOST_UNANSWERED = 4
+_MOST_UNANSWERED_BYTES = 32 << 20
+"""So much a worker keeps, to send it again, while it goes on with its next runs."""
 _BATCH_BYTES = 1 << 18
 _MOST_PARCELS = 256
 
 
 class _Message(NamedTuple):
     number: int
-    body: list[Any]
+    frames: list[Any]
+    size: int
     runs: list[int]
 
 
@@ -34,17 +37,20 @@ class Channel(AbstractContextManager[None]):
     """Sends parcels and waits until the writer says that it has them.
 
     What was not answered is sent again, by way of a new connection, and the writer takes it once.
-    In the context of the channel small parcels are gathered, to be sent together by `flush`:
-    a worker that executes many runs waits for an answer when it reports them, not after each.
+    In the context of the channel small parcels are gathered, to be sent together by `flush`, and
+    large ones are encrypted and sent while the next run is executed: a worker that executes many
+    runs waits for an answer when it reports them, not after each.
     """
 
     def __init__(self, url: str, key: WorkerKey) -> None:
         self._socket = ClientSocket(url, key)
         self._gathers = False
+        self._lost: dict[int, Exception] = {}
+        """Runs whose data the writer did not get, and why; some had returned from `put` before."""
         self._forget()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _channels.get, (self._socket.url, self._socket.key)
+        return _in_this_process, (self._socket.url, self._socket.key)
 
     @property
     def url(self) -> str:
@@ -58,7 +64,7 @@ class Channel(AbstractContextManager[None]):
         self._gathers = False
 
     def put(self, parcel: Parcel) -> None:
-        """Send a parcel; returns when the writer has it, or before `flush` if it is gathered.
+        """Send a parcel; returns when the writer has it, in the context of the channel earlier.
 
         Raises
         ------
@@ -78,34 +84,33 @@ class Channel(AbstractContextManager[None]):
         try:
             if not gathers:
                 self._send()
-                self._wait(0)
+                self._wait(_MOST_UNANSWERED if self._gathers else 0)
             elif self._size >= _BATCH_BYTES or len(self._runs) >= _MOST_PARCELS:
                 self._send()
                 self._wait(_MOST_UNANSWERED)
         except ConnectionError as error:
             raise self._gone(parcel.what(), error) from error
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self._give_up(NotStoredError(f"Storing was interrupted: {error!r}."))
             raise
 
     def flush(self) -> Mapping[int, Exception]:
         """Send what was gathered and wait until the writer has all.
 
-        Return the error of each run for which that failed, by index.
+        Return the error of each run for which that failed, by index, also in `put` since the last
+        time: that may have lost what other runs had handed over.
         """
-        if not self._socket.is_mine():
-            return {}
-        runs = [*self._runs, *(run for each in self._unanswered for run in each.runs)]
-        try:
-            self._send()
-            self._wait(0)
-        except ConnectionError as error:
-            failure = self._gone("data of runs", error)
-            return dict.fromkeys(runs, failure)
-        except BaseException:
-            self.close()
-            raise
-        return {}
+        if self._socket.is_mine():
+            try:
+                self._send()
+                self._wait(0)
+            except ConnectionError as error:
+                self._gone("data of runs", error)
+            except BaseException:
+                self.close()
+                raise
+        lost, self._lost = self._lost, {}
+        return lost
 
     def close(self) -> None:
         """End the connection of this process; what was not sent is forgotten."""
@@ -129,16 +134,18 @@ class Channel(AbstractContextManager[None]):
         if not self._gathered:
             return
         self._number += 1
-        message = _Message(self._number, encode(self._gathered), self._runs)
+        # What a run has stored may change before the writer has it.
+        frames = in_frames(encode(self._gathered), copies=self._gathers)
+        message = _Message(self._number, frames, self._size, self._runs)
         self._gathered, self._runs, self._size = [], [], 0
         self._unanswered.append(message)
-        self._socket.send(message.number, message.body)
+        self._socket.send(message.number, message.frames)
 
     def _wait(self, most: int) -> None:
-        """Wait until at most so many messages are without an answer."""
+        """Wait until at most so many messages are without an answer, and not too large ones."""
         patience = RESEND_SECONDS
         unanswered = self._unanswered
-        while len(unanswered) > most:
+        while len(unanswered) > most or self._unanswered_bytes() > _MOST_UNANSWERED_BYTES:
             answer = self._socket.receive(patience)
             if answer is not None:
                 while unanswered and unanswered[0].number <= answer[0]:
@@ -150,17 +157,31 @@ class Channel(AbstractContextManager[None]):
                     f"{RECONNECT_SECONDS:g} seconds"
                 )
             for message in unanswered:
-                self._socket.send(message.number, message.body)
+                self._socket.send(message.number, message.frames)
             patience = min(2 * patience, MOST_RESEND_SECONDS)
 
+    def _unanswered_bytes(self) -> int:
+        return sum(message.size for message in self._unanswered)
+
     def _gone(self, what: str, error: ConnectionError) -> NotStoredError:
-        runs = [*self._runs, *(run for each in self._unanswered for run in each.runs)]
-        self.close()
-        return NotStoredError(
+        failure = NotStoredError(
             f"{what} cannot be stored: the process that stores data for wrap_mode='NETQUEUE' is "
             f"gone ({error}).",
-            sorted(set(runs)),
         )
+        self._give_up(failure)
+        return failure
+
+    def _give_up(self, failure: NotStoredError) -> None:
+        """End the connection. What the writer does not have is lost, also of earlier runs."""
+        runs = {*self._runs, *(run for each in self._unanswered for run in each.runs)}
+        failure.runs = tuple(sorted(runs))
+        self._lost.update(dict.fromkeys(runs, failure))
+        self.close()
+
+
+def _in_this_process(url: str, key: WorkerKey) -> Channel:
+    channel: Channel = _channels.get(url, key)
+    return channel
 
 
 _channels = OnePerProcess(Channel)

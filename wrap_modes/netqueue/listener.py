@@ -90,6 +90,7 @@ class NetworkListener(Source):
                 unregister()
         if server is not None:
             server.close()
+        self._key.withdraw()  # who made it may have been killed
 
     def _take(self, request: Request, parcels: deque[Parcel]) -> None:
         taken, server = self._taken, self._server

@@ -17,6 +17,7 @@ from pypet.wrap_modes._local.parcels import Parcel
 from pypet.wrap_modes._local.senders import Sender
 from pypet.wrap_modes._local.writer_mode import WriterMode
 from pypet.wrap_modes._local.writer_process import WriterProcess
+from pypet.wrap_modes._net.addresses import fixed_address
 from pypet.wrap_modes._net.keys import ServerKey
 from pypet.wrap_modes.netqueue.channel import Channel
 from pypet.wrap_modes.netqueue.listener import NetworkListener
@@ -66,9 +67,9 @@ _NOTHING: AbstractContextManager[None] = nullcontext()
 class NetQueueWrapMode(WriterMode[NetQueueSender]):
     """Workers on any host send what they store to one process, and go on when it has that.
 
-    Everything is encrypted with a key that is made for the experiment and reaches workers with
-    their tasks. Without an address in ``port`` only this machine reaches the writer, unless the
-    scheduler has workers on other hosts.
+    Everything is encrypted with a key that is made for the experiment. It reaches workers with
+    their tasks, or by a file if others can read these. Without an address in ``port`` only this
+    machine reaches the writer, unless the scheduler has workers on other hosts.
     """
 
     name: ClassVar[str] = "NETQUEUE"
@@ -80,6 +81,12 @@ class NetQueueWrapMode(WriterMode[NetQueueSender]):
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
         self._url: str | None = None
+        self._key: ServerKey | None = None
+
+    @classmethod
+    def fixed_url(cls, options: Mapping[str, Any]) -> str | None:
+        """Return the address if ``port`` says all of it."""
+        return fixed_address(options.get("port"), reachable=bool(options.get("across_hosts")))
 
     @property
     def url(self) -> str | None:
@@ -92,7 +99,7 @@ class NetQueueWrapMode(WriterMode[NetQueueSender]):
         Raises
         ------
         OSError
-            The port is in use.
+            The port is in use, or the key cannot be written into a file that workers need.
         """
         self._service = service
         queue = self._options.get("queue")
@@ -100,14 +107,19 @@ class NetQueueWrapMode(WriterMode[NetQueueSender]):
             self._writer = GivenQueueWriter(self.name, queue, service, mp_context, self._options)
             self._sender = NetQueueSender(queue, service)
             return
-        key = ServerKey.make(require("zmq", plugin=self.name, extra=self.extra))
+        zmq = require("zmq", plugin=self.name, extra=self.extra)
+        key = self._key = ServerKey.make_for(zmq, service, self._options)
         told, tells = mp_context.Pipe(duplex=False)
         reachable = bool(self._options.get("across_hosts"))
         source = NetworkListener(self.name, key, self._options.get("port"), reachable, tells)
         writer = WriterProcess(self.name, source, service, mp_context, self._options)
         tells.close()
-        with told:
-            self._url = self._address(writer, told)
+        try:
+            with told:
+                self._url = self._address(writer, told)
+        except BaseException:
+            self._withdraw_key()
+            raise
         self._writer = writer
         self._sender = NetQueueSender(Channel(self._url, key.for_workers()), service)
 
@@ -127,6 +139,12 @@ class NetQueueWrapMode(WriterMode[NetQueueSender]):
         """Let the writer store the rest; see `WrapMode.stop`."""
         sender, self._sender = self._sender, None
         self._url = None
+        self._withdraw_key()
         if sender is not None and isinstance(sender.queue, Channel):
             sender.queue.close()
         self.stop_writer()
+
+    def _withdraw_key(self) -> None:
+        key, self._key = self._key, None
+        if key is not None:
+            key.withdraw()

@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from pypet.plugins.resume.journal.frames import FOLDED, Frame, Kind
-from pypet.plugins.resume.journal.requests import commit_in, has_request, joined, request_in
+from pypet.plugins.resume.journal.frames import IN_STORAGE, Frame, Kind
+from pypet.plugins.resume.journal.requests import (
+    commit_in,
+    has_more,
+    joined,
+    node_in,
+    request_in,
+)
 from pypet.plugins.resume.journal.segments import SegmentReader, segment_paths
 from pypet.records import CommitRun, StoreRequest
 
@@ -24,8 +30,8 @@ class Committed(NamedTuple):
     commit: CommitRun
     path: str
     places: tuple[Place, ...]
-    is_folded: bool
-    """The data is safe in the storage, and not in the segment any more."""
+    node: str | None = None
+    """Large data went to the storage at once: the run is completed if this node is there."""
 
     @property
     def attempt(self) -> Attempt:
@@ -86,12 +92,14 @@ class Follower:
             self._places.setdefault(key, []).append((frame.position, frame.end))
         elif kind is Kind.COMMIT:
             places = self._places.pop(key, [])
-            is_folded = bool(frame.flags & FOLDED)
-            if not is_folded and len(places) != frame.earlier:
+            if len(places) != frame.earlier:
                 return None
-            if has_request(frame):
+            commit = commit_in(frame)
+            if frame.flags & IN_STORAGE:
+                return Committed(*attempt, commit, path, (), node_in(frame))
+            if has_more(frame):
                 places.append((frame.position, frame.end))
-            return Committed(*attempt, commit_in(frame), path, tuple(places), is_folded)
+            return Committed(*attempt, commit, path, tuple(places))
         elif kind is Kind.STARTED:
             for run in memoryview(frame.payload).cast("q"):
                 self.started[run] = frame.started

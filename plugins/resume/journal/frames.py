@@ -44,8 +44,10 @@ class Kind(enum.IntEnum):
     """A commit of a run that was counted already: this attempt does not count."""
 
 
-FOLDED = 1
-"""Flag of a commit: the data of the run is safe in the storage, and not in this segment."""
+IN_STORAGE = 1
+"""Flag of a commit: large data of the run goes to the storage at once, and is not in the segment.
+Instead of the request there is the full name of the last node that it stores, UTF-8: the run is
+completed if the storage has that node."""
 
 
 class Frame(NamedTuple):

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from pypet.plugins.resume.journal.frames import HEADER_BYTES, Frame, Kind, encode
+from pypet.plugins.resume.journal.frames import HEADER_BYTES, IN_STORAGE, Frame, Kind, encode
 from pypet.records import CommitRun, StoreRequest
 from pypet.records.compact import PickledRequest, flatten, unflatten
 
@@ -31,7 +31,7 @@ def commit_frame(request: StoreRequest, count: int) -> list[Any]:
     """
     commit = request.commit
     assert commit is not None
-    head = _COMMIT.pack(commit.hexsha.encode("ascii"), len(commit.value)) + commit.value
+    head = _head(commit)
     content = _content(request) if request.operations else [b""]
     return encode(
         Kind.COMMIT,
@@ -43,6 +43,25 @@ def commit_frame(request: StoreRequest, count: int) -> list[Any]:
     )
 
 
+def commit_frame_without_data(request: StoreRequest, node: str) -> list[Any]:
+    """Return the frame that commits a run whose data is in the storage if ``node`` is there."""
+    commit = request.commit
+    assert commit is not None
+    return encode(
+        Kind.COMMIT,
+        [_head(commit) + node.encode("utf8")],
+        flags=IN_STORAGE,
+        run=request.run,
+        started=request.started,
+        finished=commit.finished,
+    )
+
+
+def _head(commit: CommitRun) -> bytes:
+    """Return what a frame says of a commit beside its header."""
+    return _COMMIT.pack(commit.hexsha.encode("ascii"), len(commit.value)) + commit.value
+
+
 def commit_in(frame: Frame) -> CommitRun:
     """Return what a frame of a commit says."""
     hexsha, length = _COMMIT.unpack_from(frame.payload)
@@ -50,10 +69,16 @@ def commit_in(frame: Frame) -> CommitRun:
     return CommitRun(frame.finished, hexsha.rstrip(b"\0").decode(), value)
 
 
-def has_request(frame: Frame) -> bool:
-    """Return whether there is a request in the frame of a commit."""
+def has_more(frame: Frame) -> bool:
+    """Return whether there is more in the frame of a commit: a request, or the name of a node."""
     _, length = _COMMIT.unpack_from(frame.payload)
     return len(frame.payload) > _COMMIT.size + int(length)
+
+
+def node_in(frame: Frame) -> str:
+    """Return the full name of the node in the frame of a commit without data."""
+    _, length = _COMMIT.unpack_from(frame.payload)
+    return bytes(frame.payload[_COMMIT.size + length :]).decode("utf8")
 
 
 def request_in(frame: bytes) -> StoreRequest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import itertools
 import mmap
 import os
@@ -13,6 +12,11 @@ from contextlib import contextmanager
 from threading import Thread
 from time import monotonic
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # on Windows nobody gets as far as to use it
+    fcntl = None  # type: ignore[assignment]
 
 from pypet.errors import StorageFormatError
 from pypet.plugins.resume.journal.frames import SIGNATURE, Frame, Scan
@@ -90,18 +94,23 @@ class SegmentWriter:
             self.write()
             return self._append(buffers)
         gathered = self._gathered
-        start = self._end + len(gathered)
+        before = len(gathered)
+        start = self._end + before
         for buffer in buffers:
             gathered += buffer
         if len(gathered) > _MOST_GATHERED_BYTES or monotonic() - self._written_at > self.interval:
-            self.write()
+            try:
+                self.write()
+            except OSError:
+                del gathered[before:]  # what came earlier was accepted, and waits for room
+                raise
         return start
 
     def write(self) -> None:
         """Write what was gathered; for errors see `append`."""
         if self._gathered:
-            gathered, self._gathered = self._gathered, bytearray()
-            self._append([gathered])
+            self._append([self._gathered])
+            self._gathered = bytearray()
         self._written_at = monotonic()
 
     def _append(self, buffers: Sequence[Any]) -> int:

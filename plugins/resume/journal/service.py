@@ -11,13 +11,33 @@ from typing import Any, ClassVar, Self
 
 from pypet.plugins.resume.journal.following import Attempt, Committed, Follower, Place
 from pypet.plugins.resume.journal.frames import Kind, encode
-from pypet.plugins.resume.journal.requests import commit_frame, data_frame, joined, request_in
+from pypet.plugins.resume.journal.requests import (
+    commit_frame,
+    commit_frame_without_data,
+    data_frame,
+    joined,
+    request_in,
+)
 from pypet.plugins.resume.journal.segments import SegmentWriter
-from pypet.records import NO_RUN, NodeRecord, StoreRequest
+from pypet.records import (
+    NO_RUN,
+    ArrayItem,
+    DeleteItems,
+    DeleteLink,
+    DeleteNode,
+    NodeRecord,
+    PutNode,
+    StoreRequest,
+)
+from pypet.records.compact import PickledRequest
 from pypet.services import RecordStorageService
 from pypet.services.forwarding import ForwardingService
+from pypet.services.origin import OUTSIDE, origin_of
 from pypet.services.overlay import Overlay
 
+_DELETIONS = frozenset((DeleteNode, DeleteItems, DeleteLink))
+_LARGE_BYTES = 1 << 18
+"""Data of a run from this size on is not written twice."""
 _MOST_TOGETHER = 256
 _MOST_BYTES_TOGETHER = 16384
 
@@ -37,6 +57,23 @@ class _Here:
         """How many of their requests are in the storage already, for shared data."""
         self.void: dict[Attempt, Exception] = {}
         self.synced_at = time.monotonic()
+
+
+def _node_of_large(request: StoreRequest) -> str | None:
+    """Return the last node of a request whose data is large, and that only adds nodes; else None.
+
+    The storage takes a request as a whole, so that node tells whether all of it is there.
+    """
+    size, last = 0, None
+    for operation in request.operations:
+        if type(operation) is not PutNode or operation.overwrite is not False:
+            return None
+        if operation.is_leaf:
+            last = operation.path
+            for item in operation.items:
+                if type(item) is ArrayItem:
+                    size += item.value.nbytes
+    return last if size >= _LARGE_BYTES else None
 
 
 class JournaledService(ForwardingService):
@@ -75,6 +112,7 @@ class JournaledService(ForwardingService):
         self._here: _Here | None = self._take_up(_Here(segment, committed, is_main=True))
         self._follower = follower
         self._failures: dict[int, Exception] = {}
+        self._reader = OUTSIDE
 
     def __repr__(self) -> str:
         return f"<JournaledService of {self._inner!r}>"
@@ -106,13 +144,24 @@ class JournaledService(ForwardingService):
         attempt = request.run, request.started
         if attempt in here.void:
             raise here.void[attempt]
-        if request.commit is None:
-            self._append_data(here, attempt, request)
-        elif request.run in here.committed:
-            here.pending.pop(attempt, None)  # sent again, or executed twice: one attempt counts
-        else:
-            self._append_commit(here, attempt, request)
-            self._sync_if_due(here)
+        if type(request) is not PickledRequest:  # which came from another process
+            self._check_deletions(here, attempt, request)
+        try:
+            if request.commit is None:
+                self._append_data(here, attempt, request)
+            elif request.run in here.committed:
+                here.pending.pop(attempt, None)  # sent again, or executed twice: one attempt counts
+            else:
+                self._append_commit(here, attempt, request)
+                self._sync_if_due(here)
+        except OSError as error:
+            here.void.setdefault(attempt, error)  # or the rest could be committed without this
+            raise
+
+    def _check_deletions(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
+        """Raise now, in the run, if something to delete is not there."""
+        if any(type(each) in _DELETIONS for each in request.operations):
+            Overlay(self._inner, self._unpublished(here, attempt)).check(request)
 
     def _append_data(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
         frame = data_frame(request)
@@ -122,7 +171,11 @@ class JournaledService(ForwardingService):
 
     def _append_commit(self, here: _Here, attempt: Attempt, request: StoreRequest) -> None:
         places = here.pending.pop(attempt, None)
-        here.segment.append(commit_frame(request, len(places or ())))
+        node = None if self._shared or places else _node_of_large(request)
+        if node is None:
+            here.segment.append(commit_frame(request, len(places or ())))
+        else:
+            here.segment.append(commit_frame_without_data(request, node))
         here.committed.add(request.run)
         if self._shared:
             return
@@ -167,7 +220,7 @@ class JournaledService(ForwardingService):
     # ----- outside of runs -----------------------------------------------------------------
 
     def _apply_outside(self, request: StoreRequest) -> None:
-        if self._follower is None:
+        if not self._follows():
             self._inner.apply(request)
             return
         # Together, so that nobody sees a run that counts as completed without its data.
@@ -175,10 +228,14 @@ class JournaledService(ForwardingService):
             self.fold()
             self._inner.apply(request)
 
+    def _follows(self) -> bool:
+        """Return whether this is the main process, and workers use the service by themselves."""
+        return self._follower is not None and self._at_hand().is_main
+
     def fold(self) -> None:
         """Let the storage have what workers have committed, as far as this is the main process."""
         follower = self._follower
-        if follower is None:
+        if follower is None or not self._follows():
             return
         here = self._at_hand()
         here.segment.sync()
@@ -270,17 +327,28 @@ class JournaledService(ForwardingService):
 
     # ----- reading -------------------------------------------------------------------------
 
+    def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
+        """Load; a run finds what it has stored, and who is in none what runs have committed."""
+        reader = origin_of(stuff_to_load)
+        if reader == OUTSIDE:
+            self.fold()
+        before, self._reader = self._reader, reader
+        try:
+            return super().load(msg, stuff_to_load, *args, **kwargs)
+        finally:
+            self._reader = before
+
     def _overlay(self) -> Overlay | None:
-        """Return what the runs of this process have stored and nobody else can see yet."""
+        """Return what the run that reads has stored and nobody else can see yet."""
         here = self._here
         if here is None or not here.pending or here.pid != os.getpid():
             return None
-        requests = [
-            request
-            for attempt, places in here.pending.items()
-            for request in self._requests_at(here, places[here.published.get(attempt, 0) :])
-        ]
+        requests = self._unpublished(here, self._reader)
         return Overlay(self._inner, requests) if requests else None
+
+    def _unpublished(self, here: _Here, attempt: Attempt) -> list[StoreRequest]:
+        places = here.pending.get(attempt, ())
+        return self._requests_at(here, places[here.published.get(attempt, 0) :])
 
     def read_nodes(self, trajectory: str, path: str, **choice: Any) -> Iterator[NodeRecord]:
         """Yield records, those of the present run included; see `RecordBackend.read_nodes`."""

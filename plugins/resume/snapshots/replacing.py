@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from pypet.support.filesystem import sync_folder
+
 UNFINISHED_SUFFIX = ".ncnt"
 """Files with this suffix are being written or were left by a crash: nobody reads them."""
 
@@ -35,14 +37,4 @@ def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryvie
         with suppress(FileNotFoundError):
             unfinished.unlink()
         raise
-    if hasattr(os, "O_DIRECTORY"):
-        _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the name of a new file durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(target.parent)

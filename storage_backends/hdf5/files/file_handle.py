@@ -6,8 +6,8 @@ import errno
 import os
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from h5py import h5f
@@ -110,8 +110,8 @@ class PlainWriter(Writer):
         self.demands.before_commit()
         h5f.flush(self.id)
         if durable or self.demands.durable:
-            make_name_durable(self.path)
             os.fsync(self.descriptor)
+            make_name_durable(self.path)
         return True
 
     def close(self) -> None:
@@ -159,18 +159,20 @@ class TransactionalWriter(Writer):
             self._commit(durable=durable)
             self._superblock = superblock(storage.descriptor)
         elif durable and not self._is_durable:
+            with _naming(self.path):
+                storage.sync()
             make_name_durable(self.path)
-            os.fsync(storage.descriptor)
             self._is_durable = True
         self._locks.share()
         return True
 
     def _commit(self, *, durable: bool) -> None:
         check_leases()
+        self._is_durable = False
+        with _naming(self.path):
+            self.storage.commit(durable=durable, needs_log=self.demands.durable)
         if durable:
             make_name_durable(self.path)
-        self._is_durable = False
-        self.storage.commit(durable=durable, needs_log=self.demands.durable)
         self._is_durable = durable
 
     def close(self) -> None:
@@ -231,6 +233,20 @@ class TransactionalWriter(Writer):
                 "Other processes read the file without a pause, so nothing can be stored in it",
                 self.path,
             )
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Name the file in errors of the system, which knows only its descriptor."""
+    try:
+        yield
+    except OSError as err:
+        raise OSError(
+            err.errno,
+            f"What was stored since the last commit cannot be written ({err.strerror}). What was "
+            "committed before is unharmed",
+            path,
+        ) from err
 
 
 def close_abandoned() -> None:

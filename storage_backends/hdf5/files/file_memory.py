@@ -28,6 +28,7 @@ class FileMemory:
     __slots__ = (
         "comments",
         "has_durable_name",
+        "has_lost_changes",
         "identity",
         "key",
         "plenty_until",
@@ -42,6 +43,8 @@ class FileMemory:
         self.title: str | None = None
         self.has_durable_name = False
         """Whether this process has made sure that the file is found after a loss of power."""
+        self.has_lost_changes = False
+        """Whether something was stored that could not be committed, and is gone."""
         self.plenty_until = 0.0
         """Until when the disk is taken to have room, by the monotonic clock, in seconds."""
         self.writable: dict[str, int] = {}

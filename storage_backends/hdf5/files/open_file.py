@@ -315,7 +315,11 @@ class OpenFile:
             self._dismiss(guest)
         handle, self._handle = self._handle, None
         if handle is not None:
-            handle.close()
+            try:
+                handle.close()
+            except OSError:
+                self.memory.has_lost_changes = True
+                raise
 
     def _dismiss(self, guest: Guest) -> None:
         if not self.writable:

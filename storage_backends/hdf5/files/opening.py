@@ -39,11 +39,17 @@ from pypet.storage_backends.hdf5.files.waiting import (
     wait_while_blocked,
 )
 from pypet.storage_backends.hdf5.settings.settings import Filters
+from pypet.support.filesystem import make_folders
 
 logger = logging.getLogger(__name__)
 
 PYTABLES_FORMAT = "2.1"
 
+
+_UNCHANGEABLE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO),  # a disk that is full or fails
+)
 
 IS_TRANSACTIONAL = hasattr(os, "pwritev") and sys.platform != "win32"
 """Whether the operating system has what transactions need."""
@@ -119,14 +125,14 @@ def _opened_to_read(path: str) -> FileHandle:
 def _recovered_to_read(path: str) -> FileHandle:
     """Finish the commit of a killed writer and open the file.
 
-    Where the file may not be changed, the commit is finished in memory.
+    Where the file may not or cannot be changed, the commit is finished in memory.
     """
     try:
         with _descriptor(path, os.O_RDWR) as descriptor:
             WriterLocks(descriptor)
             _recover(descriptor, path)
     except OSError as err:
-        if err.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if err.errno not in _UNCHANGEABLE:
             raise
         descriptor = os.open(path, os.O_RDONLY)
         return _opened_through(TransactionalFile(descriptor, read_log(descriptor)), path)
@@ -215,7 +221,7 @@ def create_file(
     _check_is_regular(path)
     folder = os.path.dirname(path)
     try:
-        os.makedirs(folder, exist_ok=True)
+        make_folders(folder)
     except OSError as err:
         raise type(err)(
             err.errno,

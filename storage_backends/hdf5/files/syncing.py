@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 
 from pypet.storage_backends.hdf5.files.file_memory import memory_of
-
-_UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM)
+from pypet.support.filesystem import sync_folder
 
 
 def make_name_durable(path: str) -> None:
@@ -15,18 +13,13 @@ def make_name_durable(path: str) -> None:
     memory = memory_of(path)
     if memory is None or memory.has_durable_name:  # a file that was moved has no name to keep
         return
-    if hasattr(os, "O_DIRECTORY"):
-        try:
-            sync_at(os.path.dirname(memory.key), os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            if error.errno not in _UNSUPPORTED:  # some file systems do so by themselves
-                raise
+    sync_folder(os.path.dirname(memory.key))
     memory.has_durable_name = True
 
 
-def sync_at(path: str, flags: int = os.O_RDWR) -> None:
-    """Write to the disk what the system holds of a file; ``flags`` say how to open it."""
-    descriptor = os.open(path, flags)
+def sync_at(path: str) -> None:
+    """Write to the disk what the system holds of a file."""
+    descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

@@ -8,13 +8,16 @@ readers and written at once if there is much of it.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 
 from pypet.storage_backends.hdf5.files.redo_log import (
     PAGE_BYTES,
     RedoLog,
+    carry_out,
     read_at,
+    read_log,
     write_at,
     write_log,
     write_pages,
@@ -29,6 +32,10 @@ _LARGE_BYTES = 16 * PAGE_BYTES
 """Writes from this size on go to the disk at once where nothing is committed."""
 _MOST_NEW_PAGES = 4096
 """So many pages behind the committed end may wait in memory."""
+_FEW_NEW_PAGES = 16
+"""Up to so many go into the redo log of a durable commit: to wait for the disk takes longer."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class TransactionalFile:
@@ -40,7 +47,10 @@ class TransactionalFile:
     __slots__ = (
         "_committed",
         "_end",
+        "_failure",
         "_is_detached",
+        "_is_synced",
+        "_is_unfinished",
         "_new_count",
         "_on_disk",
         "_pages",
@@ -62,6 +72,12 @@ class TransactionalFile:
         """How many of them have no committed bytes."""
         self._position = 0
         self._is_detached = False
+        self._is_synced = False
+        """Whether all that a redo log may rely on is on the disk; others may have written, too."""
+        self._is_unfinished = False
+        """Whether a commit failed after its log was complete: only with that is the file whole."""
+        self._failure: OSError | None = None
+        """Why the disk did not take what it was given."""
 
     @property
     def has_changes(self) -> bool:
@@ -155,6 +171,8 @@ class TransactionalFile:
         for number in range((start + head) >> _SHIFT, (start + stop) >> _SHIFT):
             if self._pages.pop(number, None) is not None:
                 self._new_count -= 1
+        self._finish()
+        self._is_synced = False
         write_at(self.descriptor, [data[head:stop]], start + head)
         self._on_disk = max(self._on_disk, start + stop)
 
@@ -179,6 +197,8 @@ class TransactionalFile:
         if self._new_count:
             first = -(-self._committed >> _SHIFT)
             new = {number: page for number, page in self._pages.items() if number >= first}
+            self._finish()
+            self._is_synced = False
             write_pages(self.descriptor, new, self._end)
             self._on_disk = max(self._on_disk, self._end)
             for number in new:
@@ -197,26 +217,83 @@ class TransactionalFile:
         Raises
         ------
         OSError
-            The file system refuses it. What was committed before is unharmed.
+            The file system refuses it. What was committed before is unharmed. If the disk did not
+            take what it was given, nothing can be committed any more.
         """
         if self._is_detached:
             return
+        self._check()
+        self._finish()
         descriptor, end = self.descriptor, self._end
-        self._write_new()
+        if durable:
+            self._prepare_log()
+        else:
+            self._write_new()
         if self._pages:
             self._log(durable=durable, needed=needs_log)
+            self._is_synced = False
             write_pages(descriptor, self._pages, end)
         if durable:
-            os.fsync(descriptor)
+            self.sync()
         if os.fstat(descriptor).st_size != end:
             os.ftruncate(descriptor, end)
+        self._is_unfinished = False
         self._pages.clear()
+        self._new_count = 0
         self._committed = self._on_disk = end
+
+    def _finish(self) -> None:
+        """Carry out what is left of a commit that failed, before its log is overwritten.
+
+        Raises
+        ------
+        OSError
+            The file system still refuses it. Whoever opens the file later can do it.
+        """
+        if self._is_unfinished:
+            log = read_log(self.descriptor)
+            if log is not None:
+                carry_out(self.descriptor, log)
+            self._is_unfinished = False
+
+    def _prepare_log(self) -> None:
+        """Let the disk have what the log does not: it could be complete before the rest is."""
+        if self._new_count > _FEW_NEW_PAGES or not self._is_synced:
+            self._write_new()
+            self.sync()
+
+    def sync(self) -> None:
+        """Wait until everything that was written to the file is on the disk.
+
+        Raises
+        ------
+        OSError
+            The disk refuses it, or has done so before: the system may have dropped what it could
+            not write, and says so only once.
+        """
+        self._check()
+        try:
+            os.fsync(self.descriptor)
+        except OSError as error:
+            self._failure = error
+            raise
+        self._is_synced = True
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise OSError(
+                self._failure.errno,
+                f"{self._failure.strerror}: nothing is stored in the file any more, because the "
+                "disk did not take what it was given before. Make sure that it is sound before "
+                "you go on",
+            ) from self._failure
 
     def _log(self, *, durable: bool, needed: bool) -> None:
         try:
             write_log(self.descriptor, self._pages, self._end)
         except OSError as error:
+            if error.errno not in _FULL:
+                raise
             if needed:
                 os.ftruncate(self.descriptor, max(self._end, self._committed))
                 raise OSError(
@@ -225,17 +302,19 @@ class TransactionalFile:
                     "without which a loss of power could damage the file. Nothing was changed; "
                     f"free some room on its disk ({error.strerror})",
                 ) from error
-            # The pages themselves need no room. Without a log the file is at risk for the moment
-            # that it takes to write them; without them everything since the last commit is lost.
+            # Pages that were committed need no room. Without a log the file is at risk for the
+            # moment that it takes to write them; without them all since the last commit is lost.
             logger.warning(
                 "There is no room for the redo log of %d bytes, so this commit is made without: %s",
                 len(self._pages) * PAGE_BYTES,
                 error,
             )
             os.ftruncate(self.descriptor, self._end)
+            self._write_new()  # which do need room: before anything that was committed is touched
             return
+        self._is_unfinished = True
         if durable:
-            os.fsync(self.descriptor)
+            self.sync()
 
     def detach(self) -> None:
         """Let nothing that HDF5 still does reach the file, and forget it."""

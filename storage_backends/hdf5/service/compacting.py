@@ -10,7 +10,7 @@ from typing import Any
 
 from pypet.storage_backends.hdf5.service.service import HDF5StorageService
 from pypet.support.arguments import check_path
-from pypet.support.filesystem import absolute_path
+from pypet.support.filesystem import absolute_path, sync_folder
 from pypet.support.optional import require
 
 logger = logging.getLogger(__name__)
@@ -86,8 +86,7 @@ def _replace(path: str, copy: str, backup: str) -> None:
         with suppress(FileNotFoundError):
             os.remove(copy)
         raise
-    if hasattr(os, "O_DIRECTORY"):
-        _sync(os.path.dirname(path), os.O_DIRECTORY)
+    sync_folder(os.path.dirname(path))
 
 
 def _keep(path: str, backup: str) -> None:
@@ -100,8 +99,8 @@ def _keep(path: str, backup: str) -> None:
         shutil.copy2(path, backup)
 
 
-def _sync(path: str, flags: int = 0) -> None:
-    handle = os.open(path, os.O_RDONLY | flags)
+def _sync(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

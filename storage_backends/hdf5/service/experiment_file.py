@@ -42,6 +42,9 @@ class ExperimentFile(HeldFile, ABC):
                 file.watch.check()
             else:
                 h5py_modules.handles().release(self._hold(writable=False))
+        memory = h5py_modules.file_memory().memory_of(self._filename)
+        if memory is not None and memory.has_lost_changes:
+            return False
         return bool(h5py_modules.identity().inode_of(self._filename) == identity.inode)
 
     def generation(self, trajectory_name: str) -> str | None:

@@ -18,6 +18,14 @@ def compression() -> Any:
 
 
 @functools.cache
+def file_memory() -> Any:
+    """Return the module that knows what was found out about files."""
+    from pypet.storage_backends.hdf5.files import file_memory
+
+    return file_memory
+
+
+@functools.cache
 def handles() -> Any:
     """Return the module of open files."""
     from pypet.storage_backends.hdf5.files import handles

@@ -18,6 +18,13 @@ own_folder() {
 own_folder /dev/shm
 chmod 1777 /dev/shm
 
+# Shells that sshd and batch systems start read these. They may wait for what a killed shell has left behind, as the lock
+# of `pyenv init` for 60 s, and change what commands find.
+home=$(getent passwd "$(id -u)" | cut -d: -f6)
+for file in .bashrc .bash_profile .bash_login .profile .ssh/config; do
+    [ ! -e "$home/$file" ] || mount --bind /dev/null "$home/$file"
+done
+
 own_hosts_file() {
     cat >"$state/etc-hosts"
     mount --bind "$state/etc-hosts" /etc/hosts

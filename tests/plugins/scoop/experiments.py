@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pypet import Environment, Result
 from pypet.interfaces import StorageService
-from pypet.plugins.scoop import guest, workforce
+from pypet.plugins.scoop import guest, member, workforce
 from pypet.plugins.scoop.link import Link
 from tests.processes import meet
 
@@ -197,21 +197,57 @@ def logged(freeze):
 
 
 def swallowed():
-    """Lose the first batch for a worker of SCOOP on its way, as if a connection had broken."""
+    """Lose the first messages for a worker of SCOOP on their way, as if a connection had broken:
+    its batch, and the question what has become of that."""
     lost = []
     send = Link.send
 
     def lose_first(self, worker, message):
-        if not lost and b"-" not in worker:  # the stand-in has one in its name
+        is_first = b"-" not in worker and worker in (lost or [worker])
+        if len(lost) < 2 and is_first:  # the stand-in has a hyphen in its name
             lost.append(worker)
             return True
         return send(self, worker, message)
 
     Link.send = lose_first
-    workforce.DOUBT_SECONDS = workforce.LATE_SECONDS = 0.5
+    member.DOUBT_SECONDS = workforce.LATE_SECONDS = 0.5
     Path("meeting").mkdir()
     results = environment(3).run(gather, os.path.abspath("meeting"))
     return {"lost": len(lost), "indices": [index for index, _ in results]}
+
+
+def modes_of_key_files(traj):
+    traj.f_add_result("z", traj.x)
+    return [path.stat().st_mode & 0o777 for path in Path().rglob(".pypet-*.key")]
+
+
+def keys(mode):
+    """Look for the key in all that is sent to workers."""
+    from pypet.wrap_modes._net.keys import ServerKey
+
+    sent, made = [], []
+    make, send = ServerKey.make, Link.send
+
+    def note_key(zmq):
+        made.append(make(zmq))
+        return made[-1]
+
+    def note_message(self, worker, message):
+        sent.append(message)
+        return send(self, worker, message)
+
+    ServerKey.make, Link.send = note_key, note_message
+    env = environment(wrap_mode=mode, freeze_input=True)
+    results = env.run(modes_of_key_files)
+    (key,) = made
+    env.traj.f_load(load_data=2)
+    return {
+        "modes": [modes for _, modes in results],
+        "names": sum(b".pypet-" in message for message in sent),
+        "keys": sum(part in each for each in sent for part in (key.token, key.public, key.secret)),
+        "left": [str(path) for path in Path().rglob(".pypet-*.key")],
+        "stored": list(env.traj.f_get_from_runs("z", fast_access=True).values()),
+    }
 
 
 def together():
@@ -248,6 +284,7 @@ SCENARIOS = {
     for function in (
         local,
         everything,
+        keys,
         overdue,
         killed,
         failing,

@@ -42,6 +42,17 @@ def test_workers_store_over_the_network(tmp_path, mode):
     assert told["settings"]["wrap_mode"] == mode
 
 
+@pytest.mark.parametrize("mode", ["NETLOCK", "NETQUEUE"])
+def test_keys_reach_workers_by_a_file(tmp_path, mode):
+    pytest.importorskip("zmq")
+    told = launch(tmp_path, "keys", f'"{mode}"').result
+    assert told["keys"] == 0
+    assert told["names"] >= 1
+    assert told["modes"] == [[0o600]] * 8
+    assert told["left"] == []
+    assert told["stored"] == list(range(8))
+
+
 def test_one_worker_is_enough(tmp_path):
     assert launch(tmp_path, "local", "true", workers=1).result["stored"] == [
         3 * x for x in range(8)
@@ -103,7 +114,7 @@ def test_all_workers_are_used_while_the_first_run_is_executed(tmp_path):
 
 def test_a_batch_that_is_lost_on_the_way_is_given_out_again(tmp_path):
     told = launch(tmp_path, "swallowed", workers=3).result
-    assert told == {"lost": 1, "indices": [0, 1, 2]}
+    assert told == {"lost": 2, "indices": [0, 1, 2]}
 
 
 def test_workers_store_themselves_without_wrapping(tmp_path):

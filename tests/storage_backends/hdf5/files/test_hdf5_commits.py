@@ -1,6 +1,8 @@
 """What a process that dies leaves in a file, and what others see meanwhile."""
 
+import errno
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -19,6 +21,8 @@ from pypet.storage_backends.hdf5.files.redo_log import PAGE_BYTES, read_log
 from pypet.storage_backends.hdf5.files.transactional_file import TransactionalFile
 from pypet.storage_backends.hdf5.service.service import HDF5StorageService
 from pypet.storage_backends.hdf5.settings.settings import Filters
+from tests.faults.disk import Disk
+from tests.faults.shim import Flag, Kind, Operation
 from tests.storage_backends.hdf5.record_makers import apply, items_of, leaf, new_service, number
 
 pytestmark = pytest.mark.skipif(not IS_TRANSACTIONAL, reason="the system has no transactions")
@@ -140,6 +144,203 @@ def test_a_commit_is_done_as_a_whole_or_not_at_all(tmp_path_factory, writes, at,
             assert found == after
 
 
+# ----- losses of power -------------------------------------------------------------------------
+
+
+@contextmanager
+def recorded():
+    """Note what is done to files meanwhile, as `tests.faults.disk` takes it."""
+    operations = []
+    pwritev, pwrite, ftruncate = os.pwritev, os.pwrite, os.ftruncate
+
+    def note(kind, descriptor, offset=0, length=0, data=b""):
+        inode = os.fstat(descriptor).st_ino
+        operations.append(
+            Operation(kind, Flag(0), "", "", len(operations), 0, inode, offset, length, data)
+        )
+
+    def write_parts(descriptor, parts, position):
+        data = b"".join(parts)
+        note(Kind.WRITE, descriptor, position, len(data), data)
+        return pwritev(descriptor, parts, position)
+
+    def write(descriptor, data, position):
+        note(Kind.WRITE, descriptor, position, len(data), bytes(data))
+        return pwrite(descriptor, data, position)
+
+    def truncate(descriptor, size):
+        note(Kind.TRUNCATE, descriptor, length=size)
+        ftruncate(descriptor, size)
+
+    def synchronize(descriptor):  # the disk itself is slow, and keeps its power
+        note(Kind.SYNC, descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "pwritev", write_parts)
+        patch.setattr(os, "pwrite", write)
+        patch.setattr(os, "ftruncate", truncate)
+        patch.setattr(os, "fsync", synchronize)
+        yield operations
+
+
+def states_after_a_loss_of_power(before, operations, folder, rng, count):
+    """Yield how many operations there were, and what the file has when it was opened again."""
+    disk = Disk(before)
+    for place, operation in enumerate([*operations, None]):
+        for _ in range(count):
+            path = folder / "data"  # a new one, which no file system hurries to the disk
+            path.write_bytes(disk.after_power_cut(rng)["data"])
+            descriptor = os.open(path, os.O_RDWR)
+            log = read_log(descriptor)
+            if log is not None:
+                with recorded():
+                    redo_log.carry_out(descriptor, log)
+            os.close(descriptor)
+            yield place, path.read_bytes()
+            path.unlink()
+        if operation is not None:
+            disk.do(operation)
+
+
+def has_content(found, state):
+    """Return whether a file has what was written: in holes and behind the end may be remainders."""
+    have, want = (np.frombuffer(each, np.uint8) for each in (found[: len(state)], state))
+    return len(have) == len(want) and bool(np.all((have == want) | (want == 0)))
+
+
+@settings(deadline=None, max_examples=25)
+@given(first=WRITES, second=WRITES, seed=st.integers(0, 1000))
+def test_durable_commits_survive_a_loss_of_power(tmp_path_factory, first, second, seed):
+    folder, other = tmp_path_factory.mktemp("file"), tmp_path_factory.mktemp("after")
+    path = folder / "data"
+    states = [b"\x07" * FILE_BYTES]
+    path.write_bytes(states[0])
+    with pytest.MonkeyPatch.context() as patch, recorded() as operations:
+        module = "pypet.storage_backends.hdf5.files.transactional_file"
+        patch.setattr(f"{module}._FEW_NEW_PAGES", 5)
+        file = TransactionalFile(os.open(path, os.O_RDWR))
+        ends = [0]
+        for byte, writes in enumerate((first, second), 1):
+            write_all(file, writes, byte)
+            file.commit(durable=True)
+            states.append(model_of(states[-1], writes, byte))
+            ends.append(len(operations))
+        file.detach()
+    assert path.read_bytes() == states[-1]
+    path.write_bytes(states[0])
+    rng = random.Random(seed)
+    for count, found in states_after_a_loss_of_power(folder, operations, other, rng, 8):
+        done = sum(end <= count for end in ends) - 1
+        assert any(has_content(found, state) for state in states[done : done + 2]), count
+
+
+def test_a_commit_that_is_finished_survives_a_loss_of_power(tmp_path):
+    (tmp_path / "file").mkdir()
+    (tmp_path / "after").mkdir()
+    path = tmp_path / "file" / "data"
+    before, after = b"\x07" * FILE_BYTES, b"\x01" * FILE_BYTES
+    path.write_bytes(before)
+    descriptor = os.open(path, os.O_RDWR)
+    with recorded() as operations:
+        pages = {number: bytearray(b"\x01" * PAGE_BYTES) for number in range(5)}
+        redo_log.write_log(descriptor, pages, FILE_BYTES)  # and here the writer is killed
+        redo_log.carry_out(descriptor, read_log(descriptor))
+    os.close(descriptor)
+    path.write_bytes(before)
+    states = states_after_a_loss_of_power(
+        path.parent, operations, tmp_path / "after", random.Random(1), 40
+    )
+    assert {found[:FILE_BYTES] for _, found in states} == {before, after}
+
+
+def test_nothing_is_committed_after_the_disk_did_not_take_something(tmp_path, monkeypatch):
+    path = tmp_path / "data"
+    path.write_bytes(b"\x07" * FILE_BYTES)
+    file = TransactionalFile(os.open(path, os.O_RDWR))
+    write_all(file, [(0, 10), (FILE_BYTES, 40 * PAGE_BYTES)], 1)
+    with monkeypatch.context() as patch:
+
+        def fail(descriptor):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            file.commit(durable=True)
+    for durable in (True, False):  # that the next fsync succeeds means nothing
+        with pytest.raises(OSError, match="nothing is stored in the file any more"):
+            file.commit(durable=durable)
+    assert path.read_bytes()[:FILE_BYTES] == b"\x07" * FILE_BYTES
+    file.detach()
+
+
+@pytest.mark.parametrize("call", ["pwritev", "ftruncate"])
+def test_the_log_of_a_commit_that_fails_stays_until_it_is_finished(tmp_path, monkeypatch, call):
+    path = tmp_path / "data"
+    before = b"\x07" * FILE_BYTES
+    path.write_bytes(before)
+    file = TransactionalFile(os.open(path, os.O_RDWR))
+    writes = [(10, 10), (3 * PAGE_BYTES, 10)]
+    write_all(file, writes, 1)
+
+    def refuse(*args):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def refuse_one_page(descriptor, parts, position):
+        if position == 3 * PAGE_BYTES:
+            refuse()
+        return pwritev(descriptor, parts, position)
+
+    pwritev = os.pwritev
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse_one_page if call == "pwritev" else refuse)
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            file.commit(durable=False)
+        write_all(file, [(10, 10)], 2)
+        for _ in range(2):
+            with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+                file.commit(durable=False)
+    copy = tmp_path / "copy"
+    copy.write_bytes(path.read_bytes())
+    descriptor = os.open(copy, os.O_RDWR)
+    redo_log.carry_out(descriptor, read_log(descriptor))
+    os.close(descriptor)
+    assert copy.read_bytes() == model_of(before, writes, 1)
+    last = (FILE_BYTES + PAGE_BYTES, 20 * PAGE_BYTES)  # this is written at once
+    write_all(file, [last], 2)
+    file.commit(durable=False)
+    expected = model_of(model_of(before, writes, 1), [(10, 10), last], 2)
+    assert path.read_bytes() == expected
+    file.detach()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_log_that_cannot_be_written_never_leaves_half_a_commit(
+    tmp_path, monkeypatch, number, durable
+):
+    path = tmp_path / "data"
+    before = b"\x07" * FILE_BYTES
+    path.write_bytes(before)
+    file = TransactionalFile(os.open(path, os.O_RDWR))
+    file.commit(durable=True)
+    write_all(file, [(0, 10), (FILE_BYTES, 10)], 1)
+    pwritev = os.pwritev
+
+    def refuse(descriptor, parts, position):
+        if position + sum(map(len, parts)) > FILE_BYTES:
+            raise OSError(number, os.strerror(number))
+        return pwritev(descriptor, parts, position)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwritev", refuse)
+        with pytest.raises(OSError, match=os.strerror(number)):
+            file.commit(durable=durable)
+    assert path.read_bytes()[:FILE_BYTES] == before
+    file.commit(durable=durable)
+    assert path.read_bytes() == model_of(before, [(0, 10), (FILE_BYTES, 10)], 1)
+    file.detach()
+
+
 def test_pages_that_are_written_early_are_whole(tmp_path, monkeypatch):
     module = "pypet.storage_backends.hdf5.files.transactional_file"
     monkeypatch.setattr(f"{module}._MOST_NEW_PAGES", 2)
@@ -206,6 +407,20 @@ def test_a_writer_that_dies_in_a_commit_leaves_the_old_or_the_new_state(tmp_path
         seen.add(tuple(found))
         assert found in ({"old": 1}, {"old": 1, "new": 2})
     assert seen == {("old",), ("old", "new")}
+
+
+def test_a_disk_that_refuses_a_commit_is_an_error_that_names_the_file(tmp_path, monkeypatch):
+    service = new_service(tmp_path)
+    apply(service, leaf("results.old", number("x", 1)))
+
+    def refuse(*args):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwritev", refuse)
+        with pytest.raises(OSError, match=r"cannot be written \(Input/output error\).*data.hdf5"):
+            apply(service, leaf("results.new", number("x", 2)))
+    assert values_in(tmp_path / "data.hdf5") == {"old": 1}
 
 
 def interrupted_commit(path):

@@ -340,7 +340,7 @@ def test_a_flush_without_changes_waits_for_the_disk_only_once(tmp_path, monkeypa
     disk = hooked(service, monkeypatch)
     service.try_flush(durable=False)
     service.flush()
-    assert disk.kinds == ["folder", "fsync"]
+    assert disk.kinds == ["fsync", "folder"]
     service.close()
 
 

@@ -1,0 +1,273 @@
+"""Option ``on_existing``: a script that is started again executes only what is missing.
+
+The script sets its trajectory up as if it were new. When its runs are to be executed, and there
+is a stored trajectory of the same name, the former becomes the latter: points are matched with
+those that are stored, by the values of the explored parameters. Points that are added later, by
+post-processing or between two experiments, are matched with stored runs in the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+import reprlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pypet import pypetconstants as constants
+from pypet.environment.config_entries import ADDED_RUNS, GROUP
+from pypet.environment.summary import NAMES_SHOWN, where_stored
+from pypet.errors import ExistingTrajectoryError
+from pypet.options.checks import EXTEND
+from pypet.trajectory.adopting.differences import check_same_parameters
+from pypet.trajectory.adopting.finding import (
+    delete_stored,
+    find_stored,
+    is_blank,
+    load_if_stored,
+    load_parameters,
+)
+from pypet.trajectory.adopting.nodes import differing_results, load_nodes_of_runs, remove_nodes
+from pypet.trajectory.adopting.point_matching import Point, match_points
+from pypet.trajectory.adopting.takeover import adopt_stored, points_of, replace_added_runs
+from pypet.trajectory.recorded_seeds import latest_seed
+
+if TYPE_CHECKING:
+    from pypet.environment.config_entries import EnvironmentConfig
+    from pypet.environment.job import Job
+    from pypet.environment.pending_runs import Indices
+    from pypet.trajectory import Trajectory
+
+_logger = logging.getLogger("pypet")
+
+
+class ExistingRuns:
+    """Matches points with stored runs; made for one environment.
+
+    ``policy`` is the value of the option; with None nothing is done.
+    """
+
+    def __init__(
+        self, trajectory: Trajectory, policy: str | None, config: EnvironmentConfig
+    ) -> None:
+        self._trajectory: Any = trajectory
+        self._policy = policy
+        self._config = config
+        self._has_adopted = False
+        self._has_failed = False
+        self._length = 0
+        """How many runs were matched already; those from here on were added since."""
+        self._unclaimed: set[int] = set()
+        """Stored runs whose points nobody asked for yet."""
+        self._due: list[int] = []
+        """Those that were asked for since and are to be executed."""
+        self._expansions = 0
+        """How many times post-processing has added runs that were noted."""
+        self._loads_nodes = False
+        self._loaded: list[str] = []
+
+    def seed(self) -> int | None:
+        """Return the seed of the stored trajectory, None without."""
+        trajectory = self._trajectory
+        if self._policy is None or trajectory._stored:
+            return None
+        stored = find_stored(trajectory)
+        return None if stored is None else latest_seed(stored)
+
+    def begin(self, job: Job | None, *, post_processes: bool = False) -> None:
+        """Go on with a stored trajectory of the same name, if there is one, or with added points.
+
+        Called when an experiment begins, after parameters were added and explored. ``job`` is
+        told which place in the script each run has. If it ``post_processes``, runs that
+        post-processing added in an earlier start are executed, too, as far as they are missing:
+        it might see them, and not ask for them again.
+
+        Raises
+        ------
+        ExistingTrajectoryError
+            The stored trajectory has other parameters; or it lacks points, and none may be added.
+        """
+        trajectory = self._trajectory
+        if self._policy is None:
+            return
+        if self._has_adopted:
+            remove_nodes(trajectory, self._loaded)
+            self._loaded = []
+            self.claim_added(job)
+            return
+        if self._has_failed:
+            raise ExistingTrajectoryError(
+                f"Trajectory {trajectory.v_name!r} has become the stored one only in part, because "
+                "of an error: start the script again."
+            )
+        if trajectory._stored:
+            return
+        stored = find_stored(trajectory)
+        if stored is None:
+            return
+        load_parameters(stored, trajectory)
+        if is_blank(stored):
+            _logger.info("An earlier start ended before it had stored anything; this one begins.")
+            delete_stored(trajectory)
+            return
+        self._adopt(stored, job, post_processes=post_processes)
+
+    def _adopt(self, stored: Any, job: Job | None, *, post_processes: bool) -> None:
+        trajectory, where = self._trajectory, where_stored(self._trajectory)
+        check_same_parameters(trajectory, stored)
+        names = list(stored._explored)
+        parameters = [trajectory._tree.leaves[name] for name in names]
+        points = points_of(trajectory, names)
+        completed = frozenset(stored._runs.finished().tolist())
+        known = enumerate(points_of(stored, names))
+        matches = match_points(parameters, known, points, completed)
+        missing = [points[place] for place, index in enumerate(matches) if index is None]
+        if missing and self._policy != EXTEND:
+            raise self._lacking(names, missing)
+        runs = _filled(matches, len(stored))
+        unclaimed = set(range(len(stored))).difference(runs)
+        added: list[int] = []
+        if post_processes and unclaimed - completed:
+            added = sorted(unclaimed.intersection(added_runs(stored)))
+        executed = [index for index in (*runs, *added) if index not in completed]
+        if job is not None:
+            job.place([*runs, *added], completed)
+            job.check_runs(len(executed))
+        self._has_failed = True
+        adopt_stored(trajectory, stored, _columns(names, missing))
+        self._has_failed = False
+        trajectory._runs.choose([*runs, *added])
+        self._has_adopted = self._loads_nodes = True
+        self._length = len(trajectory)
+        self._unclaimed = unclaimed
+        self._config.put_trajectory()
+        _logger.info(
+            "Going on with %s. Of %d runs that are asked for, %d are completed and not executed "
+            "again, %d are new; %d stored runs that are not asked for stay as they are.",
+            where,
+            len(runs),
+            len(completed.intersection(runs)),
+            len(missing),
+            len(unclaimed.difference(added)),
+        )
+        if added:
+            _logger.info("%d runs were added by post-processing of earlier starts.", len(added))
+
+    def _lacking(self, names: Sequence[str], missing: Sequence[Point]) -> ExistingTrajectoryError:
+        shown = [_described(names, point) for point in missing[:NAMES_SHOWN]]
+        if len(missing) > len(shown):
+            shown.append(f"and {len(missing) - len(shown)} more")
+        listed = "\n".join(f"    {line}" for line in shown)
+        return ExistingTrajectoryError(
+            f"There is {where_stored(self._trajectory)} already, but without points that are "
+            f"asked for now:\n{listed}\n"
+            "on_existing='extend' adds them to it and executes their runs. Nothing was changed."
+        )
+
+    def claim_added(self, job: Job | None) -> bool:
+        """Replace runs that were added since the last call by stored ones of the same points.
+
+        Return whether there were any. Those that are not completed are to be executed now, see
+        `with_claimed`; the added ones for which there are none stay.
+        """
+        trajectory = self._trajectory
+        first = self._length
+        if not self._has_adopted or len(trajectory) <= first:
+            return False
+        names = list(trajectory._explored)
+        parameters = [trajectory._tree.leaves[name] for name in names]
+        points = points_of(trajectory, names, first)
+        stored = points_of(trajectory, names)
+        known = [(index, stored[index]) for index in sorted(self._unclaimed)]
+        runs = trajectory._runs
+        completed = frozenset(runs.finished().tolist())
+        matches = match_points(parameters, known, points, completed)
+        claimed = [index for index in matches if index is not None]
+        if claimed:
+            new = [points[place] for place, index in enumerate(matches) if index is None]
+            replace_added_runs(trajectory, first, _columns(names, new))
+            runs.choose([*runs.chosen, *claimed])
+            self._unclaimed.difference_update(claimed)
+            self._due += [index for index in claimed if index not in completed]
+            self._loads_nodes = True
+            _logger.info(
+                "Of %d points that were added, %d are stored already.", len(points), len(claimed)
+            )
+        self._length = len(trajectory)
+        if job is not None:
+            job.place(_filled(matches, first), completed)
+        return bool(claimed)
+
+    def note_added(self, job: Job, first: int) -> None:
+        """Note that post-processing has added the runs from ``first`` on, for the next start.
+
+        Not if it has exchanged the arguments: then only itself can say with which ones to
+        execute them.
+        """
+        stop = len(self._trajectory)
+        if self._policy is not None and job.has_own_arguments and first < stop:
+            self._config.put_added_runs(self._expansions, first, stop)
+            self._expansions += 1
+
+    def with_claimed(self, indices: Indices) -> Indices:
+        """Return some indices of runs, and those of stored runs that were asked for since."""
+        due, self._due = self._due, []
+        return np.union1d(indices, np.array(due, np.int64)) if due else indices
+
+    def end(self) -> None:
+        """Load the nodes of runs that were not executed because they are completed.
+
+        The experiment is over and stored: should it fail, what runs returned is not lost for it.
+        """
+        if not self._loads_nodes:
+            return
+        self._loads_nodes = False
+        try:
+            self._loaded = load_nodes_of_runs(self._trajectory)
+        except Exception as error:
+            _logger.warning("The nodes of stored runs could not be loaded: %r", error)
+
+    def warn_of_kept_results(self) -> None:
+        """Warn if a result that belongs to no run is about to be stored, but is there already."""
+        if not self._has_adopted:
+            return
+        names = differing_results(self._trajectory)
+        if names:
+            _logger.warning(
+                "Stored with other data by an earlier start, and left as it is: %s. To store what "
+                "it is now, call traj.f_store_items([...], overwrite=True) with these names.",
+                ", ".join(map(repr, names)),
+            )
+
+
+def added_runs(stored: Any) -> set[int]:
+    """Return the indices of runs that environments of a stored trajectory have noted as added."""
+    load_if_stored(stored, f"config.{GROUP}", constants.LOAD_SKELETON)
+    leaves = [
+        leaf
+        for leaf in stored._tree.leaves.values()
+        if leaf._branch == "config" and leaf._parent._name == ADDED_RUNS
+    ]
+    if leaves:
+        stored.f_load_items(leaves)
+    return {index for leaf in leaves for index in range(*leaf.f_get())}
+
+
+def _filled(matches: Sequence[int | None], first: int) -> list[int]:
+    """Return run indices; those that are missing count up from ``first``."""
+    runs = []
+    for index in matches:
+        if index is None:
+            index, first = first, first + 1
+        runs.append(index)
+    return runs
+
+
+def _columns(names: Sequence[str], points: Sequence[Point]) -> dict[str, list[Any]]:
+    return {name: [point[column] for point in points] for column, name in enumerate(names)}
+
+
+def _described(names: Sequence[str], point: Point) -> str:
+    values = (f"{name}={reprlib.repr(value)}" for name, value in zip(names, point, strict=True))
+    return ", ".join(values) or "the only run"
