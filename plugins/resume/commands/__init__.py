@@ -37,7 +37,12 @@ def _add_status_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of seconds; a path stands before --watch"
+        ) from None
     if not 0.05 <= seconds <= 86400:
         raise argparse.ArgumentTypeError(f"{text} is not between 0.05 and 86400 seconds")
     return seconds
@@ -71,10 +76,9 @@ def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return count
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of at least 1")
+    return int(text)
 
 
 RESUME = Command(
