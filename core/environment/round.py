@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
+from pypet.support.iterators import result_sort
 from pypet.support.refusals import HOPELESS, TOO_MANY, is_refusal
 from pypet.support.tracebacks import log_error
 
@@ -60,6 +61,7 @@ class Round:
         self._indices = indices
         self._length = len(environment.trajectory)
         self._results = results
+        self._first = len(results)
         self._failures = failures
         self._refill = refill
         self._scheduler = features.scheduler(features.options)
@@ -133,6 +135,23 @@ class Round:
             self._journal.settle(completed)
         except NotStoredError as error:
             self._lose(error)
+        finally:
+            if self._storage is not None and not self._storage.stores_here:
+                self._count_untold({*self._indices.tolist(), *added}.difference(completed))
+
+    def _count_untold(self, runs: Collection[int]) -> None:
+        """Count runs as completed whose process died when it had committed them."""
+        assert self._journal is not None
+        untold = self._journal.committed_untold(runs) if runs else ()
+        for run in untold:
+            _logger.warning("Run %d was stored before its process ended; it counts.", run.index)
+            self._trajectory._runs.complete(
+                run.index, run.started, run.finished, self._environment.hexsha
+            )
+            self._results.append((run.index, run.value))
+            self._failures.indices.discard(run.index)
+        if untold:
+            result_sort(self._results, self._first if self._refill is None else 0)
 
     def take_over(self, former: Round) -> None:
         """Use what the scheduler of the round before has started and not ended yet."""

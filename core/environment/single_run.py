@@ -100,6 +100,8 @@ class SingleRun:
             trajectory._runs.finish(index, finished, self._hexsha)
             trajectory._end_run(clean_up=self._clean_up)
         except BaseException as error:
+            if self._encode is not None:
+                _abandon(trajectory, index, started)
             trajectory._abandon_run()
             if not isinstance(error, Exception):
                 raise
@@ -123,6 +125,13 @@ def _store_and_commit(trajectory: Any, commit: CommitRun) -> None:
     trajectory.v_storage_service.store(
         constants.SINGLE_RUN, trajectory, trajectory_name=trajectory.v_name, commit=commit
     )
+
+
+def _abandon(trajectory: Any, index: int, started: float) -> None:
+    """Have the journal forget what the run has stored, if that is known in this process."""
+    abandon = getattr(trajectory.v_storage_service, "abandon_run", None)
+    if abandon is not None:
+        abandon(index, started)
 
 
 def _store(trajectory: Any) -> None:

@@ -4,7 +4,7 @@ from pypet.interfaces.admission import AdmissionGate
 from pypet.interfaces.command import Command
 from pypet.interfaces.config_reading import ConfigContent, ConfigEntry, ConfigReader
 from pypet.interfaces.feature import Feature
-from pypet.interfaces.journaling import Journal, Restored, Snapshot
+from pypet.interfaces.journaling import CommittedRun, Journal, Restored, Snapshot
 from pypet.interfaces.logging import LogContext, LoggingSetup, ProgressReporter
 from pypet.interfaces.option import Option
 from pypet.interfaces.scheduling import Activity, Outcome, Scheduler, Task, Work
@@ -16,6 +16,7 @@ __all__ = [
     "Activity",
     "AdmissionGate",
     "Command",
+    "CommittedRun",
     "ConfigContent",
     "ConfigEntry",
     "ConfigReader",

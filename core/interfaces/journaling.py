@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,6 +38,16 @@ class Restored(NamedTuple):
     since, by index."""
     context: AbstractContextManager[Any] = nullcontext()
     """In which the experiment is to be executed: the main script is that of the experiment."""
+
+
+class CommittedRun(NamedTuple):
+    """A run that was committed without anybody being told."""
+
+    index: int  # type: ignore[assignment]  # hides the method of tuples, which nobody needs
+    value: Any
+    started: float
+    """In seconds since the epoch, as is the next one."""
+    finished: float
 
 
 class Journal(Feature, ABC):
@@ -122,6 +132,14 @@ class Journal(Feature, ABC):
         ------
         NotStoredError
             Some were not committed, or could not be stored.
+        """
+
+    @abstractmethod
+    def committed_untold(self, runs: Collection[int]) -> list[CommittedRun]:
+        """Return which of these runs were committed, after `settle`; the storage has their data.
+
+        ``runs`` were handed out and are not completed as far as their scheduler knows. A process
+        may have died between the commit of a run and its report.
         """
 
     @abstractmethod

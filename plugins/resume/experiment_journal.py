@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import shlex
 import shutil
 import struct
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.errors import NotStoredError
-from pypet.interfaces import Journal, Option, Restored, Snapshot, StorageService
+from pypet.interfaces import (
+    CommittedRun,
+    Journal,
+    Option,
+    Restored,
+    Snapshot,
+    StorageService,
+)
 from pypet.options.established import established
 from pypet.plugins.resume.folders import experiment_folder, resume_folder, snapshot_path
 from pypet.plugins.resume.journal.following import Follower
@@ -25,6 +33,7 @@ from pypet.plugins.resume.locking import ExperimentLock
 from pypet.plugins.resume.snapshots.facts import count_workers
 from pypet.services import RecordStorageService
 from pypet.support.filesystem import racedirs, sync_folder
+from pypet.tree.node import put
 
 if TYPE_CHECKING:
     from pypet.environment import Environment
@@ -65,6 +74,7 @@ class ExperimentJournal(Journal):
         self._segment: SegmentWriter | None = None
         self._service: JournaledService | None = None
         self._storage: Any = None
+        self._storage_before: Any = None
         self._environment: Environment | None = None
         self._committed: set[int] = set()
         self._follower: Follower | None = None
@@ -121,6 +131,7 @@ class ExperimentJournal(Journal):
     def _take(self, folder: str, storage: Any) -> None:
         self._folder = folder
         self._storage = storage
+        self._storage_before = copy.copy(storage)
         storage.durable = True
         # The journal is what makes runs safe: the storage may lag behind.
         storage.commit_interval = max(self._interval, COMMIT_SECONDS)
@@ -131,7 +142,14 @@ class ExperimentJournal(Journal):
 
         assert self._folder is not None
         assert self._environment is not None
-        save(self._folder, self._environment, snapshot)
+        trajectory: Any = snapshot.trajectory
+        # While runs are active it has what they store with instead.
+        present = trajectory.v_storage_service
+        put(trajectory, "_storage_service", self._storage)
+        try:
+            save(self._folder, self._environment, snapshot, self._storage_before)
+        finally:
+            put(trajectory, "_storage_service", present)
 
     # ----- runs ----------------------------------------------------------------------------
 
@@ -197,6 +215,21 @@ class ExperimentJournal(Journal):
                     )
         self._raise(failures)
 
+    def committed_untold(self, runs: Collection[int]) -> list[CommittedRun]:
+        """Return which of these runs were committed; see `Journal.committed_untold`."""
+        from pypet.plugins.resume.restoring import committed_of
+
+        assert self._folder is not None
+        if self._follower is not None and self._committed.isdisjoint(runs):
+            return []
+        try:
+            found = committed_of(runs, self._folder, self._storage, self._name)
+        except Exception:
+            _logger.exception("The journal cannot be read now; resume the experiment later.")
+            return []
+        self._committed.update(each.index for each in found)
+        return found
+
     @property
     def _name(self) -> str:
         assert self._environment is not None
@@ -243,6 +276,7 @@ class ExperimentJournal(Journal):
             self._storage.before_commit = None
             del self._storage.commit_interval
         segment, lock = self._segment, self._lock
+        self._storage_before = None
         self._folder = self._storage = self._segment = self._lock = self._service = None
         self._environment = self._follower = None
         self._committed = set()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError, ResumeError
-from pypet.interfaces import Restored
+from pypet.interfaces import CommittedRun, Restored
 from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.requests import joined
@@ -60,8 +60,9 @@ def restore(
     trajectory: Any = snapshot.trajectory
     service: Any = trajectory.v_storage_service
     follower = Follower(folder)
-    commits = _first_of_each(follower.new_commits(), len(trajectory))
-    commits = {run: each for run, each in commits.items() if each.attempt not in follower.void}
+    # Others than the snapshot knows cannot count: post-processing adds them again.
+    new = [each for each in follower.new_commits() if each.run < len(trajectory)]
+    commits = _first_of_each(new)
     service.durable = True
     meta = _stored_meta(service, str(trajectory.v_name))
     before = set(trajectory._runs.finished().tolist())
@@ -121,12 +122,24 @@ def _check_needs_nothing(trajectory: Any, completed: Collection[int]) -> None:
         )
 
 
-def _first_of_each(commits: Iterable[Committed], length: int) -> dict[int, Committed]:
-    """Return the first commit of each run that the snapshot knows."""
+def committed_of(runs: Collection[int], folder: str, service: Any, name: str) -> list[CommittedRun]:
+    """Return which of these runs the journal has, and let the storage have what they stored."""
+    follower = Follower(folder)
+    commits = _first_of_each([each for each in follower.new_commits() if each.run in runs])
+    commits = _without_lost(service, name, commits, ())
+    with service.kept_open(name):
+        _store_commits(service, commits.values())
+    return [
+        CommittedRun(run, _value_of(each), each.started, each.commit.finished)
+        for run, each in sorted(commits.items())
+    ]
+
+
+def _first_of_each(commits: Iterable[Committed]) -> dict[int, Committed]:
+    """Return the first commit of each run."""
     found: dict[int, Committed] = {}
     for each in commits:
-        if each.run < length:
-            found.setdefault(each.run, each)
+        found.setdefault(each.run, each)
     return found
 
 

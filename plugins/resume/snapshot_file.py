@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from pypet.environment import Environment
 
 
-def save(folder: str, environment: Environment, snapshot: Snapshot) -> None:
+def save(folder: str, environment: Environment, snapshot: Snapshot, service: Any) -> None:
     """Write the snapshot of an experiment into its folder.
+
+    ``service`` is the storage service of the trajectory as it was before the experiment: during
+    it, it insists on its file as it is now, which will be another one when it is resumed twice.
 
     Raises
     ------
@@ -37,7 +40,6 @@ def save(folder: str, environment: Environment, snapshot: Snapshot) -> None:
         A part of it cannot be pickled.
     """
     trajectory: Any = snapshot.trajectory
-    service = trajectory.v_storage_service
     header = _header(environment, snapshot)
     flags = full_copy_flags(trajectory)
     with bare_and_full(trajectory):
@@ -72,7 +74,6 @@ def load(
     payload = read_payload(path)
     trajectory = payload["trajectory"]
     put(trajectory, "_storage_service", payload["storage_service"])
-    put(trajectory, "_run_by_environment", False)  # not any more: post-processing had expanded it
     restore_flags(trajectory, payload["full_copy"])
     trajectory._run_by_environment = False  # it was, if post-processing had expanded it
     snapshot = Snapshot(

@@ -189,9 +189,9 @@ def _be_child(
             signal.signal(name, signal.default_int_handler if name == 2 else signal.SIG_DFL)
         os.chdir(folder)
         warnings.simplefilter("default")
-        if counts or isinstance(kill, Kill):
-            KillPoints(folder / NOTES, kill if isinstance(kill, Kill) else None).install()
         try:
+            if counts or isinstance(kill, Kill):
+                KillPoints(folder / NOTES, kill if isinstance(kill, Kill) else None).install()
             value, code = function(), 0
         except Exception:
             value = traceback.format_exc()
@@ -462,13 +462,19 @@ class Killer:
             if (each[1] == CALL) == (kind == "call")
         ]
         own = [each for each in points if each[0] == role] or points
-        role, point, most = rng.choice(own)
+        role, point, most = self._rarest(own, lambda each: each[1])
         return Kill(point, rng.randint(1, most), role, rng.random() < 0.5, group)
 
     def _second_kill(self, name: str, mode: str) -> Kill | Timed:
         if self.rng.random() < 0.5:
-            return Kill(self.rng.choice(RESTORING), group=self.rng.random() < 0.5)
+            point = self._rarest(list(RESTORING), lambda each: each)
+            return Kill(point, group=self.rng.random() < 0.5)
         return self._kill(name, mode, self.rng.choice(["point", "call", "time"]))
+
+    def _rarest(self, choice: list[Any], point_of: Callable[[Any], str]) -> Any:
+        """Return one of those where processes were killed least often until now."""
+        least = min(self.hit[point_of(each)] for each in choice)
+        return self.rng.choice([each for each in choice if self.hit[point_of(each)] == least])
 
     # ----- executing -------------------------------------------------------------------------
 

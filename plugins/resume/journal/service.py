@@ -186,6 +186,12 @@ class JournaledService(ForwardingService):
             request = joined([*self._requests_at(here, places[skip:]), request])
         self._fold(here, request)
 
+    def abandon_run(self, run: int, started: float) -> None:
+        """Forget what a run of this process has stored: it has failed."""
+        here = self._here
+        if here is not None and here.pid == os.getpid():
+            here.pending.pop((run, started), None)
+
     def _requests_at(self, here: _Here, places: Sequence[Place]) -> list[StoreRequest]:
         """Read requests back that this process has appended."""
         return [request_in(here.segment.read(*place)) for place in places]

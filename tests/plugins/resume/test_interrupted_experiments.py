@@ -110,3 +110,29 @@ def test_shared_data_of_runs_that_were_not_committed_is_made_anew(tmp_path):
     for run in range(3):
         shared = traj.f_get(f"runs.run_{run:08}.shared").shared
         assert shared.read().tolist() == [run] * 3 + [100 + run] * 2
+
+
+def fail_often(traj, folder):
+    """Fail in run 3, once for each file that is there."""
+    markers = sorted(folder.glob("fail *"))
+    if traj.v_idx == 3 and markers:
+        markers[0].unlink()
+        raise RuntimeError("the first time")
+    return traj.v_idx
+
+
+def test_an_experiment_that_was_expanded_goes_on_more_than_once(tmp_path):
+    for name in ("fail 1", "fail 2"):
+        (tmp_path / name).touch()
+    env = make_environment(tmp_path)
+    env.trajectory.f_add_parameter("x", 0)
+    env.trajectory.f_explore({"x": [0, 1]})
+    env.add_postprocessing(add_two, 4)
+    with pytest.raises(RuntimeError, match="the first time"):
+        env.run(fail_often, tmp_path)
+    with pytest.raises(RuntimeError, match="the first time"):
+        make_environment(tmp_path, "resuming").resume("t")
+
+    resuming = make_environment(tmp_path, "resuming")
+    assert resuming.resume("t") == [(run, run) for run in range(4)]
+    resuming.trajectory.f_load(load_data=2)
