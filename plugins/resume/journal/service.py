@@ -38,8 +38,10 @@ from pypet.services.overlay import Overlay
 _DELETIONS = frozenset((DeleteNode, DeleteItems, DeleteLink))
 _LARGE_BYTES = 1 << 18
 """Data of a run from this size on is not written twice."""
-_MOST_TOGETHER = 256
-_MOST_BYTES_TOGETHER = 16384
+MOST_TOGETHER = 256
+"""So many runs at the most are stored at once."""
+MOST_BYTES_TOGETHER = 16384
+"""Runs that store more are stored one by one."""
 
 
 class _Here:
@@ -256,7 +258,7 @@ class JournaledService(ForwardingService):
                 continue
             here.committed.add(run)
             batch.append(committed)
-            if len(batch) >= _MOST_TOGETHER:
+            if len(batch) >= MOST_TOGETHER:
                 self._fold_together(here, batch)
                 batch = []
         self._fold_together(here, batch)
@@ -264,7 +266,7 @@ class JournaledService(ForwardingService):
     def _fold_together(self, here: _Here, batch: Sequence[Committed]) -> None:
         """Let the storage have what runs have committed, at once if it takes all of it."""
         requests = [(each, request) for each in batch if (request := each.request()) is not None]
-        small = [request for each, request in requests if each.size <= _MOST_BYTES_TOGETHER]
+        small = [request for each, request in requests if each.size <= MOST_BYTES_TOGETHER]
         is_applied = False
         if len(small) == len(requests) > 1:
             with suppress(Exception):  # which one it is shows when each is applied alone
