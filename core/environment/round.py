@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pypet.environment.environment import Environment
     from pypet.environment.features import Features
     from pypet.environment.pending_runs import Indices
+    from pypet.interfaces import Journal
 
 _logger = logging.getLogger("pypet")
 
@@ -78,6 +79,7 @@ class Round:
         if len(indices):
             self._storage = share_storage(environment.trajectory, features, environment.name)
         self._marks = RunMarks(environment.trajectory, self._storage)
+        self._run_loop: RunLoop | None = None
         self._is_through = False
 
     def execute(self) -> None:
@@ -99,7 +101,8 @@ class Round:
                     self._announce(self._storage.url)
                 for reporter in self._features.progress:
                     reporter.watch(self._scheduler.activity)
-                self._loop().execute(indices, self._work())
+                self._run_loop = self._loop()
+                self._run_loop.execute(indices, self._work())
                 self._is_through = True
         except RuntimeError as error:
             if not self._is_through:
@@ -137,21 +140,28 @@ class Round:
             self._lose(error)
         finally:
             if self._storage is not None and not self._storage.stores_here:
-                self._count_untold({*self._indices.tolist(), *added}.difference(completed))
+                untold = {*self._indices.tolist(), *added}.difference(completed)
+                failed = set() if self._run_loop is None else self._run_loop.failed
+                self._complete_committed(self._journal, untold | failed)
 
-    def _count_untold(self, runs: Collection[int]) -> None:
-        """Count runs as completed whose process died when it had committed them."""
-        assert self._journal is not None
-        untold = self._journal.committed_untold(runs) if runs else ()
-        for run in untold:
-            _logger.warning("Run %d was stored before its process ended; it counts.", run.index)
+    def _complete_committed(self, journal: Journal, runs: Collection[int]) -> None:
+        """Count runs as completed that were committed although nobody has told, or told otherwise.
+
+        Those that were tried again have returned something else than what belongs to their data.
+        """
+        found = {each.index: each for each in journal.committed(runs)} if runs else {}
+        if not found:
+            return
+        for index, each in found.items():
+            if not self._trajectory._runs.completed(index):
+                _logger.warning("Run %d was stored before its process ended; it counts.", index)
             self._trajectory._runs.complete(
-                run.index, run.started, run.finished, self._environment.hexsha
+                index, each.started, each.finished, self._environment.hexsha
             )
-            self._results.append((run.index, run.value))
-            self._failures.indices.discard(run.index)
-        if untold:
-            result_sort(self._results, self._first if self._refill is None else 0)
+        self._failures.indices -= found.keys()
+        kept = [pair for pair in self._results if pair[0] not in found]
+        self._results[:] = [*kept, *((index, each.value) for index, each in found.items())]
+        result_sort(self._results, self._first if self._refill is None else 0)
 
     def take_over(self, former: Round) -> None:
         """Use what the scheduler of the round before has started and not ended yet."""

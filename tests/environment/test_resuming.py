@@ -19,7 +19,6 @@ from pypet.errors import (
     DataNotInStorageError,
     ResumeError,
     StorageFormatError,
-    StorageLostError,
     WorkerDiedError,
 )
 from pypet.shareddata import SharedArray, SharedResult, StorageContextManager
