@@ -37,7 +37,7 @@ _POINTS: tuple[tuple[str, Any, str], ...] = (
     ("pages", transactional_file, "write_pages"),
     ("taking the folder", experiment_journal.ExperimentJournal, "_take"),
     ("snapshot", experiment_journal.ExperimentJournal, "renew"),
-    ("sync of the folder of the snapshot", replacing, "_sync_folder"),
+    ("sync of the folder of the snapshot", replacing, "sync_folder"),
     ("begin", experiment_journal.ExperimentJournal, "begin"),
     ("run marks", RunMarks, "_store"),
     ("settle", experiment_journal.ExperimentJournal, "settle"),

@@ -16,7 +16,9 @@ import numpy as np
 
 from pypet import Environment, cartesian_product, load_trajectory
 from pypet.pypetconstants import OVERWRITE_DATA
+from tests.faults.shim import mark
 
+BEGUN = "a run is executed"
 NAME, OTHER = "t", "other"
 RESUME_FOLDER, FILE_NAME = "resume", "data.hdf5"
 EXECUTED = "executed.txt"
@@ -28,6 +30,7 @@ EXECUTED = "executed.txt"
 
 def note_execution(index: int, folder: str) -> None:
     """Append that a run is executed, in one system call."""
+    mark(BEGUN)
     descriptor = os.open(os.path.join(folder, EXECUTED), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         os.write(descriptor, f"{index} {os.getpid()} {time.time()}\n".encode())
@@ -76,6 +79,13 @@ def store_large(traj: Any, folder: str) -> int:
     first = traj.f_add_result("half", np.arange(500_000.0) + traj.x)
     traj.f_store_item(first)
     traj.f_add_result("rest", np.arange(500_000.0) * traj.x)
+    return int(traj.v_idx)
+
+
+def store_array(traj: Any, folder: str) -> int:
+    """Store 400 KB at the end of the run, which do not go into the journal where one stores."""
+    note_execution(traj.v_idx, folder)
+    traj.f_add_result("array", np.arange(50_000.0) + traj.x)
     return int(traj.v_idx)
 
 
@@ -140,6 +150,7 @@ class Workload(NamedTuple):
 SOME = Workload(store_some, 24)
 EARLY = Workload(store_early, 16)
 LARGE = Workload(store_large, 4)
+ARRAYS = Workload(store_array, 12)
 MAPPED = Workload(store_given, 24, is_mapped=True)
 EXPANDING = Workload(store_some, 12, expands=True)
 

@@ -559,16 +559,16 @@ def _undisturbed(workload: Workload, folder: Path) -> Undisturbed:
 
 
 def _executed(workload: Workload, folder: Path, mode: Mode, *, is_quick: bool) -> Any:
-    options = _set_pace(is_quick)
+    options = set_pace(is_quick)
     values = resume_scenarios.execute(workload, folder, mode, **RESUMABLE, **options)
     return resume_scenarios.plain(values)
 
 
 def _resumed(folder: Path, mode: Mode, *, is_quick: bool) -> Any:
-    return resume_scenarios.plain(resume_scenarios.resume(folder, mode, **_set_pace(is_quick)))
+    return resume_scenarios.plain(resume_scenarios.resume(folder, mode, **set_pace(is_quick)))
 
 
-def _set_pace(is_quick: bool) -> dict[str, Any]:
+def set_pace(is_quick: bool) -> dict[str, Any]:
     """Have everything done often that is done from time to time, in this process."""
     if not is_quick:
         return {}
