@@ -22,7 +22,7 @@ from pypet.plugins.resume.journal.service import JournaledService
 from pypet.plugins.resume.journal.values import encode_value
 from pypet.plugins.resume.locking import ExperimentLock
 from pypet.services import RecordStorageService
-from pypet.support.filesystem import racedirs, sync_folder
+from pypet.support.filesystem import make_folders, sync_folder
 
 if TYPE_CHECKING:
     from pypet.environment import Environment
@@ -92,7 +92,7 @@ class ExperimentJournal(Journal):
         check_can_be_journaled(snapshot.trajectory.v_storage_service)
         name = str(snapshot.trajectory.v_name)
         folder = experiment_folder(self._parent, name)
-        racedirs(folder)
+        make_folders(folder)
         self._environment = environment
         try:
             self._lock = ExperimentLock(folder)

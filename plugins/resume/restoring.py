@@ -11,7 +11,7 @@ from pypet.errors import DataNotInStorageError
 from pypet.interfaces import Restored
 from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
-from pypet.plugins.resume.journal.segments import SegmentWriter
+from pypet.plugins.resume.journal.segments import SegmentWriter, sync_segments
 from pypet.plugins.resume.journal.values import decode_value
 from pypet.plugins.resume.snapshot_file import load
 from pypet.plugins.resume.snapshots.container import script_of
@@ -56,6 +56,8 @@ def restore(
     follower = Follower(folder)
     commits = _first_of_each(follower.new_commits(), len(trajectory))
     commits = {run: each for run, each in commits.items() if each.attempt not in follower.void}
+    # Whoever wrote them may have died before: the storage must not know more than the journal.
+    sync_segments(reader.path for reader in follower.readers)
     service.durable = True
     meta = _stored_meta(service, str(trajectory.v_name))
     if meta is None:

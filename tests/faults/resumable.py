@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pypet.plugins.resume.journal.segments import SegmentWriter
+from pypet.plugins.resume.journal.service import JournaledService
 from tests.faults import resume_scenarios
 from tests.faults.resume_scenarios import (
     ARRAYS,
@@ -97,6 +101,34 @@ class Resumable:
         return _remembered(folder, self._workload.run.__name__, execute)
 
 
+class Killed(Resumable):
+    """A serial experiment that is killed in the middle, and then resumed."""
+
+    def execute(self, path: Path) -> None:
+        """Execute some runs in a child, and the others here."""
+        child = os.fork()
+        if child == 0:
+            self._die_of(path)
+        os.waitpid(child, 0)
+        resume_scenarios.resume(path.parent, self._mode, **set_pace(self._is_quick))
+
+    def _die_of(self, path: Path) -> None:
+        """Execute runs, with everything written and little synchronized, until that is enough."""
+        rest = [self._workload.length // 2]
+        fold = JournaledService._fold
+
+        def count(*args: Any) -> None:
+            fold(*args)
+            rest[0] -= 1
+            if not rest[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        JournaledService._fold = count  # type: ignore[method-assign]
+        SegmentWriter.interval = 0.0
+        resume_scenarios.execute(self._workload, path.parent, self._mode, **RESUMABLE)
+        os._exit(1)
+
+
 def other_of(folder: Path) -> Any:
     """Return what the experiment has that was in the file before."""
 
@@ -129,5 +161,6 @@ SCENARIOS = {
     "resumable, QUEUE": Resumable(SOME, "pool, QUEUE"),
     "resumable, LOCK": Resumable(SOME, "pool, LOCK"),
     "resumable, other": Resumable(SOME, "pool, PIPE", has_other=True),
+    "resumable, killed": Killed(SOME, "serial"),
     "resumable, arrays": Resumable(ARRAYS, "serial"),
 }
