@@ -34,6 +34,8 @@ def note_execution(index: int, folder: str) -> None:
     descriptor = os.open(os.path.join(folder, EXECUTED), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         os.write(descriptor, f"{index} {os.getpid()} {time.time()}\n".encode())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, EXECUTED) from error
     finally:
         os.close(descriptor)
 
