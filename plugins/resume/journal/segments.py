@@ -61,8 +61,10 @@ class SegmentWriter:
             _write(self._descriptor, [SIGNATURE], 0)
             fdatasync(self._descriptor)  # without its beginning all that follows would be lost
             sync_folder(folder)
-        except BaseException:
+        except BaseException as error:
             os.close(self._descriptor)
+            if isinstance(error, OSError):
+                raise _named(error, self.path) from error
             raise
 
     @classmethod
@@ -122,11 +124,7 @@ class SegmentWriter:
             self._end += _write(self._descriptor, buffers, start)
         except OSError as error:
             os.ftruncate(self._descriptor, start)
-            error.add_note(
-                f"pypet: the journal {self.path} could not be written, so the run does not count "
-                "as completed. Make room there, and resume the experiment."
-            )
-            raise
+            raise _named(error, self.path) from error
         return start
 
     @contextmanager
@@ -208,6 +206,16 @@ class SegmentWriter:
         finally:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _named(error: OSError, path: str) -> OSError:
+    """Return an error that names the file; that of the system knows only its descriptor."""
+    return OSError(
+        error.errno,
+        f"The journal cannot be written ({error.strerror}), so the run does not count as "
+        "completed. Make room there, and resume the experiment",
+        path,
+    )
 
 
 def _create(folder: str) -> tuple[int, str]:

@@ -72,3 +72,22 @@ def test_nothing_counts_any_more_after_the_disk_refused_to_sync(
         writer.close()
     writer.close()  # has no effect any more
     assert runs_in(writer.path) == [1]
+
+
+def test_an_error_names_the_segment_and_leaves_it_as_it_was(tmp_path, monkeypatch):
+    writer = SegmentWriter(tmp_path)
+    writer.append(frame(1))
+    writer.sync()
+
+    def refuse(descriptor, buffers, position):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwritev", refuse)
+        with pytest.raises(OSError, match=r"journal cannot be written \(No space left.*rcnt"):
+            writer.append([bytes(1 << 17)])
+        with pytest.raises(OSError, match=r"journal cannot be written \(No space left.*rcnt"):
+            SegmentWriter(tmp_path)
+    writer.append(frame(2))
+    writer.close()
+    assert runs_in(writer.path) == [1, 2]
