@@ -31,6 +31,7 @@ from tests.faults.resume_scenarios import (
 )
 from tests.faults.resumes import Left, differences, look, set_pace
 
+
 class Resumable:
     """An experiment with a journal.
 

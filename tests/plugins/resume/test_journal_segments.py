@@ -52,9 +52,7 @@ def test_other_files_are_no_segments(tmp_path):
 
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("how", ["sync", "start_sync"])
-def test_nothing_counts_any_more_after_the_disk_refused_to_sync(
-    tmp_path, monkeypatch, shared, how
-):
+def test_nothing_counts_any_more_after_the_disk_refused_to_sync(tmp_path, monkeypatch, shared, how):
     writer = SegmentWriter(tmp_path, shared=shared)
     writer.append(frame(1))
     with monkeypatch.context() as patched:
