@@ -41,7 +41,7 @@ def make_folders(folder: str) -> None:
     while not os.path.lexists(path):
         missing.append(path)
         path = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
+    racedirs(folder)
     for path in reversed(missing):
         sync_folder(os.path.dirname(path))
 

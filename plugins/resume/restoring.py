@@ -13,7 +13,7 @@ from pypet.interfaces import CommittedRun, Restored
 from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.requests import joined
-from pypet.plugins.resume.journal.segments import SegmentWriter
+from pypet.plugins.resume.journal.segments import SegmentWriter, sync_segments
 from pypet.plugins.resume.journal.service import MOST_BYTES_TOGETHER, MOST_TOGETHER
 from pypet.plugins.resume.journal.values import decode_value
 from pypet.plugins.resume.run_progress import RunProgress
@@ -63,6 +63,8 @@ def restore(
     # Others than the snapshot knows cannot count: post-processing adds them again.
     new = [each for each in follower.new_commits() if each.run < len(trajectory)]
     commits = _first_of_each(new)
+    # Whoever wrote them may have died before: the storage must not know more than the journal.
+    sync_segments(reader.path for reader in follower.readers)
     service.durable = True
     meta = _stored_meta(service, str(trajectory.v_name))
     before = set(trajectory._runs.finished().tolist())

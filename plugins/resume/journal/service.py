@@ -31,6 +31,7 @@ from pypet.records import (
 )
 from pypet.records.compact import PickledRequest
 from pypet.services import RecordStorageService
+from pypet.services.applied import is_applied
 from pypet.services.forwarding import ForwardingService
 from pypet.services.origin import OUTSIDE, origin_of
 from pypet.services.overlay import Overlay
@@ -206,6 +207,8 @@ class JournaledService(ForwardingService):
         try:
             self._inner.apply(request)
         except Exception as error:
+            if is_applied(error):  # it will be committed with what comes, or from the journal
+                raise
             run, started = request.run, request.started
             here.void[run, started] = error
             here.committed.discard(run)
