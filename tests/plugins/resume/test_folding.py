@@ -158,13 +158,11 @@ def test_a_follower_knows_what_was_started_and_what_does_not_count(tmp_path):
     writer.append(commit_frame(commit(5, started=1.0), 0))
     writer.append(commit_frame(commit(5, started=2.0), 0))
     writer.append(encode(Kind.SUPERSEDED, run=5, started=1.0))
-    writer.append(encode(Kind.PUBLISHED, run=6, started=1.0))
     writer.close()
     follower = Follower(str(tmp_path))
     assert [each.attempt for each in follower.new_commits()] == [(5, 2.0)]
     assert follower.started == {4: 10.0, 5: 20.0, 6: 10.0}
     assert follower.void == {(4, 1.0), (5, 1.0)}
-    assert follower.published == {(6, 1.0)}
 
 
 def test_a_commit_whose_data_is_in_another_segment_is_none(tmp_path):
