@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pypet.environment.environment import Environment
     from pypet.environment.features import Features
     from pypet.environment.pending_runs import Indices
-    from pypet.interfaces import Journal
 
 _logger = logging.getLogger("pypet")
 
@@ -140,28 +139,30 @@ class Round:
             self._lose(error)
         finally:
             if self._storage is not None and not self._storage.stores_here:
-                untold = {*self._indices.tolist(), *added}.difference(completed)
-                failed = set() if self._run_loop is None else self._run_loop.failed
-                self._complete_committed(self._journal, untold | failed)
+                tried_again = set() if self._run_loop is None else self._run_loop.failed
+                pending = {*self._indices.tolist(), *added}.difference(completed)
+                self._count_untold(pending | tried_again)
 
-    def _complete_committed(self, journal: Journal, runs: Collection[int]) -> None:
-        """Count runs as completed that were committed although nobody has told, or told otherwise.
+    def _count_untold(self, runs: Collection[int]) -> None:
+        """Count runs as completed whose process died when it had committed them.
 
-        Those that were tried again have returned something else than what belongs to their data.
+        One that was executed once more has returned something else than belongs to its data.
         """
-        found = {each.index: each for each in journal.committed(runs)} if runs else {}
-        if not found:
-            return
-        for index, each in found.items():
-            if not self._trajectory._runs.completed(index):
-                _logger.warning("Run %d was stored before its process ended; it counts.", index)
-            self._trajectory._runs.complete(
-                index, each.started, each.finished, self._environment.hexsha
-            )
-        self._failures.indices -= found.keys()
-        kept = [pair for pair in self._results if pair[0] not in found]
-        self._results[:] = [*kept, *((index, each.value) for index, each in found.items())]
-        result_sort(self._results, self._first if self._refill is None else 0)
+        assert self._journal is not None
+        table = self._trajectory._runs
+        untold = {
+            run.index: run
+            for run in (self._journal.committed_untold(runs) if runs else ())
+            if not table.completed(run.index) or table.started(run.index) != run.started
+        }
+        for index, run in untold.items():
+            _logger.warning("Run %d was stored before its process ended; it counts.", index)
+            table.complete(index, run.started, run.finished, self._environment.hexsha)
+            self._failures.indices.discard(index)
+        if untold:
+            told = [pair for pair in self._results if pair[0] not in untold]
+            self._results[:] = [*told, *((index, run.value) for index, run in untold.items())]
+            result_sort(self._results, self._first if self._refill is None else 0)
 
     def take_over(self, former: Round) -> None:
         """Use what the scheduler of the round before has started and not ended yet."""

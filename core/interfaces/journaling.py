@@ -135,11 +135,11 @@ class Journal(Feature, ABC):
         """
 
     @abstractmethod
-    def committed(self, runs: Collection[int]) -> list[CommittedRun]:
+    def committed_untold(self, runs: Collection[int]) -> list[CommittedRun]:
         """Return which of these runs were committed, after `settle`; the storage has their data.
 
-        A process may have died between the commit of a run and its report. Then the run counted as
-        failed, and perhaps was executed again, but what the storage has is of the first time.
+        ``runs`` were handed out and are not completed as far as their scheduler knows, or failed
+        once. A process may have died between the commit of a run and its report.
         """
 
     @abstractmethod

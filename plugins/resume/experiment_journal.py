@@ -215,11 +215,13 @@ class ExperimentJournal(Journal):
                     )
         self._raise(failures)
 
-    def committed(self, runs: Collection[int]) -> list[CommittedRun]:
-        """Read the segments once more for these runs; see `Journal.committed`."""
+    def committed_untold(self, runs: Collection[int]) -> list[CommittedRun]:
+        """Return which of these runs were committed; see `Journal.committed_untold`."""
         from pypet.plugins.resume.restoring import committed_of
 
         assert self._folder is not None
+        if self._follower is not None and self._committed.isdisjoint(runs):
+            return []
         try:
             found = committed_of(runs, self._folder, self._storage, self._name)
         except Exception:
