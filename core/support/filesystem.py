@@ -46,7 +46,7 @@ def make_folders(folder: str) -> None:
         sync_folder(os.path.dirname(path))
 
 
-def sync_folder(folder: str) -> None:
+def sync_folder(folder: str | os.PathLike[str]) -> None:
     """Wait until the names in a folder are on the disk, where the system knows how to.
 
     That a file is synchronized says nothing about its name on every file system: that is in the
@@ -67,7 +67,11 @@ def sync_folder(folder: str) -> None:
             os.close(descriptor)
     except OSError as error:
         if error.errno not in _HARMLESS:
-            raise
+            raise OSError(
+                error.errno,
+                f"The names of new files cannot be brought to the disk ({error.strerror})",
+                os.fspath(folder),
+            ) from error
 
 
 def working_folder() -> str:

@@ -48,9 +48,15 @@ class ExperimentLock:
                     raise _running(os.path.dirname(self._path), holder) from None
             time.sleep(0.05)
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(facts).encode(), 0)
         self._descriptor = descriptor
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(facts).encode(), 0)
+        except OSError as error:
+            self.release()
+            raise OSError(
+                error.errno, f"The lock cannot be written ({error.strerror})", self._path
+            ) from error
 
     def release(self) -> None:
         """Give the lock back; safe to call twice, and in children, which never have it."""

@@ -66,8 +66,8 @@ def durable(execute: Callable[[Path], None]) -> Callable[[Path], None]:
     def executed_durably(path: Path) -> None:
         commit = TransactionalFile.commit
 
-        def wait(self: TransactionalFile, *, durable: bool) -> None:
-            commit(self, durable=True)
+        def wait(self: TransactionalFile, *, durable: bool, needs_log: bool = False) -> None:
+            commit(self, durable=True, needs_log=needs_log)
 
         TransactionalFile.commit = wait  # type: ignore[method-assign]
         execute(path)
