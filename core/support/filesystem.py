@@ -67,7 +67,11 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
             os.close(descriptor)
     except OSError as error:
         if error.errno not in _HARMLESS:
-            raise
+            raise OSError(
+                error.errno,
+                f"The names of new files cannot be brought to the disk ({error.strerror})",
+                os.fspath(folder),
+            ) from error
 
 
 def working_folder() -> str:
