@@ -78,6 +78,7 @@ class Round:
         if len(indices):
             self._storage = share_storage(environment.trajectory, features, environment.name)
         self._marks = RunMarks(environment.trajectory, self._storage)
+        self._run_loop: RunLoop | None = None
         self._is_through = False
 
     def execute(self) -> None:
@@ -99,7 +100,8 @@ class Round:
                     self._announce(self._storage.url)
                 for reporter in self._features.progress:
                     reporter.watch(self._scheduler.activity)
-                self._loop().execute(indices, self._work())
+                self._run_loop = self._loop()
+                self._run_loop.execute(indices, self._work())
                 self._is_through = True
         except RuntimeError as error:
             if not self._is_through:
@@ -137,20 +139,29 @@ class Round:
             self._lose(error)
         finally:
             if self._storage is not None and not self._storage.stores_here:
-                self._count_untold({*self._indices.tolist(), *added}.difference(completed))
+                tried_again = set() if self._run_loop is None else self._run_loop.failed
+                pending = {*self._indices.tolist(), *added}.difference(completed)
+                self._count_untold(pending | tried_again)
 
     def _count_untold(self, runs: Collection[int]) -> None:
-        """Count runs as completed whose process died when it had committed them."""
+        """Count runs as completed whose process died when it had committed them.
+
+        One that was executed once more has returned something else than belongs to its data.
+        """
         assert self._journal is not None
-        untold = self._journal.committed_untold(runs) if runs else ()
-        for run in untold:
-            _logger.warning("Run %d was stored before its process ended; it counts.", run.index)
-            self._trajectory._runs.complete(
-                run.index, run.started, run.finished, self._environment.hexsha
-            )
-            self._results.append((run.index, run.value))
-            self._failures.indices.discard(run.index)
+        table = self._trajectory._runs
+        untold = {
+            run.index: run
+            for run in (self._journal.committed_untold(runs) if runs else ())
+            if not table.completed(run.index) or table.started(run.index) != run.started
+        }
+        for index, run in untold.items():
+            _logger.warning("Run %d was stored before its process ended; it counts.", index)
+            table.complete(index, run.started, run.finished, self._environment.hexsha)
+            self._failures.indices.discard(index)
         if untold:
+            told = [pair for pair in self._results if pair[0] not in untold]
+            self._results[:] = [*told, *((index, run.value) for index, run in untold.items())]
             result_sort(self._results, self._first if self._refill is None else 0)
 
     def take_over(self, former: Round) -> None:

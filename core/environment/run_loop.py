@@ -86,6 +86,11 @@ class RunLoop:
         self._remaining = _Remaining(())
         self._asks_for_more = refill is not None
 
+    @property
+    def failed(self) -> set[int]:
+        """The runs that failed at least once."""
+        return set(self._failures)
+
     def execute(self, indices: Indices, run: Callable[[Task], Outcome]) -> None:
         """Execute the runs of these indices and append what they return to the results.
 

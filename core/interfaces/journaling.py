@@ -138,8 +138,8 @@ class Journal(Feature, ABC):
     def committed_untold(self, runs: Collection[int]) -> list[CommittedRun]:
         """Return which of these runs were committed, after `settle`; the storage has their data.
 
-        ``runs`` were handed out and are not completed as far as their scheduler knows. A process
-        may have died between the commit of a run and its report.
+        ``runs`` were handed out and are not completed as far as their scheduler knows, or failed
+        once. A process may have died between the commit of a run and its report.
         """
 
     @abstractmethod

@@ -29,7 +29,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing import util
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,6 +77,7 @@ class Scenario(NamedTuple):
     """Taken in turn."""
     other: bool | None = None
     """Whether another trajectory is in the file; None: by chance."""
+    options: Mapping[str, Any] = {}
 
 
 _POOLS = ("pool, LOCK", "pool, QUEUE", "pool, PIPE", "pool, LOCAL", "pool, NETLOCK")
@@ -86,6 +87,7 @@ SCENARIOS = {
     "post-processing": Scenario(EXPANDING, ("serial", "pool, LOCK", "pool, QUEUE", "pool, PIPE")),
     "run_map": Scenario(MAPPED, ("pool, LOCK", "serial", "pool, QUEUE", "process, LOCK")),
     "early stores": Scenario(EARLY, ("pool, LOCK", "serial", "pool, PIPE", "pool, NETQUEUE")),
+    "retries": Scenario(SOME, ("process, LOCK", "pool, QUEUE"), options={"on_error": "retry:3"}),
     "large arrays": Scenario(LARGE, ("serial", *_POOLS, "pool, NETQUEUE"), other=False),
 }
 
@@ -146,7 +148,9 @@ def in_child(
     processes come to each point. Who is not over after ``patience`` seconds hangs.
     """
     answer = folder / f"answer-{time.monotonic_ns()}"
-    pid = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other tests may have left threads
+        pid = os.fork()
     if pid == 0:
         _be_child(folder, function, answer, kill, counts)
     faults = []
@@ -413,11 +417,11 @@ class Killer:
         key = (scenario, mode)
         if key not in self._measured:
             folder = self._new_folder()
-            workload = SCENARIOS[scenario].workload
+            workload, _, _, options = SCENARIOS[scenario]
             began = time.monotonic()
             ended = in_child(
                 folder,
-                lambda: _executed(workload, folder, MODES[mode], is_quick=True),
+                lambda: _executed(workload, folder, MODES[mode], is_quick=True, **options),
                 counts=True,
             )
             returned(ended)
@@ -503,7 +507,8 @@ class _Round:
         self._killer = killer
         self._plan = plan
         self._folder = folder
-        self._workload = SCENARIOS[plan.scenario].workload
+        scenario = SCENARIOS[plan.scenario]
+        self._workload, self._options = scenario.workload, scenario.options
         self._undisturbed = killer.undisturbed(self._workload)
         self._committed: frozenset[int] = frozenset()
         self._attempts: dict[int, str] = {}
@@ -522,12 +527,13 @@ class _Round:
         return faults or [] if self._is_over else [*faults, "end: is not over"]
 
     def _first(self, mode: Mode) -> Any:
-        return _executed(self._workload, self._folder, mode, is_quick=self._plan.is_quick)
+        quick = self._plan.is_quick
+        return _executed(self._workload, self._folder, mode, is_quick=quick, **self._options)
 
     def _go_on(self, mode: Mode) -> Any:
         if not self._left.can_be_resumed:
             return self._first(mode)
-        return _resumed(self._folder, mode, is_quick=self._plan.is_quick)
+        return _resumed(self._folder, mode, is_quick=self._plan.is_quick, **self._options)
 
     def _step(
         self, name: str, function: Callable[[Mode], Any], mode: Mode, kill: Kill | Timed | None
@@ -612,17 +618,18 @@ def execute_undisturbed(workload: Workload, folder: Path) -> Undisturbed:
     return Undisturbed(found, [(run, value) for run, (_, value) in plain(values)])
 
 
-def _executed(workload: Workload, folder: Path, mode: Mode, *, is_quick: bool) -> Any:
-    options = _set_pace(is_quick)
-    values = resume_scenarios.execute(workload, folder, mode, **RESUMABLE, **options)
-    return plain(values)
+def _executed(
+    workload: Workload, folder: Path, mode: Mode, *, is_quick: bool, **options: Any
+) -> Any:
+    options = {**RESUMABLE, **set_pace(is_quick), **options}
+    return plain(resume_scenarios.execute(workload, folder, mode, **options))
 
 
-def _resumed(folder: Path, mode: Mode, *, is_quick: bool) -> Any:
-    return plain(resume_scenarios.resume(folder, mode, **_set_pace(is_quick)))
+def _resumed(folder: Path, mode: Mode, *, is_quick: bool, **options: Any) -> Any:
+    return plain(resume_scenarios.resume(folder, mode, **set_pace(is_quick), **options))
 
 
-def _set_pace(is_quick: bool) -> dict[str, Any]:
+def set_pace(is_quick: bool) -> dict[str, Any]:
     """Have everything done often that is done from time to time, in this process."""
     if not is_quick:
         return {}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import numpy as np
 import pytest
 
 from pypet import Environment, SharedEArray, SharedResult, load_trajectory
 from pypet.plugins.resume import experiment_journal
+from pypet.plugins.resume.journal.service import JournaledService
 
 pytest.importorskip("dill")
 
@@ -59,10 +64,10 @@ def store_times(traj, folder, factor):
     return traj.x * factor
 
 
-def explored(folder, **options):
+def explored(folder, runs=3, **options):
     env = make_environment(folder, **options)
     env.trajectory.f_add_parameter("x", 0)
-    env.trajectory.f_explore({"x": [0, 1, 2]})
+    env.trajectory.f_explore({"x": list(range(runs))})
     return env
 
 
@@ -100,14 +105,15 @@ def share_once(traj, folder, at):
     return fail_once(traj, folder, at)
 
 
-def test_shared_data_of_runs_that_were_not_committed_is_made_anew(tmp_path):
+@pytest.mark.parametrize(("runs", "failing"), [(3, 1), (8, 7)])
+def test_shared_data_of_runs_that_were_not_committed_is_made_anew(tmp_path, runs, failing):
     with pytest.raises(RuntimeError, match="the first time"):
-        explored(tmp_path).run(share_once, tmp_path, 1)
+        explored(tmp_path, runs).run(share_once, tmp_path, failing)
 
     make_environment(tmp_path, "resuming").resume("t")
 
     traj = load_trajectory("t", filename=tmp_path / "data.hdf5", load_data=2)
-    for run in range(3):
+    for run in range(runs):
         shared = traj.f_get(f"runs.run_{run:08}.shared").shared
         assert shared.read().tolist() == [run] * 3 + [100 + run] * 2
 
@@ -136,3 +142,36 @@ def test_an_experiment_that_was_expanded_goes_on_more_than_once(tmp_path):
     resuming = make_environment(tmp_path, "resuming")
     assert resuming.resume("t") == [(run, run) for run in range(4)]
     resuming.trajectory.f_load(load_data=2)
+
+
+def note_time(traj):
+    attempt = time.time_ns()
+    traj.f_add_result("attempt", attempt)
+    return attempt
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("on_error", ["retry:2", "continue"])
+def test_a_run_counts_whose_worker_was_killed_when_it_was_committed(
+    tmp_path, monkeypatch, on_error
+):
+    apply, marker = JournaledService.apply, tmp_path / "killed"
+
+    def apply_and_die(self, request):
+        apply(self, request)
+        if request.commit is not None and request.run == 1 and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(JournaledService, "apply", apply_and_die)
+    parallel = {"multiproc": True, "ncores": 2, "use_pool": False, "start_method": "fork"}
+
+    results = explored(tmp_path, wrap_mode="LOCK", on_error=on_error, **parallel).run(note_time)
+
+    assert marker.exists()
+    traj = load_trajectory("t", filename=tmp_path / "data.hdf5", load_data=2)
+    assert traj.f_is_completed()
+    assert not (tmp_path / "resume" / "t").exists()
+    assert results == [
+        (run, traj.f_get(f"runs.run_{run:08}.attempt", fast_access=True)) for run in range(3)
+    ]
