@@ -27,7 +27,7 @@ class PluginFamily(NamedTuple):
 
 SCOOP = PluginFamily("runs on SCOOP", "scoop", ("scoop",))
 DASK = PluginFamily("runs on Dask", names=("dask",))
-RESUMING = PluginFamily("resuming of experiments", names=("resume",))
+RESUMING = PluginFamily("resuming of experiments", "resume", ("resume",))
 NETWORK = PluginFamily("storing over a network", "net", ("netlock", "netqueue"))
 
 _ANNOUNCED = {

@@ -68,6 +68,9 @@ class RecordBackend(StorageService, ABC):
             Something to delete is not there, and the request is not replayed.
         TypeError
             A node to delete has children, and neither is that asked for nor the request replayed.
+        OSError
+            The medium refuses. If `pypet.services.applied.is_applied` the request was
+            carried out, and only the commit failed that was due: others see it after the next.
         """
 
     @abstractmethod

@@ -41,7 +41,7 @@ def make_folders(folder: str) -> None:
     while not os.path.lexists(path):
         missing.append(path)
         path = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
+    racedirs(folder)
     for path in reversed(missing):
         sync_folder(os.path.dirname(path))
 
@@ -67,7 +67,11 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
             os.close(descriptor)
     except OSError as error:
         if error.errno not in _HARMLESS:
-            raise
+            raise OSError(
+                error.errno,
+                f"The names of new files cannot be brought to the disk ({error.strerror})",
+                os.fspath(folder),
+            ) from error
 
 
 def working_folder() -> str:

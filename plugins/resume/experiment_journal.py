@@ -32,7 +32,7 @@ from pypet.plugins.resume.journal.values import decode_value, encode_value
 from pypet.plugins.resume.locking import ExperimentLock
 from pypet.plugins.resume.snapshots.facts import count_workers
 from pypet.services import RecordStorageService
-from pypet.support.filesystem import racedirs, sync_folder
+from pypet.support.filesystem import make_folders, sync_folder
 from pypet.tree.node import put
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class ExperimentJournal(Journal):
         check_can_be_journaled(snapshot.trajectory.v_storage_service)
         name = str(snapshot.trajectory.v_name)
         folder = experiment_folder(self._parent, name)
-        racedirs(folder)
+        make_folders(folder)
         self._environment = environment
         try:
             self._lock = ExperimentLock(folder, workers=count_workers(self._options))
@@ -271,18 +271,23 @@ class ExperimentJournal(Journal):
             _remove(folder)
 
     def _let_go(self) -> None:
-        if self._storage is not None:
-            self._storage.durable = False
-            self._storage.before_commit = None
-            del self._storage.commit_interval
-        segment, lock = self._segment, self._lock
+        storage, segment, lock = self._storage, self._segment, self._lock
         self._storage_before = None
         self._folder = self._storage = self._segment = self._lock = self._service = None
         self._environment = self._follower = None
         self._committed = set()
+        if storage is not None:
+            storage.durable = False
+            del storage.commit_interval
         try:
             if segment is not None:
                 segment.close()
+        except OSError as error:
+            # What the journal lacks may not get to the storage later, so that refuses it for good.
+            _logger.error("The journal cannot be synchronized: %s", error)
+        else:
+            if storage is not None:
+                storage.before_commit = None
         finally:
             if lock is not None:
                 lock.release()
@@ -333,7 +338,15 @@ def _remove(folder: str) -> None:
     with suppress(FileNotFoundError):
         os.remove(snapshot_path(folder))
         sync_folder(folder)
-    shutil.rmtree(folder)
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:  # which names only what is in the folder
+        raise OSError(
+            error.errno,
+            f"The folder of an experiment that needs it no more cannot be removed ({error}); "
+            "delete it",
+            folder,
+        ) from error
 
 
 def _remove_segments(paths: Iterable[str]) -> None:

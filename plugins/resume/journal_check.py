@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pypet.plugins.resume.folders import snapshot_path
-from pypet.plugins.resume.journal.following import Attempt, Follower
+from pypet.plugins.resume.journal.following import Attempt, Committed, Follower
 from pypet.plugins.resume.journal.frames import Kind
 from pypet.plugins.resume.journal.segments import SegmentReader, segment_paths
 from pypet.plugins.resume.locking import is_running
-from pypet.plugins.resume.reading import UNREADABLE, in_a_line, read_meta
+from pypet.plugins.resume.reading import (
+    UNREADABLE,
+    in_a_line,
+    read_meta,
+    runs_without_data,
+)
 from pypet.plugins.resume.snapshots.container import check_snapshot
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.replacing import UNFINISHED_SUFFIX
@@ -47,12 +52,12 @@ def check_journal(folder: str) -> CheckedJournal:
         findings += [(path, finding) for finding in _of_segment(path, runs_now=runs_now)]
     follower = Follower(folder)
     try:
-        commits = {each.run: each.attempt for each in follower.new_commits()}
+        commits = {each.run: each for each in follower.new_commits()}
     except UNREADABLE:
         commits = {}  # the segment has been found already
-    findings += _without_data(folder, follower, set(commits.values()))
+    findings += _without_data(folder, follower, {each.attempt for each in commits.values()})
     if file is not None and trajectory is not None and not runs_now:
-        findings += _not_stored(folder, file, trajectory, set(commits))
+        findings += _not_stored(folder, file, trajectory, commits)
     return CheckedJournal(findings, file, trajectory)
 
 
@@ -114,11 +119,11 @@ def _without_data(
 
 
 def _not_stored(
-    folder: str, file: str, trajectory: str, committed: set[int]
+    folder: str, file: str, trajectory: str, commits: Mapping[int, Committed]
 ) -> Iterator[tuple[str, Finding]]:
-    """Yield how many runs are in the journal alone."""
+    """Yield how many runs are in the journal alone, and of which there is only the commit."""
     if not os.path.exists(file):
-        if committed:
+        if commits:
             yield file, Finding(ERROR, "", "the data file is gone", "bring it back, or repair")
         return
     try:
@@ -126,7 +131,12 @@ def _not_stored(
     except UNREADABLE:
         return  # it is checked by itself
     stored = set() if rows is None else set(rows.idx[rows.completed != 0].tolist())
-    missing = committed - stored
+    lost = runs_without_data(file, trajectory, commits.values(), rows)
+    if lost:
+        runs = "large data of 1 run" if len(lost) == 1 else f"large data of {len(lost)} runs"
+        yield folder, Finding(NOTE, "", f"{runs} never got to {file}", _EXECUTED_AGAIN)
+    missing = commits.keys() - stored - lost
     if missing:
-        text = f"{len(missing)} committed runs do not count as completed in {file} yet"
+        runs = "1 committed run does" if len(missing) == 1 else f"{len(missing)} committed runs do"
+        text = f"{runs} not count as completed in {file} yet"
         yield folder, Finding(NOTE, "", text, "resume the experiment, or repair the file")

@@ -55,9 +55,15 @@ class ExperimentLock:
             "since": time.time(),
             **self._facts,
         }
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(facts).encode(), 0)
         self._descriptor = descriptor
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(facts).encode(), 0)
+        except OSError as error:
+            self.release()
+            raise OSError(
+                error.errno, f"The lock cannot be written ({error.strerror})", self._path
+            ) from error
 
     def release(self) -> None:
         """Give the lock back; safe to call twice, and in children, which never have it."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pypet.errors import PypetError, ResumeError, VersionMismatchError
+from pypet.errors import PypetError, RefusedPickleError, ResumeError, VersionMismatchError
 from pypet.manager import get_manager
 from pypet.plugins.resume.folders import snapshot_path
 from pypet.plugins.resume.journal.following import Committed, Follower
@@ -21,6 +21,7 @@ from pypet.plugins.resume.snapshots.descriptions import EXPERIMENT_KEY
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.processes import identify_process
 from pypet.records import MetaRecord, RunRows
+from pypet.services.transfer import has_node
 from pypet.trajectory.run_states import COMMITTED
 
 UNREADABLE = (OSError, PypetError, VersionMismatchError, ValueError)
@@ -133,9 +134,14 @@ class ExperimentReader:
         file = facts.get("file")
         meta = None if file is None else self._meta(file, name, problems)
         total = self._length(facts.get("runs"), meta)
-        progress = RunProgress(total, None if meta is None else meta.runs)
+        rows = None if meta is None else meta.runs
+        progress = RunProgress(total, rows)
+        counted = list(self._counted())
+        if not runs_now and file is not None:
+            lost = runs_without_data(file, name, counted, rows)
+            counted = [each for each in counted if each.run not in lost]
         progress.follow(
-            self._counted(),
+            counted,
             self._follower,
             facts.get("workers") if process is None else process.workers,
             process.since if runs_now and process is not None else None,
@@ -265,6 +271,32 @@ def read_meta(path: str, trajectory: str) -> MetaRecord:
     """
     meta: MetaRecord = service_of(path).inspect_meta(trajectory)[0]
     return meta
+
+
+def runs_without_data(
+    path: str, trajectory: str, commits: Iterable[Committed], rows: RunRows | None
+) -> set[int]:
+    """Return which committed runs do not count, as their large data never got to the file.
+
+    Such data is not in the journal. ``rows`` are those of the run table, if there is one.
+    """
+    done = set() if rows is None else set(rows.idx[rows.completed != 0].tolist())
+    nodes = {each.run: each.node for each in commits if each.node and each.run not in done}
+    if not nodes or not os.path.exists(path):
+        return set(nodes)
+    service = service_of(path)
+    try:
+        with service.reading():
+            return {run for run, node in nodes.items() if not _has_node(service, trajectory, node)}
+    except UNREADABLE:
+        return set()  # what is wrong with the file is told elsewhere
+
+
+def _has_node(service: Any, trajectory: str, path: str) -> bool:
+    try:
+        return has_node(service, trajectory, path)
+    except RefusedPickleError:
+        return True  # an annotation of it is pickled
 
 
 def report_of_file(path: str, trajectory: str) -> ExperimentReport:

@@ -16,6 +16,8 @@ from pypet.plugins.resume.reading import (
     experiments_in,
     in_a_line,
     new_service,
+    read_meta,
+    runs_without_data,
     service_of,
 )
 from pypet.plugins.resume.snapshots.container import read_header, read_payload, script_of
@@ -111,11 +113,12 @@ def uncounted_runs(path: str, journals: Mapping[str, str]) -> dict[str, list[int
     for name, folder in journals.items():
         commits = _commits_of(folder)
         try:
-            rows = service_of(path).inspect_meta(name)[0].runs
-            done = set(rows.idx[rows.completed != 0].tolist())
+            rows = read_meta(path, name).runs
         except UNREADABLE:
-            done = set()
-        runs = sorted(commits.keys() - done)
+            rows = None
+        done = set() if rows is None else set(rows.idx[rows.completed != 0].tolist())
+        lost = runs_without_data(path, name, commits.values(), rows)
+        runs = sorted(commits.keys() - done - lost)
         if runs:
             found[name] = runs
     return found
@@ -196,7 +199,7 @@ def _restored(
             if request is not None and new:
                 target.apply(request._replace(replayed=True))
                 restored += new
-            if request is not None or runs.completed(run):
+            if each.node is None or each.node in there or runs.completed(run):
                 runs.complete(run, each.started, each.commit.finished, each.commit.hexsha)
         trajectory.f_store(only_init=True)
     return restored

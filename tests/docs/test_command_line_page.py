@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,16 +14,24 @@ import pytest
 
 pytest.importorskip("h5py")
 
+from pypet.plugins.resume.commands.status_json import as_json
+from pypet.plugins.resume.reading import ExperimentReport, Process
+from pypet.plugins.resume.run_progress import RunProgress
 from pypet.plugins.show import description
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
-(SCRIPT,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-SHOWN = re.findall(r"^```console\n\$ (pypet [^\n|]*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+SCRIPT, KILLED_SCRIPT = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+ALL_SHOWN = re.findall(
+    r"^```console\n\$ (pypet [^\n|]*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE
+)
+SHOWN = [each for each in ALL_SHOWN if "gains" in each[1]]
+SHOWN_OF_KILLED = [each for each in ALL_SHOWN if each not in SHOWN]
 
 VARYING = re.compile(
     r"\d{4}_\d\d_\d\d_\d\dh\d\dm\d\ds|\d{4}-\d\d-\d\dT[\d:]{8}|pypet \d[\w.]*"
     r"|[\d.e-]+ s a run \([\d.e-]+ to [\d.e-]+ s\)|[\d.]+ (?:KiB|MiB|B)\b|\d+ entries"
+    r"|process \d+ on \S+|environment_[0-9a-f]{7}"
 )
 """Times, versions, sizes in the file, and how many entries of the config there are."""
 
@@ -57,6 +66,18 @@ def test_commands_print_what_the_page_says(folder, command, output):
 
 def test_all_kinds_of_output_are_on_the_page():
     assert len(SHOWN) == 3
+    assert len(SHOWN_OF_KILLED) == 4
+
+
+def test_commands_for_experiments_print_what_the_page_says(tmp_path):
+    (tmp_path / "walk.py").write_text(KILLED_SCRIPT, encoding="utf-8")
+    done = subprocess.run([sys.executable, "walk.py"], cwd=tmp_path, timeout=100, check=False)
+    assert done.returncode == -signal.SIGKILL
+    (tmp_path / "all_is_well").touch()
+    for command, output in SHOWN_OF_KILLED:
+        text = printed(tmp_path, command)
+        text = text.replace(str(tmp_path), "/home/me").replace(sys.executable, "python")
+        assert VARYING.sub("#", text) == VARYING.sub("#", output)
 
 
 def test_the_json_is_what_the_page_says(folder):
@@ -65,6 +86,31 @@ def test_the_json_is_what_the_page_says(folder):
     line = json.dumps([rate[key] for key in ("name", "types", "shapes", "nbytes")])
     assert line.replace(" ", "") in PAGE
 
+
+def keys_of(value):
+    """Return the keys of all objects in JSON."""
+    found = set(value) if isinstance(value, dict) else set()
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return found.union(*map(keys_of, parts))
+
+
+STATUS = as_json(
+    [
+        ExperimentReport(
+            0.0,
+            "resume/t",
+            "t",
+            None,
+            "running",
+            Process(1, "host", 0.0, 1),
+            {},
+            RunProgress(1),
+            (),
+            (),
+        )
+    ]
+)
+"""What the command writes about an experiment."""
 
 KEYS = {
     field.name
@@ -77,3 +123,8 @@ KEYS = {
 @pytest.mark.parametrize("key", sorted(KEYS))
 def test_every_key_of_the_json_is_on_the_page(key):
     assert f"`{key}`" in PAGE
+
+
+@pytest.mark.parametrize("key", sorted(keys_of(STATUS)))
+def test_every_key_of_the_status_is_on_the_page(key):
+    assert f"`{key}`" in PAGE or f'`"{key}"`' in PAGE

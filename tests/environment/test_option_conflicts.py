@@ -88,8 +88,6 @@ def test_the_message_says_what_is_wrong_and_what_to_do(make_env, tmp_path, optio
         {"use_scoop": True, "wrap_mode": "QUEUE"},
         {"use_scoop": True, "graceful_exit": True},
         {"immediate_postproc": True, "use_scoop": True},
-        {"resumable": True, "wrap_mode": "QUEUE"},
-        {"resumable": True, "wrap_mode": "PIPE"},
         {"resumable": True, "automatic_storing": False},
     ],
 )

@@ -31,7 +31,7 @@ NAME, ALL_RUNS, KILLED = "test", 12, 5
 SECONDS = 100
 
 
-def options(scheduler, mode=None):
+def options(scheduler, mode=None, start_method="fork"):
     """Return the options of a scheduler and a wrap mode."""
     if mode is None:
         return {}
@@ -41,6 +41,7 @@ def options(scheduler, mode=None):
         "use_pool": scheduler == "pool",
         "wrap_mode": mode,
         "on_error": "raise",
+        "start_method": start_method,
     }
 
 
@@ -180,7 +181,8 @@ WAYS = [
     ((PROCESS, "LOCK"), "group", (POOL, "LOCK")),
     ((POOL, "QUEUE"), "main", (POOL, "LOCK")),
     ((PROCESS, "QUEUE"), "writer", (PROCESS, "LOCAL")),
-    ((POOL, "PIPE"), "group", ("serial",)),
+    ((POOL, "PIPE"), "group", (POOL, "QUEUE", "spawn")),
+    ((POOL, "LOCK", "spawn"), "main", ("serial",)),
     ((PROCESS, "PIPE"), "writer", (POOL, "PIPE")),
     ((POOL, "LOCAL"), "main", (PROCESS, "QUEUE")),
     ((PROCESS, "LOCAL"), "worker", (POOL, "LOCAL")),

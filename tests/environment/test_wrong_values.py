@@ -201,9 +201,9 @@ def test_errors_of_wildcard_functions_name_the_wildcard(make_env):
 # ----- resuming, which no plugin gives -------------------------------------------------------
 
 
-def test_resuming_says_that_it_needs_a_plugin(make_env):
+def test_resuming_needs_a_resumable_environment(make_env):
     env = make_env()
-    needs = "^`resume` needs a plugin for resuming"
+    needs = "^`resume` is not available: make the environment with resumable=True"
     for resume in (env.resume, env.f_resume):
         with pytest.raises(RuntimeError, match=needs):
             resume("own", resume_folder="folder")

@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
 from tests.faults.isolation import findings_of
+from tests.faults.resume_scenarios import EXECUTED, RESUME_FOLDER
 from tests.faults.scenarios import DONE, ERROR, FILE, SCENARIOS, Outcome, executed, prepared
 from tests.faults.shim import HALF, Fault, Kind, Recording, compiled, files_below, why_not
 
@@ -138,7 +139,8 @@ def _findings(name: str, folder: Path, outcome: Outcome, recording: Recording) -
 
 def is_clear(outcome: Outcome) -> bool:
     """Return whether an error is one of the disk and says of which file."""
-    return any(name in CLEAR for name in outcome.error) and FILE in outcome.text
+    names_file = any(name in outcome.text for name in (FILE, f"/{RESUME_FOLDER}", EXECUTED))
+    return names_file and any(name in CLEAR for name in outcome.error)
 
 
 def _round(name: str, kind: str, at: int, outcome: Outcome, findings: list[str]) -> Round:

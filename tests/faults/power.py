@@ -5,7 +5,8 @@
 Each scenario is executed once, and what its processes do to files is recorded. For each round the
 power fails after one of these operations: a folder is built as the disk might have it then, where
 anything may be missing that was not synchronized (`disk.py`), and the check of the scenario looks
-at it. Prints what was found, and ends with 1 if something is wrong that may not be.
+at it; where nothing may be wrong at any time, the experiment is also brought to its end. Prints
+what was found, and ends with 1 if something is wrong that may not be.
 
 What is changed by commits that do not wait for the disk may be lost with the power, and the file
 with it. Where a scenario has such commits, what is not sound is counted as "torn"; but when an
@@ -97,7 +98,10 @@ def rounds_of(
         shutil.rmtree(folder)
         folder.mkdir()
         build(content, folder)
-        findings = findings_of(SCENARIOS[name].check, folder, list(marks))
+        scenario = SCENARIOS[name]
+        findings = findings_of(scenario.check, folder, list(marks))
+        if scenario.promise == ALWAYS and scenario.complete is not None and not findings:
+            findings = findings_of(scenario.complete, folder, list(marks))
         kind = SOUND if not findings else WRONG if _is_promised(name, marks) else TORN
         yield Round(place, kind, findings, content)
 

@@ -16,7 +16,9 @@ import numpy as np
 
 from pypet import Environment, cartesian_product, load_trajectory
 from pypet.pypetconstants import OVERWRITE_DATA
+from tests.faults.shim import mark
 
+BEGUN = "a run is executed"
 NAME, OTHER = "t", "other"
 RESUME_FOLDER, FILE_NAME = "resume", "data.hdf5"
 EXECUTED = "executed.txt"
@@ -33,10 +35,13 @@ def note_execution(traj: Any, folder: str) -> str:
 
     Returns what tells this attempt from others: all that is left of a run has to be of one.
     """
+    mark(BEGUN)
     attempt = f"{os.getpid()} {time.time_ns()}"
     descriptor = os.open(os.path.join(folder, EXECUTED), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         os.write(descriptor, f"{traj.v_idx} {attempt}\n".encode())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, EXECUTED) from error
     finally:
         os.close(descriptor)
     traj.f_add_result(ATTEMPT, attempt)
@@ -85,6 +90,13 @@ def store_large(traj: Any, folder: str) -> tuple[str, int]:
     if traj.v_idx % 2:
         traj.f_store_item(first)
     traj.f_add_result("rest", np.arange(500_000.0) * traj.x)
+    return attempt, int(traj.v_idx)
+
+
+def store_array(traj: Any, folder: str) -> tuple[str, int]:
+    """Store 400 KB at the end of the run, which do not go into the journal where one stores."""
+    attempt = note_execution(traj, folder)
+    traj.f_add_result("array", np.arange(50_000.0) + traj.x)
     return attempt, int(traj.v_idx)
 
 
@@ -149,6 +161,7 @@ class Workload(NamedTuple):
 SOME = Workload(store_some, 24)
 EARLY = Workload(store_early, 16)
 LARGE = Workload(store_large, 4)
+ARRAYS = Workload(store_array, 12)
 MAPPED = Workload(store_given, 24, is_mapped=True)
 EXPANDING = Workload(store_some, 12, expands=True)
 

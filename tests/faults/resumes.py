@@ -621,15 +621,15 @@ def execute_undisturbed(workload: Workload, folder: Path) -> Undisturbed:
 def _executed(
     workload: Workload, folder: Path, mode: Mode, *, is_quick: bool, **options: Any
 ) -> Any:
-    options = {**RESUMABLE, **_set_pace(is_quick), **options}
+    options = {**RESUMABLE, **set_pace(is_quick), **options}
     return plain(resume_scenarios.execute(workload, folder, mode, **options))
 
 
 def _resumed(folder: Path, mode: Mode, *, is_quick: bool, **options: Any) -> Any:
-    return plain(resume_scenarios.resume(folder, mode, **_set_pace(is_quick), **options))
+    return plain(resume_scenarios.resume(folder, mode, **set_pace(is_quick), **options))
 
 
-def _set_pace(is_quick: bool) -> dict[str, Any]:
+def set_pace(is_quick: bool) -> dict[str, Any]:
     """Have everything done often that is done from time to time, in this process."""
     if not is_quick:
         return {}

@@ -28,7 +28,7 @@ from pypet.storage_backends.hdf5.files.file_handle import close_abandoned
 from pypet.storage_backends.hdf5.files.opening import create_file, open_file
 from pypet.storage_backends.hdf5.files.transactional_file import TransactionalFile
 from pypet.storage_backends.hdf5.settings.settings import Filters
-from tests.faults import kills
+from tests.faults import kills, resumable
 from tests.faults.shim import Recording, mark
 
 FILE = "data.hdf5"
@@ -66,8 +66,8 @@ def durable(execute: Callable[[Path], None]) -> Callable[[Path], None]:
     def executed_durably(path: Path) -> None:
         commit = TransactionalFile.commit
 
-        def wait(self: TransactionalFile, *, durable: bool) -> None:
-            commit(self, durable=True)
+        def wait(self: TransactionalFile, *, durable: bool, needs_log: bool = False) -> None:
+            commit(self, durable=True, needs_log=needs_log)
 
         TransactionalFile.commit = wait  # type: ignore[method-assign]
         execute(path)
@@ -207,6 +207,11 @@ def _of_kills(name: str, runs: int, promise: str = AT_END) -> Scenario:
     )
 
 
+def _unharmed(experiment: resumable.Resumable) -> Check:
+    """Return a check that holds what is left against the contract, before it is resumed."""
+    return lambda folder, marks: experiment.look(folder, marks, is_over=ENDED in marks)
+
+
 SCENARIOS: dict[str, Scenario] = {
     "commits": Scenario(commits, check_commits, new_groups, promise=ALWAYS),
     "serial": _of_kills("serial", _ALL),
@@ -218,6 +223,10 @@ SCENARIOS: dict[str, Scenario] = {
     "pool, LOCK, durable": _of_kills("pool, LOCK", _ALL, ALWAYS),
     "expand, durable": _of_kills("expand", _MORE, ALWAYS),
     "store, durable": _of_kills("store", _ALL, ALWAYS),
+    **{
+        name: Scenario(each.execute, _unharmed(each), each.prepare, ALWAYS, each.go_on)
+        for name, each in resumable.SCENARIOS.items()
+    },
 }
 
 

@@ -231,7 +231,13 @@ print(os.pwrite(descriptor, b"4" * 5000, 100))
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("name", "rounds"),
-    [("commits", 60), ("serial", 9), ("serial, durable", 12), ("store, durable", 15)],
+    [
+        ("commits", 60),
+        ("serial", 9),
+        ("serial, durable", 12),
+        ("store, durable", 15),
+        ("resumable", 6),
+    ],
 )
 def test_nothing_is_lost_that_was_said_to_be_safe(tmp_path, library, name, rounds):
     from tests.faults import power

@@ -37,7 +37,12 @@ def _add_status_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of seconds; a path stands before --watch"
+        ) from None
     if not 0.05 <= seconds <= 86400:
         raise argparse.ArgumentTypeError(f"{text} is not between 0.05 and 86400 seconds")
     return seconds
@@ -71,10 +76,9 @@ def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return count
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of at least 1")
+    return int(text)
 
 
 RESUME = Command(
@@ -110,7 +114,11 @@ def _repair(arguments: argparse.Namespace) -> int:
 
 def _add_repair_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", help="HDF5 file, or folder of the experiment that stores into it")
-    parser.add_argument("--resume-folder", metavar="FOLDER", help=f"of a file: {_FOLDER_HELP}")
+    parser.add_argument(
+        "--resume-folder",
+        metavar="FOLDER",
+        help=f"of a file: {_FOLDER_HELP}; they are unpickled, so only use your own",
+    )
     parser.add_argument(
         "--output", metavar="FILE", help="the new file; default: FILE.repaired.hdf5 beside the file"
     )
@@ -118,8 +126,7 @@ def _add_repair_arguments(parser: argparse.ArgumentParser) -> None:
 
 REPAIR = Command(
     "repair",
-    "Save what is sound of a damaged file, and what a journal has, in a new file. Data of "
-    "journals is unpickled: only use your own.",
+    "Save what is sound of a damaged file, and what a journal has, in a new file.",
     _repair,
     _add_repair_arguments,
 )

@@ -44,6 +44,7 @@ class Kind(enum.IntEnum):
     """A commit of a run that was counted already: this attempt does not count."""
 
 
+_KINDS = {int(kind): kind for kind in Kind}
 IN_STORAGE = 1
 """Flag of a commit: large data of the run goes to the storage at once, and is not in the segment.
 Instead of the request there is the full name of the last node that it stores, UTF-8: the run is
@@ -141,7 +142,17 @@ class Scan:
             return None
         position = self._start + offset
         end = self._start + stop
-        return Frame(Kind(kind), flags, run, started, finished, earlier, payload, position, end)
+        return Frame(
+            _KINDS.get(kind) or Kind(kind),
+            flags,
+            run,
+            started,
+            finished,
+            earlier,
+            payload,
+            position,
+            end,
+        )
 
     def _next_whole(self, offset: int) -> int | None:
         """Return the offset of the next frame that is whole, None without one."""

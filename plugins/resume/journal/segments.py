@@ -7,7 +7,7 @@ import itertools
 import mmap
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Thread
 from time import monotonic
@@ -56,11 +56,15 @@ class SegmentWriter:
         self._written_at = 0.0
         self._thread: Thread | None = None
         self._refusal: OSError | None = None
+        """Why the disk did not take what it was given."""
         try:
             _write(self._descriptor, [SIGNATURE], 0)
+            fdatasync(self._descriptor)  # without its beginning all that follows would be lost
             sync_folder(folder)
-        except BaseException:
+        except BaseException as error:
             os.close(self._descriptor)
+            if isinstance(error, OSError):
+                raise _named(error, self.path) from error
             raise
 
     @classmethod
@@ -86,6 +90,7 @@ class SegmentWriter:
         OSError
             The disk is full or broken. The segment is as before.
         """
+        self._check()
         if self._shared:
             with self._alone():
                 self._end = os.fstat(self._descriptor).st_size
@@ -119,11 +124,7 @@ class SegmentWriter:
             self._end += _write(self._descriptor, buffers, start)
         except OSError as error:
             os.ftruncate(self._descriptor, start)
-            error.add_note(
-                f"pypet: the journal {self.path} could not be written, so the run does not count "
-                "as completed. Make room there, and resume the experiment."
-            )
-            raise
+            raise _named(error, self.path) from error
         return start
 
     @contextmanager
@@ -141,13 +142,13 @@ class SegmentWriter:
         Raises
         ------
         OSError
-            That failed the last time.
+            That has failed before.
         """
+        self._check()
         self.write()
         thread = self._thread
         if thread is not None and thread.is_alive():
             return
-        self._raise_refusal()
         self._thread = Thread(target=self._sync_in_thread, args=(self._end,), daemon=True)
         self._thread.start()
 
@@ -158,20 +159,37 @@ class SegmentWriter:
         except OSError as error:
             self._refusal = error
 
-    def _raise_refusal(self) -> None:
-        refusal, self._refusal = self._refusal, None
+    def _check(self) -> None:
+        refusal = self._refusal
         if refusal is not None:
-            raise refusal
+            raise OSError(
+                refusal.errno,
+                f"The disk did not take what the journal was given ({refusal.strerror}), so no run "
+                "counts as completed any more. Make sure that it is sound, and resume the "
+                "experiment",
+                self.path,
+            ) from refusal
 
     def sync(self) -> None:
-        """Wait until everything is on the disk, also what other processes have appended."""
+        """Wait until everything is on the disk, also what other processes have appended.
+
+        Raises
+        ------
+        OSError
+            The disk refuses it, or has done so before: the system may have dropped what it could
+            not write, and says so only once.
+        """
         if self._thread is not None:
             self._thread.join()
-            self._raise_refusal()
+        self._check()
         self.write()
         end = os.fstat(self._descriptor).st_size if self._shared else self._end
         if self._synced < end:
-            fdatasync(self._descriptor)
+            try:
+                fdatasync(self._descriptor)
+            except OSError as error:
+                self._refusal = error
+                self._check()
             self._synced = end
 
     def read(self, position: int, end: int) -> bytes:
@@ -188,6 +206,16 @@ class SegmentWriter:
         finally:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _named(error: OSError, path: str) -> OSError:
+    """Return an error that names the file; that of the system knows only its descriptor."""
+    return OSError(
+        error.errno,
+        f"The journal cannot be written ({error.strerror}), so the run does not count as "
+        "completed. Make room there, and resume the experiment",
+        path,
+    )
 
 
 def _create(folder: str) -> tuple[int, str]:
@@ -236,6 +264,19 @@ def segment_paths(folder: str | os.PathLike[str]) -> list[str]:
         )
 
 
+def sync_segments(paths: Iterable[str]) -> None:
+    """Wait until segments that others have written are on the disk.
+
+    Raises
+    ------
+    OSError
+        The disk refuses it.
+    """
+    for path in paths:
+        with open(path, "rb") as file:
+            fdatasync(file.fileno())
+
+
 class SegmentReader:
     """Follows a segment that may still be written; remembers how far it was read."""
 
@@ -261,10 +302,12 @@ class SegmentReader:
         with open(self.path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if self.position == 0:
-                if size < len(SIGNATURE):  # its writer died at once
+                is_segment = file.read(len(SIGNATURE)) == SIGNATURE
+                if size <= len(SIGNATURE) and not is_segment:
+                    # Its writer died at once, or the power was lost before the disk had anything.
                     self.rest = size
                     return
-                if file.read(len(SIGNATURE)) != SIGNATURE:
+                if not is_segment:
                     raise StorageFormatError(
                         f"{self.path} is no segment of a journal that this version of pypet can "
                         "read: it does not begin with the signature."

@@ -31,6 +31,7 @@ from pypet.records import (
 )
 from pypet.records.compact import PickledRequest
 from pypet.services import RecordStorageService
+from pypet.services.applied import is_applied
 from pypet.services.forwarding import ForwardingService
 from pypet.services.origin import OUTSIDE, origin_of
 from pypet.services.overlay import Overlay
@@ -38,8 +39,10 @@ from pypet.services.overlay import Overlay
 _DELETIONS = frozenset((DeleteNode, DeleteItems, DeleteLink))
 _LARGE_BYTES = 1 << 18
 """Data of a run from this size on is not written twice."""
-_MOST_TOGETHER = 256
-_MOST_BYTES_TOGETHER = 16384
+MOST_TOGETHER = 256
+"""So many runs at the most are stored at once."""
+MOST_BYTES_TOGETHER = 16384
+"""Runs that store more are stored one by one."""
 
 
 class _Here:
@@ -56,6 +59,8 @@ class _Here:
         self.published: dict[Attempt, int] = {}
         """How many of their requests are in the storage already, for shared data."""
         self.void: dict[Attempt, Exception] = {}
+        self.latest: Attempt | None = None
+        """That which was committed here last."""
         self.synced_at = time.monotonic()
 
 
@@ -149,7 +154,7 @@ class JournaledService(ForwardingService):
         try:
             if request.commit is None:
                 self._append_data(here, attempt, request)
-            elif request.run in here.committed:
+            elif request.run in here.committed or attempt == here.latest:
                 here.pending.pop(attempt, None)  # sent again, or executed twice: one attempt counts
             else:
                 self._append_commit(here, attempt, request)
@@ -176,9 +181,10 @@ class JournaledService(ForwardingService):
             here.segment.append(commit_frame(request, len(places or ())))
         else:
             here.segment.append(commit_frame_without_data(request, node))
-        here.committed.add(request.run)
+        here.latest = attempt
         if self._shared:
-            return
+            return  # who follows counts it, maybe in this very process
+        here.committed.add(request.run)
         if places:
             skip = here.published.pop(attempt, 0)
             request = joined([*self._requests_at(here, places[skip:]), request])
@@ -201,6 +207,8 @@ class JournaledService(ForwardingService):
         try:
             self._inner.apply(request)
         except Exception as error:
+            if is_applied(error):  # it will be committed with what comes, or from the journal
+                raise
             run, started = request.run, request.started
             here.void[run, started] = error
             here.committed.discard(run)
@@ -253,7 +261,7 @@ class JournaledService(ForwardingService):
                 continue
             here.committed.add(run)
             batch.append(committed)
-            if len(batch) >= _MOST_TOGETHER:
+            if len(batch) >= MOST_TOGETHER:
                 self._fold_together(here, batch)
                 batch = []
         self._fold_together(here, batch)
@@ -261,7 +269,7 @@ class JournaledService(ForwardingService):
     def _fold_together(self, here: _Here, batch: Sequence[Committed]) -> None:
         """Let the storage have what runs have committed, at once if it takes all of it."""
         requests = [(each, request) for each in batch if (request := each.request()) is not None]
-        small = [request for each, request in requests if each.size <= _MOST_BYTES_TOGETHER]
+        small = [request for each, request in requests if each.size <= MOST_BYTES_TOGETHER]
         is_applied = False
         if len(small) == len(requests) > 1:
             with suppress(Exception):  # which one it is shows when each is applied alone

@@ -33,8 +33,12 @@ def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryvie
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, target)
-    except BaseException:
+    except BaseException as error:
         with suppress(FileNotFoundError):
             unfinished.unlink()
+        if isinstance(error, OSError):  # that of a call that knows only the descriptor
+            raise OSError(
+                error.errno, f"The file cannot be written ({error.strerror})", os.fspath(target)
+            ) from error
         raise
     sync_folder(target.parent)

@@ -232,19 +232,26 @@ def create_file(
         handle, publish = _created(path, timeout, demands)
     except OSError as err:
         raise _explained(err, path, writable=True) from err
-    file = handle.id
+    try:
+        _fill(handle.id, title, filters)
+        handle.commit(durable=False, timeout=timeout)  # an empty file is none for others
+        try:
+            publish()
+        except OSError as err:
+            raise _explained(err, path, writable=True) from err
+    except BaseException:
+        handle.abandon()  # or HDF5 would close it after Python has gone
+        raise
+    return handle
+
+
+def _fill(file: h5f.FileID, title: str, filters: Filters) -> None:
+    """Write what PyTables looks for in a new file."""
     write_text(file, b"CLASS", "GROUP")
     write_text(file, b"PYTABLES_FORMAT_VERSION", PYTABLES_FORMAT)
     write_text(file, b"TITLE", title)
     write_text(file, b"VERSION", "1.0")
     write_attribute(file, b"FILTERS", encode_attribute(packed(filters)))
-    handle.commit(durable=False, timeout=timeout)  # an empty file is none for others
-    try:
-        publish()
-    except OSError as err:
-        handle.abandon()
-        raise _explained(err, path, writable=True) from err
-    return handle
 
 
 def _created(

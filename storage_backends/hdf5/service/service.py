@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from pypet.encoding.unpickling import TRUST, Unpickling, check_mode, rule_in_force
+from pypet.errors import StorageLostError
 from pypet.interfaces.option import Option
 from pypet.records import (
     ArrayItem,
@@ -22,6 +23,7 @@ from pypet.records import (
     PutNode,
     StoreRequest,
 )
+from pypet.services.applied import note_applied
 from pypet.services.backend import RecordBackend
 from pypet.storage_backends.hdf5.files.damage import damage_told
 from pypet.storage_backends.hdf5.files.demands import Demand
@@ -322,7 +324,13 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
         self._latest = request.trajectory
         if file is not None and file.is_alive:
             h5py_modules.store().apply_request(file, request, self._settings, rule, self._progress)
-            file.flush_if_due(self.commit_interval)
+            try:
+                file.flush_if_due(self.commit_interval)
+            except StorageLostError:
+                raise
+            except OSError as error:
+                note_applied(error)
+                raise
             return
         if (
             not isinstance(request.operations[0], PutMeta)

@@ -64,10 +64,10 @@ def store_times(traj, folder, factor):
     return traj.x * factor
 
 
-def explored(folder, **options):
+def explored(folder, runs=3, **options):
     env = make_environment(folder, **options)
     env.trajectory.f_add_parameter("x", 0)
-    env.trajectory.f_explore({"x": [0, 1, 2]})
+    env.trajectory.f_explore({"x": list(range(runs))})
     return env
 
 
@@ -105,14 +105,15 @@ def share_once(traj, folder, at):
     return fail_once(traj, folder, at)
 
 
-def test_shared_data_of_runs_that_were_not_committed_is_made_anew(tmp_path):
+@pytest.mark.parametrize(("runs", "failing"), [(3, 1), (8, 7)])
+def test_shared_data_of_runs_that_were_not_committed_is_made_anew(tmp_path, runs, failing):
     with pytest.raises(RuntimeError, match="the first time"):
-        explored(tmp_path).run(share_once, tmp_path, 1)
+        explored(tmp_path, runs).run(share_once, tmp_path, failing)
 
     make_environment(tmp_path, "resuming").resume("t")
 
     traj = load_trajectory("t", filename=tmp_path / "data.hdf5", load_data=2)
-    for run in range(3):
+    for run in range(runs):
         shared = traj.f_get(f"runs.run_{run:08}.shared").shared
         assert shared.read().tolist() == [run] * 3 + [100 + run] * 2
 

@@ -13,6 +13,8 @@ import pytest
 pytest.importorskip("h5py")
 
 
+import h5py
+
 from pypet import Environment
 from pypet.cli.app import main
 from tests.plugins.resume.experiments import NAME, TIMEOUT_SECONDS, kill, start
@@ -205,3 +207,43 @@ def test_errors_say_what_is_there(arguments, message, tmp_path, capsys, monkeypa
 def test_an_unknown_trajectory_is_an_error(dead, capsys):
     assert main(["status", str(dead / "exp.hdf5"), "other"]) == 1
     assert "there are: exp" in capsys.readouterr().err
+
+
+LARGE = """\
+import numpy as np
+
+import h5py
+
+from pypet import Environment
+
+
+def simulate(traj):
+    traj.f_add_result("large", np.random.default_rng(traj.x).random(100_000))
+
+
+env = Environment("large", filename="large.hdf5", resumable=True, delete_resume=False,
+                  log_config=None, report_progress=False)
+env.traj.f_add_parameter("x", 0)
+env.traj.f_explore({"x": [1, 2, 3]})
+env.run(simulate)
+"""
+
+
+def test_large_data_has_to_be_in_the_file(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "large.py").write_text(LARGE, encoding="utf8")
+    subprocess.run([sys.executable, "large.py"], check=True, timeout=TIMEOUT_SECONDS)
+    _, found = report(capsys, "resume")
+    assert (found["state"], found["runs"]["committed"]["count"]) == ("complete", 3)
+    with h5py.File("large.hdf5", "r+") as file:  # as after a kill before the commit of the file
+        rows = file["large/overview/runs"][:]
+        rows["completed"][1] = 0
+        file["large/overview/runs"][:] = rows
+        del file["large/results/runs/run_00000001"]
+    _, found = report(capsys, "resume")
+    assert found["state"] == "interrupted"
+    assert stretches(found, "committed") == [[0, 0], [2, 2]]
+    assert main(["verify", "resume"]) == 0
+    assert "large data of 1 run never got to" in capsys.readouterr().out
+    assert main(["repair", "resume"]) == 0
+    assert "nothing to repair" in capsys.readouterr().out
