@@ -39,6 +39,7 @@ def of(found):
         ("pool, LOCK", "write fails", 12, io_faults.TOLD),
         ("pool, QUEUE", "writes fail", 9, io_faults.TOLD),
         ("store", "no room", 2, io_faults.TOLD),
+        ("resumable", "fsyncs fail", 33, io_faults.TOLD),  # within the runs
     ],
 )
 def test_a_call_that_fails_is_told_and_costs_nothing(faults, name, kind, at, outcome):
