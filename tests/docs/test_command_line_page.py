@@ -30,7 +30,7 @@ SHOWN_OF_KILLED = [each for each in ALL_SHOWN if each not in SHOWN]
 
 VARYING = re.compile(
     r"\d{4}_\d\d_\d\d_\d\dh\d\dm\d\ds|\d{4}-\d\d-\d\dT[\d:]{8}|pypet \d[\w.]*"
-    r"|[\d.e-]+ s a run \([\d.e-]+ to [\d.e-]+ s\)|[\d.]+ (?:KiB|MiB|B)\b|\d+ entries"
+    r"|[\d.e-]+ s a run(?: \([\d.e-]+ to [\d.e-]+ s\))?|[\d.]+ (?:KiB|MiB|B)\b|\d+ entries"
     r"|process \d+ on \S+|environment_[0-9a-f]{7}"
 )
 """Times, versions, sizes in the file, and how many entries of the config there are."""
