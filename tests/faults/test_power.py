@@ -234,8 +234,8 @@ print(os.pwrite(descriptor, b"4" * 5000, 100))
     [
         ("commits", 60),
         ("serial", 9),
-        ("serial, durable", 12),
-        ("store, durable", 15),
+        ("serial, durable", 6),
+        ("store, durable", 5),
         ("resumable", 6),
     ],
 )

@@ -165,7 +165,7 @@ def test_a_full_disk_costs_what_was_refused_only(tmp_path, writer_of, shared, mo
         for size in (10, 100_000):
             with pytest.raises(OSError, match="No space") as caught:
                 writer.append(frame(2, size))
-            assert "Make room" in caught.value.__notes__[0]
+            assert writer.path in str(caught.value)
     writer.append(frame(3))
     writer.sync()
     reader = SegmentReader(writer.path)
@@ -193,4 +193,8 @@ def test_a_failed_sync_is_told_with_the_next_one(tmp_path, writer_of, monkeypatc
         writer.start_sync()
         with pytest.raises(OSError, match="Input/output"):
             writer.sync()
-    writer.sync()
+    # The system drops what it could not write, and says so only once.
+    with pytest.raises(OSError, match="no run counts"):
+        writer.sync()
+    with pytest.raises(OSError, match="no run counts"):
+        writer.close()
