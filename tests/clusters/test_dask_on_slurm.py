@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from tests.clusters.long_tests import LONG
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cluster" / "dask_sweep.py"
 
@@ -119,10 +120,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.skipif(
-    "PYPET_LONG_TESTS" not in os.environ,
-    reason="takes two minutes, as walltimes are minutes; set PYPET_LONG_TESTS to have it executed",
-)
+@LONG
 @pytest.mark.parametrize("directives", [(), ("--signal=TERM@30",), ("--signal=B:TERM@30",)])
 def test_runs_of_a_job_that_meets_its_walltime_are_executed_by_others(
     slurm, tmp_path, directives, capsys

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import pypet
+from tests.clusters.long_tests import LONG
 
 pytest.importorskip("h5py")
 
@@ -159,7 +160,7 @@ def test_a_job_that_is_warned_of_its_end_requeues_itself(slurm, place, gate):
     go_on_in_slurm(slurm, job, place, gate)
 
 
-@pytest.mark.parametrize("is_killed_before", [False, True])
+@pytest.mark.parametrize("is_killed_before", [pytest.param(False, marks=LONG), True])
 def test_a_resumable_job_goes_on_when_it_is_requeued(slurm, place, gate, is_killed_before):
     job = slurm.submit("resuming.sbatch", cwd=place, env=JOB_ENVIRONMENT)
     wait_for_free_runs(place)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pypet import load_trajectory
+from tests.clusters.long_tests import LONG
 
 pytest.importorskip("scoop")
 pytest.importorskip("h5py")
@@ -166,7 +167,7 @@ def start(hosts, tmp_path, fault_row):
         each.close()
 
 
-@pytest.mark.parametrize("mode", ["LOCAL", "NETQUEUE"])
+@pytest.mark.parametrize("mode", ["LOCAL", pytest.param("NETQUEUE", marks=LONG)])
 def test_all_processes_of_a_host_are_killed(start, mode):
     experiment = start(mode)
     experiment.hosts.kill("w2")
@@ -188,7 +189,9 @@ def test_workers_are_killed_that_have_the_lock_or_are_within_a_commit(start):
     experiment.check_nothing_is_left()
 
 
-@pytest.mark.parametrize("mode", ["LOCAL", "NETLOCK", "NETQUEUE"])
+@pytest.mark.parametrize(
+    "mode", [pytest.param("LOCAL", marks=LONG), "NETLOCK", pytest.param("NETQUEUE", marks=LONG)]
+)
 def test_a_cable_is_out_for_five_seconds(start, mode):
     experiment = start(mode)
     experiment.hosts.cut("w2")
@@ -200,7 +203,9 @@ def test_a_cable_is_out_for_five_seconds(start, mode):
     experiment.check_nothing_is_left()
 
 
-@pytest.mark.parametrize(("mode", "options"), [("NETLOCK", ()), ("NETQUEUE", ("wall",))])
+@pytest.mark.parametrize(
+    ("mode", "options"), [pytest.param("NETLOCK", (), marks=LONG), ("NETQUEUE", ("wall",))]
+)
 def test_a_cable_is_cut_for_good(start, mode, options):
     experiment = start(mode, "short", *options)
     experiment.hosts.cut("w2")
