@@ -67,6 +67,7 @@ def main(arguments: list[str]) -> int:
     others = [each for each in arguments if each != "--write"]
     collected = Rows()
     tests = [str(HERE / each) for each in TESTS]
+    os.environ["PYPET_LONG_TESTS"] = "1"
     status = pytest.main(
         ["-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}", *tests, *others], [collected]
     )
