@@ -9,6 +9,7 @@ Runs the tests that have a row in the table, several minutes, and prints it in M
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
