@@ -146,13 +146,13 @@ class Round:
     def _count_untold(self, runs: Collection[int]) -> None:
         """Count runs as completed whose process died when it had committed them.
 
-        One that was executed once more has returned something else than belongs to its data.
+        Those that were executed twice have returned something else than belongs to their data.
         """
         assert self._journal is not None
         table = self._trajectory._runs
         untold = {
             run.index: run
-            for run in (self._journal.committed_untold(runs) if runs else ())
+            for run in self._journal.committed_untold(runs)
             if not table.completed(run.index) or table.started(run.index) != run.started
         }
         for index, run in untold.items():

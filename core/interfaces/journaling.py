@@ -139,7 +139,8 @@ class Journal(Feature, ABC):
         """Return which of these runs were committed, after `settle`; the storage has their data.
 
         ``runs`` were handed out and are not completed as far as their scheduler knows, or failed
-        once. A process may have died between the commit of a run and its report.
+        once. A process may have died between the commit of a run and its report. Others that the
+        journal knows to have been executed twice are added.
         """
 
     @abstractmethod

@@ -24,7 +24,7 @@ from pypet.interfaces import (
 )
 from pypet.options.established import established
 from pypet.plugins.resume.folders import experiment_folder, resume_folder, snapshot_path
-from pypet.plugins.resume.journal.following import Follower
+from pypet.plugins.resume.journal.following import Follower, repeated_runs
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.segments import SegmentWriter, segment_paths
 from pypet.plugins.resume.journal.service import JournaledService
@@ -220,7 +220,11 @@ class ExperimentJournal(Journal):
         from pypet.plugins.resume.restoring import committed_of
 
         assert self._folder is not None
-        if self._follower is not None and self._committed.isdisjoint(runs):
+        repeated = repeated_runs(self._folder)
+        if not repeated and self._follower is not None and self._committed.isdisjoint(runs):
+            return []
+        runs = {*runs, *repeated}
+        if not runs:
             return []
         try:
             found = committed_of(runs, self._folder, self._storage, self._name)

@@ -143,7 +143,9 @@ def other_of(folder: Path) -> Any:
 
     def execute(place: Path) -> Any:
         resume_scenarios.execute_other(place)
-        return content(place / FILE_NAME, OTHER)
+        found = content(place / FILE_NAME, OTHER)
+        resume_scenarios.attempts(found)
+        return found
 
     return _remembered(folder, OTHER, execute)
 

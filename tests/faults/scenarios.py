@@ -96,7 +96,9 @@ def what_is_missing(path: Path, runs: int, name: str) -> list[str]:
     if not path.exists():
         return ["the file is gone"]
     traj = load_trajectory(kills.NAME, filename=str(path), load_data=1)
-    missing = [index for index in range(runs) if not traj.f_is_completed(index)]
+    missing = [
+        index for index in range(runs) if index >= len(traj) or not traj.f_is_completed(index)
+    ]
     wrong = [f"runs {missing} are lost"] if missing else []
     if name == "store" and "summary.total" not in traj:
         wrong.append("a result is lost")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from typing import NamedTuple
 
-from pypet.plugins.resume.journal.frames import IN_STORAGE, Frame, Kind
+from pypet.plugins.resume.journal.frames import IN_STORAGE, SIGNATURE, Frame, Kind, headers
 from pypet.plugins.resume.journal.requests import (
     commit_in,
     has_more,
@@ -103,9 +104,29 @@ class Follower:
         elif kind is Kind.STARTED:
             for run in memoryview(frame.payload).cast("q"):
                 self.started[run] = frame.started
-        else:
+        elif kind is not Kind.REPEATED:
             self.void.add(attempt)
         return None
+
+
+def repeated_runs(folder: str) -> set[int]:
+    """Return the runs that were to be committed more than once.
+
+    Only headers are looked at, as this is asked after each round of runs.
+    """
+    found: set[int] = set()
+    for path in segment_paths(folder):
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size <= len(SIGNATURE):
+                continue
+            with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as content:
+                found.update(
+                    run
+                    for kind, run in headers(content, len(SIGNATURE))
+                    if kind in (Kind.SUPERSEDED, Kind.REPEATED)
+                )
+    return found
 
 
 def _request_at(descriptor: int, place: Place) -> StoreRequest:

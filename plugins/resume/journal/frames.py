@@ -42,6 +42,9 @@ class Kind(enum.IntEnum):
     """Runs were handed to the scheduler; the payload has their indices, signed 64-bit integers."""
     SUPERSEDED = 5
     """A commit of a run that was counted already: this attempt does not count."""
+    REPEATED = 6
+    """A run was to be committed that was committed already, by this attempt or by another one;
+    nothing of it was written."""
 
 
 _KINDS = {int(kind): kind for kind in Kind}
@@ -85,6 +88,23 @@ def encode(
         length += len(part)
     header = _HEADER.pack(_MARKER, kind, flags, run, started, finished, earlier, length, checksum)
     return [header + _CHECKSUM.pack(zlib.crc32(header)), *parts]
+
+
+def headers(content: Any, offset: int) -> Iterator[tuple[int, int]]:
+    """Yield kind and run of the frames from ``offset`` on, without a look at checksums.
+
+    What is no frame is left out: the next one is looked for by its marker.
+    """
+    end = len(content) - HEADER_BYTES
+    while offset <= end:
+        marker, kind, _, run, _, _, _, length, _ = _HEADER.unpack_from(content, offset)
+        if marker == _MARKER and offset + length <= end:
+            yield kind, run
+            offset += HEADER_BYTES + length
+            continue
+        offset = content.find(_MARKER, offset + 1)
+        if offset < 0:
+            return
 
 
 class Scan:

@@ -156,6 +156,8 @@ class JournaledService(ForwardingService):
                 self._append_data(here, attempt, request)
             elif request.run in here.committed or attempt == here.latest:
                 here.pending.pop(attempt, None)  # sent again, or executed twice: one attempt counts
+                if attempt != here.latest:
+                    here.segment.append(encode(Kind.REPEATED, run=attempt[0], started=attempt[1]))
             else:
                 self._append_commit(here, attempt, request)
                 self._sync_if_due(here)
