@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pypet.errors import DataNotInStorageError
-from pypet.plugins.resume.journal.following import Follower
+from pypet.plugins.resume.journal.following import Follower, repeated_runs
 from pypet.plugins.resume.journal.frames import IN_STORAGE, Kind
 from pypet.plugins.resume.journal.segments import SegmentReader, segment_paths
 from pypet.records import DeleteNode, StoreRequest
@@ -98,6 +98,23 @@ def test_one_attempt_at_a_run_counts(start, shared):
     journal.apply(commit(0, put(0, "b", 2), started=2.0))
     journal.fold()
     assert contents(service) == {"00000000.a": 2, "00000000.b": 2}
+
+
+@SHARED
+def test_runs_that_were_executed_twice_are_known(start, tmp_path, shared):
+    journal, _, segment = start(shared=shared)
+    for run in (0, 1):
+        journal.apply(commit(run, put(run, "a", run), started=1.0))
+    journal.fold()
+    segment.sync()
+    assert repeated_runs(str(tmp_path)) == set()
+    journal.apply(commit(1, put(1, "a", 5), started=2.0))
+    journal.fold()
+    segment.sync()
+    assert repeated_runs(str(tmp_path)) == {1}
+    follower = Follower(str(tmp_path))
+    counting = [each.attempt for each in follower.new_commits()]
+    assert sorted(counting) == [(0, 1.0), (1, 1.0)]
 
 
 def test_committed_runs_are_not_stored_again(start):
