@@ -26,12 +26,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pypet.errors import MissingDependencyError, PypetError, ResumeError, StorageFormatError
+from pypet.plugins.resume.folders import SNAPSHOT_NAME
 from pypet.plugins.resume.snapshots.culprits import find_culprit
 from pypet.plugins.resume.snapshots.pickling import Pickled, dumps, loads
 from pypet.plugins.resume.snapshots.replacing import replace_file
 from pypet.plugins.resume.snapshots.scripts import MainScript, current_script
 
-FILE_NAME = "environment.ecnt"
+FILE_NAME = SNAPSHOT_NAME
 FORMAT_VERSION = 1
 PAYLOAD_KEY = "payload"
 """Entry of the header that the container writes itself: how to load the payload."""
