@@ -61,8 +61,11 @@ if TYPE_CHECKING:
     from pypet.utils.helpful_functions import progressbar as progressbar
     from pypet.utils.helpful_functions import racedirs as racedirs
 
+from pypet import moved as _moved  # noqa: E402 - after the guard
 from pypet.errors import __all__ as _ERRORS  # noqa: E402, N812 - after the guard
 from pypet.version import __version__ as __version__  # noqa: E402 - after the guard
+
+_moved.find_former_modules()
 
 _HOMES = {
     "pypet.environment": ("Environment", "MultiprocContext"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pypet.interfaces.option import Option
+from pypet.moved import adopt_overrides
 
 
 class Feature:
@@ -31,3 +32,7 @@ class Feature:
 
     capabilities: ClassVar[tuple[str, ...]] = ()
     """Names of the class attributes that are capabilities, as listed by ``pypet plugins``."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adopt_overrides(cls)

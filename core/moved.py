@@ -1,0 +1,114 @@
+"""Former names and what they are called now.
+
+Pickles, snapshots and journals name classes by module and name, and plugins of third parties use
+names of the interfaces. What is renamed stays reachable under its former name: a finder makes
+modules that do not exist any more, and those that do get a ``__getattr__`` by `former_names`.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+MOVED: dict[tuple[str, str], tuple[str, str]] = {}
+"""Former (module, name) of a class that pickles may name -> its module and name."""
+
+DEPRECATED: dict[tuple[str, str], tuple[str, str]] = {}
+"""The same for names that plugins may have imported; each use of the former name is a
+DeprecationWarning. They work until version 2."""
+
+
+def former_names(module_name: str) -> Callable[[str], Any]:
+    """Return a ``__getattr__`` for a module: it finds former names of the module.
+
+    The function raises AttributeError for all other names.
+    """
+
+    def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the module's own
+        key = (module_name, name)
+        target = MOVED.get(key) or DEPRECATED.get(key)
+        if target is None:
+            raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
+        if key in DEPRECATED:
+            warnings.warn(
+                f"{module_name}.{name} is deprecated; use {target[0]}.{target[1]} instead.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+        return getattr(import_module(target[0]), target[1])
+
+    return __getattr__
+
+
+class _FormerModules(MetaPathFinder, Loader):
+    """Makes modules of earlier versions, with nothing in them but a ``__getattr__``."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not fullname.startswith("pypet."):
+            return None
+        inside = f"{fullname}."
+        for module, _ in (*MOVED, *DEPRECATED):
+            if module == fullname or module.startswith(inside):
+                # All are packages: the folder of a former module may be gone, too.
+                return ModuleSpec(fullname, self, is_package=True)
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["__getattr__"] = former_names(module.__name__)
+
+
+def find_former_modules() -> None:
+    """Let `import` find modules of earlier versions, after all others. Safe to call twice."""
+    if not any(isinstance(finder, _FormerModules) for finder in sys.meta_path):
+        sys.meta_path.append(_FormerModules())
+
+
+class FormerMethod:
+    """Keeps the former name of a method of an interface working, in both directions.
+
+    In the class body of an interface, ``settle = FormerMethod("resolve_options")`` lets callers
+    use the former name. `adopt_overrides`, called by ``__init_subclass__``, lets subclasses that
+    override the method under its former name override it under the present one.
+    """
+
+    def __init__(self, present_name: str) -> None:
+        self.present_name = present_name
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        warnings.warn(
+            f"{owner.__name__}.{self._name} is deprecated; use {self.present_name} instead.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return getattr(owner if instance is None else instance, self.present_name)
+
+
+def adopt_overrides(cls: type) -> None:
+    """Let a class that overrides methods under their former names override the present ones.
+
+    Each is a DeprecationWarning that names the class, its module and the present name.
+    """
+    own = vars(cls)
+    for base in cls.__mro__[1:]:
+        for name, former in vars(base).items():
+            if not isinstance(former, FormerMethod) or name not in own:
+                continue
+            warnings.warn(
+                f"{cls.__module__}.{cls.__qualname__} overrides {name!r}, which is called "
+                f"{former.present_name!r} now; rename it.",
+                DeprecationWarning,
+                stacklevel=3,
+            )
+            if former.present_name not in own:
+                setattr(cls, former.present_name, own[name])
