@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING
 from pypet.markers import hookspec
 
 if TYPE_CHECKING:
-    from pypet.environment import Environment
     from pypet.interfaces import (
         AdmissionGate,
         Command,
         ConfigReader,
+        EnvironmentLike,
         Journal,
         LoggingSetup,
         Option,
@@ -108,33 +108,33 @@ def pypet_register_commands() -> Iterable[Command]:
 
 
 @hookspec
-def pypet_environment_created(environment: Environment) -> None:
+def pypet_environment_created(environment: EnvironmentLike) -> None:
     """Be told that an environment is complete; nothing ran yet. Once per environment."""
 
 
 @hookspec
-def pypet_experiment_started(environment: Environment) -> None:
+def pypet_experiment_started(environment: EnvironmentLike) -> None:
     """Be told that ``run``, ``run_map`` or ``pipeline`` begins: parameters are complete and
     locked, meta data is stored."""
 
 
 @hookspec
-def pypet_runs_started(environment: Environment, indices: Sequence[int]) -> None:
+def pypet_runs_started(environment: EnvironmentLike, indices: Sequence[int]) -> None:
     """Be told which runs were handed to the scheduler, in batches; before they execute."""
 
 
 @hookspec
-def pypet_runs_finished(environment: Environment, outcomes: Sequence[Outcome]) -> None:
+def pypet_runs_finished(environment: EnvironmentLike, outcomes: Sequence[Outcome]) -> None:
     """Be told which runs completed and are stored, in batches, in the order of finishing."""
 
 
 @hookspec
-def pypet_runs_failed(environment: Environment, outcomes: Sequence[Outcome]) -> None:
+def pypet_runs_failed(environment: EnvironmentLike, outcomes: Sequence[Outcome]) -> None:
     """Be told which runs raised or were lost, in batches, before the error is acted upon."""
 
 
 @hookspec
-def pypet_experiment_finished(environment: Environment, completed: bool) -> None:
+def pypet_experiment_finished(environment: EnvironmentLike, completed: bool) -> None:
     """Be told that the experiment ended; ``completed`` is True if every run is completed.
 
     Also called after an error, then with False, before the error is raised.

@@ -12,14 +12,11 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from pypet.interfaces import Option, Versioning
+from pypet.interfaces import EnvironmentLike, Option, Versioning
 from pypet.markers import hookimpl
 from pypet.options.established import established
-
-if TYPE_CHECKING:
-    from pypet.environment import Environment
 
 GROUP = "record"
 NOTEBOOK = "JPY_SESSION_NAME"
@@ -38,11 +35,11 @@ class EnvironmentRecord(Versioning):
         """Read whether a record is wanted."""
         self._is_wanted = bool(options["record_environment"])
 
-    def experiment_started(self, environment: Environment) -> None:
+    def experiment_started(self, environment: EnvironmentLike) -> None:
         """Add the record, unless an earlier experiment of this environment did."""
         if not self._is_wanted:
             return
-        trajectory: Any = environment.trajectory
+        trajectory = environment.trajectory
         group = f"environment.{environment.name}.{GROUP}"
         if trajectory.f_contains(f"config.{group}", shortcuts=False):
             return

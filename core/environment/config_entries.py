@@ -61,7 +61,7 @@ class EnvironmentConfig:
             *_settings(options, seed),
             *(_parallel_settings(options, mode, scheduler) if parallel else ()),
             *([_url(url)] if parallel and url is not None else ()),
-            *_origins(str(trajectory.v_name), trajectory.v_timestamp, timestamp, hexsha),
+            *_origins(trajectory.v_name, trajectory.v_timestamp, timestamp, hexsha),
         ):
             self.put(entry).f_lock()
 

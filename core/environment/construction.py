@@ -138,7 +138,7 @@ def log_context(trajectory: Trajectory, environment_name: str) -> LogContext:
     """Return the names that log files of the main process carry."""
     return LogContext(
         environment_name=environment_name,
-        trajectory_name=str(trajectory.v_name),
+        trajectory_name=trajectory.v_name,
         run_name=trajectory.f_wildcard("$", -1),
         set_name=trajectory.f_wildcard("$set", -1),
     )

@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from pypet.environment import construction
 from pypet.environment.arguments import called_like, environment_arguments
@@ -370,7 +370,7 @@ class Environment:
         self._check_runs_wanted("resume")
         assert features.journal is not None
         with user_tracebacks():
-            name = str(self._trajectory.v_name) if trajectory_name is None else trajectory_name
+            name = self._trajectory.v_name if trajectory_name is None else trajectory_name
             given = {each: self._options[each] for each in features.given}
             restored = features.journal.restore(self, name, resume_folder, given, force=force)
             try:
@@ -380,7 +380,7 @@ class Environment:
 
     def _go_on(self, features: Features, restored: Restored) -> Results:
         snapshot = restored.snapshot
-        former, self._trajectory = self._trajectory, snapshot.trajectory
+        former, self._trajectory = self._trajectory, cast("Trajectory", snapshot.trajectory)
         self._config = take_config(former, self._trajectory, self.name)
         self._config.note_start(snapshot.start_timestamp)
         self._existing = ExistingRuns(self._trajectory, None, self._config)

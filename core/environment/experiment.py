@@ -159,7 +159,7 @@ class Experiment:
         """Use the journal, if there is one and nothing of another experiment is in it."""
         journal = self._features.journal
         if journal is not None and not self._is_resumed:
-            journal.check_vacant(str(self._trajectory.v_name))
+            journal.check_vacant(self._trajectory.v_name)
         self._journal = journal
 
     def _begin(self, plan: Plan | None) -> None:

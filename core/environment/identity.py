@@ -52,7 +52,7 @@ def identify(environment: Environment, versionings: Sequence[Versioning]) -> Ide
     timestamp = trajectory.v_timestamp if is_new else time.time()
     revisions = [versioning.snapshot(environment) for versioning in versionings]
     revision = next((made for made in revisions if made is not None), None)
-    return make_identity(str(trajectory.v_name), trajectory.v_timestamp, timestamp, revision)
+    return make_identity(trajectory.v_name, trajectory.v_timestamp, timestamp, revision)
 
 
 def sign(trajectory: Trajectory, name: str, hexsha: str) -> None:

@@ -239,7 +239,7 @@ def _start_logging(trajectory: Any, index: int | None, settings: WorkerSettings)
     number = -1 if index is None else index
     context = LogContext(
         environment_name=settings.environment_name,
-        trajectory_name=str(trajectory.v_name),
+        trajectory_name=trajectory.v_name,
         run_name=trajectory.f_wildcard("$", number),
         set_name=trajectory.f_wildcard("$set", number),
     )

@@ -3,6 +3,7 @@
 from pypet.interfaces.admission import AdmissionGate
 from pypet.interfaces.command import Command
 from pypet.interfaces.config_reading import ConfigContent, ConfigEntry, ConfigReader
+from pypet.interfaces.environment import EnvironmentLike, TrajectoryLike
 from pypet.interfaces.feature import Feature
 from pypet.interfaces.journaling import CommittedRun, Journal, Restored, Snapshot
 from pypet.interfaces.logging import LogContext, LoggingSetup, ProgressReporter
@@ -20,6 +21,7 @@ __all__ = [
     "ConfigContent",
     "ConfigEntry",
     "ConfigReader",
+    "EnvironmentLike",
     "Feature",
     "Journal",
     "LogContext",
@@ -32,6 +34,7 @@ __all__ = [
     "Snapshot",
     "StorageService",
     "Task",
+    "TrajectoryLike",
     "Versioning",
     "Work",
     "WrapMode",

@@ -5,20 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from pypet.interfaces.environment import EnvironmentLike, TrajectoryLike
 from pypet.interfaces.feature import Feature
 from pypet.interfaces.storage import StorageService
-
-if TYPE_CHECKING:
-    from pypet.environment import Environment
-    from pypet.trajectory import Trajectory
 
 
 class Snapshot(NamedTuple):
     """Everything that an experiment is resumed from but what its runs stored."""
 
-    trajectory: Trajectory
+    trajectory: TrajectoryLike
     job: Any
     """Run function and arguments, a `pypet.environment.job.Job`."""
     postprocessing: Any
@@ -73,7 +70,7 @@ class Journal(Feature, ABC):
         """Raise RuntimeError if the journal of another experiment is in the way."""
 
     @abstractmethod
-    def begin(self, environment: Environment, snapshot: Snapshot) -> None:
+    def begin(self, environment: EnvironmentLike, snapshot: Snapshot) -> None:
         """Write the first snapshot; from now on the experiment can be resumed.
 
         Raises
@@ -150,7 +147,7 @@ class Journal(Feature, ABC):
     @abstractmethod
     def restore(
         self,
-        environment: Environment,
+        environment: EnvironmentLike,
         name: str,
         folder: Any,
         given: Mapping[str, Any],

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pypet.interfaces.environment import EnvironmentLike
 from pypet.interfaces.feature import Feature
-
-if TYPE_CHECKING:
-    from pypet.environment import Environment
 
 
 class Versioning(Feature, ABC):
@@ -28,7 +26,7 @@ class Versioning(Feature, ABC):
             An option is wrong, or a package that it needs is missing.
         """
 
-    def snapshot(self, environment: Environment) -> str | None:
+    def snapshot(self, environment: EnvironmentLike) -> str | None:
         """Pin down the code; return a new revision's SHA-1 if one was made, else None.
 
         Called while the environment is created, before it has a name and log files and before it
@@ -36,11 +34,11 @@ class Versioning(Feature, ABC):
         """
         return None
 
-    def environment_named(self, environment: Environment) -> None:
+    def environment_named(self, environment: EnvironmentLike) -> None:
         """Note what `snapshot` found; the environment has its name and its log files."""
 
-    def experiment_started(self, environment: Environment) -> None:
+    def experiment_started(self, environment: EnvironmentLike) -> None:
         """Note the start; parameters are complete and locked."""
 
-    def experiment_finished(self, environment: Environment) -> None:
+    def experiment_finished(self, environment: EnvironmentLike) -> None:
         """Record the experiment; called only if all runs succeeded and are stored."""

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 
-from pypet.interfaces import Outcome
+from pypet.interfaces import EnvironmentLike, Outcome
 from pypet.manager.hookcheck import HOOK_PREFIX, HOOKS
 from pypet.manager.nearest import did_you_mean
-
-if TYPE_CHECKING:
-    from pypet.environment import Environment
 
 _logger = logging.getLogger(__name__)
 
@@ -43,27 +40,27 @@ class LifecycleHooks:
             raise ValueError(f"There is no hook {hook!r}.{did_you_mean(name, HOOKS)}")
         return bool(getattr(self._hooks, name).get_hookimpls())
 
-    def environment_created(self, environment: Environment) -> None:
+    def environment_created(self, environment: EnvironmentLike) -> None:
         """Tell that an environment is complete."""
         self._tell("pypet_environment_created", {"environment": environment})
 
-    def experiment_started(self, environment: Environment) -> None:
+    def experiment_started(self, environment: EnvironmentLike) -> None:
         """Tell that ``run``, ``run_map`` or ``pipeline`` begins."""
         self._tell("pypet_experiment_started", {"environment": environment})
 
-    def runs_started(self, environment: Environment, indices: Sequence[int]) -> None:
+    def runs_started(self, environment: EnvironmentLike, indices: Sequence[int]) -> None:
         """Tell which runs were handed to the scheduler."""
         self._tell("pypet_runs_started", {"environment": environment, "indices": indices})
 
-    def runs_finished(self, environment: Environment, outcomes: Sequence[Outcome]) -> None:
+    def runs_finished(self, environment: EnvironmentLike, outcomes: Sequence[Outcome]) -> None:
         """Tell which runs completed and are stored."""
         self._tell("pypet_runs_finished", {"environment": environment, "outcomes": outcomes})
 
-    def runs_failed(self, environment: Environment, outcomes: Sequence[Outcome]) -> None:
+    def runs_failed(self, environment: EnvironmentLike, outcomes: Sequence[Outcome]) -> None:
         """Tell which runs raised or were lost."""
         self._tell("pypet_runs_failed", {"environment": environment, "outcomes": outcomes})
 
-    def experiment_finished(self, environment: Environment, completed: bool) -> None:
+    def experiment_finished(self, environment: EnvironmentLike, completed: bool) -> None:
         """Tell that the experiment ended."""
         self._tell(
             "pypet_experiment_finished", {"environment": environment, "completed": completed}

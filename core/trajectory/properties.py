@@ -38,6 +38,11 @@ class Properties(TrajectoryState):
     # ----- identity ------------------------------------------------------------------------
 
     @property
+    def v_name(self) -> str:
+        """The name; the root of a tree always has one."""
+        return self._name  # type: ignore[return-value]
+
+    @property
     def v_comment(self) -> str:
         """What users say about the trajectory; cannot be set during a run."""
         return self._comment

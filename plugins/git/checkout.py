@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pypet.errors import GitError
+from pypet.interfaces import TrajectoryLike
 from pypet.plugins.git.difference import Difference
 from pypet.plugins.git.record import storable
 from pypet.plugins.git.remembered import (
@@ -23,9 +24,6 @@ from pypet.plugins.git.remembered import (
 from pypet.plugins.git.repository import open_repository
 from pypet.plugins.git.scratch import Scratch, scratch_repository
 from pypet.support.optional import require
-
-if TYPE_CHECKING:
-    from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet")
 
@@ -42,7 +40,7 @@ Entry = tuple[str, str, str]
 
 
 def checkout_code(
-    traj: Trajectory,
+    traj: TrajectoryLike,
     folder: str | os.PathLike[str],
     repository: str | os.PathLike[str] | None = None,
     snapshot: str | None = None,
@@ -121,7 +119,7 @@ def _advice(origin: Origin) -> str:
 
 
 def _restore(
-    traj: Trajectory, scratch: Scratch, difference: Difference, origin: Origin, target: Path
+    traj: TrajectoryLike, scratch: Scratch, difference: Difference, origin: Origin, target: Path
 ) -> None:
     """Write the files, once it is known that all of them belong into the folder."""
     base, patch, unconverted = difference

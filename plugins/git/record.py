@@ -10,16 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from pypet.interfaces import TrajectoryLike
 from pypet.leaves import ArrayParameter
 from pypet.plugins.git.difference import Difference
 from pypet.support.run_text import format_time
-
-if TYPE_CHECKING:
-    from pypet.trajectory import Trajectory
 
 SHORT_HEXSHA_LENGTH = 7
 CODE = "code"
@@ -39,7 +37,7 @@ class Snapshot(NamedTuple):
     dirty_submodules: tuple[str, ...]
 
 
-def add_commit_variables(traj: Trajectory, commit: Any) -> None:
+def add_commit_variables(traj: TrajectoryLike, commit: Any) -> None:
     """Add what identifies a commit, once: hexsha, name_rev, committed_date and message.
 
     ``commit`` is GitPython's; ``committed_date`` is in seconds since the epoch. The group is
@@ -63,7 +61,7 @@ def commit_group(commit: Any) -> str:
     return f"commit_{commit.hexsha[:SHORT_HEXSHA_LENGTH]}_{time}"
 
 
-def add_difference(traj: Trajectory, difference: Difference) -> str:
+def add_difference(traj: TrajectoryLike, difference: Difference) -> str:
     """Add a difference, once; return the name of its group below ``config.git``.
 
     The patch is stored zlib-compressed, as uint8.
@@ -86,7 +84,7 @@ def add_difference(traj: Trajectory, difference: Difference) -> str:
     return name
 
 
-def add_snapshot(traj: Trajectory, environment_name: str, snapshot: Snapshot) -> None:
+def add_snapshot(traj: TrajectoryLike, environment_name: str, snapshot: Snapshot) -> None:
     """Add, below the group of an environment, what was found; empty lists are left out."""
     group = f"environment.{environment_name}.{CODE}"
     for name, value, comment in (

@@ -11,16 +11,14 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pypet.errors import GitError
+from pypet.interfaces import TrajectoryLike
 from pypet.plugins.git.difference import Difference
 from pypet.plugins.git.record import CODE
-
-if TYPE_CHECKING:
-    from pypet.trajectory import Trajectory
 
 _FULL_HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 _BINARY = re.compile(rb"^(literal|delta) (.*)$", re.MULTILINE)
@@ -39,7 +37,7 @@ class Origin(NamedTuple):
     environment: str | None = None
 
 
-def find_origins(traj: Trajectory) -> dict[str, Origin]:
+def find_origins(traj: TrajectoryLike) -> dict[str, Origin]:
     """Return the groups below ``config.git`` with code to restore.
 
     Without environments that refer to them (an established pypet wrote the trajectory) these are
@@ -58,13 +56,15 @@ def find_origins(traj: Trajectory) -> dict[str, Origin]:
     return found or {name: Origin() for name in groups}
 
 
-def _groups(traj: Trajectory, path: str) -> list[str]:
+def _groups(traj: TrajectoryLike, path: str) -> list[str]:
     """Return the names of groups at a path, where anything else may be as well."""
     node = traj.f_get_default(path, shortcuts=False)
     return [str(name) for name in node.f_get_groups()] if getattr(node, "v_is_group", 0) else []
 
 
-def choose_snapshot(traj: Trajectory, origins: Mapping[str, Origin], snapshot: str | None) -> str:
+def choose_snapshot(
+    traj: TrajectoryLike, origins: Mapping[str, Origin], snapshot: str | None
+) -> str:
     """Return the group to restore; a commit that is the base of a difference does not count."""
     if snapshot is None and len(origins) == 1:
         return next(iter(origins))
@@ -80,7 +80,7 @@ def choose_snapshot(traj: Trajectory, origins: Mapping[str, Origin], snapshot: s
     )
 
 
-def read_difference(traj: Trajectory, name: str, size_limit: int) -> Difference:
+def read_difference(traj: TrajectoryLike, name: str, size_limit: int) -> Difference:
     """Return the commit to start from, and what to do with it.
 
     Raises
@@ -101,7 +101,7 @@ def read_difference(traj: Trajectory, name: str, size_limit: int) -> Difference:
     return Difference(base, _patch(traj, f"{group}.patch", size_limit), unconverted)
 
 
-def check_paths(traj: Trajectory, entries: Iterable[tuple[str, str, str]]) -> None:
+def check_paths(traj: TrajectoryLike, entries: Iterable[tuple[str, str, str]]) -> None:
     """Make sure that files with these modes, hashes and paths all stay in their folder.
 
     Raises
@@ -130,41 +130,41 @@ def _folded(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
-def _unsafe(traj: Trajectory, path: str) -> GitError:
+def _unsafe(traj: TrajectoryLike, path: str) -> GitError:
     return GitError(
         f"The code of trajectory `{traj.v_name}` has a file {path!r}, which would not be within "
         "the folder for the code; nothing was written."
     )
 
 
-def _text(traj: Trajectory, name: str) -> str:
+def _text(traj: TrajectoryLike, name: str) -> str:
     value = _value(traj, name)
     if not isinstance(value, str):
         raise _strange(traj, name, "is no text")
     return str(value)
 
 
-def _full_hash(traj: Trajectory, name: str, *, or_empty: bool = False) -> str:
+def _full_hash(traj: TrajectoryLike, name: str, *, or_empty: bool = False) -> str:
     value = _text(traj, name)
     if not _FULL_HASH.fullmatch(value) and not (or_empty and not value):
         raise _strange(traj, name, f"is {value[:100]!r} and not the full hash of a commit")
     return value
 
 
-def _value(traj: Trajectory, name: str) -> Any:
+def _value(traj: TrajectoryLike, name: str) -> Any:
     if not traj.f_contains(name, shortcuts=False):
         raise _strange(traj, name, "is missing")
     return traj.f_get(name, fast_access=True)
 
 
-def _strange(traj: Trajectory, name: str, what: str) -> GitError:
+def _strange(traj: TrajectoryLike, name: str, what: str) -> GitError:
     return GitError(f"The code of trajectory `{traj.v_name}` cannot be restored: `{name}` {what}.")
 
 
 # ----- the size of a patch ---------------------------------------------------------------------
 
 
-def _patch(traj: Trajectory, name: str, size_limit: int) -> bytes:
+def _patch(traj: TrajectoryLike, name: str, size_limit: int) -> bytes:
     packed = _value(traj, name)
     if not isinstance(packed, np.ndarray) or packed.dtype != np.uint8:
         raise _strange(traj, name, "holds no bytes")

@@ -6,10 +6,10 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from pypet.errors import GitDiffError, GitError
-from pypet.interfaces import Option, Versioning
+from pypet.interfaces import EnvironmentLike, Option, TrajectoryLike, Versioning
 from pypet.options.established import established
 from pypet.plugins.git.difference import last_commit, make_difference
 from pypet.plugins.git.record import (
@@ -28,10 +28,6 @@ from pypet.plugins.git.repository import (
 )
 from pypet.plugins.git.untracked import LARGE_BYTES, Untracked, measure
 from pypet.support.optional import require
-
-if TYPE_CHECKING:
-    from pypet.environment import Environment
-    from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet")
 
@@ -78,7 +74,7 @@ class GitVersioning(Versioning):
         self._commits = bool(options["git_commit"])
         self._found: Found | None = None
 
-    def snapshot(self, environment: Environment) -> str | None:
+    def snapshot(self, environment: EnvironmentLike) -> str | None:
         """Return the SHA-1 of the new commit, None if there was nothing to commit.
 
         Raises
@@ -101,7 +97,7 @@ class GitVersioning(Versioning):
                 self._found = _note_difference(traj, repository, fails=self._fails)
         return self._found.new_commit
 
-    def environment_named(self, environment: Environment) -> None:
+    def environment_named(self, environment: EnvironmentLike) -> None:
         """Note and log what was found."""
         if self._found is not None:
             _tell(environment, self._found)
@@ -109,7 +105,7 @@ class GitVersioning(Versioning):
 
 
 def make_git_commit(
-    environment: Environment,
+    environment: EnvironmentLike,
     git_repository: str | os.PathLike[str],
     user_message: str,
     git_fail: bool,
@@ -125,7 +121,7 @@ def make_git_commit(
     return found.new_commit is not None, found.head
 
 
-def _commit_code(traj: Trajectory, repository: Any, user_message: str, *, fails: bool) -> Found:
+def _commit_code(traj: TrajectoryLike, repository: Any, user_message: str, *, fails: bool) -> Found:
     state = read_work_tree(repository)
     if fails:
         _refuse_changes(repository, state)
@@ -150,7 +146,7 @@ def _commit_code(traj: Trajectory, repository: Any, user_message: str, *, fails:
     )
 
 
-def _note_difference(traj: Trajectory, repository: Any, *, fails: bool) -> Found:
+def _note_difference(traj: TrajectoryLike, repository: Any, *, fails: bool) -> Found:
     state = read_work_tree(repository)
     if fails:
         _refuse_changes(repository, state)
@@ -189,7 +185,7 @@ def _snapshot(
     )
 
 
-def _tell(environment: Environment, found: Found) -> None:
+def _tell(environment: EnvironmentLike, found: Found) -> None:
     """Note what belongs to the environment, and log what the user should know."""
     add_snapshot(environment.trajectory, environment.name, found.snapshot)
     _logger.info("%s", found.news)
@@ -256,7 +252,7 @@ def _commit(repository: Any, message: str) -> None:
         ) from err
 
 
-def _message(traj: Trajectory, user_message: str) -> str:
+def _message(traj: TrajectoryLike, user_message: str) -> str:
     parts = [f"Trajectory: `{traj.v_name}`", f"Time: `{traj.v_time}`"]
     if traj.v_comment:
         parts.append(f"Comment: `{traj.v_comment}`")

@@ -9,13 +9,10 @@ import socket
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from pypet import pypetconstants as constants
+from pypet.interfaces import TrajectoryLike
 from pypet.support.filesystem import absolute_path
-
-if TYPE_CHECKING:
-    from pypet.trajectory import Trajectory
 
 FILENAME_INDICATORS = frozenset(
     (
@@ -39,7 +36,7 @@ def is_filename(text: str) -> bool:
 
 def rename_log_file(
     filename: str,
-    trajectory: Trajectory | None = None,
+    trajectory: TrajectoryLike | None = None,
     env_name: str | None = None,
     traj_name: str | None = None,
     set_name: str | None = None,
@@ -66,7 +63,7 @@ def rename_log_file(
     if trajectory is not None and not hasattr(trajectory, "f_wildcard"):
         raise TypeError(f"The names for a log file are those of a trajectory, not {trajectory!r}.")
 
-    def ask(attribute: Callable[[Trajectory], str | None]) -> Callable[[], str | None]:
+    def ask(attribute: Callable[[TrajectoryLike], str | None]) -> Callable[[], str | None]:
         return lambda: None if trajectory is None else attribute(trajectory)
 
     replacements: tuple[tuple[str, str | None, Callable[[], str | None]], ...] = (

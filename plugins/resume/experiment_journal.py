@@ -11,11 +11,12 @@ import struct
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pypet.errors import NotStoredError
 from pypet.interfaces import (
     CommittedRun,
+    EnvironmentLike,
     Journal,
     Option,
     Restored,
@@ -34,9 +35,6 @@ from pypet.plugins.resume.snapshots.facts import count_workers
 from pypet.services import RecordStorageService
 from pypet.support.filesystem import make_folders, sync_folder
 from pypet.tree.node import put
-
-if TYPE_CHECKING:
-    from pypet.environment import Environment
 
 COMMIT_SECONDS = 1.0
 """As often at the most a storage that is kept open lets others see what it got from the journal."""
@@ -75,7 +73,7 @@ class ExperimentJournal(Journal):
         self._service: JournaledService | None = None
         self._storage: Any = None
         self._storage_before: Any = None
-        self._environment: Environment | None = None
+        self._environment: EnvironmentLike | None = None
         self._committed: set[int] = set()
         self._follower: Follower | None = None
         self._synced_at = 0.0
@@ -99,10 +97,10 @@ class ExperimentJournal(Journal):
                 f"it by `pypet status {folder}`, or delete the folder if it is not needed."
             )
 
-    def begin(self, environment: Environment, snapshot: Snapshot) -> None:
+    def begin(self, environment: EnvironmentLike, snapshot: Snapshot) -> None:
         """Make the folder, and write the first snapshot into it."""
         check_can_be_journaled(snapshot.trajectory.v_storage_service)
-        name = str(snapshot.trajectory.v_name)
+        name = snapshot.trajectory.v_name
         folder = experiment_folder(self._parent, name)
         make_folders(folder)
         self._environment = environment
@@ -237,7 +235,7 @@ class ExperimentJournal(Journal):
     @property
     def _name(self) -> str:
         assert self._environment is not None
-        return str(self._environment.trajectory.v_name)
+        return self._environment.trajectory.v_name
 
     def _raise(self, failures: Mapping[int, Exception]) -> None:
         if not failures:
@@ -300,7 +298,7 @@ class ExperimentJournal(Journal):
 
     def restore(
         self,
-        environment: Environment,
+        environment: EnvironmentLike,
         name: str,
         folder: Any,
         given: Mapping[str, Any],

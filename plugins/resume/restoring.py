@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError, ResumeError
-from pypet.interfaces import CommittedRun, Restored
+from pypet.interfaces import CommittedRun, EnvironmentLike, Restored
 from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.requests import joined
@@ -23,9 +23,6 @@ from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.records import DeleteNode, MetaRecord, StoreRequest
 from pypet.trajectory.run_states import ABANDONED
-
-if TYPE_CHECKING:
-    from pypet.environment import Environment
 
 _logger = logging.getLogger("pypet")
 
@@ -44,7 +41,7 @@ class TakenUp(NamedTuple):
 
 
 def restore(
-    folder: str, environment: Environment, given: Mapping[str, Any], *, force: bool
+    folder: str, environment: EnvironmentLike, given: Mapping[str, Any], *, force: bool
 ) -> TakenUp:
     """Read the snapshot in a folder, and bring what was committed since to the storage.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pypet.interfaces import Snapshot
+from pypet.interfaces import EnvironmentLike, Snapshot
 from pypet.plugins.resume.folders import snapshot_path
 from pypet.plugins.resume.snapshots.comparison import require_same_experiment
 from pypet.plugins.resume.snapshots.container import (
@@ -24,11 +24,8 @@ from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.trajectory.full_pickles import bare_and_full, full_copy_flags, restore_flags
 from pypet.tree.node import put
 
-if TYPE_CHECKING:
-    from pypet.environment import Environment
 
-
-def save(folder: str, environment: Environment, snapshot: Snapshot, service: Any) -> None:
+def save(folder: str, environment: EnvironmentLike, snapshot: Snapshot, service: Any) -> None:
     """Write the snapshot of an experiment into its folder.
 
     ``service`` is the storage service of the trajectory as it was before the experiment: during
@@ -56,7 +53,7 @@ def save(folder: str, environment: Environment, snapshot: Snapshot, service: Any
 
 
 def load(
-    folder: str, environment: Environment, given: Mapping[str, Any], *, force: bool
+    folder: str, environment: EnvironmentLike, given: Mapping[str, Any], *, force: bool
 ) -> tuple[Mapping[str, Any], Snapshot]:
     """Return the snapshot in a folder, and its header.
 
@@ -89,7 +86,7 @@ def load(
     return header, snapshot
 
 
-def _header(environment: Environment, snapshot: Snapshot) -> dict[str, Any]:
+def _header(environment: EnvironmentLike, snapshot: Snapshot) -> dict[str, Any]:
     return {
         FACTS_KEY: collect_facts(environment),
         EXPERIMENT_KEY: _described(snapshot, seed_of(environment)),
@@ -114,7 +111,7 @@ def _described(snapshot: Snapshot, seed: int | None) -> dict[str, Any]:
 
 def _now(
     header: Mapping[str, Any],
-    environment: Environment,
+    environment: EnvironmentLike,
     snapshot: Snapshot,
     given: Mapping[str, Any],
 ) -> dict[str, Any]:

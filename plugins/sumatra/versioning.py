@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pypet.interfaces import Option, Versioning
+from pypet.interfaces import EnvironmentLike, Option, TrajectoryLike, Versioning
 from pypet.options.established import established
 from pypet.support.filesystem import absolute_path
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
-    from pypet.environment import Environment
     from pypet.plugins.sumatra.project import SumatraProject
 
 _logger = logging.getLogger("pypet")
@@ -55,7 +54,7 @@ class SumatraRecords(Versioning):
         self._project = SumatraProject(Path(absolute_path(Path(path).expanduser())).resolve())
         self._project.check_label(self._label)
 
-    def snapshot(self, environment: Environment) -> str | None:
+    def snapshot(self, environment: EnvironmentLike) -> str | None:
         """Raise if the project does not want changed code, before anything is stored.
 
         Raises
@@ -67,7 +66,7 @@ class SumatraRecords(Versioning):
             self._project.check_code()
         return None
 
-    def experiment_started(self, environment: Environment) -> None:
+    def experiment_started(self, environment: EnvironmentLike) -> None:
         """Prepare the record: parameters are complete."""
         if self._project is not None:
             self._project.check_label(self._label)
@@ -75,7 +74,7 @@ class SumatraRecords(Versioning):
                 environment.trajectory, self._full_reason(environment.trajectory), self._label
             )
 
-    def experiment_finished(self, environment: Environment) -> None:
+    def experiment_finished(self, environment: EnvironmentLike) -> None:
         """Save the record, and note its label and reason in the config.
 
         What goes wrong with it is logged: the results are stored and returned all the same.
@@ -91,7 +90,7 @@ class SumatraRecords(Versioning):
                 record.label,
             )
             return
-        trajectory: Any = environment.trajectory
+        trajectory = environment.trajectory
         # Sumatra allows more characters than names of nodes can have.
         group = f"sumatra.record_{re.sub(r'[^A-Za-z0-9_-]', '_', record.label)}"
         leaves = [
@@ -101,7 +100,7 @@ class SumatraRecords(Versioning):
         if self._stores:
             trajectory.f_store_items(leaves)
 
-    def _full_reason(self, trajectory: Any) -> str:
+    def _full_reason(self, trajectory: TrajectoryLike) -> str:
         parts = [f"Trajectory `{trajectory.v_name}`"]
         if trajectory.v_comment:
             parts.append(f"Comment: `{trajectory.v_comment}`")

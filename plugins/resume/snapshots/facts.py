@@ -8,15 +8,13 @@ import platform
 import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pypet.interfaces import EnvironmentLike
 from pypet.options.established import established
 from pypet.plugins.resume.snapshots.processes import identify_process
 from pypet.plugins.resume.snapshots.scripts import current_script
 from pypet.version import __version__
-
-if TYPE_CHECKING:
-    from pypet.environment import Environment
 
 FACTS_KEY = "facts"
 """Entry of a header for what `collect_facts` returns."""
@@ -38,7 +36,7 @@ _COUNTED_SCHEDULERS = (None, "pool", "process")
 """Those that execute ``ncores`` runs at a time; how many others do is only known to them."""
 
 
-def collect_facts(environment: Environment) -> dict[str, Any]:
+def collect_facts(environment: EnvironmentLike) -> dict[str, Any]:
     """Return what identifies the experiment of an environment, fit for JSON.
 
     ``written`` is in seconds since the epoch; ``file`` is a full path, None for a storage service
@@ -47,14 +45,14 @@ def collect_facts(environment: Environment) -> dict[str, Any]:
     ``options`` are those that say how they are executed, as far as they are no defaults and fit for
     JSON. ``script`` is empty in interactive sessions.
     """
-    trajectory: Any = environment.trajectory
+    trajectory = environment.trajectory
     filename = getattr(trajectory.v_storage_service, "filename", None)
     script = current_script()
     return {
         "written": time.time(),
         "pypet": __version__,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "trajectory": str(trajectory.v_name),
+        "trajectory": trajectory.v_name,
         "file": None if filename is None else os.path.abspath(filename),
         "runs": len(trajectory),
         "seed": seed_of(environment),
@@ -94,10 +92,10 @@ def _is_plain(value: Any) -> bool:
     return value is None or type(value) in (bool, int, str)
 
 
-def seed_of(environment: Environment) -> int | None:
+def seed_of(environment: EnvironmentLike) -> int | None:
     """Return the seed that an environment has noted in the config of its trajectory."""
     place = f"config.environment.{environment.name}.seed"
-    trajectory: Any = environment.trajectory
+    trajectory = environment.trajectory
     if not trajectory.f_contains(place, shortcuts=False):
         return None
     return int(trajectory.f_get(place, fast_access=True))
