@@ -13,10 +13,10 @@ from typing import Any
 from pypet.errors import UnknownOptionError
 from pypet.interfaces import Command
 from pypet.manager import get_manager
-from pypet.manager.nearest import did_you_mean
 from pypet.markers import hookimpl
-from pypet.options.deprecated import RENAMED
-from pypet.options.description import OptionDescription, describe_options
+from pypet.options.collection import RENAMED
+from pypet.options.documentation import OptionDescription, describe_options
+from pypet.support.spelling import did_you_mean
 
 GAP = "  "
 LEAST_WIDTH = 40

@@ -14,8 +14,7 @@ from pypet.interfaces import ConfigContent, ConfigEntry
 from pypet.manager import PluginManager
 from pypet.options import ESTABLISHED, OptionValues, given_names, unknown_option_error
 from pypet.options.checks import flag
-from pypet.options.collection import KnownOptions
-from pypet.options.deprecated import map_deprecated
+from pypet.options.collection import KnownOptions, map_deprecated
 from pypet.trajectory import Trajectory
 from pypet.tree.names import check_trajectory_name
 

@@ -30,7 +30,7 @@ from pypet.environment.pipeline import call_pipeline
 from pypet.environment.postprocessing import PostProcessing, Results
 from pypet.environment.summary import ExperimentSummary
 from pypet.errors import OptionWarning
-from pypet.options import OptionsDoc, OptionsSignature, collect, warn_of_idle_options
+from pypet.options import OptionsDoc, OptionsSignature, collect, warn_of_ineffective_options
 from pypet.support.arguments import is_whole
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
 from pypet.support.main_script import refuse_in_loaded_script
@@ -99,7 +99,7 @@ class Environment:
         options.update(debugged)
         features = make_features(options, manager)
         shared = {entry.name for entry in content.keywords}
-        warn_of_idle_options(options, features.scheduler, shared=shared, stacklevel=3)
+        warn_of_ineffective_options(options, features.scheduler, shared=shared, stacklevel=3)
         if features.fallback is not None:
             warnings.warn(features.fallback, OptionWarning, stacklevel=3)
         self._features: Features | None = features

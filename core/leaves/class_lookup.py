@@ -18,7 +18,7 @@ from pypet.leaves.pickle_result import PickleResult
 from pypet.leaves.result import Result
 from pypet.leaves.sparse_parameter import SparseParameter
 from pypet.leaves.sparse_result import SparseResult
-from pypet.manager.nearest import did_you_mean
+from pypet.support.spelling import did_you_mean
 
 _BUILT_IN: dict[str, type] = {
     cls.__name__: cls

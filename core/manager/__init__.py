@@ -1,8 +1,14 @@
-"""Finding, loading and asking plugins; the only part of pypet that touches hooks."""
+"""Discovery, loading and lookup of plugins; the only part of pypet that calls hooks."""
 
 from pypet.manager.entries import PluginEntry, Status
-from pypet.manager.plugin_manager import DeclaredOption, PluginManager
-from pypet.manager.process_wide import DISABLE_VARIABLE, get_manager, refresh, split_names
+from pypet.manager.plugin_manager import (
+    DISABLE_VARIABLE,
+    DeclaredOption,
+    PluginManager,
+    get_manager,
+    refresh,
+    split_names,
+)
 from pypet.manager.report import FeatureReport, report
 
 __all__ = [

@@ -1,10 +1,14 @@
-"""What is known about one plugin: where it comes from, its state, and what it gives."""
+"""Entry points of the group ``pypet``, and the state of the plugin behind each."""
 
 from __future__ import annotations
 
+import importlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
+from importlib import metadata
 from typing import NamedTuple
 
 from pypet.interfaces import Command, Feature, Option
@@ -15,19 +19,19 @@ OWN_DISTRIBUTION = "pypet"
 
 
 class Status(StrEnum):
-    """What became of a plugin; `PluginEntry.reason` says why."""
+    """State of a plugin; `PluginEntry.reason` explains it."""
 
     DISCOVERED = "discovered"
-    """Found, not imported yet."""
+    """The entry point was found; the module is not imported yet."""
     LOADED = "loaded"
     BLOCKED = "blocked"
     """Switched off by the user."""
     UNAVAILABLE = "unavailable"
     """A package that it needs is not installed."""
     FAILED = "failed"
-    """It raised while it was imported or asked for its features, or broke the contract."""
+    """Its import or one of its register hooks raised, or returned something invalid."""
     SHADOWED = "shadowed"
-    """All its features have names that another plugin took."""
+    """Other plugins have registered features with the names of all of its own."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,25 +48,25 @@ class PluginEntry:
     status: Status = Status.DISCOVERED
     reason: str = ""
     error: BaseException | None = None
-    """What was raised, if the plugin failed or is unavailable."""
+    """The exception, if the plugin failed or is unavailable."""
     plugin: object = None
     features: list[RegisteredFeature] = field(default_factory=list)
     options: tuple[Option, ...] = ()
-    """Options that belong to none of the features."""
+    """Options of the plugin itself, beside those of its features."""
 
     @property
     def builtin(self) -> bool:
-        """Whether pypet itself brings the plugin."""
+        """Whether the plugin is part of pypet."""
         return normalized(self.distribution) == OWN_DISTRIBUTION
 
     @property
     def origin(self) -> str:
-        """Distribution and version, for messages."""
+        """Distribution and version for messages."""
         return f"{self.distribution} {self.version}".strip()
 
     @property
     def label(self) -> str:
-        """Name and origin, for messages."""
+        """Name, distribution and version for messages."""
         return f"plugin {self.name!r} of {self.origin}"
 
     def rank(self) -> tuple[bool, str, str, str]:
@@ -71,7 +75,7 @@ class PluginEntry:
 
 
 class RegisteredFeature(NamedTuple):
-    """A feature and the plugin that gives it."""
+    """A feature and the plugin that provides it."""
 
     family: Family
     name: str
@@ -80,7 +84,7 @@ class RegisteredFeature(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """What must be unique: family and lower-case name."""
+        """Family and lower-case name, which are unique."""
         return (self.family.name, self.name.lower())
 
     @property
@@ -89,30 +93,27 @@ class RegisteredFeature(NamedTuple):
         return () if isinstance(self.item, Command) else self.item.options
 
     def rank(self) -> tuple[bool, bool, tuple[bool, str, str, str]]:
-        """Return the key by which the winner of a name clash is found: the least wins.
-
-        A plugin named like its feature goes before others of third parties, because it is the
-        one that is loaded when somebody asks for the name: so the winner does not depend on
-        which plugins happen to be loaded.
-        """
+        """Return the sort key for name clashes; the lowest wins."""
+        # A third-party plugin named like its feature precedes others, because looking the name up
+        # loads that plugin first: the winner must not depend on which plugins are loaded already.
         entry = self.entry
         return (not entry.builtin, entry.name.lower() != self.name.lower(), entry.rank())
 
-    def missing(self) -> tuple[str, ...]:
+    def missing_packages(self) -> tuple[str, ...]:
         """Return the import names of required packages that are not installed."""
         if isinstance(self.item, Command):
             return ()
         return tuple(name for name in self.item.requires if not is_installed(name))
 
     def hint(self) -> str:
-        """Return how to install what is missing, ``''`` if the feature does not say."""
+        """Return the command that installs the required packages, ``''`` if it is unknown."""
         if isinstance(self.item, Command):
             return ""
         return install_hint(self.item.extra, builtin=self.entry.builtin)
 
-    def needs(self) -> str:
-        """Return ``needs <packages>: <how to install them>``, ``''`` if nothing is missing."""
-        missing = self.missing()
+    def unmet_requirements(self) -> str:
+        """Return ``needs <packages>: <install command>``, ``''`` if nothing is missing."""
+        missing = self.missing_packages()
         if not missing:
             return ""
         hint = self.hint()
@@ -121,9 +122,65 @@ class RegisteredFeature(NamedTuple):
 
 
 def normalized(distribution: str) -> str:
-    """Return the name of a distribution in the form in which names are compared (PEP 503)."""
-    return "-".join(part for part in _separated(distribution) if part)
+    """Return the normalized name of a distribution (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", distribution.lower()).strip("-")
 
 
-def _separated(distribution: str) -> list[str]:
-    return distribution.lower().replace("_", "-").replace(".", "-").split("-")
+GROUP = "pypet"
+UNKNOWN = "unknown"
+
+
+class DiscoveredPlugin(NamedTuple):
+    """An entry point, from the metadata of its distribution."""
+
+    name: str
+    module: str
+    distribution: str
+    version: str
+    load: Callable[[], object]
+
+    def entry(self) -> PluginEntry:
+        """Return a new entry for a manager."""
+        return PluginEntry(*self)
+
+
+@cache
+def discover() -> tuple[DiscoveredPlugin, ...]:
+    """Return the entry points of all installed distributions, without importing their modules.
+
+    pypet's own come first; the order is deterministic. The result is cached until
+    `clear_discovered`.
+    """
+    found = {
+        (entry.name, entry.value, _distribution_name(entry)): entry
+        for entry in metadata.entry_points(group=GROUP)
+    }
+    plugins = [_discovered(entry) for entry in found.values()]
+    return tuple(sorted(plugins, key=lambda plugin: plugin.entry().rank()))
+
+
+def clear_discovered() -> None:
+    """Clear the cache of `discover`, for example after an installation from a notebook."""
+    importlib.invalidate_caches()
+    discover.cache_clear()
+
+
+def _discovered(entry: metadata.EntryPoint) -> DiscoveredPlugin:
+    try:
+        version = entry.dist.version if entry.dist is not None else None
+    except FileNotFoundError:  # see below
+        version = None
+    module = entry.value.partition(":")[0].strip()
+    return DiscoveredPlugin(
+        entry.name, module, _distribution_name(entry), version or UNKNOWN, entry.load
+    )
+
+
+def _distribution_name(entry: metadata.EntryPoint) -> str:
+    # Damaged metadata has no name, contrary to the annotations of the standard library. Once the
+    # backport `importlib_metadata` is imported, as by Dask, reading it raises instead.
+    try:
+        name: str | None = entry.dist.name if entry.dist is not None else None
+    except FileNotFoundError:
+        return UNKNOWN
+    return name or UNKNOWN

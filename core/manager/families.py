@@ -1,4 +1,4 @@
-"""The families of features: which hook registers them, and how users ask for one."""
+"""The families of features: the hook that registers each, and the option that selects one."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Family(NamedTuple):
 
     name: str
     noun: str
-    """What messages call one of them."""
+    """Name of one such feature in messages."""
     plural: str
     hook: str
     interface: type
-    """What the hook returns: subclasses of it, or instances in the case of commands."""
+    """The hook returns subclasses of this class, or instances for commands."""
     option: str | None = None
-    """The option by which users choose one by name; None: all of them are used."""
+    """The option that selects one by name; None: all of them are used."""
 
-    def asked_for(self, name: str) -> str:
-        """Return how a user asked for the feature, for messages."""
+    def request_text(self, name: str) -> str:
+        """Return the request for a feature as users write it, for messages."""
         return f"{self.option}={name!r}" if self.option else f"{self.noun} {name!r}"
 
 

@@ -1,7 +1,7 @@
-"""Telling plugins what happens: one typed method for each lifecycle hook.
+"""Typed calls of the lifecycle hooks.
 
-Hooks are called one implementation after the other, so that what one plugin raises reaches
-neither the others nor the experiment.
+Implementations are called one by one, so that an exception in one plugin affects neither the other
+plugins nor the experiment.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 import pluggy
 
 from pypet.interfaces import EnvironmentLike, Outcome
-from pypet.manager.hookcheck import HOOK_PREFIX, HOOKS
-from pypet.manager.nearest import did_you_mean
+from pypet.manager.validation import HOOK_PREFIX, HOOKS
+from pypet.support.spelling import did_you_mean
 
 _logger = logging.getLogger(__name__)
 
 
 class LifecycleHooks:
-    """The lifecycle hooks of all loaded plugins; they are called in the main process only."""
+    """The lifecycle hooks of all loaded plugins, called in the main process only."""
 
     def __init__(self, hooks: pluggy.HookRelay, label: Callable[[object], str]) -> None:
-        """``label`` names a plugin and its distribution for the log."""
+        """``label`` returns a plugin's name and distribution for log messages."""
         self._hooks = hooks
         self._label = label
 
@@ -41,33 +41,33 @@ class LifecycleHooks:
         return bool(getattr(self._hooks, name).get_hookimpls())
 
     def environment_created(self, environment: EnvironmentLike) -> None:
-        """Tell that an environment is complete."""
-        self._tell("pypet_environment_created", {"environment": environment})
+        """Announce that an environment is ready."""
+        self._call("pypet_environment_created", {"environment": environment})
 
     def experiment_started(self, environment: EnvironmentLike) -> None:
-        """Tell that ``run``, ``run_map`` or ``pipeline`` begins."""
-        self._tell("pypet_experiment_started", {"environment": environment})
+        """Announce the beginning of ``run``, ``run_map`` or ``pipeline``."""
+        self._call("pypet_experiment_started", {"environment": environment})
 
     def runs_started(self, environment: EnvironmentLike, indices: Sequence[int]) -> None:
-        """Tell which runs were handed to the scheduler."""
-        self._tell("pypet_runs_started", {"environment": environment, "indices": indices})
+        """Announce runs that were submitted to the scheduler."""
+        self._call("pypet_runs_started", {"environment": environment, "indices": indices})
 
     def runs_finished(self, environment: EnvironmentLike, outcomes: Sequence[Outcome]) -> None:
-        """Tell which runs completed and are stored."""
-        self._tell("pypet_runs_finished", {"environment": environment, "outcomes": outcomes})
+        """Announce runs that completed and are stored."""
+        self._call("pypet_runs_finished", {"environment": environment, "outcomes": outcomes})
 
     def runs_failed(self, environment: EnvironmentLike, outcomes: Sequence[Outcome]) -> None:
-        """Tell which runs raised or were lost."""
-        self._tell("pypet_runs_failed", {"environment": environment, "outcomes": outcomes})
+        """Announce runs that raised or were lost."""
+        self._call("pypet_runs_failed", {"environment": environment, "outcomes": outcomes})
 
     def experiment_finished(self, environment: EnvironmentLike, completed: bool) -> None:
-        """Tell that the experiment ended."""
-        self._tell(
+        """Announce the end of the experiment."""
+        self._call(
             "pypet_experiment_finished", {"environment": environment, "completed": completed}
         )
 
-    def _tell(self, hook: str, arguments: dict[str, Any]) -> None:
-        # Last registered first, and tryfirst/trylast, as pluggy itself calls them.
+    def _call(self, hook: str, arguments: dict[str, Any]) -> None:
+        # Reversed, like pluggy's own calls: last registered first, respecting tryfirst and trylast.
         for implementation in reversed(getattr(self._hooks, hook).get_hookimpls()):
             try:
                 implementation.function(*(arguments[name] for name in implementation.argnames))

@@ -1,23 +1,69 @@
-"""Loading plugins one by one, so that the fault of one stays that plugin's."""
+"""Loading of plugins one by one, and the registry of their features by family and name."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import pluggy
 
 from pypet import hookspecs
 from pypet.errors import MissingDependencyError, PluginError, PluginWarning
-from pypet.manager.declarations import ask_plugin
 from pypet.manager.entries import PluginEntry, RegisteredFeature, Status, normalized
-from pypet.manager.hookcheck import check_hooks
+from pypet.manager.families import Family
 from pypet.manager.lookup_errors import SWITCHED_OFF
-from pypet.manager.registry import Registry
+from pypet.manager.validation import call_register_hooks, check_hooks
 from pypet.markers import PROJECT_NAME
+
+
+class Registry:
+    """Holds one feature for each family and lower-case name."""
+
+    def __init__(self) -> None:
+        self._features: dict[tuple[str, str], RegisteredFeature] = {}
+
+    def add(self, feature: RegisteredFeature) -> tuple[RegisteredFeature, RegisteredFeature] | None:
+        """Add a feature; if its name was registered already, return the winner and the loser.
+
+        Raises
+        ------
+        PluginError
+            Both are part of pypet.
+        """
+        other = self._features.get(feature.key)
+        if other is None:
+            self._features[feature.key] = feature
+            return None
+        if other.entry.builtin and feature.entry.builtin:
+            raise PluginError(
+                f"{feature.family.noun.capitalize()} {feature.name!r} is registered twice by "
+                f"{feature.entry.origin}: by the entry points {other.entry.name!r} and "
+                f"{feature.entry.name!r}."
+            )
+        winner, loser = sorted((other, feature), key=RegisteredFeature.rank)
+        self._features[feature.key] = winner
+        return winner, loser
+
+    def get(self, family: Family, name: str) -> RegisteredFeature | None:
+        """Return the feature of this name, in any case of letters."""
+        return self._features.get((family.name, name.lower()))
+
+    def of(self, family: Family) -> list[RegisteredFeature]:
+        """Return all features of a family: pypet's own first, then by distribution and name."""
+        found = (feature for feature in self._features.values() if feature.family is family)
+        return sorted(found, key=lambda feature: (feature.entry.rank(), feature.name.lower()))
+
+    def other_holder(self, feature: RegisteredFeature) -> RegisteredFeature | None:
+        """Return another feature registered under the name of this one, None if there is none."""
+        holder = self._features.get(feature.key)
+        return None if holder is feature else holder
+
+    def __iter__(self) -> Iterator[RegisteredFeature]:
+        return iter(self._features.values())
+
 
 _logger = logging.getLogger(__name__)
 
@@ -28,9 +74,9 @@ class _Clash(NamedTuple):
 
 
 class Loader:
-    """Imports plugins, asks them for their features, and keeps the state of each.
+    """Imports plugins, registers their features, and tracks the state of each.
 
-    Each plugin is loaded at most once. Safe to use from several threads.
+    Each plugin is loaded at most once. A plugin that fails does not affect the others. Thread-safe.
     """
 
     def __init__(self, entries: Iterable[PluginEntry], disabled: frozenset[str]) -> None:
@@ -44,12 +90,12 @@ class Loader:
         self._pending = [entry for entry in self.entries if not self._blocks(entry)]
 
     def load(self, name: str | None = None) -> None:
-        """Load the plugins of this entry-point name, in any case of letters; None: all.
+        """Load the plugins with this entry-point name, regardless of case; None: all.
 
         Raises
         ------
         PluginError
-            Two of pypet's own plugins give a feature of the same name.
+            Two of pypet's own plugins register features of the same name.
         """
         with self._lock:
             chosen = [
@@ -60,29 +106,29 @@ class Loader:
             self._load(chosen)
 
     def add(self, entry: PluginEntry) -> None:
-        """Take in one more plugin and load it."""
+        """Add a plugin and load it."""
         with self._lock:
             self.entries.append(entry)
             self._load([entry])
 
     def label_of(self, plugin: object) -> str:
-        """Return name and distribution of a loaded plugin, for messages."""
+        """Return name and distribution of a loaded plugin for messages."""
         entry = self._by_plugin.get(id(plugin))
         return entry.label if entry is not None else repr(plugin)
 
     def feature_state(self, feature: RegisteredFeature) -> tuple[Status, str]:
-        """Return the state of one feature of a loaded plugin, and the reason for it."""
+        """Return the state of a feature of a loaded plugin, and the reason for it."""
         if feature.name.lower() in self.disabled:
             return Status.BLOCKED, f"{feature.name!r} is {SWITCHED_OFF}"
-        winner = self.registry.winner_over(feature)
+        winner = self.registry.other_holder(feature)
         if winner is not None:
             return Status.SHADOWED, f"{feature.name!r} is taken by {winner.entry.label}"
-        if feature.missing():
-            return Status.UNAVAILABLE, feature.needs()
+        if feature.missing_packages():
+            return Status.UNAVAILABLE, feature.unmet_requirements()
         return Status.LOADED, ""
 
     def _blocks(self, entry: PluginEntry) -> bool:
-        """Mark an entry as blocked if the user switched it off, and return whether so."""
+        """Return whether the user switched a plugin off; mark its entry as blocked if so."""
         if entry.name.lower() in self.disabled:
             entry.reason = f"plugin {entry.name!r} is {SWITCHED_OFF}"
         elif normalized(entry.distribution) in {normalized(name) for name in self.disabled}:
@@ -96,27 +142,27 @@ class Loader:
         clashes: list[_Clash] = []
         faults: list[PluginError] = []
         for entry in entries:
-            # Out of the list first: a plugin may ask for features while it is imported.
+            # Removed first, because a plugin may look up features while it is imported.
             if entry in self._pending:
                 self._pending.remove(entry)
             try:
-                self._adopt(entry, entry.load())
+                self._register(entry, entry.load())
             except (Exception, SystemExit) as err:
                 _record_fault(entry, err)
                 continue
             try:
-                clashes += self._take_in(entry)
+                clashes += self._add_features(entry)
             except PluginError as err:
                 _record_fault(entry, err)
                 faults.append(err)
-        # Only now, when all is consistent: warnings may be turned into errors.
+        # Warnings come last, when the state is consistent: filters may turn them into errors.
         for clash in clashes:
-            _warn_of(clash)
+            _warn_clash(clash)
         if faults:
             raise faults[0]
 
-    def _adopt(self, entry: PluginEntry, plugin: object) -> None:
-        """Let pluggy know the plugin and ask it what it gives; all or nothing."""
+    def _register(self, entry: PluginEntry, plugin: object) -> None:
+        """Register a plugin with pluggy and call its register hooks; undo it if one raises."""
         twin = self._by_plugin.get(id(plugin))
         if twin is not None:
             entry.status, entry.reason = Status.SHADOWED, f"it is the same module as {twin.label}"
@@ -126,15 +172,15 @@ class Loader:
         entry.plugin = plugin
         self._by_plugin[id(plugin)] = entry
         try:
-            entry.features, entry.options = ask_plugin(self.pluggy, entry)
+            entry.features, entry.options = call_register_hooks(self.pluggy, entry)
         except BaseException:
             self.pluggy.unregister(plugin)
             del self._by_plugin[id(plugin)]
             entry.plugin = None
             raise
 
-    def _take_in(self, entry: PluginEntry) -> list[_Clash]:
-        """Register what a plugin gives, derive its state, and return the name clashes."""
+    def _add_features(self, entry: PluginEntry) -> list[_Clash]:
+        """Register the features of a plugin, derive its state, and return the name clashes."""
         if entry.plugin is None:
             return []
         clashes = []
@@ -145,11 +191,11 @@ class Loader:
             if clash is not None:
                 clashes.append(_Clash(*clash))
         for changed in (entry, *(clash.loser.entry for clash in clashes)):
-            self.settle(changed)
+            self.update_status(changed)
         return clashes
 
-    def settle(self, entry: PluginEntry) -> None:
-        """Derive state and reason of a loaded plugin from those of its features."""
+    def update_status(self, entry: PluginEntry) -> None:
+        """Derive the state of a loaded plugin, and its reason, from those of its features."""
         if entry.plugin is None or entry.status is Status.FAILED:
             return
         states = [self.feature_state(feature) for feature in entry.features]
@@ -159,7 +205,7 @@ class Loader:
 
 
 def _record_fault(entry: PluginEntry, err: BaseException) -> None:
-    """Note in an entry why its plugin could not be loaded."""
+    """Record in an entry why its plugin could not be loaded."""
     entry.error = err
     foreign = isinstance(err, ModuleNotFoundError) and _is_foreign(err.name, entry.module)
     if foreign or isinstance(err, MissingDependencyError):
@@ -175,7 +221,7 @@ def _record_fault(entry: PluginEntry, err: BaseException) -> None:
 
 
 def _is_foreign(missing: str | None, module: str) -> bool:
-    """Return whether a module that is missing belongs to another package than the plugin's."""
+    """Return whether a missing module belongs to another package than the plugin."""
     return missing is not None and missing.partition(".")[0] != module.partition(".")[0]
 
 
@@ -183,7 +229,7 @@ def _one_line(err: BaseException) -> str:
     return " ".join(str(err).split()) or "no message"
 
 
-def _warn_of(clash: _Clash) -> None:
+def _warn_clash(clash: _Clash) -> None:
     winner, loser = clash
     warnings.warn(
         f"Two plugins give a {winner.family.noun} {winner.name!r}: {winner.entry.label} is used, "

@@ -1,22 +1,107 @@
-"""The errors for a feature that somebody asked for by name and that cannot be had."""
+"""Errors for features that were requested and are not available."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pypet.errors import MissingDependencyError, PluginError, UnknownPluginError
-from pypet.manager.absent import absence_error, absent_plugins, announced
+from pypet.manager import families
 from pypet.manager.entries import PluginEntry, RegisteredFeature, Status
 from pypet.manager.families import Family
-from pypet.manager.nearest import did_you_mean
+from pypet.support.spelling import did_you_mean
+from pypet.version import __version__
+
+
+class OptionalFeature(NamedTuple):
+    """A feature that pypet documents and that an installation may lack."""
+
+    subject: str
+    """What it adds, for messages."""
+    extra: str | None = None
+    """The extra of pypet that installs its requirements."""
+    names: tuple[str, ...] = ()
+    """Lower-case names of its plugins, if a version of pypet may come without them."""
+    is_required: bool = True
+    """Whether setting one of its options requires the feature, or merely configures it."""
+
+
+SCOOP = OptionalFeature("runs on SCOOP", "scoop", ("scoop",))
+DASK = OptionalFeature("runs on Dask", names=("dask",))
+RESUMING = OptionalFeature("resuming of experiments", "resume", ("resume",))
+NETWORK = OptionalFeature("storing over a network", "net", ("netlock", "netqueue"))
+
+_BY_FEATURE = {
+    (families.WRAPPING, "netlock"): NETWORK,
+    (families.WRAPPING, "netqueue"): NETWORK,
+    (families.SCHEDULING, "scoop"): SCOOP,
+    (families.SCHEDULING, "dask"): DASK,
+}
+"""Lower-case names that are valid even where no plugin registers them."""
+
+_BY_PLUGIN = {name: kind for kind in (SCOOP, DASK, RESUMING, NETWORK) for name in kind.names}
+OPTIONAL_PLUGIN_NAMES = frozenset(_BY_PLUGIN)
+"""Lower-case names of plugins that an installation may lack."""
+
+
+def optional_feature(family: Family, name: str) -> OptionalFeature | None:
+    """Return the optional feature that a name of a family stands for, None for other names."""
+    return _BY_FEATURE.get((family, name.lower()))
+
+
+def optional_plugin(name: str) -> OptionalFeature | None:
+    """Return the optional feature of the plugin with this name, None for other names."""
+    return _BY_PLUGIN.get(name.lower())
+
+
+def missing_feature_error(
+    asked: str, family: OptionalFeature, entries: Sequence[PluginEntry]
+) -> MissingDependencyError | UnknownPluginError:
+    """Return the error for the request ``asked`` of a feature that no plugin provides.
+
+    Expects that loading of all ``entries`` has been attempted.
+    """
+    text = f"{asked} needs a plugin for {family.subject}, "
+    if family.names and not any(entry.name.lower() in family.names for entry in entries):
+        # No extra would help: extras install the packages that plugins need, not plugins.
+        text += (
+            f"which is not part of this version of pypet ({__version__}), and no other installed "
+            "distribution has one: leave it out."
+        )
+    elif sentences := unusable_plugins(entries):
+        text += "and there is none that is switched on and works."
+        text += "".join(f" {sentence}." for sentence in sentences)
+    else:
+        text += "and no installed distribution has one that is in use."
+    text += " `pypet plugins` lists what there is."
+    is_expected = family.extra is not None or family.names
+    return MissingDependencyError(text) if is_expected else UnknownPluginError(text)
+
+
+def unusable_plugins(entries: Sequence[PluginEntry]) -> list[str]:
+    """Return sentences, without full stop, that list failed and blocked plugins."""
+    failed = [
+        f"{entry.name} ({entry.reason})"
+        for entry in entries
+        if entry.status is Status.FAILED
+        or (entry.status is Status.UNAVAILABLE and not entry.features)
+    ]
+    blocked = [entry.name for entry in entries if entry.status is Status.BLOCKED]
+    sentences = []
+    if failed:
+        sentences.append(f"Failed plugins: {', '.join(failed)}")
+    if blocked:
+        sentences.append(f"Switched off: {', '.join(blocked)}")
+    return sentences
+
 
 SWITCHED_OFF = "switched off by PYPET_DISABLE_PLUGINS or `disable_plugins`"
 
 
 def missing_packages_error(feature: RegisteredFeature) -> MissingDependencyError:
     """Return the error for a feature whose packages are not installed."""
-    asked = feature.family.asked_for(feature.name)
-    return MissingDependencyError(f"{asked} {feature.needs()}")
+    asked = feature.family.request_text(feature.name)
+    return MissingDependencyError(f"{asked} {feature.unmet_requirements()}")
 
 
 def lookup_error(
@@ -28,9 +113,9 @@ def lookup_error(
 ) -> Exception:
     """Return the error for a name that no usable feature of the family has.
 
-    ``features`` are those of the family; all of ``entries`` have been loaded as far as they can.
+    ``features`` are those of the family. Expects that loading of all ``entries`` was attempted.
     """
-    asked = family.asked_for(name)
+    asked = family.request_text(name)
     for entry in entries:
         if entry.name.lower() == name.lower():
             error = entry_error(asked, entry)
@@ -38,14 +123,14 @@ def lookup_error(
                 return error
     if name.lower() in disabled:
         return UnknownPluginError(f"{asked} is {SWITCHED_OFF}.")
-    absent = announced(family, name)
+    absent = optional_feature(family, name)
     if absent is not None:
-        return absence_error(asked, absent, entries)
+        return missing_feature_error(asked, absent, entries)
     return UnknownPluginError(_unknown(family, name, features, entries))
 
 
 def entry_error(asked: str, entry: PluginEntry) -> Exception | None:
-    """Return the error for somebody who needs this very plugin, None if it works."""
+    """Return the error for the request ``asked`` of this plugin, None if it works."""
     if entry.status is Status.FAILED:
         error: Exception = PluginError(f"{asked} cannot be had: {entry.label} {entry.reason}")
         error.__cause__ = entry.error
@@ -65,19 +150,19 @@ def _unknown(
     features: Sequence[RegisteredFeature],
     entries: Sequence[PluginEntry],
 ) -> str:
-    available = [feature.name for feature in features if not feature.missing()]
+    available = [feature.name for feature in features if not feature.missing_packages()]
     sentences = [
         f"No {family.noun} named {name!r}",
         f"Available: {', '.join(available) or 'none'}",
     ]
     unavailable = [
-        f"{feature.name} ({feature.hint() or feature.needs()})"
+        f"{feature.name} ({feature.hint() or feature.unmet_requirements()})"
         for feature in features
-        if feature.missing()
+        if feature.missing_packages()
     ]
     if unavailable:
         sentences.append(f"Unavailable: {', '.join(unavailable)}")
-    sentences.extend(absent_plugins(entries))
+    sentences.extend(unusable_plugins(entries))
     if not entries:
         sentences.append("No plugin is installed at all; install pypet itself with pip")
     text = "".join(f"{sentence}. " for sentence in sentences).rstrip()

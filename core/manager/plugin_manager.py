@@ -1,7 +1,8 @@
-"""The plugin manager: loads plugins when they are needed and answers by family and name."""
+"""The plugin manager: loads plugins on demand and finds features by family and name."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple, NoReturn, cast
@@ -21,9 +22,14 @@ from pypet.interfaces import (
     WrapMode,
 )
 from pypet.manager import families
-from pypet.manager.absent import absence_error, announced_plugin
-from pypet.manager.discovery import candidates
-from pypet.manager.entries import PluginEntry, RegisteredFeature, Status, normalized
+from pypet.manager.entries import (
+    PluginEntry,
+    RegisteredFeature,
+    Status,
+    clear_discovered,
+    discover,
+    normalized,
+)
 from pypet.manager.families import Family
 from pypet.manager.lifecycle import LifecycleHooks
 from pypet.manager.loader import Loader
@@ -31,40 +37,41 @@ from pypet.manager.lookup_errors import (
     SWITCHED_OFF,
     entry_error,
     lookup_error,
+    missing_feature_error,
     missing_packages_error,
+    optional_plugin,
 )
 
 
 class DeclaredOption(NamedTuple):
-    """An option and who declares it."""
+    """An option and the plugin that declares it."""
 
     option: Option
     entry: PluginEntry
     feature: RegisteredFeature | None
-    """None if the option belongs to the plugin as a whole."""
+    """None if the option belongs to the plugin itself."""
 
-    def needs(self) -> str:
-        """Return what the feature lacks and how to install it, ``''`` if it can be used."""
-        return self.feature.needs() if self.feature is not None else ""
+    def unmet_requirements(self) -> str:
+        """Return what the feature needs and how to install it, ``''`` if it is usable."""
+        return self.feature.unmet_requirements() if self.feature is not None else ""
 
 
 class PluginManager(LifecycleHooks):
-    """Knows all plugins, loads each at most once, and wraps every hook in a method.
+    """Holds all plugins, loads each at most once, and wraps every hook in a typed method.
 
-    Use `pypet.manager.get_manager` rather than making one. Names of features are compared
-    without regard to case. Safe to use from several threads; not picklable: workers make their
-    own.
+    Obtain one with `pypet.manager.get_manager`. Names of features are case-insensitive.
+    Thread-safe; cannot be pickled, since each process has its own.
     """
 
     def __init__(
         self, disabled: Iterable[str] = (), entries: Iterable[PluginEntry] | None = None
     ) -> None:
-        """``disabled`` are names of plugins, features or distributions to switch off.
+        """Switch off the plugins, features and distributions named in ``disabled``.
 
-        Without ``entries`` the plugins are those that are installed.
+        ``entries`` default to the installed plugins.
         """
         if entries is None:
-            entries = [candidate.entry() for candidate in candidates()]
+            entries = [plugin.entry() for plugin in discover()]
         names = frozenset(name.strip().lower() for name in disabled if name.strip())
         self._loader = Loader(entries, names)
         self._registry = self._loader.registry
@@ -84,11 +91,11 @@ class PluginManager(LifecycleHooks):
         Raises
         ------
         UnknownPluginError
-            Nobody registered it, or it is switched off.
+            No plugin registers this name, or it is switched off.
         MissingDependencyError
-            A package that it needs is not installed.
+            A required package is not installed.
         PluginError
-            Its plugin could not be loaded.
+            The plugin could not be loaded.
         """
         return cast("type[StorageService]", self._find(families.STORAGE, name))
 
@@ -147,9 +154,9 @@ class PluginManager(LifecycleHooks):
         return cast("tuple[Command, ...]", self._all(families.COMMANDS))
 
     def options(self) -> tuple[DeclaredOption, ...]:
-        """Return the options that plugins declare, also those whose packages are missing.
+        """Return the options that plugins declare, including plugins with missing requirements.
 
-        Several features may declare the same option; the first one's declaration counts.
+        If several features declare the same option, the first declaration counts.
         """
         self.load_all()
         features = [feature for family in families.FAMILIES for feature in self.features(family)]
@@ -171,18 +178,18 @@ class PluginManager(LifecycleHooks):
     def entries(self) -> tuple[PluginEntry, ...]:
         """All plugins and their states, pypet's own first."""
         for entry in self._loader.entries:
-            self._loader.settle(entry)
+            self._loader.update_status(entry)
         return tuple(self._loader.entries)
 
     @property
     def disabled(self) -> frozenset[str]:
-        """What is switched off, in lower case."""
+        """Names that are switched off, in lower case."""
         return self._loader.disabled
 
     def names(self) -> frozenset[str]:
-        """Return what can be switched off, in lower case: plugins, features and distributions.
+        """Return the lower-case names of all plugins, features and distributions.
 
-        Loads all plugins; of those that are switched off the features are not known.
+        Loads all plugins. Features of plugins that are switched off are unknown.
         """
         self.load_all()
         entries = self._loader.entries
@@ -193,22 +200,22 @@ class PluginManager(LifecycleHooks):
         )
 
     def load_all(self) -> None:
-        """Load every plugin that is not loaded yet; faults end up in their entries.
+        """Load every plugin that is not loaded yet; failures are recorded in the entries.
 
         Raises
         ------
         PluginError
-            Two of pypet's own plugins give a feature of the same name.
+            Two of pypet's own plugins register features of the same name.
         """
         self._loader.load()
 
     def register(self, plugin: object, name: str) -> PluginEntry:
-        """Take in a plugin that is no entry point: a module or an object with hooks.
+        """Register a plugin without entry point: a module or an object with hooks.
 
         Raises
         ------
         PluginError
-            The plugin breaks the contract.
+            The plugin is invalid.
         """
         module = getattr(plugin, "__name__", type(plugin).__module__)
         entry = PluginEntry(name, module, "this process", "", lambda: plugin)
@@ -220,12 +227,12 @@ class PluginManager(LifecycleHooks):
     def attribute(self, entry_name: str, attribute: str, *, asked: str, hint: str = "") -> Any:
         """Return an attribute of the module of the entry point ``entry_name``.
 
-        ``asked`` is what the user wrote and ``hint`` how to install the plugin, for messages.
+        Messages name the request ``asked`` and the command ``hint`` that installs the plugin.
 
         Raises
         ------
         MissingDependencyError
-            There is no such plugin, or it is switched off.
+            The plugin is not installed, or switched off.
         PluginError
             The plugin could not be loaded, or has no such attribute.
         """
@@ -236,9 +243,9 @@ class PluginManager(LifecycleHooks):
             if hasattr(module, attribute):
                 return getattr(module, attribute)
         if not named:
-            absent = announced_plugin(entry_name)
+            absent = optional_plugin(entry_name)
             if absent is not None:
-                raise absence_error(asked, absent, self.entries)
+                raise missing_feature_error(asked, absent, self.entries)
             missing = f"{asked} needs plugin {entry_name!r}, which is not installed"
             raise MissingDependencyError(f"{missing}: {hint}" if hint else f"{missing}.")
         entry = named[0]
@@ -252,7 +259,7 @@ class PluginManager(LifecycleHooks):
         raise error
 
     def features(self, family: Family) -> list[RegisteredFeature]:
-        """Return the features of a family that loaded plugins gave, winners of clashes only."""
+        """Return the features of a family from all loaded plugins; winners of clashes only."""
         return self._registry.of(family)
 
     def hooks_of(self, entry: PluginEntry) -> tuple[str, ...]:
@@ -273,10 +280,47 @@ class PluginManager(LifecycleHooks):
         if feature is None:
             known = self._registry.of(family)
             raise lookup_error(family, name, known, self.entries, self.disabled)
-        if feature.missing():
+        if feature.missing_packages():
             raise missing_packages_error(feature)
         return feature.item
 
     def _all(self, family: Family) -> tuple[object, ...]:
         self.load_all()
-        return tuple(f.item for f in self._registry.of(family) if not f.missing())
+        return tuple(f.item for f in self._registry.of(family) if not f.missing_packages())
+
+
+DISABLE_VARIABLE = "PYPET_DISABLE_PLUGINS"
+"""Environment variable: comma-separated names of plugins or distributions to switch off."""
+
+_managers: dict[frozenset[str], PluginManager] = {}
+
+
+def get_manager(disabled: str | Iterable[str] = ()) -> PluginManager:
+    """Return the plugin manager of this process.
+
+    ``disabled`` names plugins, features or distributions to switch off in addition to those in
+    ``PYPET_DISABLE_PLUGINS``; a string may hold several, separated by commas. Unknown names are
+    allowed. There is one manager for each set of disabled names.
+    """
+    names = split_names(os.environ.get(DISABLE_VARIABLE, "")) | split_names(disabled)
+    manager = _managers.get(names)
+    if manager is None:
+        manager = _managers.setdefault(names, PluginManager(names))
+    return manager
+
+
+def refresh() -> None:
+    """Discard all managers; the next call of `get_manager` discovers plugins again.
+
+    Needed after packages were installed or removed in a running process. Imported modules are not
+    reloaded.
+    """
+    clear_discovered()
+    _managers.clear()
+
+
+def split_names(names: str | Iterable[str]) -> frozenset[str]:
+    """Return single names in lower case; each string may hold several, separated by commas."""
+    texts = (names,) if isinstance(names, str) else names
+    parts = (part.strip().lower() for text in texts for part in text.split(","))
+    return frozenset(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""What plugins give, as rows for listings."""
+"""A report of all plugins and their features, as rows for listings."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from pypet.interfaces import Command
 from pypet.manager.entries import PluginEntry, RegisteredFeature, Status
-from pypet.manager.hookcheck import HOOKS, REGISTER_PREFIX
 from pypet.manager.plugin_manager import PluginManager
+from pypet.manager.validation import HOOKS, REGISTER_PREFIX
 
 NO_FAMILY = "-"
 LIFECYCLE = "lifecycle"
@@ -17,11 +17,11 @@ OPTIONS = "options"
 
 @dataclass(frozen=True, slots=True)
 class FeatureReport:
-    """One feature, or one plugin that gives none."""
+    """A feature, or a plugin without features."""
 
     family: str
-    """Family of the feature; ``'lifecycle'`` or ``'options'`` for plugins that give only these,
-    ``'-'`` for plugins that were not loaded."""
+    """Family of the feature; ``'lifecycle'`` or ``'options'`` for plugins that provide only these,
+    ``'-'`` for plugins that are not loaded."""
     name: str
     plugin: str
     """Name of the entry point."""
@@ -35,7 +35,7 @@ class FeatureReport:
 
 
 def report(manager: PluginManager) -> list[FeatureReport]:
-    """Load all plugins, one by one, and return what became of them: by family, then name."""
+    """Load all plugins and return their features and states, sorted by family and name."""
     manager.load_all()
     rows = [row for entry in manager.entries for row in _rows(manager, entry)]
     return sorted(rows, key=lambda row: (row.family == NO_FAMILY, row.family, row.name.lower()))
@@ -78,7 +78,7 @@ def _row(
 
 
 def _kind(manager: PluginManager, entry: PluginEntry) -> str:
-    """Return what a plugin without features gives."""
+    """Return the kind of a plugin without features."""
     if entry.plugin is None:
         return NO_FAMILY
     hooks = manager.hooks_of(entry)

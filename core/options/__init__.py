@@ -8,9 +8,9 @@ from pypet.options.collection import (
     known_options,
     unknown_option_error,
 )
+from pypet.options.documentation import OptionsDoc, OptionsSignature
 from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT, established
-from pypet.options.idle import warn_of_idle_options
-from pypet.options.signature import OptionsDoc, OptionsSignature
+from pypet.options.ineffective import warn_of_ineffective_options
 
 __all__ = [
     "ESTABLISHED",
@@ -24,5 +24,5 @@ __all__ = [
     "given_names",
     "known_options",
     "unknown_option_error",
-    "warn_of_idle_options",
+    "warn_of_ineffective_options",
 ]

@@ -1,4 +1,4 @@
-"""Checks of values that concern one option alone; those of several are the environment's."""
+"""Checks of single options; the environment checks combinations."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ RETRY_PREFIX = "retry:"
 SKIP, EXTEND = "skip", "extend"
 MOST_PORT = 2**16 - 1
 MOST = 2**31 - 1
-"""Semaphores, queues and C libraries count to this."""
+"""Largest count of semaphores, queues and C libraries."""
 
 
 def flag(name: str) -> Callable[[Any], None]:
-    """Return a check for switches: anything that has a truth value, but no text.
+    """Return a check for switches: anything with a truth value except text.
 
-    The text ``'False'`` is true, so text in the place of a switch is always a mistake.
+    Text is always a mistake here, because ``'False'`` would be true.
     """
 
     def check(value: Any) -> None:
@@ -34,7 +34,7 @@ def flag(name: str) -> Callable[[Any], None]:
 
 
 def at_least(name: str, least: int, meaning: str = "") -> Callable[[Any], None]:
-    """Return a check for numbers that must not be below ``least``; NaN is refused, too."""
+    """Return a check for numbers not below ``least``; NaN is rejected, too."""
 
     def check(value: Any) -> None:
         if not value >= least:
@@ -68,7 +68,7 @@ def seconds(name: str) -> Callable[[Any], None]:
 
 
 def niceness(value: Any) -> None:
-    """Check a nice value as operating systems have them."""
+    """Check a nice value in the range of POSIX systems."""
     if not -20 <= value <= 20:
         raise ValueError(
             f"niceness={value!r}: nice values go from -20 to 19, the higher the nicer; "
@@ -77,7 +77,7 @@ def niceness(value: Any) -> None:
 
 
 def one_of(name: str, *choices: str) -> Callable[[Any], None]:
-    """Return a check for words."""
+    """Return a check for a fixed set of strings."""
 
     def check(value: Any) -> None:
         if value not in choices:
@@ -114,7 +114,7 @@ def memory_cap(value: Any) -> None:
 
 
 def sumatra_label(value: Any) -> None:
-    """Check that a label has no dot: it becomes the name of a node."""
+    """Check that a label has no dot, since it becomes the name of a node."""
     if "." in value:
         raise ValueError(f"sumatra_label={value!r}: a label must not contain a dot.")
     if not value.strip():
@@ -159,7 +159,7 @@ def config(value: Any) -> None:
 
 
 def start_method(value: Any) -> None:
-    """Check that the platform can start processes in this way."""
+    """Check that the platform supports this start method."""
     available = multiprocessing.get_all_start_methods()
     if value not in available:
         listed = ", ".join(map(repr, available))
@@ -181,7 +181,7 @@ def on_error(value: Any) -> None:
 
 
 def names(name: str, example: str) -> Callable[[Any], None]:
-    """Return a check for names: one text, or several."""
+    """Return a check for a name or several names."""
 
     def check(value: Any) -> None:
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Collecting the options of an environment: from positions, keywords, old names and plugins."""
+"""Collecting the options of an environment from positions, keywords, old names and plugins."""
 
 from __future__ import annotations
 
@@ -10,21 +10,67 @@ from pypet.errors import OptionWarning, UnknownOptionError
 from pypet.interfaces import Option
 from pypet.manager import DeclaredOption, PluginManager
 from pypet.manager.families import STORAGE
-from pypet.manager.nearest import nearest
-from pypet.options.deprecated import RENAMED, map_deprecated
-from pypet.options.disabled import OPTION, check_disabled
 from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT
-from pypet.options.needs import asks, check_needs
+from pypet.options.ineffective import (
+    DISABLE_OPTION,
+    check_disabled,
+    check_option_features,
+    requests_feature,
+)
+from pypet.support.spelling import closest_match
+
+RENAMED: dict[str, str] = {
+    "delete_continue": "delete_resume",
+    "continue_folder": "resume_folder",
+    "continuable": "resumable",
+    "freeze_pool_input": "freeze_input",
+    "dynamically_imported_classes": "dynamic_imports",
+    "use_hdf5": "storage_service",
+}
+"""Old name -> new name."""
+
+WITHOUT_EFFECT: tuple[str, ...] = ("pandas_append",)
+"""Old names without effect."""
+
+
+def map_deprecated(keywords: Mapping[str, Any], *, stacklevel: int = 1) -> dict[str, Any]:
+    """Return ``keywords`` with old names replaced by the new ones.
+
+    If both spellings are given, the old one wins. Each old name is a DeprecationWarning;
+    ``stacklevel`` counts from the function that calls this one (1), as `warnings.warn` does.
+    """
+    mapped = {name: value for name, value in keywords.items() if not _is_old(name)}
+    for name, value in keywords.items():
+        if name in WITHOUT_EFFECT:
+            text = f"Option {name!r} has no effect any more; leave it out."
+        elif name in RENAMED:
+            new = RENAMED[name]
+            mapped[new] = _translated(name, value)
+            text = f"Option {name!r} is deprecated; use {new!r} instead."
+        else:
+            continue
+        warnings.warn(text, DeprecationWarning, stacklevel=stacklevel + 1)
+    return mapped
+
+
+def _is_old(name: str) -> bool:
+    return name in RENAMED or name in WITHOUT_EFFECT
+
+
+def _translated(name: str, value: Any) -> Any:
+    if name == "use_hdf5":
+        return "hdf5" if value else None
+    return value
+
 
 _POSITIONAL = tuple(ESTABLISHED)[:POSITIONAL_COUNT]
 
 
 class OptionValues(dict[str, Any]):
-    """Values of all options by name: what was given, else the default.
+    """Values of all options by name: the given ones and defaults.
 
-    ``given`` are the names of those that were given, also where the value is the default;
-    ``options`` has for each of them the declaration that counts, ``families`` says to which
-    family it belongs.
+    ``given`` holds the names of the given options, including those with the default value;
+    ``options`` and ``families`` map each of them to its effective declaration and its family.
     """
 
     def __init__(
@@ -39,25 +85,25 @@ class OptionValues(dict[str, Any]):
         self._families = families
         self._options = options
 
-    def asked_only_with(self) -> Iterator[tuple[str, str]]:
-        """Yield given options that ask for something, and what each does nothing without."""
+    def ineffective_without(self) -> Iterator[tuple[str, str]]:
+        """Yield pairs of a given option and the switch without which it has no effect."""
         for name, option in self._options.items():
-            if option.only_with and asks(self[name], option.default):
+            if option.only_with and requests_feature(self[name], option.default):
                 yield name, option.only_with
 
     def given_of(self, family: str) -> dict[str, Any]:
-        """Return the given values of the options of a family, those of plugins included.
+        """Return the given values of the options of a family, including options of plugins.
 
-        For ``'storage'`` these are the keywords that may go to a storage service's ``__init__``.
+        For ``'storage'`` these are possible keywords of a storage service's ``__init__``.
         """
         return {name: self[name] for name in self.given if self._families[name] == family}
 
 
 class KnownOptions(Mapping[str, Option]):
-    """All options of what is installed by name, with the declarations of all who read them."""
+    """All options of pypet and the installed plugins by name, with all their declarations."""
 
     def __init__(self, manager: PluginManager) -> None:
-        """Load all plugins, because each may declare options."""
+        """Load all plugins, since each may declare options."""
         self.declared = _by_name(manager.options())
         self._options = known_options(manager, self.declared)
 
@@ -71,10 +117,10 @@ class KnownOptions(Mapping[str, Option]):
         return len(self._options)
 
     def validate(self, name: str, value: Any, service: str | None = None) -> None:
-        """Check a value against the declaration that counts and those of others who read it.
+        """Check a value against the effective declaration and those of the other plugins.
 
-        Of the declarations of storage services only that of the one with the name ``service``
-        counts: as long as it is not known who will read an option, none does.
+        Among declarations of storage services only that of the service named ``service`` counts;
+        while the service is unknown, none does.
 
         Raises
         ------
@@ -95,11 +141,11 @@ class KnownOptions(Mapping[str, Option]):
 
 
 class Collected(NamedTuple):
-    """All options, and the keywords that are none."""
+    """All options, and the keywords that are not options."""
 
     values: OptionValues
     leftovers: dict[str, Any]
-    """Keywords that nobody declares; the environment tries them on the trajectory."""
+    """Undeclared keywords; the environment tries them as properties of the trajectory."""
 
 
 def collect(
@@ -111,17 +157,17 @@ def collect(
 ) -> Collected:
     """Merge positional and keyword arguments of an environment and check each option by itself.
 
-    Loads all plugins, because each may declare options. ``stacklevel`` says whom warnings blame,
-    counted from the function that calls this one (1).
+    Loads all plugins, since each may declare options. ``stacklevel`` of warnings counts from the
+    calling function (1).
 
     Raises
     ------
     TypeError
         There are too many positional arguments, one is given twice, or a value has a wrong type.
     ValueError
-        A value is refused by the check of its option.
+        The check of an option rejects its value.
     UnknownPluginError
-        A plugin to switch off is misspelled.
+        The name of a plugin to switch off is misspelled.
     MissingDependencyError
         An option needs a package, or an established option a plugin, that is not installed.
     """
@@ -130,11 +176,11 @@ def collect(
     declared = known.declared
     leftovers = {name: value for name, value in given.items() if name not in known}
     given = {name: value for name, value in given.items() if name in known}
-    given = _with_text(given, known, stacklevel=stacklevel + 1)
+    given = _none_to_text(given, known, stacklevel=stacklevel + 1)
     for name, value in given.items():
         known.validate(name, value)
-    check_disabled(manager, given.get(OPTION, ()), stacklevel=stacklevel + 1)
-    check_needs(manager, declared, given)
+    check_disabled(manager, given.get(DISABLE_OPTION, ()), stacklevel=stacklevel + 1)
+    check_option_features(manager, declared, given)
     values = {name: option.default for name, option in known.items()} | given
     families = {name: _family(known[name], declared.get(name, ())) for name in given}
     options = {name: known[name] for name in sorted(given)}
@@ -142,7 +188,7 @@ def collect(
 
 
 def given_names(args: Sequence[Any], kwargs: Mapping[str, Any]) -> set[str]:
-    """Return the names, in today's spelling, of all options that are given in a call."""
+    """Return the current names of all options given in a call."""
     bare = (name.removeprefix("v_") for name in kwargs)
     return {*_POSITIONAL[: len(args)], *kwargs, *bare, *(RENAMED.get(name, "") for name in kwargs)}
 
@@ -152,8 +198,8 @@ def known_options(
 ) -> dict[str, Option]:
     """Return all options by name: the established ones in order, then those of plugins.
 
-    Defaults of established options are a contract that plugins cannot change; of several other
-    declarations of the same name the first one counts.
+    Plugins cannot change the defaults of established options, which are a contract. Of several
+    declarations of another name the first one counts.
     """
     if declared is None:
         declared = _by_name(manager.options())
@@ -167,11 +213,11 @@ def known_options(
 def unknown_option_error(
     names: Iterable[str], known: Iterable[str] = (), storage_refusal: str = ""
 ) -> UnknownOptionError:
-    """Return the error that names all keywords that nobody takes, and the nearest known names.
+    """Return the error that lists unknown keywords and the closest known names.
 
-    ``storage_refusal`` says why keywords of storage services are among them, with ``{names}``.
-    ``known`` are further names that would have been understood, for example options of plugins
-    and settable properties of the trajectory; established options and old names always count.
+    ``known`` are valid names beside established options and old names, such as options of plugins
+    and settable properties of the trajectory. ``storage_refusal``, a template with ``{names}``,
+    explains why keywords of storage services were rejected.
     """
     candidates = {*known, *ESTABLISHED, *RENAMED}
     names = list(names)
@@ -193,7 +239,7 @@ def unknown_option_error(
 def _unknown(name: str, others: Iterable[str], is_known: bool) -> str:
     if is_known:
         return f"Option {name!r} is not taken here."
-    near = nearest(name, others)
+    near = closest_match(name, others)
     suggestion = f"; did you mean {near!r}?" if near else "; see help(pypet.Environment)."
     return f"Nobody knows the option {name!r}{suggestion}"
 
@@ -212,10 +258,10 @@ def _positional(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any
     return named
 
 
-def _with_text(
+def _none_to_text(
     given: Mapping[str, Any], known: Mapping[str, Option], *, stacklevel: int
 ) -> dict[str, Any]:
-    """Return options with ``''`` in the place of None where they take text only, and warn."""
+    """Return options with None replaced by ``''`` where only text is allowed, and warn."""
     taken = dict(given)
     for name, value in given.items():
         option = known[name]
@@ -234,7 +280,7 @@ def _by_name(options: Iterable[DeclaredOption]) -> dict[str, list[DeclaredOption
 
 
 def _family(option: Option, declarations: Sequence[DeclaredOption]) -> str:
-    """Return the family of an option: that of the table, else of the feature that declares it."""
+    """Return the family of an option: from the table, else of the feature that declares it."""
     if option.name in ESTABLISHED or not declarations:
         return option.family
     feature = declarations[0].feature

@@ -320,7 +320,7 @@ _LOGGING_KEYWORDS = (
 
 
 def _storage(name: str, default: Any, text: str) -> Option:
-    # Neither types nor checks: any storage service may have keywords of these names.
+    # No types and no checks: each storage service may define keywords of these names.
     return Option(name, default, family="storage", help=text)
 
 
@@ -442,7 +442,7 @@ _ADDED = (
 _POSITIONAL = (*_TRAJECTORY, *_STORING_AND_LOGGING, *_PROCESSES, *_RUNS, *_SERVICES)
 
 POSITIONAL_COUNT = len(_POSITIONAL)
-"""How many options may be given by position: the first of `ESTABLISHED`, in its order."""
+"""Number of options that may be given by position: the first ones in `ESTABLISHED`."""
 
 ESTABLISHED: MappingProxyType[str, Option] = MappingProxyType(
     {
@@ -462,3 +462,12 @@ def established(*names: str) -> tuple[Option, ...]:
         The table has no such option.
     """
     return tuple(ESTABLISHED[name] for name in names)
+
+
+CONFIG_SECTIONS = ("storage_service", "trajectory", "environment")
+"""Sections of config files with options. Each accepts all options; the last one wins."""
+
+
+def config_section(family: str) -> str:
+    """Return the section of a config file in which options of a family are expected."""
+    return {"storage": "storage_service", "trajectory": "trajectory"}.get(family, "environment")

@@ -15,9 +15,9 @@ from pypet.errors import (
     NotUniqueNodeError,
     StorageFormatError,
 )
-from pypet.manager.nearest import did_you_mean
 from pypet.pypetconstants import LEAF, LIST, LOAD_DATA, LOAD_NOTHING, LOAD_SKELETON
 from pypet.support.decorators import kwargs_api_change, not_in_run
+from pypet.support.spelling import did_you_mean
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import NO_RUN_BRANCH
 from pypet.tree.storing import load_data_of, service_of

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from pypet.errors import NotUniqueNodeError
-from pypet.manager.nearest import did_you_mean
 from pypet.support.arguments import check_callable, check_mapping, check_switch
 from pypet.support.decorators import not_in_run
+from pypet.support.spelling import did_you_mean
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import put
 

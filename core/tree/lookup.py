@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pypet.errors import DataNotInStorageError
-from pypet.manager.nearest import did_you_mean
+from pypet.support.spelling import did_you_mean
 from pypet.tree.leaf import value_or_leaf
 from pypet.tree.names import BRANCHES
 from pypet.tree.node import NNTreeNode

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pypet.manager.nearest import nearest
-from pypet.options.families import CONFIG_SECTIONS
+from pypet.options.established import CONFIG_SECTIONS
 from pypet.support.config_places import config_text
+from pypet.support.spelling import closest_match
 
 OPTION_SECTIONS = CONFIG_SECTIONS
 LEAF_SECTIONS = ("parameters", "config")
@@ -35,7 +35,7 @@ def text_of(source: Any) -> tuple[Path, str]:
 def unknown_section(name: str, where: str, known: Iterable[str]) -> ValueError:
     """Return the error about a section that nobody reads."""
     sections = [*OPTION_SECTIONS, *LEAF_SECTIONS, *known]
-    near = nearest(name, sections)
+    near = closest_match(name, sections)
     suggestion = f"did you mean [{near}]?" if near else f"there are {', '.join(sections)}."
     return ValueError(f"{where}: nobody reads a section [{name}]; {suggestion}")
 

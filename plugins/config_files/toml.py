@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 from pypet.interfaces import ConfigReader, Option
 from pypet.interfaces.config_reading import ConfigContent, ConfigEntry
 from pypet.interfaces.logging import WORKER_PREFIX
-from pypet.manager.nearest import did_you_mean
 from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.plugins.config_files.places import (
@@ -27,6 +26,7 @@ from pypet.plugins.config_files.places import (
     unknown_section,
 )
 from pypet.support.config_places import Places
+from pypet.support.spelling import did_you_mean
 
 LOGGING = "logging"
 _LOGGING_KEYS = frozenset(

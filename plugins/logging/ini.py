@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pypet.manager.nearest import did_you_mean
 from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
 from pypet.plugins.logging.filenames import get_strings, handler_error, is_filename
 from pypet.plugins.logging.levels import level_number
 from pypet.plugins.logging.lines import STANDARD_DOUBLES, Doubles, LineFormatter
 from pypet.support.config_places import Places, config_text
+from pypet.support.spelling import did_you_mean
 
 Sections = Mapping[str, Mapping[str, str]]
 REQUIRED_SECTIONS = ("loggers", "handlers", "formatters")

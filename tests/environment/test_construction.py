@@ -13,7 +13,7 @@ from pypet import Environment, MissingDependencyError, Trajectory, UnknownOption
 from pypet.errors import OptionWarning
 from pypet.interfaces import StorageService
 from pypet.manager import get_manager
-from pypet.options.description import describe_options
+from pypet.options.documentation import describe_options
 
 NAME = re.compile(r"environment_[0-9a-f]{7}_\d{4}_\d\d_\d\d_\d\dh\d\dm\d\ds")
 

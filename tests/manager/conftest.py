@@ -10,7 +10,7 @@ import pytest
 
 from pypet import manager as plugin_management
 from pypet.manager import PluginManager
-from pypet.manager.discovery import candidates
+from pypet.manager.entries import discover
 from tests.plugin_folders import write_distribution, write_modules
 
 
@@ -52,7 +52,7 @@ def third_party(site: Path) -> Callable[..., PluginManager]:
     """Return managers that know the plugins of the folder and none of pypet itself."""
 
     def make(disabled: tuple[str, ...] = ()) -> PluginManager:
-        entries = [candidate.entry() for candidate in candidates()]
+        entries = [candidate.entry() for candidate in discover()]
         return PluginManager(disabled, [entry for entry in entries if not entry.builtin])
 
     return make

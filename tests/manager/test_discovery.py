@@ -9,7 +9,7 @@ import pytest
 
 from pypet.errors import UnknownPluginError
 from pypet.manager import PluginManager, Status, get_manager, refresh
-from pypet.manager.discovery import candidates
+from pypet.manager.entries import discover
 from tests.plugin_folders import storage_plugin
 
 
@@ -63,7 +63,7 @@ def test_a_class_is_the_same_at_each_call(install, third_party):
 def test_own_plugins_come_first_then_third_parties_by_distribution(install):
     install("zebra", shelf_z=storage_plugin("z"))
     install("Aardvark", shelf_a=storage_plugin("a"))
-    origins = [candidate.distribution for candidate in candidates()]
+    origins = [candidate.distribution for candidate in discover()]
     assert origins[-2:] == ["Aardvark", "zebra"]
     assert set(origins[:-2]) == {"pypet"}
 
@@ -73,7 +73,7 @@ def test_a_distribution_without_name_is_still_listed(site):
     info.mkdir()
     (info / "entry_points.txt").write_text("[pypet]\nshelf = nowhere\n", encoding="utf8")
     refresh()
-    assert [c.name for c in candidates() if c.distribution != "pypet"] == ["shelf"]
+    assert [c.name for c in discover() if c.distribution != "pypet"] == ["shelf"]
 
 
 def test_one_is_listed_also_where_the_backport_of_importlib_reads_metadata(site):

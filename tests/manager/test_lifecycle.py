@@ -9,7 +9,7 @@ import pytest
 
 from pypet import hookspecs
 from pypet.manager import PluginManager
-from pypet.manager.hookcheck import HOOKS, REGISTER_PREFIX
+from pypet.manager.validation import HOOKS, REGISTER_PREFIX
 from pypet.markers import hookimpl
 
 LIFECYCLE = [name for name in HOOKS if not name.startswith(REGISTER_PREFIX)]

@@ -10,7 +10,7 @@ import pytest
 
 from pypet.interfaces import Option
 from pypet.options import ESTABLISHED, POSITIONAL_COUNT, established
-from pypet.options.families import PLUGIN_FAMILIES
+from pypet.options.ineffective import OPTIONAL_FEATURES
 
 POSITIONAL = {
     "trajectory": "trajectory",
@@ -107,7 +107,7 @@ def test_every_option_is_documented_and_belongs_to_a_family():
 
 
 def test_every_family_of_plugins_has_an_option():
-    assert set(PLUGIN_FAMILIES) <= {option.family for option in ESTABLISHED.values()}
+    assert set(OPTIONAL_FEATURES) <= {option.family for option in ESTABLISHED.values()}
 
 
 def test_every_default_passes_its_own_check():

@@ -11,7 +11,7 @@ from pypet.interfaces import Option
 from pypet.manager import PluginManager
 from pypet.markers import hookimpl
 from pypet.options import ESTABLISHED, OptionsDoc, OptionsSignature
-from pypet.options.signature import build_doc, build_signature
+from pypet.options.documentation import build_doc, build_signature
 
 
 class Thing:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pypet.manager import PluginManager, Status
-from pypet.manager.discovery import candidates
-from pypet.options.families import PLUGIN_FAMILIES
+from pypet.manager.entries import discover
+from pypet.options.ineffective import OPTIONAL_FEATURES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))
@@ -56,7 +56,7 @@ def test_every_plugin_is_one_of_those_that_keep_apart():
 
 @pytest.fixture(scope="module")
 def builtin():
-    entries = [candidate.entry() for candidate in candidates()]
+    entries = [candidate.entry() for candidate in discover()]
     manager = PluginManager(entries=[entry for entry in entries if entry.builtin])
     manager.load_all()
     return manager
@@ -102,7 +102,7 @@ def test_the_extra_sumatra_brings_git_along():
 
 
 def test_every_extra_that_an_option_may_need_exists():
-    assert {family.extra for family in PLUGIN_FAMILIES.values() if family.extra} <= EXTRAS.keys()
+    assert {family.extra for family in OPTIONAL_FEATURES.values() if family.extra} <= EXTRAS.keys()
 
 
 def test_the_version_is_the_same_everywhere():

@@ -13,7 +13,7 @@ from pypet.interfaces import Option
 from pypet.manager import PluginManager, get_manager
 from pypet.markers import hookimpl
 from pypet.options import ESTABLISHED, POSITIONAL_COUNT, established
-from pypet.options.description import describe_options
+from pypet.options.documentation import describe_options
 from pypet.plugins.option_table import markdown, table
 
 ABSENT = {

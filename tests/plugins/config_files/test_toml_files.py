@@ -10,7 +10,7 @@ import pytest
 from pypet import Environment
 from pypet.interfaces import Option
 from pypet.manager import get_manager
-from pypet.manager.process_wide import refresh
+from pypet.manager.plugin_manager import refresh
 from pypet.markers import hookimpl
 from pypet.utils.configparsing import parse_config
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pypet.manager.nearest import did_you_mean, nearest
 from pypet.options import ESTABLISHED, unknown_option_error
+from pypet.support.spelling import closest_match, did_you_mean
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ from pypet.options import ESTABLISHED, unknown_option_error
     ],
 )
 def test_mistakes_of_typing_and_parts_of_names_are_recognised(name, meant):
-    assert nearest(name, ESTABLISHED) == meant
+    assert closest_match(name, ESTABLISHED) == meant
 
 
 @pytest.mark.parametrize("name", ["nope", "xyzzy", "cap", "modes", "test", "colour", "nodes", "a"])
 def test_words_that_only_share_some_letters_are_not_suggested(name):
-    assert nearest(name, ESTABLISHED) is None
+    assert closest_match(name, ESTABLISHED) is None
 
 
 def test_what_is_far_fetched_is_not_in_messages():
@@ -58,4 +58,4 @@ def test_names_are_returned_as_they_are_known():
     ],
 )
 def test_one_mistake_in_four_letters_may_be_one(name, other, near):
-    assert (nearest(name, [other]) == other) is near
+    assert (closest_match(name, [other]) == other) is near

@@ -1,4 +1,4 @@
-"""Asking one plugin for its features and options, and checking what it answers."""
+"""Validation of plugins: their hooks before registration, and what the hooks return."""
 
 from __future__ import annotations
 
@@ -8,21 +8,60 @@ from typing import Any
 
 import pluggy
 
+from pypet import hookspecs
 from pypet.errors import PluginError
 from pypet.interfaces import Command, Feature, Option
 from pypet.manager.entries import PluginEntry, RegisteredFeature
 from pypet.manager.families import FAMILIES, OPTIONS_HOOK, Family
+from pypet.support.spelling import did_you_mean
+
+HOOK_PREFIX = "pypet_"
+REGISTER_PREFIX = "pypet_register_"
+
+HOOKS: tuple[str, ...] = tuple(name for name in vars(hookspecs) if name.startswith(HOOK_PREFIX))
+"""Names of all hooks."""
 
 
-def ask_plugin(
-    manager: pluggy.PluginManager, entry: PluginEntry
-) -> tuple[list[RegisteredFeature], tuple[Option, ...]]:
-    """Call the register hooks of a plugin that pluggy knows; return its features and options.
+def check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
+    """Check that ``plugin`` implements at least one hook, and only existing ones.
 
     Raises
     ------
     PluginError
-        A hook returns something else than it should. What a hook raises itself passes through.
+        A hook is misspelt, is a wrapper, or lacks its marker; or there is none.
+    """
+    hooks = dict(_implementations(manager, plugin))
+    for name, options in hooks.items():
+        if name not in HOOKS and not options.get("optionalhook"):
+            raise PluginError(f"there is no hook {name!r}.{did_you_mean(name, HOOKS)}")
+        if options.get("wrapper") or options.get("hookwrapper"):
+            raise PluginError(f"hook {name!r} is marked as a wrapper, which pypet does not support")
+    unmarked = [name for name in dir(plugin) if name.startswith(HOOK_PREFIX) and name not in hooks]
+    for name in unmarked:
+        if callable(getattr(plugin, name)) and name in HOOKS:
+            raise PluginError(f"function {name!r} lacks the marker `pypet.markers.hookimpl`")
+    if not hooks:
+        raise PluginError("it implements no hook; mark its functions with `pypet.markers.hookimpl`")
+
+
+def _implementations(
+    manager: pluggy.PluginManager, plugin: object
+) -> Iterator[tuple[str, dict[str, object]]]:
+    for attribute in dir(plugin):
+        options = manager.parse_hookimpl_opts(plugin, attribute)
+        if options is not None:
+            yield options.get("specname") or attribute, dict(options)
+
+
+def call_register_hooks(
+    manager: pluggy.PluginManager, entry: PluginEntry
+) -> tuple[list[RegisteredFeature], tuple[Option, ...]]:
+    """Call the register hooks of a plugin known to pluggy; return its features and options.
+
+    Raises
+    ------
+    PluginError
+        A hook returns something invalid. Exceptions of the hooks propagate.
     """
     features: list[RegisteredFeature] = []
     for family in FAMILIES:
@@ -38,7 +77,7 @@ def ask_plugin(
 
 
 def _answers(manager: pluggy.PluginManager, plugin: object, hook: str) -> Iterator[Any]:
-    """Yield what the implementations of ``hook`` in this plugin return, one by one."""
+    """Yield the items that the implementations of ``hook`` in this plugin return."""
     for implementation in getattr(manager.hook, hook).get_hookimpls():
         if implementation.plugin is not plugin:
             continue
@@ -49,7 +88,7 @@ def _answers(manager: pluggy.PluginManager, plugin: object, hook: str) -> Iterat
 
 
 def _checked_name(family: Family, item: Any) -> str:
-    """Return the name of a feature that is what the hook promises."""
+    """Return the name of a feature after checking that it has the type of its family."""
     if family.interface is Command:
         if not isinstance(item, Command):
             raise PluginError(f"{family.hook} returns {item!r}, which is no `Command`")

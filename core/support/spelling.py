@@ -1,40 +1,40 @@
-"""The nearest known name to one that is unknown, for error messages."""
+"""Spelling suggestions for error messages: the known name closest to an unknown one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 LIKELY = 0.6
-"""Similarity from which a known name is worth a question."""
+"""Similarity from which a name is worth suggesting."""
 ALMOST_CERTAIN = 0.74
-"""Similarity of two words of four letters of which two are exchanged, or of five with one wrong."""
+"""Similarity of two words of four letters with two swapped, or of five with one wrong."""
 
 
 _LETTERS_PER_MISTAKE = 4
 _SHORTEST = 3
-"""Of words with less letters one mistake makes just another word."""
+"""In words with fewer letters one typo makes just another word."""
 _CANDIDATES = 8
 
 
-def nearest(name: str, known: Iterable[str], similarity: float = LIKELY) -> str | None:
-    """Return the known name that ``name`` is likely to mean, None if there is no such.
+def closest_match(name: str, known: Iterable[str], similarity: float = LIKELY) -> str | None:
+    """Return the known name that ``name`` most likely means, None if there is none.
 
-    That is one that differs by a few mistakes of typing, at most one in four letters, or has
-    ``name`` as at least a half of it, or is at least a half of ``name``. Case does not matter; the
-    name is returned as it is known. ``similarity``, from 0 to 1, is the least that counts as near.
+    A name matches if it differs by at most one typo in four letters, or if one of the two names
+    contains the other and is at most twice as long. Case is ignored. ``similarity``, from 0 to 1,
+    is the lowest ratio of `difflib` that counts.
     """
-    import difflib  # for a mistake only
+    import difflib  # needed for error messages only
 
     by_lower = {candidate.lower(): candidate for candidate in known}
     wanted = name.lower()
-    # It counts common letters, so that short words with some of the same letters come near, too.
+    # difflib counts common letters, so it also accepts short words that merely share some.
     similar = difflib.get_close_matches(wanted, by_lower, n=_CANDIDATES, cutoff=similarity)
     return next((by_lower[word] for word in similar if _is_near(wanted, word)), None)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean ...?`` (with the space), ``''`` if no known name comes near."""
-    near = nearest(name, known)
+    near = closest_match(name, known)
     return f" Did you mean {near!r}?" if near else ""
 
 
@@ -48,7 +48,7 @@ def _is_near(name: str, other: str) -> bool:
 
 
 def _mistakes(name: str, other: str) -> int:
-    """Return how many letters are wrong, missing, too many, or exchanged with their neighbour.
+    """Return the number of wrong, missing, superfluous or transposed letters.
 
     Notes
     -----
