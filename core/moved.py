@@ -16,10 +16,21 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-MOVED: dict[tuple[str, str], tuple[str, str]] = {}
+MOVED: dict[tuple[str, str], tuple[str, str]] = {
+    ("pypet.trajectory.run_columns", "RunColumns"): ("pypet.runs.columns", "RunColumns"),
+    ("pypet.trajectory.run_names", "RunNames"): ("pypet.runs.names", "RunNames"),
+    ("pypet.trajectory.run_table", "RunTable"): ("pypet.runs.table", "RunTable"),
+    ("pypet.trajectory.run_texts", "RunTexts"): ("pypet.runs.columns", "TextColumns"),
+}
 """Former (module, name) of a class that pickles may name -> its module and name."""
 
-DEPRECATED: dict[tuple[str, str], tuple[str, str]] = {}
+DEPRECATED: dict[tuple[str, str], tuple[str, str]] = {
+    **{
+        ("pypet.records.run_text", name): ("pypet.records.run_rows", name)
+        for name in ("NOT_FINISHED", "NOT_STARTED", "NOT_YET", "self_contained", "text_columns")
+    },
+    ("pypet.records.run_merging", "merged"): ("pypet.records.run_rows", "merged"),
+}
 """The same for names that plugins may have imported; each use of the former name is a
 DeprecationWarning. They work until version 2."""
 

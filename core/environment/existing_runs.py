@@ -119,7 +119,7 @@ class ExistingRuns:
         names = list(stored._explored)
         parameters = [trajectory._tree.leaves[name] for name in names]
         points = points_of(trajectory, names)
-        completed = frozenset(stored._runs.finished().tolist())
+        completed = frozenset(stored._runs.completed_indices().tolist())
         known = enumerate(points_of(stored, names))
         matches = match_points(parameters, known, points, completed)
         missing = [points[place] for place, index in enumerate(matches) if index is None]
@@ -137,7 +137,7 @@ class ExistingRuns:
         self._has_failed = True
         adopt_stored(trajectory, stored, _columns(names, missing))
         self._has_failed = False
-        trajectory._runs.choose([*runs, *added])
+        trajectory._runs.select([*runs, *added])
         self._has_adopted = self._loads_nodes = True
         self._length = len(trajectory)
         self._unclaimed = unclaimed
@@ -181,13 +181,13 @@ class ExistingRuns:
         stored = points_of(trajectory, names)
         known = [(index, stored[index]) for index in sorted(self._unclaimed)]
         runs = trajectory._runs
-        completed = frozenset(runs.finished().tolist())
+        completed = frozenset(runs.completed_indices().tolist())
         matches = match_points(parameters, known, points, completed)
         claimed = [index for index in matches if index is not None]
         if claimed:
             new = [points[place] for place, index in enumerate(matches) if index is None]
             replace_added_runs(trajectory, first, _columns(names, new))
-            runs.choose([*runs.chosen, *claimed])
+            runs.select([*runs.selected, *claimed])
             self._unclaimed.difference_update(claimed)
             self._due += [index for index in claimed if index not in completed]
             self._loads_nodes = True

@@ -345,7 +345,7 @@ class Experiment:
         added = self._existing.with_claimed(trajectory._runs.pending(length))
         job.check_runs(len(added))
         for reporter in self._features.progress:
-            total = trajectory._runs.count
+            total = trajectory._runs.selected_count
             reporter.start(total, total - len(trajectory._runs.pending()))
         return added
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pypet.pypetconstants import VERSION
-from pypet.support.run_text import format_time
+from pypet.support.time_format import format_time
 
 if TYPE_CHECKING:
     from pypet.environment.environment import Environment

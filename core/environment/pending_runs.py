@@ -26,7 +26,7 @@ def due_runs(trajectory: Trajectory, first: int) -> Indices:
         It is not known of all runs whether they are completed.
     """
     runs = trajectory._runs
-    if not runs.is_complete:
+    if not runs.knows_all:
         raise RuntimeError(
             f"It is not known which of the {len(runs)} runs of trajectory "
             f"{trajectory.v_name!r} are completed; load it with run information."
@@ -59,7 +59,7 @@ def take_back(
     lost = frozenset(indices)
     runs = trajectory._runs
     if error is None:
-        runs.reopen(sorted(lost))
+        runs.mark_incomplete(sorted(lost))
     else:
         now = time.time()
         for index in sorted(lost):

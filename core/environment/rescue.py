@@ -62,7 +62,7 @@ def _runs_without_data(trajectory: Trajectory) -> list[int]:
     if check is None or check(trajectory.v_name):
         return []
     there = runs_with_data(service, trajectory)
-    return [index for index in trajectory._runs.finished().tolist() if index not in there]
+    return [index for index in trajectory._runs.completed_indices().tolist() if index not in there]
 
 
 class Rescued(NamedTuple):
@@ -86,7 +86,7 @@ def rescue(
     not be stored because the storage is lost, the error about the latter. Runs whose data is lost
     count as not completed from then on, and what they returned is dropped from ``results``.
     """
-    completed: list[int] = trajectory._runs.finished().tolist()
+    completed: list[int] = trajectory._runs.completed_indices().tolist()
     is_stored = False
     try:
         take_back(trajectory, _runs_without_data(trajectory), results)
@@ -142,7 +142,7 @@ def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
     runs, former = trajectory._runs, trajectory._storage_service
     nodes = [(node, node._stored) for node in trajectory.f_iter_nodes()]
     trajectory._runs = runs.copy()
-    trajectory._runs.reopen(runs.finished())
+    trajectory._runs.mark_incomplete(runs.completed_indices())
     trajectory._runs.mark_changed()
     trajectory._stored = False
     for node, _ in nodes:

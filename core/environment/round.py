@@ -16,7 +16,7 @@ from pypet.environment.on_error import ErrorPolicy
 from pypet.environment.pending_runs import take_back
 from pypet.environment.postprocessing import Results
 from pypet.environment.run_loop import RunLoop
-from pypet.environment.run_marks import RunMarks
+from pypet.environment.run_table_flusher import RunTableFlusher
 from pypet.environment.shared_storage import SharedStorage, kept_open, share_storage
 from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
@@ -77,7 +77,7 @@ class Round:
         self._storage: SharedStorage | None = None
         if len(indices):
             self._storage = share_storage(environment.trajectory, features, environment.name)
-        self._marks = RunMarks(environment.trajectory, self._storage)
+        self._flusher = RunTableFlusher(environment.trajectory, self._storage)
         self._run_loop: RunLoop | None = None
         self._is_through = False
 
@@ -92,7 +92,7 @@ class Round:
         trajectory, indices = self._trajectory, self._indices
         try:
             with (
-                self._progress(trajectory._runs.count, len(indices)),
+                self._progress(trajectory._runs.selected_count, len(indices)),
                 self._storage or nullcontext(),
                 kept_open(trajectory, self._storage),
             ):
@@ -113,7 +113,7 @@ class Round:
             if loss is not None:
                 self._take_back(getattr(loss, "runs", ()), loss)
             self._settle()
-            self._marks.end()
+            self._flusher.mark_unconfirmed()
         if not sigint_handling.hit:
             self._environment.current_idx = len(trajectory)
 
@@ -153,7 +153,7 @@ class Round:
         untold = {
             run.index: run
             for run in self._journal.committed_untold(runs)
-            if not table.completed(run.index) or table.started(run.index) != run.started
+            if not table.completed(run.index) or table.start_timestamp(run.index) != run.started
         }
         for index, run in untold.items():
             _logger.warning("Run %d was stored before its process ended; it counts.", index)
@@ -192,7 +192,7 @@ class Round:
             self._results,
             features.progress,
             self._policy,
-            self._marks,
+            self._flusher,
             self._failures,
             self._storage,
             self._refill if self._storage is not None else None,
@@ -232,7 +232,7 @@ class Round:
         """Do what is to be done while a scheduler waits."""
         for reporter in self._features.progress:
             reporter.refresh()
-        self._marks.store_if_due()
+        self._flusher.flush_if_due()
         try:
             storage.check()
             if self._journal is not None:

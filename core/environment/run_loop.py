@@ -13,7 +13,7 @@ from pypet.environment.job import Job
 from pypet.environment.on_error import ErrorPolicy, describe_run
 from pypet.environment.outcome_batch import OutcomeBatch
 from pypet.environment.postprocessing import Results
-from pypet.environment.run_marks import RunMarks
+from pypet.environment.run_table_flusher import RunTableFlusher
 from pypet.environment.shared_storage import SharedStorage
 from pypet.environment.termination import sigterm_handling
 from pypet.errors import NotStoredError, PluginError, RunSkippedError, StorageLostError
@@ -51,7 +51,7 @@ class RunLoop:
         results: Results,
         progress: Sequence[ProgressReporter],
         policy: ErrorPolicy,
-        marks: RunMarks,
+        flusher: RunTableFlusher,
         failures: FailureLog,
         storage: SharedStorage | None = None,
         refill: Callable[[], Indices | None] | None = None,
@@ -66,7 +66,7 @@ class RunLoop:
         self._results = results
         self._progress = progress
         self._policy = policy
-        self._marks = marks
+        self._flusher = flusher
         self._failure_log = failures
         self._refusals = 0
         self._refusal: BaseException | None = None
@@ -205,7 +205,7 @@ class RunLoop:
         self._finished.add(outcome)
         for reporter in self._progress:
             reporter.advance()
-        self._marks.note()
+        self._flusher.run_ended()
 
     def _failed(self, outcome: Outcome, error: BaseException) -> None:
         """Try a failed run again, raise its error, or go on without it."""
@@ -241,7 +241,7 @@ class RunLoop:
             self._refusal = error
             if self._refusals >= HOPELESS:
                 raise self._hopeless()
-        self._marks.note()
+        self._flusher.run_ended()
 
     def _hopeless(self) -> NotStoredError:
         """Return the error that tells that the storage takes nothing any more."""

@@ -47,7 +47,7 @@ class ExperimentSummary:
         ``is_resumable`` the journal tells how.
         """
         runs: Any = trajectory._runs
-        total, pending = runs.count, runs.pending()
+        total, pending = runs.selected_count, runs.pending()
         elapsed = f"Elapsed time: {_duration(seconds)}"
         if len(pending):
             done = total - len(pending)

@@ -93,7 +93,7 @@ class WorkerRun(Work):
         """Take over the storage service and set up signals, for the processes forked from here."""
         self._prepare()
         self.renew_launcher()
-        self._trajectory._runs.columns.own()  # or each of the processes copies the run table
+        self._trajectory._runs.columns.unshare()  # or each of the processes copies the run table
 
     def renew_launcher(self) -> None:
         """Let nobody use what a process that died may have left unfinished."""

@@ -5,7 +5,7 @@ sent over a socket, appended to a journal and applied twice with the effect of o
 """
 
 from pypet.records.items import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
-from pypet.records.meta import Info, MetaRecord, RunRows
+from pypet.records.meta import Info, MetaRecord
 from pypet.records.nodes import GROUP, LEAF, LINK, NodeRecord
 from pypet.records.requests import (
     NO_RUN,
@@ -21,6 +21,7 @@ from pypet.records.requests import (
     StoreRequest,
 )
 from pypet.records.run_errors import RunError
+from pypet.records.run_rows import RunRows
 from pypet.records.stored import DAMAGED, Finding, StoredItem, StoredNode
 
 __all__ = [

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pypet.records.items import Item
-from pypet.records.meta import Info, RunRows
+from pypet.records.meta import Info
+from pypet.records.run_rows import RunRows
 
 NO_RUN = -1
 

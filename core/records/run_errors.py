@@ -1,4 +1,4 @@
-"""What made a run fail, as plain text that outlives the process."""
+"""Errors of failed runs as plain text, which can be stored and sent to other processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 MAX_MESSAGE_LENGTH = 1 << 13
 MAX_TRACEBACK_LENGTH = 1 << 15
-"""Longer text is cut in the middle: where an error came from and what it said is at the ends."""
+"""Longer text is cut in the middle: origin and message of an error are at its ends."""
 
 
 class RunError(NamedTuple):
@@ -16,11 +16,11 @@ class RunError(NamedTuple):
     type: str
     """Name of the class of the exception, with its module unless that is ``builtins``."""
     message: str
-    """What the exception says, with its notes."""
+    """Message of the exception, with its notes."""
     traceback: str
-    """The traceback as Python prints it, that of a worker included; ``''`` without one."""
+    """Traceback as Python prints it, with that of a worker; ``''`` without one."""
     timestamp: float
-    """When the run failed, in seconds since the epoch."""
+    """Time of the failure in seconds since the epoch."""
 
     def __str__(self) -> str:
         """Return type and message on one line."""
@@ -29,7 +29,7 @@ class RunError(NamedTuple):
 
     @classmethod
     def of(cls, error: BaseException, timestamp: float) -> RunError:
-        """Return what is kept of an exception, whatever that does when it is asked for text."""
+        """Make a record of an exception, even if its ``__str__`` or traceback fails."""
         kind = type(error)
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         return cls(

@@ -30,4 +30,4 @@ def origin_of(stuff: Any) -> Origin:
     run: int = root._idx  # type: ignore[union-attr]
     if run < 0:
         return OUTSIDE
-    return Origin(run, root._runs.started(run))  # type: ignore[union-attr]
+    return Origin(run, root._runs.start_timestamp(run))  # type: ignore[union-attr]

@@ -8,6 +8,7 @@ from typing import Any
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
 from pypet.records import CommitRun, DeleteItems, DeleteLink, DeleteNode, PutMeta
+from pypet.runs.serialization import to_rows
 from pypet.services.entries import split_entries
 from pypet.services.levels import check_storing
 from pypet.services.settings import read_settings
@@ -28,7 +29,7 @@ def _store_trajectory(
         PutMeta(
             traj._info(),
             annotations_of(traj),
-            traj._runs.rows(changed_only=traj._stored),
+            to_rows(traj._runs, changed_only=traj._stored),
             tuple(traj._explored),
             settings,
             not traj._stored,

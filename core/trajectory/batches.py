@@ -14,10 +14,10 @@ import numpy as np
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError, StorageFormatError
 from pypet.leaves.parameter import Parameter
+from pypet.runs.states import NOT_RUN
 from pypet.support.arguments import check_several
 from pypet.trajectory.loader import load_trajectory
 from pypet.trajectory.merging.in_place import merge_in_place, stored_config
-from pypet.trajectory.run_table import NOT_RUN
 from pypet.trajectory.trajectory import Trajectory
 
 GROUP = "config.batch"
@@ -116,7 +116,7 @@ def load_batch(
         dynamic_imports=dynamic_imports,
         wildcard_functions=wildcard_functions,
     )
-    traj._runs.choose(_runs_of_batch(traj, filename), is_batch=True)
+    traj._runs.select(_runs_of_batch(traj, filename), is_batch=True)
     # As in an experiment that begins, runs do not find what earlier ones stored.
     find = traj._runs.names.find
     nodes = (*traj._tree.groups.values(), *traj._tree.leaves.values())
@@ -209,7 +209,7 @@ def _became(copy: Any, idx: int) -> str:
 def _pending(traj: Any) -> Any:
     if traj._is_run:
         raise TypeError("Batches are not made or merged within a run.")
-    if not traj._runs.is_complete:
+    if not traj._runs.knows_all:
         raise RuntimeError(
             f"It is not known which of the {len(traj)} runs of trajectory `{traj.v_name}` are "
             "completed; load it with run information."

@@ -118,7 +118,9 @@ class Copying(TrajectoryState):
         state = HasSlots.__getstate__(self)
         for name in ("_children", "_groups", "_leaves", "_links", "_root", "_tree"):
             del state[name]
-        state["_runs"] = self._runs if self._full_copy else self._runs.only(max(self._idx, 0))
+        state["_runs"] = (
+            self._runs if self._full_copy else self._runs.restricted_to(max(self._idx, 0))
+        )
         state["_generators"] = {}
         state["_explored"] = list(self._explored)
         state["_tree"] = tree_state(self._tree)

@@ -245,7 +245,7 @@ class Exploration(TrajectoryState):
                 f"Runs of trajectory `{self._name}` are completed, so `f_explore` cannot change "
                 "what the runs are any more; use `f_expand` to add runs."
             )
-        if self._explored and not self._runs.is_complete:
+        if self._explored and not self._runs.knows_all:
             raise TypeError(
                 f"It is not known which runs of trajectory `{self._name}` are completed; load it "
                 "with run information, or use `f_expand` to add runs."

@@ -317,10 +317,10 @@ class Loading(TrajectoryState):
     def _adopt_runs(self, meta: MetaRecord, with_run_information: bool) -> None:
         info = meta.info
         if with_run_information and meta.runs is not None:
-            self._runs.adopt(meta.runs, info.length)
+            self._runs.load_rows(meta.runs, info.length)
         elif info.timestamp != self._timestamp or info.length != len(self._runs):
             # Of the same trajectory, what is known already stays known.
-            self._runs.forget(info.length)
+            self._runs.reset_unknown(info.length)
 
 
 def _check_which(name: Any, index: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError, NoSuchServiceError
+from pypet.runs.information import run_information
 from pypet.tree.storing import load_child, load_data_of
 
 ENVIRONMENTS = "environment"
@@ -39,7 +40,7 @@ def latest_seed(traj: Any, but: str | None = None) -> int | None:
 def seed_of_run(traj: Any, idx: int) -> int | None:
     """Return the seed of the environment that executed a run, None if that is not known."""
     try:
-        run = traj._runs.record(idx)
+        run = run_information(traj._runs, idx)
     except KeyError:
         return None
     if not run["completed"]:

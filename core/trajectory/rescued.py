@@ -70,12 +70,9 @@ def merge_rescued(
     )
     traj.v_storage_service = service
     there = runs_with_data(service, traj)
-    completed = set(stored._runs.finished().tolist())
+    completed = set(stored._runs.completed_indices().tolist())
     completed.update(there.intersection(notes.get("completed", ())))
-    traj._runs.columns.own()
-    for index in completed:
-        traj._runs.columns.completed[traj._runs.row(index)] = 1
-        traj._runs.errors.pop(index, None)
+    traj._runs.mark_completed(sorted(completed))
     traj._runs.mark_changed()
     traj.f_store()
     if len(stored) != len(traj):
@@ -100,7 +97,7 @@ def note_rescue(traj: Any, service: Any, reason: BaseException) -> Iterator[None
         ),
         "reason": (f"{type(reason).__name__}: {reason}", "Why it was not stored there."),
     }
-    finished = traj._runs.finished()
+    finished = traj._runs.completed_indices()
     if len(finished):
         notes["completed"] = finished, "Indices of the runs whose data was stored there."
     former = traj._tree.get_node(GROUP)

@@ -1,16 +1,17 @@
-"""What became of the runs, and runs that are started and finished by hand."""
+"""States of the runs, and runs that a script starts and finishes itself."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
+from pypet.runs.information import RunInformation, run_information
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 
 
 class Runs(TrajectoryState):
-    """The part of a trajectory that keeps the records of runs."""
+    """The part of a trajectory about its runs: states, errors, starting and finishing them."""
 
     __slots__ = ()
 
@@ -36,54 +37,56 @@ class Runs(TrajectoryState):
         *,
         placeholders: bool = True,
     ) -> Any:
-        """Return the record of one run or, without argument, of all known runs by their names.
+        """Return information about one run or, without argument, about all known runs by name.
 
-        A record maps ``idx``, ``name``, ``completed`` (0 or 1), ``timestamp`` and
+        It is a mapping with ``idx``, ``name``, ``completed`` (0 or 1), ``timestamp`` and
         ``finish_timestamp`` (seconds since the epoch), ``time`` and ``runtime`` (as text),
-        ``parameter_summary`` and ``short_environment_hexsha``. With ``copy`` it is a dictionary
-        of its own, otherwise a live view in which everything but index and name can be changed.
+        ``parameter_summary`` and ``short_environment_hexsha``. With ``copy`` it is a new
+        dictionary, otherwise a live view in which everything but index and name can be changed.
 
-        As long as a run did not complete, placeholders stand for what is not known of it: 42.0
-        for ``timestamp``, 1.337 for ``finish_timestamp``, ``'N/A'`` for text. Without
-        ``placeholders`` it is None instead; the summary is made from the explored ranges, if
-        they are in memory, whatever became of the run; and there are two more entries: ``error`` as
-        `f_get_run_errors` gives it, and ``state``, one of
+        Until a run completes, unknown entries have placeholders: 42.0 for ``timestamp``, 1.337 for
+        ``finish_timestamp``, ``'N/A'`` for text. With ``placeholders=False`` they are None; the
+        summary is made from the explored ranges, if they are in memory, in every state of the run;
+        and there are two more entries: ``error`` as in `f_get_run_errors`, and ``state``, one of
 
         - ``'pending'``: not started yet;
         - ``'running'``: being executed with this trajectory. Runs in other processes are pending
-          here until they end; ``pypet status`` tells more of resumable experiments;
-        - ``'committed'``: completed, and everything that it stored counts;
-        - ``'failed'``: the last attempt at it ended with an error;
-        - ``'abandoned'``: it was started, and neither completed nor failed before it was
-          interrupted or its process died. In a trajectory that was loaded while the experiment
-          goes on, it may still be running.
+          here until they end; ``pypet status`` shows more about resumable experiments;
+        - ``'committed'``: completed, and all of its data is stored;
+        - ``'failed'``: the last attempt ended with an error;
+        - ``'abandoned'``: started, but interrupted, or its process died, before it completed or
+          failed. In a trajectory that was loaded while the experiment goes on, it may still be
+          running.
 
-        `f_get_run_states` calls committed runs completed, and those that neither are committed nor
-        failed not run.
+        `f_get_run_states` returns ``'completed'`` for committed runs, and ``'not run'`` for those
+        that are neither committed nor failed.
 
         Raises
         ------
         KeyError
-            There is no such run, or nothing is known about it: after loading without run
-            information, or in a copy for another run.
+            There is no such run, or it is not known: after loading without run information, or in
+            a copy for another run.
         """
         runs = self._runs
-        record: Any = runs.record if copy else runs.view
+        information: Any = run_information if copy else RunInformation
         if name_or_idx is None:
-            return {runs.name(idx): record(idx, placeholders=placeholders) for idx in runs.indices}
-        return record(self._known_index(name_or_idx), placeholders=placeholders)
+            return {
+                runs.name(idx): information(runs, idx, placeholders=placeholders)
+                for idx in runs.indices
+            }
+        return information(runs, self._known_index(name_or_idx), placeholders=placeholders)
 
     def f_get_run_states(self, name_or_idx: str | int | None = None) -> Any:
-        """Return what became of one run or, without argument, of all known runs by their names.
+        """Return the state of one run or, without argument, of all known runs by name.
 
-        ``'completed'``; ``'failed'``: the last attempt at it ended with an error, see
-        `f_get_run_errors`; ``'not run'``: it was never tried, or interrupted before its end.
-        `f_get_run_information` with ``placeholders=False`` tells these apart.
+        ``'completed'``; ``'failed'``: the last attempt ended with an error, see
+        `f_get_run_errors`; ``'not run'``: never tried, or interrupted before its end.
+        `f_get_run_information` with ``placeholders=False`` distinguishes the latter.
 
         Raises
         ------
         KeyError
-            There is no such run, or nothing is known about it.
+            There is no such run, or it is not known.
         """
         runs = self._runs
         if name_or_idx is None:
@@ -91,19 +94,19 @@ class Runs(TrajectoryState):
         return runs.state(self._known_index(name_or_idx))
 
     def f_get_run_errors(self, name_or_idx: str | int | None = None) -> Any:
-        """Return the errors of the runs that failed, by their names in the order of runs.
+        """Return the errors of failed runs by name, in the order of runs.
 
         A `pypet.RunError` has the name of the exception's class as ``type``, its ``message``, the
         ``traceback`` as text and a ``timestamp`` (seconds since the epoch). Errors are stored
-        with the trajectory and loaded with it. When a run is executed again and completes, its
-        error is gone.
+        with the trajectory and loaded with it. The error of a run is discarded when the run is
+        executed again and completes.
 
-        With a name or index the error of that run is returned, None if it did not fail.
+        With a name or index return the error of that run, None if it did not fail.
 
         Raises
         ------
         KeyError
-            There is no such run, or nothing is known about it.
+            There is no such run, or it is not known.
         """
         runs = self._runs
         if name_or_idx is None:
@@ -117,7 +120,7 @@ class Runs(TrajectoryState):
         Raises
         ------
         KeyError
-            There is no such run, or nothing is known about it.
+            There is no such run, or it is not known.
         """
         if name_or_id is None:
             return self._runs.all_completed()
@@ -128,7 +131,7 @@ class Runs(TrajectoryState):
         self._runs.row(idx)
         return idx
 
-    # ----- runs by hand --------------------------------------------------------------------
+    # ----- starting and finishing runs -----------------------------------------------------
 
     def f_start_run(
         self, run_name_or_idx: str | int | None = None, turn_into_run: bool = True
@@ -158,16 +161,16 @@ class Runs(TrajectoryState):
         return self
 
     def f_finalize_run(self, store_meta_data: bool = True, clean_up: bool = True) -> Any:
-        """Finish the run that was started, note that it completed, and return the trajectory.
+        """Finish the run that was started as completed, and return the trajectory.
 
         With ``clean_up`` everything that was added during the run is removed from memory; it is
         not stored here. The trajectory stays set to the run. With ``store_meta_data`` the
-        records of runs are stored. Does nothing if no run is started.
+        information about runs is stored. Does nothing if no run is started.
 
         Raises
         ------
         NoSuchServiceError
-            Meta data should be stored, but there is no storage service.
+            ``store_meta_data`` is set, but there is no storage service.
         """
         if not self._run_started:
             return self
@@ -178,7 +181,7 @@ class Runs(TrajectoryState):
         return self
 
     def _begin_run(self, timestamp: float, *, turn_into_run: bool = True) -> None:
-        """Note the start of the current run and become one."""
+        """Record the start of the current run, and behave as during a run."""
         self._runs.start(self._idx, timestamp)
         tree = self._tree
         if tree.new_nodes or tree.new_links:
@@ -190,7 +193,7 @@ class Runs(TrajectoryState):
             state["_calls_in_run"] = {}
 
     def _end_run(self, *, clean_up: bool) -> None:
-        """Stop being a run; what was added during it is removed or becomes ordinary data."""
+        """Stop behaving as during a run; remove what it added, or make that ordinary data."""
         state = self.__dict__
         was_run = state["_is_run"]
         state["_run_started"] = state["_is_run"] = False
@@ -203,16 +206,16 @@ class Runs(TrajectoryState):
             tree.forget_new_nodes()
 
     def _abandon_run(self, *, clean_up: bool = True, error: BaseException | None = None) -> None:
-        """Leave a run that failed: it stays incomplete, and ``error``, if given, says why."""
+        """End a run that failed: it stays incomplete, with ``error`` as its error if given."""
         if self._run_started or self._is_run:
             if error is not None:
                 self._runs.fail(self._idx, error, time.time())
-            self._runs.leave()
+            self._runs.deactivate()
             self._end_run(clean_up=clean_up)
 
     @property
     def _new_nodes(self) -> dict[str, Any]:
-        """What was added during the current run, by full name, in the order of adding."""
+        """Nodes that were added during the current run, by full name, in the order of adding."""
         return self._tree.new_nodes
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pypet.trajectory.run_table import RunTable
+from pypet.runs.table import RunTable
 from pypet.tree.group import NNGroupNode
 from pypet.tree.tree import Tree
 

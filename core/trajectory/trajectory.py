@@ -9,8 +9,10 @@ from typing import Any
 
 from pypet.leaves.parameter import Parameter
 from pypet.leaves.result import Result
+from pypet.runs.names import RunNames
+from pypet.runs.table import RunTable
 from pypet.support.decorators import kwargs_api_change
-from pypet.support.run_text import format_time
+from pypet.support.time_format import format_time
 from pypet.trajectory.collecting import Collecting
 from pypet.trajectory.contents import Contents
 from pypet.trajectory.copying import Copying
@@ -24,8 +26,6 @@ from pypet.trajectory.presetting import Presetting
 from pypet.trajectory.properties import Properties
 from pypet.trajectory.randomness import Randomness
 from pypet.trajectory.removing import Removing
-from pypet.trajectory.run_names import RunNames
-from pypet.trajectory.run_table import RunTable
 from pypet.trajectory.runs import Runs
 from pypet.trajectory.storing import Storing
 from pypet.tree.group import NNGroupNode

@@ -9,8 +9,8 @@ from pypet.support.filesystem import racedirs
 from pypet.support.iterators import result_sort
 from pypet.support.network import convert_ipv6, is_ipv6, port_to_tcp
 from pypet.support.progressbar import progressbar
-from pypet.support.run_text import format_time
 from pypet.support.signatures import get_matching_kwargs
+from pypet.support.time_format import format_time
 
 __all__ = [
     "convert_ipv6",

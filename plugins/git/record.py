@@ -17,7 +17,7 @@ import numpy as np
 from pypet.interfaces import TrajectoryLike
 from pypet.leaves import ArrayParameter
 from pypet.plugins.git.difference import Difference
-from pypet.support.run_text import format_time
+from pypet.support.time_format import format_time
 
 SHORT_HEXSHA_LENGTH = 7
 CODE = "code"

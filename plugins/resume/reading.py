@@ -21,8 +21,8 @@ from pypet.plugins.resume.snapshots.descriptions import EXPERIMENT_KEY
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.processes import identify_process
 from pypet.records import MetaRecord, RunRows
+from pypet.runs.states import COMMITTED
 from pypet.services.transfer import has_node
-from pypet.trajectory.run_states import COMMITTED
 
 UNREADABLE = (OSError, PypetError, VersionMismatchError, ValueError)
 """What says itself what is wrong with a file or a trajectory."""

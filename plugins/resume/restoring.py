@@ -22,7 +22,7 @@ from pypet.plugins.resume.snapshots.container import script_of
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.records import DeleteNode, MetaRecord, StoreRequest
-from pypet.trajectory.run_states import ABANDONED
+from pypet.runs.states import ABANDONED
 
 _logger = logging.getLogger("pypet")
 
@@ -64,7 +64,7 @@ def restore(
     sync_segments(reader.path for reader in follower.readers)
     service.durable = True
     meta = _stored_meta(service, str(trajectory.v_name))
-    before = set(trajectory._runs.finished().tolist())
+    before = set(trajectory._runs.completed_indices().tolist())
     if meta is None:
         # Nothing was stored yet, not even the trajectory itself; or the file was removed.
         _check_needs_nothing(trajectory, before)
@@ -87,7 +87,7 @@ def restore(
     _logger.info(
         "Resuming trajectory %r: %d of %d runs are completed.",
         trajectory.v_name,
-        len(trajectory._runs.finished()),
+        len(trajectory._runs.completed_indices()),
         len(trajectory),
     )
     with script_in_place(script_of(header)):
@@ -281,7 +281,7 @@ def _note_abandoned(
     progress = RunProgress(len(trajectory), meta.runs)
     progress.follow(commits.values(), follower, header[FACTS_KEY].get("workers"), None)
     for run in progress.runs(ABANDONED).tolist():
-        trajectory._runs.note_abandoned(run, float(progress.started[run]))
+        trajectory._runs.mark_abandoned(run, float(progress.started[run]))
 
 
 def _bring_up_to_date(trajectory: Any, meta: MetaRecord, commits: dict[int, Committed]) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.records import RunError, RunRows
-from pypet.records.run_text import NOT_FINISHED, NOT_STARTED
-from pypet.trajectory.run_states import ABANDONED, COMMITTED, FAILED, PENDING, RUNNING, STATES
+from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED
+from pypet.runs.states import ABANDONED, COMMITTED, FAILED, PENDING, RUNNING, STATES
 
 CODES = {state: code for code, state in enumerate(STATES)}
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pypet.plugins.show.description import Failure, Runs, Selection, Stretches
 from pypet.records import MetaRecord, RunRows
-from pypet.records.run_text import NOT_FINISHED, NOT_STARTED
+from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED
 
 
 def described_runs(meta: MetaRecord) -> Runs:

@@ -23,7 +23,7 @@ from pypet.records import (
     RunRows,
     StoreRequest,
 )
-from pypet.records.run_merging import merged
+from pypet.records.run_rows import merged
 from pypet.services.record_service import RecordStorageService
 from pypet.services.record_tree import Node, RecordTree, below, record
 

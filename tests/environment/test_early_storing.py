@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pypet import Parameter, load_trajectory
-from pypet.environment import run_marks
+from pypet.environment import run_table_flusher
 from pypet.records import PutMeta, PutNode
 
 RUNS = 4
@@ -198,8 +198,8 @@ def test_parameters_of_a_class_of_ones_own_come_back(env):
 
 @pytest.fixture
 def _marks_at_once(monkeypatch):
-    monkeypatch.setattr(run_marks, "MARK_SECONDS", 0.0)
-    monkeypatch.setattr(run_marks, "COST_FACTOR", 0)
+    monkeypatch.setattr(run_table_flusher, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(run_table_flusher, "COST_FACTOR", 0)
 
 
 @pytest.mark.usefixtures("_marks_at_once")
@@ -249,8 +249,8 @@ def test_services_that_users_wrote_get_no_messages_during_runs(make_env, monkeyp
             self.messages.append(msg)
             self.inner.store(msg, stuff, *args, **kwargs)
 
-    monkeypatch.setattr(run_marks, "MARK_SECONDS", 0.0)
-    monkeypatch.setattr(run_marks, "COST_FACTOR", 0)
+    monkeypatch.setattr(run_table_flusher, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(run_table_flusher, "COST_FACTOR", 0)
     env = make_env(storage_service=Own())
     env.traj.f_add_parameter("x", 0)
     env.traj.f_explore({"x": range(RUNS)})

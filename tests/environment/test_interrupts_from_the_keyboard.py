@@ -10,7 +10,7 @@ import signal
 import pytest
 
 from pypet import Environment
-from pypet.environment import run_marks
+from pypet.environment import run_table_flusher
 from pypet.environment.interruption import SigintHandling
 from pypet.storage_backends.memory import MemoryStorageService
 from tests.processes import in_child, signal_main
@@ -70,7 +70,7 @@ class Interrupted(MemoryStorageService):
 
 @in_child
 def test_an_interrupt_waits_until_the_run_table_is_stored():
-    run_marks.MARK_SECONDS, run_marks.COST_FACTOR = 0.0, 0
+    run_table_flusher.FLUSH_SECONDS, run_table_flusher.COST_FACTOR = 0.0, 0
     executed = []
     env = Environment("t", storage_service=Interrupted, log_config=None, automatic_storing=False)
     explore(env, 10)

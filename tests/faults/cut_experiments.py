@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # if executed as a script
 
-from pypet.environment import run_marks
+from pypet.environment import run_table_flusher
 from pypet.errors import ResumeError, StorageFormatError
 from pypet.plugins.resume import experiment_journal
 from pypet.plugins.resume.folders import SNAPSHOT_NAME
@@ -76,7 +76,7 @@ def kill_in(state: State, folder: Path) -> None:
     def execute_it() -> None:
         # Nothing waits in memory, and the file has data of runs that it does not call completed.
         SegmentWriter.interval = experiment_journal.COMMIT_SECONDS = 0.0
-        run_marks.MARK_SECONDS = 1e6
+        run_table_flusher.FLUSH_SECONDS = 1e6
         execute(state.workload, folder, MODES[state.mode], **RESUMABLE, commit_interval=0)
 
     ended = in_child(folder, execute_it, state.kill)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from pypet.environment import experiment
 from pypet.environment.input_storing import InputStoring
 from pypet.environment.postprocessing import PostProcessing
-from pypet.environment.run_marks import RunMarks
+from pypet.environment.run_table_flusher import RunTableFlusher
 from pypet.plugins.resume import experiment_journal, restoring
 from pypet.plugins.resume.journal import segments, service
 from pypet.plugins.resume.snapshots import replacing
@@ -39,7 +39,7 @@ _POINTS: tuple[tuple[str, Any, str], ...] = (
     ("snapshot", experiment_journal.ExperimentJournal, "renew"),
     ("sync of the folder of the snapshot", replacing, "sync_folder"),
     ("begin", experiment_journal.ExperimentJournal, "begin"),
-    ("run marks", RunMarks, "_store"),
+    ("run table flush", RunTableFlusher, "_flush"),
     ("settle", experiment_journal.ExperimentJournal, "settle"),
     ("post-processing", PostProcessing, "call"),
     ("storing an expansion", InputStoring, "store_after_expansion"),

@@ -36,7 +36,7 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # if executed as a script
 
-from pypet.environment import run_marks
+from pypet.environment import run_table_flusher
 from pypet.plugins.resume import experiment_journal
 from pypet.plugins.resume.folders import SNAPSHOT_NAME
 from pypet.plugins.resume.journal.following import Committed, Follower
@@ -633,7 +633,7 @@ def set_pace(is_quick: bool) -> dict[str, Any]:
     """Have everything done often that is done from time to time, in this process."""
     if not is_quick:
         return {}
-    run_marks.MARK_SECONDS = run_marks.MOST_SECONDS = 0.01
+    run_table_flusher.FLUSH_SECONDS = run_table_flusher.MAX_FLUSH_SECONDS = 0.01
     experiment_journal.COMMIT_SECONDS = 0.01
     experiment_journal.SegmentWriter.interval = 0.005
     return {"commit_interval": 0.01}

@@ -17,8 +17,8 @@ from pypet.support.filesystem import racedirs
 from pypet.support.iterators import IteratorChain, result_sort
 from pypet.support.loggers import HasLogger
 from pypet.support.network import convert_ipv6, is_ipv6, port_to_tcp
-from pypet.support.run_text import format_time, run_time_text
 from pypet.support.signatures import get_matching_kwargs
+from pypet.support.time_format import format_duration, format_time
 from pypet.support.versions import collect_versions
 
 
@@ -64,8 +64,8 @@ def test_a_slotted_class_without_room_says_what_to_add():
 def test_times_are_local_and_readable():
     moment = time.mktime((2015, 10, 21, 4, 29, 0, 0, 0, -1))
     assert format_time(moment + 0.9) == "2015_10_21_04h29m00s"
-    assert run_time_text(3723.5) == "1:02:03.500000"
-    assert run_time_text(90061) == "1 day, 1:01:01"
+    assert format_duration(3723.5) == "1:02:03.500000"
+    assert format_duration(90061) == "1 day, 1:01:01"
 
 
 def test_racedirs_creates_parents_and_accepts_what_exists(tmp_path):

@@ -207,10 +207,10 @@ def test_a_batch_without_environment_has_one_seed_for_all(tmp_path):
 def test_the_runs_of_a_batch_do_not_become_more(env):
     file = split_into_batches(env.traj, 3)[0]
     batch = load_batch(file)
-    with pytest.raises(RuntimeError, match="runs of a batch cannot become more"):
+    with pytest.raises(RuntimeError, match="No runs can be added to a batch"):
         batch.f_expand({"x": [7]})
     assert len(batch) == NUMBER_OF_RUNS
-    assert pickle.loads(pickle.dumps(batch._runs)).count == 3
+    assert pickle.loads(pickle.dumps(batch._runs)).selected_count == 3
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from pypet.leaves import ArrayParameter, PickleResult, Result
 from pypet.pypetconstants import VERSION
-from pypet.support.run_text import format_time
+from pypet.support.time_format import format_time
 from pypet.trajectory import Trajectory
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService
 from pypet.records import PutMeta, StoreRequest
-from pypet.records.run_text import self_contained
+from pypet.records.run_rows import self_contained
 from pypet.wrap_modes._local.parcels import understands_requests
 
 

@@ -88,7 +88,7 @@ def forget_runs_without_values(stored: Any) -> None:
     ranges = [leaf for leaf in stored._explored.values() if leaf is not None and leaf.f_has_range()]
     length = min((leaf.f_get_range_length() for leaf in ranges), default=len(stored))
     if length < len(stored) and not any(map(stored._runs.completed, range(length, len(stored)))):
-        stored._runs.shrink(length)
+        stored._runs.truncate(length)
 
 
 def is_blank(stored: Any) -> bool:

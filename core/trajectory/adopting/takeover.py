@@ -35,7 +35,7 @@ def adopt_stored(traj: Any, stored: Any, points: Mapping[str, list[Any]]) -> Non
     """
     traj.f_load(traj._name, load_data=constants.LOAD_NOTHING)
     if len(traj) > len(stored):
-        traj._runs.shrink(len(stored))
+        traj._runs.truncate(len(stored))
     leaves = traj._tree.leaves
     for name in stored._explored:
         values = stored._tree.leaves[name].f_get_range(copy=False)
@@ -88,4 +88,4 @@ def retract_runs(traj: Any, length: int) -> None:
     for name, parameter in traj._explored.items():
         traj._truncate(name, parameter, length)
     if len(traj) > length:
-        traj._runs.shrink(length)
+        traj._runs.truncate(length)

@@ -34,7 +34,7 @@ def merge_in_place(
     former = traj._runs.copy()
 
     def store_runs() -> None:
-        traj._runs.replace(copy._runs, [*completed, *failed])
+        traj._runs.update_from(copy._runs, [*completed, *failed])
         traj.f_store(only_init=True)
 
     try:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from pypet.pypetconstants import VERSION
-from pypet.support.run_text import format_time
+from pypet.support.time_format import format_time
 from pypet.trajectory.merging.options import MergeOptions
 
 

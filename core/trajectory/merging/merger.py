@@ -100,7 +100,7 @@ def _load(traj: Any, ignored: frozenset[str], *, skeleton: bool) -> None:
     """Bring what a merge looks at into memory: parameters, and the nodes that may be copied."""
     if not traj._stored:
         return
-    if not traj._runs.is_complete:
+    if not traj._runs.knows_all:
         traj.f_load(load_data=constants.LOAD_NOTHING, force=True)
     traj.f_load(
         load_parameters=constants.LOAD_DATA,
@@ -199,7 +199,7 @@ def _explore(traj: Any, other: Any, points: MergePoints) -> None:
         else:
             leaf._explore([*own, *new])
             traj._register_explored(name, leaf)
-    traj._runs.take_over(other._runs, points.runs)
+    traj._runs.append_from(other._runs, points.runs)
 
 
 @contextmanager

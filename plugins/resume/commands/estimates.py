@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pypet.plugins.resume.reading import RUNNING, ExperimentReport
-from pypet.trajectory.run_states import COMMITTED
+from pypet.runs.states import COMMITTED
 
 _MOST_SECONDS = 253_000_000_000.0
 """Roughly the year 9987, the last that `datetime` knows everywhere."""

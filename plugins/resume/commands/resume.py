@@ -50,7 +50,7 @@ def resume(arguments: argparse.Namespace) -> int:
     with environment:
         environment.resume(name, force=arguments.force)
     runs: Any = environment.trajectory._runs
-    total, completed = len(runs), len(runs.finished())
+    total, completed = len(runs), len(runs.completed_indices())
     stored = facts.get("file")
     where = "" if stored is None else f", data is in {stored}"
     write_lines(sys.stdout, [f"{name}: {completed} of {total} runs are committed{where}"])

@@ -12,7 +12,7 @@ import numpy as np
 from pypet.plugins.resume.commands.estimates import Pace, pace_of
 from pypet.plugins.resume.reading import ExperimentReport
 from pypet.plugins.resume.run_progress import RunProgress
-from pypet.trajectory.run_states import STATES
+from pypet.runs.states import STATES
 
 FORMAT = 1
 """Changes when a key changes its meaning or is removed."""

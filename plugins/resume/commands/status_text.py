@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pypet.plugins.resume.commands.estimates import Pace, pace_of
 from pypet.plugins.resume.commands.status_json import iso, stretches
 from pypet.plugins.resume.reading import COMPLETE, INTERRUPTED, RUNNING, ExperimentReport
+from pypet.runs.states import ABANDONED, COMMITTED, PENDING, STATES
+from pypet.runs.states import RUNNING as RUN_RUNNING
 from pypet.support.terminal_text import printable
-from pypet.trajectory.run_states import ABANDONED, COMMITTED, PENDING, STATES
-from pypet.trajectory.run_states import RUNNING as RUN_RUNNING
 
 _LABEL_WIDTH = 12
 _SHOWN_STRETCHES = 10

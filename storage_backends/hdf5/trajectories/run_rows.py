@@ -12,7 +12,7 @@ from h5py import h5d, h5g
 
 from pypet import pypetconstants as constants
 from pypet.records import RunRows
-from pypet.records.run_text import NOT_FINISHED, NOT_STARTED, TEXT_COLUMNS, text_columns
+from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED, TEXT_COLUMNS, text_columns
 from pypet.storage_backends.hdf5.objects.groups import has_child
 from pypet.storage_backends.hdf5.objects.tables import (
     Rows,

@@ -13,8 +13,8 @@ from pypet.plugins.resume.journal.requests import commit_frame
 from pypet.plugins.resume.journal.segments import SegmentWriter
 from pypet.plugins.resume.run_progress import RunProgress
 from pypet.records import CommitRun, RunError, RunRows, StoreRequest
-from pypet.records.run_text import NOT_FINISHED, NOT_STARTED
-from pypet.trajectory.run_states import STATES
+from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED
+from pypet.runs.states import STATES
 
 ERROR = RunError("ValueError", "no", "", 150.0)
 

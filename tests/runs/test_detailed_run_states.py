@@ -7,8 +7,8 @@ import pickle
 import pytest
 
 from pypet import Environment, Trajectory, load_trajectory, manual_run
+from pypet.runs.states import STATES
 from pypet.storage_backends.memory import MemoryStorageService
-from pypet.trajectory.run_states import STATES
 
 
 @pytest.fixture

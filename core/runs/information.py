@@ -1,8 +1,8 @@
-"""Records of single runs: rows of the run table as dictionaries, or as live mappings.
+"""Information about single runs: rows of the run table as dictionaries, or as live mappings.
 
-A record has the established entries, and where something is not known yet, the established
-placeholders, numbers among them. Without placeholders it has None instead, and entries of its own
-about what became of the run.
+It has the established entries, with the established placeholders, numbers among them, for what is
+not known yet. Without placeholders these are None, and there are two more entries, about the state
+of the run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from pypet.records.run_text import (
+from pypet.records.run_rows import (
     NOT_FINISHED,
     NOT_STARTED,
     NOT_YET,
@@ -21,21 +21,20 @@ from pypet.records.run_text import (
 )
 
 if TYPE_CHECKING:
-    from pypet.trajectory.run_table import RunTable
+    from pypet.runs.table import RunTable
 
 _NUMBERS = ("completed", "timestamp", "finish_timestamp")
 _DERIVED = ("state", "error")
 KEYS = ("idx", "name", *_NUMBERS, *TEXT_COLUMNS, "short_environment_hexsha")
 
 
-def read_record(
-    table: RunTable, idx: int, row: int, *, placeholders: bool = True
-) -> dict[str, Any]:
-    """Return everything about a run; text that was not read back is made now.
+def run_information(table: RunTable, idx: int, *, placeholders: bool = True) -> dict[str, Any]:
+    """Return all information about a run; text that no storage had is made now.
 
-    Without ``placeholders`` None stands for what is not known yet, and there are the entries
-    ``state`` and ``error``.
+    Without ``placeholders`` what is not known yet is None, and there are the entries ``state`` and
+    ``error``. KeyError for unknown runs.
     """
+    row = table.row(idx)
     columns = table.columns
     kept = table.texts.get
     timestamp = columns.timestamp.item(row)
@@ -43,9 +42,9 @@ def read_record(
     environment = columns.environment.item(row)
     summary = kept("parameter_summary", row)
     if summary is None:
-        started = finish_timestamp != NOT_FINISHED
-        summary = parameter_summaries(table.ranges(), [idx])[0] if started else NOT_YET
-    record = {
+        has_finished = finish_timestamp != NOT_FINISHED
+        summary = _summary(table, idx) if has_finished else NOT_YET
+    information = {
         "idx": idx,
         "name": table.name(idx),
         "completed": columns.completed.item(row),
@@ -57,49 +56,59 @@ def read_record(
         "short_environment_hexsha": NOT_YET if environment < 0 else table.hexshas[environment],
     }
     if not placeholders:
-        record.update(_unknown(table, record), state=table.stage(idx), error=table.error(idx))
-    return record
+        information.update(
+            _without_placeholders(table, information),
+            state=table.detailed_state(idx),
+            error=table.error(idx),
+        )
+    return information
 
 
-def _unknown(table: RunTable, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what to say in place of placeholders.
+def _without_placeholders(table: RunTable, information: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries that replace placeholders.
 
-    They are told by the numbers: other writers have other texts. Only the summary of parameters
-    can be made before the run, too.
+    The numbers decide which ones: other writers have other texts. Only the summary of the
+    parameters can be made before the run, too.
     """
     entries: dict[str, Any] = {}
-    if record["timestamp"] == NOT_STARTED:
+    idx = information["idx"]
+    if information["timestamp"] == NOT_STARTED:
         entries.update(timestamp=None, time=None, runtime=None)
-    if record["finish_timestamp"] == NOT_FINISHED:
-        summary = parameter_summaries(table.ranges(), [record["idx"]])[0]
-        entries.update(finish_timestamp=None, runtime=None, parameter_summary=summary or None)
-    if table.columns.environment[table.row(record["idx"])] < 0:
+    if information["finish_timestamp"] == NOT_FINISHED:
+        summary = _summary(table, idx) or None
+        entries.update(finish_timestamp=None, runtime=None, parameter_summary=summary)
+    if table.columns.environment[table.row(idx)] < 0:
         entries["short_environment_hexsha"] = None
     return entries
 
 
-class RunRecord(MutableMapping[str, Any]):
-    """Reads and changes the record of one run in place; entries cannot be added or removed."""
+def _summary(table: RunTable, idx: int) -> str:
+    return parameter_summaries(table.explored_ranges(), [idx])[0]
+
+
+class RunInformation(MutableMapping[str, Any]):
+    """The information about one run as a live mapping; entries cannot be added or removed."""
 
     __slots__ = ("_idx", "_placeholders", "_table")
 
     def __init__(self, table: RunTable, idx: int, *, placeholders: bool = True) -> None:
+        table.row(idx)  # KeyError for unknown runs
         self._table = table
         self._idx = idx
         self._placeholders = placeholders
 
     def __getitem__(self, key: str) -> Any:
-        return self._table.record(self._idx, placeholders=self._placeholders)[key]
+        return run_information(self._table, self._idx, placeholders=self._placeholders)[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        """Overwrite an entry; times as text follow from times as numbers.
+        """Set an entry; times as text are derived from those as numbers.
 
         Raises
         ------
         KeyError
-            A record has no such entry.
+            There is no such entry.
         TypeError
-            Index and name of a run never change, and what became of it follows from the rest.
+            Index and name of a run never change, and its state is derived from the other entries.
         """
         table = self._table
         row = table.row(self._idx)
@@ -107,8 +116,8 @@ class RunRecord(MutableMapping[str, Any]):
         if key in ("idx", "name", *_DERIVED):
             raise TypeError(f"The {key!r} of run {self._idx} cannot be changed.")
         if key not in KEYS:
-            raise KeyError(f"The record of run {self._idx} has no entry {key!r}.")
-        columns.own()
+            raise KeyError(f"The information about run {self._idx} has no entry {key!r}.")
+        columns.unshare()
         if key in _NUMBERS:
             getattr(columns, key)[row] = value
             table.texts.drop(row)
@@ -117,11 +126,11 @@ class RunRecord(MutableMapping[str, Any]):
         elif key in TEXT_COLUMNS:
             table.texts.put(key, row, str(value))
         else:
-            columns.environment[row] = -1 if value == NOT_YET else table.environment_of(value)
+            columns.environment[row] = -1 if value == NOT_YET else table.environment_number(value)
         columns.changed[row] = True
 
     def __delitem__(self, key: str) -> None:
-        raise TypeError(f"Entry {key!r} of the record of run {self._idx} cannot be removed.")
+        raise TypeError(f"Entry {key!r} of run {self._idx} cannot be removed.")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys())

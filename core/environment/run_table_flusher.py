@@ -1,4 +1,4 @@
-"""Keeping the stored run table up to date while runs finish."""
+"""Storing changes of the run table while runs are executed."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ if TYPE_CHECKING:
     from pypet.environment.shared_storage import SharedStorage
     from pypet.trajectory import Trajectory
 
-MARK_SECONDS = 0.5
-"""Time between two updates: as much of the work may count as not done after a crash."""
-COST_FACTOR, MOST_SECONDS = 50, 5.0
-"""An update that takes long is not repeated before this many times as long has passed, or these
+FLUSH_SECONDS = 0.5
+"""Time between two flushes, and so the work that may count as not done after a crash."""
+COST_FACTOR, MAX_FLUSH_SECONDS = 50, 5.0
+"""After a slow flush the next one waits this many times as long as it took, but at most these
 seconds."""
 
 _logger = logging.getLogger("pypet")
 
 
-class RunMarks:
-    """Stores which runs are completed or failed, in batches; made for the runs of one round.
+class RunTableFlusher:
+    """Stores in batches which runs completed or failed; made for the runs of one pass.
 
-    Only what changed is stored each time. Services that users wrote are left alone: they get the
-    whole table in the end.
+    Each flush stores the rows that changed. Users' own storage services get the whole table at the
+    end only.
     """
 
     def __init__(self, trajectory: Trajectory, storage: SharedStorage | None) -> None:
-        """``storage`` is what runs in other processes store with, None if there are none."""
+        """``storage`` shares the storage with other processes, None if there are none."""
         self._trajectory: Any = trajectory
         self._storage = storage
-        self._sent: list[Any] = []
-        self._new = 0
-        self._due = monotonic() + MARK_SECONDS
+        self._unconfirmed: list[Any] = []
+        self._changes = 0
+        self._due = monotonic() + FLUSH_SECONDS
         self._has_warned = False
 
-    def note(self) -> None:
-        """Count a run that has completed or failed, and store the table if that is due."""
-        self._new += 1
-        self.store_if_due()
+    def run_ended(self) -> None:
+        """Count a run that completed or failed, and flush if that is due."""
+        self._changes += 1
+        self.flush_if_due()
 
-    def store_if_due(self) -> None:
-        """Store the rows that changed, unless that was done a moment ago.
+    def flush_if_due(self) -> None:
+        """Store the rows that changed, unless the last flush was a moment ago.
 
         Raises
         ------
         NotStoredError
-            Nothing can be stored any more.
+            Nothing can be stored anymore.
         """
-        if not self._new:
+        if not self._changes:
             return
         began = monotonic()
         if began < self._due:
@@ -63,7 +63,7 @@ class RunMarks:
         try:
             # CTRL+C in the middle of it would leave the file open, and others locked out.
             with sigterm_handling.deferred(), without_interrupts():
-                self._store()
+                self._flush()
         except NotStoredError as error:
             if error.is_final:
                 raise
@@ -71,15 +71,15 @@ class RunMarks:
         except Exception as error:
             self._warn(error)
         now = monotonic()
-        self._due = now + max(MARK_SECONDS, min(MOST_SECONDS, COST_FACTOR * (now - began)))
+        self._due = now + max(FLUSH_SECONDS, min(MAX_FLUSH_SECONDS, COST_FACTOR * (now - began)))
 
-    def end(self) -> None:
-        """Have rows stored again that may not have arrived; once the storage is stopped."""
-        sent, self._sent = self._sent, []
-        if sent and self._storage is not None and not self._storage.has_stored_run_table:
-            self._trajectory._runs.mark_changed(np.concatenate(sent))
+    def mark_unconfirmed(self) -> None:
+        """Mark rows as changed that may not have been stored; call it when the storage stopped."""
+        unconfirmed, self._unconfirmed = self._unconfirmed, []
+        if unconfirmed and self._storage is not None and not self._storage.has_stored_run_table:
+            self._trajectory._runs.mark_changed(np.concatenate(unconfirmed))
 
-    def _store(self) -> None:
+    def _flush(self) -> None:
         trajectory = self._trajectory
         changed = trajectory._runs.changed_rows()
         if self._storage is None:
@@ -87,8 +87,8 @@ class RunMarks:
         else:
             is_stored = self._storage.store_run_table(trajectory)
         if is_stored:
-            self._new = 0
-            self._sent.append(changed)
+            self._changes = 0
+            self._unconfirmed.append(changed)
 
     def _warn(self, error: Exception) -> None:
         level = logging.DEBUG if self._has_warned else logging.WARNING

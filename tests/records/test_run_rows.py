@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pypet.records import RunError, RunRows
-from pypet.records.run_merging import merged
-from pypet.records.run_text import text_columns
+from pypet.records.run_rows import merged, text_columns
 
 
 def rows(idx, completed, **kwargs):

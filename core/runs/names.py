@@ -1,4 +1,4 @@
-"""Run index <-> run name."""
+"""Names of runs, computed from their indices and back."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class RunNames:
-    """Names runs as the wildcard ``$`` does, or as a storage that was read says.
+    """Names of runs: those of the wildcard ``$``, or those that a storage had.
 
-    Names are computed in both directions and cost no memory, unless a function of the user gives
-    them (then the wildcards keep them) or a storage gave names that differ.
+    Names are computed in both directions and take no memory, except names made by a user's
+    function, which the wildcards cache, and names from a storage that differ from computed ones.
     """
 
     __slots__ = ("_by_name", "_given", "_wildcards", "are_default")
@@ -35,7 +35,8 @@ class RunNames:
         return self._wildcards.run_name(idx) if given is None else given
 
     def find(self, name: str) -> int | None:
-        """Return which run would have this name, whether it exists or not; None without."""
+        """Return the index of the run of this name, whether it exists or not; None if no run can
+        have it."""
         if self._given:
             if name in self._by_name:
                 return self._by_name[name]
@@ -44,20 +45,20 @@ class RunNames:
         return self._wildcards.run_index(name)
 
     def check(self, length: int) -> None:
-        """Make sure that the runs 0 to ``length - 1`` have names of their own.
+        """Check that the names of runs 0 to ``length - 1`` are unique.
 
         Raises
         ------
         RuntimeError
-            The user's function gives two runs the same name, or one run the dummy name.
+            The user's function returns the same name for two runs, or the dummy name for a run.
         """
         self._wildcards.check_run_names(length)
 
-    def adopt(self, names: Iterable[tuple[int, str]]) -> None:
-        """Take over names that were read back; those that are as computed cost nothing."""
-        computed = self._wildcards.run_name
+    def load(self, names: Iterable[tuple[int, str]]) -> None:
+        """Set names that were read from a storage; only those that differ are kept."""
+        computed_name = self._wildcards.run_name
         for idx, name in names:
-            if name != computed(idx):
+            if name != computed_name(idx):
                 self._given[idx] = name
                 self._by_name[name] = idx
                 self.are_default = False
@@ -71,17 +72,17 @@ class RunNames:
             twin.are_default = False
         return twin
 
-    def only(self, indices: Iterable[int]) -> RunNames:
-        """Return names that know what was read back for these runs alone."""
-        twin = self.fresh()
+    def restricted_to(self, indices: Iterable[int]) -> RunNames:
+        """Return names with what was read from a storage for these runs only."""
+        twin = self.computed()
         if self._given:
-            twin.adopt((idx, self.name(idx)) for idx in indices)
+            twin.load((idx, self.name(idx)) for idx in indices)
         return twin
 
-    def fresh(self) -> RunNames:
-        """Return names by the same wildcards, without any that were read back."""
+    def computed(self) -> RunNames:
+        """Return names by the same wildcards, without those from a storage."""
         return RunNames(self._wildcards)
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        # Written out for the old pickle protocols, which do not know slots.
+        # Spelled out because pickle protocols 0 and 1 do not support slots.
         return None, {name: getattr(self, name) for name in self.__slots__}

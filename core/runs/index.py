@@ -1,4 +1,4 @@
-"""`RunIndex`: which runs there are, which of them are known, and in which row each one is."""
+"""`RunIndex`: which runs exist, which of them are known, and the row of each one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from pypet.pypetconstants import RUN_NAME
-from pypet.trajectory.run_names import RunNames
+from pypet.runs.names import RunNames
 
 
 class RunIndex:
-    """The runs 0 to ``len - 1``; of all of them, or only of some, something is known."""
+    """The runs 0 to ``len - 1``, of which all or only some are known."""
 
     __slots__ = ("_known", "_length", "_names")
 
@@ -26,7 +26,7 @@ class RunIndex:
         return self._length
 
     @property
-    def is_complete(self) -> bool:
+    def knows_all(self) -> bool:
         """Whether every run is known."""
         return self._known is None
 
@@ -37,7 +37,7 @@ class RunIndex:
 
     @property
     def names(self) -> RunNames:
-        """How runs are named."""
+        """Names of the runs."""
         return self._names
 
     def row(self, idx: int) -> int:
@@ -46,7 +46,7 @@ class RunIndex:
         Raises
         ------
         KeyError
-            There is no such run, or nothing is known about it.
+            There is no such run, or it is not known.
         """
         if self._known is None:
             if 0 <= idx < self._length:
@@ -60,8 +60,14 @@ class RunIndex:
             f"{self._length} runs."
         )
 
+    def indices_of_rows(
+        self, rows: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the indices of the runs in these rows."""
+        return rows if self._known is None else self._known[rows]
+
     def knows(self, idx: int) -> bool:
-        """Say whether there is such a run and its record is known."""
+        """Return whether there is such a run, and it is known."""
         if self._known is None:
             return 0 <= idx < self._length
         row = int(self._known.searchsorted(idx))
@@ -74,10 +80,10 @@ class RunIndex:
         return self._names.name(idx)
 
     def find(self, name: str) -> int | None:
-        """Return the index of the known run of this name, None without."""
+        """Return the index of the known run of this name, None if there is none."""
         names = self._names
         if names.are_default and not name.startswith(RUN_NAME):
-            return None  # asked for every node that is added outside the groups of runs
+            return None  # fast path: called for every node that is added outside of runs
         idx = names.find(name)
         if idx is None:
             return None

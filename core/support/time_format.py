@@ -1,4 +1,4 @@
-"""Texts for points in time and for durations, as they appear in names and run records."""
+"""Times and durations as text, as they appear in names and in run information."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def format_time(timestamp: float) -> str:
     return _format_second(int(timestamp // 1))
 
 
-def run_time_text(seconds: float) -> str:
-    """Return a duration in ``seconds`` as ``H:MM:SS.ffffff``, days in front if there are any."""
+def format_duration(seconds: float) -> str:
+    """Return a duration in ``seconds`` as ``H:MM:SS.ffffff``, preceded by days if there are any."""
     return str(timedelta(seconds=seconds))
 
 
