@@ -120,7 +120,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 _FACES = ("HDF5StorageService", "LazyStorageService", "compact_hdf5_file", "rename_log_file")
-"""Names whose home is a plugin; `pypet.faces` knows which."""
+"""Names whose home is a plugin; `pypet.aliases` knows which."""
 
 _SUBMODULES = (
     "annotations",
@@ -157,7 +157,7 @@ if not TYPE_CHECKING:  # a type checker would take every attribute for granted
         if name in _SUBMODULES:
             return import_module(f"pypet.{name}")
         if name in _FACES:
-            return import_module("pypet.faces").module_getattr("pypet")(name)
+            return import_module("pypet.aliases").module_getattr("pypet")(name)
         raise AttributeError(f"module 'pypet' has no attribute {name!r}")
 
     def __dir__():

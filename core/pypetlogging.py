@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from pypet.faces import face_names, module_getattr
+from pypet.aliases import alias_names, module_getattr
 from pypet.support.loggers import HasLogger
 
-__all__ = ["DisableAllLogging", "HasLogger", *face_names(__name__)]
+__all__ = ["DisableAllLogging", "HasLogger", *alias_names(__name__)]
 
 __getattr__ = module_getattr(__name__)
 

@@ -22,7 +22,7 @@ from pypet.plugins._workers.submitting import (
     SubmittingScheduler,
     refuse_process_options,
 )
-from pypet.support.process_ends import GUARD_ADVICE
+from pypet.support.processes import MAIN_GUARD_ADVICE
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -104,7 +104,7 @@ class ExecutorScheduler(SubmittingScheduler):
             )
             died.__cause__ = cause
             if isinstance(cause, BrokenExecutor) and not self._has_replied:
-                died.add_note(f"pypet: {GUARD_ADVICE}")
+                died.add_note(f"pypet: {MAIN_GUARD_ADVICE}")
             self._arrived.append(Outcome(task.index, None, 0.0, 0.0, died))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pypet import pypetconstants
 from pypet.leaves import Parameter
 from pypet.pypetconstants import OVERWRITE_DATA
-from pypet.support.main_script import main_script
+from pypet.support.processes import main_script
 from pypet.trajectory.recorded_seeds import ENVIRONMENTS, HEXSHA, SEED, TIMESTAMP
 
 if TYPE_CHECKING:

@@ -31,9 +31,9 @@ from pypet.environment.postprocessing import PostProcessing, Results
 from pypet.environment.summary import ExperimentSummary
 from pypet.errors import OptionWarning
 from pypet.options import OptionsDoc, OptionsSignature, collect, warn_of_ineffective_options
-from pypet.support.arguments import is_whole
+from pypet.support.arguments import is_integer
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
-from pypet.support.main_script import refuse_in_loaded_script
+from pypet.support.processes import refuse_in_loaded_script
 from pypet.support.tracebacks import user_tracebacks
 from pypet.trajectory.randomness import draw_seed
 from pypet.trajectory.recorded_seeds import latest_seed
@@ -180,7 +180,7 @@ class Environment:
 
     @current_idx.setter
     def current_idx(self, index: int) -> None:
-        if not is_whole(index):
+        if not is_integer(index):
             raise TypeError(f"`current_idx` is the index of a run, not {index!r}.")
         if index < 0:
             raise ValueError(f"`current_idx` is 0 for the first run, {index} for none.")
@@ -498,7 +498,7 @@ class Environment:
         return self._features
 
     def _plan(self, job: Job) -> Plan:
-        job.check_call()
+        job.check_signature()
         self._take_over_seed()
         return Plan(job, self._postprocessing)
 

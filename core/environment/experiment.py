@@ -28,9 +28,8 @@ from pypet.environment.summary import ExperimentSummary
 from pypet.environment.termination import sigterm_handling
 from pypet.interfaces import Snapshot
 from pypet.support import run_banners
-from pypet.support.iterators import result_sort
-from pypet.support.main_script import is_importing_main_script
-from pypet.support.process_ends import GUARD_ADVICE
+from pypet.support.collections import result_sort
+from pypet.support.processes import MAIN_GUARD_ADVICE, is_importing_main_script
 
 if TYPE_CHECKING:
     from pypet.environment.environment import Environment
@@ -113,7 +112,7 @@ class Experiment:
         if self._features.wrap_mode is not None and is_importing_main_script():
             raise RuntimeError(
                 "A worker process that imports the main script has come upon an experiment with "
-                f"parallel runs, which it must not start again. {GUARD_ADVICE}"
+                f"parallel runs, which it must not start again. {MAIN_GUARD_ADVICE}"
             )
         if self._features.fallback is not None:
             _logger.error("%s\n%s\n%s", _RULE, self._features.fallback, _RULE)

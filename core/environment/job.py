@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from typing import Any
 
 from pypet.interfaces import Task
-from pypet.support.arguments import check_call
+from pypet.support.arguments import check_signature
 
 RunFunction = Callable[..., Any]
 
@@ -48,7 +48,7 @@ class Job:
         if kwargs is not None:
             self.kwargs = dict(kwargs)
 
-    def check_call(self) -> None:
+    def check_signature(self) -> None:
         """Raise now, rather than in each run, if the function does not take the arguments.
 
         Raises
@@ -60,7 +60,9 @@ class Job:
 
     def _check_call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         count = f" and {len(args) + len(kwargs)} arguments" if args or kwargs else ""
-        check_call(self.function, "run function", f"the trajectory{count}", None, *args, **kwargs)
+        check_signature(
+            self.function, "run function", f"the trajectory{count}", None, *args, **kwargs
+        )
 
     def check_runs(self, count: int) -> None:
         """Raise ValueError if it is certain that there are no arguments for ``count`` runs."""
@@ -128,7 +130,7 @@ class MapJob(Job):
             if index not in completed:
                 self._due_places.add(place)
 
-    def check_call(self) -> None:
+    def check_signature(self) -> None:
         """Raise TypeError if the function does not take one element of each iterable."""
         self._check_call(self._positional, self._named)
 

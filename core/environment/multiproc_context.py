@@ -15,7 +15,7 @@ from pypet.errors import PluginError, UnknownPluginError
 from pypet.interfaces import LogContext
 from pypet.manager import get_manager
 from pypet.options.established import ESTABLISHED
-from pypet.support.start_methods import start_method_in_effect
+from pypet.support.processes import effective_start_method
 from pypet.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class MultiprocContext:
         self._trajectory = trajectory
         self._wrap_mode = wrap_mode
         self._full_copy = full_copy
-        self._start_method = start_method_in_effect(start_method)
+        self._start_method = effective_start_method(start_method)
         self._options: dict[str, Any] = {
             "ncores": os.cpu_count() or 1,
             "queue_maxsize": queue_maxsize,

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pypet.support.arguments import check_call, check_callable
+from pypet.support.arguments import check_callable, check_signature
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
@@ -50,7 +50,7 @@ def call_pipeline(
         Whatever the function raises.
     """
     check_callable(pipeline, "A pipeline is a function `pipeline(traj)`")
-    check_call(pipeline, "pipeline function", "the trajectory", trajectory)
+    check_signature(pipeline, "pipeline function", "the trajectory", trajectory)
     _logger.info("Calling the pipeline function for pre-processing")
     parts = parse_pipeline_result(pipeline(trajectory))
     if parts is None and wants_runs:

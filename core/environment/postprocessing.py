@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.job import Job
-from pypet.support.arguments import check_call, check_callable
+from pypet.support.arguments import check_callable, check_signature
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
@@ -67,7 +67,7 @@ class PostProcessing:
             raise
         if args is not None or kwargs is not None:
             job.replace(args, kwargs)
-        job.check_call()
+        job.check_signature()
         if postproc_args is not None:
             self.args = tuple(postproc_args)
         if postproc_kwargs is not None:
@@ -78,7 +78,7 @@ class PostProcessing:
         """Raise now rather than after all runs if the function does not take the arguments."""
         count = len(self.args) + len(self.kwargs)
         given = "the trajectory and the results" + (f", and {count} arguments" if count else "")
-        check_call(
+        check_signature(
             self.function,
             "function for post-processing",
             given,

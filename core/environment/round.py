@@ -22,8 +22,12 @@ from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
-from pypet.support.iterators import result_sort
-from pypet.support.refusals import HOPELESS, TOO_MANY, is_refusal
+from pypet.services.storage_failures import (
+    MAX_CONSECUTIVE_FAILURES,
+    MAX_FINAL_FAILURES,
+    is_storage_failure,
+)
+from pypet.support.collections import result_sort
 from pypet.support.tracebacks import log_error
 
 if TYPE_CHECKING:
@@ -253,9 +257,11 @@ class Round:
         """
         indices = getattr(error, "runs", ())
         self._take_back(indices, error)
-        if isinstance(error, NotStoredError) and is_refusal(error):
+        if isinstance(error, NotStoredError) and is_storage_failure(error):
             # They were refused one after the other, however they were told.
-            error.is_final |= len(set(indices)) >= (TOO_MANY if self._is_through else HOPELESS)
+            error.is_final |= len(set(indices)) >= (
+                MAX_FINAL_FAILURES if self._is_through else MAX_CONSECUTIVE_FAILURES
+            )
         if self._policy.raises or not indices or getattr(error, "is_final", False):
             raise error
         log_error(_logger, "Data of %d runs was not stored", len(set(indices)), error=error)

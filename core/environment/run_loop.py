@@ -18,8 +18,12 @@ from pypet.environment.shared_storage import SharedStorage
 from pypet.environment.termination import sigterm_handling
 from pypet.errors import NotStoredError, PluginError, RunSkippedError, StorageLostError
 from pypet.interfaces import Outcome, ProgressReporter, Scheduler, Task
-from pypet.support.iterators import result_sort
-from pypet.support.refusals import HOPELESS, TOO_MANY, is_refusal
+from pypet.services.storage_failures import (
+    MAX_CONSECUTIVE_FAILURES,
+    MAX_FINAL_FAILURES,
+    is_storage_failure,
+)
+from pypet.support.collections import result_sort
 from pypet.support.tracebacks import RAISED_IN
 
 if TYPE_CHECKING:
@@ -117,7 +121,7 @@ class RunLoop:
                             return
                         self._pending -= self._scheduler.cancel()
                     self._feed()
-            if self._refusals >= TOO_MANY:
+            if self._refusals >= MAX_FINAL_FAILURES:
                 raise self._hopeless()
         finally:
             self._scheduler.stop()
@@ -236,10 +240,10 @@ class RunLoop:
             error.add_note(f"{RAISED_IN}{what}")
             raise error
         cause = error.__cause__ if isinstance(error, NotStoredError) else None
-        if outcome.is_refused and is_refusal(cause or error):
+        if outcome.is_refused and is_storage_failure(cause or error):
             self._refusals += 1
             self._refusal = error
-            if self._refusals >= HOPELESS:
+            if self._refusals >= MAX_CONSECUTIVE_FAILURES:
                 raise self._hopeless()
         self._flusher.run_ended()
 

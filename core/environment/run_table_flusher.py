@@ -11,7 +11,7 @@ import numpy as np
 from pypet.environment.termination import sigterm_handling
 from pypet.errors import NotStoredError
 from pypet.services.backend import RecordBackend
-from pypet.support.interrupts import without_interrupts
+from pypet.support.processes import deferred_interrupts
 
 if TYPE_CHECKING:
     from pypet.environment.shared_storage import SharedStorage
@@ -62,7 +62,7 @@ class RunTableFlusher:
             return
         try:
             # CTRL+C in the middle of it would leave the file open, and others locked out.
-            with sigterm_handling.deferred(), without_interrupts():
+            with sigterm_handling.deferred(), deferred_interrupts():
                 self._flush()
         except NotStoredError as error:
             if error.is_final:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pypet.environment.construction import log_context
 from pypet.environment.storage_choice import check_service
 from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, WrapMode
-from pypet.support.start_methods import start_method_in_effect
+from pypet.support.processes import effective_start_method
 
 if TYPE_CHECKING:
     from pypet.environment.features import Features
@@ -133,7 +133,7 @@ def share_storage(
     names = log_context(trajectory, environment_name)
     setup = functools.partial(_log_in_helper, features.logging, names)
     mode = features.wrap_mode({**features.wrap_mode_options, "helper_setup": setup})
-    context = multiprocessing.get_context(start_method_in_effect(options["start_method"]))
+    context = multiprocessing.get_context(effective_start_method(options["start_method"]))
     return SharedStorage(trajectory, mode, context)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pypet.encoding import portable_pickle
 from pypet.encoding.unpickling import rule_in_force
-from pypet.support import portable_pickle
 
 PROTOCOL_ITEM = "__pckl_prtcl__"
 """Name of the item that holds the pickle protocol."""

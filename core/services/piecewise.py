@@ -14,7 +14,7 @@ from pypet.errors import NotStoredError, StorageFormatError
 from pypet.leaves.result import Result
 from pypet.records import PutNode, StoreRequest
 from pypet.services.failure_log import trial
-from pypet.support.refusals import REST_STORED
+from pypet.services.storage_failures import REST_STORED
 from pypet.tree.node import put
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""Checks of arguments that users confuse: each error says what the argument is and what to give."""
+"""Validation of arguments, with messages that name the argument and the expected value."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_mapping(value: Any, what: str, example: str) -> Mapping[Any, Any]:
     return value  # type: ignore[no-any-return]
 
 
-def check_several(value: Any, method: str, single: str) -> Iterable[Any]:
+def check_iterable(value: Any, method: str, single: str) -> Iterable[Any]:
     """Return an iterable that is no text: a text would be taken for its letters.
 
     ``method`` is what was called, ``single`` the method that takes one item.
@@ -42,7 +42,7 @@ def check_several(value: Any, method: str, single: str) -> Iterable[Any]:
     return value  # type: ignore[no-any-return]
 
 
-def check_switch(value: Any, name: str, advice: str) -> None:
+def check_flag(value: Any, name: str, advice: str) -> None:
     """Refuse a text where True or False is meant: it would count as True.
 
     Raises
@@ -88,12 +88,12 @@ def check_callable(value: Any, what: str) -> Callable[..., Any]:
     return value  # type: ignore[no-any-return]
 
 
-def is_whole(value: Any) -> bool:
+def is_integer(value: Any) -> bool:
     """Return whether something is a whole number of any type, but not True or False."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def check_call(function: Any, role: str, given: str, /, *args: Any, **kwargs: Any) -> None:
+def check_signature(function: Any, role: str, given: str, /, *args: Any, **kwargs: Any) -> None:
     """Refuse a function that cannot be called with these arguments, without calling it.
 
     ``role`` says in messages what the function is for, ``given`` what it is called with. What
@@ -149,3 +149,28 @@ def _is_iterable(value: Any) -> bool:
 
 def _shown(value: Any) -> str:
     return f"{value!r:.80} ({type(value).__name__})"
+
+
+_BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def get_matching_kwargs(func: Callable[..., Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of ``kwargs`` that a function, method or class constructor accepts.
+
+    All of them if it takes ``**kwargs``; none for built-ins and for classes without an
+    ``__init__`` written in Python.
+    """
+    bound: set[str] = set()
+    target: Callable[..., Any] = func
+    if inspect.isclass(func):
+        target = func.__init__
+        if not inspect.isfunction(target):
+            return {}
+        bound = set(list(inspect.signature(target).parameters)[:1])
+    elif inspect.isbuiltin(func):
+        return {}
+    parameters = inspect.signature(target).parameters
+    if any(par.kind is inspect.Parameter.VAR_KEYWORD for par in parameters.values()):
+        return dict(kwargs)
+    accepted = {name for name, par in parameters.items() if par.kind in _BY_KEYWORD} - bound
+    return {name: value for name, value in kwargs.items() if name in accepted}

@@ -1,7 +1,7 @@
 """Deep equality of arbitrary data.
 
-Packages are never imported for a comparison: a value of pandas or scipy can only exist where
-they are imported already.
+No package is imported for a comparison: values of pandas and scipy exist only where these packages
+are imported already.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-
-from pypet.support import frame_comparisons
 
 _PLAIN = frozenset((bool, int, float, complex, str, bytes))
 _TEXT = (str, bytes, bytearray, memoryview)
@@ -100,9 +98,9 @@ def _compare(a: Any, b: Any) -> bool | Iterable[tuple[Any, Any]]:
     pandas = sys.modules.get("pandas")
     if pandas is not None:
         for kind, pairs in (
-            (pandas.Series, frame_comparisons.series_pairs),
-            (pandas.DataFrame, frame_comparisons.frame_pairs),
-            (pandas.Index, frame_comparisons.index_pairs),
+            (pandas.Series, _series_pairs),
+            (pandas.DataFrame, _frame_pairs),
+            (pandas.Index, _index_pairs),
         ):
             if isinstance(a, kind) or isinstance(b, kind):
                 return isinstance(a, kind) and isinstance(b, kind) and pairs(a, b)
@@ -221,3 +219,49 @@ def _unmangled(slot: str, cls: type) -> str:
     if slot.startswith("__") and not slot.endswith("__"):
         return f"_{cls.__name__.lstrip('_')}{slot}"
     return slot
+
+
+def _frame_pairs(a: Any, b: Any) -> bool | Pairs:
+    """Compare two DataFrames: same labels and cells; columns may be in another order."""
+    if a.empty and b.empty:
+        return True
+    if a.shape != b.shape or not a.index.equals(b.index):
+        return False
+    if not a.columns.equals(b.columns):
+        if not (a.columns.is_unique and a.columns.isin(b.columns).all()):
+            return False
+        b = b[a.columns]
+    return (
+        pair
+        for position in range(a.shape[1])
+        for pair in _cell_pairs(a.iloc[:, position], b.iloc[:, position])
+    )
+
+
+def _series_pairs(a: Any, b: Any) -> bool | Pairs:
+    """Compare two Series: same index and cells, whatever their names."""
+    if len(a) != len(b) or not a.index.equals(b.index):
+        return False
+    return _cell_pairs(a, b)
+
+
+def _index_pairs(a: Any, b: Any) -> bool:
+    """Compare two Indexes."""
+    return bool(a.equals(b))
+
+
+def _cell_pairs(a: Any, b: Any) -> Pairs:
+    missing = a.isna().to_numpy()
+    yield missing, b.isna().to_numpy()
+    present = ~missing
+    values, others = _values(a), _values(b)
+    if values is not None and others is not None:
+        yield values[present], others[present]
+    else:
+        keep = np.flatnonzero(present)
+        yield a.iloc[keep].tolist(), b.iloc[keep].tolist()
+
+
+def _values(column: Any) -> np.ndarray[Any, Any] | None:
+    """Return the cells as a plain array if they are one, None for objects and extensions."""
+    return column.to_numpy() if type(column.dtype).__module__.startswith("numpy") else None

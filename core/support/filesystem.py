@@ -28,7 +28,7 @@ def racedirs(path: str | os.PathLike[str]) -> None:
         ) from err
 
 
-def make_folders(folder: str) -> None:
+def make_durable_folders(folder: str) -> None:
     """Make a folder with those that it is in, so that they survive a loss of power.
 
     Raises

@@ -1,7 +1,7 @@
-"""Text of unknown origin, made fit for a terminal.
+"""Text of unknown origin, escaped for terminals.
 
-A terminal obeys some characters instead of showing them: it moves the cursor, changes its title,
-writes from right to left.
+Terminals obey some characters instead of showing them: these move the cursor, change the title, or
+reverse the direction of the text.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ _SHOWN_CATEGORIES = frozenset(("Zs",))
 """Spaces of all widths; `str.isprintable` knows only one of them."""
 
 
-def printable(text: str) -> str:
-    r"""Return text in which everything that has no shape of its own is an escape like ``\x1b``.
+def escape_unprintable(text: str) -> str:
+    r"""Return text with all unprintable characters escaped, as in ``\x1b``.
 
-    These are control characters, line breaks among them, marks of direction and other invisible
-    characters, and what is no character at all.
+    These are control characters including line breaks, direction marks and other invisible
+    characters, and surrogates.
     """
     if text.isprintable():
         return text
@@ -30,8 +30,8 @@ def printable(text: str) -> str:
 
 
 def write_lines(stream: TextIO, lines: list[str]) -> None:
-    """Write lines with all that a terminal would obey, or cannot show, as escapes."""
+    """Write lines, escaping what a terminal would obey or cannot show."""
     encoding = stream.encoding or "utf8"
     for line in lines:
-        shown = printable(line).encode(encoding, "backslashreplace").decode(encoding)
+        shown = escape_unprintable(line).encode(encoding, "backslashreplace").decode(encoding)
         stream.write(f"{shown}\n")

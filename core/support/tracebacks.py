@@ -49,14 +49,14 @@ class ErrorText:
             if keeps_all_frames():
                 self.short = self.full
             return
-        self.full = formatted(error)
+        self.full = format_exception(error)
         """All frames."""
         hide_own_frames(error)
-        self.short = formatted(error)
+        self.short = format_exception(error)
         """Frames of the user's code, if there are any."""
 
 
-def formatted(error: BaseException) -> str:
+def format_exception(error: BaseException) -> str:
     """Return what Python prints of an error that nobody catches, without the last line end."""
     return "".join(traceback.format_exception(error)).rstrip()
 

@@ -15,7 +15,7 @@ from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError, StorageFormatError
 from pypet.leaves.parameter import Parameter
 from pypet.runs.states import NOT_RUN
-from pypet.support.arguments import check_several
+from pypet.support.arguments import check_iterable
 from pypet.trajectory.loader import load_trajectory
 from pypet.trajectory.merging.in_place import merge_in_place, stored_config
 from pypet.trajectory.trajectory import Trajectory
@@ -144,7 +144,7 @@ def merge_batches(trajectory: Any, filenames: Iterable[str | os.PathLike[str]]) 
         A file does not exist or is no batch of this trajectory. Nothing was changed.
     """
     traj = trajectory
-    files = [os.fspath(file) for file in check_several(filenames, "merge_batches", "load_batch")]
+    files = [os.fspath(file) for file in check_iterable(filenames, "merge_batches", "load_batch")]
     for file in files:
         if not os.path.isfile(file):
             raise ValueError(f"There is no file {file!r}; `split_into_batches` makes batches.")

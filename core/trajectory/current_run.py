@@ -6,7 +6,7 @@ import operator
 from collections.abc import Iterator
 from typing import Any
 
-from pypet.support.arguments import is_whole
+from pypet.support.arguments import is_integer
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import put
@@ -107,7 +107,7 @@ class CurrentRun(TrajectoryState):
         if stop is None:
             stop = length
         for name, value in (("start", start), ("stop", stop), ("step", step)):
-            if not is_whole(value):
+            if not is_integer(value):
                 raise TypeError(f"`f_iter_runs` takes indices of runs, not {name}={value!r}.")
         if step == 0:
             raise ValueError("`f_iter_runs` cannot go on by step=0.")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pypet.errors import NotUniqueNodeError
-from pypet.support.arguments import check_callable, check_mapping, check_switch
+from pypet.support.arguments import check_callable, check_flag, check_mapping
 from pypet.support.decorators import not_in_run
 from pypet.support.spelling import did_you_mean
 from pypet.trajectory.state import TrajectoryState
@@ -129,7 +129,7 @@ class Exploration(TrajectoryState):
         TypeError
             The trajectory was stored, and ``force`` is not given.
         """
-        check_switch(force, "force", "All runs are taken back, not those of single parameters.")
+        check_flag(force, "force", "All runs are taken back, not those of single parameters.")
         if self._stored and not force:
             raise TypeError(
                 f"Trajectory `{self._name}` was stored, so its runs cannot be taken back. Use "

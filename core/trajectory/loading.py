@@ -8,7 +8,7 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.records import MetaRecord
-from pypet.support.arguments import check_several, is_whole, on_error_keyword
+from pypet.support.arguments import check_iterable, is_integer, on_error_keyword
 from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.trajectory.items import Entry, entries
 from pypet.trajectory.state import TrajectoryState
@@ -205,7 +205,7 @@ class Loading(TrajectoryState):
             A name is not found or not unique.
         """
         self._check_stored("loaded")
-        check_several(iterator, "f_load_items", "f_load_item")
+        check_iterable(iterator, "f_load_items", "f_load_item")
         chosen: list[Entry] = [
             entry
             for entry in entries(self._tree, "load", iterator, args, kwargs)
@@ -331,5 +331,5 @@ def _check_which(name: Any, index: Any) -> None:
         )
     if name == "":
         raise ValueError("The name of the trajectory to load is empty; `index=-1` is the last one.")
-    if index is not None and not is_whole(index):
+    if index is not None and not is_integer(index):
         raise TypeError(f"The index of a trajectory is a number, such as -1, not {index!r}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pypet.support.arguments import check_switch, is_whole
+from pypet.support.arguments import check_flag, is_integer
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import put
@@ -158,7 +158,7 @@ class Properties(TrajectoryState):
 
     @v_max_depth.setter
     def v_max_depth(self, value: int | None) -> None:
-        if value is not None and not is_whole(value):
+        if value is not None and not is_integer(value):
             raise TypeError(f"v_max_depth={value!r}: give a number of steps, or None for all.")
         put(self, "_max_depth", value)
 
@@ -229,7 +229,7 @@ class Properties(TrajectoryState):
 
 
 def _switch(name: str, value: Any) -> bool:
-    check_switch(value, name, "Any text counts as true.")
+    check_flag(value, name, "Any text counts as true.")
     return bool(value)
 
 

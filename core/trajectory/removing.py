@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pypet import pypetconstants as constants
-from pypet.support.arguments import check_several, check_switch
+from pypet.support.arguments import check_flag, check_iterable
 from pypet.support.decorators import kwargs_api_change
 from pypet.trajectory.items import entries, nodes_from
 from pypet.trajectory.state import TrajectoryState
@@ -42,8 +42,8 @@ class Removing(TrajectoryState):
         ValueError
             A node is not of this trajectory.
         """
-        items = list(check_several(iterator, "f_remove_items", "f_remove_item"))
-        check_switch(recursive, "recursive", "Give several items as a list.")
+        items = list(check_iterable(iterator, "f_remove_items", "f_remove_item"))
+        check_flag(recursive, "recursive", "Give several items as a list.")
         if not items:
             logger.warning("Nothing to remove from trajectory `%s`.", self._name)
         for item in items:
@@ -92,8 +92,8 @@ class Removing(TrajectoryState):
         NoSuchServiceError
             The trajectory has no storage service.
         """
-        check_several(iterator, "f_delete_items", "f_delete_item")
-        check_switch(recursive, "recursive", "Give several items as a list.")
+        check_iterable(iterator, "f_delete_items", "f_delete_item")
+        check_flag(recursive, "recursive", "Give several items as a list.")
         service = service_of(self._tree)
         self._check_deletable()
         if delete_only is not None and not isinstance(delete_only, str):
@@ -150,7 +150,7 @@ class Removing(TrajectoryState):
         """
         service = service_of(self._tree)
         self._check_deletable()
-        check_several(iterator_of_links, "f_delete_links", "f_delete_link")
+        check_iterable(iterator_of_links, "f_delete_links", "f_delete_link")
         links = [self._place_of_link(link) for link in iterator_of_links]
         if not links:
             logger.warning("No links to delete of trajectory `%s`.", self._name)

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from pypet.errors import UnknownPluginError
 from pypet.leaves.class_lookup import create_class, load_class
 from pypet.manager import get_manager
-from pypet.support.arguments import check_path
-from pypet.support.signatures import get_matching_kwargs
+from pypet.support.arguments import check_path, get_matching_kwargs
 from pypet.support.spelling import did_you_mean
 
 HDF5_EXTENSIONS = (".hdf", ".h4", ".hdf4", ".he2", ".h5", ".hdf5", ".he5")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.records import Info
-from pypet.support.arguments import check_several, check_switch
+from pypet.support.arguments import check_flag, check_iterable
 from pypet.support.decorators import kwargs_api_change, kwargs_mutual_exclusive
 from pypet.trajectory.items import Entry, entries
 from pypet.trajectory.state import TrajectoryState
@@ -55,7 +55,7 @@ class Storing(TrajectoryState):
         TypeError
             A value cannot be stored; the message names it.
         """
-        check_switch(only_init, "only_init", "`f_store_item` stores a single item.")
+        check_flag(only_init, "only_init", "`f_store_item` stores a single item.")
         service = service_of(self._tree)
         if not self._is_run:
             service.store(
@@ -107,7 +107,7 @@ class Storing(TrajectoryState):
             A name is not found or not unique.
         """
         self._check_stored("stored")
-        check_several(iterator, "f_store_items", "f_store_item")
+        check_iterable(iterator, "f_store_items", "f_store_item")
         chosen: list[Entry] = [
             entry
             for entry in entries(self._tree, "store", iterator, args, kwargs)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pypet.errors import DataNotInStorageError
-from pypet.support.arguments import check_switch
+from pypet.support.arguments import check_flag
 from pypet.support.decorators import kwargs_api_change
 from pypet.tree import adding, iteration, links, lookup, nested, removal, text
 from pypet.tree.assignment import assign, assign_item
@@ -318,7 +318,7 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         TypeError
             The child has children itself and ``recursive`` is false.
         """
-        check_switch(recursive, "recursive", "Remove one child after the other.")
+        check_flag(recursive, "recursive", "Remove one child after the other.")
         removal.remove_child(self._nn(), self, name, recursive, predicate)
 
     def f_remove(self, recursive: bool = True, predicate: NodePredicate | None = None) -> None:
@@ -331,7 +331,7 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         ValueError
             ``recursive`` is false for a trajectory.
         """
-        check_switch(recursive, "recursive", "`f_remove_child` removes a single child.")
+        check_flag(recursive, "recursive", "`f_remove_child` removes a single child.")
         tree = self._nn()
         if self is not tree.root:
             removal.remove_node(tree, self, recursive, predicate)

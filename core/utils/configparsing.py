@@ -1,7 +1,7 @@
 """Established place of the reader of config files; it lives in a plugin now."""
 
-from pypet.faces import face_names, module_getattr
+from pypet.aliases import alias_names, module_getattr
 
-__all__ = face_names(__name__)
+__all__ = alias_names(__name__)
 
 __getattr__ = module_getattr(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pypet.support.iterators import IteratorChain
+from pypet.support.collections import IteratorChain
 
 __all__ = ["ChainMap", "HashArray", "IteratorChain", "TrajectoryMock", "Universe"]
 

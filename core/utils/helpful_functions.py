@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from pypet.support.dictionaries import flatten_dictionary, nest_dictionary
+from pypet.support.arguments import get_matching_kwargs
+from pypet.support.collections import flatten_dictionary, nest_dictionary, result_sort
 from pypet.support.filesystem import racedirs
-from pypet.support.iterators import result_sort
 from pypet.support.network import convert_ipv6, is_ipv6, port_to_tcp
 from pypet.support.progressbar import progressbar
-from pypet.support.signatures import get_matching_kwargs
 from pypet.support.time_format import format_time
 
 __all__ = [

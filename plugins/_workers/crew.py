@@ -21,7 +21,7 @@ from pypet.plugins._workers.performing import Perform
 from pypet.plugins._workers.starting import GRACE_SECONDS, end_processes, start_process
 from pypet.plugins._workers.worker import IDLE, Place, serve
 from pypet.plugins._workers.workers import WAIT_SECONDS, Workers
-from pypet.support.interrupts import without_interrupts
+from pypet.support.processes import deferred_interrupts
 
 AHEAD_SECONDS = 0.01
 """Shorter runs are handed to workers that are still busy with others."""
@@ -189,7 +189,7 @@ class Crew(Workers):
             name=f"{self._process_name}-{next(_numbers)}",
             args=(place, self._perform, self._execute, self._niceness, inherited),
         )
-        with without_interrupts():  # until it is known to `stop`
+        with deferred_interrupts():  # until it is known to `stop`
             try:
                 start_process(process)
             except BaseException:

@@ -20,7 +20,7 @@ from pypet.interfaces import Outcome, Task, Work
 from pypet.plugins._workers.batch_sizing import PATIENCE_SECONDS
 from pypet.plugins._workers.outcomes import ended_by_run, pack
 from pypet.plugins._workers.watching import end_with
-from pypet.support.main_script import main_script
+from pypet.support.processes import main_script
 
 hosts: dict[str, int] = {}
 """Names of works that this process has given away, and its own id: forks inherit this, too."""

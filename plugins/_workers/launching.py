@@ -24,7 +24,7 @@ from pypet.plugins._workers.ending import (
 )
 from pypet.plugins._workers.outcomes import killed, pack
 from pypet.plugins._workers.performing import Execute, Perform, perform_alone
-from pypet.support.pipes import enlarge
+from pypet.support.buffers import enlarge_pipe
 
 GRACE_SECONDS = 3.0
 """How long a process may take to end when asked to; less than what the launcher itself may."""
@@ -203,7 +203,7 @@ def _be_process(execute: Execute, task: Task, writing: int, launcher: int) -> No
 
 def _send(writing: int, data: bytes) -> None:
     if len(data) > _PIPE_BYTES:
-        enlarge(writing, _ROOM)
+        enlarge_pipe(writing, _ROOM)
     data = _LENGTH.pack(len(data)) + data
     sent = os.write(writing, data)
     while sent < len(data):

@@ -16,7 +16,7 @@ from pypet.plugins._workers import wire
 from pypet.plugins._workers.claims import Slot
 from pypet.plugins._workers.outcomes import killed, unpack, unreadable
 from pypet.plugins._workers.worker import FAILED_TO_START, HEADER, IDLE, READY
-from pypet.support.process_ends import GUARD_ADVICE, describe_end
+from pypet.support.processes import MAIN_GUARD_ADVICE, describe_exit
 
 SAFE_BYTES = 16384
 """So much always fits into a pipe that holds at most one more such message."""
@@ -161,8 +161,8 @@ class Member:
         running: int = self.slot.cell.value
         if not self.is_ready and running == IDLE:
             raise WorkerDiedError(
-                f"A worker (pid {self.process.pid}) could not start: it {describe_end(exit_code)}."
-                f" {GUARD_ADVICE}"
+                f"A worker (pid {self.process.pid}) could not start: it {describe_exit(exit_code)}."
+                f" {MAIN_GUARD_ADVICE}"
             )
         tasks = [task for batch in self.batches for task in batch.tasks]
         self.batches.clear()

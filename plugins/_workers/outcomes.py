@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pypet.errors import RemoteRunError, WorkerDiedError
 from pypet.interfaces import Outcome
-from pypet.support.process_ends import describe_end
+from pypet.support.processes import describe_exit
 from pypet.support.tracebacks import ErrorText, RemoteTraceback
 
 PROTOCOL = pickle.HIGHEST_PROTOCOL
@@ -187,7 +187,7 @@ def ended_by_run(index: int, error: BaseException, started: float) -> Outcome:
 
 def killed(index: int, pid: int | None, exit_code: int | None, started: float) -> Outcome:
     """Return the outcome of a run whose worker is gone."""
-    how = describe_end(exit_code)
+    how = describe_exit(exit_code)
     if exit_code is not None and exit_code >= 0:
         how += " in the middle of the run"
     died = WorkerDiedError(f"The worker of run {index} (pid {pid}) {how}.")

@@ -11,7 +11,7 @@ from typing import Any
 from pypet.interfaces import Option
 from pypet.options.established import established
 from pypet.support.optional import require
-from pypet.support.start_methods import start_method_in_effect
+from pypet.support.processes import effective_start_method
 
 EXTRA = "monitor"
 
@@ -42,7 +42,7 @@ def settle_processes(options: Mapping[str, Any], scheduler: str) -> dict[str, An
         ncores = int(psutil.cpu_count() or 1)
     if options["niceness"] is not None and not hasattr(os, "nice"):
         require("psutil", plugin=f"{scheduler} with niceness", extra=EXTRA)
-    return {"ncores": ncores, "start_method": start_method_in_effect(options["start_method"])}
+    return {"ncores": ncores, "start_method": effective_start_method(options["start_method"])}
 
 
 def be_nice(niceness: int | None) -> None:

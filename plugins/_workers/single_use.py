@@ -15,8 +15,7 @@ from pypet.plugins._workers.outcomes import killed, unpack, unreadable
 from pypet.plugins._workers.starting import end_processes, start_process
 from pypet.plugins._workers.worker import STARTED, perform_one
 from pypet.plugins._workers.workers import WAIT_SECONDS, Workers
-from pypet.support.interrupts import without_interrupts
-from pypet.support.process_ends import GUARD_ADVICE, describe_end
+from pypet.support.processes import MAIN_GUARD_ADVICE, deferred_interrupts, describe_exit
 
 _numbers = itertools.count(1)
 
@@ -84,7 +83,7 @@ class SingleUseWorkers(Workers):
             name=f"Process-{next(_numbers)}",
             args=(there, self._execute, task, self._niceness),
         )
-        with without_interrupts():  # until it is known to `stop`
+        with deferred_interrupts():  # until it is known to `stop`
             try:
                 start_process(process)
             except BaseException:
@@ -147,11 +146,11 @@ class SingleUseWorkers(Workers):
         if failed_to_start and not self._any_started:
             raise WorkerDiedError(
                 f"The process for run {each.task.index} (pid {pid}) could not start: it "
-                f"{describe_end(exit_code)}; no run was executed. What it wrote to stderr tells "
-                f"why. {GUARD_ADVICE}"
+                f"{describe_exit(exit_code)}; no run was executed. What it wrote to stderr tells "
+                f"why. {MAIN_GUARD_ADVICE}"
             )
         if outcome is None:
             outcome = killed(each.task.index, pid, exit_code, each.started)
             if failed_to_start and outcome.error is not None:
-                outcome.error.add_note(f"pypet: {GUARD_ADVICE}")
+                outcome.error.add_note(f"pypet: {MAIN_GUARD_ADVICE}")
         self._arrived.append(outcome)

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from multiprocessing.process import BaseProcess
 
 from pypet.support.filesystem import working_folder
-from pypet.support.interrupts import without_interrupts
+from pypet.support.processes import deferred_interrupts
 
 GRACE_SECONDS = 5.0
 """How long a process may take to end when asked to; then it is killed."""
@@ -27,7 +27,7 @@ def start_process(process: BaseProcess) -> None:
     with warnings.catch_warnings() if quiet else nullcontext():
         if quiet:
             warnings.filterwarnings("ignore", "This process .* is multi-threaded")
-        with without_interrupts():
+        with deferred_interrupts():
             try:
                 process.start()
             except FileNotFoundError:  # new interpreters are told the working folder
@@ -64,7 +64,7 @@ def end_processes(processes: Iterable[BaseProcess], *, at_once: bool) -> None:
 
 def _kill(processes: list[BaseProcess]) -> None:
     """Kill processes that go on, and take them from the list; interrupts wait meanwhile."""
-    with without_interrupts():
+    with deferred_interrupts():
         while processes:
             process = processes[-1]
             if process.is_alive():

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from pypet.support.memory import keep_freed_memory
-from pypet.support.pipes import write_pieces
+from pypet.support.buffers import keep_freed_memory, write_buffers
 
 _LENGTH = struct.Struct("<Q")
 _LARGE_BYTES = 1 << 20
@@ -36,7 +35,7 @@ def send(connection: Connection, pieces: Sequence[Any]) -> None:
         connection.send_bytes(b"".join(pieces))
         return
     length = _LENGTH.pack(sum(map(len, pieces)))
-    write_pieces(partial(os.writev, connection.fileno()), [length, *pieces])
+    write_buffers(partial(os.writev, connection.fileno()), [length, *pieces])
 
 
 def receive(connection: Connection) -> memoryview:

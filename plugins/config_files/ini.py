@@ -24,7 +24,7 @@ from pypet.plugins.config_files.places import (
     text_of,
     unknown_section,
 )
-from pypet.support.config_places import Places
+from pypet.support.config_text import SourceLocations
 
 _LOGGING = ("loggers", "handlers", "formatters")
 _LOGGING_PARTS = ("logger_", "handler_", "formatter_")
@@ -71,16 +71,16 @@ class IniReader(ConfigReader):
         return ConfigContent(keywords, parameters, config, log_config, log_where)
 
 
-def _parsed(source: Any) -> tuple[configparser.RawConfigParser, Places]:
+def _parsed(source: Any) -> tuple[configparser.RawConfigParser, SourceLocations]:
     if isinstance(source, configparser.RawConfigParser):
-        return source, Places("The config parser")
+        return source, SourceLocations("The config parser")
     path, text = text_of(source)
     parser = configparser.ConfigParser()
     try:
         parser.read_string(text, str(path))
     except configparser.Error as error:
         raise ValueError(f"The config file {str(path)!r} is malformed: {error}") from error
-    return parser, Places(str(path), text)
+    return parser, SourceLocations(str(path), text)
 
 
 def _is_logging(section: str) -> bool:
@@ -89,7 +89,7 @@ def _is_logging(section: str) -> bool:
 
 
 def _values(
-    parser: configparser.RawConfigParser, places: Places, section: str
+    parser: configparser.RawConfigParser, places: SourceLocations, section: str
 ) -> Iterator[tuple[str, Any, str]]:
     """Yield name, value and place of all options of a section, if there is such."""
     if not parser.has_section(section):
@@ -118,7 +118,7 @@ def _literal(text: Any, where: str) -> Any:
         raise ValueError(f"{where}: {text!r} is no Python literal; {advice}.") from error
 
 
-def _check_defaults(parser: configparser.RawConfigParser, places: Places) -> None:
+def _check_defaults(parser: configparser.RawConfigParser, places: SourceLocations) -> None:
     """Refuse what stands in [DEFAULT] and no value refers to: it would be ignored."""
     head = parser.default_section
     values = [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pypet.options.established import CONFIG_SECTIONS
-from pypet.support.config_places import config_text
+from pypet.support.config_text import read_config_text
 from pypet.support.spelling import closest_match
 
 OPTION_SECTIONS = CONFIG_SECTIONS
@@ -29,7 +29,7 @@ def text_of(source: Any) -> tuple[Path, str]:
         There is no such file, or it cannot be read as UTF-8.
     """
     path = Path(os.fsdecode(source)).expanduser()
-    return path, config_text(path)
+    return path, read_config_text(path)
 
 
 def unknown_section(name: str, where: str, known: Iterable[str]) -> ValueError:

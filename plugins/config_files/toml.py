@@ -25,7 +25,7 @@ from pypet.plugins.config_files.places import (
     text_of,
     unknown_section,
 )
-from pypet.support.config_places import Places
+from pypet.support.config_text import SourceLocations
 from pypet.support.spelling import did_you_mean
 
 LOGGING = "logging"
@@ -64,7 +64,7 @@ class TomlReader(ConfigReader):
             tables = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"The config file {str(path)!r} is malformed: {error}") from error
-        places = Places(str(path), text, continued=False)
+        places = SourceLocations(str(path), text, continued=False)
         for name, table in tables.items():
             _check_table(name, table, places)
         keywords = [
@@ -85,7 +85,7 @@ class TomlReader(ConfigReader):
         )
 
 
-def _check_table(name: str, table: Any, places: Places) -> None:
+def _check_table(name: str, table: Any, places: SourceLocations) -> None:
     """Raise ValueError unless something at the top of a file is a table that is read."""
     if name not in (*OPTION_SECTIONS, *LEAF_SECTIONS, LOGGING):
         if isinstance(table, dict | list):
@@ -107,7 +107,7 @@ def _check_table(name: str, table: Any, places: Places) -> None:
 
 
 def _leaves(
-    table: Mapping[str, Any], branch: str, places: Places, prefix: str = ""
+    table: Mapping[str, Any], branch: str, places: SourceLocations, prefix: str = ""
 ) -> Iterator[ConfigEntry]:
     """Yield the parameters of a table and of those in it."""
     for key, value in table.items():

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pypet.errors import WorkerDiedError
 from pypet.support.optional import require
-from pypet.support.process_ends import GUARD_ADVICE
+from pypet.support.processes import MAIN_GUARD_ADVICE
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -105,7 +105,8 @@ class Connection:
                 )
         except RuntimeError as error:
             raise WorkerDiedError(
-                f"A local Dask cluster of {ncores} workers did not come up: {error}. {GUARD_ADVICE}"
+                f"A local Dask cluster of {ncores} workers did not come up: {error}. "
+                f"{MAIN_GUARD_ADVICE}"
             ) from error
         self._ours.callback(cluster.close, timeout=CLOSE_SECONDS)
         return cluster

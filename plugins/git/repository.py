@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from pypet.errors import MissingDependencyError
+from pypet.support.git_environment import without_git_environment
 from pypet.support.optional import require
-from pypet.support.surrounding_git import without_surrounding_git
 
 UNCHANGED = "."
 
@@ -49,7 +49,7 @@ def open_repository(path: str | os.PathLike[str]) -> Iterator[Any]:
         GitPython or git itself is not installed.
     """
     git = _gitpython()
-    with without_surrounding_git(), _found(git, path) as repository:
+    with without_git_environment(), _found(git, path) as repository:
         if repository.bare:
             raise git.InvalidGitRepositoryError(f"{path} is bare: it has no files to commit.")
         # Asking for the status would otherwise refresh the index, a write.

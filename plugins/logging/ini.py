@@ -18,7 +18,7 @@ from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_hand
 from pypet.plugins.logging.filenames import get_strings, handler_error, is_filename
 from pypet.plugins.logging.levels import level_number
 from pypet.plugins.logging.lines import STANDARD_DOUBLES, Doubles, LineFormatter
-from pypet.support.config_places import Places, config_text
+from pypet.support.config_text import SourceLocations, read_config_text
 from pypet.support.spelling import did_you_mean
 
 Sections = Mapping[str, Mapping[str, str]]
@@ -36,7 +36,7 @@ class IniFile(NamedTuple):
     """The sections of an ini file or parser as plain text, and where they stand."""
 
     sections: Sections
-    places: Places
+    places: SourceLocations
 
 
 def read_ini(source: str | os.PathLike[str] | configparser.RawConfigParser) -> IniFile:
@@ -49,11 +49,11 @@ def read_ini(source: str | os.PathLike[str] | configparser.RawConfigParser) -> I
     """
     if isinstance(source, configparser.RawConfigParser):
         parser: configparser.RawConfigParser = source
-        places = Places("The logging configuration given by a parser")
+        places = SourceLocations("The logging configuration given by a parser")
     else:
         path = Path(source).expanduser()
-        text = config_text(path, "logging configuration file")
-        places = Places(str(path), text)
+        text = read_config_text(path, "logging configuration file")
+        places = SourceLocations(str(path), text)
         parser = NoInterpolationParser()
         try:
             parser.read_string(text, source=str(path))
@@ -63,7 +63,7 @@ def read_ini(source: str | os.PathLike[str] | configparser.RawConfigParser) -> I
     return IniFile(sections, places)
 
 
-def check_sections(sections: Sections, places: Places, prefix: str = "") -> None:
+def check_sections(sections: Sections, places: SourceLocations, prefix: str = "") -> None:
     """Raise ValueError unless all sections, classes, levels and names that are needed exist.
 
     Files are not opened and arguments are not evaluated; so faults of the configuration of

@@ -33,7 +33,7 @@ from pypet.plugins.resume.journal.values import decode_value, encode_value
 from pypet.plugins.resume.locking import ExperimentLock
 from pypet.plugins.resume.snapshots.facts import count_workers
 from pypet.services import RecordStorageService
-from pypet.support.filesystem import make_folders, sync_folder
+from pypet.support.filesystem import make_durable_folders, sync_folder
 from pypet.tree.node import put
 
 COMMIT_SECONDS = 1.0
@@ -102,7 +102,7 @@ class ExperimentJournal(Journal):
         check_can_be_journaled(snapshot.trajectory.v_storage_service)
         name = snapshot.trajectory.v_name
         folder = experiment_folder(self._parent, name)
-        make_folders(folder)
+        make_durable_folders(folder)
         self._environment = environment
         try:
             self._lock = ExperimentLock(folder, workers=count_workers(self._options))

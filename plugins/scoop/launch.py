@@ -7,9 +7,8 @@ import os
 import shlex
 import sys
 
-from pypet.support.main_script import main_script
 from pypet.support.optional import require
-from pypet.support.process_ends import GUARD_ADVICE
+from pypet.support.processes import MAIN_GUARD_ADVICE, main_script
 
 EXTRA = "scoop"
 WORKERS_IN_EXAMPLE = 4
@@ -42,7 +41,7 @@ def why_not_here() -> str | None:
         if _is_importing():
             raise ValueError(
                 "A worker of SCOOP that imports the main script has come upon an environment, "
-                f"which it must not make again. {GUARD_ADVICE}"
+                f"which it must not make again. {MAIN_GUARD_ADVICE}"
             )
         return "this process is a worker of SCOOP, and only its main process hands out runs"
     if scoop.CONFIGURATION.get("backend", "ZMQ") != "ZMQ":

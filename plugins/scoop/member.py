@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic, time
 
 from pypet.interfaces import Task
-from pypet.support.process_ends import describe_end
+from pypet.support.processes import describe_exit
 
 PROBE_SECONDS = 2.0
 """So often somebody knocks at a worker that is executing something."""
@@ -85,9 +85,9 @@ class Member:
             return self.process.poll() is not None
         return self.door is not None and self.door.is_shut()
 
-    def describe_end(self) -> str:
+    def describe_exit(self) -> str:
         """Return how it ended, as part of a sentence."""
-        return describe_end(None if self.process is None else self.process.returncode)
+        return describe_exit(None if self.process is None else self.process.returncode)
 
     def begin(self, batch: Batch) -> None:
         """Have a batch from now on."""

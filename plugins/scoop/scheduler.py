@@ -304,7 +304,7 @@ class ScoopScheduler(Scheduler):
                 self._alone.append(task)
                 continue
             error = WorkerDiedError(
-                f"The worker of run {task.index} ({member}) {member.describe_end()}. The run was "
+                f"The worker of run {task.index} ({member}) {member.describe_exit()}. The run was "
                 f"lost with its worker {losses} times."
             )
             self._arrived.append(Outcome(task.index, None, 0.0, 0.0, error))

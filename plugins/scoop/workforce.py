@@ -17,7 +17,7 @@ from pypet.plugins.scoop.guest import Introduction, Reply, introduce, perform
 from pypet.plugins.scoop.launch import number_of_workers
 from pypet.plugins.scoop.link import Answer, Link
 from pypet.plugins.scoop.member import Batch, Member
-from pypet.support.process_ends import GUARD_ADVICE
+from pypet.support.processes import MAIN_GUARD_ADVICE
 from pypet.version import __version__
 
 FIRST_PAUSE_SECONDS = 0.2
@@ -230,7 +230,7 @@ class Workforce:
         if self._false_starts >= MOST_FALSE_STARTS:
             raise WorkerDiedError(
                 "The process that executes runs in place of the main process ends as soon as it "
-                f"is started; its message is above. {GUARD_ADVICE}"
+                f"is started; its message is above. {MAIN_GUARD_ADVICE}"
             )
         self._false_starts += 1
         host, port = self._link.address

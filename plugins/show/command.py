@@ -41,11 +41,11 @@ def show(arguments: argparse.Namespace) -> int:
 
     folder = files.listed_folder(path, recursive=arguments.recursive)
     _write(arguments, folder_lines(folder), folder=folder)
-    is_whole = all(
+    is_integer = all(
         not file.problem and not any(summary.problem for summary in file.trajectories)
         for file in folder.files
     )
-    return _STATUS_SHOWN if is_whole else _STATUS_INCOMPLETE
+    return _STATUS_SHOWN if is_integer else _STATUS_INCOMPLETE
 
 
 def _show_file(path: str, arguments: argparse.Namespace) -> int:
@@ -55,15 +55,15 @@ def _show_file(path: str, arguments: argparse.Namespace) -> int:
     if arguments.trajectory is None:
         listing = files.listed_file(path)
         _write(arguments, file_lines(listing), file=listing)
-        is_whole = not any(summary.problem for summary in listing.trajectories)
+        is_integer = not any(summary.problem for summary in listing.trajectories)
     else:
         summary, contents = files.described_trajectory(path, arguments.trajectory)
         size = os.path.getsize(path)
         lines = trajectory_lines(path, size, summary, contents)
         of_file = {"path": path, "size": size}
         _write(arguments, lines, **of_file, trajectory=summary, contents=contents)
-        is_whole = not contents.problems
-    return _STATUS_SHOWN if is_whole else _STATUS_INCOMPLETE
+        is_integer = not contents.problems
+    return _STATUS_SHOWN if is_integer else _STATUS_INCOMPLETE
 
 
 def _write(arguments: argparse.Namespace, lines: Iterable[str], **described: Any) -> None:

@@ -18,7 +18,7 @@ from pypet.plugins.show.description import (
     Summary,
     Value,
 )
-from pypet.support.terminal_text import printable
+from pypet.support.terminal_text import escape_unprintable
 
 SHOWN_VALUES = 5
 """Values of a range that are shown."""
@@ -281,5 +281,5 @@ def _number(count: int, singular: str, plural: str = "") -> str:
 
 def _cut(text: str) -> str:
     """Return text in one line, cut if it is long."""
-    line = printable(" ".join(text.split()))
+    line = escape_unprintable(" ".join(text.split()))
     return line if len(line) <= SHOWN_WIDTH else line[: SHOWN_WIDTH - 3] + "..."

@@ -21,8 +21,8 @@ from typing import Any
 from pypet.errors import GitDiffError
 from pypet.plugins.sumatra.dependencies import find_dependencies
 from pypet.plugins.sumatra.parameters import parameters_as_json
-from pypet.support.main_script import main_script
-from pypet.support.surrounding_git import without_surrounding_git
+from pypet.support.git_environment import without_git_environment
+from pypet.support.processes import main_script
 
 _FINISHED = "__finished__"
 """Sumatra's tag of records of programs that ended well."""
@@ -92,7 +92,7 @@ class SumatraProject:
         self.check_code()
         main_file = self._main_file()
         working_directory = os.getcwd()
-        with without_surrounding_git():  # a module's version may be that of its repository
+        with without_git_environment():  # a module's version may be that of its repository
             dependencies = [] if main_file is None else find_dependencies(main_file, self._folder)
         with self._opened() as project:
             from sumatra import launch, programs
@@ -154,7 +154,7 @@ class SumatraProject:
         It is closed afterwards: other processes may record their experiments meanwhile.
         """
         with contextlib.ExitStack() as stack:
-            stack.enter_context(without_surrounding_git())
+            stack.enter_context(without_git_environment())
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             try:

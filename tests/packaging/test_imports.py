@@ -11,7 +11,7 @@ import pytest
 
 import pypet
 from pypet import errors, pypetexceptions
-from pypet.faces import FACES, face_names, module_getattr
+from pypet.aliases import ALIASES, alias_names, module_getattr
 from pypet.manager import get_manager
 
 ESTABLISHED_NAMES = [
@@ -209,18 +209,18 @@ def test_importing_the_folder_under_its_own_name_is_refused():
     assert "The folder 'core' is the package 'pypet'" in done.stderr
 
 
-# ----- faces: names whose home is a plugin ---------------------------------------------------
+# ----- aliases: names whose home is a plugin ---------------------------------------------------
 
 
-@pytest.mark.parametrize(("module", "name"), list(FACES))
+@pytest.mark.parametrize(("module", "name"), list(ALIASES))
 def test_every_face_leads_to_its_plugin(module, name):
     found = getattr(importlib.import_module(module), name)
-    face = FACES[module, name]
-    assert found is get_manager().attribute(face.entry, face.attribute, asked=name)
+    alias = ALIASES[module, name]
+    assert found is get_manager().attribute(alias.entry, alias.attribute, asked=name)
 
 
 def test_the_package_has_exactly_its_faces():
-    assert sorted(pypet._FACES) == sorted(face_names("pypet"))
+    assert sorted(pypet._FACES) == sorted(alias_names("pypet"))
 
 
 def test_a_face_whose_plugin_is_switched_off_says_so(monkeypatch):

@@ -12,12 +12,16 @@ import time
 import pytest
 
 from pypet import pypetconstants
-from pypet.support.dictionaries import flatten_dictionary, nest_dictionary
+from pypet.support.arguments import get_matching_kwargs
+from pypet.support.collections import (
+    IteratorChain,
+    flatten_dictionary,
+    nest_dictionary,
+    result_sort,
+)
 from pypet.support.filesystem import racedirs
-from pypet.support.iterators import IteratorChain, result_sort
 from pypet.support.loggers import HasLogger
 from pypet.support.network import convert_ipv6, is_ipv6, port_to_tcp
-from pypet.support.signatures import get_matching_kwargs
 from pypet.support.time_format import format_duration, format_time
 from pypet.support.versions import collect_versions
 

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from pypet.support.terminal_text import printable, write_lines
+from pypet.support.terminal_text import escape_unprintable, write_lines
 
 
 @pytest.mark.parametrize(
@@ -23,14 +23,14 @@ from pypet.support.terminal_text import printable, write_lines
     ],
 )
 def test_what_has_no_shape_becomes_an_escape(text, shown):
-    assert printable(text) == shown
-    assert printable(shown) == shown
+    assert escape_unprintable(text) == shown
+    assert escape_unprintable(shown) == shown
 
 
 def test_no_character_can_command_a_terminal():
     for code in range(0x110000):
         letter = chr(code)
-        shown = printable(letter)
+        shown = escape_unprintable(letter)
         assert shown == letter or shown.isascii()
         if code < 0x20 or 0x7F <= code < 0xA0 or 0x202A <= code <= 0x202E:
             assert shown.isprintable()

@@ -7,8 +7,8 @@ import pytest
 
 from pypet.errors import NotUniqueNodeError
 from pypet.leaves import Parameter
-from pypet.support.exploration import cartesian_product
 from pypet.trajectory import Trajectory
+from pypet.trajectory.parameter_space import cartesian_product
 
 # ----- exploring -------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pypet.errors import NotStoredError
-from pypet.support.refusals import REST_STORED, is_refusal, notes_of
+from pypet.services.storage_failures import REST_STORED, is_storage_failure, notes_of
 from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable
 
 TEXT_LENGTH = 400
@@ -30,7 +30,7 @@ class Failure(NamedTuple):
         cause = f"{type(error).__name__}: {error}"[:TEXT_LENGTH]
         if notes:
             cause += f" ({notes.removeprefix('pypet: ')[:TEXT_LENGTH]})"
-        is_general = is_refusal(error) and not isinstance(parcel.content, Unreadable)
+        is_general = is_storage_failure(error) and not isinstance(parcel.content, Unreadable)
         return cls(parcel.run, parcel.what()[:TEXT_LENGTH], cause, is_general)
 
     def __str__(self) -> str:

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pypet.support.memory import keep_freed_memory
-from pypet.support.pipes import write_pieces
+from pypet.support.buffers import keep_freed_memory, write_buffers
 from pypet.wrap_modes._local.checksums import crc32
 
 MAGIC = b"pypF"
@@ -84,7 +83,7 @@ def send(
     if ancillary:
         first = connection.sendmsg(buffers[:1], ancillary)
         buffers[0] = memoryview(buffers[0])[first:]
-    write_pieces(connection.sendmsg, buffers)
+    write_buffers(connection.sendmsg, buffers)
 
 
 def decode(body: memoryview, checksum: int, number: int) -> Frame:

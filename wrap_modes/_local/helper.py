@@ -10,8 +10,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pypet.support.filesystem import working_folder
-from pypet.support.interrupts import without_interrupts
-from pypet.support.process_ends import GUARD_ADVICE, describe_end
+from pypet.support.processes import MAIN_GUARD_ADVICE, deferred_interrupts, describe_exit
 
 _NAMES = {"NETLOCK": "LockServer", "NETQUEUE": "QueuingServerProcess"}
 """Established names of processes, which names of log files contain; others follow the mode."""
@@ -27,7 +26,7 @@ def start_helper(
         target=target, args=args, name=name, daemon=True
     )
     # The process ignores them from its first step on.
-    with without_interrupts(signal.SIGTERM):
+    with deferred_interrupts(signal.SIGTERM):
         try:
             process.start()
         except FileNotFoundError:  # new interpreters are told the working folder
@@ -40,8 +39,8 @@ def describe_death(mode: str, process: BaseProcess) -> str:
     """Return what is known about a helper that should still be there, without a full stop."""
     process.join()
     forked = isinstance(process, getattr(multiprocessing.context, "ForkProcess", ()))
-    advice = f"{GUARD_ADVICE} " if process.exitcode == 1 and not forked else ""
+    advice = f"{MAIN_GUARD_ADVICE} " if process.exitcode == 1 and not forked else ""
     return (
-        f"The process that stores data for wrap_mode={mode!r} {describe_end(process.exitcode)}. "
+        f"The process that stores data for wrap_mode={mode!r} {describe_exit(process.exitcode)}. "
         f"{advice}What it had not written yet is lost"
     )

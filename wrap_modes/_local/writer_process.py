@@ -13,7 +13,7 @@ from typing import Any
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, StorageService
 from pypet.records import StoreRequest
-from pypet.support.refusals import HOPELESS, TOO_MANY
+from pypet.services.storage_failures import MAX_CONSECUTIVE_FAILURES, MAX_FINAL_FAILURES
 from pypet.wrap_modes._local.failures import Failure, not_stored
 from pypet.wrap_modes._local.helper import describe_death, start_helper
 from pypet.wrap_modes._local.parcels import NO_RUN, Question
@@ -108,7 +108,7 @@ class WriterProcess:
             self._ask_at = now + SECONDS_BETWEEN_QUESTIONS
             self._exchange()
         lost = self._accepted.keys() & self._failed.keys()
-        is_final = self._refusals >= HOPELESS
+        is_final = self._refusals >= MAX_CONSECUTIVE_FAILURES
         if lost or is_final:
             for run in lost:
                 del self._accepted[run]
@@ -135,7 +135,7 @@ class WriterProcess:
         failures = [each for group in self._failed.values() for each in group]
         self._failed.clear()
         if failures:
-            raise not_stored(self._mode, failures, is_final=self._refusals >= TOO_MANY)
+            raise not_stored(self._mode, failures, is_final=self._refusals >= MAX_FINAL_FAILURES)
 
     @property
     def sentinel(self) -> int:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from pypet.support.memory import keep_freed_memory
+from pypet.support.buffers import keep_freed_memory
 from pypet.support.network import is_ipv6
 from pypet.wrap_modes._net.keys import WorkerKey
 from pypet.wrap_modes._net.server_socket import (

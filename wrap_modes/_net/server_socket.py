@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pypet.support.memory import keep_freed_memory
+from pypet.support.buffers import keep_freed_memory
 from pypet.wrap_modes._net.addresses import Port, bind
 from pypet.wrap_modes._net.keys import TOKEN_BYTES, ServerKey
 from pypet.wrap_modes._net.refusals import RefusalCounter

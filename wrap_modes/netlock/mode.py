@@ -13,7 +13,7 @@ from pypet.errors import NotStoredError
 from pypet.interfaces import Option, StorageService
 from pypet.options.established import established
 from pypet.support.optional import require
-from pypet.support.process_ends import describe_end
+from pypet.support.processes import describe_exit
 from pypet.wrap_modes._local.helper import start_helper
 from pypet.wrap_modes._local.lock_mode import LockMode
 from pypet.wrap_modes._net.addresses import fixed_address
@@ -121,7 +121,7 @@ class NetLockWrapMode(LockMode):
             self._at_exit = None
 
     def _death(self) -> str:
-        end = describe_end(self._process.exitcode)
+        end = describe_exit(self._process.exitcode)
         return f"The process that gives the lock of wrap_mode='NETLOCK' {end}"
 
 

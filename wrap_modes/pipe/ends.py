@@ -9,7 +9,7 @@ from collections import deque
 from typing import Any, ClassVar
 
 from pypet.errors import NotStoredError
-from pypet.support.pipes import enlarge
+from pypet.support.buffers import enlarge_pipe
 from pypet.wrap_modes._local.parcels import Parcel, dump
 from pypet.wrap_modes._local.writer import Source
 from pypet.wrap_modes.pipe.counts import Counts
@@ -25,7 +25,7 @@ READ_BYTES = 1 << 16
 def make_pipe() -> tuple[int, int]:
     """Return the reading and the writing end of a pipe that holds much, if that is allowed."""
     reading, writing = os.pipe()
-    enlarge(writing, CAPACITY_BYTES)
+    enlarge_pipe(writing, CAPACITY_BYTES)
     return reading, writing
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pypet import pypetconstants as constants
-from pypet.support.arguments import check_path, check_several
+from pypet.support.arguments import check_iterable, check_path
 from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.trajectory.merging.conditions import check_mergeable
 from pypet.trajectory.merging.merger import check_survives, merge
@@ -145,7 +145,7 @@ class Merging(TrajectoryState):
         Only this trajectory is backed up. For the arguments and errors see `f_merge`; all of the
         others are looked at before the first one is merged.
         """
-        others = list(check_several(other_trajectories, "f_merge_many", "f_merge"))
+        others = list(check_iterable(other_trajectories, "f_merge_many", "f_merge"))
         for other in others:
             check_mergeable(self, other)
         options = MergeOptions(

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pypet.support.exploration import find_points
 from pypet.trajectory.merging.conditions import DATA_BRANCHES, shared_leaves
 from pypet.trajectory.merging.options import MergeOptions
+from pypet.trajectory.parameter_space import find_points
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from pypet.plugins.resume.repairing import (
 )
 from pypet.plugins.resume.snapshots.container import read_header
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY
-from pypet.support.terminal_text import printable, write_lines
+from pypet.support.terminal_text import escape_unprintable, write_lines
 
 _STATUS_WHOLE = 0
 _STATUS_LOST = 1
@@ -66,7 +66,7 @@ def repair(arguments: argparse.Namespace) -> int:
     saved = salvage(path, output, broken, journals)
     lines = list(_lines(path, output, saved))
     with open(report, "x", encoding="utf8") as file:
-        file.writelines(f"{printable(line)}\n" for line in [*lines, *_details(saved)])
+        file.writelines(f"{escape_unprintable(line)}\n" for line in [*lines, *_details(saved)])
     write_lines(sys.stdout, [*lines, f"details     {report}"])
     is_lost = any(each.missing or not (each.copied or each.restored) for each in saved)
     return _STATUS_LOST if is_lost else _STATUS_WHOLE

@@ -52,8 +52,8 @@ def status(arguments: argparse.Namespace) -> int:
         for latest in _watched(readers, reports, arguments.watch):
             reports = latest
             _show(arguments, reports, is_first=False)
-    is_whole = not any(report.problems for report in reports)
-    return _STATUS_SHOWN if is_whole else _STATUS_INCOMPLETE
+    is_integer = not any(report.problems for report in reports)
+    return _STATUS_SHOWN if is_integer else _STATUS_INCOMPLETE
 
 
 def _readers(arguments: argparse.Namespace) -> list[Read]:

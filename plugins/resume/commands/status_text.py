@@ -10,7 +10,7 @@ from pypet.plugins.resume.commands.status_json import iso, stretches
 from pypet.plugins.resume.reading import COMPLETE, INTERRUPTED, RUNNING, ExperimentReport
 from pypet.runs.states import ABANDONED, COMMITTED, PENDING, STATES
 from pypet.runs.states import RUNNING as RUN_RUNNING
-from pypet.support.terminal_text import printable
+from pypet.support.terminal_text import escape_unprintable
 
 _LABEL_WIDTH = 12
 _SHOWN_STRETCHES = 10
@@ -158,5 +158,5 @@ def size_text(size: int) -> str:
 
 def _cut(text: str) -> str:
     """Return text in one line, cut if it is long."""
-    line = printable(" ".join(text.split()))
+    line = escape_unprintable(" ".join(text.split()))
     return line if len(line) <= _SHOWN_WIDTH else line[: _SHOWN_WIDTH - 3] + "..."

@@ -22,7 +22,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from pypet.errors import ResumeError
-from pypet.support.main_script import loading_script
+from pypet.support.processes import loading_script
 
 MAIN = "__main__"
 LOADED = "__mp_main__"

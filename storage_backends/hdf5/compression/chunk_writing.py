@@ -12,7 +12,7 @@ from pypet.storage_backends.hdf5.compression.chunk_plans import Array, ChunkPlan
 from pypet.storage_backends.hdf5.compression.deflate import Chooser, Compress, quick
 from pypet.storage_backends.hdf5.compression.packed_arrays import PackedArray
 from pypet.storage_backends.hdf5.encoding.checksums import crc_of
-from pypet.support.memory import keep_freed_memory
+from pypet.support.buffers import keep_freed_memory
 
 LEAST_BYTES = 64 * 1024
 """Smaller arrays go through HDF5, which takes less time for them than Python."""

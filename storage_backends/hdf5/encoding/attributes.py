@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from h5py import h5a, h5s, h5t
 
+from pypet.encoding import portable_pickle
 from pypet.storage_backends.hdf5.encoding.types import file_type, native, text_type
-from pypet.support import portable_pickle
 
 SCALAR = h5s.create(h5s.SCALAR)
 NULL = h5s.create(h5s.NULL)

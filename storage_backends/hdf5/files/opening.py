@@ -39,7 +39,7 @@ from pypet.storage_backends.hdf5.files.waiting import (
     wait_while_blocked,
 )
 from pypet.storage_backends.hdf5.settings.settings import Filters
-from pypet.support.filesystem import make_folders
+from pypet.support.filesystem import make_durable_folders
 
 logger = logging.getLogger(__name__)
 
@@ -221,7 +221,7 @@ def create_file(
     _check_is_regular(path)
     folder = os.path.dirname(path)
     try:
-        make_folders(folder)
+        make_durable_folders(folder)
     except OSError as err:
         raise type(err)(
             err.errno,

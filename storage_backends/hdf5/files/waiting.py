@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pypet.storage_backends.hdf5.files.guard import GUARD
-from pypet.support.interrupts import admit_interrupts
+from pypet.support.processes import deliver_pending_interrupt
 
 WRITING_SECONDS = 300.0
 """How long a writer waits by default until the file is free."""
@@ -51,7 +51,7 @@ def wait_while_blocked(attempt: Callable[[], T], path: str, timeout: float) -> T
                     path,
                     timeout,
                 )
-        admit_interrupts()
+        deliver_pending_interrupt()
         with GUARD:  # which others get meanwhile, whoever holds it here
             _PAUSE.wait(min(pause, max(0.0, timeout - waited)))
         pause = min(pause * _GROWTH, _LONGEST_PAUSE)

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from h5py import h5f, h5g, h5o
 
+from pypet.encoding.portable_pickle import portable_pickles
 from pypet.encoding.refusals import WAY_OUT, refused
 from pypet.encoding.unpickling import TRUST, Unpickling
 from pypet.errors import RefusedPickleError, StorageFormatError
@@ -48,7 +49,6 @@ from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.pytables.plain_copies import plain_copy
 from pypet.storage_backends.hdf5.pytables.quiet import quiet
 from pypet.storage_backends.hdf5.settings.settings import Settings
-from pypet.support.portable_pickle import portable_pickles
 
 logger = logging.getLogger(__name__)
 

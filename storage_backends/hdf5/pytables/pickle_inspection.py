@@ -17,6 +17,7 @@ from typing import Any
 import h5py
 from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 
+from pypet.encoding import portable_pickle
 from pypet.encoding.pickle_vocabulary import MalformedPickleError
 from pypet.encoding.unpickling import SAFE, TRUST, Unpickling, load_constants
 from pypet.errors import RefusedPickleError, StorageFormatError
@@ -32,7 +33,6 @@ from pypet.storage_backends.hdf5.pytables.plain_types import (
     is_scalar,
     reads_elsewhere,
 )
-from pypet.support import portable_pickle
 
 OBJECTS = b"object"
 PSEUDO_ATOM = b"PSEUDOATOM"

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5t
 
+from pypet.encoding import portable_pickle
 from pypet.encoding.pickle_vocabulary import MalformedPickleError
 from pypet.encoding.unpickling import NEVER, Unpickling, load_constants
 from pypet.errors import RefusedPickleError, StorageFormatError
@@ -51,7 +52,6 @@ from pypet.storage_backends.hdf5.pytables.plain_types import (
     is_scalar,
     reads_elsewhere,
 )
-from pypet.support import portable_pickle
 
 _FILL = re.compile(rb"FIELD_[0-9]+_FILL")
 """Defaults of columns, which only writing needs; some versions unpickled them, too."""

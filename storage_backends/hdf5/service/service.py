@@ -46,7 +46,7 @@ from pypet.storage_backends.hdf5.settings.options import (
 )
 from pypet.storage_backends.hdf5.settings.properties import SettingsProperties
 from pypet.storage_backends.hdf5.settings.settings import Settings, initial_tables
-from pypet.support.main_script import refuse_in_loaded_script
+from pypet.support.processes import refuse_in_loaded_script
 
 if TYPE_CHECKING:
     from pypet.services.transfer import NodeCopy

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from pypet import pypetconstants as constants
+from pypet.encoding.portable_pickle import portable_pickles
 from pypet.encoding.refusals import advice_on_type
 from pypet.encoding.unpickling import TRUST, Unpickling
 from pypet.errors import DataNotInStorageError, StorageFormatError
@@ -21,7 +22,6 @@ from pypet.storage_backends.hdf5.settings.settings import Settings
 from pypet.storage_backends.hdf5.shareddata.creation import create
 from pypet.storage_backends.hdf5.shareddata.frames import get_frame, put_shared_frame, select_frame
 from pypet.storage_backends.hdf5.shareddata.places import SharedPlace
-from pypet.support.portable_pickle import portable_pickles
 
 _SHAREABLE = frozenset(
     (

@@ -11,7 +11,7 @@ _SECTION = re.compile(r"\s*\[\[?\s*(?P<name>[^\]]+?)\s*\]")
 _NAME = re.compile(r"(?P<indent>\s*)(?P<name>[^\s=:#;\[][^=:]*?)\s*[=:]")
 
 
-def config_text(path: Path, what: str = "config file") -> str:
+def read_config_text(path: Path, what: str = "config file") -> str:
     """Return the content of a file in UTF-8, with or without a byte order mark.
 
     ``what`` says in messages what file it is.
@@ -34,7 +34,7 @@ def config_text(path: Path, what: str = "config file") -> str:
         raise ValueError(f"The {what} {str(path)!r} cannot be read: {error}") from error
 
 
-class Places:
+class SourceLocations:
     """Says file and line of sections and options."""
 
     def __init__(self, name: str, text: str = "", *, continued: bool = True) -> None:

@@ -11,13 +11,13 @@ _ABOUT_DATA = (NoSuchServiceError, TypeError, AttributeError, pickle.PickleError
 REST_STORED = "everything else is stored"
 """Stands in a note of errors that concern part of the data."""
 
-HOPELESS = 10
+MAX_CONSECUTIVE_FAILURES = 10
 """So many refusals, one after the other, and there is no hope for what comes next."""
-TOO_MANY = 2
+MAX_FINAL_FAILURES = 2
 """So many refusals at the very end are no accident of one run."""
 
 
-def is_refusal(error: BaseException) -> bool:
+def is_storage_failure(error: BaseException) -> bool:
     """Return whether the storage failed, and not the data that it was given.
 
     ``error`` came from storing. Other data may fare better even so: a disk may have room for

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("h5py")
 
 from pypet.storage_backends.hdf5.files.opening import IS_TRANSACTIONAL
-from pypet.support.filesystem import make_folders, sync_folder
+from pypet.support.filesystem import make_durable_folders, sync_folder
 from tests.storage_backends.hdf5.record_makers import apply, leaf, new_service, number
 
 pytestmark = [
@@ -48,11 +48,11 @@ def test_a_durable_commit_saves_the_name_of_the_file_after_its_content(tmp_path,
 
 
 def test_names_of_new_folders_are_saved(tmp_path, synced):
-    make_folders(str(tmp_path / "a" / "b"))
+    make_durable_folders(str(tmp_path / "a" / "b"))
     assert (tmp_path / "a" / "b").is_dir()
     assert synced == [os.stat(path).st_ino for path in (tmp_path, tmp_path / "a")]
     synced.clear()
-    make_folders(str(tmp_path / "a" / "b"))
+    make_durable_folders(str(tmp_path / "a" / "b"))
     assert synced == []
 
 

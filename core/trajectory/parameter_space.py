@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pypet.support.arguments import check_mapping
-from pypet.support.dictionaries import flatten_dictionary
+from pypet.support.collections import flatten_dictionary
 
 _LOGGER_NAME = "pypet.find_unique"
 

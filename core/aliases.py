@@ -1,6 +1,6 @@
 """Public names whose home is a plugin, and the paths under which scripts know them.
 
-This table is the only place where pypet's core knows plugins by name. Importing a face loads
+This table is the only place where pypet's core knows plugins by name. Importing a alias loads
 nothing; a plugin is loaded when one of its names is used.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pypet.support.optional import install_hint
 
 
-class Face(NamedTuple):
+class Alias(NamedTuple):
     """Where a name really is."""
 
     entry: str
@@ -24,9 +24,9 @@ class Face(NamedTuple):
     """The extra of pypet to install if there is no such entry point."""
 
 
-_HDF5 = Face("hdf5", "HDF5StorageService", "hdf5")
-_COMPACTING = Face("hdf5", "compact_hdf5_file", "hdf5")
-_LAZY = Face("lazy", "LazyStorageService")
+_HDF5 = Alias("hdf5", "HDF5StorageService", "hdf5")
+_COMPACTING = Alias("hdf5", "compact_hdf5_file", "hdf5")
+_LAZY = Alias("lazy", "LazyStorageService")
 
 _LOGGING_NAMES = (
     "FILENAME_INDICATORS",
@@ -57,26 +57,26 @@ _NETWORK = {
     **dict.fromkeys(("QueuingClient", "ForkAwareQueuingClient"), "netqueue"),
 }
 
-FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
+ALIASES: MappingProxyType[tuple[str, str], Alias] = MappingProxyType(
     {
         ("pypet", "HDF5StorageService"): _HDF5,
         ("pypet", "LazyStorageService"): _LAZY,
         ("pypet", "compact_hdf5_file"): _COMPACTING,
-        ("pypet", "rename_log_file"): Face("logging", "rename_log_file"),
+        ("pypet", "rename_log_file"): Alias("logging", "rename_log_file"),
         ("pypet.storageservice", "HDF5StorageService"): _HDF5,
         ("pypet.storageservice", "LazyStorageService"): _LAZY,
         ("pypet.utils.hdf5compression", "compact_hdf5_file"): _COMPACTING,
         **{
-            ("pypet.utils.gitintegration", name): Face("git", name, "git")
+            ("pypet.utils.gitintegration", name): Alias("git", name, "git")
             for name in ("add_commit_variables", "make_git_commit")
         },
         **{
-            ("pypet.utils.configparsing", name): Face("ini", name)
+            ("pypet.utils.configparsing", name): Alias("ini", name)
             for name in ("ConfigInterpreter", "parse_config")
         },
-        **{("pypet.pypetlogging", name): Face("logging", name) for name in _LOGGING_NAMES},
+        **{("pypet.pypetlogging", name): Alias("logging", name) for name in _LOGGING_NAMES},
         **{
-            ("pypet.utils.mpwrappers", name): Face(entry, name)
+            ("pypet.utils.mpwrappers", name): Alias(entry, name)
             for name, entry in {**_WRAPPERS, **_NETWORK}.items()
         },
     }
@@ -84,32 +84,32 @@ FACES: MappingProxyType[tuple[str, str], Face] = MappingProxyType(
 """(module path, public name) -> its home."""
 
 
-def face_names(module_name: str) -> list[str]:
+def alias_names(module_name: str) -> list[str]:
     """Return the names that a module gives without having them, for its ``__dir__``."""
-    return [name for module, name in FACES if module == module_name]
+    return [name for module, name in ALIASES if module == module_name]
 
 
 def module_getattr(module_name: str) -> Callable[[str], Any]:
-    """Return a ``__getattr__`` for the module of this name: it gives the module's faces.
+    """Return a ``__getattr__`` for the module of this name: it gives the module's aliases.
 
-    The function raises AttributeError for names that are no face, MissingDependencyError if the
+    The function raises AttributeError for names that are no alias, MissingDependencyError if the
     plugin is not installed or switched off, and PluginError if it cannot be loaded.
     """
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the module's own
-        face = FACES.get((module_name, name))
-        if face is None:
+        alias = ALIASES.get((module_name, name))
+        if alias is None:
             raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
-        # Not before it is needed: importing a face must stay cheap.
+        # Not before it is needed: importing a alias must stay cheap.
         from pypet.manager import get_manager
 
         return get_manager().attribute(
-            face.entry,
-            face.attribute,
+            alias.entry,
+            alias.attribute,
             asked=f"{module_name}.{name}",
             hint=(
                 "pypet's own plugins are not those that pip knows, so install pypet again, with "
-                f"{install_hint(face.extra or 'default')}"
+                f"{install_hint(alias.extra or 'default')}"
             ),
         )
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-LOCATIONS = (
+REPOSITORY_VARIABLES = (
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_IMPLICIT_WORK_TREE",
@@ -33,12 +33,12 @@ push sets, without the user's own settings (``GIT_CONFIG_COUNT``, ``GIT_CONFIG_P
 
 
 @contextmanager
-def without_surrounding_git() -> Iterator[None]:
+def without_git_environment() -> Iterator[None]:
     """Hide the variables for the length of a block, then put them back.
 
     They are hidden from the whole process. Outside of hooks there are none, and nothing happens.
     """
-    hidden = {name: os.environ.pop(name) for name in LOCATIONS if name in os.environ}
+    hidden = {name: os.environ.pop(name) for name in REPOSITORY_VARIABLES if name in os.environ}
     try:
         yield
     finally:

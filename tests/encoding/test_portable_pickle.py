@@ -8,8 +8,8 @@ import threading
 import numpy as np
 import pytest
 
-from pypet.support import portable_pickle
-from pypet.support.portable_pickle import portable_pickles
+from pypet.encoding import portable_pickle
+from pypet.encoding.portable_pickle import portable_pickles
 
 VALUES = {
     "array": np.arange(3),

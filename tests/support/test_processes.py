@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from pypet.plugins._workers import starting
-from pypet.support.interrupts import without_interrupts
+from pypet.support.processes import deferred_interrupts
 from tests.processes import in_child, run_until_killed
 
 if not hasattr(signal, "pthread_sigmask") or not hasattr(signal, "SIGKILL"):
@@ -24,7 +24,7 @@ def test_interrupts_are_raised_after_what_they_must_not_disturb():
     steps = []
 
     def work():
-        with without_interrupts():
+        with deferred_interrupts():
             signal.raise_signal(signal.SIGINT)
             steps.append(held_back())
 
@@ -45,7 +45,7 @@ def test_an_interrupt_right_before_does_not_hold_back_all_later_ones():
         return former
 
     def work():
-        with without_interrupts():
+        with deferred_interrupts():
             pass
 
     with pytest.MonkeyPatch.context() as patch:

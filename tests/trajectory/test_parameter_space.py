@@ -8,8 +8,8 @@ import logging
 import numpy as np
 import pytest
 
-from pypet.support import exploration
-from pypet.support.exploration import cartesian_product, find_unique_points
+from pypet.trajectory import parameter_space
+from pypet.trajectory.parameter_space import cartesian_product, find_unique_points
 
 
 class Ranged:
@@ -28,7 +28,7 @@ class Ranged:
 
 
 def test_examples_of_the_documentation_hold():
-    assert doctest.testmod(exploration).failed == 0
+    assert doctest.testmod(parameter_space).failed == 0
 
 
 def test_the_last_name_varies_fastest():
