@@ -30,6 +30,8 @@ DEPRECATED: dict[tuple[str, str], tuple[str, str]] = {
         for name in ("NOT_FINISHED", "NOT_STARTED", "NOT_YET", "self_contained", "text_columns")
     },
     ("pypet.records.run_merging", "merged"): ("pypet.records.run_rows", "merged"),
+    ("pypet.interfaces", "Work"): ("pypet.interfaces.scheduling", "TaskFunction"),
+    ("pypet.interfaces.scheduling", "Work"): ("pypet.interfaces.scheduling", "TaskFunction"),
 }
 """The same for names that plugins may have imported; each use of the former name is a
 DeprecationWarning. They work until version 2."""

@@ -43,7 +43,7 @@ class ExecutorScheduler(SubmittingScheduler):
         """How many workers may know a work already, by its name."""
 
     @classmethod
-    def settle(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    def resolve_options(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return ``ncores`` as it is in effect: the number of workers as the executor tells it.
 
         Executors that tell nothing are taken to have as many as ``ncores`` says, 0 for as many as

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from pypet.interfaces import Option, Outcome, Scheduler, Task, Work
+from pypet.interfaces import Option, Outcome, Scheduler, Task, TaskFunction
 from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.plugins._workers.crew import Crew
@@ -40,7 +40,7 @@ class PoolScheduler(WorkersScheduler):
         Exception
             Something cannot be pickled.
         """
-        super().start(execute.packed() if isinstance(execute, Work) else execute)
+        super().start(execute.serialized() if isinstance(execute, TaskFunction) else execute)
 
 
 @hookimpl

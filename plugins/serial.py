@@ -29,7 +29,7 @@ class SerialScheduler(Scheduler):
         """Get ready to call ``execute``."""
         self._execute = execute
 
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """Return how many tasks may be submitted: `BATCH` when none is pending, else none."""
         return 0 if self._pending else BATCH
 

@@ -100,8 +100,8 @@ class LocalWrapMode(WrapMode):
         RuntimeError
             Something could not be stored; the message names the nodes.
         """
-        if outcome.references:
-            self.store_references(outcome.references)
+        if outcome.payload:
+            self.store_references(outcome.payload)
 
     def store_references(self, references: Mapping[str, list[list[bytes]]]) -> None:
         """Store what `take_home` gave; everything is tried before an error is raised.

@@ -314,7 +314,7 @@ class Experiment:
         former, self._round = self._round, latest
         if former is not None:
             latest.take_over(former)
-            former.join()
+            former.wait_closed()
         latest.execute()
         if self._is_resumed and former is None:
             # Those of the runs before the crash came first.
@@ -324,7 +324,7 @@ class Experiment:
         """Wait until processes that have nothing to do any more are gone."""
         latest, self._round = self._round, None
         if latest is not None:
-            latest.join()
+            latest.wait_closed()
 
     def _post_process_at_once(self, plan: Plan) -> Indices | None:
         """Call post-processing while runs are active; return the runs that it added, if any."""

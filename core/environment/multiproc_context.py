@@ -178,7 +178,7 @@ class MultiprocContext:
         try:
             mode.stop()
         finally:
-            mode.join()
+            mode.wait_closed()
             if self._trajectory.v_storage_service is self._wrapper:
                 self._trajectory.v_storage_service = self._service
             self._mode = self._wrapper = self._service = None

@@ -172,13 +172,13 @@ class Round:
         """Use what the scheduler of the round before has started and not ended yet."""
         self._scheduler.take_over(former._scheduler)
 
-    def join(self) -> None:
+    def wait_closed(self) -> None:
         """Wait until processes that have nothing to do any more are gone."""
         try:
             if self._storage is not None:
-                self._storage.join()
+                self._storage.wait_closed()
         finally:  # also if the user interrupts this
-            self._scheduler.join()
+            self._scheduler.wait_closed()
 
     def _loop(self) -> RunLoop:
         features, scheduler = self._features, self._scheduler

@@ -135,7 +135,7 @@ class RunLoop:
         """Submit as many tasks as the scheduler takes, none after an interruption."""
         if sigint_handling.hit:
             return
-        room = self._scheduler.room()
+        room = self._scheduler.free_slots()
         tasks, self._retries = self._retries[:room], self._retries[room:]
         room -= len(tasks)
         if self._job.draws and self._scheduler.in_process:
@@ -170,7 +170,7 @@ class RunLoop:
             arrived = True
             self._pending -= 1
             self._take(outcome)
-            if sigint_handling.hit or self._scheduler.room():
+            if sigint_handling.hit or self._scheduler.free_slots():
                 return
         if self._pending and not arrived:
             raise PluginError(

@@ -79,7 +79,7 @@ def settle_parallel_runs(
     """
     if scheduler.in_process:
         return None
-    options.update(scheduler.settle(options))
+    options.update(scheduler.resolve_options(options))
     if options["queue_maxsize"] < 0:
         options["queue_maxsize"] = QUEUE_LENGTH_PER_CORE * options["ncores"]
     return parallel_wrap_mode(options, manager, scheduler)

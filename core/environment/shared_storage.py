@@ -101,10 +101,10 @@ class SharedStorage:
         """Whether all those rows are surely stored; after the block."""
         return self._mode is None or self._mode.has_stored_run_table
 
-    def join(self) -> None:
+    def wait_closed(self) -> None:
         """Wait until the helpers of the wrap mode are gone; after the block."""
         if self._mode is not None:
-            self._mode.join()
+            self._mode.wait_closed()
 
     def _end(self, *, hides: bool) -> None:
         """Give the trajectory its service back and wait until everything is stored.

@@ -17,7 +17,7 @@ from pypet.environment.job import Job
 from pypet.environment.pristine import Pristine
 from pypet.environment.single_run import SingleRun
 from pypet.errors import RunSkippedError
-from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, Task, Work
+from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, Task, TaskFunction
 from pypet.interfaces.scheduling import pickled
 from pypet.support import run_banners
 from pypet.trajectory.full_pickles import bare_and_full, full_copy_flags, restore_flags
@@ -51,7 +51,7 @@ class WorkerSettings(NamedTuple):
     """Workers have log files of their own. Elsewhere the main process alone tells what failed."""
 
 
-class WorkerRun(Work):
+class WorkerRun(TaskFunction):
     """Executes runs in processes that were forked: each on the trajectory that it inherits."""
 
     def __init__(self, trajectory: Trajectory, job: Job, settings: WorkerSettings) -> None:
@@ -60,7 +60,7 @@ class WorkerRun(Work):
         self._settings = settings
         self._run: SingleRun | None = None
 
-    def packed(self, dumps: Callable[[Any], bytes] = pickled) -> PackedRun:
+    def serialized(self, dumps: Callable[[Any], bytes] = pickled) -> SerializedRun:
         """Return the same work in pickles, one for the trajectory and one for the job.
 
         Raises
@@ -81,7 +81,7 @@ class WorkerRun(Work):
         with bare_and_full(self._trajectory):
             remedy = "Some leaf holds such data."
             image = _image(dumps, self._trajectory, "The trajectory", remedy)
-        return PackedRun(image, job_image, flags, self._settings)
+        return SerializedRun(image, job_image, flags, self._settings)
 
     def start_worker(self, index: int | None = None) -> None:
         """Take over the storage service and set up logging and signals."""
@@ -113,7 +113,7 @@ class WorkerRun(Work):
         self._run = _single_run(self._trajectory, self._job, settings, clean_up=False)
 
 
-class PackedRun(Work):
+class SerializedRun(TaskFunction):
     """Executes runs in workers that stay, or that were not forked, from pickles."""
 
     def __init__(
@@ -133,7 +133,7 @@ class PackedRun(Work):
         self._stays = False
         """Whether the worker executes many tasks and reports them together."""
 
-    def packed(self, dumps: Callable[[Any], bytes] = pickled) -> PackedRun:
+    def serialized(self, dumps: Callable[[Any], bytes] = pickled) -> SerializedRun:
         """Return itself: it consists of bytes already."""
         return self
 
@@ -228,7 +228,7 @@ def _execute(
     except Exception as error:
         return Outcome(task.index, None, outcome.started, time(), outcome.error or error)
     if references is not None or sigint_handling.hit:
-        return outcome._replace(references=references, interrupted=sigint_handling.hit)
+        return outcome._replace(payload=references, interrupted=sigint_handling.hit)
     return outcome
 
 

@@ -8,10 +8,13 @@ from pypet.interfaces.feature import Feature
 from pypet.interfaces.journaling import CommittedRun, Journal, Restored, Snapshot
 from pypet.interfaces.logging import LogContext, LoggingSetup, ProgressReporter
 from pypet.interfaces.option import Option
-from pypet.interfaces.scheduling import Activity, Outcome, Scheduler, Task, Work
+from pypet.interfaces.scheduling import Activity, Outcome, Scheduler, Task, TaskFunction
 from pypet.interfaces.storage import StorageService
 from pypet.interfaces.versioning import Versioning
 from pypet.interfaces.wrapping import WrapMode
+from pypet.moved import former_names
+
+__getattr__ = former_names(__name__)
 
 __all__ = [
     "Activity",
@@ -34,8 +37,8 @@ __all__ = [
     "Snapshot",
     "StorageService",
     "Task",
+    "TaskFunction",
     "TrajectoryLike",
     "Versioning",
-    "Work",
     "WrapMode",
 ]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from pypet.interfaces.admission import AdmissionGate
 from pypet.interfaces.feature import Feature
+from pypet.moved import FormerMethod, former_names
+
+__getattr__ = former_names(__name__)
 
 
 class Task(NamedTuple):
@@ -20,64 +24,76 @@ class Task(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one run.
-
-    ``started`` and ``finished`` are seconds since the epoch. ``error`` is the exception that
-    the run function raised, None if the run completed. ``references`` is what a wrap mode
-    wants to bring back from the worker with the outcome. ``interrupted`` says that the process
-    was asked to end gracefully: no further runs should start. ``is_refused`` says that the error
-    came from storing what the run had added.
-    """
+    """The result of one run: what it returned or raised, and when."""
 
     index: int  # type: ignore[assignment]  # hides the method of tuples, which nobody needs
     value: Any
+    """What the run function returned."""
     started: float
+    """Seconds since the epoch."""
     finished: float
+    """Seconds since the epoch."""
     error: BaseException | None = None
-    references: Any = None
+    """The exception that the run function raised; None if the run completed."""
+    payload: Any = None
+    """Data that the wrap mode sends from the worker to the main process along with the outcome."""
     interrupted: bool = False
+    """The process was asked to end gracefully: no further runs should start."""
     is_refused: bool = False
+    """The error was raised while storing what the run had added."""
+
+    @property
+    def references(self) -> Any:
+        """Former name of `payload`, deprecated."""
+        warnings.warn(
+            "Outcome.references is deprecated; use payload instead.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.payload
 
 
 class Activity(NamedTuple):
-    """What the workers of a scheduler do at a moment."""
+    """The runs that the workers of a scheduler are executing at a moment."""
 
     workers: int
-    """How many there may be."""
+    """The number of workers, busy or not."""
     running: Sequence[int]
-    """Indices of the runs that are being executed, as far as that is known."""
+    """Indices of the active runs, as far as they are known."""
 
 
 def pickled(thing: Any) -> bytes:
-    """Return the pickle of something in the newest format that all processes understand."""
+    """Pickle with the highest protocol that all processes understand."""
     return pickle.dumps(thing, pickle.HIGHEST_PROTOCOL)
 
 
-class Work(ABC):
-    """What schedulers execute in other processes: a function of tasks that can travel.
+class TaskFunction(ABC):
+    """The function of tasks that schedulers execute in other processes.
 
     A process that was forked may call the object itself; it then shares everything that existed
-    before the fork. Where processes do not inherit, or stay for many runs, `packed` is what they
-    get: it is pickled as an argument of the process, and nothing else of the work travels.
+    before the fork. Processes that inherit nothing, or stay for many runs, get the function that
+    `serialized` returns as a pickled argument.
     """
 
     @abstractmethod
-    def packed(self, dumps: Callable[[Any], bytes] = pickled) -> Work:
-        """Return the same work with everything that can change serialised, once for all workers.
+    def serialized(self, dumps: Callable[[Any], bytes] = pickled) -> TaskFunction:
+        """Return the same function with all its mutable state serialized, once for all workers.
 
-        ``dumps`` makes bytes that `pickle.loads` understands; pickle does by default.
+        ``dumps`` makes bytes that `pickle.loads` understands; the default is pickle itself.
 
         Raises
         ------
         Exception
-            Something cannot be pickled; a note says what can be done.
+            Something cannot be pickled; a note names the remedy.
         """
+
+    packed = FormerMethod("serialized")
 
     @abstractmethod
     def start_worker(self, index: int | None = None) -> None:
-        """Get ready in a worker, before the first task.
+        """Set up a worker process, before its first task.
 
-        ``index`` is the only run that the process will execute, None if it stays for many.
+        ``index`` is the only run that the process will execute; None if it stays for many.
         """
 
     def start_run(self, index: int) -> None:
@@ -103,9 +119,9 @@ class Work(ABC):
         """Execute a task; never raises an `Exception` for what a run does."""
 
     def before_report(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-        """Finish what was deferred, in a worker that is about to report these outcomes.
+        """Store what was deferred, in a worker that is about to report these outcomes.
 
-        Returns the outcomes to report; those of runs whose data cannot be stored are errors.
+        Returns the outcomes to report; runs whose data cannot be stored become errors.
         """
         return outcomes
 
@@ -113,8 +129,8 @@ class Work(ABC):
 class Scheduler(Feature, ABC):
     """Executes runs somewhere: in this process, in a pool, on a cluster.
 
-    Used by one thread of the main process: ``start``, then any number of ``submit`` and
-    ``outcomes`` in turn, then ``stop`` and ``join`` in every case.
+    Used by one thread of the main process: `start`, then any number of `submit` and `outcomes`
+    alternately, then `stop` and `wait_closed` in every case.
     """
 
     capabilities: ClassVar[tuple[str, ...]] = (
@@ -126,46 +142,46 @@ class Scheduler(Feature, ABC):
     in_process: ClassVar[bool] = False
     """Runs execute in the main process, on the trajectory itself."""
     works_across_hosts: ClassVar[bool] = False
-    """Workers are processes that somebody else starts, maybe on other machines: they inherit
-    nothing, so that only wrap modes that work across hosts can be used."""
+    """Workers are processes that somebody else starts, maybe on other machines. They inherit
+    nothing, so only wrap modes that work across hosts can be used."""
     workers_stay: ClassVar[bool] = False
     """Workers execute many runs each, so that these can share their input."""
     accepts_new_work: ClassVar[bool] = False
     """`start` may be called again while tasks are pending, which ``immediate_postproc`` needs.
-    Schedulers whose workers do not stay can do that anyway."""
+    Schedulers whose workers do not stay can always do that."""
     default_on_error: ClassVar[str] = "raise"
-    """What a failing run does unless the user says: ``'raise'`` ends the experiment, with
-    ``'continue'`` the others go on, and `Environment.run` returns without it."""
+    """The default of the option ``on_error``: with ``'raise'`` a failing run ends the experiment,
+    with ``'continue'`` the others go on, and `Environment.run` returns without it."""
 
     gates: Sequence[AdmissionGate] = ()
-    """All of these must admit a process before it starts beside others; schedulers whose number
-    of workers is fixed do not ask. Set before `start`."""
+    """All of these must admit a process before it starts beside others; schedulers with a fixed
+    number of workers do not ask. Set before `start`."""
     check: Callable[[], None] | None = None
-    """To be called at least once a second while the scheduler waits, best when workers have been
-    given their next tasks: `activity` is asked then. Raises what should end the experiment, for
-    example that nobody stores any more. Set before `start`."""
+    """Call this at least once a second while the scheduler waits, best after workers got their
+    next tasks: it asks for `activity`. Raises what should end the experiment, for example when
+    the process that stores has died. Set before `start`."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Read the options of the environment; made anew for each round of runs."""
+        """Read the options of the environment. Each pass of runs makes a new instance."""
 
     @classmethod
     def fallback_reason(cls, options: Mapping[str, Any]) -> str | None:
-        """Return why runs are executed in the main process instead, None if they need not be.
+        """Return why runs have to execute in the main process instead; None if they need not.
 
         Called once for each environment, before everything else; the text is for the user.
 
         Raises
         ------
         ValueError
-            They cannot be executed at all with these options.
+            Runs cannot be executed at all with these options.
         """
         return None
 
     @classmethod
-    def settle(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    def resolve_options(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the options whose value follows from others or from the machine.
 
-        Called once for each environment; what is returned replaces what was given, also in the
+        Called once for each environment; the returned values replace the given ones, also in the
         config of the trajectory.
 
         Raises
@@ -175,39 +191,42 @@ class Scheduler(Feature, ABC):
         """
         return {}
 
+    settle = FormerMethod("resolve_options")
+
     @classmethod
     def reaches_other_hosts(cls, options: Mapping[str, Any]) -> bool:
         """Return whether workers may be on other hosts than this one, with these options.
 
-        Where they are not, wrap modes can be used that need one host, unless these also need
-        workers that are started by this process (`WrapMode.needs_inheritance`).
+        Where all workers are on this host, wrap modes that need one host can be used, unless they
+        also need workers that this process starts (`WrapMode.needs_inheritance`).
         """
         return cls.works_across_hosts
 
     @classmethod
     def is_private(cls, options: Mapping[str, Any]) -> bool:
-        """Return whether nobody else can read what workers are sent, with these options.
+        """Return whether nobody else can read the messages to workers, with these options.
 
-        That is so where it stays on this host or is encrypted. Elsewhere wrap modes send no keys
-        with it.
+        True if they stay on this host or are encrypted. Otherwise wrap modes send no keys along.
         """
         return not cls.reaches_other_hosts(options)
 
     @classmethod
-    def has_given_workers(cls, options: Mapping[str, Any]) -> bool:
+    def has_external_workers(cls, options: Mapping[str, Any]) -> bool:
         """Return whether somebody else decides how many workers there are, with these options."""
         return cls.works_across_hosts
 
+    has_given_workers = FormerMethod("has_external_workers")
+
     @classmethod
     def describe(cls, options: Mapping[str, Any]) -> str:
-        """Return what the config of the trajectory says about who executes runs."""
+        """Return the scheduler's description for the config of the trajectory."""
         return cls.name
 
     def take_over(self, former: Scheduler) -> None:
         """Take over what ``former`` has started and not ended yet, for example a cluster.
 
-        Called before `start`, if at all, with the scheduler of the round before, which has the same
-        options; that one was stopped, and is joined afterwards.
+        Called before `start`, if at all, with the scheduler of the previous pass, which has the
+        same options. That one was stopped already, and `wait_closed` is called on it afterwards.
         """
         return
 
@@ -215,19 +234,20 @@ class Scheduler(Feature, ABC):
     def start(self, execute: Callable[[Task], Outcome]) -> None:
         """Get ready; ``execute`` performs one task and never raises for what a run does.
 
-        Schedulers that leave the process get a `Work` from the environment. Called again while
-        tasks are pending, it exchanges what is executed from the next submitted task on; only
-        schedulers whose workers do not stay, and those that say so (`accepts_new_work`), must be
-        able to do that.
+        The environment gives a `TaskFunction` to schedulers that leave the process. A second call
+        while tasks are pending replaces the function for tasks submitted from then on; only
+        schedulers whose workers do not stay, and those with `accepts_new_work`, must support it.
         """
 
     @abstractmethod
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """Return how many further tasks can be submitted now without waiting."""
+
+    room = FormerMethod("free_slots")
 
     @abstractmethod
     def submit(self, tasks: Sequence[Task]) -> None:
-        """Accept tasks; at most `room` of them."""
+        """Accept tasks; at most `free_slots` of them."""
 
     @abstractmethod
     def outcomes(self) -> Iterator[Outcome]:
@@ -237,30 +257,32 @@ class Scheduler(Feature, ABC):
         """
 
     def activity(self) -> Activity | None:
-        """Return what the workers do now, None if that cannot be told cheaply.
+        """Return which runs are active; None if that is unknown or expensive to find out.
 
-        Asked a few times a second in `check`, only while somebody shows it. Runs that a worker has
-        been given and will begin at once count.
+        Called a few times a second during `check`, only while progress is displayed. A run counts
+        if a worker has it and will begin it at once.
         """
         return None
 
     def cancel(self) -> int:
-        """Give up submitted tasks that did not begin, if that is possible; return how many.
+        """Give up submitted tasks that have not begun, if possible; return their number.
 
-        There will be no outcomes of them.
+        They have no outcomes.
         """
         return 0
 
     @abstractmethod
     def stop(self) -> None:
-        """Release everything; pending tasks are given up. Safe to call twice.
+        """Release everything and give up pending tasks. Safe to call twice.
 
-        Processes that have nothing to do any more may still be ending afterwards, see `join`.
+        Idle processes may still be ending afterwards, see `wait_closed`.
         """
 
-    def join(self) -> None:
-        """Wait until the processes that `stop` has told to end are gone.
+    def wait_closed(self) -> None:
+        """Wait until all processes are gone that `stop` asked to end.
 
-        Called some time after `stop`, so that other things can be done meanwhile.
+        Called some time after `stop`, so that the main process can do other things meanwhile.
         """
         return
+
+    join = FormerMethod("wait_closed")

@@ -10,14 +10,15 @@ from typing import Any, ClassVar
 from pypet.interfaces.feature import Feature
 from pypet.interfaces.scheduling import Outcome
 from pypet.interfaces.storage import StorageService
+from pypet.moved import FormerMethod
 
 
 class WrapMode(Feature, ABC):
     """Gives workers a storage service that is safe to use beside all others.
 
     Lives in the main process: ``start`` before the first worker, ``stop`` after the last one,
-    and ``join`` in the end, also after errors. Only `take_home` is called in workers; it gets
-    there with the service that is attached to the trajectory.
+    and ``wait_closed`` in the end, also after errors. Only `take_home` is called in workers; it
+    gets there with the service that is attached to the trajectory.
     """
 
     capabilities: ClassVar[tuple[str, ...]] = (
@@ -101,7 +102,7 @@ class WrapMode(Feature, ABC):
         """Return what has to travel to the main process with the outcome of a run.
 
         Called in the worker after each run, also a failed one; what it returns becomes
-        `Outcome.references`. Modes that store elsewhere return None.
+        `Outcome.payload`. Modes that store elsewhere return None.
         """
         return None
 
@@ -145,7 +146,7 @@ class WrapMode(Feature, ABC):
     def stop(self) -> None:
         """Wait until everything handed over is stored, then end every helper. Safe to call twice.
 
-        The storage is free for others afterwards. Helpers may still be ending, see `join`.
+        The storage is free for others afterwards. Helpers may still be ending, see `wait_closed`.
 
         Raises
         ------
@@ -153,9 +154,11 @@ class WrapMode(Feature, ABC):
             Something that a worker handed over was not stored; the message names the runs.
         """
 
-    def join(self) -> None:
-        """Wait until the helpers that `stop` has told to end are gone.
+    def wait_closed(self) -> None:
+        """Wait until all helpers are gone that `stop` asked to end.
 
         Called some time after `stop`, so that other things can be done meanwhile.
         """
         return
+
+    join = FormerMethod("wait_closed")

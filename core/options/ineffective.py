@@ -184,7 +184,7 @@ def _single_worker(options: OptionValues, scheduler: type[Scheduler]) -> Iterato
     if scheduler.in_process or not options["do_single_runs"]:
         return
     # The number of workers started elsewhere, as on a cluster, is not an option.
-    if _WORKERS in options.given or scheduler.has_given_workers(options):
+    if _WORKERS in options.given or scheduler.has_external_workers(options):
         return
     if any(option.name == _WORKERS for option in scheduler.options):
         yield (

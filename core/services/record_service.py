@@ -7,6 +7,7 @@ from typing import Any
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import Unpickling, unpickling
 from pypet.errors import UnknownMessageError
+from pypet.moved import FormerMethod
 from pypet.services.copying import CopyingBackend
 from pypet.services.direct_messages import DIRECT
 from pypet.services.failure_log import log_failure, note_that_nothing_is_stored
@@ -116,7 +117,7 @@ class RecordStorageService(CopyingBackend):
             log_failure(self, "loading", msg, stuff_to_load, error)
             raise
 
-    def join(self, trajectory: Any) -> None:
+    def attach_to(self, trajectory: Any) -> None:
         """Become the service of ``trajectory`` and, if it is new, note the settings there.
 
         Settings that the trajectory holds already are left alone: they win when it is stored.
@@ -124,6 +125,8 @@ class RecordStorageService(CopyingBackend):
         if self.config_group is not None and not trajectory.v_stored:
             note_settings(trajectory, self.config_group, self.settings())
         trajectory.v_storage_service = self
+
+    join = FormerMethod("attach_to")
 
     def _relocate(self, kwargs: dict[str, Any]) -> None:
         if not _LOCATION_KEYWORDS.isdisjoint(kwargs):

@@ -95,14 +95,14 @@ def execute_all(scheduler: Scheduler, tasks: list[Task]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     waiting = list(tasks)
     while len(outcomes) < len(tasks):
-        room = scheduler.room()
+        room = scheduler.free_slots()
         now, waiting = waiting[:room], waiting[room:]
         if now:
             scheduler.submit(now)
         before = len(outcomes)
         for outcome in scheduler.outcomes():
             outcomes.append(outcome)
-            if waiting and scheduler.room():
+            if waiting and scheduler.free_slots():
                 break
         assert len(outcomes) > before, "tasks are pending, but there are no outcomes"
     return outcomes
@@ -132,7 +132,7 @@ class SchedulerConformance:
         for scheduler in made:
             scheduler.stop()
             scheduler.stop()
-            scheduler.join()
+            scheduler.wait_closed()
         assert [each for each in multiprocessing.active_children() if each not in foreign] == []
 
     def test_every_task_has_one_outcome(self, start: Callable[..., Scheduler]) -> None:
@@ -157,16 +157,16 @@ class SchedulerConformance:
 
     def test_there_are_no_outcomes_without_tasks(self, start: Callable[..., Scheduler]) -> None:
         scheduler = start(square)
-        assert scheduler.room() > 0
+        assert scheduler.free_slots() > 0
         assert list(scheduler.outcomes()) == []
 
     def test_the_iterator_may_be_left_and_asked_for_again(
         self, start: Callable[..., Scheduler]
     ) -> None:
         scheduler = start(square)
-        scheduler.submit([Task(0), Task(1)][: scheduler.room()])
+        scheduler.submit([Task(0), Task(1)][: scheduler.free_slots()])
         seen = {next(scheduler.outcomes()).index}
-        if scheduler.room() and seen == {0}:
+        if scheduler.free_slots() and seen == {0}:
             scheduler.submit([Task(2)])
         seen |= {outcome.index for outcome in scheduler.outcomes()}
         assert {0, 1} <= seen
@@ -253,5 +253,5 @@ class ProcessesConformance(SchedulerConformance):
                 execute_all(scheduler, [Task(index) for index in range(self.FEW)])
         finally:
             scheduler.stop()
-            scheduler.join()
+            scheduler.wait_closed()
         assert multiprocessing.active_children() == []

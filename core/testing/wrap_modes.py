@@ -200,7 +200,7 @@ class WrapModeConformance(ABC):
         mode.check()
         mode.stop()
         mode.stop()
-        mode.join()
+        mode.wait_closed()
         with pytest.raises(RuntimeError, match="not started"):
             mode.worker_service()
 
@@ -281,7 +281,7 @@ class _Started:
 
     def __exit__(self, *error: object) -> None:
         self._mode.stop()
-        self._mode.join()
+        self._mode.wait_closed()
 
     def execute(self, fill: Callable[[Any, int], None], indices: Sequence[Any]) -> list[int | None]:
         """Execute runs, one process for each sequence of indices; return the exit codes."""

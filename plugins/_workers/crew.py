@@ -79,7 +79,7 @@ class Crew(Workers):
             else:
                 self._dismiss(sentinel)
 
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """Return how many tasks to submit so that workers do not run out of them.
 
         0 until the tasks ahead are half used up: to ask for few tasks often is dear.

@@ -16,7 +16,7 @@ from time import monotonic, time
 from typing import Any, NamedTuple
 
 from pypet.errors import RunSkippedError
-from pypet.interfaces import Outcome, Task, Work
+from pypet.interfaces import Outcome, Task, TaskFunction
 from pypet.plugins._workers.batch_sizing import PATIENCE_SECONDS
 from pypet.plugins._workers.outcomes import ended_by_run, pack
 from pypet.plugins._workers.watching import end_with
@@ -91,7 +91,7 @@ def _perform_batch(name: str, pickled: bytes | None, tasks: bytes) -> Reply:
     except Exception:
         return Reply(trouble=traceback.format_exc())
     outcomes: Sequence[Outcome] = _perform(name, execute, todo)
-    if isinstance(execute, Work):
+    if isinstance(execute, TaskFunction):
         outcomes = execute.before_report(outcomes)
     return Reply(pack(outcomes), len(outcomes))
 
@@ -99,7 +99,7 @@ def _perform_batch(name: str, pickled: bytes | None, tasks: bytes) -> Reply:
 def _get_ready(name: str, pickled: bytes) -> None:
     _known.clear()
     work = pickle.loads(pickled)
-    if isinstance(work, Work):
+    if isinstance(work, TaskFunction):
         work.start_worker()
     _known[name] = work
 

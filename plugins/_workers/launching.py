@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic, sleep, time
 from typing import NoReturn
 
-from pypet.interfaces import Outcome, Task, Work
+from pypet.interfaces import Outcome, Task, TaskFunction
 from pypet.plugins._workers.ending import (
     Ended,
     die_with_parent,
@@ -46,7 +46,7 @@ class Launching(Perform):
 
     def start(self) -> None:
         """Set up signals; collections of garbage in the processes leave alone what is here."""
-        if isinstance(self._execute, Work):
+        if isinstance(self._execute, TaskFunction):
             self._execute.start_launcher()
         gc.collect()
         gc.freeze()
@@ -71,7 +71,7 @@ class Launching(Perform):
             end_if_asked()
             data = _receive(reading, child)
             exit_code = child.wait()
-            if exit_code and isinstance(self._execute, Work):
+            if exit_code and isinstance(self._execute, TaskFunction):
                 self._execute.renew_launcher()
         except KeyboardInterrupt as interrupt:
             child.end()

@@ -162,9 +162,9 @@ def _travelling(outcome: Outcome) -> Outcome:
     failure: Any = _Failure(error, text.short, text.full)
     failed = outcome._replace(value=None, error=failure)
     try:
-        pickle.dumps(outcome.references, PROTOCOL)
+        pickle.dumps(outcome.payload, PROTOCOL)
     except Exception:
-        return failed._replace(references=None)
+        return failed._replace(payload=None)
     return failed
 
 

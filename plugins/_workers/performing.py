@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from time import time
 from typing import Any
 
-from pypet.interfaces import Outcome, Task, Work
+from pypet.interfaces import Outcome, Task, TaskFunction
 from pypet.plugins._workers.ending import Ended
 from pypet.plugins._workers.outcomes import ended_by_run, pack_pieces
 
@@ -38,7 +38,7 @@ class InPlace(Perform):
 
     def start(self) -> None:
         """Set up the work."""
-        if isinstance(self._execute, Work):
+        if isinstance(self._execute, TaskFunction):
             self._execute.start_worker()
 
     def __call__(self, task: Task) -> Outcome:
@@ -47,7 +47,7 @@ class InPlace(Perform):
 
     def pack(self, done: Sequence[Outcome]) -> Sequence[bytes | memoryview]:
         """Return outcomes in the form in which they travel."""
-        if isinstance(self._execute, Work):
+        if isinstance(self._execute, TaskFunction):
             done = self._execute.before_report(done)
         return pack_pieces(done)
 

@@ -22,7 +22,7 @@ class WorkersScheduler(Scheduler):
         self._workers = self._make_workers({**options, **settled})
 
     @classmethod
-    def settle(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    def resolve_options(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return ``ncores`` and ``start_method`` as they are in effect."""
         return settle_processes(options, cls.name)
 
@@ -42,9 +42,9 @@ class WorkersScheduler(Scheduler):
         self._workers.check = self.check
         self._workers.start(execute)
 
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """Return how many further tasks should be submitted now."""
-        return self._workers.room()
+        return self._workers.free_slots()
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Accept tasks and hand them to workers as far as these are free."""
@@ -74,6 +74,6 @@ class WorkersScheduler(Scheduler):
         """End all workers; those that execute a run are terminated."""
         self._workers.stop()
 
-    def join(self) -> None:
+    def wait_closed(self) -> None:
         """Wait until workers that were told to end are gone."""
-        self._workers.join()
+        self._workers.wait_closed()

@@ -10,7 +10,7 @@ from time import time
 from typing import Any, NamedTuple
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Activity, Outcome, Task, Work
+from pypet.interfaces import Activity, Outcome, Task, TaskFunction
 from pypet.plugins._workers.outcomes import killed, unpack, unreadable
 from pypet.plugins._workers.starting import end_processes, start_process
 from pypet.plugins._workers.worker import STARTED, perform_one
@@ -49,9 +49,9 @@ class SingleUseWorkers(Workers):
         Exception
             It cannot be pickled.
         """
-        self._execute = execute.packed() if isinstance(execute, Work) else execute
+        self._execute = execute.serialized() if isinstance(execute, TaskFunction) else execute
 
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """Return how many processes could be started now."""
         return max(0, self._ncores - len(self._active) - len(self._queue))
 

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Outcome, Scheduler, Task, Work
+from pypet.interfaces import Outcome, Scheduler, Task, TaskFunction
 from pypet.interfaces.scheduling import pickled
 from pypet.plugins._workers import guest
 from pypet.plugins._workers.batch_sizing import BATCH_SECONDS, BatchSizing
@@ -76,7 +76,9 @@ class SharedWork:
 
     def _serialized(self) -> bytes:
         execute = self._execute
-        return self.dumps(execute.packed(self.dumps) if isinstance(execute, Work) else execute)
+        return self.dumps(
+            execute.serialized(self.dumps) if isinstance(execute, TaskFunction) else execute
+        )
 
 
 def refuse_process_options(options: Mapping[str, Any], whose: str) -> None:
@@ -164,7 +166,7 @@ class SubmittingScheduler(Scheduler):
             self._former.append(self._shared)
         self._shared = shared
 
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """Return how many tasks to submit so that workers do not run out of them."""
         most = self._ncores * BATCHES_PER_WORKER
         wanted = most * self._sizing.batch_size

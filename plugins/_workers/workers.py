@@ -42,7 +42,7 @@ class Workers(ABC):
         """Execute tasks by ``execute`` from now on."""
 
     @abstractmethod
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """Return how many tasks to submit so that processes do not run out of them."""
 
     def submit(self, tasks: Sequence[Task]) -> None:
@@ -87,7 +87,7 @@ class Workers(ABC):
         self._execute = None
         self._end()
 
-    def join(self) -> None:
+    def wait_closed(self) -> None:
         """Wait until the processes that were told to end are gone."""
         ending, self._ending = self._ending, []
         end_processes(ending, at_once=False)

@@ -66,7 +66,7 @@ class DaskScheduler(SubmittingScheduler):
         """The suspect that is executed with nobody beside it."""
 
     @classmethod
-    def settle(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    def resolve_options(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return ``ncores`` as it is in effect: at least the number of workers that are there.
 
         Raises
@@ -94,7 +94,7 @@ class DaskScheduler(SubmittingScheduler):
         return connection.is_encrypted(options[connection.OPTION])
 
     @classmethod
-    def has_given_workers(cls, options: Mapping[str, Any]) -> bool:
+    def has_external_workers(cls, options: Mapping[str, Any]) -> bool:
         """Return False if ``ncores`` says how many a local cluster has."""
         return options[connection.OPTION] is not None
 
@@ -124,7 +124,7 @@ class DaskScheduler(SubmittingScheduler):
     def stop(self) -> None:
         """Give up what is pending and leave the cluster.
 
-        One that was started here stays until `join` if it has nothing to do; else it ends at once.
+        One that was started here stays until `wait_closed` if it is idle; else it ends at once.
         """
         linked = self._connection
         nobody = self._watch is not None and self._watch.workers == 0
@@ -141,9 +141,9 @@ class DaskScheduler(SubmittingScheduler):
             self._data.clear()
             self._watch = None
             if not (is_own and is_idle):
-                self.join()
+                self.wait_closed()
 
-    def join(self) -> None:
+    def wait_closed(self) -> None:
         """End the cluster if it was started here."""
         linked, self._connection = self._connection, None
         if linked is not None:

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from pypet.errors import RunTimeoutError
-from pypet.interfaces import Outcome, Task, Work
+from pypet.interfaces import Outcome, Task, TaskFunction
 from pypet.plugins._workers.batch_sizing import PATIENCE_SECONDS
 from pypet.plugins._workers.outcomes import ended_by_run, pack
 from pypet.plugins._workers.settling import be_nice
@@ -132,7 +132,7 @@ def _perform(name: str, pickled: bytes | None, tasks: bytes, terms: Terms) -> Re
         if monotonic() - begun > PATIENCE_SECONDS:
             break
     run_banners.flush()  # nobody tells when this process ends
-    if isinstance(work, Work):
+    if isinstance(work, TaskFunction):
         outcomes = list(work.before_report(outcomes))
     return Reply(pack(outcomes), len(outcomes))
 
@@ -142,7 +142,7 @@ def _prepare(task: Task, terms: Terms) -> None:
     global _known
     assert _known is not None
     work = _known.work
-    if not isinstance(work, Work):
+    if not isinstance(work, TaskFunction):
         return
     if _known.is_fresh:
         work.start_worker(task.index if terms.logs_each_run else None)

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any, ClassVar
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Activity, Option, Outcome, Scheduler, Task, Work
+from pypet.interfaces import Activity, Option, Outcome, Scheduler, Task, TaskFunction
 from pypet.interfaces.scheduling import pickled
 from pypet.options.established import established
 from pypet.plugins._workers.batch_sizing import BatchSizing
@@ -115,7 +115,7 @@ class ScoopScheduler(Scheduler):
         )
 
     @classmethod
-    def settle(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    def resolve_options(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return ``ncores`` as it is in effect: the number of workers that SCOOP was asked for.
 
         Raises
@@ -140,13 +140,13 @@ class ScoopScheduler(Scheduler):
         WorkerDiedError
             No worker can be started.
         """
-        work = execute.packed() if isinstance(execute, Work) else execute
+        work = execute.serialized() if isinstance(execute, TaskFunction) else execute
         self._work = pickled(work)
         self._name = uuid.uuid4().hex
         self._terms = self._terms._replace(address=self._force.address)
         self._force.muster()
 
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """Return how many tasks to submit so that workers do not run out of them.
 
         Workers that are not there yet count: nobody asks again before a run has ended.

@@ -101,16 +101,16 @@ def test_an_interrupt_while_processes_end_hides_nothing(listen, monkeypatch, tmp
     pytest.importorskip("h5py")
     joined = []
 
-    def interrupted(mode, original=WriterMode.join):
+    def interrupted(mode, original=WriterMode.wait_closed):
         original(mode)
         raise KeyboardInterrupt
 
-    def join(workers, original=Workers.join):
+    def join(workers, original=Workers.wait_closed):
         joined.append(workers)
         original(workers)
 
-    monkeypatch.setattr(WriterMode, "join", interrupted)
-    monkeypatch.setattr(Workers, "join", join)
+    monkeypatch.setattr(WriterMode, "wait_closed", interrupted)
+    monkeypatch.setattr(Workers, "wait_closed", join)
     listener = Listener()
     storage = {"storage_service": "hdf5", "filename": str(tmp_path / "data.hdf5")}
     env = listen(listener, multiproc=True, ncores=1, wrap_mode="QUEUE", **storage)

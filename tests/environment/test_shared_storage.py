@@ -39,7 +39,7 @@ class Lossy(WrapMode):
         return f"references of {trajectory.v_crun}"
 
     def accept(self, outcome):
-        self.accepted.append(outcome.references)
+        self.accepted.append(outcome.payload)
         if outcome.index in self.refused:
             raise OSError("disk full")
 

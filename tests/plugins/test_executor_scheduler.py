@@ -255,13 +255,13 @@ def test_options_that_need_processes_of_pypet_are_refused(make_env, executor, op
 def test_a_large_executor_tells_its_workers():
     with ProcessPoolExecutor(3) as executor:
         options = {"scheduler": executor, "ncores": 1, "start_method": None, "niceness": None}
-        assert ExecutorScheduler.settle(options) == {"ncores": 3}
+        assert ExecutorScheduler.resolve_options(options) == {"ncores": 3}
 
 
 def test_tasks_that_the_executor_has_not_begun_are_given_up(executor):
     scheduler = ExecutorScheduler({"ncores": 2, "scheduler": executor})
     scheduler.start(square)
-    scheduler.submit([Task(index) for index in range(scheduler.room())])
+    scheduler.submit([Task(index) for index in range(scheduler.free_slots())])
     given_up = scheduler.cancel()
     assert len(list(scheduler.outcomes())) + given_up == 4
     scheduler.start(square)

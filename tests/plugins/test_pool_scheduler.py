@@ -11,7 +11,7 @@ import time
 import pytest
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Outcome, Task, Work
+from pypet.interfaces import Outcome, Task, TaskFunction
 from pypet.plugins._workers import claims, crew
 from pypet.plugins.pool import PoolScheduler
 from pypet.testing import schedulers
@@ -60,7 +60,7 @@ def run():
     yield run
     for pool in made:
         pool.stop()
-        pool.join()
+        pool.wait_closed()
     assert multiprocessing.active_children() == []
 
 
@@ -97,7 +97,7 @@ def test_a_long_run_does_not_keep_others_of_its_batch_waiting(tmp_path):
         scheduler, [Task(index, (tmp_path, count, waiting)) for index in range(count)]
     )
     scheduler.stop()
-    scheduler.join()
+    scheduler.wait_closed()
     assert sorted(outcome.index for outcome in outcomes) == list(range(count))
     assert {outcome.index: outcome.value for outcome in outcomes}[waiting] == count
 
@@ -114,8 +114,8 @@ def test_workers_are_nice_and_the_main_process_is_not(run):
     assert os.nice(0) == before
 
 
-class Unwilling(Work):
-    def packed(self):
+class Unwilling(TaskFunction):
+    def serialized(self):
         return self
 
     def start_worker(self, index=None):
@@ -147,7 +147,7 @@ def test_arguments_that_cannot_be_pickled_are_an_error(run):
         pool.submit([Task(0, (lambda: None,))])
     assert "workers" in caught.value.__notes__[0]
     pool.stop()
-    pool.join()
+    pool.wait_closed()
 
 
 def test_large_arguments_do_not_block():
@@ -156,7 +156,7 @@ def test_large_arguments_do_not_block():
     tasks = [Task(index, ("x" * 300_000,)) for index in range(40)]
     assert len(execute_all(pool, tasks)) == 40
     pool.stop()
-    pool.join()
+    pool.wait_closed()
 
 
 def test_cancelled_tasks_have_no_outcome(run):
@@ -166,7 +166,7 @@ def test_cancelled_tasks_have_no_outcome(run):
     cancelled = pool.cancel()
     assert len(list(pool.outcomes())) == 4 - cancelled
     pool.stop()
-    pool.join()
+    pool.wait_closed()
 
 
 @pytest.mark.parametrize("count", [3, 40, 400])
@@ -181,7 +181,7 @@ def test_no_run_waits_behind_a_long_one_while_a_worker_is_idle(tmp_path, count):
         assert [outcome.index for outcome in outcomes] == list(range(count))
         assert outcomes[0].value == count
     scheduler.stop()
-    scheduler.join()
+    scheduler.wait_closed()
 
 
 def leave_a_thread(task):
@@ -220,7 +220,7 @@ def test_nothing_goes_on_in_workers_after_the_stop(tmp_path, monkeypatch, daemon
     assert len(execute_all(scheduler, [Task(0, (tmp_path / "file", daemon))])) == 1
     scheduler.stop()
     written = (tmp_path / "file").stat().st_size
-    scheduler.join()
+    scheduler.wait_closed()
     assert (tmp_path / "file").stat().st_size == written > 0
     assert multiprocessing.active_children() == []
 

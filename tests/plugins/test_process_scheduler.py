@@ -57,7 +57,7 @@ def run():
     yield run
     for scheduler in made:
         scheduler.stop()
-        scheduler.join()
+        scheduler.wait_closed()
     assert multiprocessing.active_children() == []
 
 
@@ -121,7 +121,7 @@ def test_processes_of_a_stopped_scheduler_are_ended():
     scheduler.start(lambda task: run_until_killed())
     scheduler.submit([Task(0), Task(1)])
     scheduler.stop()
-    scheduler.join()
+    scheduler.wait_closed()
     assert multiprocessing.active_children() == []
 
 
@@ -132,7 +132,7 @@ def test_cancelled_tasks_have_no_process(run):
     assert scheduler.cancel() == 1
     assert [outcome.index for outcome in scheduler.outcomes()] == [0]
     scheduler.stop()
-    scheduler.join()
+    scheduler.wait_closed()
 
 
 # ----- launchers -----------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def test_arguments_that_cannot_be_pickled_are_inherited(run):
     tasks = [Task(index, (lambda index=index: 10 * index,)) for index in range(6)]
     outcomes = execute_all(scheduler, tasks)
     scheduler.stop()
-    scheduler.join()
+    scheduler.wait_closed()
     assert sorted(outcome.value for outcome in outcomes) == [0, 10, 20, 30, 40, 50]
 
 
@@ -177,19 +177,19 @@ def test_what_is_executed_can_be_exchanged_while_runs_are_active(tmp_path):
     exchanged.touch()
     outcomes = {outcome.index: outcome.value for outcome in scheduler.outcomes()}
     scheduler.stop()
-    scheduler.join()
+    scheduler.wait_closed()
     assert outcomes == {0: "old", 1: "new"}
 
 
 def test_with_immediate_post_processing_no_task_waits_for_a_worker():
     scheduler = make_processes(immediate_postproc=True, ncores=3)
     scheduler.start(lambda task: Outcome(task.index, None, 0.0, 1.0))
-    assert scheduler.room() == 3
+    assert scheduler.free_slots() == 3
     scheduler.submit([Task(0), Task(1)])
-    assert scheduler.room() == 1
+    assert scheduler.free_slots() == 1
     assert len(list(scheduler.outcomes())) == 2
     scheduler.stop()
-    scheduler.join()
+    scheduler.wait_closed()
 
 
 def test_large_values_arrive_whole(run):
@@ -227,7 +227,7 @@ def test_a_process_that_is_ended_by_a_signal_is_reported_with_it(number):
     scheduler.start(end_by_signal)
     (outcome,) = execute_all(scheduler, [Task(int(number))])
     scheduler.stop()
-    scheduler.join()
+    scheduler.wait_closed()
     assert isinstance(outcome.error, WorkerDiedError)
     assert number.name in str(outcome.error)
 
@@ -288,7 +288,7 @@ def test_a_launcher_ends_at_once_also_in_the_middle_of_a_fork():
     launcher.join(DEADLINE_SECONDS)
     assert launcher.exitcode == 0
     scheduler.stop()
-    scheduler.join()
+    scheduler.wait_closed()
 
 
 def test_ends_are_noticed_where_the_platform_only_waits_for_processes(

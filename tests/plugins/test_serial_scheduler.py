@@ -36,13 +36,13 @@ def test_tasks_run_in_order_when_their_outcomes_are_asked_for(scheduler, execute
 
 
 def test_there_is_room_only_when_nothing_is_pending(scheduler):
-    assert scheduler.room() > 1
+    assert scheduler.free_slots() > 1
     scheduler.submit([Task(0), Task(1)])
     outcomes = scheduler.outcomes()
     next(outcomes)
-    assert scheduler.room() == 0
+    assert scheduler.free_slots() == 0
     next(outcomes)
-    assert scheduler.room() > 1
+    assert scheduler.free_slots() > 1
 
 
 def test_stop_gives_up_pending_tasks(scheduler, executed):

@@ -109,7 +109,7 @@ class Clustered(ProcessPoolExecutor):
 def test_a_cluster_tells_how_many_workers_it_has():
     executor = Clustered.__new__(Clustered)
     options = {"scheduler": executor, "ncores": 1, "start_method": None, "niceness": None}
-    assert ExecutorScheduler.settle(options) == {"ncores": 3}
+    assert ExecutorScheduler.resolve_options(options) == {"ncores": 3}
 
 
 def test_dask_executes_runs_and_threads_of_a_worker_take_turns(tmp_path, monkeypatch):

@@ -43,6 +43,6 @@ def test_no_worker_is_idle_while_there_are_tasks(kind, method, monkeypatch):
             ended += 1
     finally:
         scheduler.stop()
-        scheduler.join()
+        scheduler.wait_closed()
     assert ended == runs
     assert set(seen) == {2}

@@ -77,7 +77,7 @@ def test_a_pickle_has_the_names_of_files_and_these_have_the_key(mode, service, t
         pickle.loads(pickled)  # a process reads the key once
     finally:
         mode.stop()
-        mode.join()
+        mode.wait_closed()
 
 
 @pytest.mark.parametrize("name", MODES)
@@ -89,7 +89,7 @@ def test_there_is_no_file_if_tasks_are_private(service, tmp_path, name):
         assert mode._key.token in pickle.dumps(mode.worker_service(), 5)
     finally:
         mode.stop()
-        mode.join()
+        mode.wait_closed()
 
 
 def test_files_are_removed_in_the_end(mode, service, tmp_path):
@@ -97,7 +97,7 @@ def test_files_are_removed_in_the_end(mode, service, tmp_path):
     assert len(files(tmp_path)) == 2
     mode.stop()
     assert files(tmp_path) == []
-    mode.join()
+    mode.wait_closed()
 
 
 def test_files_are_removed_if_nothing_can_listen(service, tmp_path):

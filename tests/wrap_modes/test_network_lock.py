@@ -124,7 +124,7 @@ def shared(tmp_path):
     yield start
     for mode in modes:
         mode.stop()
-        mode.join()
+        mode.wait_closed()
 
 
 def hold(lock, connection, how):
@@ -222,7 +222,7 @@ def test_without_a_server_nobody_gets_the_lock(shared, monkeypatch):
     mode.start(HDF5StorageService(filename="unused.hdf5"), multiprocessing.get_context())
     stale = mode.worker_service().lock
     mode.stop()
-    mode.join()
+    mode.wait_closed()
     with pytest.raises(LeaseLostError, match="out of reach"):
         stale.acquire()
     assert lock.acquire()

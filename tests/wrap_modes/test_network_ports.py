@@ -32,7 +32,7 @@ def url_with(request, tmp_path):
             return mode.url
         finally:
             mode.stop()
-            mode.join()
+            mode.wait_closed()
             assert mode.url is None
 
     return start

@@ -64,7 +64,7 @@ def active():
     yield start
     for mode in modes:
         mode.stop()
-        mode.join()
+        mode.wait_closed()
     assert not multiprocessing.active_children()
 
 
@@ -207,7 +207,7 @@ def test_errors_come_home_with_local(tmp_path, active):
     outcomes = []
     for index in (2, 3):
         outcome = store_run(mode, traj, index, index)
-        outcomes.append(outcome._replace(references=mode.take_home(traj)))
+        outcomes.append(outcome._replace(payload=mode.take_home(traj)))
     assert mode.take_home(traj) is None
     with pytest.raises(NotStoredError, match=r"run 2.*No space left on device") as caught:
         mode.accept(outcomes[0])
@@ -224,7 +224,7 @@ def test_large_items_arrive(service, active, mode_class):
     assert large.nbytes > 20_000_000
     outcome = store_run(mode, traj, 0, large)
     traj.v_storage_service = mode.worker_service()
-    mode.accept(outcome._replace(references=mode.take_home(traj)))
+    mode.accept(outcome._replace(payload=mode.take_home(traj)))
     mode.stop()
     np.testing.assert_array_equal(
         loaded(service).f_get("results.runs.run_00000000.z").f_get(), large
@@ -256,7 +256,7 @@ def test_garbage_is_collected_at_the_interval(service, active, caplog):
         for index in range(4):
             outcome = store_run(mode, traj, index)
             traj.v_storage_service = mode.worker_service()
-            mode.accept(outcome._replace(references=mode.take_home(traj)))
+            mode.accept(outcome._replace(payload=mode.take_home(traj)))
     told = [record.message for record in caplog.records if "garbage" in record.message]
     assert told == [
         "Collecting garbage after 0 operations",
@@ -342,7 +342,7 @@ def test_rows_of_finished_runs_are_stored_while_the_mode_is_active(service, acti
     mode = active(mode_class, service)
     for index in (0, 1):
         outcome = store_run(mode, traj, index, index)
-        mode.accept(outcome._replace(references=mode.take_home(traj)))
+        mode.accept(outcome._replace(payload=mode.take_home(traj)))
     wait_until(lambda: mode.store_run_table(traj))
     assert not traj._runs.columns.changed.any()
     mode.stop()

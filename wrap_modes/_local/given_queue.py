@@ -157,7 +157,7 @@ class GivenQueueWriter:
         if failures:
             raise not_stored(self._mode, failures)
 
-    def join(self) -> None:
+    def wait_closed(self) -> None:
         """Wait until the process is gone."""
         self._process.join()
 

@@ -80,7 +80,7 @@ class WriterMode(WrapMode, Generic[SenderT]):
             self._ending.append(writer)
             writer.stop()
 
-    def join(self) -> None:
-        """Wait until the writer process is gone; see `WrapMode.join`."""
+    def wait_closed(self) -> None:
+        """Wait until the writer process is gone; see `WrapMode.wait_closed`."""
         while self._ending:
-            self._ending.pop().join()
+            self._ending.pop().wait_closed()

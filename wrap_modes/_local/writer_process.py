@@ -148,7 +148,7 @@ class WriterProcess:
         self._control.close()
         return self._death()
 
-    def join(self) -> None:
+    def wait_closed(self) -> None:
         """Wait until the process is gone."""
         self._process.join()
 

@@ -68,8 +68,8 @@ class NetLockWrapMode(LockMode):
             lock.close()
         self._end()
 
-    def join(self) -> None:
-        """Wait until the server is gone; see `WrapMode.join`."""
+    def wait_closed(self) -> None:
+        """Wait until the server is gone; see `WrapMode.wait_closed`."""
         process, self._process = self._process, None
         if process is not None:
             process.join()
@@ -107,7 +107,7 @@ class NetLockWrapMode(LockMode):
             answer = RuntimeError(f"{self._death()} before it could listen.")
         if isinstance(answer, Exception):
             self._end()
-            self.join()
+            self.wait_closed()
             raise answer
         self._lock = NetworkLock(str(answer), key.for_workers())
         return self._lock

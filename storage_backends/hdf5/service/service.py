@@ -169,7 +169,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
             refuse_in_loaded_script("a storage service that overwrites its file")
             self._delete_file()
         if trajectory is not None:
-            self.join(trajectory)
+            self.attach_to(trajectory)
 
     def __repr__(self) -> str:
         return f"<HDF5StorageService (filename:`{self._filename}`)>"

@@ -419,7 +419,7 @@ def rest(traj):
 def test_what_was_not_begun_is_skipped_after_an_interruption(client):
     scheduler = DaskScheduler({"ncores": 2, "dask_address": client})
     scheduler.start(square)
-    scheduler.submit([Task(index) for index in range(scheduler.room())])
+    scheduler.submit([Task(index) for index in range(scheduler.free_slots())])
     given_up = scheduler.cancel()
     assert len(list(scheduler.outcomes())) + given_up == 4
     scheduler.stop()
