@@ -9,11 +9,10 @@ from typing import Any, ClassVar
 from pypet.interfaces import Option, Outcome, StorageService, WrapMode
 from pypet.markers import hookimpl
 from pypet.options.established import established
-from pypet.wrap_modes._local.failures import Failure, not_stored
-from pypet.wrap_modes._local.parcels import Parcel, dump_copy, load
 from pypet.wrap_modes._local.run_tables import store_run_table
-from pypet.wrap_modes._local.senders import Sender
-from pypet.wrap_modes._local.storing import GarbageCollection
+from pypet.wrap_modes._local.sender import Sender
+from pypet.wrap_modes._local.sink import GarbageCollection
+from pypet.wrap_modes._local.store_message import Failure, StoreMessage, dump_copy, load, not_stored
 
 
 class ReferenceWrapper(Sender):
@@ -28,14 +27,14 @@ class ReferenceWrapper(Sender):
     def __init__(self, service: StorageService | None = None) -> None:
         super().__init__(service)
         self.references: dict[str, list[list[bytes]]] = {}
-        """Name of the trajectory -> parcels as bytes."""
+        """Name of the trajectory -> messages as bytes."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "references": {}}
 
-    def deliver(self, parcel: Parcel) -> None:
-        """Keep a parcel."""
-        self.references.setdefault(parcel.trajectory, []).append(dump_copy(parcel))
+    def deliver(self, message: StoreMessage) -> None:
+        """Keep a message."""
+        self.references.setdefault(message.trajectory, []).append(dump_copy(message))
 
     def free_references(self) -> None:
         """Forget everything."""
@@ -115,11 +114,11 @@ class LocalWrapMode(WrapMode):
         failures = []
         cause: Exception | None = None
         for pieces in (each for group in references.values() for each in group):
-            parcel = load(pieces)
+            message = load(pieces)
             try:
-                parcel.store(service)
+                message.store(service)
             except Exception as error:
-                failures.append(Failure.of(parcel, error))
+                failures.append(Failure.of(message, error))
                 cause = cause or error
         self._garbage.count()
         if failures:

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 from pypet.interfaces import StorageService, WrapMode
 from pypet.markers import hookimpl
 from pypet.wrap_modes._local.file_lock import FileLock
-from pypet.wrap_modes._local.lock_mode import LockMode
-from pypet.wrap_modes._local.lock_wrapper import LockWrapper
+from pypet.wrap_modes._local.locking import LockMode, LockWrapper
 
 __all__ = ["LockWrapMode", "LockWrapper"]
 

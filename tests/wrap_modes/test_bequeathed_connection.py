@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pypet import Environment, load_trajectory
-from pypet.wrap_modes._local import frames
+from pypet.wrap_modes._local import framing
 
 pytest.importorskip("h5py")
 if "fork" not in multiprocessing.get_all_start_methods():
@@ -58,17 +58,17 @@ def experiment(folder, function, **options):
 
 
 def test_half_a_message_of_a_killed_run_spoils_no_other(tmp_path, monkeypatch):
-    send = frames.send
+    send = framing.send
     main = os.getpid()
 
     def send_half_and_die(connection, number, pieces, *ancillary):
         name = f"run_{DEADLY:08d}".encode()
         if os.getpid() != main and any(name in bytes(piece) for piece in pieces):
-            connection.sendall(b"".join(frames.encode(number, pieces))[:-100])
+            connection.sendall(b"".join(framing.encode(number, pieces))[:-100])
             os.kill(os.getpid(), signal.SIGKILL)
         send(connection, number, pieces, *ancillary)
 
-    monkeypatch.setattr(frames, "send", send_half_and_die)
+    monkeypatch.setattr(framing, "send", send_half_and_die)
     traj = experiment(tmp_path, store_much, on_error="continue")
     assert [index for index in range(RUNS) if not traj.f_is_completed(index)] == [DEADLY]
     for index in set(range(RUNS)) - {DEADLY}:

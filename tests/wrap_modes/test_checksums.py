@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from pypet.wrap_modes._local.checksums import LARGE_BYTES, crc32
+from pypet.wrap_modes._local.framing import LARGE_BYTES, crc32
 
 
 @pytest.mark.parametrize("size", [0, 1, LARGE_BYTES - 1, LARGE_BYTES, 3 * LARGE_BYTES + 1])

@@ -16,7 +16,7 @@ import pytest
 
 from pypet import Environment, load_trajectory
 from pypet.errors import NotStoredError
-from pypet.wrap_modes._local.parcels import Message, Parcel
+from pypet.wrap_modes._local.store_message import ServiceCall, StoreMessage
 from tests.wrap_modes import attackers
 
 pytest.importorskip("zmq")
@@ -24,12 +24,12 @@ pytest.importorskip("h5py")
 
 import zmq
 
+from pypet.wrap_modes._local.framing import encode_batch
 from pypet.wrap_modes._net.keys import ServerKey
 from pypet.wrap_modes._net.server_socket import HEADER
 from pypet.wrap_modes.netqueue import channel as channels
 from pypet.wrap_modes.netqueue.channel import Channel
 from pypet.wrap_modes.netqueue.listener import NetworkListener
-from pypet.wrap_modes.netqueue.messages import encode
 
 
 class Serving:
@@ -37,7 +37,7 @@ class Serving:
 
     def __init__(self):
         self.key = ServerKey.make(zmq)
-        self.parcels = deque()
+        self.messages = deque()
         ours, theirs = multiprocessing.Pipe()
         self._listener = NetworkListener("NETQUEUE", self.key, None, False, theirs)
         self._selector = selectors.DefaultSelector()
@@ -53,18 +53,18 @@ class Serving:
         return self._listener._server.refusals.counts
 
     def runs(self):
-        return [parcel.run for parcel in self.parcels]
+        return [message.run for message in self.messages]
 
     def _serve(self):
         while not self._ended.is_set():
             for key, _ in self._selector.select(0.02):
-                key.data(self.parcels)
+                key.data(self.messages)
 
     def stop(self):
         """End the thread; what was refused is counted then."""
         self._ended.set()
         self._thread.join(10)
-        self._listener.sweep(self.parcels)
+        self._listener.sweep(self.messages)
         counts = dict(self.counts)
         self._listener.close()
         self._selector.close()
@@ -88,8 +88,8 @@ def channel_to(serving, url=None):
         channel.close()
 
 
-def parcel(run, content=None):
-    return Parcel(run, Message("LEAF", content, (), {}))
+def message(run, content=None):
+    return StoreMessage(run, ServiceCall("LEAF", content, (), {}))
 
 
 def header(serving, number=1, token=None):
@@ -98,15 +98,15 @@ def header(serving, number=1, token=None):
 
 def bomb(tmp_path):
     content = pickle.dumps(attackers.Bomb(str(tmp_path / "exploded")))
-    return b"".join(bytes(each) for each in encode([[b"\0" * 8, content]]))
+    return b"".join(bytes(each) for each in encode_batch([[b"\0" * 8, content]]))
 
 
 def test_workers_are_served_while_strangers_try_everything(serving, tmp_path, caplog):
     with channel_to(serving) as channel:
-        channel.put(parcel(0))
+        channel.put(message(0))
         with caplog.at_level(logging.WARNING):
             assert attackers.everything(serving.url, str(tmp_path)) == []
-        channel.put(parcel(1))
+        channel.put(message(1))
     counts = serving.stop()
     assert serving.runs() == [0, 1]
     assert list(tmp_path.iterdir()) == []
@@ -137,12 +137,12 @@ def test_malformed_headers_are_counted_and_dropped(serving):
 
 
 def test_a_message_that_is_sent_again_is_taken_once(serving):
-    body = b"".join(bytes(each) for each in encode([[b"\0" * 8, pickle.dumps(None)]]))
+    body = b"".join(bytes(each) for each in encode_batch([[b"\0" * 8, pickle.dumps(None)]]))
     message = [header(serving), body]
     answers = attackers.encrypted(serving.url, serving.key.public, message, message, message)
     assert len(answers) >= 1
     assert serving.stop()["a message that was there already"] == 2
-    assert len(serving.parcels) == 1
+    assert len(serving.messages) == 1
 
 
 def test_oversized_frames_end_the_connection(serving):
@@ -155,9 +155,9 @@ def test_oversized_frames_end_the_connection(serving):
 def test_large_arrays_are_cut_into_frames_and_put_together(serving):
     values = np.arange(1 << 20, dtype=float)
     with channel_to(serving) as channel:
-        channel.put(parcel(3, {"a": values, "b": values[:7], "c": values[::-1][:70_000]}))
+        channel.put(message(3, {"a": values, "b": values[:7], "c": values[::-1][:70_000]}))
     serving.stop()
-    (taken,) = serving.parcels
+    (taken,) = serving.messages
     np.testing.assert_array_equal(taken.content.stuff["a"], values)
     np.testing.assert_array_equal(taken.content.stuff["c"], values[::-1][:70_000])
 
@@ -175,7 +175,7 @@ def test_connections_without_a_word_are_closed_and_others_served(serving):
     idle = [socket.create_connection((host, int(port))) for _ in range(200)]
     try:
         with channel_to(serving) as channel:
-            channel.put(parcel(0))
+            channel.put(message(0))
         idle[0].settimeout(30)
         while idle[0].recv(100):  # a greeting, then the end
             pass
@@ -271,11 +271,11 @@ def _impatient(monkeypatch):
 @pytest.mark.usefixtures("_impatient")
 def test_what_got_no_answer_is_sent_again_and_taken_once(serving, relay):
     with channel_to(serving, relay.url) as channel:
-        channel.put(parcel(0))
+        channel.put(message(0))
         relay.deaf_to_server = True
         threading.Timer(1.0, setattr, (relay, "deaf_to_server", False)).start()
-        channel.put(parcel(1))
-        channel.put(parcel(2))
+        channel.put(message(1))
+        channel.put(message(2))
     counts = serving.stop()
     assert serving.runs() == [0, 1, 2]
     assert counts.get("a message that was there already", 0) >= 1
@@ -288,7 +288,7 @@ def test_broken_connections_lose_and_double_nothing(serving, relay):
             if run % 20 == 10:
                 relay.break_all()
             with channel:
-                channel.put(parcel(run))
+                channel.put(message(run))
             if run % 7 == 0:
                 assert channel.flush() == {}
         assert channel.flush() == {}
@@ -299,10 +299,10 @@ def test_broken_connections_lose_and_double_nothing(serving, relay):
 @pytest.mark.usefixtures("_impatient")
 def test_answers_that_come_late_lose_and_double_nothing(serving, relay):
     with channel_to(serving, relay.url) as channel:
-        channel.put(parcel(0))
+        channel.put(message(0))
         relay.delay = 0.2  # a question and its answer take longer than one waits at first
         for run in range(1, 4):
-            channel.put(parcel(run))
+            channel.put(message(run))
         relay.delay = 0.0
     serving.stop()
     assert serving.runs() == [0, 1, 2, 3]
@@ -312,14 +312,14 @@ def test_a_writer_that_is_gone_is_an_error_of_the_runs(serving, monkeypatch):
     monkeypatch.setattr(channels, "RESEND_SECONDS", 0.2)
     monkeypatch.setattr(channels, "RECONNECT_SECONDS", 0.3)
     with channel_to(serving) as channel:
-        channel.put(parcel(0))
+        channel.put(message(0))
         serving.stop()
         with pytest.raises(RuntimeError, match="wrap_mode='NETQUEUE' is gone"):
-            channel.put(parcel(1))
+            channel.put(message(1))
     with channel_to(serving) as channel:
         with channel:
-            channel.put(parcel(4))
-            channel.put(parcel(5))
+            channel.put(message(4))
+            channel.put(message(5))
         failures = channel.flush()
     assert sorted(failures) == [4, 5]
 
@@ -334,20 +334,20 @@ def test_large_data_is_on_its_way_while_the_next_run_is_executed(serving):
         with channel:
             for run in range(4):
                 values[0] = run
-                channel.put(parcel(run, values))
+                channel.put(message(run, values))
         values[:] = -1.0  # it is theirs
         channel._socket.receive = receive
         assert channel.flush() == {}
     serving.stop()
-    assert [taken.content.stuff[0] for taken in serving.parcels] == [0, 1, 2, 3]
-    assert all(taken.content.stuff[-1] == LARGE[-1] for taken in serving.parcels)
+    assert [taken.content.stuff[0] for taken in serving.messages] == [0, 1, 2, 3]
+    assert all(taken.content.stuff[-1] == LARGE[-1] for taken in serving.messages)
 
 
 def test_a_worker_keeps_only_so_much(serving, monkeypatch):
     monkeypatch.setattr(channels, "_MOST_UNANSWERED_BYTES", LARGE.nbytes // 2)
     with channel_to(serving) as channel:
         with channel:
-            channel.put(parcel(0, LARGE))
+            channel.put(message(0, LARGE))
             assert channel._unanswered_bytes() == 0
         assert channel.flush() == {}
 
@@ -356,17 +356,17 @@ def test_a_worker_keeps_only_so_much(serving, monkeypatch):
 def test_what_was_on_its_way_is_sent_again_as_it_was(serving, relay):
     values = LARGE.copy()
     with channel_to(serving, relay.url) as channel:
-        channel.put(parcel(0))
+        channel.put(message(0))
         relay.break_all()
         with channel:
             for run in (1, 2):
                 values[:] = run
-                channel.put(parcel(run, values))
+                channel.put(message(run, values))
         values[:] = -1.0
         assert channel.flush() == {}
     serving.stop()
     assert serving.runs() == [0, 1, 2]
-    for taken in list(serving.parcels)[1:]:
+    for taken in list(serving.messages)[1:]:
         assert set(taken.content.stuff) == {taken.run}
 
 
@@ -376,10 +376,10 @@ def test_an_error_in_one_run_tells_of_others_that_are_lost_with_it(serving, monk
     with channel_to(serving) as channel:
         serving.stop()
         with channel:
-            channel.put(parcel(4))
-            channel.put(parcel(5, LARGE))
+            channel.put(message(4))
+            channel.put(message(5, LARGE))
         with pytest.raises(NotStoredError, match="is gone") as told:
-            channel.put(parcel(6))
+            channel.put(message(6))
         assert told.value.runs == (4, 5, 6)
         assert sorted(channel.flush()) == [4, 5, 6]
         assert channel.flush() == {}
@@ -391,12 +391,12 @@ def test_so_does_an_interruption(serving):
 
     with channel_to(serving) as channel:
         with channel:
-            channel.put(parcel(4))
+            channel.put(message(4))
         receive, channel._socket.receive = channel._socket.receive, interrupt
         with pytest.raises(KeyboardInterrupt):
-            channel.put(parcel(5))
+            channel.put(message(5))
         channel._socket.receive = receive
-        channel.put(parcel(6))
+        channel.put(message(6))
         assert sorted(channel.flush()) == [4, 5]
 
 

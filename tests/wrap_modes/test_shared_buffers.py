@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from pypet import Environment, Result, load_trajectory
 from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService
-from pypet.wrap_modes.queue.shelf import (
+from pypet.wrap_modes.queue.ring_buffer import (
     IS_POSSIBLE,
     LEAST_BYTES,
     LEAST_ROOM,
     MESSAGES,
-    Shelf,
-    Shelved,
+    RingBufferReader,
+    RingBufferWriter,
 )
 
 if not IS_POSSIBLE:
@@ -36,27 +36,27 @@ def content(number, size):
 
 
 class Reader:
-    """Takes what is placed on a shelf, and keeps the newest messages for a while."""
+    """Takes what is placed in a ring buffer, and keeps the newest messages for a while."""
 
     def __init__(self, kept):
         self.ours, theirs = socket.socketpair()
-        self.shelf = Shelf(self.ours)
+        self.ring_buffer = RingBufferWriter(self.ours)
         self._theirs = theirs
-        self._shelved = Shelved(theirs)
+        self._ring_buffer = RingBufferReader(theirs)
         self._kept = kept
         self._held = []
         self.read = []
 
     def put(self, buffers):
-        placed = self.shelf.put(buffers)
-        if placed is None:
+        placement = self.ring_buffer.put(buffers)
+        if placement is None:
             return False
-        if placed.descriptor is None:
+        if placement.descriptor is None:
             self.ours.sendall(b"m")
         else:
-            socket.send_fds(self.ours, [b"m"], [placed.descriptor])
-        self._shelved.receive_into(memoryview(bytearray(1)))
-        self._held.append(self._shelved.buffers(memoryview(placed.places)))
+            socket.send_fds(self.ours, [b"m"], [placement.descriptor])
+        self._ring_buffer.receive_into(memoryview(bytearray(1)))
+        self._held.append(self._ring_buffer.buffers(memoryview(placement.places)))
         while len(self._held) > self._kept:
             self.release()
         return True
@@ -70,7 +70,7 @@ class Reader:
     def close(self):
         while self._held:
             self.release()
-        self._shelved.close()
+        self._ring_buffer.close()
         self.ours.close()
         self._theirs.close()
 
@@ -131,7 +131,7 @@ def test_who_waits_for_a_writer_that_has_gone_is_told():
         reader.put([content(number, LARGE)])
     reader._theirs.close()
     with pytest.raises(ConnectionError):
-        reader.shelf.put([content(MESSAGES, LARGE)])
+        reader.ring_buffer.put([content(MESSAGES, LARGE)])
     reader.close()
 
 
@@ -173,7 +173,7 @@ def test_a_writer_that_cannot_open_the_memory_gets_what_comes_next_through_the_c
             reader.put([content(0, LEAST_BYTES)])
     with pytest.raises(OSError, match="could not be opened"):
         reader.put([content(1, LEAST_BYTES)])
-    reader._shelved.refuse()
+    reader._ring_buffer.refuse()
     assert not reader.put([content(2, LEAST_BYTES)])
     reader.close()
 
@@ -258,8 +258,8 @@ def test_memory_is_used_again_once_its_content_is_stored(tmp_path, monkeypatch):
             stream.write("x")
         return original(self, size)
 
-    original = Shelved._open
-    monkeypatch.setattr(Shelved, "_open", opening)
+    original = RingBufferReader._open
+    monkeypatch.setattr(RingBufferReader, "_open", opening)
     with Environment(
         trajectory="t",
         filename=str(tmp_path / "runs.hdf5"),

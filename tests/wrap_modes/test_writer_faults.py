@@ -17,9 +17,9 @@ import pytest
 from pypet import NotStoredError, load_trajectory
 from pypet.interfaces import Outcome
 from pypet.testing.wrap_modes import OPTIONS, RUNS, sample_trajectory
-from pypet.wrap_modes._local import parcels
-from pypet.wrap_modes._local.run_tables import travelling
-from pypet.wrap_modes._local.storing import Store
+from pypet.wrap_modes._local import store_message
+from pypet.wrap_modes._local.run_tables import self_contained_rows
+from pypet.wrap_modes._local.sink import StorageSink
 from pypet.wrap_modes.local import LocalWrapMode
 from pypet.wrap_modes.lock import LockWrapMode
 from pypet.wrap_modes.pipe import PipeWrapMode
@@ -350,25 +350,25 @@ def test_rows_of_finished_runs_are_stored_while_the_mode_is_active(service, acti
     assert completed_rows(service) == [0, 1]
 
 
-def parcels_of(traj, service, index):
+def messages_of(traj, service, index):
     """Return what a run stores on its way, as a worker sends it."""
     mode = LocalWrapMode(OPTIONS)
     mode.start(service, FORK)
     store_run(mode, traj, index, index)
     references = mode.take_home(traj)
     traj.v_storage_service = service
-    return [parcels.load(each) for group in references.values() for each in group]
+    return [store_message.load(each) for group in references.values() for each in group]
 
 
 def test_no_row_is_stored_of_a_run_whose_data_was_not(tmp_path):
     service = FullDisk(filename=str(tmp_path / "data.hdf5"))
     traj = sample_trajectory(service)
-    store = Store(service, None)
+    store = StorageSink(service, None)
     for index in (1, 2, 3):
-        for parcel in parcels_of(traj, service, index):
-            store.store(parcel)
+        for message in messages_of(traj, service, index):
+            store.store(message)
     prepared = service.prepare("TRAJECTORY", traj, trajectory_name=traj.v_name, only_init=True)
-    rows = travelling(prepared.request)
+    rows = self_contained_rows(prepared.request)
     assert rows.operations[0].runs.idx.tolist() == [1, 2, 3]
     store.store_rows(rows, known_failures=0)
     store.flush_if_due(idle=True)

@@ -1,1 +1,1 @@
-"""What wrap modes within one machine share: locks, parcels of data, and a process that stores."""
+"""What wrap modes within one machine share: locks, messages of data, and a process that stores."""

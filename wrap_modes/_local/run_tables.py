@@ -12,7 +12,7 @@ from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService
 from pypet.records import PutMeta, StoreRequest
 from pypet.records.run_rows import self_contained
-from pypet.wrap_modes._local.parcels import understands_requests
+from pypet.wrap_modes._local.store_message import understands_requests
 
 
 def store_run_table(service: StorageService, inner: StorageService, trajectory: Any) -> bool:
@@ -29,9 +29,9 @@ def store_run_table(service: StorageService, inner: StorageService, trajectory: 
     return True
 
 
-def travelling(request: StoreRequest) -> StoreRequest:
+def self_contained_rows(request: StoreRequest) -> StoreRequest:
     """Return a request about a run table whose size follows from its rows alone."""
-    return request._replace(operations=tuple(map(_travelling, request.operations)))
+    return request._replace(operations=tuple(map(_self_contained, request.operations)))
 
 
 def without_runs(request: StoreRequest, runs: Collection[int]) -> StoreRequest:
@@ -42,7 +42,7 @@ def without_runs(request: StoreRequest, runs: Collection[int]) -> StoreRequest:
     return request._replace(operations=tuple(operations))
 
 
-def _travelling(operation: Any) -> Any:
+def _self_contained(operation: Any) -> Any:
     if type(operation) is not PutMeta:
         return operation
     return operation._replace(runs=self_contained(operation.runs))

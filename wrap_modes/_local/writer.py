@@ -1,4 +1,4 @@
-"""The loop of a process that takes parcels and stores them."""
+"""The loop of a process that receives messages and stores them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import logging
 import multiprocessing
 import selectors
 import signal
+import socket
 import sys
+import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection, wait
 from typing import Any, ClassVar, NamedTuple
 
 from pypet.interfaces import StorageService
-from pypet.wrap_modes._local.failures import Failure
-from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Question
-from pypet.wrap_modes._local.relay import Relay
-from pypet.wrap_modes._local.storing import FLUSH_SECONDS, Store
+from pypet.wrap_modes._local.sink import FLUSH_SECONDS, StorageSink
+from pypet.wrap_modes._local.store_message import NO_RUN, Failure, StatusRequest, StoreMessage
 
 FINISH = "finish"
 MOST_FAILURES_TOLD = 20
@@ -28,37 +28,41 @@ SELECTS_ALL = sys.platform != "win32"
 _logger = logging.getLogger("pypet.wrap_modes")
 
 
-class Report(NamedTuple):
-    """What became of parcels since the last report."""
+Take = Callable[[deque[StoreMessage]], None]
+"""Takes what has arrived and appends it."""
+
+
+class StatusReport(NamedTuple):
+    """What became of messages since the last report."""
 
     durable: int
-    """Everything is durable that is older than the question of this number, or is a failure that
+    """Everything is durable that is older than the request of this number, or is a failure that
     was told of."""
     failures: list[Failure]
     refusals: int
-    """How many parcels were refused since the last one that was stored."""
+    """How many messages were refused since the last one that was stored."""
     has_lost_rows: bool = False
     """Whether rows of the run table were not stored, at any time."""
     is_last: bool = False
 
 
 class Source(ABC):
-    """Where parcels come from; lives in the writer process."""
+    """Where messages come from; lives in the writer process."""
 
     stores_between_looks: ClassVar[int] = 1
-    """How many parcels may be stored before the source is looked at again."""
+    """How many messages may be stored before the source is looked at again."""
 
     @abstractmethod
     def register(self, selector: selectors.BaseSelector) -> None:
         """Register what becomes readable when there is something to `take`; data is a callable
-        that takes the deque for parcels."""
+        that takes the deque for messages."""
 
     @abstractmethod
-    def drain(self, parcels: deque[Parcel]) -> None:
+    def drain(self, messages: deque[StoreMessage]) -> None:
         """Take everything that was sent so far, and wait for the rest of what is on its way."""
 
     @abstractmethod
-    def sweep(self, parcels: deque[Parcel]) -> None:
+    def sweep(self, messages: deque[StoreMessage]) -> None:
         """Take everything that was sent so far, without waiting."""
 
     @abstractmethod
@@ -73,13 +77,13 @@ class WriterSetup(NamedTuple):
     service: StorageService
     control: Connection
     maxsize: int
-    """Parcels that may wait in memory; 0 for any number."""
+    """Store messages that may wait in memory; 0 for any number."""
     gc_interval: int | None
     helper_setup: Callable[[], Any] | None
 
 
 def write(setup: WriterSetup) -> None:
-    """Take and store parcels until told to finish, or until the main process is gone."""
+    """Take and store messages until told to finish, or until the main process is gone."""
     # Whoever ends a whole group of processes may do so while runs are still ending: the main
     # process tells when it is over, or is gone.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -96,8 +100,8 @@ class Writer:
         self._source = setup.source
         self._control = setup.control
         self._maxsize = setup.maxsize
-        self._store = Store(setup.service, setup.gc_interval)
-        self._parcels: deque[Parcel] = deque()
+        self._store = StorageSink(setup.service, setup.gc_interval)
+        self._messages: deque[StoreMessage] = deque()
         self._told_durable = 0
         self._finishing = False
         self._selector = selectors.DefaultSelector()
@@ -106,7 +110,7 @@ class Writer:
         """Serve until told to finish."""
         selector = self._selector
         self._source.register(selector)
-        things: dict[Any, Callable[[deque[Parcel]], None]] = {self._control: self._take_command}
+        things: dict[Any, Take] = {self._control: self._take_command}
         parent = multiprocessing.parent_process()
         if parent is not None:
             things[parent.sentinel] = self._take_orphaning
@@ -124,36 +128,36 @@ class Writer:
 
     def _look(self) -> None:
         """Take what has arrived; wait for it if there is nothing to store."""
-        parcels = self._parcels
-        is_full = 0 < self._maxsize <= len(parcels)
+        messages = self._messages
+        is_full = 0 < self._maxsize <= len(messages)
         if is_full:
             return
-        timeout = 0.0 if parcels else (FLUSH_SECONDS if self._store.has_unflushed else None)
+        timeout = 0.0 if messages else (FLUSH_SECONDS if self._store.has_unflushed else None)
         ready = self._selector.select(timeout)
-        if not ready and not parcels:
+        if not ready and not messages:
             self._store.flush_if_due(idle=True)
         for key, _ in ready:
-            key.data(parcels)
+            key.data(messages)
 
     def _store_some(self) -> None:
-        for _ in range(min(len(self._parcels), self._source.stores_between_looks)):
+        for _ in range(min(len(self._messages), self._source.stores_between_looks)):
             self._store_next()
         self._store.flush_if_due()
 
     def _store_next(self) -> None:
-        question = self._parcels[0].content
-        if not isinstance(question, Question):
-            del question  # else the memory that it is in could not be used again
-            self._store.store(self._parcels.popleft())
+        request = self._messages[0].content
+        if not isinstance(request, StatusRequest):
+            del request  # else the memory that it is in could not be used again
+            self._store.store(self._messages.popleft())
             return
-        self._parcels.popleft()
-        if question.rows is not None:
-            self._store.store_rows(question.rows, question.known_failures)
-        self._store.pass_mark(question.number)
+        self._messages.popleft()
+        if request.rows is not None:
+            self._store.store_rows(request.rows, request.known_failures)
+        self._store.pass_mark(request.number)
 
     # ----- what the main process says ------------------------------------------------------
 
-    def _take_command(self, parcels: deque[Parcel]) -> None:
+    def _take_command(self, messages: deque[StoreMessage]) -> None:
         try:
             command = self._control.recv()
         except (EOFError, OSError):
@@ -163,43 +167,78 @@ class Writer:
             self._finishing = True
             return
         self._tell(self._next_report())
-        # What finished runs have handed over is here, or in a buffer: before the question.
-        self._source.sweep(parcels)
-        parcels.append(Parcel(NO_RUN, command))
+        # What finished runs have handed over is here, or in a buffer: before the request.
+        self._source.sweep(messages)
+        messages.append(StoreMessage(NO_RUN, command))
 
     def _take_last_question(self) -> None:
         """Take what the main process has asked before it was gone."""
         with contextlib.suppress(EOFError, OSError):
             if self._control.poll(0):
-                self._take_command(self._parcels)
+                self._take_command(self._messages)
 
-    def _take_orphaning(self, parcels: deque[Parcel]) -> None:
+    def _take_orphaning(self, messages: deque[StoreMessage]) -> None:
         _logger.error("The main process is gone; storing what was handed over, then ending.")
         self._finishing = True
 
-    def _next_report(self) -> Report:
+    def _next_report(self) -> StatusReport:
         store = self._store
         failures = store.failures[:MOST_FAILURES_TOLD]
         del store.failures[:MOST_FAILURES_TOLD]
         if not store.failures:
             self._told_durable = store.durable_mark
-        return Report(self._told_durable, failures, store.refusals, store.has_lost_rows)
+        return StatusReport(self._told_durable, failures, store.refusals, store.has_lost_rows)
 
     def _finish(self) -> None:
         """Store everything that was sent, then tell what became of it."""
         store = self._store
         self._take_last_question()
-        self._source.drain(self._parcels)
-        while self._parcels:
+        self._source.drain(self._messages)
+        while self._messages:
             self._store_next()
         store.let_go()
         self._source.close()
         self._selector.close()
-        last = Report(
+        last = StatusReport(
             store.durable_mark, store.failures, store.refusals, store.has_lost_rows, is_last=True
         )
         self._tell(last)
 
-    def _tell(self, report: Report) -> None:
+    def _tell(self, report: StatusReport) -> None:
         with contextlib.suppress(OSError):  # nobody is there to be told
             self._control.send(report)
+
+
+# ----- platforms without a general select -----------------------------------------------------
+
+
+class Relay:
+    """Makes a socket readable when a connection or the sentinel of a process is ready.
+
+    A thread waits for them, as long as the process lives. It goes on when `take` was called, so
+    that nothing is told twice.
+    """
+
+    def __init__(self, takers: Mapping[Any, Callable[..., None]]) -> None:
+        """``takers`` says what is called, with the arguments of `take`, if a thing is ready."""
+        self._takers = takers
+        self._ready: list[Any] = []
+        self._ours, self._theirs = socket.socketpair()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def fileno(self) -> int:
+        """Return what a selector can be told to look at."""
+        return self._ours.fileno()
+
+    def take(self, *args: Any) -> None:
+        """Call the takers of what is ready."""
+        self._ours.recv(1)
+        for thing in self._ready:
+            self._takers[thing](*args)
+        self._ours.send(b"t")
+
+    def _watch(self) -> None:
+        while True:
+            self._ready = list(wait(list(self._takers)))
+            self._theirs.send(b"r")
+            self._theirs.recv(1)

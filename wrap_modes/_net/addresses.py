@@ -69,7 +69,7 @@ def own_host() -> str:
     """Return the address under which other hosts reach this one, as URLs have it.
 
     That is what the name of this host stands for. Where that is the loopback device, as on
-    Debian, it is the address from which packets leave for elsewhere.
+    Debian, it is the address from which fragments leave for elsewhere.
     """
     host = port_to_tcp(0)[len("tcp://") :].rpartition(":")[0]
     if not host.startswith("127.") and host != "[::1]":

@@ -7,7 +7,9 @@ body in frames of at most `FRAME_BYTES`. An answer is the number that it is abou
 from __future__ import annotations
 
 import hmac
+import logging
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -16,7 +18,6 @@ import numpy as np
 from pypet.support.buffers import keep_freed_memory
 from pypet.wrap_modes._net.addresses import Port, bind
 from pypet.wrap_modes._net.keys import TOKEN_BYTES, ServerKey
-from pypet.wrap_modes._net.refusals import RefusalCounter
 
 SESSION_BYTES = 16
 HEADER = struct.Struct(f"<{TOKEN_BYTES}s{SESSION_BYTES}sQ")
@@ -155,3 +156,42 @@ def _joined(parts: list[memoryview]) -> memoryview:
         body[start : start + len(part)] = part
         start += len(part)
     return body
+
+
+# ----- refused messages -----------------------------------------------------------------------
+
+
+_logger = logging.getLogger("pypet.wrap_modes")
+
+
+class RefusalCounter:
+    """Counts refused connections and messages by reason, and logs the 1st, 10th, 100th, ..."""
+
+    def __init__(self, mode: str) -> None:
+        self._mode = mode
+        self.counts: Counter[str] = Counter()
+
+    def count(self, reason: str) -> None:
+        """Count one more for a reason, which is a short text."""
+        self.counts[reason] += 1
+        number = self.counts[reason]
+        if _is_power_of_ten(number):
+            _logger.warning(
+                "The server of wrap_mode=%r refused %s (%d so far); the experiment goes on.",
+                self._mode,
+                reason,
+                number,
+            )
+
+    def summarize(self) -> None:
+        """Log how many there were."""
+        for reason, number in self.counts.items():
+            _logger.warning(
+                "The server of wrap_mode=%r refused %s: %d in all.", self._mode, reason, number
+            )
+
+
+def _is_power_of_ten(number: int) -> bool:
+    while number >= 10 and number % 10 == 0:
+        number //= 10
+    return number == 1

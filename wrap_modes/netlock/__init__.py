@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from pypet.interfaces import WrapMode
 from pypet.markers import hookimpl
-from pypet.wrap_modes._net.by_hand import ForkDetector, ReliableClient, ZMQServer
-from pypet.wrap_modes.netlock.by_hand import (
+from pypet.wrap_modes._net.plaintext import ForkDetector, ReliableClient, ZMQServer
+from pypet.wrap_modes.netlock.mode import NetLockWrapMode
+from pypet.wrap_modes.netlock.network_lock import NetworkLock
+from pypet.wrap_modes.netlock.plaintext import (
     ForkAwareLockerClient,
     LockerClient,
     LockerServer,
     TimeOutLockerServer,
 )
-from pypet.wrap_modes.netlock.mode import NetLockWrapMode
-from pypet.wrap_modes.netlock.network_lock import NetworkLock
 
 __all__ = [
     "ForkAwareLockerClient",

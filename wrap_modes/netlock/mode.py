@@ -14,8 +14,8 @@ from pypet.interfaces import Option, StorageService
 from pypet.options.established import established
 from pypet.support.optional import require
 from pypet.support.processes import describe_exit
-from pypet.wrap_modes._local.helper import start_helper
-from pypet.wrap_modes._local.lock_mode import LockMode
+from pypet.wrap_modes._local.helper_process import start_helper
+from pypet.wrap_modes._local.locking import LockMode
 from pypet.wrap_modes._net.addresses import fixed_address
 from pypet.wrap_modes._net.keys import ServerKey
 from pypet.wrap_modes.netlock.network_lock import NetworkLock

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pypet.interfaces import WrapMode
 from pypet.markers import hookimpl
-from pypet.wrap_modes.netqueue.by_hand import (
+from pypet.wrap_modes.netqueue.mode import NetQueueSender, NetQueueWrapMode
+from pypet.wrap_modes.netqueue.plaintext import (
     ForkAwareQueuingClient,
     QueuingClient,
     QueuingServer,
     QueuingServerMessageListener,
 )
-from pypet.wrap_modes.netqueue.mode import NetQueueSender, NetQueueWrapMode
 
 __all__ = [
     "ForkAwareQueuingClient",

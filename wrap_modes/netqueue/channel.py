@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from pypet.errors import NotStoredError
 from pypet.records import StoreRequest
-from pypet.wrap_modes._local.parcels import Parcel, dump, dump_copy
+from pypet.wrap_modes._local.framing import encode_batch
+from pypet.wrap_modes._local.store_message import StoreMessage, dump, dump_copy
 from pypet.wrap_modes._net.client_socket import ClientSocket, OnePerProcess, in_frames
 from pypet.wrap_modes._net.keys import WorkerKey
-from pypet.wrap_modes.netqueue.messages import encode
 
 RESEND_SECONDS = 5.0
 """The first time after which an answer is overdue; it doubles as long as none comes."""
@@ -34,10 +34,10 @@ class _Message(NamedTuple):
 
 
 class Channel(AbstractContextManager[None]):
-    """Sends parcels and waits until the writer says that it has them.
+    """Sends messages and waits until the writer says that it has them.
 
     What was not answered is sent again, by way of a new connection, and the writer takes it once.
-    In the context of the channel small parcels are gathered, to be sent together by `flush`, and
+    In the context of the channel small messages are gathered, to be sent together by `flush`, and
     large ones are encrypted and sent while the next run is executed: a worker that executes many
     runs waits for an answer when it reports them, not after each.
     """
@@ -63,23 +63,23 @@ class Channel(AbstractContextManager[None]):
     def __exit__(self, *error: object) -> None:
         self._gathers = False
 
-    def put(self, parcel: Parcel) -> None:
-        """Send a parcel; returns when the writer has it, in the context of the channel earlier.
+    def put(self, message: StoreMessage) -> None:
+        """Send a message; returns when the writer has it, in the context of the channel earlier.
 
         Raises
         ------
         NotStoredError
             The writer cannot be reached any more.
         """
-        dumped: list[Any] = dump(parcel)
+        dumped: list[Any] = dump(message)
         self._begin()
         gathers = self._gathers and len(dumped) == 2
-        if self._gathers and not gathers and isinstance(parcel.content, StoreRequest):
+        if self._gathers and not gathers and isinstance(message.content, StoreRequest):
             size = sum(map(len, dumped))
             if size <= _BATCH_BYTES:
-                dumped, gathers = list(dump_copy(parcel)), True
+                dumped, gathers = list(dump_copy(message)), True
         self._gathered.append(dumped)
-        self._runs.append(parcel.run)
+        self._runs.append(message.run)
         self._size += sum(map(len, dumped))
         try:
             if not gathers:
@@ -89,7 +89,7 @@ class Channel(AbstractContextManager[None]):
                 self._send()
                 self._wait(_MOST_UNANSWERED)
         except ConnectionError as error:
-            raise self._gone(parcel.what(), error) from error
+            raise self._gone(message.what(), error) from error
         except BaseException as error:
             self._give_up(NotStoredError(f"Storing was interrupted: {error!r}."))
             raise
@@ -135,7 +135,7 @@ class Channel(AbstractContextManager[None]):
             return
         self._number += 1
         # What a run has stored may change before the writer has it.
-        frames = in_frames(encode(self._gathered), copies=self._gathers)
+        frames = in_frames(encode_batch(self._gathered), copies=self._gathers)
         message = _Message(self._number, frames, self._size, self._runs)
         self._gathered, self._runs, self._size = [], [], 0
         self._unanswered.append(message)

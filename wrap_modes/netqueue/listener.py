@@ -10,19 +10,19 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import ClassVar
 
-from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable
+from pypet.wrap_modes._local.framing import decode_batch
+from pypet.wrap_modes._local.store_message import NO_RUN, StoreMessage, Unreadable, load
 from pypet.wrap_modes._local.writer import Source
 from pypet.wrap_modes._net.addresses import Port
 from pypet.wrap_modes._net.keys import ServerKey
 from pypet.wrap_modes._net.server_socket import MALFORMED, REPEATED, Request, ServerSocket
-from pypet.wrap_modes.netqueue.messages import decode
 
 _MOST_SESSIONS = 100_000
 """Workers of which it is remembered what they have sent; the latest ones."""
 
 
 class NetworkListener(Source):
-    """Takes parcels from workers that have the key, and answers what it has.
+    """Takes messages from workers that have the key, and answers what it has.
 
     An answer says up to which number messages of a worker have been taken: one answer for many.
     """
@@ -62,14 +62,14 @@ class NetworkListener(Source):
         self._told.send(url)
         self._told.close()
 
-    def sweep(self, parcels: deque[Parcel]) -> None:
+    def sweep(self, messages: deque[StoreMessage]) -> None:
         """Take everything that has arrived and answer it."""
         server = self._server
         assert server is not None
         routes: dict[bytes, bytes] = {}
         while True:
             for request in server.receive():
-                self._take(request, parcels)
+                self._take(request, messages)
                 routes[request.session] = request.route
             if not routes:
                 return
@@ -78,9 +78,9 @@ class NetworkListener(Source):
                 server.answer(route, self._taken.get(session, 0))
             routes.clear()
 
-    def drain(self, parcels: deque[Parcel]) -> None:
+    def drain(self, messages: deque[StoreMessage]) -> None:
         """Take everything: a worker has no answer for what is not here, and reports no run."""
-        self.sweep(parcels)
+        self.sweep(messages)
 
     def close(self) -> None:
         """Stop listening."""
@@ -92,7 +92,7 @@ class NetworkListener(Source):
             server.close()
         self._key.withdraw()  # who made it may have been killed
 
-    def _take(self, request: Request, parcels: deque[Parcel]) -> None:
+    def _take(self, request: Request, messages: deque[StoreMessage]) -> None:
         taken, server = self._taken, self._server
         assert server is not None
         latest = taken.get(request.session, 0)
@@ -102,12 +102,12 @@ class NetworkListener(Source):
         if request.number > latest + 1:
             return  # one before it was lost; both will be sent again
         try:
-            found = decode(request.body)
+            found = list(map(load, decode_batch(request.body)))
         except ValueError as error:
             # It comes from a worker, so something is lost: that is no stranger's nonsense.
             server.refusals.count(MALFORMED)
-            found = [Parcel(NO_RUN, Unreadable(error))]
-        parcels.extend(found)
+            found = [StoreMessage(NO_RUN, Unreadable(error))]
+        messages.extend(found)
         taken[request.session] = request.number
         taken.move_to_end(request.session)
         if len(taken) > _MOST_SESSIONS:

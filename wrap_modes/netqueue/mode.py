@@ -12,11 +12,10 @@ from typing import Any, ClassVar
 from pypet.interfaces import Option, StorageService
 from pypet.options.established import established
 from pypet.support.optional import require
-from pypet.wrap_modes._local.given_queue import DONE, GivenQueueWriter, put_parcel
-from pypet.wrap_modes._local.parcels import Parcel
-from pypet.wrap_modes._local.senders import Sender
-from pypet.wrap_modes._local.writer_mode import WriterMode
-from pypet.wrap_modes._local.writer_process import WriterProcess
+from pypet.wrap_modes._local.sender import Sender
+from pypet.wrap_modes._local.store_message import StoreMessage
+from pypet.wrap_modes._local.user_queue import DONE, GivenQueueWriter, put_message
+from pypet.wrap_modes._local.writer_mode import WriterMode, WriterProcess
 from pypet.wrap_modes._net.addresses import fixed_address
 from pypet.wrap_modes._net.keys import ServerKey
 from pypet.wrap_modes.netqueue.channel import Channel
@@ -34,21 +33,21 @@ class NetQueueSender(Sender):
         self.queue = queue
         self._main_pid = os.getpid()
 
-    def deliver(self, parcel: Parcel) -> None:
-        """Send a parcel to the writer."""
+    def deliver(self, message: StoreMessage) -> None:
+        """Send a message to the writer."""
         queue = self.queue
         if not isinstance(queue, Channel):
-            put_parcel(queue, parcel)
+            put_message(queue, message)
             return
         try:
-            queue.put(parcel)
+            queue.put(message)
         finally:
             if os.getpid() == self._main_pid:
                 queue.close()  # a connection has threads, and this process may be forked
 
     @property
     def deferral(self) -> AbstractContextManager[None]:
-        """In this context small parcels are gathered until `store_deferred`."""
+        """In this context small messages are gathered until `store_deferred`."""
         queue = self.queue
         return queue if isinstance(queue, Channel) and self._main_pid != os.getpid() else _NOTHING
 

@@ -10,13 +10,11 @@ from typing import Any, ClassVar
 from pypet.errors import NotStoredError
 from pypet.interfaces import StorageService
 from pypet.wrap_modes._local.file_lock import FileLock
-from pypet.wrap_modes._local.given_queue import GivenPipe, GivenQueueWriter, put_parcel
-from pypet.wrap_modes._local.parcels import Parcel
-from pypet.wrap_modes._local.senders import Sender
-from pypet.wrap_modes._local.writer_mode import WriterMode
-from pypet.wrap_modes._local.writer_process import WriterProcess
-from pypet.wrap_modes.pipe.counts import Counts
-from pypet.wrap_modes.pipe.ends import Pipe, PipeEnd, make_pipe
+from pypet.wrap_modes._local.sender import Sender
+from pypet.wrap_modes._local.store_message import StoreMessage
+from pypet.wrap_modes._local.user_queue import GivenPipe, GivenQueueWriter, put_message
+from pypet.wrap_modes._local.writer_mode import WriterMode, WriterProcess
+from pypet.wrap_modes.pipe.pipe import MessageCounts, PipeReader, PipeWriter, make_pipe
 
 
 class PipeStorageServiceSender(Sender):
@@ -25,23 +23,23 @@ class PipeStorageServiceSender(Sender):
     mode: ClassVar[str] = "PIPE"
 
     def __init__(
-        self, pipe: Pipe | GivenPipe | None, service: StorageService | None = None
+        self, pipe: PipeWriter | GivenPipe | None, service: StorageService | None = None
     ) -> None:
         super().__init__(service)
         self.pipe = pipe
 
-    def deliver(self, parcel: Parcel) -> None:
-        """Send a parcel to the writer."""
+    def deliver(self, message: StoreMessage) -> None:
+        """Send a message to the writer."""
         if self.pipe is None:
             raise NotStoredError(
-                f"{parcel.what()} cannot be stored: wrap_mode='PIPE' works only in processes "
+                f"{message.what()} cannot be stored: wrap_mode='PIPE' works only in processes "
                 "that are forked while it is active.",
-                [parcel.run],
+                [message.run],
             )
-        if isinstance(self.pipe, Pipe):
-            self.pipe.put(parcel)
+        if isinstance(self.pipe, PipeWriter):
+            self.pipe.put(message)
         else:
-            put_parcel(self.pipe, parcel)
+            put_message(self.pipe, message)
 
 
 class PipeWrapMode(WriterMode[PipeStorageServiceSender]):
@@ -78,10 +76,10 @@ class PipeWrapMode(WriterMode[PipeStorageServiceSender]):
             self._start_given(self._options["queue"], service, mp_context)
             return
         reading, writing = make_pipe()
-        self._lock, counts = FileLock.make(), Counts()
-        pipe = Pipe(writing, self._lock, counts)
+        self._lock, counts = FileLock.make(), MessageCounts()
+        pipe = PipeWriter(writing, self._lock, counts)
         self._sender = PipeStorageServiceSender(pipe, service)
-        end = PipeEnd(reading, writing, counts)
+        end = PipeReader(reading, writing, counts)
         try:
             self._writer = WriterProcess(self.name, end, service, mp_context, self._options)
         except BaseException:
@@ -104,7 +102,7 @@ class PipeWrapMode(WriterMode[PipeStorageServiceSender]):
         """Let the writer store the rest; see `WrapMode.stop`."""
         sender, self._sender = self._sender, None
         lock, self._lock = self._lock, None
-        pipe = sender.pipe if sender is not None and isinstance(sender.pipe, Pipe) else None
+        pipe = sender.pipe if sender is not None and isinstance(sender.pipe, PipeWriter) else None
         missing = 0
         try:
             self.stop_writer()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pypet.interfaces import WrapMode
 from pypet.markers import hookimpl
-from pypet.wrap_modes._local.given_queue import QueueStorageServiceWriter
+from pypet.wrap_modes._local.user_queue import QueueStorageServiceWriter
 from pypet.wrap_modes.queue.mode import QueueStorageServiceSender, QueueWrapMode
 
 __all__ = ["QueueStorageServiceSender", "QueueStorageServiceWriter", "QueueWrapMode"]

@@ -8,9 +8,9 @@ import socket
 from typing import Any
 
 from pypet.errors import NotStoredError
-from pypet.wrap_modes._local import frames
-from pypet.wrap_modes._local.parcels import Parcel, dump
-from pypet.wrap_modes.queue.shelf import IS_POSSIBLE, Shelf
+from pypet.wrap_modes._local import framing
+from pypet.wrap_modes._local.store_message import StoreMessage, dump
+from pypet.wrap_modes.queue.ring_buffer import IS_POSSIBLE, RingBufferWriter
 
 
 class Channel:
@@ -25,13 +25,13 @@ class Channel:
         self._address = address
         self._secret = secret
         self._connection: socket.socket | None = None
-        self._shelf: Shelf | None = None
+        self._ring_buffer: RingBufferWriter | None = None
         self._number = 0
         self._pid = -1
         self._is_bequeathed = False
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {"_connection": None, "_shelf": None, "_pid": -1, "_is_bequeathed": False}
+        own = {"_connection": None, "_ring_buffer": None, "_pid": -1, "_is_bequeathed": False}
         return {**self.__dict__, **own}
 
     def bequeath(self) -> None:
@@ -39,15 +39,15 @@ class Channel:
         self._connect()
         self._is_bequeathed = True
 
-    def put(self, parcel: Parcel) -> None:
-        """Send a parcel; waits while the writer is behind.
+    def put(self, message: StoreMessage) -> None:
+        """Send a message; waits while the writer is behind.
 
         Raises
         ------
         NotStoredError
             There is no writer any more.
         """
-        pieces = dump(parcel)
+        pieces = dump(message)
         try:
             connection = self._connection
             if connection is None or (self._pid != os.getpid() and not self._inherit()):
@@ -57,9 +57,9 @@ class Channel:
         except OSError as error:
             self.close()
             raise NotStoredError(
-                f"{parcel.what()} cannot be stored: the process that stores data for "
+                f"{message.what()} cannot be stored: the process that stores data for "
                 f"wrap_mode='QUEUE' is gone ({error}).",
-                [parcel.run],
+                [message.run],
             ) from error
         except BaseException:
             self.close()  # half a frame may be on its way; the next one begins afresh
@@ -67,18 +67,22 @@ class Channel:
 
     def _send(self, connection: socket.socket, pieces: list[Any]) -> None:
         """Send pieces, the third and following ones by way of shared memory if they are large."""
-        placed = None if self._shelf is None else self._shelf.put(pieces[2:])
-        if placed is None:
-            frames.send(connection, self._number, [b"", *pieces])
-        elif placed.descriptor is None:
-            frames.send(connection, self._number, [placed.places, *pieces[:2]])
+        placement = None if self._ring_buffer is None else self._ring_buffer.put(pieces[2:])
+        if placement is None:
+            framing.send(connection, self._number, [b"", *pieces])
+        elif placement.descriptor is None:
+            framing.send(connection, self._number, [placement.places, *pieces[:2]])
         else:
-            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [placed.descriptor]))
-            frames.send(connection, self._number, [placed.places, *pieces[:2]], [rights])
+            rights = (
+                socket.SOL_SOCKET,
+                socket.SCM_RIGHTS,
+                array.array("i", [placement.descriptor]),
+            )
+            framing.send(connection, self._number, [placement.places, *pieces[:2]], [rights])
 
     def close(self) -> None:
         """Close the connection of this process; it is made again when it is needed."""
-        self._shelf = None
+        self._ring_buffer = None
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -88,7 +92,7 @@ class Channel:
         if not self._is_bequeathed or self._pid != os.getppid():
             return False
         self._pid, self._is_bequeathed = os.getpid(), False
-        self._shelf = None  # what is released would be told to the process that comes next
+        self._ring_buffer = None  # what is released would be told to the process that comes next
         return True
 
     def _connect(self) -> socket.socket:
@@ -102,6 +106,6 @@ class Channel:
             connection.close()
             raise
         self._connection, self._pid, self._number = connection, os.getpid(), 0
-        if IS_POSSIBLE and self._family == socket.AF_UNIX and Shelf.is_worth_it():
-            self._shelf = Shelf(connection)
+        if IS_POSSIBLE and self._family == socket.AF_UNIX and RingBufferWriter.is_worth_it():
+            self._ring_buffer = RingBufferWriter(connection)
         return connection

@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import ClassVar
 
-from pypet.wrap_modes._local import frames
-from pypet.wrap_modes._local.parcels import NO_RUN, Parcel, Unreadable, load, run_in
+from pypet.wrap_modes._local import framing
+from pypet.wrap_modes._local.store_message import NO_RUN, StoreMessage, Unreadable, load, run_in
 from pypet.wrap_modes._local.writer import Source
-from pypet.wrap_modes.queue.shelf import IS_POSSIBLE, Shelved
+from pypet.wrap_modes.queue.ring_buffer import IS_POSSIBLE, RingBufferReader
 
 _logger = logging.getLogger("pypet.wrap_modes")
 
@@ -40,41 +40,41 @@ def listen() -> socket.socket:
     return listening
 
 
-class _Client(frames.Inbox):
+class _Client(framing.Inbox):
     """One connection in the writer; nothing of it is believed before the secret has come."""
 
     def __init__(self, connection: socket.socket, secret: bytes) -> None:
         super().__init__(connection)
-        self._shelved = Shelved(connection) if IS_POSSIBLE else None
+        self._ring_buffer = RingBufferReader(connection) if IS_POSSIBLE else None
         self._secret = secret
         self._known = b""
 
-    def receive_parcels(self) -> Iterator[Parcel]:
-        """Yield the parcels that have arrived whole; raises EOFError and FrameError."""
+    def receive_messages(self) -> Iterator[StoreMessage]:
+        """Yield the messages that have arrived whole; raises EOFError and FrameError."""
         if len(self._known) < SECRET_BYTES and not self._introduce():
             return
         for frame in self.receive():
             yield self._load(frame.pieces)
 
     def close(self) -> None:
-        """Close the connection; parcels that came through it stay readable."""
-        if self._shelved is not None:
-            self._shelved.close()
+        """Close the connection; messages that came through it stay readable."""
+        if self._ring_buffer is not None:
+            self._ring_buffer.close()
         self.connection.close()
 
     def _receive_into(self, buffer: memoryview) -> int:
-        if self._shelved is None:
+        if self._ring_buffer is None:
             return super()._receive_into(buffer)
-        return self._shelved.receive_into(buffer)
+        return self._ring_buffer.receive_into(buffer)
 
-    def _load(self, pieces: list[memoryview]) -> Parcel:
+    def _load(self, pieces: list[memoryview]) -> StoreMessage:
         places, *pieces = pieces
-        if not places or self._shelved is None:
+        if not places or self._ring_buffer is None:
             return load(pieces)
         try:
-            buffers, release = self._shelved.buffers(places)
+            buffers, release = self._ring_buffer.buffers(places)
         except OSError as error:
-            return Parcel(run_in(pieces), Unreadable(error), self._shelved.refuse)
+            return StoreMessage(run_in(pieces), Unreadable(error), self._ring_buffer.refuse)
         return load([*pieces, *buffers])._replace(release=release)
 
     def _introduce(self) -> bool:
@@ -96,7 +96,7 @@ class _Client(frames.Inbox):
 
 
 class Listener(Source):
-    """Takes parcels from any number of connections."""
+    """Takes messages from any number of connections."""
 
     stores_between_looks: ClassVar[int] = 16
 
@@ -112,15 +112,15 @@ class Listener(Source):
         self._listening.setblocking(False)
         selector.register(self._listening, selectors.EVENT_READ, self._accept)
 
-    def drain(self, parcels: deque[Parcel]) -> None:
+    def drain(self, messages: deque[StoreMessage]) -> None:
         """Take what is in the connections, also in those not accepted yet."""
-        self._accept(parcels)
+        self._accept(messages)
         until = time.monotonic() + DRAIN_SECONDS
         while True:
-            before = len(parcels)
+            before = len(messages)
             for client in list(self._clients):
-                self._take(client, parcels)
-            if len(parcels) > before:
+                self._take(client, messages)
+            if len(messages) > before:
                 continue
             if all(client.is_between_frames for client in self._clients):
                 return
@@ -132,14 +132,14 @@ class Listener(Source):
                     rest.register(client.connection, selectors.EVENT_READ)
                 rest.select(until - time.monotonic())
 
-    def sweep(self, parcels: deque[Parcel]) -> None:
+    def sweep(self, messages: deque[StoreMessage]) -> None:
         """Take what is in the connections, without waiting for the rest of a frame."""
-        self._accept(parcels)
+        self._accept(messages)
         for client in list(self._clients):
             former, enough = -1, client.received + MOST_BUFFERED_BYTES
             while client in self._clients and former < client.received < enough:
                 former = client.received
-                self._take(client, parcels)
+                self._take(client, messages)
 
     def close(self) -> None:
         """Close all connections."""
@@ -147,29 +147,29 @@ class Listener(Source):
             self._drop(client)
         self._listening.close()
 
-    def _accept(self, parcels: deque[Parcel]) -> None:
+    def _accept(self, messages: deque[StoreMessage]) -> None:
         with contextlib.suppress(BlockingIOError):
             while True:
                 client = _Client(self._listening.accept()[0], self._secret)
                 self._clients.add(client)
                 assert self._selector is not None
 
-                def take(parcels: deque[Parcel], client: _Client = client) -> None:
+                def take(messages: deque[StoreMessage], client: _Client = client) -> None:
                     if client in self._clients:  # or a sweep has found out that it is gone
-                        self._take(client, parcels)
+                        self._take(client, messages)
 
                 self._selector.register(client.connection, selectors.EVENT_READ, take)
-                take(parcels)  # who has connected has mostly something to say
+                take(messages)  # who has connected has mostly something to say
 
-    def _take(self, client: _Client, parcels: deque[Parcel]) -> None:
+    def _take(self, client: _Client, messages: deque[StoreMessage]) -> None:
         try:
-            parcels.extend(client.receive_parcels())
+            messages.extend(client.receive_messages())
         except EOFError:
             if not client.is_between_frames:
                 _logger.error("A worker died while it sent data; what it was sending is lost.")
             self._drop(client)
-        except frames.FrameError as error:
-            parcels.append(Parcel(NO_RUN, Unreadable(error)))
+        except framing.FrameError as error:
+            messages.append(StoreMessage(NO_RUN, Unreadable(error)))
             self._drop(client)
 
     def _drop(self, client: _Client) -> None:

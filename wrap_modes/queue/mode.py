@@ -7,11 +7,10 @@ from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
 
 from pypet.interfaces import StorageService
-from pypet.wrap_modes._local.given_queue import DONE, GivenQueueWriter, put_parcel
-from pypet.wrap_modes._local.parcels import Parcel
-from pypet.wrap_modes._local.senders import Sender
-from pypet.wrap_modes._local.writer_mode import WriterMode
-from pypet.wrap_modes._local.writer_process import WriterProcess
+from pypet.wrap_modes._local.sender import Sender
+from pypet.wrap_modes._local.store_message import StoreMessage
+from pypet.wrap_modes._local.user_queue import DONE, GivenQueueWriter, put_message
+from pypet.wrap_modes._local.writer_mode import WriterMode, WriterProcess
 from pypet.wrap_modes.queue.channel import Channel
 from pypet.wrap_modes.queue.listener import SECRET_BYTES, Listener, listen
 
@@ -26,12 +25,12 @@ class QueueStorageServiceSender(Sender):
         super().__init__(service)
         self.queue = queue
 
-    def deliver(self, parcel: Parcel) -> None:
-        """Send a parcel to the writer."""
+    def deliver(self, message: StoreMessage) -> None:
+        """Send a message to the writer."""
         if isinstance(self.queue, Channel):
-            self.queue.put(parcel)
+            self.queue.put(message)
         else:
-            put_parcel(self.queue, parcel)
+            put_message(self.queue, message)
 
     def bequeath(self) -> None:
         """Save the processes that are forked from here to connect to the writer."""

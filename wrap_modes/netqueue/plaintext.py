@@ -14,9 +14,9 @@ from collections import deque
 from typing import Any
 
 from pypet.interfaces import StorageService
-from pypet.wrap_modes._local.given_queue import DONE as LAST
-from pypet.wrap_modes._local.given_queue import QueueStorageServiceWriter
-from pypet.wrap_modes._net.by_hand import (
+from pypet.wrap_modes._local.user_queue import DONE as LAST
+from pypet.wrap_modes._local.user_queue import QueueStorageServiceWriter
+from pypet.wrap_modes._net.plaintext import (
     CLOSED,
     DONE,
     PING,

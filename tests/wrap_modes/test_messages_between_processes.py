@@ -17,9 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pypet.records import ArrayItem, DeleteLink, PutNode, StoreRequest
-from pypet.wrap_modes._local import frames
+from pypet.wrap_modes._local import framing
 from pypet.wrap_modes._local.file_lock import FileLock
-from pypet.wrap_modes._local.parcels import Message, Parcel, Unreadable, dump, dump_copy, load
+from pypet.wrap_modes._local.store_message import (
+    ServiceCall,
+    StoreMessage,
+    Unreadable,
+    dump,
+    dump_copy,
+    load,
+)
 from tests.processes import DEADLINE_SECONDS, in_child
 
 needs_fork = pytest.mark.skipif(
@@ -41,16 +48,16 @@ VALUES = [
 ]
 
 
-def parcel_of(value, run=3):
+def message_of(value, run=3):
     item = ArrayItem("data", "ARRAY", value, "COLL_SCALAR", "float", "numpy")
     node = PutNode("results.z", True, "Result", "comment", {"note": 1}, (item,), summary="1.5")
-    return Parcel(run, StoreRequest("traj", (node, DeleteLink("results.old"))))
+    return StoreMessage(run, StoreRequest("traj", (node, DeleteLink("results.old"))))
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: f"{value.dtype}{value.shape}")
 @pytest.mark.parametrize("dumped", [dump, dump_copy])
 def test_requests_arrive_as_they_were(dumped, value):
-    sent = parcel_of(value)
+    sent = message_of(value)
     arrived = load([bytes(piece) for piece in dumped(sent)])
     assert arrived.run == 3
     assert arrived.trajectory == "traj"
@@ -64,14 +71,14 @@ def test_requests_arrive_as_they_were(dumped, value):
 
 
 def test_messages_arrive_as_they_were():
-    message = Message("LEAF", {"a": 1}, (2,), {"trajectory_name": "traj"})
-    arrived = load(dump(Parcel(-1, message)))
-    assert arrived == Parcel(-1, message)
+    message = ServiceCall("LEAF", {"a": 1}, (2,), {"trajectory_name": "traj"})
+    arrived = load(dump(StoreMessage(-1, message)))
+    assert arrived == StoreMessage(-1, message)
     assert arrived.trajectory == "traj"
 
 
 def test_what_cannot_be_read_still_tells_its_run():
-    run, pickled = dump(parcel_of(np.array(1.5), run=7))
+    run, pickled = dump(message_of(np.array(1.5), run=7))
     arrived = load([run, pickled[:-5]])
     assert arrived.run == 7
     assert isinstance(arrived.content, Unreadable)
@@ -88,15 +95,15 @@ def received(inbox):
             return found
 
 
-@pytest.mark.parametrize("size", [0, 10, frames.ROOM - 24, frames.ROOM, 3 * frames.ROOM])
+@pytest.mark.parametrize("size", [0, 10, framing.ROOM - 24, framing.ROOM, 3 * framing.ROOM])
 def test_frames_arrive_whole_whatever_their_size(size):
     ours, theirs = socket.socketpair()
     sent = [(1, [b"head", b"x" * size]), (2, []), (3, [b"y" * 100])]
-    inbox = frames.Inbox(theirs)
+    inbox = framing.Inbox(theirs)
     found = []
     with ours, theirs:
         for number, pieces in sent:
-            stream = b"".join(frames.encode(number, pieces))
+            stream = b"".join(framing.encode(number, pieces))
             for start in range(0, len(stream), 30_000):
                 ours.sendall(stream[start : start + 30_000])
                 found += [(f.number, [bytes(p) for p in f.pieces]) for f in inbox.receive()]
@@ -109,22 +116,22 @@ def test_frames_arrive_whole_whatever_their_size(size):
 def test_damaged_frames_are_refused():
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        stream = bytearray(b"".join(frames.encode(1, [b"some data"])))
+        stream = bytearray(b"".join(framing.encode(1, [b"some data"])))
         stream[-1] ^= 1
         ours.sendall(stream)
-        with pytest.raises(frames.FrameError, match="checksum"):
-            list(frames.Inbox(theirs).receive())
+        with pytest.raises(framing.FrameError, match="checksum"):
+            list(framing.Inbox(theirs).receive())
         ours.sendall(b"no frame at all, but long enough")
-        with pytest.raises(frames.FrameError, match="begin"):
-            list(frames.Inbox(theirs).receive())
+        with pytest.raises(framing.FrameError, match="begin"):
+            list(framing.Inbox(theirs).receive())
 
 
 def test_half_a_frame_is_noticed():
     ours, theirs = socket.socketpair()
     with theirs:
         with ours:
-            ours.sendall(b"".join(frames.encode(1, [b"some data"]))[:-3])
-        inbox = frames.Inbox(theirs)
+            ours.sendall(b"".join(framing.encode(1, [b"some data"]))[:-3])
+        inbox = framing.Inbox(theirs)
         assert received(inbox) == []
         assert not inbox.is_between_frames
 
@@ -133,83 +140,82 @@ def test_half_a_frame_is_noticed():
 
 
 @pytest.fixture
-def packets():
-    """The packets of a parcel of three packets, as they come out of the pipe."""
+def fragments():
+    """The fragments of a message of three fragments, as they come out of the pipe."""
     if sys.platform == "win32":
         pytest.skip("needs pipes that processes inherit")
-    from pypet.wrap_modes.pipe.counts import Counts
-    from pypet.wrap_modes.pipe.ends import Pipe, make_pipe
-    from pypet.wrap_modes.pipe.packets import PACKET_BYTES
+    from pypet.wrap_modes._local.framing import FRAGMENT_BYTES
+    from pypet.wrap_modes.pipe.pipe import MessageCounts, PipeWriter, make_pipe
 
     reading, writing = make_pipe()
-    counts = Counts()
-    pipe = Pipe(writing, FileLock.make(), counts)
-    pipe.put(parcel_of(np.arange(PACKET_BYTES / 4)))
+    counts = MessageCounts()
+    pipe = PipeWriter(writing, FileLock.make(), counts)
+    pipe.put(message_of(np.arange(FRAGMENT_BYTES / 4)))
     assert counts.missing == 1
     counts.acknowledge(1)
     assert counts.missing == 0
     pipe.close()
     pipe.lock.remove()
     with open(reading, "rb") as stream:
-        found = list(iter(lambda: stream.read(PACKET_BYTES), b""))
+        found = list(iter(lambda: stream.read(FRAGMENT_BYTES), b""))
     assert len(found) == 3
     return found
 
 
-def assembled(packets):
-    from pypet.wrap_modes.pipe.packets import Assembly
+def assembled(fragments):
+    from pypet.wrap_modes._local.framing import Reassembly
+    from pypet.wrap_modes.pipe.pipe import message_from
 
-    assembly = Assembly()
-    return [parcel for packet in packets for parcel in assembly.add(packet)]
+    reassembly = Reassembly()
+    return [message_from(each) for fragment in fragments for each in reassembly.add(fragment)]
 
 
-def test_packets_are_put_together(packets):
-    (parcel,) = assembled(packets)
-    (item,) = parcel.content.operations[0].items
+def test_fragments_are_reassembled(fragments):
+    (message,) = assembled(fragments)
+    (item,) = message.content.operations[0].items
     np.testing.assert_array_equal(item.value, np.arange(len(item.value)))
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 5000, 100_000])
-def test_packets_may_come_in_any_pieces(packets, size):
-    stream = b"".join(packets + packets)
-    parcels = assembled(stream[start : start + size] for start in range(0, len(stream), size))
-    assert len(parcels) == 2
-    assert all(isinstance(parcel.content, StoreRequest) for parcel in parcels)
+def test_fragments_may_come_in_any_pieces(fragments, size):
+    stream = b"".join(fragments + fragments)
+    messages = assembled(stream[start : start + size] for start in range(0, len(stream), size))
+    assert len(messages) == 2
+    assert all(isinstance(message.content, StoreRequest) for message in messages)
 
 
-def test_what_is_no_packet_is_reported_and_passed_over(packets):
-    strange, intact = assembled([b"this is no packet at all, and it is long", *packets])
+def test_what_is_no_fragment_is_reported_and_skipped(fragments):
+    strange, intact = assembled([b"this is no fragment at all, and it is long", *fragments])
     assert isinstance(strange.content, Unreadable)
     assert isinstance(intact.content, StoreRequest)
 
 
 def send_arrays(pipe, sender):
     for number in range(20):
-        pipe.put(parcel_of(np.full(50_000 + 7 * number, 100.0 * sender + number)))
+        pipe.put(message_of(np.full(50_000 + 7 * number, 100.0 * sender + number)))
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="forks")
 @pytest.mark.parametrize("at_once", [1, None])
 def test_large_messages_of_several_processes_at_once_arrive_whole(monkeypatch, at_once):
-    from pypet.wrap_modes.pipe import ends
-    from pypet.wrap_modes.pipe.counts import Counts
-    from pypet.wrap_modes.pipe.ends import Pipe, make_pipe
-    from pypet.wrap_modes.pipe.packets import Assembly
+    from pypet.wrap_modes._local.framing import Reassembly
+    from pypet.wrap_modes.pipe import pipe as pipe_module
+    from pypet.wrap_modes.pipe.pipe import MessageCounts, PipeWriter, make_pipe, message_from
 
     if at_once is not None:  # as on platforms that fill a pipe in another way
-        monkeypatch.setattr(ends, "packets_at_once", lambda: at_once)
+        monkeypatch.setattr(pipe_module, "fragments_at_once", lambda: at_once)
     reading, writing = make_pipe()
-    pipe = Pipe(writing, FileLock.make(), Counts())
+    pipe = PipeWriter(writing, FileLock.make(), MessageCounts())
     context = multiprocessing.get_context("fork")
     senders = [context.Process(target=send_arrays, args=(pipe, number)) for number in range(4)]
     for sender in senders:
         sender.start()
     pipe.close()
-    assembly, values = Assembly(), []
+    reassembly, values = Reassembly(), []
     with open(reading, "rb", buffering=0) as stream:
         while received := stream.read(1 << 16):
-            for parcel in assembly.add(received):
-                (value,) = set(parcel.content.operations[0].items[0].value.tolist())
+            for each in reassembly.add(received):
+                (value,) = set(message_from(each).content.operations[0].items[0].value.tolist())
                 values.append(value)
     for sender in senders:
         sender.join()
@@ -227,14 +233,15 @@ def test_large_messages_of_several_processes_at_once_arrive_whole(monkeypatch, a
     size=st.integers(1000, 70_000),
     random=st.randoms(use_true_random=False),
 )
-def test_packets_of_senders_may_alternate_and_break_off(messages, at_once, size, random):
+def test_fragments_of_senders_may_alternate_and_break_off(messages, at_once, size, random):
     pytest.importorskip("fcntl")
-    from pypet.wrap_modes.pipe.packets import Assembly, packets
+    from pypet.wrap_modes._local.framing import Reassembly, fragments
+    from pypet.wrap_modes.pipe.pipe import message_from
 
     sent, expected = {}, {}
     for run, (sender, length, breaks_off) in enumerate(messages):
-        pieces = dump(Parcel(run, Message("message", bytes(length), (run,), {})))
-        steps = [bytes(step) for step in packets(run, sender, run, pieces, at_once)]
+        pieces = dump(StoreMessage(run, ServiceCall("message", bytes(length), (run,), {})))
+        steps = [bytes(step) for step in fragments(run, sender, run, pieces, at_once)]
         if breaks_off and len(steps) > 1:
             steps = steps[: random.randrange(1, len(steps))]
         else:
@@ -243,67 +250,67 @@ def test_packets_of_senders_may_alternate_and_break_off(messages, at_once, size,
     stream = b""
     while any(sent.values()):
         stream += random.choice([steps for steps in sent.values() if steps]).pop(0)
-    assembly = Assembly()
+    reassembly = Reassembly()
     parts = [stream[start : start + size] for start in range(0, len(stream), size)]
-    found = {parcel.run: parcel.content.stuff for part in parts for parcel in assembly.add(part)}
+    complete = [message_from(each) for part in parts for each in reassembly.add(part)]
+    found = {message.run: message.content.stuff for message in complete}
     assert found == expected
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the platform has no such signals")
 @in_child
 def test_signals_that_arrive_while_a_message_is_sent_lose_nothing_of_it():
-    from pypet.wrap_modes.pipe.counts import Counts
-    from pypet.wrap_modes.pipe.ends import Pipe, make_pipe
-    from pypet.wrap_modes.pipe.packets import Assembly
+    from pypet.wrap_modes._local.framing import Reassembly
+    from pypet.wrap_modes.pipe.pipe import MessageCounts, PipeWriter, make_pipe, message_from
 
     reading, writing = make_pipe()
     received = []
 
     def receive():
-        assembly = Assembly()
+        reassembly = Reassembly()
         with open(reading, "rb", buffering=0) as stream:
             while data := stream.read(1 << 16):
-                received.extend(assembly.add(data))
+                received.extend(map(message_from, reassembly.add(data)))
 
     receiver = threading.Thread(target=receive)
     receiver.start()
-    pipe = Pipe(writing, FileLock.make(), Counts())
+    pipe = PipeWriter(writing, FileLock.make(), MessageCounts())
     handled = []
     signal.signal(signal.SIGALRM, lambda *_: handled.append(1))
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
     try:
         count = 0
         while count < 5 or not handled:
-            pipe.put(parcel_of(np.full(500_000, float(count))))
+            pipe.put(message_of(np.full(500_000, float(count))))
             count += 1
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         pipe.close()
         pipe.lock.remove()
         receiver.join()
-    for number, parcel in enumerate(received):
-        assert set(parcel.content.operations[0].items[0].value.tolist()) == {number}
+    for number, message in enumerate(received):
+        assert set(message.content.operations[0].items[0].value.tolist()) == {number}
     assert len(received) == count
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])
-def test_a_damaged_packet_loses_its_message_only_and_tells_the_run(packets, position):
-    damaged = list(packets)
+def test_a_damaged_fragment_loses_its_message_only_and_tells_the_run(fragments, position):
+    damaged = list(fragments)
     damaged[position] = damaged[position][:-1] + bytes([damaged[position][-1] ^ 1])
-    lost, intact = assembled(damaged + packets)
+    lost, intact = assembled(damaged + fragments)
     assert lost.run == 3
     assert isinstance(lost.content, Unreadable)
     assert isinstance(intact.content, StoreRequest)
 
 
-def test_what_a_dead_sender_left_is_forgotten(packets):
-    (parcel,) = assembled(packets[:2] + packets)
-    assert isinstance(parcel.content, StoreRequest)
+def test_what_a_dead_sender_left_is_forgotten(fragments):
+    (message,) = assembled(fragments[:2] + fragments)
+    assert isinstance(message.content, StoreRequest)
 
 
-def test_a_missing_packet_is_noticed(packets):
-    (parcel,) = assembled([packets[0], packets[2]])
-    assert isinstance(parcel.content, Unreadable)
+def test_a_missing_fragment_is_noticed(fragments):
+    (message,) = assembled([fragments[0], fragments[2]])
+    assert isinstance(message.content, Unreadable)
 
 
 # ----- the lock ----------------------------------------------------------------------------

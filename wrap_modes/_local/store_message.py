@@ -1,18 +1,20 @@
-"""Parcels: what a storing message of a worker becomes on its way to where it is stored."""
+"""Store messages: what a storing call of a worker becomes on its way to where it is stored."""
 
 from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pypet import pypetconstants as constants
+from pypet.errors import NotStoredError
 from pypet.interfaces import StorageService
 from pypet.records import StoreRequest
 from pypet.records.compact import flatten, unflatten
 from pypet.services.piecewise import apply_in_parts, store_run_in_parts
 from pypet.services.record_service import RecordStorageService
+from pypet.services.storage_failures import REST_STORED, is_storage_failure, notes_of
 from pypet.services.store_messages import PREPARERS
 from pypet.tree.node import put
 
@@ -23,7 +25,7 @@ _RUN = struct.Struct("<q")
 _LOCATION = ("filename", "file_title")
 
 
-class Message(NamedTuple):
+class ServiceCall(NamedTuple):
     """The arguments of one call of ``store``, for services that know no requests."""
 
     message: str
@@ -38,7 +40,7 @@ class Unreadable(NamedTuple):
     error: Exception
 
 
-class Question(NamedTuple):
+class StatusRequest(NamedTuple):
     """Asks for a report. What runs have handed over that are known to be finished is older."""
 
     number: int
@@ -49,11 +51,11 @@ class Question(NamedTuple):
     """Rows of the run table, to be stored after everything that is older than the question."""
 
 
-class Parcel(NamedTuple):
+class StoreMessage(NamedTuple):
     """One storing message of one run; ``run`` is `NO_RUN` outside of runs."""
 
     run: int
-    content: StoreRequest | Message | Unreadable | Question
+    content: StoreRequest | ServiceCall | Unreadable | StatusRequest
     release: Callable[[], None] | None = None
     """To be called when the content has been stored and nobody here refers to it any more."""
 
@@ -63,7 +65,7 @@ class Parcel(NamedTuple):
         content = self.content
         if isinstance(content, StoreRequest):
             return content.trajectory
-        if isinstance(content, Message):
+        if isinstance(content, ServiceCall):
             return str(content.kwargs.get("trajectory_name", ""))
         return ""
 
@@ -75,7 +77,7 @@ class Parcel(NamedTuple):
         try:
             if isinstance(content, StoreRequest):
                 service.apply(content)  # type: ignore[attr-defined]
-            elif isinstance(content, Message):
+            elif isinstance(content, ServiceCall):
                 service.store(content.message, content.stuff, *content.args, **content.kwargs)
             return
         except Exception as error:
@@ -83,7 +85,7 @@ class Parcel(NamedTuple):
         # Nobody who made the data is there to be told: the rest of it must not be lost.
         if isinstance(content, StoreRequest):
             apply_in_parts(service, content, failure)
-        elif isinstance(content, Message) and content.message == constants.SINGLE_RUN:
+        elif isinstance(content, ServiceCall) and content.message == constants.SINGLE_RUN:
             put(content.stuff, "_storage_service", service)
             store_run_in_parts(content.stuff, failure)
         else:
@@ -94,10 +96,10 @@ class Parcel(NamedTuple):
         content = self.content
         if isinstance(content, Unreadable):
             return "data that cannot be read"
-        if isinstance(content, Message):
+        if isinstance(content, ServiceCall):
             name = getattr(content.stuff, "v_full_name", "")
             return f"{content.message} {name}".rstrip()
-        if isinstance(content, Question):
+        if isinstance(content, StatusRequest):
             return "a question"
         paths = [getattr(each, "path", "") or content.trajectory for each in content.operations]
         rest = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
@@ -136,8 +138,8 @@ def run_of(stuff: Any) -> int | None:
 # ----- as bytes ----------------------------------------------------------------------------
 
 
-def dump(parcel: Parcel) -> list[Any]:
-    """Return a parcel as bytes: its run, its pickle, and the large buffers of its arrays.
+def dump(message: StoreMessage) -> list[Any]:
+    """Return a message as bytes: its run, its pickle, and the large buffers of its arrays.
 
     Raises
     ------
@@ -153,30 +155,83 @@ def dump(parcel: Parcel) -> list[Any]:
         buffers.append(raw)
         return False
 
-    pickled = pickle.dumps(_plain(parcel.content), 5, buffer_callback=is_small)
-    return [_RUN.pack(parcel.run), pickled, *buffers]
+    pickled = pickle.dumps(_plain(message.content), 5, buffer_callback=is_small)
+    return [_RUN.pack(message.run), pickled, *buffers]
 
 
-def dump_copy(parcel: Parcel) -> list[bytes]:
+def dump_copy(message: StoreMessage) -> list[bytes]:
     """Return the same with the buffers copied into the pickle, so that nothing changes it."""
-    return [_RUN.pack(parcel.run), pickle.dumps(_plain(parcel.content), 5)]
+    return [_RUN.pack(message.run), pickle.dumps(_plain(message.content), 5)]
 
 
-def load(pieces: Sequence[Any]) -> Parcel:
-    """Return the parcel whose dump gave the pieces; one without content if that fails."""
+def load(pieces: Sequence[Any]) -> StoreMessage:
+    """Return the message whose dump gave the pieces; one without content if that fails."""
     run = run_in(pieces)
     try:
         content = pickle.loads(pieces[1], buffers=pieces[2:])
-        return Parcel(run, unflatten(content, pieces[1:]) if type(content) is tuple else content)
+        return StoreMessage(
+            run, unflatten(content, pieces[1:]) if type(content) is tuple else content
+        )
     except Exception as error:
-        return Parcel(run, Unreadable(error))
+        return StoreMessage(run, Unreadable(error))
 
 
 def run_in(pieces: Sequence[Any]) -> int:
-    """Return the run of a parcel from its dump."""
+    """Return the run of a message from its dump."""
     run: int = _RUN.unpack(pieces[0])[0]
     return run
 
 
 def _plain(content: Any) -> Any:
     return flatten(content) if type(content) is StoreRequest else content
+
+
+# ----- what was not stored --------------------------------------------------------------------
+
+
+TEXT_LENGTH = 400
+MOST_SHOWN = 10
+
+
+class Failure(NamedTuple):
+    """One message that was not stored."""
+
+    run: int
+    what: str
+    cause: str
+    """Type and text of the exception."""
+    is_general: bool
+    """The medium failed, not this message: what follows will hardly fare better."""
+
+    @classmethod
+    def of(cls, message: StoreMessage, error: BaseException) -> Failure:
+        """Return the failure of a message."""
+        notes = "; ".join(note for note in notes_of(error) if REST_STORED in note)
+        cause = f"{type(error).__name__}: {error}"[:TEXT_LENGTH]
+        if notes:
+            cause += f" ({notes.removeprefix('pypet: ')[:TEXT_LENGTH]})"
+        is_general = is_storage_failure(error) and not isinstance(message.content, Unreadable)
+        return cls(message.run, message.what()[:TEXT_LENGTH], cause, is_general)
+
+    def __str__(self) -> str:
+        place = "outside of runs" if self.run == NO_RUN else f"run {self.run}"
+        return f"{place}, {self.what}: {self.cause}"
+
+
+def not_stored(mode: str, failures: Iterable[Failure], *, is_final: bool = False) -> NotStoredError:
+    """Return the error that tells about failures; ``is_final`` as for `NotStoredError`."""
+    listed = list(failures)
+    causes: dict[int, str] = {}
+    for failure in listed:
+        if failure.run != NO_RUN:
+            known = causes.get(failure.run)
+            causes[failure.run] = f"{known}; {failure}" if known else f"Not stored: {failure}"
+    shown = "; ".join(map(str, listed[:MOST_SHOWN]))
+    rest = f"; and {len(listed) - MOST_SHOWN} more" if len(listed) > MOST_SHOWN else ""
+    return NotStoredError(
+        f"With wrap_mode={mode!r} not everything was stored ({shown}{rest}).",
+        runs=sorted({failure.run for failure in listed if failure.run != NO_RUN}),
+        is_final=is_final,
+        causes=causes,
+        is_general=any(failure.is_general for failure in listed),
+    )

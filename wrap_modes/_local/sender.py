@@ -1,4 +1,4 @@
-"""Services that hand storing messages over instead of storing."""
+"""Services that turn storing calls into messages and send them instead of storing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService
 from pypet.services.failure_log import log_failure
-from pypet.wrap_modes._local.parcels import (
+from pypet.wrap_modes._local.store_message import (
     NO_RUN,
-    Message,
-    Parcel,
+    ServiceCall,
+    StoreMessage,
     can_be_prepared,
     is_about_the_file,
     run_of,
@@ -20,7 +20,7 @@ from pypet.wrap_modes._local.parcels import (
 
 
 class Sender(StorageService):
-    """Turns storing messages into parcels and delivers them; loads nothing.
+    """Turns storing messages into messages and delivers them; loads nothing.
 
     What was delivered counts as stored. ``service`` is a copy of the service that will store,
     for turning nodes into requests; None, or one of a user's own kind: messages travel as they
@@ -38,8 +38,8 @@ class Sender(StorageService):
         self._run = NO_RUN
 
     @abstractmethod
-    def deliver(self, parcel: Parcel) -> None:
-        """Hand a parcel over; when this returns it is safe from anything that happens here."""
+    def deliver(self, message: StoreMessage) -> None:
+        """Hand a message over; when this returns it is safe from anything that happens here."""
 
     def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> None:
         """Hand over what is to be stored.
@@ -59,7 +59,7 @@ class Sender(StorageService):
         if self._preparing is None or not can_be_prepared(msg, kwargs):
             if self._preparing is not None and msg == constants.FLUSH:
                 return  # who stores flushes on its own, and always at the end
-            self.deliver(Parcel(self._run, Message(msg, stuff_to_store, args, kwargs)))
+            self.deliver(StoreMessage(self._run, ServiceCall(msg, stuff_to_store, args, kwargs)))
             return
         try:
             prepared = self._preparing.prepare(msg, stuff_to_store, *args, **kwargs)
@@ -68,7 +68,7 @@ class Sender(StorageService):
             raise
         request = prepared.request
         if not request.is_empty:
-            self.deliver(Parcel(self._run, self._preparing.packed(request)))
+            self.deliver(StoreMessage(self._run, self._preparing.packed(request)))
         prepared.confirm()
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,11 +1,11 @@
-"""The storage is open while parcels are stored, and closed once in the end."""
+"""The storage is open while messages are stored, and closed once in the end."""
 
 from __future__ import annotations
 
 from pypet import pypetconstants as constants
 from pypet.storage_backends.memory import MemoryStorageService
-from pypet.wrap_modes._local.parcels import NO_RUN, Message, Parcel
-from pypet.wrap_modes._local.storing import Store
+from pypet.wrap_modes._local.sink import StorageSink
+from pypet.wrap_modes._local.store_message import NO_RUN, ServiceCall, StoreMessage
 
 
 class Counting(MemoryStorageService):
@@ -27,8 +27,10 @@ class Counting(MemoryStorageService):
 
 def test_a_service_without_a_quicker_way_is_closed_once_at_the_end_of_a_process():
     service = Counting()
-    store = Store(service, None)
-    store.store(Parcel(NO_RUN, Message(constants.FLUSH, None, (), {"trajectory_name": "t"})))
+    store = StorageSink(service, None)
+    store.store(
+        StoreMessage(NO_RUN, ServiceCall(constants.FLUSH, None, (), {"trajectory_name": "t"}))
+    )
     store.let_go()
     assert service.asked == ["open", "flush", "close"]
     assert store.failures == []

@@ -42,7 +42,7 @@ _RELEASED, _KEPT, _REFUSED = b"r", b"k", b"x"
 IS_POSSIBLE = hasattr(os, "memfd_create") and hasattr(socket, "send_fds")
 
 
-class Placed(NamedTuple):
+class Placement(NamedTuple):
     """What is sent instead of buffers."""
 
     places: bytes
@@ -52,7 +52,7 @@ class Placed(NamedTuple):
     """Of new memory."""
 
 
-class Shelf:
+class RingBufferWriter:
     """The worker's side: a ring of memory whose parts are free again in order."""
 
     @staticmethod
@@ -75,7 +75,7 @@ class Shelf:
         if self._descriptor >= 0:
             os.close(self._descriptor)
 
-    def put(self, buffers: Sequence[Any]) -> Placed | None:
+    def put(self, buffers: Sequence[Any]) -> Placement | None:
         """Copy buffers to where the writer finds them; None if they had better be sent.
 
         Waits until there is room.
@@ -108,7 +108,7 @@ class Shelf:
         self._taken.append((start, start + size))
         numbers = [self._size if is_new else 0, *places]
         packed = struct.pack(_NUMBERS.format(len(numbers)), *numbers)
-        return Placed(packed, self._descriptor if is_new else None)
+        return Placement(packed, self._descriptor if is_new else None)
 
     def _make(self, size: int) -> bool:
         """Make new memory if there is so much; the writer keeps the old one while it needs it."""
@@ -164,8 +164,8 @@ class Shelf:
             view, place = view[written:], place + written
 
 
-class Shelved:
-    """The writer's side of the shelf of one connection."""
+class RingBufferReader:
+    """The writer's side of the ring buffer of one connection."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection

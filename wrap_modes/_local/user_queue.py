@@ -11,17 +11,18 @@ from typing import Any
 
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, StorageService
-from pypet.wrap_modes._local.failures import Failure, not_stored
-from pypet.wrap_modes._local.helper import describe_death, start_helper
-from pypet.wrap_modes._local.parcels import (
+from pypet.wrap_modes._local.helper_process import describe_death, start_helper
+from pypet.wrap_modes._local.sink import StorageSink
+from pypet.wrap_modes._local.store_message import (
     NO_RUN,
-    Message,
-    Parcel,
+    Failure,
+    ServiceCall,
+    StoreMessage,
     Unreadable,
     dump_copy,
     load,
+    not_stored,
 )
-from pypet.wrap_modes._local.storing import Store
 
 STORE, DONE = "STORE", "DONE"
 
@@ -51,9 +52,9 @@ class GivenPipe:
         return False
 
 
-def put_parcel(queue: Any, parcel: Parcel) -> None:
-    """Put a parcel into a queue."""
-    queue.put((STORE, dump_copy(parcel)))
+def put_message(queue: Any, message: StoreMessage) -> None:
+    """Put a message into a queue."""
+    queue.put((STORE, dump_copy(message)))
 
 
 class QueueStorageServiceWriter:
@@ -66,7 +67,7 @@ class QueueStorageServiceWriter:
         self, storage_service: StorageService, queue: Any, gc_interval: int | None = None
     ) -> None:
         self.queue = queue
-        self._store = Store(storage_service, gc_interval)
+        self._store = StorageSink(storage_service, gc_interval)
 
     def run(self) -> None:
         """Store everything, until the command that ends it.
@@ -87,21 +88,21 @@ class QueueStorageServiceWriter:
             command, *content = self.queue.get()
             if command == DONE:
                 break
-            store.store(_parcel(content))
+            store.store(_message_from(content))
             store.flush_if_due(idle=self.queue.empty())
         store.close()
         return store.failures
 
 
-def _parcel(content: list[Any]) -> Parcel:
-    """Return what was put into a queue: by `put_parcel`, or as arguments of ``store``."""
+def _message_from(content: list[Any]) -> StoreMessage:
+    """Return what was put into a queue: by `put_message`, or as arguments of ``store``."""
     if len(content) == 1:
         return load(content[0])
     try:
         (message, stuff, *args), kwargs = content
-        return Parcel(NO_RUN, Message(message, stuff, tuple(args), kwargs))
+        return StoreMessage(NO_RUN, ServiceCall(message, stuff, tuple(args), kwargs))
     except (TypeError, ValueError) as error:
-        return Parcel(NO_RUN, Unreadable(error))
+        return StoreMessage(NO_RUN, Unreadable(error))
 
 
 def _serve(

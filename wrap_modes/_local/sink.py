@@ -1,4 +1,4 @@
-"""Storing parcels one after the other, with the storage kept open."""
+"""The storage as the end of a queue: messages are stored one after the other, failures noted."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from typing import Any
 from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService
 from pypet.records import StoreRequest
-from pypet.wrap_modes._local.failures import Failure
-from pypet.wrap_modes._local.parcels import NO_RUN, Parcel
 from pypet.wrap_modes._local.run_tables import without_runs
+from pypet.wrap_modes._local.store_message import NO_RUN, Failure, StoreMessage
 
 FLUSH_SECONDS = 0.5
 _logger = logging.getLogger("pypet.wrap_modes")
@@ -37,8 +36,8 @@ class GarbageCollection:
         self._operations += 1
 
 
-class Store:
-    """Stores parcels with a service of its own; what fails is noted, not raised."""
+class StorageSink:
+    """Stores messages with a service of its own; what fails is noted, not raised."""
 
     def __init__(self, service: StorageService, gc_interval: int | None) -> None:
         self._service = service
@@ -58,21 +57,21 @@ class Store:
         self.has_lost_rows = False
         """Whether rows of the run table were not stored."""
 
-    def store(self, parcel: Parcel) -> None:
-        """Store a parcel."""
-        run, release = parcel.run, parcel.release
+    def store(self, message: StoreMessage) -> None:
+        """Store a message."""
+        run, release = message.run, message.release
         try:
-            name = parcel.trajectory
+            name = message.trajectory
             if name and name != self._trajectory:
                 self._switch(name)
-            parcel.store(self._service)
+            message.store(self._service)
         except Exception as error:
-            failure = Failure.of(parcel, error)
+            failure = Failure.of(message, error)
             self._fail([failure])
             _logger.error("Not stored: %s", failure, exc_info=error)
             return
         finally:
-            del parcel
+            del message
             if release is not None:
                 release()
         self._refusals = 0
@@ -105,7 +104,7 @@ class Store:
 
     @property
     def refusals(self) -> int:
-        """How many parcels were refused since the last one that was stored."""
+        """How many messages were refused since the last one that was stored."""
         return self._refusals
 
     def flush_if_due(self, *, idle: bool = False) -> None:

@@ -11,7 +11,7 @@ import socket
 import time
 from typing import NamedTuple
 
-from pypet.wrap_modes._net.by_hand import (
+from pypet.wrap_modes._net.plaintext import (
     CLOSED,
     DONE,
     PING,
