@@ -17,6 +17,16 @@ from types import ModuleType
 from typing import Any
 
 MOVED: dict[tuple[str, str], tuple[str, str]] = {
+    ("pypet.leaves.base_result", "BaseResult"): ("pypet.leaves.result", "BaseResult"),
+    **{
+        (f"pypet.leaves.{former}", name): (f"pypet.leaves.{present}", name)
+        for former, present, name in (
+            ("pickle_parameter", "pickle_leaves", "PickleParameter"),
+            ("pickle_result", "pickle_leaves", "PickleResult"),
+            ("sparse_parameter", "sparse_leaves", "SparseParameter"),
+            ("sparse_result", "sparse_leaves", "SparseResult"),
+        )
+    },
     ("pypet.trajectory.run_columns", "RunColumns"): ("pypet.runs.columns", "RunColumns"),
     ("pypet.trajectory.run_names", "RunNames"): ("pypet.runs.names", "RunNames"),
     ("pypet.trajectory.run_table", "RunTable"): ("pypet.runs.table", "RunTable"),

@@ -7,13 +7,10 @@ from typing import Any
 
 from pypet.leaves.array_parameter import ArrayParameter
 from pypet.leaves.base_parameter import BaseParameter
-from pypet.leaves.base_result import BaseResult
 from pypet.leaves.parameter import Parameter
-from pypet.leaves.pickle_parameter import PickleParameter
-from pypet.leaves.pickle_result import PickleResult
-from pypet.leaves.result import Result
-from pypet.leaves.sparse_parameter import SparseParameter
-from pypet.leaves.sparse_result import SparseResult
+from pypet.leaves.pickle_leaves import PickleParameter, PickleResult
+from pypet.leaves.result import BaseResult, Result
+from pypet.leaves.sparse_leaves import SparseParameter, SparseResult
 
 __all__ = [
     "ArrayParameter",

@@ -1,4 +1,4 @@
-"""`ArrayParameter`: large arrays, lists and tuples, each distinct one of a range kept once."""
+"""`ArrayParameter`: large arrays, lists and tuples, stored as separate items."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from pypet.leaves import entry_items
+from pypet.leaves.leaf_io import ENTRY_IDENTIFIER
 from pypet.leaves.parameter import Parameter
-from pypet.leaves.support import judges_scalars_by_type, supports_array
+from pypet.leaves.supported_data import depends_on_scalar_type, supports_array
 
 _KEPT_APART = frozenset((np.ndarray, np.matrix, list, tuple))
 
 
 class ArrayParameter(Parameter):
-    """A parameter for arrays, lists and tuples of any size, stored as items of their own.
+    """A parameter for arrays, lists and tuples of any size, stored as separate items.
 
-    Also takes empty lists, tuples and one-dimensional arrays. Arrays of a range may differ in
-    shape and dtype, lists and tuples in length and type of elements. Other data is stored as by
-    `Parameter`.
+    Supports empty lists, tuples and one-dimensional arrays, too. Arrays of a range may differ in
+    shape and dtype, lists and tuples in length and type of elements. Equal entries are stored once.
+    Other data is stored like that of a `Parameter`.
     """
 
     __slots__ = ()
 
-    IDENTIFIER = entry_items.IDENTIFIER
+    IDENTIFIER = ENTRY_IDENTIFIER
 
-    @judges_scalars_by_type
+    @depends_on_scalar_type
     def f_supports(self, data: Any) -> bool:
-        """Return whether the parameter takes ``data``; decided by exact types."""
+        """Return whether the parameter supports ``data``, by exact types."""
         kind = type(data)
         if kind is list or kind is tuple:
             return not data or super().f_supports(data)
@@ -35,7 +35,7 @@ class ArrayParameter(Parameter):
             return data.ndim == 1 and supports_array(data)
         return super().f_supports(data)
 
-    @judges_scalars_by_type
+    @depends_on_scalar_type
     def _values_of_same_type(self, a: Any, b: Any) -> bool:
         if type(a) in _KEPT_APART or type(b) in _KEPT_APART:
             return self._both_supported(a, b) and type(a) is type(b)

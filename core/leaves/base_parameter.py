@@ -1,4 +1,4 @@
-"""`BaseParameter`: what all parameters have in common, and what a class of one's own implements."""
+"""`BaseParameter`: the common part of all parameters, and the interface of custom ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from pypet.errors import ParameterLockedException
-from pypet.leaves.support import SCALAR_TYPES
+from pypet.leaves.supported_data import SCALAR_TYPES
 from pypet.support.comparisons import nested_equal
 from pypet.tree.leaf import NNLeafNode
 
@@ -14,15 +14,15 @@ NO_VALUE_TEXT = "(no value)"
 
 
 class BaseParameter(NNLeafNode):
-    """A leaf with one value, which can be explored: given a range of values, one for each run.
+    """Base class of parameters: leaves with one value that can be explored over a range.
 
-    A parameter is locked by reading, exploring, storing and loading it, so that nobody changes
-    what a simulation has already used.
+    A range has one value for each run. Reading, exploring, storing and loading lock a parameter, so
+    that a value that a simulation has already used cannot change.
 
-    A class of one's own implements `f_set`, `f_get`, `f_get_default`, `f_get_range`,
+    Custom classes implement `f_set`, `f_get`, `f_get_default`, `f_get_range`,
     `f_has_range`, `f_is_empty`, `f_empty`, `_explore`, `_expand`, `_shrink`,
-    `_set_parameter_access`, `_restore_default`, `_store` and `_load`, or derives from `Parameter`
-    and overrides `f_supports`, `_values_of_same_type` and `_equal_values`.
+    `_set_parameter_access`, `_restore_default`, `_store` and `_load`, or derive from `Parameter`
+    and override `f_supports`, `_values_of_same_type` and `_equal_values`.
     """
 
     __slots__ = ("_explored", "_full_copy", "_is_left_in_storage", "_locked")
@@ -30,7 +30,7 @@ class BaseParameter(NNLeafNode):
     _explored: bool
     _full_copy: bool
     _is_left_in_storage: bool
-    """Whether the storage may have a value that is not in memory."""
+    """Whether the storage may hold a value that is not in memory."""
     _locked: bool
 
     def __init__(self, full_name: str, comment: str = "") -> None:
@@ -44,12 +44,12 @@ class BaseParameter(NNLeafNode):
 
     @property
     def v_locked(self) -> bool:
-        """Whether the parameter refuses changes."""
+        """Whether the parameter rejects changes."""
         return self._locked
 
     @property
     def v_explored(self) -> bool:
-        """Whether the parameter was explored; stays true where the range is not carried along."""
+        """Whether the parameter was explored; also true for copies without the range."""
         return self._explored
 
     @property
@@ -62,7 +62,7 @@ class BaseParameter(NNLeafNode):
         self._full_copy = bool(value)
 
     def f_lock(self) -> None:
-        """Refuse changes from now on."""
+        """Reject further changes."""
         self._locked = True
 
     def f_unlock(self) -> None:
@@ -79,7 +79,7 @@ class BaseParameter(NNLeafNode):
     # ----- types of data -------------------------------------------------------------------
 
     def f_supports(self, data: Any) -> bool:
-        """Return whether the parameter takes ``data``; decided by its exact type."""
+        """Return whether the parameter supports ``data``, by its exact type."""
         return type(data) in SCALAR_TYPES
 
     def _both_supported(self, a: Any, b: Any) -> bool:
@@ -114,10 +114,10 @@ class BaseParameter(NNLeafNode):
     # ----- reading -------------------------------------------------------------------------
 
     def f_supports_fast_access(self) -> bool:
-        """Say whether there is a value.
+        """Return whether there is a value, which natural naming then returns.
 
-        Natural naming gives the value then. It gives None for a parameter that was added without
-        one, and the parameter itself if its value was not loaded.
+        Natural naming returns None for a parameter added without value, and the parameter itself if
+        the value was not loaded.
         """
         return not self.f_is_empty()
 
@@ -147,7 +147,7 @@ class BaseParameter(NNLeafNode):
         try:
             return repr(self.f_get())
         except Exception:
-            # A summary must not stop the storing of a parameter whose value cannot be shown.
+            # A failing `repr` of the value must not prevent the parameter from being stored.
             return NO_VALUE_TEXT
         finally:
             self._locked = locked
@@ -171,7 +171,7 @@ class BaseParameter(NNLeafNode):
     def __repr__(self) -> str:
         return f"<{self}>"
 
-    # ----- for classes of one's own --------------------------------------------------------
+    # ----- to be implemented by derived classes --------------------------------------------
 
     def _not_implemented(self, name: str) -> NoReturn:
         raise NotImplementedError(f"{type(self).__name__} does not implement `{name}`.")
@@ -189,11 +189,11 @@ class BaseParameter(NNLeafNode):
         self._not_implemented("f_get_default")
 
     def f_get_range(self, copy: bool = True) -> list[Any]:
-        """Return the range as a list of its own, or the one that the parameter keeps."""
+        """Return a copy of the range, or the list of the parameter itself."""
         self._not_implemented("f_get_range")
 
     def f_has_range(self) -> bool:
-        """Return whether the parameter has its range at hand."""
+        """Return whether the parameter has its range in memory."""
         self._not_implemented("f_has_range")
 
     def f_is_empty(self) -> bool:
@@ -205,7 +205,7 @@ class BaseParameter(NNLeafNode):
         self._not_implemented("f_empty")
 
     def _explore(self, explore_iterable: Iterable[Any]) -> None:
-        """Take a range and lock the parameter."""
+        """Set the range and lock the parameter."""
         self._not_implemented("_explore")
 
     def _expand(self, explore_iterable: Iterable[Any]) -> None:
@@ -229,5 +229,5 @@ class BaseParameter(NNLeafNode):
         self._not_implemented("_store")
 
     def _load(self, load_dict: Mapping[str, Any]) -> None:
-        """Take over what `_store` returned, and lock the parameter."""
+        """Restore the result of `_store` and lock the parameter."""
         self._not_implemented("_load")

@@ -12,12 +12,10 @@ from importlib.util import find_spec
 from pypet import tree
 from pypet.leaves.array_parameter import ArrayParameter
 from pypet.leaves.base_parameter import BaseParameter
-from pypet.leaves.base_result import BaseResult
 from pypet.leaves.parameter import Parameter
-from pypet.leaves.pickle_result import PickleResult
-from pypet.leaves.result import Result
-from pypet.leaves.sparse_parameter import SparseParameter
-from pypet.leaves.sparse_result import SparseResult
+from pypet.leaves.pickle_leaves import PickleResult
+from pypet.leaves.result import BaseResult, Result
+from pypet.leaves.sparse_leaves import SparseParameter, SparseResult
 from pypet.support.spelling import did_you_mean
 
 _BUILT_IN: dict[str, type] = {
@@ -41,7 +39,7 @@ _BUILT_IN: dict[str, type] = {
 }
 
 _BUILT_IN_ABOVE = {"SharedResult": "pypet.shareddata.SharedResult"}
-"""Classes of layers above this one, imported when they are asked for."""
+"""Classes of higher layers, imported on demand."""
 
 
 def load_class(path: str) -> type:
@@ -50,7 +48,7 @@ def load_class(path: str) -> type:
     Raises
     ------
     ImportError
-        There is no such module, or ``path`` names none.
+        There is no such module, or ``path`` does not include one.
     AttributeError
         The module has no such class.
     """
@@ -64,9 +62,9 @@ def load_class(path: str) -> type:
 
 
 def check_class_path(path: str) -> None:
-    """Raise unless there seems to be a class with this dotted path, without importing its module.
+    """Check for a class with this dotted path without importing its module.
 
-    To import it here could run the script of the experiment a second time.
+    An import could run the script of the experiment a second time.
 
     Raises
     ------
@@ -81,7 +79,7 @@ def check_class_path(path: str) -> None:
         )
     module = sys.modules.get(module_name)
     if module is not None:
-        # What is still being executed, like the script, may define the class further down.
+        # A module that is still being executed, like the script, may define the class later.
         spec = getattr(module, "__spec__", None)
         is_complete = module_name != "__main__" and not getattr(spec, "_initializing", False)
         if is_complete and not hasattr(module, class_name):
@@ -108,18 +106,18 @@ def _no_class(path: str, module_name: str, class_name: str, names: Iterable[str]
 
 
 def _find_module(name: str) -> ModuleSpec | None:
-    """Return where a module is, None if there is none; nothing but packages is imported."""
+    """Return the spec of a module, None if there is none; imports parent packages only."""
     package, _, _ = name.rpartition(".")
     if package and _find_module(package) is None:
         return None
     try:
         return find_spec(name)
-    except (ImportError, ValueError):  # the parent is no package, or a module without a spec
+    except (ImportError, ValueError):  # the parent is not a package, or has no spec
         return None
 
 
 def _source(spec: ModuleSpec) -> str:
-    """Return the source of a module, ``''`` if it is not in Python or not there."""
+    """Return the source of a module, ``''`` if it has no Python source."""
     try:
         return getattr(spec.loader, "get_source", lambda _: None)(spec.name) or ""
     except (ImportError, SyntaxError, UnicodeDecodeError):
@@ -127,10 +125,10 @@ def _source(spec: ModuleSpec) -> str:
 
 
 def create_class(class_name: str, dynamic_imports: Iterable[type | str]) -> type:
-    """Return the class of this bare name.
+    """Return the class with this name, without module.
 
-    Built-in classes come first, then ``dynamic_imports``: classes, or dotted paths of which the
-    last part counts.
+    Built-in classes come first, then ``dynamic_imports``: classes, or dotted paths that end with
+    the name.
 
     Raises
     ------

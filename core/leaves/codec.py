@@ -1,8 +1,7 @@
-"""From leaves to items and back, by whichever pair of methods the class of the leaf means.
+"""Encoding of leaves as items and decoding of items into leaves.
 
-Built-in classes encode themselves (``_encode``, ``_decode``). A class that overrides ``_store``
-or ``_load`` of such a class wants to be asked for Python values; so do classes that derive from
-`BaseParameter` or `BaseResult` alone.
+Built-in classes encode themselves (``_encode``, ``_decode``). Classes that override ``_store`` or
+``_load``, or derive from `BaseParameter` or `BaseResult` directly, exchange Python values.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from pypet.records import Item
 from pypet.tree.leaf import NNLeafNode
 
 
-class _Plan(NamedTuple):
-    """Which methods serve one class of leaves."""
+class _Protocol(NamedTuple):
+    """The methods that encode and decode a class of leaves."""
 
     encodes: bool
     decodes: bool
@@ -32,9 +31,9 @@ class _Plan(NamedTuple):
 
 _ARRAY_FLAGS = (constants.ARRAY, constants.CARRAY, constants.EARRAY, constants.VLARRAY)
 _TABLE_FLAGS = (constants.TABLE, constants.DICT)
-"""Flags that say how to read an item; it is kept as one kind or the other."""
+"""Flags that stand for the same kind of item and may replace each other when loading."""
 
-_plans: dict[type, _Plan] = {}
+_protocols: dict[type, _Protocol] = {}
 
 
 def encode_leaf(
@@ -42,23 +41,23 @@ def encode_leaf(
 ) -> tuple[Item, ...]:
     """Return the data of a leaf, which must not be empty, as items.
 
-    ``flags`` by item name win over ``_store_flags()`` of the leaf, and these over the types.
-    Parameters are locked by it. Items may share memory with the leaf.
+    ``flags`` by item name take precedence over ``_store_flags()`` of the leaf, and these over the
+    types. Parameters become locked. Items may share memory with the leaf.
 
     Raises
     ------
     NoSuchServiceError
         Data of a type that cannot be stored.
     TypeError
-        Data that cannot be kept without loss.
+        Data that cannot be stored without loss.
     RuntimeError
-        A flag that nobody knows.
+        A flag is unknown.
     """
-    plan = _plan_of(type(leaf))
-    if plan.has_store_flags:
+    protocol = _protocol_of(type(leaf))
+    if protocol.has_store_flags:
         flags = {**leaf._store_flags(), **(flags or {})}
     try:
-        if plan.encodes and not flags:
+        if protocol.encodes and not flags:
             items: tuple[Item, ...] = leaf._encode(encoding)
             return items
         data = leaf._store()
@@ -77,28 +76,28 @@ def decode_leaf(
     encoding: str = "utf8",
     flags: Mapping[str, str] | None = None,
 ) -> None:
-    """Give a leaf the data that items hold.
+    """Set the data of a leaf from items.
 
-    ``flags`` by item name win over ``_load_flags()`` of the leaf, and these over the flags of
-    the items. Parameters are locked by it. The data may share memory with the items.
+    ``flags`` by item name take precedence over ``_load_flags()`` of the leaf, and these over the
+    flags of the items. Parameters become locked. The data may share memory with the items.
 
     Raises
     ------
     ParameterLockedException
         The leaf is a locked parameter.
     TypeError
-        An item names a scalar type that nobody knows, or cannot be read with the flag given.
+        The scalar type of an item is unknown, or an item cannot be read with the given flag.
     StorageFormatError
-        The items do not go together or hold what no leaf writes: they are damaged.
+        The items are damaged: inconsistent, or with content that no leaf writes.
     """
-    plan = _plan_of(type(leaf))
-    if plan.has_load_flags:
+    protocol = _protocol_of(type(leaf))
+    if protocol.has_load_flags:
         flags = {**leaf._load_flags(), **(flags or {})}
     if flags:
         items = {name: _with_flag(item, flags.get(name)) for name, item in items.items()}
     data: dict[str, Any] | None = None
     try:
-        if plan.decodes:
+        if protocol.decodes:
             leaf._decode(items, encoding)
         else:
             data = {name: decode_item(item, encoding) for name, item in items.items()}
@@ -124,7 +123,7 @@ _SYMPTOMS = (
     struct.error,
     zlib.error,
 )
-"""What decoding raises here, in numpy and in the standard library for bytes that are damaged."""
+"""Exceptions of decoding, numpy and the standard library for damaged bytes."""
 
 
 def _with_flag(item: Item, flag: str | None) -> Item:
@@ -138,16 +137,16 @@ def _with_flag(item: Item, flag: str | None) -> Item:
     )
 
 
-def _plan_of(cls: type) -> _Plan:
-    plan = _plans.get(cls)
-    if plan is None:
-        plan = _plans[cls] = _Plan(
+def _protocol_of(cls: type) -> _Protocol:
+    protocol = _protocols.get(cls)
+    if protocol is None:
+        protocol = _protocols[cls] = _Protocol(
             _is_preferred(cls, "_encode", "_store"),
             _is_preferred(cls, "_decode", "_load"),
             getattr(cls, "_store_flags", None) not in (None, NNLeafNode._store_flags),
             getattr(cls, "_load_flags", None) not in (None, NNLeafNode._load_flags),
         )
-    return plan
+    return protocol
 
 
 def _is_preferred(cls: type, built_in: str, established: str) -> bool:

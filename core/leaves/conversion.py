@@ -1,10 +1,10 @@
-"""Values that become the type of a parameter's default, where nothing is lost by it.
+"""Lossless conversion of values to the type of a parameter's default.
 
-What converts: integers, floating point and complex numbers to an equal or higher one of these
-three kinds, as long as the value stays exactly the same; `numpy.bool_` and `bool`, `numpy.str_`
-and `str`, `numpy.bytes_` and `bytes` to each other; one-dimensional arrays to lists and tuples;
-the elements of lists of several types to one of these.
-Nothing else does: neither is True the number 1, nor ``'1'``, and 2.0 is no integer.
+Integers, floating point and complex numbers convert to the same or a higher one of these three
+kinds if the value remains exact; `numpy.bool_` and `bool`, `numpy.str_` and `str`, `numpy.bytes_`
+and `bytes` to each other; one-dimensional arrays to lists and tuples; the elements of mixed lists
+to one of their types. Nothing else converts: True and ``'1'`` are not the number 1, 2.0 is not an
+integer.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _KINDS: dict[type, str] = {
        for kind, codes in {"b": "?", "i": "bhilqpBHILQP", "f": "efdg", "c": "FDG"}.items()
        for code in codes},
 }  # fmt: skip
-"""Scalar type, exactly -> kind of it."""
+"""Exact scalar type -> its kind."""
 
-_SOURCES = {"b": "b", "i": "i", "f": "if", "c": "ifc", "U": "U", "S": "S"}
-"""Kind -> the kinds that it takes."""
+_CONVERTIBLE_KINDS = {"b": "b", "i": "i", "f": "if", "c": "ifc", "U": "U", "S": "S"}
+"""Kind -> the kinds that convert to it."""
 
 _DTYPES = {int: np.int64, float: np.float64, complex: np.complex128}
 
@@ -83,13 +83,13 @@ def converted_array(values: Array, target: Any) -> list[Any] | None:
 
 @functools.cache
 def converter(source: type, target: type) -> Callable[[Any], Any] | None:
-    """Return what makes a scalar of type ``target`` from one of type ``source``.
+    """Return a function that converts a scalar of type ``source`` to type ``target``.
 
-    It returns None for values that cannot be converted without loss; it is None itself if there
-    are no others.
+    It returns None for values that cannot be converted without loss. If no value can, the result is
+    None instead of a function.
     """
     kind, own_kind = _KINDS.get(target, ""), _KINDS.get(source, "")
-    if not kind or not own_kind or own_kind not in _SOURCES[kind]:
+    if not kind or not own_kind or own_kind not in _CONVERTIBLE_KINDS[kind]:
         return None
     if kind not in "ifc" or (own_kind != "i" and _is_wider(source, target)):
         return target
@@ -112,27 +112,27 @@ def converter(source: type, target: type) -> Callable[[Any], Any] | None:
 
 @functools.cache
 def _integers_of(target: type) -> tuple[float, float]:
-    """Return the smallest and the largest integer of those that ``target`` keeps exactly."""
+    """Return the bounds of the integers that ``target`` represents exactly."""
     if target is int:
         return -float("inf"), float("inf")
     if _KINDS[target] == "i":
         limits = np.iinfo(target)
         return int(limits.min), int(limits.max)
-    # All integers up to this one; of larger ones only some, so that they would come as a surprise.
+    # Beyond this bound only some integers are exact, which would depend on the value.
     bound = 2 ** (np.finfo(_DTYPES.get(target, target)).nmant + 1)
     return -bound, bound
 
 
 def _is_wider(source: type, target: type) -> bool:
-    """Return whether all floating point or complex numbers of one type are also of the other."""
+    """Return whether ``target`` represents all floating point or complex numbers of ``source``."""
     return np.can_cast(_DTYPES.get(source, source), _DTYPES.get(target, target), "safe")
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Return whether numbers, or arrays of them, are the same; NaN is itself."""
+    """Return whether numbers, or arrays of numbers, are equal; NaN equals NaN."""
     if type(b) is float and isinstance(a, np.floating):
-        return float(a) == b or b != b  # the most common case is ten times faster like this
-    # The widest type there is: comparing would otherwise round a Python number to float32.
+        return float(a) == b or b != b  # ten times faster for the most common case
+    # In the widest type, because numpy would otherwise round a Python number to float32.
     a, b = np.asarray(a, dtype=np.clongdouble), np.asarray(b, dtype=np.clongdouble)
     return bool(np.all((a == b) | ((a != a) & (b != b))))
 
@@ -141,7 +141,7 @@ def _converted_sequence(value: Any, default: Any) -> Any:
     source, target = type(value), type(default)
     if source is np.ndarray:
         if value.ndim != 1 or value.dtype.char in "gG" or value.dtype.type not in _KINDS:
-            return None  # `tolist` gives Python's scalars only of other types
+            return None  # `tolist` does not return Python's scalars for these
         value = value.tolist()
     elif source is not target:
         return None
@@ -149,7 +149,7 @@ def _converted_sequence(value: Any, default: Any) -> Any:
     if not default or (target is list and len(kinds) == 1):
         return target(value)  # the elements of lists may be of any type
     wanted = [type(default[0])]
-    if target is list:  # or else of the narrowest of their own types that takes all of them
+    if target is list:  # else the narrowest of their own types to which all of them convert
         wanted += sorted(kinds, key=_narrowness)
     for kind in wanted:
         elements = _converted_elements(value, kind)

@@ -7,15 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from pypet.leaves import entry_items
 from pypet.leaves.base_parameter import BaseParameter
 from pypet.leaves.conversion import converted, converted_array, converter
-from pypet.leaves.exchange import DictSink, DictSource, ItemSink, ItemSource, Sink, Source
-from pypet.leaves.refusals import advice, advice_on_entry, short_repr
-from pypet.leaves.support import (
+from pypet.leaves.leaf_io import (
+    ENTRY_DATA,
+    DictReader,
+    DictWriter,
+    ItemReader,
+    ItemWriter,
+    LeafReader,
+    LeafWriter,
+    read_entry_items,
+    write_entry_items,
+)
+from pypet.leaves.supported_data import (
     SCALAR_TYPES,
-    judges_scalars_by_type,
+    depends_on_scalar_type,
+    explain_unsupported,
+    explain_unsupported_entry,
     same_dtype,
+    short_repr,
     supports_array,
     supports_sequence,
 )
@@ -25,15 +36,13 @@ from pypet.records import Item
 class Parameter(BaseParameter):
     """A parameter for scalars, flat lists and tuples of one scalar type, and small arrays.
 
-    Data is judged by its exact type: `int`, `float`, `bool`, `complex`, `str`, `bytes` and the
-    scalars of numpy; lists and tuples must not be empty; arrays need such a dtype. Passing no
-    ``data`` leaves the parameter empty.
+    Exact types count: `int`, `float`, `bool`, `complex`, `str`, `bytes` and the scalars of numpy;
+    non-empty lists and tuples; arrays with such a dtype. Without ``data`` the parameter is empty.
 
-    Entries of a range become the type of the default: an integer for a default of 0.5 becomes a
-    `float`, a scalar of numpy for it too, as long as nothing is lost; others are refused. Lists
-    may differ in length and in the type of their elements, arrays in shape and dtype; such
-    ranges are stored as by `ArrayParameter`, and loading makes one of the parameter. Tuples need
-    the length of the default.
+    Entries of a range are converted to the type of the default if nothing is lost: with a default
+    of 0.5, integers and scalars of numpy become `float`. Other entries are errors. Lists may differ
+    in length and in the type of their elements, arrays in shape and dtype; such ranges are stored
+    like those of an `ArrayParameter`, and load as one. Tuples need the length of the default.
     """
 
     __slots__ = ("_data", "_default", "_explored_range", "_is_ragged", "_keeps_entry_items")
@@ -44,8 +53,8 @@ class Parameter(BaseParameter):
     _is_ragged: bool
     """Whether the entries of the range cannot share a column of a table."""
     _keeps_entry_items: bool
-    """Whether the storage may have items of `entry_items`. They are looked at first, so they have
-    to be replaced by later values, whatever these are."""
+    """Whether the storage may hold separate entry items. Loading prefers these, so that later
+    values have to be written in the same layout."""
 
     def __init__(self, full_name: str, data: Any = None, comment: str = "") -> None:
         super().__init__(full_name, comment)
@@ -59,9 +68,9 @@ class Parameter(BaseParameter):
 
     # ----- types of data -------------------------------------------------------------------
 
-    @judges_scalars_by_type
+    @depends_on_scalar_type
     def f_supports(self, data: Any) -> bool:
-        """Return whether the parameter takes ``data``; decided by exact types."""
+        """Return whether the parameter supports ``data``, by exact types."""
         kind = type(data)
         if kind in SCALAR_TYPES:
             return True
@@ -71,7 +80,7 @@ class Parameter(BaseParameter):
             return data.size > 0 and supports_array(data)
         return False
 
-    @judges_scalars_by_type
+    @depends_on_scalar_type
     def _values_of_same_type(self, a: Any, b: Any) -> bool:
         if not super()._values_of_same_type(a, b):
             return False
@@ -128,7 +137,8 @@ class Parameter(BaseParameter):
         if not self.f_supports(data):
             raise TypeError(
                 f"{type(self).__name__} {self._full_name!r} does not support {short_repr(data)} of "
-                f"type {type(data).__name__}. {advice(data, 'Parameter', SCALAR_TYPES)}"
+                f"type {type(data).__name__}. "
+                f"{explain_unsupported(data, 'Parameter', SCALAR_TYPES)}"
             )
         self._data = data
         self._default = data
@@ -188,7 +198,7 @@ class Parameter(BaseParameter):
         self._explored = False
 
     def __getattr__(self, name: str) -> Any:
-        # Not properties, so that classes of one's own may have attributes of these names.
+        # Not properties, so that derived classes may have attributes of these names.
         if name == "data":
             return self.f_get()
         if name == "default":
@@ -200,11 +210,11 @@ class Parameter(BaseParameter):
     # ----- range ---------------------------------------------------------------------------
 
     def f_has_range(self) -> bool:
-        """Return whether the parameter has its range at hand."""
+        """Return whether the parameter has its range in memory."""
         return bool(self._explored_range)
 
     def f_get_range(self, copy: bool = True) -> list[Any]:
-        """Return the range as a list of its own, or the one that the parameter keeps.
+        """Return a copy of the range, or the list of the parameter itself.
 
         Raises
         ------
@@ -234,7 +244,7 @@ class Parameter(BaseParameter):
         return self.f_get_range(copy=False)[item]
 
     def _explore(self, explore_iterable: Iterable[Any]) -> None:
-        """Take a range, one entry for each run, and lock the parameter.
+        """Set the range, one entry for each run, and lock the parameter.
 
         Raises
         ------
@@ -298,8 +308,8 @@ class Parameter(BaseParameter):
         self._explored = False
 
     def _checked_range(self, entries: Iterable[Any]) -> list[Any]:
-        """Return the entries as values of the type of the default."""
-        values = self._scalar_range(entries) if self._judges_by_type() else None
+        """Return the entries, converted to the type of the default."""
+        values = self._scalar_range(entries) if self._checks_by_type() else None
         if values is None:
             values = [
                 self._checked_entry(position, value) for position, value in enumerate(entries)
@@ -311,17 +321,17 @@ class Parameter(BaseParameter):
             self._is_ragged = not all(self._shares_column(value, first) for value in values)
         return values
 
-    def _judges_by_type(self) -> bool:
-        """Return whether scalars are alike for the parameter if their types are."""
+    def _checks_by_type(self) -> bool:
+        """Return whether checks of scalar entries depend on their types only."""
         cls = type(self)
         return (
             type(self._default) in SCALAR_TYPES
-            and hasattr(cls.f_supports, "_judges_scalars_by_type")
-            and hasattr(cls._values_of_same_type, "_judges_scalars_by_type")
+            and hasattr(cls.f_supports, "_depends_on_scalar_type")
+            and hasattr(cls._values_of_same_type, "_depends_on_scalar_type")
         )
 
     def _scalar_range(self, entries: Iterable[Any]) -> list[Any]:
-        """Return scalar entries for a scalar default; quick where there are many."""
+        """Return scalar entries for a scalar default; fast for many."""
         kind: Any = type(self._default)
         if type(entries) is np.ndarray and entries.ndim == 1:
             exact = converted_array(entries, kind)
@@ -342,7 +352,7 @@ class Parameter(BaseParameter):
         return [self._checked_entry(position, value) for position, value in enumerate(values)]
 
     def _checked_entry(self, position: int, value: Any) -> Any:
-        """Return one entry of a range as a value of the type of the default."""
+        """Return an entry of a range, converted to the type of the default."""
         default = self._default
         is_supported = self.f_supports(value)
         if is_supported and self._values_of_same_type(value, default):
@@ -362,7 +372,7 @@ class Parameter(BaseParameter):
         raise TypeError(
             f"Entry {position} of the range for {type(self).__name__} {self._full_name!r} is "
             f"{short_repr(value)} of type {type(value).__name__}, {problem}. "
-            f"{advice_on_entry(value, default)}"
+            f"{explain_unsupported_entry(value, default)}"
         )
 
     def _set_parameter_access(self, idx: int = 0) -> None:
@@ -378,7 +388,7 @@ class Parameter(BaseParameter):
                 self._data = self._explored_range[idx]
                 return
             except IndexError:
-                pass  # told below, away from the path of every run
+                pass  # handled below, off the path of each run
         if self._explored_range:
             raise ValueError(
                 f"Parameter {self._full_name!r} has no entry {idx}: its range has "
@@ -406,39 +416,39 @@ class Parameter(BaseParameter):
         return self._is_ragged or self._keeps_entry_items
 
     def _class_name_to_store(self) -> str:
-        # So that everybody who knows the layout reads it, also versions before this one.
+        # Readers that know the layout, including earlier versions, then understand it.
         is_array = type(self) is Parameter and self._needs_entry_items()
         return "ArrayParameter" if is_array else super()._class_name_to_store()
 
-    def _put_items(self, sink: Sink) -> None:
+    def _write_items(self, writer: LeafWriter) -> None:
         if self._needs_entry_items():
             self._keeps_entry_items = True
-            entry_items.put(sink, self._data, self._explored_range)
+            write_entry_items(writer, self._data, self._explored_range)
             return
-        sink.column("data", "data", (self._data,))
+        writer.column("data", "data", (self._data,))
         if self._explored_range:
-            sink.column("explored_data", "data", self._explored_range)
+            writer.column("explored_data", "data", self._explored_range)
 
-    def _take_items(self, source: Source) -> None:
-        if entry_items.DATA in source:  # first: `data` may be left from before it was ragged
-            data, values = entry_items.take(source)
+    def _read_items(self, reader: LeafReader) -> None:
+        if ENTRY_DATA in reader:  # first, since `data` may be left from before it was ragged
+            data, values = read_entry_items(reader)
             self._keeps_entry_items = True
-            self._take_value(data)
+            self._restore_value(data)
             if values is not None:
-                self._take_range(values)
+                self._restore_range(values)
             return
-        if "data" in source:
-            self._take_value(source.column("data", "data")[0])
+        if "data" in reader:
+            self._restore_value(reader.column("data", "data")[0])
         else:
             self._warn_about_missing_data()
-        if "explored_data" in source:
-            self._take_range(source.column("explored_data", "data"))
+        if "explored_data" in reader:
+            self._restore_range(reader.column("explored_data", "data"))
 
-    def _take_value(self, value: Any) -> None:
+    def _restore_value(self, value: Any) -> None:
         self._data = value
         self._default = value
 
-    def _take_range(self, values: list[Any]) -> None:
+    def _restore_range(self, values: list[Any]) -> None:
         self._explored_range = values
         self._explored = True
 
@@ -447,15 +457,15 @@ class Parameter(BaseParameter):
             "There is no stored value for parameter `%s`; it stays as it is.", self._full_name
         )
 
-    def _put_all(self, sink: Sink) -> None:
+    def _write_all(self, writer: LeafWriter) -> None:
         if self._data is None:
             raise self._empty_error()
-        self._put_items(sink)
+        self._write_items(writer)
         self._locked = True
 
-    def _take_all(self, source: Source) -> None:
+    def _read_all(self, reader: LeafReader) -> None:
         self._refuse_if_locked("loaded into")
-        self._take_items(source)
+        self._read_items(reader)
         self._locked = True
 
     def _store(self) -> dict[str, Any]:
@@ -466,26 +476,26 @@ class Parameter(BaseParameter):
         TypeError
             There is no value.
         """
-        sink = DictSink()
-        self._put_all(sink)
-        return sink.content
+        writer = DictWriter()
+        self._write_all(writer)
+        return writer.content
 
     def _load(self, load_dict: Mapping[str, Any]) -> None:
-        """Take over what `_store` returned, and lock the parameter; value and default agree then.
+        """Restore the result of `_store`, make the value the default, and lock the parameter.
 
         Raises
         ------
         ParameterLockedException
             The parameter is locked.
         """
-        self._take_all(DictSource(load_dict))
+        self._read_all(DictReader(load_dict))
 
     def _encode(self, encoding: str) -> tuple[Item, ...]:
         """Return the data to store as items, and lock the parameter; like `_store`."""
-        sink = ItemSink(encoding)
-        self._put_all(sink)
-        return sink.items
+        writer = ItemWriter(encoding)
+        self._write_all(writer)
+        return writer.items
 
     def _decode(self, items: Mapping[str, Item], encoding: str) -> None:
-        """Take over what `_encode` returned, and lock the parameter; like `_load`."""
-        self._take_all(ItemSource(items, encoding))
+        """Restore the result of `_encode` and lock the parameter; like `_load`."""
+        self._read_all(ItemReader(items, encoding))

@@ -1,19 +1,59 @@
-"""`Result`: named data of the usual types."""
+"""`BaseResult` and `Result`: named data of the usual types."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from pypet.encoding import decode_item, encode_value, pandas_flag
-from pypet.leaves.base_result import BaseResult
-from pypet.leaves.refusals import advice
-from pypet.leaves.summaries import summary_of
-from pypet.pypetconstants import PARAMETER_SUPPORTED_DATA
+from pypet.leaves.supported_data import explain_unsupported
+from pypet.pypetconstants import HDF5_STRCOL_MAX_VALUE_LENGTH, PARAMETER_SUPPORTED_DATA
 from pypet.records import Item
+from pypet.tree.leaf import NNLeafNode
 from pypet.tree.node import put
+
+_MAX_SUMMARY_LENGTH = HDF5_STRCOL_MAX_VALUE_LENGTH
+
+
+def summarize(data: Mapping[str, Any]) -> str:
+    """Return ``key=repr(value)`` joined by ``', '``, cut to 64 characters."""
+    parts: list[str] = []
+    length = 0
+    for key, value in data.items():
+        part = f"{key}={_beginning(value)}"
+        parts.append(part)
+        length += len(part) + 2
+        if length > _MAX_SUMMARY_LENGTH + 2:
+            break
+    text = ", ".join(parts)
+    return text if len(text) <= _MAX_SUMMARY_LENGTH else f"{text[: _MAX_SUMMARY_LENGTH - 3]}..."
+
+
+def _beginning(value: Any) -> str:
+    """Return ``repr(value)``; of very long containers only the part that can be shown."""
+    kind = type(value)
+    if kind in (list, tuple) and len(value) > _MAX_SUMMARY_LENGTH:
+        return repr(value[:_MAX_SUMMARY_LENGTH])
+    if kind is dict and len(value) > _MAX_SUMMARY_LENGTH:
+        return repr(dict(islice(value.items(), _MAX_SUMMARY_LENGTH)))
+    return repr(value)
+
+
+class BaseResult(NNLeafNode):
+    """Base class of results: leaves with the data of a simulation.
+
+    Custom classes implement `f_is_empty`, `f_empty`, `_store` and `_load`, or derive from `Result`
+    and override ``_supports`` and `f_set_single`.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, full_name: str, comment: str = "") -> None:
+        super().__init__(full_name, comment, False)
+
 
 _NO_MEMBER = object()
 
@@ -22,12 +62,13 @@ class Result(BaseResult):
     """A result with any number of named data items.
 
     Positional data is named after the result: ``<name>``, ``<name>_1``, ... Items are attributes
-    and entries: ``result.x``, ``result['x']``, ``result[0]``. Names may contain dots; the item is
-    then stored nested.
+    and entries: ``result.x``, ``result['x']``, ``result[0]``. Items with dots in their names are
+    stored nested.
 
-    Takes None, scalars, lists, tuples, dictionaries, arrays, and frames, series and `ObjectTable`
-    of pandas, by exact type. What is in containers is looked at when the result is stored: lists
-    and tuples are flat and hold scalars and None, dictionaries are flat with strings as keys.
+    Supports None, scalars, lists, tuples, dictionaries, arrays, and frames, series and
+    `ObjectTable` of pandas, by exact type. The content of containers is checked when the result is
+    stored: lists and tuples must be flat, with scalars and None; dictionaries flat, with string
+    keys.
     """
 
     __slots__ = ("_data",)
@@ -41,7 +82,7 @@ class Result(BaseResult):
         type(None),
         *PARAMETER_SUPPORTED_DATA,
     }
-    """Types that results take, beside those of pandas, which are known once it is imported."""
+    """Supported types beside those of pandas, which exist only once it is imported."""
 
     _data: dict[str, Any]
 
@@ -84,7 +125,8 @@ class Result(BaseResult):
         if not self._supports(item):
             raise TypeError(
                 f"{type(self).__name__} {self._full_name!r} does not support item {name!r} of "
-                f"type {type(item).__name__}. {advice(item, 'Result', self.SUPPORTED_DATA)}"
+                f"type {type(item).__name__}. "
+                f"{explain_unsupported(item, 'Result', self.SUPPORTED_DATA)}"
             )
         if self._stored and name in self._data:
             self._logger.debug(
@@ -98,7 +140,7 @@ class Result(BaseResult):
         return type(item) in self.SUPPORTED_DATA or pandas_flag(item) is not None
 
     def f_translate_key(self, key: Any) -> Any:
-        """Return the name of positional data for an integer; any other key as it is."""
+        """Return the name of positional data for an integer; other keys unchanged."""
         if isinstance(key, int):
             return self._name if key == 0 else f"{self._name}_{int(key)}"
         return key
@@ -124,17 +166,17 @@ class Result(BaseResult):
     # ----- getting -------------------------------------------------------------------------
 
     def f_get(self, *args: str | int) -> Any:
-        """Return the item of this name or position, or a list of items for several.
+        """Return the item with this name or position, or a list for several.
 
-        Without arguments, the only item there is. ``'data'`` stands for the only item unless one
-        is called so.
+        Without arguments, return the only item. ``'data'`` is an alias of the only item unless an
+        item has that name.
 
         Raises
         ------
         AttributeError
             There is no such item, or none at all.
         ValueError
-            Nothing was named and there are several items.
+            No name is given and there are several items.
         """
         if not args:
             return self._only_item()
@@ -172,7 +214,7 @@ class Result(BaseResult):
         )
 
     def __getattr__(self, name: str) -> Any:
-        # State that is not set yet and protocols of Python are no data.
+        # Slots that are not set yet and Python's protocols are not data.
         if name == "_data" or (name[:2] == "__" and name[-2:] == "__"):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
         return self._item(name)
@@ -187,7 +229,7 @@ class Result(BaseResult):
         return iter(self._data)
 
     def f_to_dict(self, copy: bool = True) -> dict[str, Any]:
-        """Return all items as a (shallow) copy, or the dictionary that keeps them."""
+        """Return a shallow copy of all items, or the dictionary of the result itself."""
         return self._data.copy() if copy else self._data
 
     def f_is_empty(self) -> bool:
@@ -195,7 +237,7 @@ class Result(BaseResult):
         return not self._data
 
     def f_supports_fast_access(self) -> bool:
-        """Natural naming gives the data if there is one item, named like the result."""
+        """Return whether there is exactly one item, named like the result."""
         return len(self._data) == 1 and self._name in self._data
 
     # ----- removing ------------------------------------------------------------------------
@@ -206,7 +248,7 @@ class Result(BaseResult):
         Raises
         ------
         AttributeError
-            There is no such item; those named before it are removed.
+            There is no such item; the items named before it are removed.
         """
         for key in args:
             name = self.f_translate_key(key)
@@ -232,7 +274,7 @@ class Result(BaseResult):
 
     def f_val_to_str(self) -> str:
         """Return ``key=repr(value)`` of the items, at most 64 characters."""
-        return summary_of(self._data)
+        return summarize(self._data)
 
     def __str__(self) -> str:
         comment = f" (`{self._comment}`)" if self._comment else ""
@@ -252,7 +294,7 @@ class Result(BaseResult):
         return self._data.copy()
 
     def _load(self, load_dict: Mapping[str, Any]) -> None:
-        """Adopt ``load_dict`` as the data; what was there is dropped."""
+        """Replace the data by ``load_dict``."""
         put(self, "_data", load_dict)
 
     def _encode(self, encoding: str) -> tuple[Item, ...]:
@@ -262,5 +304,5 @@ class Result(BaseResult):
         )
 
     def _decode(self, items: Mapping[str, Item], encoding: str) -> None:
-        """Take over what `_encode` returned; like `_load`."""
+        """Restore the result of `_encode`; like `_load`."""
         self._load({name: decode_item(item, encoding) for name, item in items.items()})

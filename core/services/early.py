@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pypet.leaves.codec import encode_leaf
 from pypet.leaves.parameter import Parameter
-from pypet.leaves.support import SCALAR_TYPES
+from pypet.leaves.supported_data import SCALAR_TYPES
 
 _BUILT_IN = "pypet.leaves."
 """Module of the leaves whose data is known without asking them to encode it."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pypet.leaves.distinct import content_key, distinct
+from pypet.leaves.leaf_io import content_key, deduplicate
 from pypet.plugins.show.description import Range, Value
 
 MOST_VALUES = 1000
@@ -75,7 +75,7 @@ def described_value(value: Any) -> Value:
 
 def described_range(values: Sequence[Any]) -> Range:
     """Return what is said about the values of a parameter over all runs."""
-    found, indices = distinct(values, _key)
+    found, indices = deduplicate(values, _key)
     counts = np.bincount(indices, minlength=len(found)) if indices else np.zeros(0, int)
     least, most = _bounds(found)
     described = tuple(map(described_value, found[:MOST_VALUES]))

@@ -6,7 +6,7 @@ import pytest
 
 from pypet.leaves.array_parameter import ArrayParameter
 from pypet.leaves.parameter import Parameter
-from pypet.leaves.pickle_result import PickleResult
+from pypet.leaves.pickle_leaves import PickleResult
 from pypet.leaves.result import Result
 from pypet.naturalnaming import (
     ConfigGroup,

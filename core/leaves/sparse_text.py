@@ -1,8 +1,8 @@
-"""Sparse matrices and arrays of scipy as text: an npz archive of theirs in hexadecimal.
+"""Sparse matrices and arrays of scipy as text: an npz archive in hexadecimal.
 
-The archives are those of `scipy.sparse.save_npz`, which knows neither lists of lists (lil) nor
-dictionaries of keys (dok). These are kept as compressed rows or coordinates, which anybody can
-read, with a member in the archive that says what they were.
+The archives are those of `scipy.sparse.save_npz`, which supports neither lists of lists (lil) nor
+dictionaries of keys (dok). These are converted to compressed rows or coordinates, which every
+reader understands; an additional member of the archive names the original format.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 
-from pypet.leaves.distinct import bytes_key
+from pypet.leaves.leaf_io import bytes_key
 from pypet.support.optional import require
 
-IDENTIFIER = "__spsp__"
+SPARSE_IDENTIFIER = "__spsp__"
 """Part of the names of items that hold a sparse matrix as text."""
 
 _FORMATS = ("csr", "csc", "bsr", "coo", "dia", "lil", "dok")
@@ -26,14 +26,14 @@ _COMPRESSED_PARTS = ("data", "indices", "indptr")
 
 _FORMAT_MEMBER = "pypet_format"
 _CONVERTED = frozenset(("lil", "dok"))
-"""Formats that are kept as another one."""
+"""Formats that are stored as another one."""
 _LONGEST_FORMAT = 16
 
 
 def is_sparse(value: Any) -> bool:
     """Return whether a value is a sparse matrix or array of scipy, by exact type.
 
-    Asking imports nothing.
+    Does not import scipy.
     """
     kind = type(value)
     return kind.__name__ in _CLASSES and kind.__module__.startswith("scipy.sparse")
@@ -50,17 +50,17 @@ def sparse_to_text(matrix: Any) -> str:
 
 
 def sparse_from_text(text: str) -> Any:
-    """Return the matrix that `sparse_to_text` wrote, of the same class.
+    """Return the matrix written by `sparse_to_text`, as the same class.
 
     Raises
     ------
     ValueError
-        Indices are out of bounds, at which scipy itself does not look; or the format is unknown.
+        Indices are out of bounds, or the format is unknown.
     """
     archive = BytesIO(bytes.fromhex(text))
     matrix = _scipy_sparse().load_npz(archive)
     if matrix.format in _CHECKED:
-        matrix.check_format(full_check=True)
+        matrix.check_format(full_check=True)  # `load_npz` does not check indices
     if matrix.format not in ("csr", "coo"):
         return matrix
     with ZipFile(archive) as members:
@@ -74,7 +74,7 @@ def sparse_from_text(text: str) -> Any:
 
 
 def sparse_key(matrix: Any) -> tuple[Any, ...]:
-    """Return a key that matrices share only if class, shape, dtype and every bit agree."""
+    """Return a key that is equal only if class, shape, dtype and all bits agree."""
     return (
         type(matrix).__name__,
         matrix.shape,
@@ -83,10 +83,10 @@ def sparse_key(matrix: Any) -> tuple[Any, ...]:
 
 
 def _kept(matrix: Any) -> Any:
-    """Return a matrix in a format that has archives."""
+    """Return a matrix in a format that `save_npz` supports."""
     if matrix.format == "lil":
         return matrix.tocsr()
-    if matrix.format == "dok":  # in whichever order its elements were set
+    if matrix.format == "dok":  # in order of insertion, which must not matter
         found = matrix.tocoo()
         coords = _coords(found)
         order = np.lexsort(coords[::-1])

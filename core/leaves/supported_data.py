@@ -1,16 +1,46 @@
-"""What to say about data that a parameter or result does not take."""
+"""Data that leaves support, by exact type, and explanations for unsupported data."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pypet.encoding.refusals import advice_on_type
 from pypet.leaves.conversion import kind_of
-from pypet.leaves.sparse import is_sparse
-from pypet.leaves.support import SCALAR_TYPES
+from pypet.leaves.sparse_text import is_sparse
+from pypet.pypetconstants import PARAMETER_SUPPORTED_DATA
+
+SCALAR_TYPES: frozenset[type] = frozenset(PARAMETER_SUPPORTED_DATA)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def depends_on_scalar_type(function: F) -> F:
+    """Mark a check whose result for a scalar depends on its exact type only.
+
+    A range of a million scalars is then checked by the set of its types.
+    """
+    function._depends_on_scalar_type = True  # type: ignore[attr-defined]
+    return function
+
+
+def supports_array(data: Any) -> bool:
+    """Return whether the dtype of an array is one of the scalar types, in native byte order."""
+    return data.dtype.type in SCALAR_TYPES and data.dtype.isnative
+
+
+def supports_sequence(data: Any) -> bool:
+    """Return whether a list or tuple is not empty and flat, of one scalar type."""
+    kinds = set(map(type, data))
+    return len(kinds) == 1 and kinds <= SCALAR_TYPES
+
+
+def same_dtype(a: Any, b: Any) -> bool:
+    """Return whether the dtypes of two arrays are equal, ignoring the width of text."""
+    return bool(a.dtype == b.dtype) or a.dtype.kind == b.dtype.kind == "U"
+
 
 LONGEST_REPR = 80
 
@@ -20,11 +50,11 @@ def short_repr(value: Any) -> str:
     return " ".join(repr(value).split())[:LONGEST_REPR]
 
 
-def advice(value: Any, family: str, taken: Collection[type]) -> str:
-    """Return why a value is refused, as far as that is known, and what takes it, as sentences.
+def explain_unsupported(value: Any, family: str, taken: Collection[type]) -> str:
+    """Return sentences that explain why a value is not supported, and what supports it.
 
-    ``family`` is ``'Parameter'`` or ``'Result'``, ``taken`` are the exact types that any of the
-    family takes.
+    ``family`` is ``'Parameter'`` or ``'Result'``, ``taken`` the exact types that the family
+    supports.
     """
     if value is None and family == "Parameter":
         return (
@@ -75,8 +105,8 @@ def _reason_of_sequence(value: list[Any] | tuple[Any, ...]) -> str:
 # ----- entries of ranges -------------------------------------------------------------------------
 
 
-def advice_on_entry(value: Any, default: Any) -> str:
-    """Return which values a range with this default takes, and how to get one, as sentences."""
+def explain_unsupported_entry(value: Any, default: Any) -> str:
+    """Return sentences on the values that a range with this default accepts, and on conversions."""
     source, target = type(value), type(default)
     name = _name(target)
     if kind_of(target):
@@ -86,13 +116,13 @@ def advice_on_entry(value: Any, default: Any) -> str:
             f"Tuples need the length of the default, {len(default)}, and elements that convert to "
             f"{_name(type(default[0]))} without loss; an ArrayParameter takes any others."
             if default
-            else advice(value, "Parameter", SCALAR_TYPES)
+            else explain_unsupported(value, "Parameter", SCALAR_TYPES)
         )
     if source is not target:
         makers = {list: "list(value)", tuple: "tuple(value)", np.ndarray: "numpy.array(value)"}
         way = f": use `{makers[target]}`" if target in makers else ""
         return f"Entries have to be of type {name}, as the default is{way}."
-    return advice(value, "Parameter", SCALAR_TYPES)
+    return explain_unsupported(value, "Parameter", SCALAR_TYPES)
 
 
 def _needed(name: str, target: type) -> str:
