@@ -1,10 +1,9 @@
-"""Face of the tree: nodes, groups and natural naming."""
+"""Established path of the tree: nodes, groups and natural naming."""
 
 from __future__ import annotations
 
-from pypet.tree.group import KnowsTrajectory, NNGroupNode
-from pypet.tree.leaf import NNLeafNode
-from pypet.tree.node import NNTreeNode
+from pypet.tree.group import NNGroupNode
+from pypet.tree.node import KnowsTrajectory, NNLeafNode, NNTreeNode
 from pypet.tree.tree import Tree as NaturalNamingInterface
 from pypet.tree.typed_groups import (
     ConfigGroup,

@@ -14,7 +14,7 @@ from pypet.leaves import (
     SparseParameter,
     SparseResult,
 )
-from pypet.tree.leaf import NNLeafNode
+from pypet.tree.node import NNLeafNode
 
 __all__ = [
     "ArrayParameter",

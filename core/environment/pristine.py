@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pypet.tree.removal import FRAMES
+from pypet.tree.tree import RUN_HOLDERS
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
@@ -76,7 +76,7 @@ class Pristine:
         """Say whether there are just some empty groups more, which the first run leaves behind."""
         groups = self._tree.groups
         added = {name: group for name, group in groups.items() if name not in self._groups}
-        if not FRAMES.issuperset(added) or {**self._groups, **added} != groups:
+        if not RUN_HOLDERS.issuperset(added) or {**self._groups, **added} != groups:
             return False
         self._groups.update(added)
         self._bare.extend(added.values())

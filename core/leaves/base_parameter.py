@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from pypet.errors import ParameterLockedException
 from pypet.leaves.supported_data import SCALAR_TYPES
 from pypet.support.comparisons import nested_equal
-from pypet.tree.leaf import NNLeafNode
+from pypet.tree.node import NNLeafNode
 
 NO_VALUE_TEXT = "(no value)"
 

@@ -17,7 +17,7 @@ from pypet import pypetconstants as constants
 from pypet.encoding import decode_item, encode_value
 from pypet.errors import PypetError, StorageFormatError
 from pypet.records import Item
-from pypet.tree.leaf import NNLeafNode
+from pypet.tree.node import NNLeafNode
 
 
 class _Protocol(NamedTuple):

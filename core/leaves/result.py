@@ -12,8 +12,7 @@ from pypet.encoding import decode_item, encode_value, pandas_flag
 from pypet.leaves.supported_data import explain_unsupported
 from pypet.pypetconstants import HDF5_STRCOL_MAX_VALUE_LENGTH, PARAMETER_SUPPORTED_DATA
 from pypet.records import Item
-from pypet.tree.leaf import NNLeafNode
-from pypet.tree.node import put
+from pypet.tree.node import NNLeafNode, put
 
 _MAX_SUMMARY_LENGTH = HDF5_STRCOL_MAX_VALUE_LENGTH
 

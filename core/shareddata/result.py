@@ -13,8 +13,7 @@ from pypet.shareddata.arrays import SharedArray, SharedCArray, SharedEArray, Sha
 from pypet.shareddata.frame import SharedPandasFrame
 from pypet.shareddata.handle import SharedData
 from pypet.shareddata.table import SharedTable
-from pypet.tree.group_state import KnowsTrajectory
-from pypet.tree.node import put
+from pypet.tree.node import KnowsTrajectory, put
 
 
 class SharedResult(Result, KnowsTrajectory):

@@ -9,7 +9,8 @@ from weakref import WeakSet
 
 from pypet import pypetconstants as constants
 from pypet.support.decorators import prefix_naming
-from pypet.tree.storing import service_of
+from pypet.tree.group import NNGroupNode
+from pypet.tree.storage import storage_service_of
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +61,10 @@ class StorageContextManager:
         TypeError
             There is no trajectory.
         """
-        tree = getattr(self._traj, "_tree", None)
-        if tree is None:
+        traj = self._traj
+        if not isinstance(traj, NNGroupNode) or traj.v_root is not traj:
             raise TypeError(f"The store to open is that of a trajectory, not {self._traj!r:.80}.")
-        service = service_of(tree)
+        service = storage_service_of(traj)
         self._joined = bool(getattr(service, "is_kept_open", False))
         if service.is_open and (not self._joined or service in _in_use):
             raise RuntimeError(

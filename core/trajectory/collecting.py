@@ -20,7 +20,7 @@ from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.support.spelling import did_you_mean
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import NO_RUN_BRANCH
-from pypet.tree.storing import load_data_of, service_of
+from pypet.tree.storage import load_data_of, storage_service_of
 
 _logger = logging.getLogger(__name__)
 _NOTHING = object()
@@ -160,7 +160,7 @@ class _RunSearch:
         if leaves:
             trajectory = self._trajectory
             order = {"load_data": LOAD_DATA}
-            service_of(self._tree).load(
+            storage_service_of(self).load(
                 LIST,
                 [(LEAF, leaf, (), order) for leaf in leaves.values()],
                 trajectory_name=trajectory._name,

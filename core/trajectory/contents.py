@@ -7,7 +7,7 @@ from typing import Any
 
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
-from pypet.tree.leaf import value_or_leaf
+from pypet.tree.node import value_or_leaf
 from pypet.tree.tree import Tree
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from typing import Any
 
 from pypet.slots import HasSlots
@@ -10,6 +11,7 @@ from pypet.trajectory.state import TrajectoryState
 from pypet.trajectory.tree_state import restore_tree, tree_state
 from pypet.trajectory.tree_transfer import TreeTransfer
 from pypet.tree.group import NNGroupNode
+from pypet.tree.lookup import LookupSettings
 from pypet.tree.node import put
 from pypet.tree.tree import Tree
 
@@ -121,6 +123,9 @@ class Copying(TrajectoryState):
         state["_runs"] = (
             self._runs if self._full_copy else self._runs.restricted_to(max(self._idx, 0))
         )
+        # The established layout of pickles: a key for each setting.
+        lookup = asdict(state.pop("_lookup"))
+        state.update((f"_{name}", value) for name, value in lookup.items())
         state["_generators"] = {}
         state["_explored"] = list(self._explored)
         state["_tree"] = tree_state(self._tree)
@@ -129,6 +134,8 @@ class Copying(TrajectoryState):
     def __setstate__(self, state: dict[str, Any]) -> None:
         flat = state.pop("_tree")
         explored = state.pop("_explored")
+        lookup = {each.name: state.pop(f"_{each.name}") for each in fields(LookupSettings)}
+        state["_lookup"] = LookupSettings(**lookup)
         NNGroupNode.__init__(self, "", self)
         for name, value in state.items():
             put(self, name, value)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pypet import pypetconstants as constants
+from pypet.tree.lookup import find
 from pypet.tree.node import NNTreeNode
 from pypet.tree.tree import Tree
 
@@ -36,7 +37,7 @@ def entries(
         own_args, own_kwargs, message = args, kwargs, None
         if isinstance(item, tuple):
             message, item, own_args, own_kwargs = _split(item, args, kwargs)
-        node = item if isinstance(item, NNTreeNode) else tree.find(tree.root, item)
+        node = item if isinstance(item, NNTreeNode) else find(tree, tree.root, item)
         if node is tree.root:
             raise ValueError(
                 f"The trajectory itself is no item to {action}; use `f_{action}` or name its parts."

@@ -16,7 +16,7 @@ from pypet.trajectory.storage_choice import choose_storage
 from pypet.trajectory.versions import check_version
 from pypet.tree.names import check_trajectory_name
 from pypet.tree.node import put
-from pypet.tree.storing import service_of
+from pypet.tree.storage import storage_service_of
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ class Loading(TrajectoryState):
         if as_new:
             load_parameters = constants.LOAD_DATA
             load_derived_parameters = load_results = load_other_data = constants.LOAD_NOTHING
-        service_of(self._tree).load(
+        storage_service_of(self).load(
             constants.TRAJECTORY,
             self,
             trajectory_name=name,
@@ -214,7 +214,7 @@ class Loading(TrajectoryState):
         if not chosen:
             logger.warning("Nothing to load into trajectory `%s`.", self._name)
             return
-        service_of(self._tree).load(
+        storage_service_of(self).load(
             constants.LIST, chosen, trajectory_name=self._name, **on_error_keyword(on_error)
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pypet.support.arguments import check_flag, is_integer
@@ -127,49 +128,49 @@ class Properties(TrajectoryState):
     @property
     def v_fast_access(self) -> bool:
         """Whether ``traj.x`` gives a value instead of the leaf that holds just this one."""
-        return self._fast_access
+        return self._lookup.fast_access
 
     @v_fast_access.setter
     def v_fast_access(self, value: Any) -> None:
-        put(self, "_fast_access", _switch("v_fast_access", value))
+        put(self, "_lookup", replace(self._lookup, fast_access=_switch("v_fast_access", value)))
 
     @property
     def v_shortcuts(self) -> bool:
         """Whether ``traj.x`` may leave out groups."""
-        return self._shortcuts
+        return self._lookup.shortcuts
 
     @v_shortcuts.setter
     def v_shortcuts(self, value: Any) -> None:
-        put(self, "_shortcuts", _switch("v_shortcuts", value))
+        put(self, "_lookup", replace(self._lookup, shortcuts=_switch("v_shortcuts", value)))
 
     @property
     def v_with_links(self) -> bool:
         """Whether ``traj.x`` follows links."""
-        return self._with_links
+        return self._lookup.with_links
 
     @v_with_links.setter
     def v_with_links(self, value: Any) -> None:
-        put(self, "_with_links", _switch("v_with_links", value))
+        put(self, "_lookup", replace(self._lookup, with_links=_switch("v_with_links", value)))
 
     @property
     def v_max_depth(self) -> int | None:
         """How many steps down ``traj.x`` searches, None without limit."""
-        return self._max_depth
+        return self._lookup.max_depth
 
     @v_max_depth.setter
     def v_max_depth(self, value: int | None) -> None:
         if value is not None and not is_integer(value):
             raise TypeError(f"v_max_depth={value!r}: give a number of steps, or None for all.")
-        put(self, "_max_depth", value)
+        put(self, "_lookup", replace(self._lookup, max_depth=value))
 
     @property
     def v_auto_load(self) -> bool:
         """Whether ``traj.x`` loads what is not in memory."""
-        return self._auto_load
+        return self._lookup.auto_load
 
     @v_auto_load.setter
     def v_auto_load(self, value: Any) -> None:
-        put(self, "_auto_load", _switch("v_auto_load", value))
+        put(self, "_lookup", replace(self._lookup, auto_load=_switch("v_auto_load", value)))
 
     @property
     def v_iter_recursive(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError, NoSuchServiceError
 from pypet.runs.information import run_information
-from pypet.tree.storing import load_child, load_data_of
+from pypet.tree.storage import load_below, load_data_of
 
 ENVIRONMENTS = "environment"
 """Group below ``config`` that has a group for each environment."""
@@ -57,8 +57,8 @@ def _search(traj: Any, fits: Any) -> list[RecordedSeed]:
     found = sorted(filter(fits, _in_memory(traj)))
     if not found and traj._stored:
         try:
-            load_child(
-                traj._tree,
+            load_below(
+                traj,
                 traj,
                 f"config.{ENVIRONMENTS}",
                 recursive=True,

@@ -12,7 +12,7 @@ from pypet.support.decorators import kwargs_api_change
 from pypet.trajectory.items import entries, nodes_from
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import NNTreeNode
-from pypet.tree.storing import service_of
+from pypet.tree.storage import storage_service_of
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Removing(TrajectoryState):
         """
         check_iterable(iterator, "f_delete_items", "f_delete_item")
         check_flag(recursive, "recursive", "Give several items as a list.")
-        service = service_of(self._tree)
+        service = storage_service_of(self)
         self._check_deletable()
         if delete_only is not None and not isinstance(delete_only, str):
             delete_only = list(delete_only)
@@ -148,7 +148,7 @@ class Removing(TrajectoryState):
         NoSuchServiceError
             The trajectory has no storage service.
         """
-        service = service_of(self._tree)
+        service = storage_service_of(self)
         self._check_deletable()
         check_iterable(iterator_of_links, "f_delete_links", "f_delete_link")
         links = [self._place_of_link(link) for link in iterator_of_links]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypet.runs.table import RunTable
 from pypet.tree.group import NNGroupNode
+from pypet.tree.lookup import LookupSettings
 from pypet.tree.tree import Tree
 
 
@@ -57,11 +58,7 @@ class TrajectoryState(NNGroupNode):
     _python: str
 
     _full_copy: bool
-    _fast_access: bool
-    _shortcuts: bool
-    _with_links: bool
-    _max_depth: int | None
-    _auto_load: bool
+    _lookup: LookupSettings
     _iter_recursive: bool
     _auto_run_prepend: bool
     _no_clobber: bool

@@ -11,7 +11,7 @@ from pypet.support.arguments import check_flag, check_iterable
 from pypet.support.decorators import kwargs_api_change, kwargs_mutual_exclusive
 from pypet.trajectory.items import Entry, entries
 from pypet.trajectory.state import TrajectoryState
-from pypet.tree.storing import service_of
+from pypet.tree.storage import storage_service_of
 
 
 class Storing(TrajectoryState):
@@ -56,7 +56,7 @@ class Storing(TrajectoryState):
             A value cannot be stored; the message names it.
         """
         check_flag(only_init, "only_init", "`f_store_item` stores a single item.")
-        service = service_of(self._tree)
+        service = storage_service_of(self)
         if not self._is_run:
             service.store(
                 constants.TRAJECTORY,
@@ -115,7 +115,7 @@ class Storing(TrajectoryState):
         ]
         if not chosen:
             raise ValueError("There is nothing to store: no item was given, or all are empty.")
-        service_of(self._tree).store(constants.LIST, chosen, trajectory_name=self._name)
+        storage_service_of(self).store(constants.LIST, chosen, trajectory_name=self._name)
 
     def _check_stored(self, what: str) -> None:
         if not self._stored:

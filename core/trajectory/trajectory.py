@@ -29,9 +29,9 @@ from pypet.trajectory.removing import Removing
 from pypet.trajectory.runs import Runs
 from pypet.trajectory.storing import Storing
 from pypet.tree.group import NNGroupNode
+from pypet.tree.lookup import LookupSettings
 from pypet.tree.names import check_trajectory_name
 from pypet.tree.node import put
-from pypet.tree.text import trajectory_text
 from pypet.tree.tree import Tree
 from pypet.tree.typed_groups import (
     ConfigGroup,
@@ -39,6 +39,7 @@ from pypet.tree.typed_groups import (
     ParameterGroup,
     ResultGroup,
 )
+from pypet.tree.views import trajectory_text
 from pypet.tree.wildcards import WildcardFunction
 from pypet.version import __version__
 
@@ -153,11 +154,7 @@ class Trajectory(
         self._load_errors = {}
         self._has_all_parameters = False
         self._full_copy = False
-        self._fast_access = True
-        self._shortcuts = True
-        self._with_links = True
-        self._max_depth = None
-        self._auto_load = False
+        self._lookup = LookupSettings(fast_access=True)
         self._iter_recursive = False
         self._auto_run_prepend = True
         self._no_clobber = False

@@ -88,7 +88,7 @@ class TreeTransfer:
 
     def _new_group(self, full_name: str, node: Any) -> None:
         group = group_from(group_state(node), self._root)
-        parent, _ = self._tree.make_way(full_name.rpartition(".")[0])
+        parent, _ = self._tree.create_parents(full_name.rpartition(".")[0])
         self._tree.attach(parent, group)
         put(group, "_run_branch", node._run_branch)
 

@@ -1,8 +1,7 @@
 """The tree: nodes and groups, names and wildcards, lookup, links, iteration."""
 
-from pypet.tree.group import KnowsTrajectory, NNGroupNode
-from pypet.tree.leaf import NNLeafNode
-from pypet.tree.node import NNTreeNode
+from pypet.tree.group import NNGroupNode
+from pypet.tree.node import KnowsTrajectory, NNLeafNode, NNTreeNode
 from pypet.tree.tree import Tree
 from pypet.tree.typed_groups import (
     ConfigGroup,

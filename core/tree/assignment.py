@@ -1,18 +1,22 @@
-"""Assignment to groups: ``group.name = value`` and ``group['a.name'] = value``."""
+"""Links, and assignment to groups: ``group.name = value`` and ``group['a.name'] = value``."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pypet.errors import NotUniqueNodeError
 from pypet.tree.adding import add_node, warn_of_translation
-from pypet.tree.links import check_target, link
-from pypet.tree.lookup import advice_on_member, get
+from pypet.tree.lookup import advice_on_member, find, get
+from pypet.tree.names import BRANCH_SHORTCUTS, BRANCHES, RESERVED_UNDER_ROOT
 from pypet.tree.node import NNTreeNode, class_member
+from pypet.tree.placing import check_place, name_conflict
 
 if TYPE_CHECKING:
     from pypet.tree.group import NNGroupNode
     from pypet.tree.tree import Tree
+
+_RESERVED_FOR_GROUPS = frozenset((*BRANCHES, *BRANCH_SHORTCUTS, RESERVED_UNDER_ROOT))
 
 
 def assign(tree: Tree, group: NNGroupNode, key: str, value: Any) -> None:
@@ -26,8 +30,8 @@ def assign(tree: Tree, group: NNGroupNode, key: str, value: Any) -> None:
     if not isinstance(value, NNTreeNode):
         _set_value(tree, group, key, value)
     elif value is tree.root or tree.get_node(value._full_name) is value:
-        check_target(tree, value)
-        link(tree, group, key, value)
+        tree.check_link_target(value)
+        _link(tree, group, key, value)
     else:
         _add_instance(tree, group, key, value)
 
@@ -38,18 +42,18 @@ def assign_item(tree: Tree, group: NNGroupNode, key: Any, value: Any) -> None:
     Raises
     ------
     TypeError
-        The key is no text.
+        The key is not a string.
     AttributeError
-        The way leads to no group; else as `assign`.
+        The path does not lead to a group; else as `assign`.
     """
     if not isinstance(key, str):
         raise TypeError(f"Only names can be assigned to, not {key!r}.")
-    way, _, name = key.rpartition(".")
-    if way:
-        owner = _look_up(tree, group, way)
+    path, _, name = key.rpartition(".")
+    if path:
+        owner = _look_up(tree, group, path)
         if owner._is_leaf:
             raise AttributeError(
-                f"`{key}` cannot be assigned to: `{way}` is not a group but a leaf."
+                f"`{key}` cannot be assigned to: `{path}` is not a group but a leaf."
             )
     else:
         owner = group
@@ -102,12 +106,57 @@ def _set_value(tree: Tree, group: NNGroupNode, key: str, value: Any) -> None:
 
 def _look_up(tree: Tree, group: NNGroupNode, name: str) -> Any:
     """Return the node itself that is to be changed; shortcuts are always allowed for this."""
-    root = tree.root
-    return get(
-        tree,
-        group,
-        name,
-        with_links=root._with_links,
-        max_depth=root._max_depth,
-        auto_load=root._auto_load,
-    )
+    settings = replace(tree.root._lookup, fast_access=False, shortcuts=True)
+    return get(tree, group, name, settings)
+
+
+# ----- links -------------------------------------------------------------------------------
+
+
+def add_link(
+    tree: Tree, start: NNGroupNode, name_or_item: Any, full_name_or_item: Any = None
+) -> Any:
+    """Link from ``start`` to a node; return the node.
+
+    Raises
+    ------
+    ValueError
+        The target is missing, the root or not of this tree; the name is not possible.
+    AttributeError
+        The name is taken, a group on the way is none, or no node has the target's name.
+    """
+    name: Any = name_or_item
+    target: Any = full_name_or_item
+    if isinstance(name_or_item, NNTreeNode):
+        name, target = name_or_item._name, name_or_item
+        if full_name_or_item is not None:
+            raise ValueError("A link is made of a name and then a node, not of two nodes.")
+    if isinstance(target, str):
+        target = find(tree, tree.root, target)
+    tree.check_link_target(target)
+    if not isinstance(name, str):
+        raise ValueError(f"A link needs text as name, not {name!r}.")
+    return _link(tree, start, name, target)
+
+
+def _link(tree: Tree, start: NNGroupNode, name: str, target: NNTreeNode) -> Any:
+    """Make the link ``name``, dotted or not, below ``start`` to a checked target."""
+    wildcards = tree.wildcards
+    parsed = wildcards.parse(name)
+    components = wildcards.substitute(parsed, tree.root._idx)
+    tree.rules.check(components)
+    warn_of_translation(tree, start, parsed, components)
+    full_name = ".".join((start._full_name, *components) if start._full_name else components)
+    location, _, short = full_name.rpartition(".")
+    if not location and short in _RESERVED_FOR_GROUPS:
+        raise ValueError(f"The name `{short}` is reserved under the trajectory; no link has it.")
+    if tree.groups.get(start._full_name) is not start:
+        raise ValueError(f"Group `{start._full_name}` is not part of the trajectory (any more).")
+    group = tree.groups.get(location)
+    if group is None:
+        check_place(tree, location, location.partition(".")[0])
+        group, _ = tree.create_parents(location)
+    elif short in group._children:
+        return name_conflict(tree, group, short)
+    tree.attach_link(group, short, target)
+    return target

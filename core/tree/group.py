@@ -5,22 +5,19 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from pypet.errors import DataNotInStorageError
-from pypet.support.arguments import check_flag
-from pypet.support.decorators import kwargs_api_change
-from pypet.tree import adding, iteration, links, lookup, nested, removal, text
-from pypet.tree.assignment import assign, assign_item
-from pypet.tree.group_relatives import Relatives
-from pypet.tree.group_state import KnowsTrajectory
-from pypet.tree.group_storage import GroupStorage
+from pypet.pypetconstants import GROUP, LOAD_DATA, STORE_DATA, TREE
+from pypet.support.arguments import check_flag, on_error_keyword
+from pypet.tree import adding, lookup
+from pypet.tree.assignment import add_link, assign, assign_item
 from pypet.tree.names import BRANCH_SHORTCUTS
-from pypet.tree.node import class_member, put
+from pypet.tree.navigation import Navigation
+from pypet.tree.node import KnowsTrajectory, class_member, put, value_or_leaf
+from pypet.tree.storage import exact_path, load_exact, storage_service_of
+from pypet.tree.views import group_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pypet.tree.lookup import Key
 
     NodePredicate = Callable[[Any], bool]
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["KnowsTrajectory", "NNGroupNode"]
 
 
-class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
+class NNGroupNode(Navigation, KnowsTrajectory):
     """A group of nodes and links.
 
     Attributes that are no members of the class are nodes below the group: ``group.x`` finds the
@@ -49,22 +46,20 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         if child is None and name in BRANCH_SHORTCUTS:
             child = self._children.get(BRANCH_SHORTCUTS[name])
         root = self._root
-        if child is not None and root._max_depth is None and root._with_links:
-            if not child._is_leaf:
-                return child
-            if not root._auto_load:
-                if root._fast_access:
-                    if child.f_supports_fast_access():
-                        return child.f_get()
-                    if child._means_none():
-                        return None
-                return child
+        # Direct children, which run functions mostly ask for, take no search at all.
+        if child is not None:
+            settings = root._lookup
+            if settings.max_depth is None and settings.with_links:
+                if not child._is_leaf:
+                    return child
+                if not settings.auto_load:
+                    return value_or_leaf(child) if settings.fast_access else child
         if root is None:
             raise AttributeError(
                 f"Group `{self._full_name}` has no `{name}`: it is not part of a trajectory."
             )
         try:
-            return lookup.get_by_settings(root._tree, self, name)
+            return lookup.get_attribute(root._tree, self, name)
         except AttributeError as err:
             if name[:2] not in ("f_", "v_") or type(err) is not AttributeError:
                 raise
@@ -76,7 +71,7 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
             return
         member = class_member(type(self), name)
         if member is None:
-            assign(self._nn(), self, name, value)
+            assign(self._require_tree(), self, name, value)
         elif hasattr(type(member), "__set__"):
             put(self, name, value)
         else:
@@ -86,19 +81,17 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
             )
 
     def __getitem__(self, key: Key) -> Any:
-        return lookup.get_by_settings(self._nn(), self, key)
+        return lookup.get_attribute(self._require_tree(), self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        assign_item(self._nn(), self, key, value)
+        assign_item(self._require_tree(), self, key, value)
 
     def __contains__(self, item: object) -> bool:
-        root = self._nn().root
-        return lookup.contains(
-            root._tree, self, item, root._with_links, root._shortcuts, root._max_depth
-        )
+        tree = self._require_tree()
+        return lookup.contains(tree, self, item, tree.root._lookup)
 
     def __iter__(self) -> Iterator[Any]:
-        return self.f_iter_nodes(recursive=self._nn().root._iter_recursive)
+        return self.f_iter_nodes(recursive=self._require_tree().root._iter_recursive)
 
     def __dir__(self) -> list[str]:
         names = list(super().__dir__())
@@ -108,14 +101,14 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         return names
 
     def __str__(self) -> str:
-        return text.group_text(self)
+        return group_text(self)
 
     def __repr__(self) -> str:
         return f"<{self}>"
 
     def __copy__(self) -> NNGroupNode:
         """Copy the whole trajectory and return the group of the copy."""
-        twin = copy.copy(self._nn().root)
+        twin = copy.copy(self._require_tree().root)
         group: NNGroupNode = twin._tree.get_node(self._full_name)
         return group
 
@@ -125,128 +118,6 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         if root is None or root is self or root._tree.groups.get(self._full_name) is not self:
             return super().__reduce_ex__(protocol)
         return _group_of, (root, self._full_name)
-
-    # ----- lookup --------------------------------------------------------------------------
-
-    @kwargs_api_change("backwards_search")
-    def f_get(
-        self,
-        name: Key,
-        fast_access: bool = False,
-        with_links: bool = True,
-        shortcuts: bool = True,
-        max_depth: int | None = None,
-        auto_load: bool = False,
-    ) -> Any:
-        """Return the node that ``name`` means: its path below this group, or parts of it.
-
-        ``name`` is dotted text, the index of a run (-1 for the dummy run), or a list of such
-        components. With ``shortcuts`` groups in between may be left out; the shallowest node
-        wins. ``max_depth`` limits the steps down from here. With ``fast_access`` leaves with a
-        single value give that value, parameters without one give None. With ``auto_load`` what
-        is not in memory is loaded.
-
-        Raises
-        ------
-        AttributeError
-            There is no such node; as `NotUniqueNodeError`, there are several of the same depth.
-        DataNotInStorageError
-            ``auto_load`` found it neither in memory nor in the storage.
-        ValueError
-            The name has more components than ``max_depth``; ``auto_load`` without
-            ``with_links``.
-        TypeError
-            The key is no name.
-        """
-        return lookup.get(
-            self._nn(), self, name, fast_access, with_links, shortcuts, max_depth, auto_load
-        )
-
-    @kwargs_api_change("backwards_search")
-    def f_get_default(
-        self,
-        name: Key,
-        default: Any = None,
-        fast_access: bool = True,
-        with_links: bool = True,
-        shortcuts: bool = True,
-        max_depth: int | None = None,
-        auto_load: bool = False,
-    ) -> Any:
-        """Return what `f_get` finds, or ``default`` if there is nothing or nothing unique."""
-        try:
-            return lookup.get(
-                self._nn(), self, name, fast_access, with_links, shortcuts, max_depth, auto_load
-            )
-        except (AttributeError, DataNotInStorageError):
-            return default
-
-    @kwargs_api_change("backwards_search")
-    def f_contains(
-        self,
-        item: object,
-        with_links: bool = True,
-        shortcuts: bool = False,
-        max_depth: int | None = None,
-    ) -> bool:
-        """Say whether a name, or this very node, is found below the group.
-
-        Raises
-        ------
-        ValueError
-            With ``shortcuts``: the name has more components than ``max_depth``.
-        """
-        return lookup.contains(self._nn(), self, item, with_links, shortcuts, max_depth)
-
-    def f_get_all(
-        self, name: Key, max_depth: int | None = None, shortcuts: bool = True
-    ) -> list[Any]:
-        """Return all nodes below the group that ``name`` fits, shallow ones first.
-
-        Links do not count, and wildcards stand for the current run only.
-        """
-        return lookup.get_all(self._nn(), self, name, max_depth, shortcuts)
-
-    # ----- iteration -----------------------------------------------------------------------
-
-    def f_iter_nodes(
-        self,
-        recursive: bool = True,
-        with_links: bool = True,
-        max_depth: int | None = None,
-        predicate: NodePredicate | Iterable[int | str] | None = None,
-    ) -> Iterator[Any]:
-        """Iterate over the nodes below the group, breadth first, each of them once.
-
-        ``predicate`` is called with a node and says whether to yield it and to go on below it.
-        Or it is a list of run indices and names: nodes of other runs are then left out.
-
-        Raises
-        ------
-        KeyError
-            ``predicate`` has the index of a run that does not exist.
-        """
-        return iteration.iter_nodes(self._nn(), self, recursive, with_links, max_depth, predicate)
-
-    def f_iter_leaves(self, with_links: bool = True) -> Iterator[Any]:
-        """Iterate over the leaves below the group, breadth first."""
-        return iteration.iter_leaves(self._nn(), self, with_links)
-
-    def f_to_dict(
-        self,
-        fast_access: bool = False,
-        short_names: bool = False,
-        nested: bool = False,
-        with_links: bool = True,
-    ) -> dict[str, Any]:
-        """Return the leaves below the group by full or short name, or nested by group.
-
-        Raises
-        ------
-        ValueError
-            ``short_names`` and ``nested`` together, or a short name that occurs twice.
-        """
-        return iteration.to_dict(self._nn(), self, fast_access, short_names, nested, with_links)
 
     # ----- adding and removing -------------------------------------------------------------
 
@@ -269,7 +140,9 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         TypeError
             A group of this class does not belong there, or not during a run.
         """
-        return nested.add_group(self._nn(), self, adding.ANY_GROUP, adding.ANY_LEAF, args, kwargs)
+        return adding.add_group(
+            self._require_tree(), self, adding.ANY_GROUP, adding.ANY_LEAF, args, kwargs
+        )
 
     def f_add_leaf(self, *args: Any, **kwargs: Any) -> Any:
         """Add a leaf below this group and return it; its class follows from the branch.
@@ -277,7 +150,7 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         Arguments are an instance, or a name and what the class takes beside it; a class may
         stand before the name. Errors are those of `f_add_group`.
         """
-        return adding.add(self._nn(), self, adding.ANY_LEAF, args, kwargs)
+        return adding.add(self._require_tree(), self, adding.ANY_LEAF, args, kwargs)
 
     def f_add_link(self, name_or_item: Any, full_name_or_item: Any = None) -> Any:
         """Link to a node of the tree and return that node.
@@ -291,7 +164,7 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         AttributeError
             The name is taken, or the target's name leads nowhere.
         """
-        return links.add_link(self._nn(), self, name_or_item, full_name_or_item)
+        return add_link(self._require_tree(), self, name_or_item, full_name_or_item)
 
     def f_remove_link(self, name: str) -> None:
         """Remove a link from this group.
@@ -301,7 +174,7 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
         ValueError
             There is no such link.
         """
-        links.detach_link(self._nn(), self, name)
+        self._require_tree().remove_link(self, name)
 
     def f_remove_child(
         self, name: str, recursive: bool = False, predicate: NodePredicate | None = None
@@ -319,7 +192,7 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
             The child has children itself and ``recursive`` is false.
         """
         check_flag(recursive, "recursive", "Remove one child after the other.")
-        removal.remove_child(self._nn(), self, name, recursive, predicate)
+        self._require_tree().remove_child(self, name, recursive, predicate)
 
     def f_remove(self, recursive: bool = True, predicate: NodePredicate | None = None) -> None:
         """Remove the group itself from memory; for a trajectory, everything below it.
@@ -332,13 +205,129 @@ class NNGroupNode(Relatives, GroupStorage, KnowsTrajectory):
             ``recursive`` is false for a trajectory.
         """
         check_flag(recursive, "recursive", "`f_remove_child` removes a single child.")
-        tree = self._nn()
+        tree = self._require_tree()
         if self is not tree.root:
-            removal.remove_node(tree, self, recursive, predicate)
+            tree.remove_node(self, recursive, predicate)
         elif recursive:
-            removal.remove_children(tree, self, predicate)
+            tree.remove_children(self, predicate)
         else:
             raise ValueError("All of a trajectory can only be removed with `recursive=True`.")
+
+    # ----- storing and loading -------------------------------------------------------------
+
+    def f_store(
+        self, recursive: bool = True, store_data: int = STORE_DATA, max_depth: int | None = None
+    ) -> None:
+        """Store the group and, if ``recursive``, what is at most ``max_depth`` steps below it.
+
+        Raises
+        ------
+        NoSuchServiceError
+            The trajectory has no storage service.
+        """
+        root = self._require_tree().root
+        storage_service_of(root).store(
+            GROUP,
+            self,
+            trajectory_name=root._name,
+            recursive=recursive,
+            store_data=store_data,
+            max_depth=max_depth,
+        )
+
+    def f_store_child(
+        self,
+        name: str,
+        recursive: bool = False,
+        store_data: int = STORE_DATA,
+        max_depth: int | None = None,
+    ) -> None:
+        """Store the node or link at the exact path ``name`` below the group, and its groups.
+
+        Raises
+        ------
+        ValueError
+            There is nothing at this path.
+        NoSuchServiceError
+            The trajectory has no storage service.
+        """
+        tree = self._require_tree()
+        storage_service_of(tree.root).store(
+            TREE,
+            self,
+            exact_path(tree, self, name),
+            trajectory_name=tree.root._name,
+            recursive=recursive,
+            store_data=store_data,
+            max_depth=max_depth,
+        )
+
+    def f_load(
+        self,
+        recursive: bool = True,
+        load_data: int = LOAD_DATA,
+        max_depth: int | None = None,
+        *,
+        on_error: str = "raise",
+    ) -> Self:
+        """Load the group and, if ``recursive``, what is at most ``max_depth`` steps below it.
+
+        With ``on_error='skip'`` nodes that cannot be loaded are left out and listed, see
+        `Trajectory.f_load`.
+
+        Raises
+        ------
+        ValueError
+            A level or ``on_error`` is wrong.
+        DataNotInStorageError
+            The group is not in the storage.
+        NoSuchServiceError
+            The trajectory has no storage service.
+        """
+        root = self._require_tree().root
+        storage_service_of(root).load(
+            GROUP,
+            self,
+            trajectory_name=root._name,
+            recursive=recursive,
+            load_data=load_data,
+            max_depth=max_depth,
+            **on_error_keyword(on_error),
+        )
+        return self
+
+    def f_load_child(
+        self,
+        name: str,
+        recursive: bool = False,
+        load_data: int = LOAD_DATA,
+        max_depth: int | None = None,
+        *,
+        on_error: str = "raise",
+    ) -> Any:
+        """Load the node at the exact path ``name`` below the group, and return it.
+
+        With ``on_error='skip'`` nodes below it that cannot be loaded are left out and listed, see
+        `Trajectory.f_load`.
+
+        Raises
+        ------
+        ValueError
+            A level or ``on_error`` is wrong.
+        DataNotInStorageError
+            There is nothing stored at this path, or nothing that can be loaded.
+        NoSuchServiceError
+            The trajectory has no storage service.
+        """
+        return load_exact(
+            self._require_tree(),
+            self,
+            name,
+            recursive=recursive,
+            load_data=load_data,
+            max_depth=max_depth,
+            **on_error_keyword(on_error),
+        )
 
 
 def _group_of(trajectory: Any, full_name: str) -> Any:

@@ -1,15 +1,13 @@
-"""The index of a tree: from short names to the nodes that carry them, by depth."""
+"""The indices of a tree: short names to the nodes that have them, and who links to whom."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pypet.errors import NotUniqueNodeError
-
 if TYPE_CHECKING:
-    from pypet.tree.group import NNGroupNode
+    from pypet.tree.navigation import Navigation
     from pypet.tree.node import NNTreeNode
 
     Level = dict[str, NNTreeNode]
@@ -58,7 +56,7 @@ class NameIndex:
                 return
         del self._entries[name]
 
-    def only(self, name: str, start: NNGroupNode) -> NNTreeNode | None:
+    def only(self, name: str, start: Navigation) -> NNTreeNode | None:
         """Return the node called ``name`` if the tree has one only and it is below ``start``."""
         entry: Any = self._entries.get(name)
         if entry is None or type(entry) is dict:
@@ -67,7 +65,7 @@ class NameIndex:
         return entry if not above or entry._full_name.startswith(above + ".") else None
 
     def below(
-        self, name: str, start: NNGroupNode, max_steps: int | None = None
+        self, name: str, start: Navigation, max_steps: int | None = None
     ) -> Iterator[NNTreeNode]:
         """Yield the nodes called ``name`` below ``start``, shallow ones first."""
         prefix = start._full_name + "." if start._full_name else ""
@@ -77,7 +75,7 @@ class NameIndex:
                     yield node
 
     def shallowest(
-        self, name: str, start: NNGroupNode, max_steps: int | None = None
+        self, name: str, start: Navigation, max_steps: int | None = None
     ) -> list[NNTreeNode]:
         """Return the nodes called ``name`` with the fewest steps below ``start``, at most two."""
         entry = self._entries.get(name)
@@ -96,7 +94,7 @@ class NameIndex:
         return []
 
     def _levels(
-        self, name: str, start: NNGroupNode, max_steps: int | None
+        self, name: str, start: Navigation, max_steps: int | None
     ) -> Iterator[tuple[int, Level]]:
         entry = self._entries.get(name)
         if entry is None:
@@ -110,24 +108,8 @@ class NameIndex:
                 yield depth, entry[depth]
 
 
-def not_unique(name: str, start: NNGroupNode, *places: str) -> NotUniqueNodeError:
-    """Return the error for a name that fits several nodes equally well."""
-    where = f"below `{start._full_name}`" if start._full_name else "in the trajectory"
-    advice = "Give more of the path."
-    run_of = start._nn().wildcards.run_index
-    if all(any(run_of(part) is not None for part in place.split(".")) for place in places):
-        advice = (
-            f"Say of which run: `crun.{name}` after `v_idx = 0`, a run's name before `{name}`, "
-            f"or `f_get_from_runs('{name}')` for all of them."
-        )
-    return NotUniqueNodeError(
-        f"`{name}` is not unique {where}: there are {', '.join(f'`{place}`' for place in places)}. "
-        f"{advice}"
-    )
-
-
 def _two_below(
-    level: Level, name: str, start: NNGroupNode, depth: int, prefix: str
+    level: Level, name: str, start: Navigation, depth: int, prefix: str
 ) -> list[NNTreeNode]:
     """Return the nodes of a level that lie below ``start``, at most two.
 
@@ -157,7 +139,7 @@ def _two_below(
         stride *= 2
 
 
-def _groups_at(start: NNGroupNode, steps: int) -> Iterator[NNGroupNode | None]:
+def _groups_at(start: Navigation, steps: int) -> Iterator[Navigation | None]:
     """Yield the groups ``steps`` below ``start``, and a None for every other group visited."""
     if steps == 0:
         yield start
@@ -166,3 +148,72 @@ def _groups_at(start: NNGroupNode, steps: int) -> Iterator[NNGroupNode | None]:
         if steps > 1:
             yield None
         yield from _groups_at(group, steps - 1)
+
+
+class LinkRegistry:
+    """Who links to whom; the links themselves are kept by their groups."""
+
+    __slots__ = ("_depths", "_names", "linked_by")
+
+    def __init__(self) -> None:
+        self.linked_by: dict[str, dict[tuple[str, str], Navigation]] = {}
+        """Full name of a target -> (full name of the group, name of the link) -> group."""
+        self._names: dict[str, int] = {}
+        self._depths: dict[int, int] = {}
+
+    def __bool__(self) -> bool:
+        """Say whether there is any link."""
+        return bool(self._names)
+
+    def __contains__(self, name: str) -> bool:
+        """Say whether any link has this name."""
+        return name in self._names
+
+    def __iter__(self) -> Iterator[tuple[Navigation, str, NNTreeNode]]:
+        """Yield group, link name and target of every link."""
+        for users in list(self.linked_by.values()):
+            for (_, name), group in list(users.items()):
+                yield group, name, group._links[name]
+
+    def within(self, depth: int, steps: int | None) -> bool:
+        """Say whether groups of depth ``depth`` to ``depth + steps - 1`` hold links anywhere."""
+        return any(
+            held >= depth and (steps is None or held < depth + steps) for held in self._depths
+        )
+
+    def enter(self, group: Navigation, name: str, target: NNTreeNode) -> None:
+        """Note a link."""
+        users = self.linked_by.setdefault(target._full_name, {})
+        users[group._full_name, name] = group
+        self._names[name] = self._names.get(name, 0) + 1
+        self._depths[group._depth] = self._depths.get(group._depth, 0) + 1
+
+    def forget(self, group: Navigation, name: str, target: NNTreeNode) -> None:
+        """Take a link out."""
+        users = self.linked_by[target._full_name]
+        del users[group._full_name, name]
+        if not users:
+            del self.linked_by[target._full_name]
+        _decrease(self._names, name)
+        _decrease(self._depths, group._depth)
+
+
+def _decrease(counts: dict[Any, int], key: Any) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
+
+
+def walk(
+    start: Navigation, components: Sequence[str], with_links: bool = True
+) -> NNTreeNode | None:
+    """Follow direct children, and links if they count; None if one is missing."""
+    node: Any = start
+    for name in components:
+        if node._is_leaf:
+            return None
+        child = node._children.get(name)
+        if child is None or not (with_links or name not in node._links):
+            return None
+        node = child
+    return node  # type: ignore[no-any-return]

@@ -6,23 +6,22 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from pypet.tree.leaf import value_or_leaf
-from pypet.tree.node import NO_RUN_BRANCH
+from pypet.tree.node import NO_RUN_BRANCH, value_or_leaf
 
 if TYPE_CHECKING:
-    from pypet.tree.group import NNGroupNode
+    from pypet.tree.navigation import Navigation
     from pypet.tree.tree import Tree
 
-    Predicate = Callable[[Any], bool] | Iterable[int | str]
+    Predicate = Callable[[Any], bool]
 
 
 def iter_nodes(
     tree: Tree,
-    start: NNGroupNode,
+    start: Navigation,
     recursive: bool = True,
     with_links: bool = True,
     max_depth: int | None = None,
-    predicate: Predicate | None = None,
+    predicate: Predicate | Iterable[int | str] | None = None,
 ) -> Iterator[Any]:
     """Return an iterator over the nodes below ``start``, breadth first, each of them once.
 
@@ -38,7 +37,7 @@ def iter_nodes(
 
 def _walk(
     tree: Tree,
-    start: NNGroupNode,
+    start: Navigation,
     max_depth: int | None,
     with_links: bool,
     predicate: Callable[[Any], bool] | None,
@@ -64,7 +63,7 @@ def _walk(
         level = below
 
 
-def _children(group: NNGroupNode, with_links: bool) -> tuple[Any, ...]:
+def _children(group: Navigation, with_links: bool) -> tuple[Any, ...]:
     """Return the children as they are now: whoever iterates may change the tree."""
     if with_links:
         return tuple(group._children.values())
@@ -90,7 +89,7 @@ def run_filter(tree: Tree, runs: Iterable[int | str]) -> Callable[[Any], bool]:
     return lambda node: node._run_branch in names
 
 
-def iter_leaves(tree: Tree, start: NNGroupNode, with_links: bool = True) -> Iterator[Any]:
+def iter_leaves(tree: Tree, start: Navigation, with_links: bool = True) -> Iterator[Any]:
     """Yield the leaves below ``start``, breadth first."""
     for node in _walk(tree, start, None, with_links, None):
         if node._is_leaf:
@@ -99,7 +98,7 @@ def iter_leaves(tree: Tree, start: NNGroupNode, with_links: bool = True) -> Iter
 
 def to_dict(
     tree: Tree,
-    start: NNGroupNode,
+    start: Navigation,
     fast_access: bool = False,
     short_names: bool = False,
     nested: bool = False,
@@ -135,7 +134,7 @@ def to_dict(
     return found
 
 
-def _leaves(tree: Tree, start: NNGroupNode, with_links: bool) -> Iterable[Any]:
+def _leaves(tree: Tree, start: Navigation, with_links: bool) -> Iterable[Any]:
     if start is tree.root:
         return tree.leaves.values()
     return iter_leaves(tree, start, with_links)
@@ -145,7 +144,7 @@ def _as_it_is(leaf: Any) -> Any:
     return leaf
 
 
-def _nested(start: NNGroupNode, value: Callable[[Any], Any], with_links: bool) -> dict[str, Any]:
+def _nested(start: Navigation, value: Callable[[Any], Any], with_links: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for route, leaf in _routes(start, with_links):
         inner = found
@@ -158,7 +157,7 @@ def _nested(start: NNGroupNode, value: Callable[[Any], Any], with_links: bool) -
 _Route = tuple[tuple[str, ...], Any]
 
 
-def _routes(start: NNGroupNode, with_links: bool) -> Iterator[_Route]:
+def _routes(start: Navigation, with_links: bool) -> Iterator[_Route]:
     """Yield each leaf once, with the names on the way to it.
 
     What lies below ``start`` comes first, by its own path, then what links lead to.

@@ -44,7 +44,7 @@ def place(
         )
     parent = tree.groups.get(location)
     if parent is not None and name in parent._children:
-        return taken(tree, parent, name)
+        return name_conflict(tree, parent, name)
     if node is not None:
         _check_free(tree, node, full_name)
     else:
@@ -61,16 +61,16 @@ def place(
             f"`{kind.method}` adds {'parameters' if kind.is_parameter else 'results'}, but "
             f"`{full_name}` would be a {type(node).__name__}."
         )
-    return attach_with_way(tree, location, parent, full_name, node)
+    return attach_with_parents(tree, location, parent, full_name, node)
 
 
-def attach_with_way(
+def attach_with_parents(
     tree: Tree, location: str, parent: NNGroupNode | None, full_name: str, node: Any
 ) -> Any:
     """Attach a node and the groups missing on its way; all of it or, after an error, nothing."""
     first_new = None
     if parent is None:
-        parent, first_new = tree.make_way(location)
+        parent, first_new = tree.create_parents(location)
     old_name = node._full_name
     try:
         if old_name != full_name:
@@ -80,7 +80,7 @@ def attach_with_way(
         if tree.get_node(full_name) is node:
             tree.detach(node)
         if first_new is not None:
-            tree.remove_node(first_new, recursive=True)
+            tree.remove_node(first_new)
         node._rename(old_name)
         set_depth(node, 0)
         set_branch(node, None)
@@ -110,7 +110,7 @@ def check_place(tree: Tree, full_name: str, branch: str) -> None:
         )
 
 
-def in_the_way(group: NNGroupNode, name: str, wanted: str) -> AttributeError:
+def path_conflict(group: NNGroupNode, name: str, wanted: str) -> AttributeError:
     """Return the error for a child ``name`` that is no group, but on the way to ``wanted``."""
     child = group._children[name]
     if name in group._links:
@@ -124,7 +124,7 @@ def in_the_way(group: NNGroupNode, name: str, wanted: str) -> AttributeError:
     )
 
 
-def taken(tree: Tree, group: NNGroupNode, name: str) -> Any:
+def name_conflict(tree: Tree, group: NNGroupNode, name: str) -> Any:
     """Return the node that has the name already if the trajectory keeps old nodes.
 
     Raises

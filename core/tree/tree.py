@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pypet.tree import links, lookup, placing, removal
+from pypet.tree import placing
 from pypet.tree.group import NNGroupNode
-from pypet.tree.group_state import set_root
-from pypet.tree.index import NameIndex
-from pypet.tree.links import LinkRegistry
+from pypet.tree.index import LinkRegistry, NameIndex
+from pypet.tree.lookup import find, find_link
 from pypet.tree.names import NameRules
+from pypet.tree.navigation import set_root
 from pypet.tree.node import (
     NO_RUN_BRANCH,
     NNTreeNode,
@@ -22,18 +22,28 @@ from pypet.tree.node import (
 from pypet.tree.typed_groups import GROUP_CLASSES
 from pypet.tree.wildcards import WildcardFunction, Wildcards
 
+if TYPE_CHECKING:
+    from pypet.tree.navigation import Navigation
+
+    Predicate = Callable[[Any], bool]
+
 _STANDARD_CLASSES = frozenset((*GROUP_CLASSES.values(), NNGroupNode))
+
+RUN_HOLDERS = frozenset(
+    name for branch in ("results", "derived_parameters") for name in (branch, f"{branch}.runs")
+)
+"""Groups that belong to no run but are made by the first one that adds something. They are kept,
+since otherwise every run would make and store them anew."""
 
 
 class Tree:
     """Ties nodes, index, links and wildcards of one trajectory together.
 
-    ``root`` is the trajectory, itself a group. It has to have the settings that the tree reads
-    (``_is_run``, ``_idx``, ``_no_clobber``, ``_auto_run_prepend``, ``_standard_parameter``,
-    ``_standard_result``, ``_standard_leaf``, ...), a table ``_runs`` whose ``find(name)`` gives
-    the index of a run or None, and it is told what happens by
-    ``root._leaf_added(leaf)`` and, right before, ``root._leaf_removed(leaf)``. A leaf whose
-    addition it refuses, by an exception, is taken out again.
+    ``root`` is the trajectory, itself a group. The tree reads its settings (``_is_run``, ``_idx``,
+    ``_lookup``, ``_no_clobber``, ``_auto_run_prepend``, ``_standard_parameter``, ...) and asks
+    its table ``_runs`` for the index of a run by name. It calls ``root._leaf_added(leaf)`` after
+    adding a leaf and ``root._leaf_removed(leaf)`` right before removing one. If the former
+    raises, the leaf is taken out again.
     """
 
     __slots__ = (
@@ -50,10 +60,10 @@ class Tree:
 
     def __init__(
         self,
-        root: Any,
+        root: NNGroupNode,
         wildcard_functions: Mapping[str | tuple[str, ...], WildcardFunction] | None = None,
     ) -> None:
-        self.root = root
+        self.root: Any = root
         self.wildcards = Wildcards(wildcard_functions)
         self.rules = NameRules(type(root))
         self.index = NameIndex()
@@ -95,10 +105,6 @@ class Tree:
         node = self.groups.get(full_name)
         return node if node is not None else self.leaves.get(full_name)
 
-    def find(self, start: NNGroupNode, name: Any, **settings: Any) -> NNTreeNode:
-        """Return the node that a name means below ``start``, see `pypet.tree.lookup.find`."""
-        return lookup.find(self, start, name, **settings)
-
     # ----- adding --------------------------------------------------------------------------
 
     def insert_leaf(self, full_name: str, leaf: Any) -> Any:
@@ -115,7 +121,7 @@ class Tree:
         parent = self.groups.get(location)
         if parent is not None and name in parent._children:
             raise AttributeError(f"There is a `{full_name}` already; no leaf can be put there.")
-        return placing.attach_with_way(self, location, parent, full_name, leaf)
+        return placing.attach_with_parents(self, location, parent, full_name, leaf)
 
     def insert_group(
         self,
@@ -136,7 +142,7 @@ class Tree:
         location, _, name = full_name.rpartition(".")
         parent = self.groups.get(location)
         if parent is None:
-            parent, _ = self.make_way(location)
+            parent, _ = self.create_parents(location)
         elif name in parent._children:
             raise AttributeError(f"`{full_name}` exists and is no group.")
         if group_class is None:
@@ -157,27 +163,30 @@ class Tree:
         ValueError
             The target is no node of this tree that links can point to.
         """
-        links.check_target(self, target)
+        self.check_link_target(target)
         location, _, name = full_name.rpartition(".")
         group = self.groups.get(location)
         if group is None:
-            group, _ = self.make_way(location)
+            group, _ = self.create_parents(location)
         elif group._links.get(name) is target:
             return target
         elif name in group._children:
             raise AttributeError(f"There is a `{full_name}` already; no link can be put there.")
-        links.attach_link(self, group, name, target)
+        self.attach_link(group, name, target)
         return target
 
-    def make_way(self, full_name: str) -> tuple[Any, Any]:
-        """Make the groups down to ``full_name`` that do not exist.
+    def create_parents(self, full_name: str) -> tuple[Any, Any]:
+        """Create the group ``full_name`` and those above it, as far as they do not exist.
 
-        Returns the last one and the topmost one that is new (None if all existed).
+        Returns
+        -------
+        tuple
+            The group, and the topmost new one: removing that undoes the call. None if all existed.
 
         Raises
         ------
         AttributeError
-            A leaf or link is in the way; nothing was made.
+            A leaf or link is on the path; no group was made.
         """
         groups = self.groups
         group = groups.get(full_name)
@@ -186,9 +195,9 @@ class Tree:
         location, _, name = full_name.rpartition(".")
         parent, first_new = groups.get(location), None
         if parent is None:
-            parent, first_new = self.make_way(location)
+            parent, first_new = self.create_parents(location)
         elif name in parent._children:
-            raise placing.in_the_way(parent, name, full_name)
+            raise placing.path_conflict(parent, name, full_name)
         group = self.group_class(full_name.partition(".")[0])(full_name, self.root)
         self.attach(parent, group)
         return group, group if first_new is None else first_new
@@ -220,22 +229,35 @@ class Tree:
         if node._is_leaf:
             root._leaf_added(node)
 
+    def attach_link(self, group: NNGroupNode, name: str, target: NNTreeNode) -> None:
+        """Put a link into a group; the name must be free."""
+        group._children[name] = target
+        group._links[name] = target
+        self.links.enter(group, name, target)
+        if self.root._is_run:
+            self.new_links[group._full_name, name] = target
+
+    def check_link_target(self, target: Any) -> None:
+        """Make sure that links can point to ``target``.
+
+        Raises
+        ------
+        ValueError
+            They cannot.
+        """
+        if not isinstance(target, NNTreeNode):
+            raise ValueError(f"A link points to a node of the trajectory, not to {target!r}.")
+        if target is self.root:
+            raise ValueError("A link cannot point to the trajectory itself.")
+        if self.get_node(target._full_name) is not target:
+            raise ValueError(
+                f"The {type(target).__name__} `{target._full_name}` is not part of this "
+                "trajectory, so nothing here can link to it; add it first."
+            )
+
     # ----- removing ------------------------------------------------------------------------
 
-    def detach(self, node: Any) -> None:
-        """Take a node without children out of the tree, with all links to it."""
-        removal.detach(self, node)
-
-    def remove_node(
-        self,
-        node: Any,
-        recursive: bool = True,
-        predicate: Callable[[Any], bool] | None = None,
-    ) -> None:
-        """Remove a node and what is below it, see `pypet.tree.removal.remove_node`."""
-        removal.remove_node(self, node, recursive, predicate)
-
-    def remove_link(self, group: NNGroupNode, name: str) -> None:
+    def remove_link(self, group: Navigation, name: str) -> None:
         """Remove a link from a group.
 
         Raises
@@ -243,15 +265,165 @@ class Tree:
         ValueError
             There is no such link.
         """
-        links.detach_link(self, group, name)
+        target = group._links.get(name) if isinstance(name, str) else None
+        if target is None:
+            raise ValueError(
+                f"There is no link {name!r} in `{group._full_name}`; there are "
+                f"{', '.join(group._links) or 'none'}."
+            )
+        del group._links[name]
+        del group._children[name]
+        self.links.forget(group, name, target)
+        self.new_links.pop((group._full_name, name), None)
+
+    def detach(self, node: Any) -> None:
+        """Take one node without children out of the tree, with all links to it."""
+        full_name = node._full_name
+        name = node._name
+        linked_by = self.links.linked_by
+        if linked_by and full_name in linked_by:
+            for group_name, link_name in list(linked_by[full_name]):
+                self.remove_link(self.groups[group_name], link_name)
+        parent: Any
+        if node._is_leaf:
+            self.root._leaf_removed(node)
+            parent = self.groups[full_name[: -len(name) - 1]]
+            del parent._leaves[name]
+            del self.leaves[full_name]
+            if node._parent is parent:  # a leaf may be shared with another trajectory
+                set_parent(node, None)
+        else:
+            parent = node._parent
+            del parent._groups[name]
+            del self.groups[full_name]
+            set_parent(node, None)
+            set_root(node, None)
+        del parent._children[name]
+        self.index.remove(name, node._depth, full_name)
+        if self.new_nodes:
+            self.new_nodes.pop(full_name, None)
+
+    def _remove_below(self, top: Any, predicate: Predicate | None = None) -> None:
+        """Remove the nodes at and below ``top`` that fit, except for those above a kept node."""
+        order = [top]
+        for node in order:
+            if not node._is_leaf:
+                order.extend(node._groups.values())
+                order.extend(node._leaves.values())
+        for node in reversed(order):  # children first
+            if not node._is_leaf and (node._groups or node._leaves):
+                continue
+            if predicate is None or predicate(node):
+                for name in () if node._is_leaf else list(node._links):
+                    self.remove_link(node, name)
+                self.detach(node)
+
+    def remove_node(
+        self, node: Any, recursive: bool = True, predicate: Predicate | None = None
+    ) -> None:
+        """Remove a node; of what is below it everything or, with ``predicate``, what fits.
+
+        Raises
+        ------
+        TypeError
+            The node has children and ``recursive`` is false.
+        ValueError
+            The node is not part of the tree.
+        """
+        if node is self.root:
+            raise ValueError(
+                "The trajectory itself cannot be removed from it; name one of its nodes."
+            )
+        if self.get_node(node._full_name) is not node:
+            raise ValueError(f"`{node._full_name}` is not part of the trajectory (any more).")
+        if not recursive and not node._is_leaf and node._children:
+            raise TypeError(
+                f"Group `{node._full_name}` has {len(node._children)} children; "
+                "remove it with `recursive=True`."
+            )
+        self._remove_below(node, predicate)
+
+    def remove_child(
+        self,
+        group: NNGroupNode,
+        name: str,
+        recursive: bool = False,
+        predicate: Predicate | None = None,
+    ) -> None:
+        """Remove a direct child, or the link of that name.
+
+        Raises
+        ------
+        ValueError
+            There is neither.
+        TypeError
+            The child has children and ``recursive`` is false.
+        """
+        child = group._children.get(name) if isinstance(name, str) else None
+        if child is None:
+            raise ValueError(
+                f"Group `{group._full_name}` has no direct child or link {name!r}; "
+                "dotted names and shortcuts do not count here."
+            )
+        if name in group._links:
+            if predicate is None or predicate(child):
+                self.remove_link(group, name)
+            return
+        self.remove_node(child, recursive, predicate)
+
+    def remove_children(self, group: NNGroupNode, predicate: Predicate | None = None) -> None:
+        """Remove everything below a group; with ``predicate`` only nodes that fit."""
+        if predicate is None:
+            for name in list(group._links):
+                self.remove_link(group, name)
+        for child in (*group._groups.values(), *group._leaves.values()):
+            self.remove_node(child, True, predicate)
 
     def remove_item(self, item: Any, recursive: bool = False) -> None:
-        """Remove a node or what a name means, see `pypet.tree.removal.remove_item`."""
-        removal.remove_item(self, item, recursive)
+        """Remove a node given by itself or by a name, which may use shortcuts.
+
+        A name that leads to a link removes this link and leaves the node that it points to.
+
+        Raises
+        ------
+        AttributeError
+            No node has the name.
+        TypeError
+            The node has children and ``recursive`` is false.
+        """
+        if isinstance(item, NNTreeNode):
+            self.remove_node(item, recursive)
+            return
+        place = find_link(self, self.root, item)
+        if place is not None:
+            self.remove_link(*place)
+        else:
+            self.remove_node(find(self, self.root, item), recursive)
 
     def remove_new_nodes(self) -> None:
-        """Remove what was added during the current run, links too, and forget about it."""
-        removal.remove_new_nodes(self)
+        """Remove what was added during the current run and forget about it.
+
+        Only the empty groups that hold the runs stay.
+        """
+        new_nodes, new_links = self.new_nodes, self.new_links
+        self.new_nodes, self.new_links = {}, {}
+        for group_name, link_name in new_links:
+            group = self.groups.get(group_name)
+            if group is not None and link_name in group._links:
+                self.remove_link(group, link_name)
+        known: Any
+        for full_name, node in reversed(new_nodes.items()):
+            if node._is_leaf:
+                known = self.leaves.get(full_name)
+                if known is node:
+                    self.detach(node)
+                continue
+            known = self.groups.get(full_name)
+            if known is node and full_name not in RUN_HOLDERS:
+                if not node._children:
+                    self.detach(node)
+                else:  # holds what was added outside of the run
+                    self._remove_below(node)
 
     def forget_new_nodes(self) -> None:
         """Keep what was added during the current run, but forget that it was."""

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pypet.tree import adding, nested
+from pypet.tree import adding
 from pypet.tree.group import NNGroupNode
 
 
@@ -15,7 +15,7 @@ def _refused_in_run(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def guarded(self: NNGroupNode, *args: Any, **kwargs: Any) -> Any:
-        if self._nn().root._is_run:
+        if self._require_tree().root._is_run:
             raise TypeError(
                 f"`{method.__name__}` is not available during a single run: parameters and "
                 "config are fixed by then."
@@ -38,7 +38,7 @@ class ParameterGroup(NNGroupNode):
         Also ``f_add_parameter(ParameterClass, 'a.x', 5)``, or an instance alone. Not available
         during a run. Errors are those of `f_add_group`, and TypeError for a result.
         """
-        return adding.add(self._nn(), self, adding.PARAMETER, args, kwargs)
+        return adding.add(self._require_tree(), self, adding.PARAMETER, args, kwargs)
 
     f_apar = f_add_parameter
 
@@ -52,13 +52,13 @@ class ParameterGroup(NNGroupNode):
         TypeError for something else than a dictionary.
         """
         kinds = adding.PARAMETER, adding.PARAMETER_GROUP
-        return nested.add_leaves(self._nn(), self, "f_add_parameters", *kinds, parameters)
+        return adding.add_leaves(self._require_tree(), self, "f_add_parameters", *kinds, parameters)
 
     @_refused_in_run
     def f_add_parameter_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below ``parameters``, see `f_add_group`. Not available during a run."""
         kinds = adding.PARAMETER_GROUP, adding.PARAMETER
-        return nested.add_group(self._nn(), self, *kinds, args, kwargs)
+        return adding.add_group(self._require_tree(), self, *kinds, args, kwargs)
 
 
 class DerivedParameterGroup(NNGroupNode):
@@ -72,7 +72,7 @@ class DerivedParameterGroup(NNGroupNode):
         During a run the name is put below ``runs`` and the name of the run, unless it has the
         name of a run already, or `v_auto_run_prepend` is off.
         """
-        return adding.add(self._nn(), self, adding.DERIVED_PARAMETER, args, kwargs)
+        return adding.add(self._require_tree(), self, adding.DERIVED_PARAMETER, args, kwargs)
 
     f_adpar = f_add_derived_parameter
 
@@ -82,12 +82,14 @@ class DerivedParameterGroup(NNGroupNode):
         During a run as `f_add_derived_parameter`.
         """
         kinds = adding.DERIVED_PARAMETER, adding.DERIVED_PARAMETER_GROUP
-        return nested.add_leaves(self._nn(), self, "f_add_derived_parameters", *kinds, parameters)
+        return adding.add_leaves(
+            self._require_tree(), self, "f_add_derived_parameters", *kinds, parameters
+        )
 
     def f_add_derived_parameter_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below ``derived_parameters``; during a run as `f_add_derived_parameter`."""
         kinds = adding.DERIVED_PARAMETER_GROUP, adding.DERIVED_PARAMETER
-        return nested.add_group(self._nn(), self, *kinds, args, kwargs)
+        return adding.add_group(self._require_tree(), self, *kinds, args, kwargs)
 
 
 class ResultGroup(NNGroupNode):
@@ -103,7 +105,7 @@ class ResultGroup(NNGroupNode):
         or `v_auto_run_prepend` is off. Errors are those of `f_add_group`, and TypeError for a
         parameter.
         """
-        return adding.add(self._nn(), self, adding.RESULT, args, kwargs)
+        return adding.add(self._require_tree(), self, adding.RESULT, args, kwargs)
 
     f_ares = f_add_result
 
@@ -114,12 +116,12 @@ class ResultGroup(NNGroupNode):
         a dictionary as data. During a run as `f_add_result`.
         """
         kinds = adding.RESULT, adding.RESULT_GROUP
-        return nested.add_leaves(self._nn(), self, "f_add_results", *kinds, results)
+        return adding.add_leaves(self._require_tree(), self, "f_add_results", *kinds, results)
 
     def f_add_result_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below ``results``; during a run as `f_add_result`."""
         kinds = adding.RESULT_GROUP, adding.RESULT
-        return nested.add_group(self._nn(), self, *kinds, args, kwargs)
+        return adding.add_group(self._require_tree(), self, *kinds, args, kwargs)
 
 
 class ConfigGroup(NNGroupNode):
@@ -133,14 +135,16 @@ class ConfigGroup(NNGroupNode):
 
         Not available during a run.
         """
-        return adding.add(self._nn(), self, adding.CONFIG, args, kwargs)
+        return adding.add(self._require_tree(), self, adding.CONFIG, args, kwargs)
 
     f_aconf = f_add_config
 
     @_refused_in_run
     def f_add_config_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below ``config``, see `f_add_group`. Not available during a run."""
-        return nested.add_group(self._nn(), self, adding.CONFIG_GROUP, adding.CONFIG, args, kwargs)
+        return adding.add_group(
+            self._require_tree(), self, adding.CONFIG_GROUP, adding.CONFIG, args, kwargs
+        )
 
 
 GROUP_CLASSES: dict[str, type[NNGroupNode]] = {

@@ -18,6 +18,7 @@ from pypet.naturalnaming import (
     ResultGroup,
 )
 from pypet.trajectory import Trajectory
+from pypet.tree.lookup import LookupSettings
 
 
 class Runs:
@@ -41,9 +42,9 @@ class Root(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
         self._idx = -1
         self._run_name = None
         self._is_run = False
-        self._fast_access = self._shortcuts = self._with_links = self._auto_run_prepend = True
-        self._max_depth = None
-        self._auto_load = self._no_clobber = self._iter_recursive = False
+        self._lookup = LookupSettings(fast_access=True)
+        self._auto_run_prepend = True
+        self._no_clobber = self._iter_recursive = False
         self._standard_parameter = Parameter
         self._standard_result = self._standard_leaf = Result
         self._storage_service = None
@@ -53,6 +54,10 @@ class Root(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
 
     def __len__(self):
         return self._runs.length
+
+    @property
+    def v_storage_service(self):
+        return self._storage_service
 
     def set_length(self, length):
         self._runs.length = length

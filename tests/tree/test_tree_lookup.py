@@ -45,7 +45,7 @@ def test_fast_access_needs_a_single_value_of_the_leafs_name(traj):
     one = traj.f_add_result("one", 1)
     assert (traj.many, traj.other, traj.empty) == (many, other, None)
     assert traj.one == 1
-    traj._fast_access = False
+    traj._lookup.fast_access = False
     assert traj.one is one
     assert traj.f_get("one", fast_access=True) == 1
     assert traj.f_get("one") is one
@@ -199,7 +199,7 @@ def test_without_shortcuts_only_children_count(traj):
     for name in ("x", "a.x", "par.x"):
         with pytest.raises(AttributeError):
             traj.f_get(name, shortcuts=False)
-    traj._shortcuts = False
+    traj._lookup.shortcuts = False
     assert not hasattr(traj, "x")
     assert traj.par.a.x == 1
 
@@ -234,10 +234,10 @@ def test_more_components_than_max_depth(traj):
     with pytest.raises(AttributeError, match="max_depth"):
         traj.f_get("a.b.x", shortcuts=False, max_depth=2)
     assert not traj.f_contains("a.b.x", max_depth=2)
-    traj._max_depth = 2
+    traj._lookup.max_depth = 2
     assert not hasattr(traj, "x")
     assert traj.a.x == 1
-    traj._max_depth = 0
+    traj._lookup.max_depth = 0
     with pytest.raises(ValueError):
         traj.a
 
@@ -318,11 +318,11 @@ def test_contains_by_name_has_no_shortcuts_but_in_has(traj):
     assert not traj.f_contains("x")
     assert traj.f_contains("x", shortcuts=True)
     assert "x" in traj
-    traj._shortcuts = False
+    traj._lookup.shortcuts = False
     assert "x" not in traj
     assert "par.a.x" in traj
-    traj._shortcuts = True
-    traj._max_depth = 2
+    traj._lookup.shortcuts = True
+    traj._lookup.max_depth = 2
     assert "x" not in traj
 
 
@@ -355,7 +355,7 @@ def test_links_can_be_hidden(traj):
         with pytest.raises(AttributeError):
             look()
     assert not traj.f_contains("g.l", with_links=False)
-    traj._with_links = False
+    traj._lookup.with_links = False
     assert "l" not in traj
     assert not hasattr(traj.g, "l")
     assert traj.x == 4
@@ -447,7 +447,7 @@ class Storage:
 
 def test_missing_nodes_are_loaded_from_their_exact_path(traj):
     storage = Storage(traj, parameters__a__x=4)
-    traj._auto_load = True
+    traj._lookup.auto_load = True
     assert traj["par.a.x"] == 4
     assert storage.asked == [("TREE", "", "parameters.a.x")]
     assert traj.x == 4

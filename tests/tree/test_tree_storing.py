@@ -121,7 +121,7 @@ def test_listing_names_loads_the_skeleton_only_with_automatic_loading(traj, serv
     group.f_add_leaf("x", 1)
     assert group.f_dir_data() == ["x"]
     assert not service.messages
-    traj._auto_load = True
+    traj._lookup.auto_load = True
     assert group.f_dir_data() == ["x"]
     assert service.messages == [
         (
@@ -140,5 +140,5 @@ def test_listing_names_survives_a_storage_that_fails(traj):
             raise DataNotInStorageError("gone")
 
     traj._storage_service = Broken()
-    traj._auto_load = True
+    traj._lookup.auto_load = True
     assert traj.f_add_group("g").f_dir_data() == []

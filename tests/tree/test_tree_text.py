@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import pypet
-from pypet.tree.text import trajectory_text
+from pypet.tree.views import trajectory_text
 
 
 def test_text_of_groups(traj):

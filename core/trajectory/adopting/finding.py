@@ -13,7 +13,7 @@ from pypet.errors import (
 )
 from pypet.services.backend import RecordBackend
 from pypet.trajectory.loader import load_trajectory
-from pypet.tree.storing import service_of
+from pypet.tree.storage import storage_service_of
 
 BRANCHES = ("parameters", "derived_parameters", "results")
 """What an experiment is made of; everything has config data."""
@@ -31,7 +31,7 @@ def find_stored(traj: Any) -> Any:
     StorageFormatError
         What is stored cannot be read.
     """
-    service = service_of(traj._tree)
+    service = storage_service_of(traj)
     if not getattr(service, "keeps_data", True) or traj._name not in _names(service):
         return None
     return load_bare(traj)
@@ -43,7 +43,7 @@ def load_bare(traj: Any) -> Any:
         load_data=constants.LOAD_NOTHING,
         dynamic_imports=traj._dynamic_imports,
         wildcard_functions=dict(traj._tree.wildcards.functions),
-        storage_service=service_of(traj._tree),
+        storage_service=storage_service_of(traj),
     )
 
 
@@ -110,7 +110,7 @@ def delete_stored(traj: Any) -> None:
     ExistingTrajectoryError
         The storage service cannot do so.
     """
-    service = service_of(traj._tree)
+    service = storage_service_of(traj)
     if not isinstance(service, RecordBackend):
         raise ExistingTrajectoryError(
             f"Trajectory {traj._name!r} is in {service!r}, but without parameters: an earlier "

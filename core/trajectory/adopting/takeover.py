@@ -9,7 +9,7 @@ from pypet import pypetconstants as constants
 from pypet.leaves.parameter import Parameter
 from pypet.trajectory.adopting.point_matching import Point
 from pypet.tree.node import put
-from pypet.tree.storing import service_of
+from pypet.tree.storage import storage_service_of
 
 
 def points_of(traj: Any, names: Sequence[str], first: int = 0) -> list[Point]:
@@ -56,7 +56,7 @@ def adopt_stored(traj: Any, stored: Any, points: Mapping[str, list[Any]]) -> Non
     length = len(traj)
     try:
         _append(traj, points)
-        service_of(traj._tree).store(
+        storage_service_of(traj).store(
             constants.PREPARE_MERGE,
             traj,
             trajectory_name=traj._name,

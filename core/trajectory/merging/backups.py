@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from pypet.tree.storing import service_of
+from pypet.tree.storage import storage_service_of
 
 _ADVICE = (
     "To merge without automatic backups use `backup=False`; "
@@ -52,7 +52,7 @@ def _checked_place(traj: Any) -> tuple[Any, str] | None:
     ValueError
         A trajectory of this name is there already.
     """
-    service = service_of(traj._tree)
+    service = storage_service_of(traj)
     backup_service = getattr(service, "backup_service", None)
     if backup_service is None:
         return None

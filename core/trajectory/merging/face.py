@@ -13,7 +13,7 @@ from pypet.trajectory.merging.conditions import check_mergeable
 from pypet.trajectory.merging.merger import check_survives, merge
 from pypet.trajectory.merging.options import MergeOptions
 from pypet.trajectory.state import TrajectoryState
-from pypet.tree.storing import service_of
+from pypet.tree.storage import storage_service_of
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Merging(TrajectoryState):
         """
         if backup_filename is not None:
             check_path(backup_filename, "backup_filename")
-        service_of(self._tree).store(
+        storage_service_of(self).store(
             constants.BACKUP,
             self,
             trajectory_name=self._name,

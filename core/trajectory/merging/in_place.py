@@ -12,7 +12,7 @@ from pypet.trajectory.merging.merger import move_data
 from pypet.trajectory.merging.options import MergeOptions
 from pypet.trajectory.merging.transfer import MERGED_CONFIG, Transfer, plan_transfer
 from pypet.trajectory.merging.translation import Translation
-from pypet.tree.storing import load_child
+from pypet.tree.storage import load_below
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +49,7 @@ def stored_config(traj: Any) -> set[str]:
     """Return the full names of the config data that a merge takes over and that is stored."""
     for branch in MERGED_CONFIG:
         try:
-            load_child(
-                traj._tree,
+            load_below(
                 traj,
                 branch,
                 recursive=True,

@@ -11,7 +11,7 @@ from pypet.errors import DataNotInStorageError, NoSuchServiceError
 from pypet.pypetconstants import LOAD_SKELETON, MERGE
 from pypet.trajectory.merging.options import MergeOptions
 from pypet.trajectory.merging.transfer import Transfer
-from pypet.tree.storing import service_of
+from pypet.tree.storage import storage_service_of
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ def _transfer(traj: Any, other: Any, old: str, new: str, arrivals: _Arrivals) ->
 def _delete_all(other: Any) -> None:
     """Delete a stored trajectory; what its service cannot delete as a whole, child by child."""
     try:
-        service_of(other._tree).store(
+        storage_service_of(other).store(
             MERGE,
             None,
             trajectory_name=other.v_name,
@@ -171,6 +171,6 @@ def _delete_all(other: Any) -> None:
 
 
 def _store(traj: Any, node: Any) -> None:
-    service_of(traj._tree).store(
+    storage_service_of(traj).store(
         "LEAF" if node.v_is_leaf else "GROUP", node, trajectory_name=traj.v_name
     )

@@ -24,7 +24,7 @@ from pypet.trajectory.merging.options import MergeOptions
 from pypet.trajectory.merging.points import MergePoints, plan_points
 from pypet.trajectory.merging.transfer import Transfer, plan_transfer
 from pypet.trajectory.merging.translation import Translation
-from pypet.tree.storing import service_of
+from pypet.tree.storage import storage_service_of
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ def _merge_in_storage(
         store_points()
         is_done = True
 
-    service_of(traj._tree).store(
+    storage_service_of(traj).store(
         constants.MERGE,
         None,
         trajectory_name=traj.v_name,
@@ -227,7 +227,7 @@ def _store_points(traj: Any, points: MergePoints, old_length: int, options: Merg
     if options.consecutive_merge:
         traj._outdate([traj._tree.leaves[name] for name in changed])
         return
-    service_of(traj._tree).store(
+    storage_service_of(traj).store(
         constants.PREPARE_MERGE,
         traj,
         trajectory_name=traj.v_name,
