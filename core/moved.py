@@ -31,6 +31,8 @@ MOVED: dict[tuple[str, str], tuple[str, str]] = {
     ("pypet.trajectory.run_names", "RunNames"): ("pypet.runs.names", "RunNames"),
     ("pypet.trajectory.run_table", "RunTable"): ("pypet.runs.table", "RunTable"),
     ("pypet.trajectory.run_texts", "RunTexts"): ("pypet.runs.columns", "TextColumns"),
+    ("pypet.tree.group_state", "KnowsTrajectory"): ("pypet.tree.node", "KnowsTrajectory"),
+    ("pypet.tree.leaf", "NNLeafNode"): ("pypet.tree.node", "NNLeafNode"),
 }
 """Former (module, name) of a class that pickles may name -> its module and name."""
 

@@ -160,7 +160,7 @@ class _RunSearch:
         if leaves:
             trajectory = self._trajectory
             order = {"load_data": LOAD_DATA}
-            storage_service_of(self).load(
+            storage_service_of(trajectory).load(
                 LIST,
                 [(LEAF, leaf, (), order) for leaf in leaves.values()],
                 trajectory_name=trajectory._name,

@@ -59,7 +59,6 @@ def _search(traj: Any, fits: Any) -> list[RecordedSeed]:
         try:
             load_below(
                 traj,
-                traj,
                 f"config.{ENVIRONMENTS}",
                 recursive=True,
                 load_data=constants.LOAD_SKELETON,
