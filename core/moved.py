@@ -33,6 +33,14 @@ MOVED: dict[tuple[str, str], tuple[str, str]] = {
     ("pypet.trajectory.run_texts", "RunTexts"): ("pypet.runs.columns", "TextColumns"),
     ("pypet.tree.group_state", "KnowsTrajectory"): ("pypet.tree.node", "KnowsTrajectory"),
     ("pypet.tree.leaf", "NNLeafNode"): ("pypet.tree.node", "NNLeafNode"),
+    ("pypet.environment.postprocessing", "PostProcessing"): (
+        "pypet.environment.pipeline",
+        "PostProcessing",
+    ),
+    ("pypet.environment.summary", "ExperimentSummary"): (
+        "pypet.environment.reporting",
+        "ExperimentSummary",
+    ),
 }
 """Former (module, name) of a class that pickles may name -> its module and name."""
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pypet.environment.construction import PROPERTY_PREFIX, settable_properties
 from pypet.interfaces import ConfigContent, ConfigEntry
 from pypet.manager import PluginManager
 from pypet.options import ESTABLISHED, OptionValues, given_names, unknown_option_error
 from pypet.options.checks import flag
 from pypet.options.collection import KnownOptions, map_deprecated
 from pypet.trajectory import Trajectory
+from pypet.trajectory.properties import PROPERTY_PREFIX, settable_properties
 from pypet.tree.names import check_trajectory_name
 
 _LOGGING = frozenset(
@@ -83,7 +83,7 @@ def optional_storage_keywords(content: ConfigContent, options: OptionValues) -> 
 
 
 @contextmanager
-def telling_places(content: ConfigContent) -> Iterator[None]:
+def noting_places(content: ConfigContent) -> Iterator[None]:
     """Add to errors a note that says where the options that they name stand in a file."""
     try:
         yield

@@ -6,42 +6,38 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from pypet.environment import construction
 from pypet.environment.arguments import called_like, environment_arguments
 from pypet.environment.config_entries import EnvironmentConfig, take_config
 from pypet.environment.config_file import (
     add_leaves,
     check_leaves,
+    noting_places,
     optional_storage_keywords,
     read_config,
-    telling_places,
 )
 from pypet.environment.existing_runs import ExistingRuns
-from pypet.environment.experiment import Experiment, Plan
-from pypet.environment.features import Features, make_features
-from pypet.environment.handle import STAYS, handle_error, portable_options
-from pypet.environment.identity import identify, sign
+from pypet.environment.experiment import Experiment, ExperimentPlan
+from pypet.environment.identity import EnvironmentHandle, identify, set_owner
 from pypet.environment.job import Job, MapJob, RunFunction
-from pypet.environment.lazy_debug import debug_options
-from pypet.environment.pipeline import call_pipeline
-from pypet.environment.postprocessing import PostProcessing, Results
-from pypet.environment.summary import ExperimentSummary
+from pypet.environment.pipeline import PostProcessing, Results, call_pipeline
+from pypet.environment.plugin_set import PluginSet, debug_options, make_plugin_set, manager_for
+from pypet.environment.reporting import ExperimentSummary
+from pypet.environment.seeds import SeedChoice
+from pypet.environment.storage_choice import StoragePlan, plan_storage
 from pypet.errors import OptionWarning
+from pypet.interfaces import LogContext
 from pypet.options import OptionsDoc, OptionsSignature, collect, warn_of_ineffective_options
-from pypet.support.arguments import is_integer
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
 from pypet.support.processes import refuse_in_loaded_script
 from pypet.support.tracebacks import user_tracebacks
-from pypet.trajectory.randomness import draw_seed
-from pypet.trajectory.recorded_seeds import latest_seed
+from pypet.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from pypet.interfaces import ConfigContent, Restored
     from pypet.manager import PluginManager
-    from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet.environment.Environment")
 
@@ -73,19 +69,19 @@ TypeError
 
 
 @prefix_naming
-class Environment:
+class Environment(EnvironmentHandle):
     __signature__ = OptionsSignature()
     __doc__ = OptionsDoc(_DOC)
 
     @called_like(environment_arguments)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         refuse_in_loaded_script("an environment")  # which may overwrite files
-        manager = construction.manager_for(kwargs)
+        manager = manager_for(kwargs)
         kwargs, content = read_config(manager, args, kwargs)
-        with telling_places(content):
-            # Not the former manager: the file may switch plugins off.
-            self._construct(construction.manager_for(kwargs), args, kwargs, content)
-        self._here("`Environment`").manager.environment_created(self)
+        with noting_places(content):
+            # Not the former manager: the file may disable plugins.
+            plugins = self._construct(manager_for(kwargs), args, kwargs, content)
+        plugins.manager.environment_created(self)
 
     def _construct(
         self,
@@ -93,110 +89,73 @@ class Environment:
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         content: ConfigContent,
-    ) -> None:
+    ) -> PluginSet:
+        """Resolve and check everything first, then change the trajectory and make files."""
         options, leftovers = collect(manager, args, kwargs, stacklevel=3)
         debugged = debug_options(options)
         options.update(debugged)
-        features = make_features(options, manager)
+        plugins = make_plugin_set(options, manager)
         shared = {entry.name for entry in content.keywords}
-        warn_of_ineffective_options(options, features.scheduler, shared=shared, stacklevel=3)
-        if features.fallback is not None:
-            warnings.warn(features.fallback, OptionWarning, stacklevel=3)
-        self._features: Features | None = features
-        self._options = features.options
+        warn_of_ineffective_options(options, plugins.scheduler, shared=shared, stacklevel=3)
+        if plugins.fallback is not None:
+            warnings.warn(plugins.fallback, OptionWarning, stacklevel=3)
+        self._plugins = plugins
+        self._options = options
         self._postprocessing: PostProcessing | None = None
         self._current_idx = 0
-        self._draws_seed = False
-        self._trajectory = construction.make_trajectory(options)
-        storage = construction.plan_storage(
+        self._trajectory = _trajectory_of(options)
+        storage = plan_storage(
             self._trajectory,
             options,
             leftovers,
             manager,
-            mode=features.wrap_mode,
+            mode=plugins.wrap_mode,
             replace=bool(debugged),
             optional=optional_storage_keywords(content, options),
         )
         if storage.unused_service:
             warnings.warn(storage.unused_service, OptionWarning, stacklevel=3)
         check_leaves(self._trajectory, content, storage.properties)
-        self._identity = identify(self, features.versionings)
+        self._identity = identify(self, plugins.versionings)
         self._config = EnvironmentConfig(self._trajectory, self.name)
         self._existing = ExistingRuns(self._trajectory, options["on_existing"], self._config)
         self._summary = ExperimentSummary()
         try:
-            self._set_up(storage, features)
+            self._set_up(storage, plugins)
             add_leaves(self._trajectory, content)
         except BaseException:
             self.disable_logging()
             raise
+        return plugins
 
-    # ----- what it is -----------------------------------------------------------------------
-
-    @property
-    def trajectory(self) -> Trajectory:
-        """The trajectory that the environment runs."""
-        return self._trajectory
-
-    @property
-    def traj(self) -> Trajectory:
-        """The same as `trajectory`."""
-        return self._trajectory
-
-    @property
-    def name(self) -> str:
-        """``environment_<7 characters of hexsha>_<time>``; names the group in the config."""
-        return self._identity.name
-
-    @property
-    def hexsha(self) -> str:
-        """SHA-1 of the commit that was made for the environment, else of names and times."""
-        return self._identity.hexsha
-
-    @property
-    def timestamp(self) -> float:
-        """When the environment was made, in seconds since the epoch; with a new trajectory, when
-        that was made."""
-        return self._identity.timestamp
-
-    @property
-    def time(self) -> str:
-        """The timestamp as local time, ``2015_10_21_04h29m00s``."""
-        return self._identity.time
-
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """The values of all options, also those of plugins, by name."""
-        return MappingProxyType(self._options)
-
-    @property
-    def current_idx(self) -> int:
-        """Index, from 0, of the first run that the next call looks at; completed ones are skipped.
-
-        After all runs were executed it is the number of runs, after an error or interruption the
-        first run that is not completed. Can be set.
-        """
-        return self._current_idx
-
-    @current_idx.setter
-    def current_idx(self, index: int) -> None:
-        if not is_integer(index):
-            raise TypeError(f"`current_idx` is the index of a run, not {index!r}.")
-        if index < 0:
-            raise ValueError(f"`current_idx` is 0 for the first run, {index} for none.")
-        self._current_idx = int(index)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a handle has: name and times, trajectory, and the options that can travel."""
-        state = {name: value for name, value in vars(self).items() if name not in STAYS}
-        return {**state, "_options": portable_options(self._options, self._trajectory)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Become a handle; nothing is started, opened or configured."""
-        vars(self).update(state, _features=None)
-
-    def __repr__(self) -> str:
-        return f"<Environment {self.name} for Trajectory {self._trajectory.v_name}>"
+    def _set_up(self, storage: StoragePlan, plugins: PluginSet) -> None:
+        """Start logging, make the storage service, and record the settings."""
+        trajectory, options = self._trajectory, plugins.options
+        set_owner(trajectory, self.name, self.hexsha)
+        context = LogContext.of(trajectory, self.name)
+        for setup in plugins.logging:
+            setup.start(context)
+        for versioning in plugins.versionings:
+            versioning.environment_named(self)
+        # First, because the former storage service may have the seed.
+        self._seed_choice = SeedChoice(trajectory, options["seed"])
+        trajectory.v_storage_service = storage.choice.make()
+        trajectory.f_set_properties(**storage.properties)
+        self._config.add_settings(
+            options,
+            self.timestamp,
+            self.hexsha,
+            self._seed_choice.set(self._existing),
+            plugins.wrap_mode,
+            plugins.scheduler.describe(options),
+            plugins.fixed_url,
+        )
+        if storage.ignored:
+            _logger.info(
+                "The storage service does not take these options of the config file: %s.",
+                ", ".join(storage.ignored),
+            )
+        _logger.info("%r is ready.", self)
 
     # ----- running --------------------------------------------------------------------------
 
@@ -310,7 +269,7 @@ class Environment:
         TypeError
             It is no function of these arguments.
         """
-        self._here("`add_postprocessing`")
+        self._live_plugins("`add_postprocessing`")
         self._postprocessing = None if postproc is None else PostProcessing(postproc, args, kwargs)
 
     def add_postproc(self, postproc: Callable[..., Any] | None, *args: Any, **kwargs: Any) -> None:
@@ -362,32 +321,32 @@ class Environment:
         Exception
             As for `run`.
         """
-        features = self._here("`resume`")
-        if not features.options["resumable"]:
+        plugins = self._live_plugins("`resume`")
+        if not plugins.options["resumable"]:
             raise RuntimeError(
                 "`resume` is not available: make the environment with resumable=True."
             )
         self._check_runs_wanted("resume")
-        assert features.journal is not None
+        assert plugins.journal is not None
         with user_tracebacks():
             name = self._trajectory.v_name if trajectory_name is None else trajectory_name
-            given = {each: self._options[each] for each in features.given}
-            restored = features.journal.restore(self, name, resume_folder, given, force=force)
+            given = {each: self._options[each] for each in plugins.options.given}
+            restored = plugins.journal.restore(self, name, resume_folder, given, force=force)
             try:
-                return self._go_on(features, restored)
+                return self._go_on(plugins, restored)
             finally:
-                features.journal.end(completed=False)  # if it did not get as far as to its end
+                plugins.journal.end(completed=False)  # if it did not get as far as to its end
 
-    def _go_on(self, features: Features, restored: Restored) -> Results:
+    def _go_on(self, plugins: PluginSet, restored: Restored) -> Results:
         snapshot = restored.snapshot
         former, self._trajectory = self._trajectory, cast("Trajectory", snapshot.trajectory)
         self._config = take_config(former, self._trajectory, self.name)
         self._config.note_start(snapshot.start_timestamp)
         self._existing = ExistingRuns(self._trajectory, None, self._config)
         self._current_idx = 0
-        plan = Plan(snapshot.job, snapshot.postprocessing)
+        plan = ExperimentPlan(snapshot.job, snapshot.postprocessing)
         experiment = Experiment(
-            self, features, self._config, self._summary, self._existing, restored
+            self, plugins, self._config, self._summary, self._existing, restored
         )
         with restored.context:
             return experiment.execute(lambda: plan)
@@ -403,9 +362,9 @@ class Environment:
         With ``remove_all_handlers=False`` only stdout is restored, the log files go on. Does
         nothing on a handle that was unpickled, which has no log files.
         """
-        if self._features is None:
+        if self._plugins is None:
             return
-        for setup in self._features.logging:
+        for setup in self._plugins.logging:
             setup.stop(remove_all_handlers=remove_all_handlers)
 
     def __enter__(self) -> Self:
@@ -419,90 +378,28 @@ class Environment:
     ) -> None:
         self.disable_logging()
 
-    # ----- construction ---------------------------------------------------------------------
-
-    def _set_up(self, storage: construction.StoragePlan, features: Features) -> None:
-        """Start logging, make the storage service, and write down the settings."""
-        trajectory = self._trajectory
-        sign(trajectory, self.name, self.hexsha)
-        context = construction.log_context(trajectory, self.name)
-        for setup in features.logging:
-            setup.start(context)
-        for versioning in features.versionings:
-            versioning.environment_named(self)
-        seed = self._choose_seed(features.options["seed"])  # first: the former storage may have it
-        trajectory.v_storage_service = storage.choice.make()
-        trajectory.f_set_properties(**storage.properties)
-        if self._draws_seed:
-            known = self._existing.seed()
-            if known is not None:
-                seed, self._draws_seed = known, False
-        trajectory._seed = seed
-        self._config.add_settings(
-            features.options,
-            self.timestamp,
-            self.hexsha,
-            seed,
-            features.wrap_mode,
-            features.scheduler.describe(features.options),
-            features.fixed_url,
-        )
-        if storage.left_out:
-            _logger.info(
-                "The storage service does not take these options of the config file: %s.",
-                ", ".join(storage.left_out),
-            )
-        _logger.info("%r is ready.", self)
-
-    def _choose_seed(self, given: int | None) -> int:
-        """Return the seed that is given, else that of the runs before, else a new one."""
-        if given is not None:
-            return given
-        known = self._trajectory._seed
-        if known is None:
-            known = latest_seed(self._trajectory)
-        self._draws_seed = known is None
-        return draw_seed() if known is None else known
-
-    def _take_over_seed(self) -> None:
-        """Take the seed of a trajectory that was loaded only after the environment was made."""
-        if not self._draws_seed:
-            return
-        self._draws_seed = False
-        trajectory = self._trajectory
-        if trajectory._generators:
-            return  # numbers of the seed that was drawn are in use
-        seed = latest_seed(trajectory, but=self.name)
-        if seed is not None:
-            trajectory._seed = seed
-            self._config.put_seed(seed)
-
     # ----- for experiments ------------------------------------------------------------------
 
     def _check_runs_wanted(self, method: str) -> None:
-        if not self._here(f"`{method}`").options["do_single_runs"]:
+        if not self._live_plugins(f"`{method}`").options["do_single_runs"]:
             raise RuntimeError(
                 f"`{method}` is not available: the environment was made with "
                 "do_single_runs=False, for analysis only."
             )
 
-    def _execute(self, obtain_plan: Callable[[], Plan | None]) -> Results:
-        features = self._here("An experiment")
-        experiment = Experiment(self, features, self._config, self._summary, self._existing)
+    def _execute(self, obtain_plan: Callable[[], ExperimentPlan | None]) -> Results:
+        plugins = self._live_plugins("An experiment")
+        experiment = Experiment(self, plugins, self._config, self._summary, self._existing)
         return experiment.execute(obtain_plan)
 
-    def _here(self, what: str) -> Features:
-        """Return what plugins give the environment; RuntimeError if this is only a handle."""
-        if self._features is None:
-            raise handle_error(what, self.name)
-        return self._features
-
-    def _plan(self, job: Job) -> Plan:
+    def _plan(self, job: Job) -> ExperimentPlan:
         job.check_signature()
-        self._take_over_seed()
-        return Plan(job, self._postprocessing)
+        self._seed_choice.adopt_loaded(self._trajectory, self._config, self.name)
+        return ExperimentPlan(job, self._postprocessing)
 
-    def _pre_process(self, pipeline: Callable[[Trajectory], Any], kind: type[Job]) -> Plan | None:
+    def _pre_process(
+        self, pipeline: Callable[[Trajectory], Any], kind: type[Job]
+    ) -> ExperimentPlan | None:
         """Call a pipeline function and return what it asks for."""
         wants_runs = self._options["do_single_runs"]
         parts = call_pipeline(pipeline, self._trajectory, wants_runs=wants_runs)
@@ -512,3 +409,28 @@ class Environment:
         if parts.postprocessing is not None:
             self._postprocessing = PostProcessing(*parts.postprocessing)
         return self._plan(kind(*parts.run))
+
+
+def _trajectory_of(options: Mapping[str, Any]) -> Trajectory:
+    """Return a new trajectory if a name is given, else the given one.
+
+    Raises
+    ------
+    TypeError
+        It is neither a name nor a trajectory.
+    """
+    given = options["trajectory"]
+    if isinstance(given, str):
+        return Trajectory(
+            given,
+            add_time=options["add_time"],
+            comment=options["comment"],
+            dynamic_imports=options["dynamic_imports"],
+            wildcard_functions=options["wildcard_functions"],
+        )
+    if not isinstance(given, Trajectory):
+        raise TypeError(
+            f"trajectory={given!r}: give the name of a new trajectory or a Trajectory, not "
+            f"{type(given).__name__}."
+        )
+    return given

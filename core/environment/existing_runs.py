@@ -17,7 +17,7 @@ import numpy as np
 
 from pypet import pypetconstants as constants
 from pypet.environment.config_entries import ADDED_RUNS, GROUP
-from pypet.environment.summary import NAMES_SHOWN, where_stored
+from pypet.environment.reporting import NAMES_SHOWN, where_stored
 from pypet.errors import ExistingTrajectoryError
 from pypet.options.checks import EXTEND
 from pypet.trajectory.adopting.differences import check_same_parameters
@@ -35,8 +35,8 @@ from pypet.trajectory.recorded_seeds import latest_seed
 
 if TYPE_CHECKING:
     from pypet.environment.config_entries import EnvironmentConfig
+    from pypet.environment.due_runs import Indices
     from pypet.environment.job import Job
-    from pypet.environment.pending_runs import Indices
     from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet")

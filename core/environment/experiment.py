@@ -9,31 +9,33 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pypet.environment import shown_warnings
-from pypet.environment.cleaning import RunDataCleaner, forget_unfinished_runs
+from pypet.environment import shared_warnings
 from pypet.environment.config_entries import EnvironmentConfig
+from pypet.environment.due_runs import (
+    RunDataCleaner,
+    due_runs,
+    first_pending,
+    remove_unfinished_runs,
+)
+from pypet.environment.execution_pass import ExecutionPass
 from pypet.environment.existing_runs import ExistingRuns
-from pypet.environment.failure_log import FailureLog
-from pypet.environment.features import Features
-from pypet.environment.identity import sign
+from pypet.environment.identity import set_owner
 from pypet.environment.input_storing import InputStoring
-from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
-from pypet.environment.pending_runs import due_runs, first_pending
-from pypet.environment.postprocessing import PostProcessing, Results
+from pypet.environment.pipeline import PostProcessing, Results
+from pypet.environment.plugin_set import PluginSet
+from pypet.environment.reporting import ExperimentSummary, FailureLog
 from pypet.environment.rescue import check_storage, rescue, watched
-from pypet.environment.round import Round
 from pypet.environment.shared_storage import kept_open
-from pypet.environment.summary import ExperimentSummary
-from pypet.environment.termination import sigterm_handling
+from pypet.environment.signals import sigint_handling, sigterm_handling
 from pypet.interfaces import Snapshot
 from pypet.support import run_banners
 from pypet.support.collections import result_sort
 from pypet.support.processes import MAIN_GUARD_ADVICE, is_importing_main_script
 
 if TYPE_CHECKING:
+    from pypet.environment.due_runs import Indices
     from pypet.environment.environment import Environment
-    from pypet.environment.pending_runs import Indices
     from pypet.interfaces import Journal, Restored
 
 _RULE = "=" * 78
@@ -42,7 +44,7 @@ _RULE = "=" * 78
 _logger = logging.getLogger("pypet")
 
 
-class Plan(NamedTuple):
+class ExperimentPlan(NamedTuple):
     """What an experiment executes."""
 
     job: Job
@@ -58,7 +60,7 @@ class Experiment:
     def __init__(
         self,
         environment: Environment,
-        features: Features,
+        plugins: PluginSet,
         config: EnvironmentConfig,
         summary: ExperimentSummary,
         existing: ExistingRuns,
@@ -66,10 +68,10 @@ class Experiment:
     ) -> None:
         """``restored`` is the experiment that goes on, None for a new one."""
         self._environment = environment
-        self._features = features
+        self._plugins = plugins
         self._config = config
         self._trajectory: Any = environment.trajectory
-        self._options = features.options
+        self._options = plugins.options
         self._results: Results = [] if restored is None else restored.results
         self._journal: Journal | None = None
         self._is_resumed = restored is not None
@@ -83,10 +85,10 @@ class Experiment:
         """Whether runs were about to be executed."""
         self._is_stored = True
         """Whether the storage has what is there; otherwise an error tells where that is."""
-        self._round: Round | None = None
+        self._round: ExecutionPass | None = None
         """The latest one; its processes may still be ending."""
 
-    def execute(self, obtain_plan: Callable[[], Plan | None]) -> Results:
+    def execute(self, obtain_plan: Callable[[], ExperimentPlan | None]) -> Results:
         """Execute everything and return the results.
 
         ``obtain_plan`` is called once, before parameters are locked; None stands for no runs.
@@ -109,13 +111,13 @@ class Experiment:
                 f"Trajectory {self._trajectory.v_name!r} is being run already; an experiment "
                 "cannot start from within a run or from post-processing."
             )
-        if self._features.wrap_mode is not None and is_importing_main_script():
+        if self._plugins.wrap_mode is not None and is_importing_main_script():
             raise RuntimeError(
                 "A worker process that imports the main script has come upon an experiment with "
                 f"parallel runs, which it must not start again. {MAIN_GUARD_ADVICE}"
             )
-        if self._features.fallback is not None:
-            _logger.error("%s\n%s\n%s", _RULE, self._features.fallback, _RULE)
+        if self._plugins.fallback is not None:
+            _logger.error("%s\n%s\n%s", _RULE, self._plugins.fallback, _RULE)
         began = time.monotonic()
         self._config.note_start(time.time())
         plan = obtain_plan()
@@ -135,7 +137,7 @@ class Experiment:
                 completed = self._execute(plan)
         finally:
             if self._has_begun:
-                self._summary.tell(
+                self._summary.log(
                     self._trajectory,
                     self._failures.indices,
                     time.monotonic() - began,
@@ -149,19 +151,19 @@ class Experiment:
             if handles:
                 sigterm_handling.finalize()  # which may be the end of the process
         if completed:
-            for versioning in self._features.versionings:
+            for versioning in self._plugins.versionings:
                 versioning.experiment_finished(self._environment)
         self._existing.end()
         return self._results
 
     def _take_journal(self) -> None:
         """Use the journal, if there is one and nothing of another experiment is in it."""
-        journal = self._features.journal
+        journal = self._plugins.journal
         if journal is not None and not self._is_resumed:
             journal.check_vacant(self._trajectory.v_name)
         self._journal = journal
 
-    def _begin(self, plan: Plan | None) -> None:
+    def _begin(self, plan: ExperimentPlan | None) -> None:
         """Store what concerns the trajectory itself; from now on the experiment can be resumed."""
         journal, trajectory = self._journal, self._trajectory
         if journal is None or self._is_resumed:
@@ -176,7 +178,7 @@ class Experiment:
             self._journal = None
             raise
 
-    def _snapshot(self, plan: Plan) -> Snapshot:
+    def _snapshot(self, plan: ExperimentPlan) -> Snapshot:
         due = due_runs(self._trajectory, self._environment.current_idx)
         plan.job.draw_for(due)
         return Snapshot(
@@ -189,10 +191,10 @@ class Experiment:
 
     def _log_folders(self) -> list[str]:
         """Return the folders that have log files now, each once."""
-        folders = (folder for setup in self._features.logging for folder in setup.folders)
+        folders = (folder for setup in self._plugins.logging for folder in setup.folders)
         return list(dict.fromkeys(folders))
 
-    def _execute(self, plan: Plan | None) -> bool:
+    def _execute(self, plan: ExperimentPlan | None) -> bool:
         """Execute the plan, store, and tell; return whether all runs are completed."""
         completed: bool = False
         try:
@@ -219,7 +221,7 @@ class Experiment:
             try:
                 self._join()
             finally:
-                self._features.manager.experiment_finished(self._environment, completed)
+                self._plugins.manager.experiment_finished(self._environment, completed)
         return completed
 
     @contextmanager
@@ -227,7 +229,7 @@ class Experiment:
         """Let the trajectory know that an environment runs it, and catch interruptions."""
         environment, trajectory = self._environment, self._trajectory
         trajectory._run_by_environment = True
-        sign(trajectory, environment.name, environment.hexsha)
+        set_owner(trajectory, environment.name, environment.hexsha)
         if self._options["graceful_exit"]:
             sigint_handling.start()
         try:
@@ -241,11 +243,11 @@ class Experiment:
             environment.current_idx = first_pending(trajectory, environment.current_idx)
 
     def _tell_started(self) -> None:
-        for versioning in self._features.versionings:
+        for versioning in self._plugins.versionings:
             versioning.experiment_started(self._environment)
-        self._features.manager.experiment_started(self._environment)
+        self._plugins.manager.experiment_started(self._environment)
 
-    def _store_expansion(self, plan: Plan) -> None:
+    def _store_expansion(self, plan: ExperimentPlan) -> None:
         """Store what post-processing has added, after what is needed to resume with it."""
         if self._journal is not None:
             self._journal.renew(self._snapshot(plan))
@@ -254,7 +256,7 @@ class Experiment:
 
     # ----- rounds of runs and post-processing ----------------------------------------------
 
-    def _execute_rounds(self, plan: Plan) -> None:
+    def _execute_rounds(self, plan: ExperimentPlan) -> None:
         """Execute runs and post-processing in turn until the trajectory does not grow."""
         trajectory = self._trajectory
         job, postprocessing = plan
@@ -287,23 +289,23 @@ class Experiment:
     def _cleans(self, postprocessing: PostProcessing | None) -> bool:
         return postprocessing is not None and bool(self._options["clean_up_runs"])
 
-    def _execute_runs(self, plan: Plan) -> None:
+    def _execute_runs(self, plan: ExperimentPlan) -> None:
         """Execute the runs that are due."""
         job, postprocessing = plan
         due = due_runs(self._trajectory, self._environment.current_idx)
         indices = self._existing.with_claimed(due)
         if len(indices):
-            forget_unfinished_runs(self._trajectory)
+            remove_unfinished_runs(self._trajectory)
         job.check_runs(len(indices))
         refill = None
         if self._options["immediate_postproc"] and postprocessing is not None:
             refill = partial(self._post_process_at_once, plan)
-        if self._features.wrap_mode is not None and not self._has_begun:
-            shown_warnings.begin()
+        if self._plugins.wrap_mode is not None and not self._has_begun:
+            shared_warnings.begin()
         self._has_begun = True
-        latest = Round(
+        latest = ExecutionPass(
             self._environment,
-            self._features,
+            self._plugins,
             job,
             indices,
             self._results,
@@ -326,7 +328,7 @@ class Experiment:
         if latest is not None:
             latest.wait_closed()
 
-    def _post_process_at_once(self, plan: Plan) -> Indices | None:
+    def _post_process_at_once(self, plan: ExperimentPlan) -> Indices | None:
         """Call post-processing while runs are active; return the runs that it added, if any."""
         trajectory = self._trajectory
         job, postprocessing = plan
@@ -343,7 +345,7 @@ class Experiment:
         self._store_expansion(plan)
         added = self._existing.with_claimed(trajectory._runs.pending(length))
         job.check_runs(len(added))
-        for reporter in self._features.progress:
+        for reporter in self._plugins.progress:
             total = trajectory._runs.selected_count
             reporter.start(total, total - len(trajectory._runs.pending()))
         return added

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants
-from pypet.environment.construction import log_context
 from pypet.environment.storage_choice import check_service
 from pypet.errors import PluginError, UnknownPluginError
 from pypet.interfaces import LogContext
@@ -264,7 +263,7 @@ class MultiprocContext:
     def _helper_setup(self) -> Any:
         if self._log_options["log_config"] is None and not self._log_options["log_stdout"]:
             return None
-        context = log_context(self._trajectory, "")
+        context = LogContext.of(self._trajectory, "")
         return functools.partial(_configure_logging, self._log_options, context)
 
 

@@ -1,4 +1,4 @@
-"""Pipeline functions: calling one, and what it may return."""
+"""The functions of a user beside the run function: pipelines and post-processing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,21 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pypet.environment.job import Job
 from pypet.support.arguments import check_callable, check_signature
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
+
+Results = list[tuple[int, Any]]
+"""Index and return value of each completed run."""
+
+MAX_PARTS = 5
+
+_FORMS = (
+    "a run function, a tuple (run,), (run, args) or (run, args, kwargs), or two such tuples, "
+    "((run, args, kwargs), (postproc, args, kwargs))"
+)
 
 _logger = logging.getLogger("pypet")
 
@@ -29,23 +40,17 @@ class PipelineParts(NamedTuple):
     postprocessing: Call | None
 
 
-_FORMS = (
-    "a run function, a tuple (run,), (run, args) or (run, args, kwargs), or two such tuples, "
-    "((run, args, kwargs), (postproc, args, kwargs))"
-)
-
-
 def call_pipeline(
     pipeline: Callable[[Trajectory], Any], trajectory: Trajectory, *, wants_runs: bool
 ) -> PipelineParts | None:
-    """Call a pipeline function and return what it asks for, None for no runs.
+    """Call a pipeline function and return its run function and post-processing, None for no runs.
 
     Raises
     ------
     TypeError
-        It is no function, or not one of a trajectory.
+        It is no function of a trajectory.
     RuntimeError
-        It returned something else than documented, or nothing although runs are wanted.
+        It returned something else than documented, or None although runs are wanted.
     Exception
         Whatever the function raises.
     """
@@ -62,7 +67,7 @@ def call_pipeline(
 
 
 def parse_pipeline_result(result: Any) -> PipelineParts | None:
-    """Return what a pipeline function asks for, None if it returned None.
+    """Parse what a pipeline function returned; None for None.
 
     Raises
     ------
@@ -109,3 +114,110 @@ def _misunderstood(result: Any, why: str) -> RuntimeError:
         f"The pipeline function returned {result!r}, which is not understood: {why}. Return "
         f"{_FORMS}."
     )
+
+
+class PostProcessing:
+    """A function of the user with the arguments of its next call.
+
+    Raises
+    ------
+    TypeError
+        It cannot be called, or not with trajectory, results and these arguments.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] = {},
+    ) -> None:
+        self.function = check_callable(
+            function, "Post-processing must be a function `postproc(traj, results, ...)`"
+        )
+        self.args = tuple(args)
+        self.kwargs = dict(kwargs)
+        self._check_signature()
+
+    def call(self, trajectory: Trajectory, results: Results, job: Job) -> None:
+        """Call the function once, then expand the trajectory and replace arguments as it says.
+
+        Raises
+        ------
+        TypeError
+            New arguments are of a wrong type.
+        Exception
+            Whatever the function raises, or expanding the trajectory.
+        """
+        try:
+            returned = self.function(trajectory, results, *self.args, **self.kwargs)
+            parts = _parts(returned)
+            if parts is None:
+                return
+            expansion, args, kwargs, postproc_args, postproc_kwargs = parts
+            if expansion:
+                trajectory.f_expand(expansion)
+        except Exception as err:
+            err.add_note(
+                f"pypet: raised in post-processing of trajectory {trajectory.v_name!r}, after "
+                f"{len(results)} results; what the runs stored before is still there"
+            )
+            raise
+        if args is not None or kwargs is not None:
+            job.replace(args, kwargs)
+        job.check_signature()
+        if postproc_args is not None:
+            self.args = tuple(postproc_args)
+        if postproc_kwargs is not None:
+            self.kwargs = dict(postproc_kwargs)
+        self._check_signature()
+
+    def _check_signature(self) -> None:
+        """Raise now rather than after all runs if the function does not take the arguments."""
+        count = len(self.args) + len(self.kwargs)
+        given = "the trajectory and the results" + (f", and {count} arguments" if count else "")
+        check_signature(
+            self.function,
+            "function for post-processing",
+            given,
+            None,
+            [],
+            *self.args,
+            **self.kwargs,
+        )
+
+
+def _parts(returned: Any) -> tuple[Any, ...] | None:
+    """Return the five parts of what post-processing returned, None for each that is missing.
+
+    None if it returned nothing, or something that is ignored.
+    """
+    if returned is None:
+        return None
+    if isinstance(returned, Mapping):
+        return (returned, None, None, None, None)
+    if isinstance(returned, tuple) and 1 <= len(returned) <= MAX_PARTS:
+        expansion = returned[0]
+        if not expansion or isinstance(expansion, Mapping):
+            parts = (*returned, *[None] * (MAX_PARTS - len(returned)))
+            _check_parts(parts)
+            return parts
+    _logger.error(
+        "Post-processing returned %r, which is ignored: return None, a dictionary that expands "
+        "the trajectory, or a tuple of at most 5 entries (expansion, args, kwargs, "
+        "postproc_args, postproc_kwargs).",
+        returned,
+    )
+    return None
+
+
+def _check_parts(parts: tuple[Any, ...]) -> None:
+    """Raise TypeError unless arguments are sequences and keyword arguments dictionaries."""
+    names = ("args", "kwargs", "postproc_args", "postproc_kwargs")
+    for name, part in zip(names, parts[1:], strict=True):
+        is_named = name.endswith("kwargs")
+        fits = isinstance(part, Mapping) if is_named else isinstance(part, tuple | list)
+        if part is not None and not fits:
+            raise TypeError(
+                f"Post-processing returned {part!r} as {name}; give a "
+                f"{'dictionary' if is_named else 'tuple'}, or None to leave them as they are."
+            )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pypet.environment.pending_runs import take_back
-from pypet.environment.postprocessing import Results
+from pypet.environment.due_runs import discard_runs
+from pypet.environment.pipeline import Results
 from pypet.errors import NotStoredError, StorageFormatError, StorageLostError
 from pypet.support.tracebacks import log_error
 from pypet.trajectory.rescued import note_rescue, runs_with_data
@@ -89,7 +89,7 @@ def rescue(
     completed: list[int] = trajectory._runs.completed_indices().tolist()
     is_stored = False
     try:
-        take_back(trajectory, _runs_without_data(trajectory), results)
+        discard_runs(trajectory, _runs_without_data(trajectory), results)
         trajectory.f_store(only_init=not stores)
         is_stored = True
     except _STORAGE_FAILURES as failure:
@@ -100,7 +100,7 @@ def rescue(
                 _logger, "Storing trajectory %r failed, too.", trajectory.v_name, error=failure
             )
         if isinstance(failure, StorageLostError | StorageFormatError):
-            take_back(trajectory, completed, results)
+            discard_runs(trajectory, completed, results)
     except Exception as failure:
         log_error(
             _logger,

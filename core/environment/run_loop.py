@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from time import time
-from typing import TYPE_CHECKING, Any
+from time import monotonic, time
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pypet.environment.failure_log import FailureLog
-from pypet.environment.interruption import sigint_handling
 from pypet.environment.job import Job
-from pypet.environment.on_error import ErrorPolicy, describe_run
-from pypet.environment.outcome_batch import OutcomeBatch
-from pypet.environment.postprocessing import Results
+from pypet.environment.pipeline import Results
+from pypet.environment.reporting import FailureLog, describe_run
 from pypet.environment.run_table_flusher import RunTableFlusher
 from pypet.environment.shared_storage import SharedStorage
-from pypet.environment.termination import sigterm_handling
-from pypet.errors import NotStoredError, PluginError, RunSkippedError, StorageLostError
+from pypet.environment.signals import sigint_handling, sigterm_handling
+from pypet.errors import (
+    NotStoredError,
+    PluginError,
+    RunSkippedError,
+    RunTimeoutError,
+    StorageLostError,
+)
 from pypet.interfaces import Outcome, ProgressReporter, Scheduler, Task
+from pypet.options.checks import RAISE, RETRY_PREFIX
 from pypet.services.storage_failures import (
     MAX_CONSECUTIVE_FAILURES,
     MAX_FINAL_FAILURES,
@@ -27,12 +31,13 @@ from pypet.support.collections import result_sort
 from pypet.support.tracebacks import RAISED_IN
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from pypet.environment.due_runs import Indices
     from pypet.environment.environment import Environment
     from pypet.manager import PluginManager
 
-    Indices = np.ndarray[Any, np.dtype[np.int64]]
+
+BATCH_SECONDS = 0.2
+"""Time for which outcomes are collected before plugins are notified."""
 
 _logger = logging.getLogger("pypet")
 
@@ -279,3 +284,57 @@ class _Remaining:
         self._position += len(part)
         taken: list[int] = part.tolist()
         return taken
+
+
+class OutcomeBatch:
+    """Gathers outcomes for listeners; does nothing without any."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        listener: Callable[[Environment, Sequence[Outcome]], Any] | None,
+    ) -> None:
+        self._environment = environment
+        self._listener = listener
+        self._outcomes: list[Outcome] = []
+        self._due = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """Take an outcome, and tell if the first one has waited long enough."""
+        if self._listener is None:
+            return
+        now = monotonic()
+        if not self._outcomes:
+            self._due = now + BATCH_SECONDS
+        self._outcomes.append(outcome)
+        if now >= self._due:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell about what was gathered."""
+        if self._outcomes and self._listener is not None:
+            outcomes, self._outcomes = self._outcomes, []
+            self._listener(self._environment, outcomes)
+
+
+class ErrorPolicy(NamedTuple):
+    """A run is tried ``retries`` times more; then its error is raised, or the others go on."""
+
+    retries: int
+    raises: bool
+    spares_overdue: bool = True
+    """A run that took too long is left out: the user did not say that errors are to be raised."""
+
+    @classmethod
+    def parse(cls, on_error: str | None, default: str) -> ErrorPolicy:
+        """Read ``on_error``, which is checked already; ``default`` is the scheduler's way.
+
+        After the last attempt of ``'retry:N'`` the scheduler's way is gone, too.
+        """
+        if on_error is not None and on_error.startswith(RETRY_PREFIX):
+            return cls(int(on_error.removeprefix(RETRY_PREFIX)), default == RAISE)
+        return cls(0, (on_error or default) == RAISE, spares_overdue=on_error is None)
+
+    def raises_for(self, error: BaseException) -> bool:
+        """Return whether an error of a run, after its last attempt, ends the experiment."""
+        return self.raises and not (self.spares_overdue and isinstance(error, RunTimeoutError))

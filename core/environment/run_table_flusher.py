@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pypet.environment.termination import sigterm_handling
+from pypet.environment.signals import sigterm_handling
 from pypet.errors import NotStoredError
 from pypet.services.backend import RecordBackend
 from pypet.support.processes import deferred_interrupts

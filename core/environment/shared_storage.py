@@ -11,13 +11,12 @@ from multiprocessing.context import BaseContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from pypet.environment.construction import log_context
 from pypet.environment.storage_choice import check_service
 from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, WrapMode
 from pypet.support.processes import effective_start_method
 
 if TYPE_CHECKING:
-    from pypet.environment.features import Features
+    from pypet.environment.plugin_set import PluginSet
     from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet")
@@ -124,15 +123,15 @@ class SharedStorage:
 
 
 def share_storage(
-    trajectory: Trajectory, features: Features, environment_name: str
+    trajectory: Trajectory, plugins: PluginSet, environment_name: str
 ) -> SharedStorage | None:
     """Return what shares the storage with workers; None if runs are executed here."""
-    if features.wrap_mode is None:
+    if plugins.wrap_mode is None:
         return None
-    options = features.options
-    names = log_context(trajectory, environment_name)
-    setup = functools.partial(_log_in_helper, features.logging, names)
-    mode = features.wrap_mode({**features.wrap_mode_options, "helper_setup": setup})
+    options = plugins.options
+    names = LogContext.of(trajectory, environment_name)
+    setup = functools.partial(_log_in_helper, plugins.logging, names)
+    mode = plugins.wrap_mode({**plugins.wrap_mode_options, "helper_setup": setup})
     context = multiprocessing.get_context(effective_start_method(options["start_method"]))
     return SharedStorage(trajectory, mode, context)
 

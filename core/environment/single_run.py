@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
 from pypet.environment.job import Job
-from pypet.environment.termination import sigterm_handling
+from pypet.environment.signals import sigterm_handling
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
 from pypet.records import CommitRun

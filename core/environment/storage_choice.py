@@ -3,61 +3,111 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pypet.errors import UnknownPluginError
-from pypet.leaves.class_lookup import create_class
+from pypet.options import OptionValues, unknown_option_error
+from pypet.trajectory.properties import PROPERTY_PREFIX, settable_properties
+from pypet.trajectory.storage_choice import StorageChoice, choose_storage
 
 if TYPE_CHECKING:
     from pypet.interfaces import WrapMode
     from pypet.manager import PluginManager
-    from pypet.options import OptionValues
     from pypet.trajectory import Trajectory
 
 _PATHS = (str, os.PathLike)
 
 
-def named_service(service: Any, trajectory: Trajectory, manager: PluginManager) -> Any:
-    """Return the class of a name: registered, or among the trajectory's dynamic imports.
+class StoragePlan(NamedTuple):
+    """The storage service to make, and the properties to set on the trajectory."""
 
-    Everything but a name without dots is returned as it is.
+    choice: StorageChoice
+    properties: Mapping[str, Any]
+    ignored: list[str]
+    """Optional keywords that neither the service nor the trajectory takes."""
+    unused_service: str
+    """The warning if the service that was asked for is not used, else ``''``."""
+
+
+def plan_storage(
+    trajectory: Trajectory,
+    options: OptionValues,
+    leftovers: Mapping[str, Any],
+    manager: PluginManager,
+    *,
+    mode: type[WrapMode] | None,
+    replace: bool,
+    optional: Collection[str] = (),
+) -> StoragePlan:
+    """Resolve the storage keywords; nothing is made or changed yet.
+
+    Parameters
+    ----------
+    leftovers
+        Keywords that are no options.
+    mode
+        The wrap mode of parallel runs.
+    replace
+        Replace the service that the trajectory already has.
+    optional
+        Keywords that neither service nor trajectory need take.
 
     Raises
     ------
-    MissingDependencyError
-        A package that the service needs is not installed.
-    UnknownPluginError
-        Nobody knows the name, or the service is switched off.
+    UnknownOptionError
+        A keyword belongs to no option, and neither to the service nor to the trajectory. A
+        keyword with the value that a ready-made service already has is no error.
+    ValueError
+        The service is not available or conflicts with other options.
     """
-    if not isinstance(service, str) or "." in service:
-        return service
-    try:
-        return manager.storage_service(service)
-    except UnknownPluginError as unknown:
-        try:
-            return create_class(service, trajectory._dynamic_imports)
-        except ImportError:
-            raise unknown from None
+    storage = options.given_of("storage")
+    storage.pop("storage_service", None)
+    keywords = {**storage, **leftovers}
+    present = None if replace else trajectory.v_storage_service
+    service = options["storage_service"] if present is None else present
+    choice = choose_storage(service, trajectory, keywords, manager)
+    check_service(choice.service, mode)
+    settable = settable_properties(type(trajectory))
+    properties = {}
+    unknown = []
+    ignored = []
+    for name in keywords:
+        if name not in choice.unused:
+            continue
+        bare = name.removeprefix(PROPERTY_PREFIX)
+        if bare in settable:
+            properties[PROPERTY_PREFIX + bare] = keywords[name]
+        elif name in optional:
+            ignored.append(name)
+        elif _has_setting(choice.service, name, keywords[name]):
+            continue
+        else:
+            unknown.append(name)
+    if unknown:
+        known = [*settable, *(PROPERTY_PREFIX + name for name in settable), *options]
+        raise unknown_option_error(unknown, known, _refusal(choice.service, present))
+    unused = "" if "storage_service" in optional else _unused_service(options, present)
+    return StoragePlan(choice, properties, ignored, unused)
 
 
 def check_service(service: Any, mode: type[WrapMode] | None) -> None:
     """Raise ValueError if a service lives in the main process but runs would store elsewhere.
 
     ``service`` may be a class or an instance, ``mode`` is that of parallel runs. Wrap modes need
-    not look at this themselves.
+    not check this themselves.
     """
     if mode is None or mode.stores_in_main_process:
         return
     if getattr(service, "main_process_only", False):
         raise ValueError(
-            f"storage_service={service_name(service)} keeps its data in the memory of the main "
+            f"storage_service={_service_name(service)} keeps its data in the memory of the main "
             "process; other processes can only use it with a wrap mode that stores there, such as "
             f"'LOCAL', not with wrap_mode={mode.name!r}."
         )
 
 
-def has_setting(service: Any, name: str, value: Any) -> bool:
-    """Return whether a ready-made service has a setting already: there is nothing to refuse."""
+def _has_setting(service: Any, name: str, value: Any) -> bool:
+    """Return whether a ready-made service already has this value of a setting."""
     if service is None or isinstance(service, type):
         return False
     present = getattr(service, name, None)
@@ -66,14 +116,14 @@ def has_setting(service: Any, name: str, value: Any) -> bool:
     return type(present) is type(value) and bool(present == value)
 
 
-def storage_refusal(service: Any, present: Any) -> str:
-    """Return why the keywords ``{names}`` of storage services are refused, and what to do.
+def _refusal(service: Any, present: Any) -> str:
+    """Return why the keywords ``{names}`` of storage services are refused, and a remedy.
 
-    ``service`` is the service, or its class if it was to be made. ``present`` is the service that
-    the trajectory has brought along, None without.
+    ``service`` is the service, or its class if it was to be made; ``present`` is the one that the
+    trajectory already had, or None.
     """
     if isinstance(service, type):
-        text = f"The storage service in use, {service_name(service)}, does not take {{names}}."
+        text = f"The storage service in use, {_service_name(service)}, does not take {{names}}."
     elif service is None:
         text = "There is no storage service that could take {names}: give storage_service=."
     elif service is present:
@@ -90,8 +140,8 @@ def storage_refusal(service: Any, present: Any) -> str:
     return text
 
 
-def unused_service(options: OptionValues, present: Any) -> str:
-    """Return what to say if another service is asked for than the trajectory has; else ``''``."""
+def _unused_service(options: OptionValues, present: Any) -> str:
+    """Return the warning if another service is asked for than the trajectory has; else ``''``."""
     asked = options["storage_service"]
     if present is None or asked is None or "storage_service" not in options.given:
         return ""
@@ -110,12 +160,12 @@ def _is_name_of(asked: Any, present: Any) -> bool:
 
 
 def _shown(service: Any) -> str:
-    """Return an object as text that `str.format` leaves alone."""
+    """Return the repr of an object, escaped for `str.format`."""
     return repr(service).replace("{", "{{").replace("}", "}}")
 
 
-def service_name(service: Any) -> str:
-    """Return how messages call a service, which may be a class or an instance: as users type it."""
+def _service_name(service: Any) -> str:
+    """Return the name of a service or of its class, as users type it."""
     name = getattr(service, "name", None)
     if isinstance(name, str) and name:
         return repr(name)

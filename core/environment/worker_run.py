@@ -11,11 +11,11 @@ from contextlib import AbstractContextManager
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pypet.environment import shown_warnings
-from pypet.environment.interruption import sigint_handling
+from pypet.environment import shared_warnings
 from pypet.environment.job import Job
-from pypet.environment.pristine import Pristine
+from pypet.environment.signals import sigint_handling
 from pypet.environment.single_run import SingleRun
+from pypet.environment.state_snapshot import StateSnapshot
 from pypet.errors import RunSkippedError
 from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, Task, TaskFunction
 from pypet.interfaces.scheduling import pickled
@@ -128,7 +128,7 @@ class SerializedRun(TaskFunction):
         self._flags = full_copy_flags
         self._settings = settings
         self._trajectory: Any = None
-        self._pristine: Pristine | None = None
+        self._before: StateSnapshot | None = None
         self._run: SingleRun | None = None
         self._stays = False
         """Whether the worker executes many tasks and reports them together."""
@@ -156,12 +156,12 @@ class SerializedRun(TaskFunction):
             if self._run is None:
                 self._run = self._new_run(settings.clean_up)
             return _execute(self._run, self._trajectory, task, settings)
-        if self._pristine is None:
-            self._pristine = Pristine(self._trajectory)
+        if self._before is None:
+            self._before = StateSnapshot(self._trajectory)
         try:
             return _execute(self._new_run(True), self._trajectory, task, settings)
         finally:
-            if not self._pristine.is_unchanged():
+            if not self._before.is_unchanged():
                 self._unpack()
 
     def before_report(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
@@ -190,7 +190,7 @@ class SerializedRun(TaskFunction):
         put(trajectory, "_storage_service", self._settings.service)
         restore_flags(trajectory, self._flags)
         self._trajectory = trajectory
-        self._pristine = None
+        self._before = None
 
 
 def _single_run(
@@ -237,12 +237,7 @@ def _start_logging(trajectory: Any, index: int | None, settings: WorkerSettings)
     if not settings.log_setups:
         return
     number = -1 if index is None else index
-    context = LogContext(
-        environment_name=settings.environment_name,
-        trajectory_name=trajectory.v_name,
-        run_name=trajectory.f_wildcard("$", number),
-        set_name=trajectory.f_wildcard("$set", number),
-    )
+    context = LogContext.of(trajectory, settings.environment_name, number)
     for setup in settings.log_setups:
         setup.start_worker(context)
     run_banners.flush_at_end_of_worker()
@@ -250,13 +245,13 @@ def _start_logging(trajectory: Any, index: int | None, settings: WorkerSettings)
 
 def _prepare_process(settings: WorkerSettings) -> None:
     """Set up what a process has one of, for all its runs."""
-    shown_warnings.share()
+    shared_warnings.share()
     _prepare_signals(settings)
 
 
 def _prepare_signals(settings: WorkerSettings) -> None:
     if settings.graceful:
-        sigint_handling.start(tells=False)
+        sigint_handling.start(prints_notice=False)
     elif threading.current_thread() is threading.main_thread():
         # CTRL+C reaches all processes of a terminal; the main process decides and ends workers.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

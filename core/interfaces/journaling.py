@@ -19,7 +19,7 @@ class Snapshot(NamedTuple):
     job: Any
     """Run function and arguments, a `pypet.environment.job.Job`."""
     postprocessing: Any
-    """A `pypet.environment.postprocessing.PostProcessing`, or None."""
+    """A `pypet.environment.pipeline.PostProcessing`, or None."""
     start_timestamp: float
     """When the experiment began, in seconds since the epoch."""
     results: list[tuple[int, Any]]

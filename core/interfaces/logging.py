@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pypet.interfaces.environment import TrajectoryLike
 from pypet.interfaces.feature import Feature
 from pypet.interfaces.scheduling import Activity
 
@@ -77,6 +78,18 @@ class LogContext(NamedTuple):
     trajectory_name: str
     run_name: str
     set_name: str
+
+    @classmethod
+    def of(
+        cls, trajectory: TrajectoryLike, environment_name: str, run_index: int = -1
+    ) -> LogContext:
+        """Return the names for a run, by default for no run."""
+        return cls(
+            environment_name,
+            trajectory.v_name,
+            run_name=trajectory.f_wildcard("$", run_index),
+            set_name=trajectory.f_wildcard("$set", run_index),
+        )
 
 
 class LoggingSetup(Feature, ABC):

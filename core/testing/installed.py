@@ -46,7 +46,9 @@ def suites() -> dict[str, type]:
 
 
 def _made(service: Any, folder: Path) -> StorageService:
-    made: StorageService = choose_storage(service, filename=str(folder / FILENAME)).make()
+    made: StorageService = choose_storage(
+        service, None, {"filename": str(folder / FILENAME)}
+    ).make()
     return made
 
 

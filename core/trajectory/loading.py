@@ -243,7 +243,7 @@ class Loading(TrajectoryState):
         if new_name is not None:
             check_trajectory_name(new_name)
         if new_storage_service is not None or kwargs:
-            choice = choose_storage(new_storage_service, self, **kwargs)
+            choice = choose_storage(new_storage_service, self, kwargs)
             choice.check_all_used("`f_migrate`")
         else:
             choice = None
@@ -272,7 +272,7 @@ class Loading(TrajectoryState):
         """
         if service is None and not kwargs:
             return
-        choice = choose_storage(service, self, **kwargs)
+        choice = choose_storage(service, self, kwargs)
         choice.check_all_used(caller, LOAD_KEYWORDS)
         own_name = self._name
         put(self, "_name", own_name if stored_name is None else stored_name)

@@ -10,6 +10,8 @@ from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import put
 
+PROPERTY_PREFIX = "v_"
+
 
 class Properties(TrajectoryState):
     """The part of a trajectory that consists of properties."""
@@ -26,7 +28,7 @@ class Properties(TrajectoryState):
         """
         chosen = {}
         for key, value in kwargs.items():
-            name = key if key.startswith("v_") else f"v_{key}"
+            name = key if key.startswith(PROPERTY_PREFIX) else PROPERTY_PREFIX + key
             found = getattr(type(self), name, None)
             if not isinstance(found, property):
                 raise AttributeError(f"A trajectory has no property `{name}`.")
@@ -238,3 +240,14 @@ def _class(name: str, cls: Any) -> Any:
     if not isinstance(cls, type):
         raise TypeError(f"{name}={cls!r}: give the class itself, not its name or an instance.")
     return cls
+
+
+def settable_properties(cls: type[Properties]) -> list[str]:
+    """Return the names, without prefix, of the properties of a trajectory that can be set."""
+    return [
+        name.removeprefix(PROPERTY_PREFIX)
+        for name in dir(cls)
+        if name.startswith(PROPERTY_PREFIX)
+        and isinstance(found := getattr(cls, name), property)
+        and found.fset is not None
+    ]

@@ -1,11 +1,11 @@
-"""Which storage service a user means, and with which of the keywords it is made."""
+"""Resolves what users give as a storage service, and the keywords to make it with."""
 
 from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.errors import UnknownPluginError
 from pypet.leaves.class_lookup import create_class, load_class
@@ -13,33 +13,37 @@ from pypet.manager import get_manager
 from pypet.support.arguments import check_path, get_matching_kwargs
 from pypet.support.spelling import did_you_mean
 
+if TYPE_CHECKING:
+    from pypet.manager import PluginManager
+    from pypet.trajectory.state import TrajectoryState
+
 HDF5_EXTENSIONS = (".hdf", ".h4", ".hdf4", ".he2", ".h5", ".hdf5", ".he5")
 DEFAULT_SERVICE = "hdf5"
 
 
 class StorageChoice(NamedTuple):
-    """A service that can be made, once it is clear that every keyword has a use."""
+    """A service that is not made yet, so that all keywords can be checked before."""
 
     service: Any
     """A class, an instance, or None for no service."""
     keywords: dict[str, Any]
-    """What the class is made with."""
+    """Arguments of the class."""
     unused: frozenset[str]
     """Keywords that it does not take."""
 
     def make(self) -> Any:
-        """Return the service; constructors of some services add config data to a trajectory."""
+        """Return the service; some constructors add config data to the trajectory."""
         if isinstance(self.service, type):
             return self.service(**self.keywords)
         return self.service
 
     def check_all_used(self, caller: str, known: Iterable[str] = ()) -> None:
-        """Refuse keywords that nobody takes; ``known`` are those of the caller itself.
+        """Raise if there are unused keywords; ``known`` are those of the caller itself.
 
         Raises
         ------
         ValueError
-            There are some.
+            There are.
         """
         if self.unused:
             names = ", ".join(f"`{name}`" for name in sorted(self.unused))
@@ -58,17 +62,26 @@ class StorageChoice(NamedTuple):
             )
 
 
-def choose_storage(service: Any, trajectory: Any = None, **kwargs: Any) -> StorageChoice:
-    """Find out what ``service`` means and which keywords it takes, without making it.
+def choose_storage(
+    service: Any,
+    trajectory: TrajectoryState | None = None,
+    kwargs: Mapping[str, Any] = {},
+    manager: PluginManager | None = None,
+) -> StorageChoice:
+    """Resolve ``service`` and the keywords that it takes, without making it.
 
     Parameters
     ----------
     service
-        A registered name like ``'hdf5'``, a class, an import string ``'module.Class'``, an
-        instance, or None: then ``filename=`` decides by its extension, and without it there is
-        no service.
+        A registered name like ``'hdf5'``, the name of a class among the dynamic imports of the
+        trajectory, a class, an import string ``'module.Class'``, an instance, or None: then
+        the extension of ``filename`` decides, and without it there is no service.
     trajectory
-        Given to services that take it.
+        Passed to services that take it.
+    kwargs
+        Keywords of the service.
+    manager
+        Knows the registered names; by default the manager with all plugins.
 
     Raises
     ------
@@ -83,7 +96,8 @@ def choose_storage(service: Any, trajectory: Any = None, **kwargs: Any) -> Stora
     if service is None and "filename" in kwargs:
         service = _service_for(kwargs["filename"])
     if isinstance(service, str):
-        service = _service_named(service, trajectory)
+        imports = () if trajectory is None else trajectory._dynamic_imports
+        service = _service_named(service, imports, manager or get_manager())
     if not isinstance(service, type):
         if not (service is None or hasattr(service, "store") or hasattr(service, "load")):
             raise TypeError(
@@ -102,11 +116,11 @@ def choose_storage(service: Any, trajectory: Any = None, **kwargs: Any) -> Stora
 def storage_factory(
     storage_service: Any, trajectory: Any = None, **kwargs: Any
 ) -> tuple[Any, set[str]]:
-    """Return the storage service that is meant, and the names of unused keywords.
+    """Make a storage service; return it and the names of unused keywords.
 
-    For the arguments and errors see `choose_storage`.
+    For arguments and errors see `choose_storage`.
     """
-    choice = choose_storage(storage_service, trajectory, **kwargs)
+    choice = choose_storage(storage_service, trajectory, kwargs)
     return choice.make(), set(choice.unused)
 
 
@@ -122,7 +136,7 @@ def _service_for(filename: Any) -> str:
     return DEFAULT_SERVICE
 
 
-def _service_named(name: str, trajectory: Any) -> Any:
+def _service_named(name: str, imports: Iterable[Any], manager: PluginManager) -> Any:
     if "." in name:
         try:
             return load_class(name)
@@ -130,9 +144,8 @@ def _service_named(name: str, trajectory: Any) -> Any:
             err.add_note(f"This happened while importing storage_service={name!r}.")
             raise
     try:
-        return get_manager().storage_service(name)
+        return manager.storage_service(name)
     except UnknownPluginError as unknown:
-        imports: Iterable[Any] = () if trajectory is None else trajectory._dynamic_imports
         try:
             return create_class(name, imports)
         except ImportError:

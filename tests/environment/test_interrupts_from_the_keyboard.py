@@ -11,7 +11,7 @@ import pytest
 
 from pypet import Environment
 from pypet.environment import run_table_flusher
-from pypet.environment.interruption import SigintHandling
+from pypet.environment.signals import SigintHandling
 from pypet.storage_backends.memory import MemoryStorageService
 from tests.processes import in_child, signal_main
 
@@ -40,7 +40,7 @@ def test_the_notice_is_not_printed_by_processes_that_inherit_the_handler():
 @in_child
 def test_a_worker_that_inherits_nothing_is_silent():
     handling = SigintHandling()
-    handling.start(tells=False)
+    handling.start(prints_notice=False)
     with contextlib.redirect_stderr(io.StringIO()) as printed:
         os.kill(os.getpid(), signal.SIGINT)
     assert handling.hit

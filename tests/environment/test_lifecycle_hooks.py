@@ -53,7 +53,7 @@ def listen(make_env, monkeypatch):
     """Make an environment that a listener is told about."""
 
     # However slow the machine is, outcomes are gathered until there is a reason to tell.
-    monkeypatch.setattr("pypet.environment.outcome_batch.BATCH_SECONDS", math.inf)
+    monkeypatch.setattr("pypet.environment.run_loop.BATCH_SECONDS", math.inf)
 
     def listen(listener, **options):
         # A set of disabled names of its own gives a manager of its own.
@@ -123,7 +123,7 @@ def test_an_interrupt_while_processes_end_hides_nothing(listen, monkeypatch, tmp
 def test_who_waits_long_enough_is_told_early(listen, monkeypatch):
     listener = Listener()
     env = listen(listener)
-    monkeypatch.setattr("pypet.environment.outcome_batch.BATCH_SECONDS", 0)
+    monkeypatch.setattr("pypet.environment.run_loop.BATCH_SECONDS", 0)
     env.run(lambda traj: traj.x)
     assert listener.told[3:] == [*(("done", [(i, i)]) for i in range(3)), ("finished", True)]
 

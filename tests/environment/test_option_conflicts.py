@@ -20,8 +20,8 @@ def without(monkeypatch):
     """A function that lets an entry point look as if it were not installed."""
 
     def hide(name):
-        found = [each for each in plugin_manager.candidates() if each.name.lower() != name]
-        monkeypatch.setattr(plugin_manager, "candidates", lambda: found)
+        found = [each for each in plugin_manager.discover() if each.name.lower() != name]
+        monkeypatch.setattr(plugin_manager, "discover", lambda: found)
         refresh()
 
     yield hide

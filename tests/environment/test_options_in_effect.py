@@ -145,7 +145,7 @@ def test_results_are_in_order_though_the_first_run_ends_last(
     make, load, tmp_path, monkeypatch, way, mode
 ):
     # Plugins are told of each outcome as soon as the main process has taken it.
-    monkeypatch.setattr("pypet.environment.outcome_batch.BATCH_SECONDS", -1)
+    monkeypatch.setattr("pypet.environment.run_loop.BATCH_SECONDS", -1)
     folder = tmp_path / "ended"
     folder.mkdir()
     own = f"with {id(folder)}"  # switches nothing off, but makes a manager of its own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pypet.environment.on_error import ErrorPolicy
+from pypet.environment.run_loop import ErrorPolicy
 from pypet.errors import RunTimeoutError
 
 

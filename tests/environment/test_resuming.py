@@ -531,7 +531,7 @@ def test_resuming_counts_runs_that_are_completed_as_progress(resumable):
     kill_at(4)
     crash(begin, resumable)
     env = resumable()
-    env._features.progress.append(Reporter({}))
+    env._plugins.progress.append(Reporter({}))
     env.resume("test")
     ((total, done),) = seen
     assert total == RUNS

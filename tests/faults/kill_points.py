@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from pypet.environment import experiment
 from pypet.environment.input_storing import InputStoring
-from pypet.environment.postprocessing import PostProcessing
+from pypet.environment.pipeline import PostProcessing
 from pypet.environment.run_table_flusher import RunTableFlusher
 from pypet.plugins.resume import experiment_journal, restoring
 from pypet.plugins.resume.journal import segments, service

@@ -64,7 +64,7 @@ def test_other_extension_does_not_say_which_service(filename):
 
 
 def test_choosing_makes_nothing():
-    choice = choose_storage(OwnService, colour=1)
+    choice = choose_storage(OwnService, None, {"colour": 1})
     assert choice.service is OwnService
     assert choice.keywords == {"colour": 1}
 

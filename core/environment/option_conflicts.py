@@ -1,4 +1,4 @@
-"""Checks of options that contradict each other; those of single options are with the options."""
+"""Checks of options that contradict each other; each option checks its own value itself."""
 
 from __future__ import annotations
 
@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 
     from pypet.interfaces import Scheduler, WrapMode
     from pypet.manager import PluginManager
+
+
+_MODE_NAMES = frozenset(
+    value for name, value in vars(pypetconstants).items() if name.startswith("WRAP_MODE_")
+)
+
+_EXCLUSIVE = (
+    ("use_pool", "use_scoop"),
+    ("immediate_postproc", "use_pool"),
+    ("immediate_postproc", "use_scoop"),
+    ("graceful_exit", "use_scoop"),
+)
 
 
 def check_options(
@@ -47,7 +59,7 @@ def check_options(
         )
     if options["on_existing"] is not None:
         _check_finds_existing(options)
-    _check_wrap_mode(_wrap_mode(options, manager), options)
+    _check_wrap_mode(_installed_wrap_mode(options, manager), options)
 
 
 def _check_finds_existing(options: Mapping[str, Any]) -> None:
@@ -71,59 +83,9 @@ def wrap_mode_name(options: Mapping[str, Any]) -> str:
     return pypetconstants.WRAP_MODE_NONE if name is None else name
 
 
-def parallel_wrap_mode(
-    options: Mapping[str, Any], manager: PluginManager, scheduler: type[Scheduler]
-) -> type[WrapMode]:
-    """Return the class of the wrap mode for parallel runs.
-
-    Raises
-    ------
-    ValueError
-        Nobody gives the mode, or it does not work with processes that are started this way.
-    """
-    mode = manager.wrap_mode(wrap_mode_name(options))
-    if scheduler.works_across_hosts and not mode.works_across_hosts:
-        _check_foreign_workers(mode, scheduler, options)
-    method = options["start_method"]
-    if mode.needs_fork and method != "fork":
-        raise ValueError(
-            f"wrap_mode={mode.name!r} needs processes that are forked, but start_method is "
-            f"{method!r}, by the option or by multiprocessing.set_start_method; choose another "
-            "wrap mode, for example 'QUEUE', or give start_method='fork'."
-        )
-    return mode
-
-
-def _check_foreign_workers(
-    mode: type[WrapMode], scheduler: type[Scheduler], options: Mapping[str, Any]
-) -> None:
-    """Raise unless a mode for one host can be used by workers that somebody else starts."""
-    remedy = "choose a wrap mode that works across hosts, for example wrap_mode='LOCAL'."
-    if mode.needs_inheritance:
-        raise ValueError(
-            f"wrap_mode={mode.name!r} works with processes that pypet starts, but those of "
-            f"scheduler {scheduler.name!r} are started elsewhere; {remedy}"
-        )
-    if scheduler.reaches_other_hosts(options):
-        raise ValueError(
-            f"wrap_mode={mode.name!r} works on one host, but those workers of scheduler "
-            f"{scheduler.name!r} may be on others; {remedy}"
-        )
-
-
-_MODE_NAMES = frozenset(
-    value for name, value in vars(pypetconstants).items() if name.startswith("WRAP_MODE_")
-)
-
-_EXCLUSIVE = (
-    ("use_pool", "use_scoop"),
-    ("immediate_postproc", "use_pool"),
-    ("immediate_postproc", "use_scoop"),
-    ("graceful_exit", "use_scoop"),
-)
-
-
-def _wrap_mode(options: Mapping[str, Any], manager: PluginManager) -> type[WrapMode] | None:
+def _installed_wrap_mode(
+    options: Mapping[str, Any], manager: PluginManager
+) -> type[WrapMode] | None:
     """Return the class of the wrap mode; None if it is neither needed nor installed."""
     name = wrap_mode_name(options)
     try:

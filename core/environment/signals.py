@@ -1,4 +1,4 @@
-"""Ending an experiment in an orderly way on SIGTERM."""
+"""End an experiment in an orderly way on CTRL+C and on SIGTERM."""
 
 from __future__ import annotations
 
@@ -10,32 +10,90 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import sleep
 from types import FrameType
+from typing import ClassVar
 
-from pypet.environment.interruption import sigint_handling
+_Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 
 GRACE_SECONDS = 20.0
-"""How long active runs may take to end with ``graceful_exit``."""
+"""Time that active runs have to finish after SIGTERM with ``graceful_exit``."""
+
+
+class SigintHandling:
+    """Records the first SIGINT instead of interrupting; the second one interrupts as usual.
+
+    One per process, `sigint_handling`. Only the main thread can install signal handlers;
+    elsewhere `start` does nothing.
+    """
+
+    SIGINT: ClassVar[str] = "__SIGINT__"
+    """Stands for the outcome of a run that was not started any more."""
+
+    def __init__(self) -> None:
+        self.original_handler: _Handler = signal.getsignal(signal.SIGINT)
+        """The handler that was installed before."""
+        self.hit = False
+        """Whether the signal came since `start`."""
+        self.started = False
+        self._notice_pid: int | None = None
+        """Id of the process that prints the notice: processes forked from it inherit the handler,
+        and CTRL+C reaches all of them."""
+
+    def start(self, *, prints_notice: bool = True) -> None:
+        """Install the handler; a second call does nothing.
+
+        Workers pass ``prints_notice=False``: the main process prints the notice at the first
+        signal.
+        """
+        if self.started or threading.current_thread() is not threading.main_thread():
+            return
+        self._notice_pid = os.getpid() if prints_notice else None
+        self.original_handler = signal.getsignal(signal.SIGINT)
+        signal.signal(signal.SIGINT, self._handle_sigint)
+        self.started = True
+
+    def finalize(self) -> None:
+        """Forget the signal and restore the former handler."""
+        self.hit = False
+        if self.started:
+            self.started = False
+            # None: the former handler was not installed from Python and cannot be named.
+            former = self.original_handler
+            signal.signal(signal.SIGINT, signal.SIG_DFL if former is None else former)
+
+    def _handle_sigint(self, signum: int, frame: FrameType | None) -> None:
+        """Record the first signal, raise KeyboardInterrupt at the second."""
+        if self.hit:
+            raise KeyboardInterrupt("Interrupted twice: giving up at once.")
+        self.hit = True
+        if self._notice_pid == os.getpid():
+            sys.stderr.write(
+                "\nInterrupted: active runs are finished and stored, then the experiment ends. "
+                "Interrupt again to give up at once.\n"
+            )
+
+
+sigint_handling = SigintHandling()
+"""The handling of this process."""
 
 
 class Terminated(BaseException):
-    """The process was asked to end: active runs are given up, what is there is stored."""
+    """The process was asked to end: active runs are abandoned, and what exists is stored."""
 
 
 class SigtermHandling:
-    """Lets an experiment store what is there before SIGTERM ends the process.
+    """Lets an experiment store what it has before SIGTERM ends the process.
 
     One per process, `sigterm_handling`. It is installed for the duration of an experiment, in the
     main thread only, and only if the signal would have its default effect: a handler of the
-    user's own is kept. Processes that are forked meanwhile end by the signal as if there were no
-    handler.
+    user's own is kept. In processes that are forked meanwhile the signal has its default effect.
 
     `Terminated` is raised where runs and post-processing are executed (`interruptible`), except
     while something is stored there (`deferred`). Elsewhere the experiment is about to begin or to
-    end anyhow.
+    end anyway.
     """
 
     def __init__(self) -> None:
@@ -45,8 +103,8 @@ class SigtermHandling:
         self._is_graceful = False
         self.raises = False
         """Whether `Terminated` is raised at once."""
-        self._waiting: object | None = None
-        """Stands for the time that active runs have to end."""
+        self._grace_period: object | None = None
+        """Identifies the present grace period of active runs; None outside of one."""
         self._mask: set[int | signal.Signals] | None = None
         """Signals that were blocked before a fork."""
         if hasattr(os, "register_at_fork"):
@@ -57,9 +115,10 @@ class SigtermHandling:
             )
 
     def start(self, *, graceful: bool) -> bool:
-        """Install the handler; return whether that was done, so that `finalize` is to be called.
+        """Install the handler; return whether it was, so that `finalize` has to be called.
 
-        With ``graceful`` the first signal lets active runs end, for `GRACE_SECONDS` at most.
+        With ``graceful`` active runs may finish after the first signal, for `GRACE_SECONDS` at
+        most.
         """
         if self._pid == os.getpid() or threading.current_thread() is not threading.main_thread():
             return False
@@ -72,15 +131,15 @@ class SigtermHandling:
 
     def finalize(self) -> None:
         """Remove the handler; if the signal came, let it end the process now."""
-        self._pid = self._waiting = None
-        # Bound methods are equal, not the same. Somebody else's handler is left alone.
+        self._pid = self._grace_period = None
+        # Bound methods are equal, not identical. A handler that replaced ours is kept.
         if signal.getsignal(signal.SIGTERM) == self._handle:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if not self.hit:
             return
         self.hit = False
         for stream in (sys.stdout, sys.stderr):
-            with suppress(Exception):  # closed, or replaced by something
+            with suppress(Exception):  # closed, or replaced by some object
                 stream.flush()
         logging.shutdown()
         _remove_temporary_folder()
@@ -88,7 +147,7 @@ class SigtermHandling:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Raise `Terminated` in the block if the signal comes, or came already."""
+        """Raise `Terminated` in the block if the signal comes, or came before."""
         former, self.raises = self.raises, True
         try:
             self._raise_if_due()
@@ -98,7 +157,7 @@ class SigtermHandling:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Let `Terminated` wait for the end of the block."""
+        """Delay `Terminated` until the end of the block."""
         former = self.raises
         self.hold()
         try:
@@ -108,21 +167,22 @@ class SigtermHandling:
         self._raise_if_due()
 
     def hold(self) -> None:
-        """Let `Terminated` wait until `release`; quicker than a block, for every run."""
+        """Delay `Terminated` until `release`; cheaper than a block, for each run."""
         self.raises = False
 
     def release(self, former: bool) -> None:
-        """Let `raises` be what it was before `hold`, and raise `Terminated` if that is due."""
+        """Set `raises` to what it was before `hold`, and raise `Terminated` if that is due."""
         self.raises = former
         if self.hit:
             self._raise_if_due()
 
     def _raise_if_due(self) -> None:
-        if self.hit and self.raises and self._waiting is None:
+        if self.hit and self.raises and self._grace_period is None:
             raise Terminated
 
-    # Python forgets signals that reach a child before it is ready for them, and its handlers wait
-    # for what is done in C, perhaps for ever. So the signal waits until its effect is the default.
+    # Python loses signals that reach a child before it is ready for them, and its handlers wait
+    # until C code returns, which may be never. So SIGTERM stays blocked from before the fork
+    # until its effect in the child is the default one.
 
     def _block_at_fork(self) -> None:
         if self._pid is not None:
@@ -137,8 +197,9 @@ class SigtermHandling:
         except KeyboardInterrupt:
             raise
         except BaseException:
-            # What the handler of a signal that has waited raises. It has taken note of the signal;
-            # Python drops what hooks raise, but not without printing a traceback.
+            # Raised by the handler of a signal that was blocked, after it has recorded the signal.
+            # Python would discard it, too, as for all that these hooks raise, but print a
+            # traceback.
             return
 
     def _reset_in_child(self) -> None:
@@ -154,26 +215,26 @@ class SigtermHandling:
         if not self.hit:
             self.hit = True
             if self._is_graceful:
-                self._begin_to_wait()
+                self._begin_grace_period()
                 return
             sys.stderr.write("\nTerminated: active runs are given up, what is there is stored.\n")
         else:
-            self._waiting = None
+            self._grace_period = None
         if self.raises:
             raise Terminated
 
-    def _begin_to_wait(self) -> None:
+    def _begin_grace_period(self) -> None:
         sigint_handling.hit = True
         sys.stderr.write(
             f"\nTerminated: active runs have {GRACE_SECONDS:g} s to end and to be stored.\n"
         )
-        self._waiting = waiting = object()
-        # The main thread may hold any lock of `threading` right now.
-        _thread.start_new_thread(self._end_wait, (waiting,))
+        self._grace_period = period = object()
+        # Not `threading.Thread`: the main thread, in which this handler runs, may hold its locks.
+        _thread.start_new_thread(self._end_grace_period, (period,))
 
-    def _end_wait(self, waiting: object) -> None:
+    def _end_grace_period(self, period: object) -> None:
         sleep(GRACE_SECONDS)
-        if self._waiting is waiting:
+        if self._grace_period is period:
             os.kill(os.getpid(), signal.SIGTERM)
 
 

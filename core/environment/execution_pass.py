@@ -9,15 +9,14 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pypet.environment.failure_log import FailureLog
-from pypet.environment.interruption import sigint_handling
+from pypet.environment.due_runs import discard_runs
 from pypet.environment.job import Job
-from pypet.environment.on_error import ErrorPolicy
-from pypet.environment.pending_runs import take_back
-from pypet.environment.postprocessing import Results
-from pypet.environment.run_loop import RunLoop
+from pypet.environment.pipeline import Results
+from pypet.environment.reporting import FailureLog
+from pypet.environment.run_loop import ErrorPolicy, RunLoop
 from pypet.environment.run_table_flusher import RunTableFlusher
 from pypet.environment.shared_storage import SharedStorage, kept_open, share_storage
+from pypet.environment.signals import sigint_handling
 from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
 from pypet.errors import NotStoredError
@@ -31,14 +30,14 @@ from pypet.support.collections import result_sort
 from pypet.support.tracebacks import log_error
 
 if TYPE_CHECKING:
+    from pypet.environment.due_runs import Indices
     from pypet.environment.environment import Environment
-    from pypet.environment.features import Features
-    from pypet.environment.pending_runs import Indices
+    from pypet.environment.plugin_set import PluginSet
 
 _logger = logging.getLogger("pypet")
 
 
-class Round:
+class ExecutionPass:
     """Executes the runs of ``indices``; what they return is appended to ``results``.
 
     ``refill``, for parallel runs only, is called when the last run was handed to the scheduler; it
@@ -48,7 +47,7 @@ class Round:
     def __init__(
         self,
         environment: Environment,
-        features: Features,
+        plugins: PluginSet,
         job: Job,
         indices: Indices,
         results: Results,
@@ -59,8 +58,8 @@ class Round:
         self._environment = environment
         self._announce = announce
         self._trajectory: Any = environment.trajectory
-        self._features = features
-        self._options = features.options
+        self._plugins = plugins
+        self._options = plugins.options
         self._job = job
         self._indices = indices
         self._length = len(environment.trajectory)
@@ -68,9 +67,9 @@ class Round:
         self._first = len(results)
         self._failures = failures
         self._refill = refill
-        self._scheduler = features.scheduler(features.options)
+        self._scheduler = plugins.scheduler(plugins.options)
         self._service = self._trajectory.v_storage_service
-        self._journal = features.journal if len(indices) else None
+        self._journal = plugins.journal if len(indices) else None
         if self._journal is not None:
             self._trajectory.v_storage_service = self._journal.service(
                 self._service, shared=self._is_shared()
@@ -80,7 +79,7 @@ class Round:
         )
         self._storage: SharedStorage | None = None
         if len(indices):
-            self._storage = share_storage(environment.trajectory, features, environment.name)
+            self._storage = share_storage(environment.trajectory, plugins, environment.name)
         self._flusher = RunTableFlusher(environment.trajectory, self._storage)
         self._run_loop: RunLoop | None = None
         self._is_through = False
@@ -102,7 +101,7 @@ class Round:
             ):
                 if self._announce is not None and self._storage and self._storage.url:
                     self._announce(self._storage.url)
-                for reporter in self._features.progress:
+                for reporter in self._plugins.progress:
                     reporter.watch(self._scheduler.activity)
                 self._run_loop = self._loop()
                 self._run_loop.execute(indices, self._work())
@@ -123,7 +122,7 @@ class Round:
 
     def _is_shared(self) -> bool:
         """Return whether workers use the storage by themselves."""
-        mode = self._features.wrap_mode
+        mode = self._plugins.wrap_mode
         if mode is None:
             return False
         return mode.stores_in_workers or bool(getattr(self._service, "multiproc_safe", False))
@@ -168,7 +167,7 @@ class Round:
             self._results[:] = [*told, *((index, run.value) for index, run in untold.items())]
             result_sort(self._results, self._first if self._refill is None else 0)
 
-    def take_over(self, former: Round) -> None:
+    def take_over(self, former: ExecutionPass) -> None:
         """Use what the scheduler of the round before has started and not ended yet."""
         self._scheduler.take_over(former._scheduler)
 
@@ -181,20 +180,20 @@ class Round:
             self._scheduler.wait_closed()
 
     def _loop(self) -> RunLoop:
-        features, scheduler = self._features, self._scheduler
+        plugins, scheduler = self._plugins, self._scheduler
         if self._storage is not None:
             scheduler.check = partial(_check, weakref.ref(self), self._storage)
-            scheduler.gates = features.gates
-            for gate in features.gates:
+            scheduler.gates = plugins.gates
+            for gate in plugins.gates:
                 gate.start()
         journal = self._journal
         return RunLoop(
             self._environment,
-            features.manager,
+            plugins.manager,
             scheduler,
             self._job,
             self._results,
-            features.progress,
+            plugins.progress,
             self._policy,
             self._flusher,
             self._failures,
@@ -220,7 +219,7 @@ class Round:
         settings = WorkerSettings(
             service=storage.worker_service(),
             take_home=storage.take_home(),
-            log_setups=[each for each in self._features.logging if each.concerns_workers],
+            log_setups=[each for each in self._plugins.logging if each.concerns_workers],
             environment_name=environment.name,
             hexsha=environment.hexsha,
             automatic_storing=bool(options["automatic_storing"]),
@@ -228,13 +227,13 @@ class Round:
             graceful=bool(options["graceful_exit"]),
             freeze_input=bool(options["freeze_input"]),
             encode_value=encode,
-            logs_failures=any(each.configures_workers for each in self._features.logging),
+            logs_failures=any(each.configures_workers for each in self._plugins.logging),
         )
         return WorkerRun(self._trajectory, self._job, settings)
 
     def _check(self, storage: SharedStorage) -> None:
         """Do what is to be done while a scheduler waits."""
-        for reporter in self._features.progress:
+        for reporter in self._plugins.progress:
             reporter.refresh()
         self._flusher.flush_if_due()
         try:
@@ -269,7 +268,7 @@ class Round:
     def _take_back(self, lost: Iterable[int], error: BaseException) -> None:
         """Count runs as failed whose data was lost; ``error`` says why."""
         indices = frozenset(lost)
-        take_back(self._trajectory, indices, self._results, error)
+        discard_runs(self._trajectory, indices, self._results, error)
         self._failures.add_lost(indices)
 
     @contextmanager
@@ -277,7 +276,7 @@ class Round:
         if not due:
             yield
             return
-        reporters = self._features.progress
+        reporters = self._plugins.progress
         try:
             for reporter in reporters:
                 reporter.start(total, total - due)
@@ -287,7 +286,7 @@ class Round:
                 reporter.stop()
 
 
-def _check(reference: weakref.ref[Round], storage: SharedStorage) -> None:
+def _check(reference: weakref.ref[ExecutionPass], storage: SharedStorage) -> None:
     """Do what is to be done while the scheduler of a round waits.
 
     The scheduler does not keep the round, which keeps it: else an environment that is forgotten

@@ -22,7 +22,7 @@ _OF_THE_RUN = frozenset(
 """What every run sets anew on the trajectory."""
 
 
-class Pristine:
+class StateSnapshot:
     """What a trajectory looks like before a run.
 
     Values that cannot change in place are compared one by one, everything else through its

@@ -1,34 +1,97 @@
-"""What is logged at the end of an experiment: what became of the runs, where, and how to go on."""
+"""What is logged about an experiment: runs that fail, and a summary at the end."""
 
 from __future__ import annotations
 
 import logging
 import os
+import reprlib
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from pypet.support.tracebacks import FILES_ONLY, ErrorText, log_error
 from pypet.trajectory.storage_choice import DEFAULT_SERVICE
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
+MOST_ALIKE = 5
+"""Number of failures at the same place that the console shows."""
 NAMES_SHOWN = 5
-"""How many runs are named."""
+"""Number of runs that the summary names."""
 EXACT_SECONDS = 60
-"""Shorter times are told with a decimal place."""
+"""Shorter times are shown with a decimal place."""
 
 _logger = logging.getLogger("pypet")
 
 
+def describe_run(trajectory: Trajectory, index: int) -> str:
+    """Return a text that names a run and the values that it explores."""
+    values = [
+        f"{name}={reprlib.repr(parameter.f_get_range(copy=False)[index])}"
+        for name, parameter in trajectory.f_get_explored_parameters(copy=False).items()
+        if parameter is not None and parameter.f_has_range()
+    ]
+    where = f"run {trajectory.f_idx_to_run(index)} of trajectory {trajectory.v_name!r}"
+    return f"{where} ({', '.join(values) or 'nothing is explored'})"
+
+
+class FailureLog:
+    """Logs the runs of one experiment that fail, and keeps their indices.
+
+    The traceback of runs that fail at the same place is logged once. A thousand of such runs are
+    a thousand lines in the log files, but only `MOST_ALIKE` on the console.
+    """
+
+    def __init__(self, trajectory: Trajectory) -> None:
+        self._trajectory = trajectory
+        self._alike: dict[tuple[type[BaseException], str], tuple[str, int]] = {}
+        """By type and place of an error: the first run that raised it, and the number of runs."""
+        self.indices: set[int] = set()
+        """The runs that failed."""
+
+    def add(self, index: int, error: BaseException, *, is_raised: bool) -> None:
+        """Log that a run failed.
+
+        With ``is_raised`` the user gets the error itself, with the traceback.
+        """
+        self.indices.add(index)
+        where = describe_run(self._trajectory, index)
+        text = ErrorText(error)
+        if is_raised:
+            log_error(_logger, "Failed: %s", where, error=error, text=text, shown=text.message)
+            return
+        kind = type(error), _place(text.full)
+        name = str(self._trajectory.f_idx_to_run(index))
+        first, count = self._alike.get(kind, (name, 0))
+        self._alike[kind] = first, count + 1
+        if not count:
+            log_error(_logger, "Failed: %s", where, error=error, text=text)
+            return
+        _logger.error(
+            "Failed: %s at the same place as %s: %s%s",
+            where,
+            first,
+            text.message,
+            ". Further runs that fail there are only in the log files"
+            if count == MOST_ALIKE - 1
+            else "",
+            extra={FILES_ONLY: count >= MOST_ALIKE},
+        )
+
+    def add_lost(self, indices: Iterable[int]) -> None:
+        """Add runs whose data was lost; the error is logged elsewhere."""
+        self.indices.update(indices)
+
+
 class ExperimentSummary:
-    """Logs the ends of the experiments of one environment, and names places only if they change."""
+    """Logs the end of each experiment of one environment; places only if they have changed."""
 
     def __init__(self) -> None:
         self._places: list[str] = []
 
-    def tell(
+    def log(
         self,
         trajectory: Trajectory,
         failed: Iterable[int],
@@ -39,14 +102,22 @@ class ExperimentSummary:
         may_start_again: bool = False,
         is_resumable: bool = False,
     ) -> None:
-        """Log the end of an experiment that took so many seconds.
+        """Log the end of an experiment that took ``seconds``.
 
-        ``failed`` are indices of runs that raised an error or whose data was lost, ``log_folders``
-        those that have log files. With ``is_stored=False`` something else was logged about where
-        the data is, with ``may_start_again`` the script may be started again to go on, and with
-        ``is_resumable`` the journal tells how.
+        Parameters
+        ----------
+        failed
+            Indices of runs that raised an error or whose data was lost.
+        log_folders
+            Folders with log files.
+        is_stored
+            False if an error that was logged before tells where the data is.
+        may_start_again
+            The script continues the experiment when it is started again.
+        is_resumable
+            The journal logs how to resume.
         """
-        runs: Any = trajectory._runs
+        runs = trajectory._runs
         total, pending = runs.selected_count, runs.pending()
         elapsed = f"Elapsed time: {_duration(seconds)}"
         if len(pending):
@@ -55,7 +126,7 @@ class ExperimentSummary:
         else:
             _logger.info("All %d runs are completed. %s", total, elapsed)
         places = [f"Data: {where_stored(trajectory)}"] if is_stored else []
-        self._tell_places([*places, *(f"Log files: {folder}" for folder in log_folders)])
+        self._log_places([*places, *(f"Log files: {folder}" for folder in log_folders)])
         if not len(pending):
             return
         if is_stored and not is_resumable:
@@ -71,7 +142,7 @@ class ExperimentSummary:
             parts.append(f"failed: {_names(trajectory, failures, len(failures))}")
         _logger.error("%d of %d runs are not completed; %s", len(pending), total, "; ".join(parts))
 
-    def _tell_places(self, places: list[str]) -> None:
+    def _log_places(self, places: list[str]) -> None:
         for place in places:
             if place not in self._places:
                 _logger.info("%s", place)
@@ -79,7 +150,7 @@ class ExperimentSummary:
 
 
 def where_stored(trajectory: Trajectory) -> str:
-    """Return where the data of a trajectory is, as users know it."""
+    """Return where the data of a trajectory is, in words that users know."""
     service: Any = trajectory.v_storage_service
     name = f"trajectory {trajectory.v_name!r}"
     filename = getattr(service, "filename", None)
@@ -93,9 +164,9 @@ def where_stored(trajectory: Trajectory) -> str:
 
 
 def how_to_go_on(trajectory: Trajectory, may_start_again: bool = False) -> str:
-    """Return how to execute the runs that are not completed.
+    """Return instructions to execute the runs that are not completed.
 
-    With ``may_start_again`` the script does so when it is started once more.
+    With ``may_start_again`` the script does so when it is started again.
     """
     service: Any = trajectory.v_storage_service
     here = "env.current_idx = 0; env.run(...)"
@@ -122,6 +193,11 @@ def how_to_go_on(trajectory: Trajectory, may_start_again: bool = False) -> str:
         f"    traj = pypet.{load}\n"
         "    pypet.Environment(trajectory=traj).run(...)"
     )
+
+
+def _place(text: str) -> str:
+    """Return the lines of a traceback with the place of the error, without its message."""
+    return "\n".join(line for line in text.splitlines() if line.lstrip().startswith('File "'))
 
 
 def _names(trajectory: Trajectory, indices: Iterable[int], count: int) -> str:

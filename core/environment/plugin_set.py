@@ -1,0 +1,212 @@
+"""Which plugins execute, store, log and record the experiments of an environment.
+
+Options are resolved here: they choose scheduler and wrap mode, these may replace other options by
+what is in effect, and all other features are made with the result.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pypet.environment.option_conflicts import check_options, wrap_mode_name
+from pypet.manager import PluginManager, get_manager
+from pypet.options import ESTABLISHED, OptionValues
+from pypet.pypetconstants import DEFAULT_LOGGING
+
+if TYPE_CHECKING:
+    from pypet.interfaces import (
+        AdmissionGate,
+        Journal,
+        LoggingSetup,
+        ProgressReporter,
+        Scheduler,
+        Versioning,
+        WrapMode,
+    )
+
+# The first flag that is set decides; without `multiproc` none of the others counts.
+_IN_PROCESS = "serial"
+_PARALLEL = (("use_scoop", "scoop"), ("use_pool", "pool"), ("multiproc", "process"))
+_EXECUTOR = "executor"
+"""Schedules on an object that is given as the option, a `concurrent.futures.Executor`."""
+
+QUEUE_LENGTH_PER_CORE = 2
+
+DEBUGGER = "pydevd"
+DEBUG_SERVICE = "lazy"
+CONSOLE_LOGGING: dict[str, Any] = {
+    "version": 1,
+    "formatters": {"lines": {"format": "%(processName)-10s %(name)s %(levelname)-8s %(message)s"}},
+    "handlers": {
+        "stream": {"class": "logging.StreamHandler", "formatter": "lines", "level": "INFO"}
+    },
+    "root": {"handlers": ["stream"], "level": "INFO"},
+}
+"""The default logging without its files."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSet:
+    """The classes and instances of plugins that all experiments of an environment use."""
+
+    manager: PluginManager
+    options: OptionValues
+    """The values in effect."""
+    scheduler: type[Scheduler]
+    wrap_mode: type[WrapMode] | None
+    """That of parallel runs; None if runs are executed in the main process."""
+    gates: Sequence[AdmissionGate]
+    logging: Sequence[LoggingSetup]
+    progress: Sequence[ProgressReporter]
+    versionings: Sequence[Versioning]
+    journal: Journal | None = None
+    """Records what runs store; None if the experiment is not resumable."""
+    fallback: str | None = None
+    """Why the scheduler is not the one that was asked for."""
+
+    @property
+    def wrap_mode_options(self) -> Mapping[str, Any]:
+        """The options, and what a wrap mode has to know of the scheduler."""
+        return {
+            **self.options,
+            "across_hosts": self.scheduler.reaches_other_hosts(self.options),
+            "is_private": self.scheduler.is_private(self.options),
+        }
+
+    @property
+    def fixed_url(self) -> str | None:
+        """Where a server of the wrap mode will listen, as far as that is known without it."""
+        mode = self.wrap_mode
+        return None if mode is None else mode.fixed_url(self.wrap_mode_options)
+
+
+def manager_for(kwargs: Mapping[str, Any]) -> PluginManager:
+    """Return the plugin manager without the plugins that the keywords disable."""
+    option = ESTABLISHED["disable_plugins"]
+    disabled = kwargs.get(option.name, option.default)
+    option.validate(disabled)
+    return get_manager(disabled)
+
+
+def debug_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that ``lazy_debug`` changes, none unless it is on and a debugger active.
+
+    The storage service is the lazy one, and the default logging writes no files; a logging
+    configuration of the user stays.
+    """
+    if not options["lazy_debug"] or DEBUGGER not in sys.modules:
+        return {}
+    _logger.warning("lazy_debug: the debugger %s is active, so NOTHING is stored.", DEBUGGER)
+    changed: dict[str, Any] = {"storage_service": DEBUG_SERVICE}
+    if options["log_config"] == DEFAULT_LOGGING:
+        changed["log_config"] = CONSOLE_LOGGING
+    return changed
+
+
+def make_plugin_set(options: OptionValues, manager: PluginManager) -> PluginSet:
+    """Replace options by the values in effect, and make the plugins that they ask for.
+
+    Raises
+    ------
+    ValueError
+        Two options contradict each other, or what they ask for is not available.
+    """
+    scheduler = _choose_scheduler(options, manager)
+    if not scheduler.in_process:
+        options.update({flag: True for flag, name in _PARALLEL if name == scheduler.name})
+        options["multiproc"] = True
+    check_options(options, manager, scheduler)
+    fallback = scheduler.fallback_reason(options)
+    if fallback is not None:
+        scheduler = manager.scheduler(_IN_PROCESS)
+    return PluginSet(
+        manager=manager,
+        options=options,
+        scheduler=scheduler,
+        wrap_mode=_resolve_parallel_runs(options, scheduler, manager),
+        gates=[gate(options) for gate in manager.admission_gates()],
+        logging=[setup(options) for setup in manager.logging_setups()],
+        progress=[reporter(options) for reporter in manager.progress_reporters()],
+        fallback=fallback,
+        versionings=[versioning(options) for versioning in manager.versionings()],
+        # That there is one was checked with the options.
+        journal=manager.journals()[0](options) if options["resumable"] else None,
+    )
+
+
+def _choose_scheduler(options: Mapping[str, Any], manager: PluginManager) -> type[Scheduler]:
+    """Return the class of the scheduler that the options ask for.
+
+    Raises
+    ------
+    ValueError
+        ``scheduler`` and the flags contradict each other, or there is no such scheduler.
+    """
+    by_flags = _IN_PROCESS
+    if options["multiproc"]:
+        by_flags = next(name for flag, name in _PARALLEL if options[flag])
+    wanted = options["scheduler"]
+    name = by_flags
+    if wanted is not None:
+        name = wanted if isinstance(wanted, str) else _EXECUTOR
+    scheduler = manager.scheduler(name)
+    says_more = options["use_pool"] or options["use_scoop"]
+    if options["multiproc"] and (scheduler.in_process or (says_more and name.lower() != by_flags)):
+        raise ValueError(
+            f"scheduler={wanted!r} and the flags multiproc, use_pool and use_scoop, which stand "
+            f"for {by_flags!r}, contradict each other: leave the flags out."
+        )
+    return scheduler
+
+
+def _resolve_parallel_runs(
+    options: OptionValues, scheduler: type[Scheduler], manager: PluginManager
+) -> type[WrapMode] | None:
+    """Replace options by the values in effect and return the wrap mode of parallel runs.
+
+    Runs in the main process have none, and their options stay.
+
+    Raises
+    ------
+    ValueError
+        There is no such mode, or it does not work with the processes of the scheduler.
+    """
+    if scheduler.in_process:
+        return None
+    options.update(scheduler.resolve_options(options))
+    if options["queue_maxsize"] < 0:
+        options["queue_maxsize"] = QUEUE_LENGTH_PER_CORE * options["ncores"]
+    mode = manager.wrap_mode(wrap_mode_name(options))
+    if scheduler.works_across_hosts and not mode.works_across_hosts:
+        _check_foreign_workers(mode, scheduler, options)
+    method = options["start_method"]
+    if mode.needs_fork and method != "fork":
+        raise ValueError(
+            f"wrap_mode={mode.name!r} needs processes that are forked, but start_method is "
+            f"{method!r}, by the option or by multiprocessing.set_start_method; choose another "
+            "wrap mode, for example 'QUEUE', or give start_method='fork'."
+        )
+    return mode
+
+
+def _check_foreign_workers(
+    mode: type[WrapMode], scheduler: type[Scheduler], options: Mapping[str, Any]
+) -> None:
+    """Raise unless workers that pypet does not start can use a wrap mode for one host."""
+    remedy = "choose a wrap mode that works across hosts, for example wrap_mode='LOCAL'."
+    if mode.needs_inheritance:
+        raise ValueError(
+            f"wrap_mode={mode.name!r} works with processes that pypet starts, but those of "
+            f"scheduler {scheduler.name!r} are started elsewhere; {remedy}"
+        )
+    if scheduler.reaches_other_hosts(options):
+        raise ValueError(
+            f"wrap_mode={mode.name!r} works on one host, but those workers of scheduler "
+            f"{scheduler.name!r} may be on others; {remedy}"
+        )
