@@ -50,6 +50,10 @@ DEPRECATED: dict[tuple[str, str], tuple[str, str]] = {
         for name in ("NOT_FINISHED", "NOT_STARTED", "NOT_YET", "self_contained", "text_columns")
     },
     ("pypet.records.run_merging", "merged"): ("pypet.records.run_rows", "merged"),
+    **{
+        ("pypet.interfaces.logging", name): ("pypet.support.terminal", name)
+        for name in ("LiveDisplay", "WIPE_LINE", "is_terminal", "live_display")
+    },
     ("pypet.interfaces", "Work"): ("pypet.interfaces.scheduling", "TaskFunction"),
     ("pypet.interfaces.scheduling", "Work"): ("pypet.interfaces.scheduling", "TaskFunction"),
 }

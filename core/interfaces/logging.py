@@ -1,8 +1,7 @@
-"""The contracts of logging set-up and of progress reporting."""
+"""The interfaces of logging set-up and of progress reporting."""
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,65 +9,18 @@ from typing import Any, NamedTuple
 from pypet.interfaces.environment import TrajectoryLike
 from pypet.interfaces.feature import Feature
 from pypet.interfaces.scheduling import Activity
+from pypet.moved import former_names
 
 SHOWN_LIVE = "pypet_shown_live"
-"""Name of an attribute that is true on log records whose message a progress reporter shows live
-on the terminal: handlers that write to that terminal should leave these records out."""
+"""Attribute of log records. True if a progress reporter shows the message live on the terminal:
+handlers that write to that terminal should skip the record."""
 
 LEAVES_OUT_SHOWN_LIVE = "leaves_out_shown_live"
-"""Name of an attribute that is true on handlers that do so, and that do not garble a live bar.
-A reporter shows nothing live while some other handler writes its records to the terminal."""
-
-WIPE_LINE = "\r\033[K"
-"""Wipes the line of a live bar off the terminal. For processes forked while one is shown, on
-platforms whose terminals know it; they cannot ask the bar to go."""
+"""Attribute of handlers. True if a handler skips such records and does not garble a live bar. While
+any other handler writes to the terminal, a reporter shows nothing live."""
 
 WORKER_PREFIX = "multiproc_"
-"""Begins names in a logging configuration, of sections or keys, that are for workers."""
-
-
-class LiveDisplay:
-    """Where a progress reporter draws at the moment; there is one in a process, `live_display`.
-
-    A process that was forked meanwhile inherits it, and knows by `is_elsewhere` that its parent
-    is the one who draws.
-    """
-
-    def __init__(self) -> None:
-        self.stream: Any = None
-        self._pid = 0
-
-    def begin(self, stream: Any) -> None:
-        """Tell that drawing on ``stream`` begins in this process."""
-        self.stream, self._pid = stream, os.getpid()
-
-    def end(self) -> None:
-        """Tell that nothing is drawn any more."""
-        self.stream = None
-
-    @property
-    def is_elsewhere(self) -> bool:
-        """Whether the parent of this process draws."""
-        return self.stream is not None and self._pid != os.getpid()
-
-    def covers(self, stream: Any) -> bool:
-        """Return whether what is written to ``stream`` appears where something is drawn."""
-        drawn = self.stream
-        return drawn is not None and (
-            stream is drawn or (is_terminal(drawn) and is_terminal(stream))
-        )
-
-
-live_display = LiveDisplay()
-
-
-def is_terminal(stream: Any) -> bool:
-    """Return whether a stream is an open terminal; None and objects of any kind are not."""
-    isatty = getattr(stream, "isatty", None)
-    try:
-        return isatty is not None and bool(isatty())
-    except ValueError:  # the stream was closed
-        return False
+"""Prefix of the sections or keys of a logging configuration that are for workers."""
 
 
 class LogContext(NamedTuple):
@@ -93,7 +45,7 @@ class LogContext(NamedTuple):
 
 
 class LoggingSetup(Feature, ABC):
-    """Configures Python's logging for an experiment and takes the configuration down again.
+    """Configures Python's logging for an experiment and restores it afterwards.
 
     Made once per environment, in the main process, with the values of its options.
     """
@@ -132,7 +84,7 @@ class LoggingSetup(Feature, ABC):
 
     @abstractmethod
     def start_worker(self, context: LogContext) -> None:
-        """Configure logging in a worker process; called there, once per process or run."""
+        """Configure logging in a worker; called there, once per process or run."""
 
     @abstractmethod
     def stop(self, *, remove_all_handlers: bool = True) -> None:
@@ -158,15 +110,18 @@ class ProgressReporter(Feature, ABC):
         """Count runs that have ended since the last call."""
 
     def watch(self, activity: Callable[[], Activity | None]) -> None:
-        """Take the function that tells what the workers do, until `stop`; called after `start`."""
+        """Keep a function that returns what the workers do, until `stop`; called after `start`."""
 
     def refresh(self) -> None:
-        """Show the present state again; called about twice a second while schedulers wait.
+        """Redraw the present state; called about twice a second while schedulers wait.
 
-        Workers have been given their next runs then. At other times, when one has just ended, the
-        next may be under way.
+        Workers have received their next runs then. At other times, a worker that has just finished
+        a run may not have the next one yet.
         """
 
     @abstractmethod
     def stop(self) -> None:
         """End reporting and leave the terminal tidy. Safe to call twice."""
+
+
+__getattr__ = former_names(__name__)

@@ -10,8 +10,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pypet.interfaces.logging import SHOWN_LIVE, WIPE_LINE, is_terminal, live_display
+from pypet.interfaces.logging import SHOWN_LIVE
 from pypet.support import run_banners
+from pypet.support.terminal import WIPE_LINE, is_terminal, live_display
 from pypet.support.tracebacks import FILES_ONLY, FULL_TRACEBACK
 
 

@@ -8,7 +8,7 @@ import threading
 from time import monotonic
 from typing import Any
 
-from pypet.interfaces.logging import WIPE_LINE
+from pypet.support.terminal import WIPE_LINE
 
 SECONDS_BETWEEN_DRAWINGS = 0.02
 """Drawing a bar costs as much as a trivial run: in a burst of lines it is left out."""

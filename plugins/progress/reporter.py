@@ -13,8 +13,6 @@ from pypet.interfaces import Activity, Option, ProgressReporter
 from pypet.interfaces.logging import (
     LEAVES_OUT_SHOWN_LIVE,
     SHOWN_LIVE,
-    is_terminal,
-    live_display,
 )
 from pypet.options.established import established
 from pypet.plugins.progress.live_bar import Facts, in_notebook, make_live_bar
@@ -22,6 +20,7 @@ from pypet.plugins.progress.printed_lines import PrintedLines
 from pypet.plugins.progress.settings import parse_report_progress
 from pypet.plugins.progress.throughput import ThroughputEstimate
 from pypet.support.progressbar import PRINT, ProgressBar
+from pypet.support.terminal import is_terminal, live_display
 
 
 class RunProgress(ProgressReporter):
