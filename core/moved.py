@@ -41,6 +41,18 @@ MOVED: dict[tuple[str, str], tuple[str, str]] = {
         "pypet.environment.reporting",
         "ExperimentSummary",
     ),
+    ("pypet.storage_backends.hdf5.compression.chunk_plans", "ChunkPlan"): (
+        "pypet.storage_backends.hdf5.compression.chunks",
+        "ChunkPlan",
+    ),
+    ("pypet.storage_backends.hdf5.compression.packed_arrays", "PackedArray"): (
+        "pypet.storage_backends.hdf5.compression.packing",
+        "PackedArray",
+    ),
+    ("pypet.storage_backends.hdf5.files.demands", "Demand"): (
+        "pypet.storage_backends.hdf5.files.commit_options",
+        "CommitOptions",
+    ),
 }
 """Former (module, name) of a class that pickles may name -> its module and name."""
 

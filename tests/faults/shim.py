@@ -30,7 +30,7 @@ _FIELDS = (
 _LOG_START = 4096
 _HEADER = struct.Struct("<4I6q")
 LOG_BYTES = 1 << 30
-"""Room for the log; the file that it is in has holes where nothing was written."""
+"""DiskSpace for the log; the file that it is in has holes where nothing was written."""
 HALF = -1
 """In place of an error: a call writes half of the bytes."""
 

@@ -14,11 +14,12 @@ from h5py import h5a
 
 from pypet.encoding.unpickling import TRUST, Unpickling, is_pickle
 from pypet.errors import RefusedPickleError
-from pypet.storage_backends.hdf5.encoding.attribute_reading import is_byte_string, read_raw
 from pypet.storage_backends.hdf5.encoding.attributes import (
     TRUE,
     check_size,
     encode_attribute,
+    is_byte_string,
+    read_raw,
     write_attribute,
 )
 from pypet.storage_backends.hdf5.encoding.layout import ANNOTATED, ANNOTATION, CLASS_NAME

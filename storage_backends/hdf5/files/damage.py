@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def damage_told(file: str, what: Callable[[], str]) -> Iterator[None]:
+def damage_reported(file: str, what: Callable[[], str]) -> Iterator[None]:
     """Raise what comes up in a ``with`` block as damage of ``what()`` in the file.
 
     Raises
@@ -47,8 +47,8 @@ def damage_told(file: str, what: Callable[[], str]) -> Iterator[None]:
         raise damaged(file, what(), error) from error
 
 
-def telling_damage(records: Iterator[T], file: str, what: Callable[[], str]) -> Iterator[T]:
-    """Yield ``records``; if reading one fails, say so as `damage_told` does.
+def reporting_damage(records: Iterator[T], file: str, what: Callable[[], str]) -> Iterator[T]:
+    """Yield ``records``; if reading one fails, say so as `damage_reported` does.
 
     What the caller does with a record is none of this.
     """

@@ -12,12 +12,11 @@ from typing import Any
 
 from h5py import h5f
 
-from pypet.storage_backends.hdf5.files.demands import Demands
-from pypet.storage_backends.hdf5.files.locks import WriterLocks
-from pypet.storage_backends.hdf5.files.superblock import superblock
-from pypet.storage_backends.hdf5.files.syncing import make_name_durable
+from pypet.storage_backends.hdf5.files.commit_options import CombinedCommitOptions
+from pypet.storage_backends.hdf5.files.file_cache import make_name_durable
+from pypet.storage_backends.hdf5.files.process_locks import WriterLocks, wait_while_blocked
 from pypet.storage_backends.hdf5.files.transactional_file import TransactionalFile
-from pypet.storage_backends.hdf5.files.waiting import wait_while_blocked
+from pypet.storage_backends.hdf5.objects.file_structures import superblock
 from pypet.support.leases import check_leases
 
 _ABANDONED: list[Any] = []
@@ -67,7 +66,7 @@ class FileHandle:
 class Writer(FileHandle, ABC):
     """A file that is open for writing.
 
-    However it commits, what `demands` says is done.
+    However it commits, what `options` says is done.
     """
 
     is_writable = True
@@ -77,10 +76,10 @@ class Writer(FileHandle, ABC):
         path: str,
         file_id: h5f.FileID,
         storage: TransactionalFile | None,
-        demands: Demands | None = None,
+        options: CombinedCommitOptions | None = None,
     ) -> None:
         super().__init__(path, file_id, storage)
-        self.demands = Demands() if demands is None else demands
+        self.options = CombinedCommitOptions() if options is None else options
 
     @abstractmethod
     def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
@@ -107,9 +106,9 @@ class PlainWriter(Writer):
     def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
         """Hand everything to the operating system, or if it is to be durable to the disk."""
         check_leases()
-        self.demands.before_commit()
+        self.options.before_commit()
         h5f.flush(self.id)
-        if durable or self.demands.durable:
+        if durable or self.options.durable:
             os.fsync(self.descriptor)
             make_name_durable(self.path)
         return True
@@ -117,10 +116,10 @@ class PlainWriter(Writer):
     def close(self) -> None:
         """Write everything and close the file."""
         try:
-            if self.demands.durable:
+            if self.options.durable:
                 self.commit(durable=True)
             else:
-                self.demands.before_commit()
+                self.options.before_commit()
         finally:
             super().close()
 
@@ -137,9 +136,9 @@ class TransactionalWriter(Writer):
         storage: TransactionalFile,
         locks: WriterLocks,
         timeout: float,
-        demands: Demands | None = None,
+        options: CombinedCommitOptions | None = None,
     ) -> None:
-        super().__init__(path, file_id, storage, demands)
+        super().__init__(path, file_id, storage, options)
         self._locks = locks
         self._timeout = timeout
         self._is_stale = False
@@ -151,9 +150,9 @@ class TransactionalWriter(Writer):
         """Let HDF5 write all that it has, and make it part of the file; see `Writer`."""
         h5f.flush(self.id)
         storage = self.storage
-        durable = durable or self.demands.durable
+        durable = durable or self.options.durable
         if storage.has_changes:
-            self.demands.before_commit()
+            self.options.before_commit()
             if not self._exclude(timeout):
                 return False
             self._commit(durable=durable)
@@ -170,7 +169,7 @@ class TransactionalWriter(Writer):
         check_leases()
         self._is_durable = False
         with _naming(self.path):
-            self.storage.commit(durable=durable, needs_log=self.demands.durable)
+            self.storage.commit(durable=durable, needs_log=self.options.durable)
         if durable:
             make_name_durable(self.path)
         self._is_durable = durable
@@ -190,9 +189,9 @@ class TransactionalWriter(Writer):
             self.id.close()
             has_changes = self.storage.has_changes
             if has_changes:
-                self.demands.before_commit()
+                self.options.before_commit()
             is_due = has_changes or not self._is_durable
-            self._commit(durable=is_due and self.demands.durable)
+            self._commit(durable=is_due and self.options.durable)
         finally:
             if self.id.valid:
                 self.abandon()

@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from h5py import h5g, h5o
 
 from pypet.errors import StorageLostError
-from pypet.storage_backends.hdf5.encoding.attribute_reading import read_text
-from pypet.storage_backends.hdf5.encoding.attributes import encode_text, replace_attribute
-from pypet.storage_backends.hdf5.files.damage import damage_told
-from pypet.storage_backends.hdf5.headers.header_blocks import find_in_header
+from pypet.storage_backends.hdf5.encoding.attributes import (
+    encode_text,
+    read_text,
+    replace_attribute,
+)
+from pypet.storage_backends.hdf5.files.damage import damage_reported
+from pypet.storage_backends.hdf5.objects.file_structures import find_in_header
 
 if TYPE_CHECKING:
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
@@ -99,7 +102,7 @@ def check_identity(file: OpenFile, group: h5g.GroupID | None, identity: Identity
     StorageFormatError
         It is damaged.
     """
-    with damage_told(file.path, lambda: f"Trajectory {identity.trajectory!r}"):
+    with damage_reported(file.path, lambda: f"Trajectory {identity.trajectory!r}"):
         found = None if group is None else read_generation(group)
     if found != identity.generation:
         _LOST.add(identity.generation)

@@ -1,4 +1,9 @@
-"""A file that is open: by h5py, or by another library as a guest."""
+"""A file that is open, either by h5py or by PyTables.
+
+Two HDF5 libraries on one file would not see what the other one holds in its cache, and each would
+overwrite what the other one has written. So only one of them has the file open at a time. h5py is
+the default; PyTables gets the file where only PyTables or pandas can do something.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +15,27 @@ from typing import Protocol
 
 from h5py import h5f
 
-from pypet.storage_backends.hdf5.files.demands import Demands
+from pypet.storage_backends.hdf5.files.commit_options import CombinedCommitOptions
+from pypet.storage_backends.hdf5.files.disk_space import DiskSpace, Estimate
+from pypet.storage_backends.hdf5.files.file_cache import (
+    FileCache,
+    file_cache_of,
+    make_name_durable,
+    sync_at,
+)
 from pypet.storage_backends.hdf5.files.file_handle import FileHandle, PlainWriter, Writer
-from pypet.storage_backends.hdf5.files.file_memory import FileMemory, memory_of
-from pypet.storage_backends.hdf5.files.guard import GUARD
 from pypet.storage_backends.hdf5.files.identity import Watch, lost, watch
-from pypet.storage_backends.hdf5.files.needs import Need
 from pypet.storage_backends.hdf5.files.opening import open_file
-from pypet.storage_backends.hdf5.files.room import Room
-from pypet.storage_backends.hdf5.files.syncing import make_name_durable, sync_at
+from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK
 from pypet.storage_backends.hdf5.files.writeback import Writeback
-from pypet.storage_backends.hdf5.headers.object_headers import can_read_headers
+from pypet.storage_backends.hdf5.objects.object_headers import can_read_headers
 
 _SECONDS_FOR_READERS = 0.05
 """How long a commit that can be made later waits for readers."""
 
 
-class Guest(Protocol):
-    """The file as another library has it open."""
+class PyTablesHandle(Protocol):
+    """The file as PyTables has it open; see `pytables.stores.StoreHandle`."""
 
     @property
     def is_open(self) -> bool:
@@ -40,11 +48,11 @@ class Guest(Protocol):
         """Write everything and close the file."""
 
 
-class Remembered(Protocol):
-    """What is remembered about a trajectory in the file, as far as the file is concerned."""
+class ContentCache(Protocol):
+    """What is cached about a trajectory, as far as the file is concerned."""
 
     def write_pending(self) -> None:
-        """Write what was only noted."""
+        """Write rows that were only collected."""
 
     def forget_handles(self) -> None:
         """Drop everything that is open in the file."""
@@ -54,26 +62,26 @@ class Remembered(Protocol):
 
 
 class OpenFile:
-    """An open file, how it is open, and what is remembered about its content.
+    """An open file, and caches of its content.
 
-    Two HDF5 libraries on one file would not see what the other one holds in its cache. So either
-    h5py has it open, or another library as a guest; who asks for `id` sends the guest away.
+    `hand_over` closes it for h5py and gives it to PyTables. Asking for `id` takes it back:
+    PyTables' handle is closed, and every handle of h5py from before is invalid.
     """
 
     __slots__ = (
         "_flushed_at",
-        "_guest",
         "_handle",
         "_plain_headers",
+        "_pytables",
         "_writeback",
-        "caches",
-        "demands",
+        "commit_options",
+        "disk_space",
+        "file_cache",
         "generation",
         "holders",
-        "memory",
         "path",
-        "room",
         "timeout",
+        "trajectory_caches",
         "watch",
         "writable",
     )
@@ -81,49 +89,52 @@ class OpenFile:
     def __init__(
         self,
         path: str,
-        memory: FileMemory,
+        file_cache: FileCache,
         handle: FileHandle,
         *,
         timeout: float,
-        demands: Demands | None = None,
+        options: CombinedCommitOptions | None = None,
     ) -> None:
         self.path = path
-        self.memory = memory
+        self.file_cache = file_cache
         self._handle: FileHandle | None = handle
-        self._guest: Guest | None = None
+        self._pytables: PyTablesHandle | None = None
         self.writable = handle.is_writable
         self.timeout = timeout
         """Seconds to wait for other processes that have the file open."""
         self.holders = 0
-        self.demands = Demands() if demands is None else demands
-        """What the holders demand of commits."""
+        self.commit_options = CombinedCommitOptions() if options is None else options
+        """The options of all holders."""
         self.generation = 0
-        """Changes whenever handles of groups and datasets become invalid."""
-        self.caches: dict[str, Remembered] = {}
-        """Name of a trajectory -> what is remembered about it."""
+        """Changes whenever handles of groups and datasets become invalid.
+
+        Whoever keeps such handles compares it before using them.
+        """
+        self.trajectory_caches: dict[str, ContentCache] = {}
+        """Name of a trajectory -> what is cached about it."""
         self._plain_headers: tuple[int, bool] | None = None
         """The generation, and whether headers can be read past the library then."""
-        self.room = Room(path, memory)
+        self.disk_space = DiskSpace(path, file_cache)
         self.watch: Watch | None = None
-        """Looks whether the file is still that of the experiment, before it is changed."""
+        """Checks that the file is still that of the experiment, before it is changed."""
         self._writeback = Writeback()
         self._flushed_at = time.monotonic()
 
     @property
     def is_alive(self) -> bool:
         """Whether this process may use it: not closed, and not inherited through a fork."""
-        return self._handle is not None or self._guest is not None
+        return self._handle is not None or self._pytables is not None
 
     @property
-    def is_lent(self) -> bool:
-        """Whether another library has it open."""
-        return self._guest is not None
+    def is_handed_over(self) -> bool:
+        """Whether PyTables has it open."""
+        return self._pytables is not None
 
     @property
     def id(self) -> h5f.FileID | None:
         """The file as h5py has it open, None if it is closed."""
-        if self._guest is not None:
-            self.take_back()
+        if self._pytables is not None:
+            self.reopen()
         return None if self._handle is None else self._handle.id
 
     @property
@@ -134,8 +145,8 @@ class OpenFile:
             known = self._plain_headers = (self.generation, can_read_headers(self.id))
         return known[1]
 
-    def ask_for_room(self, need: Need, look: Callable[[], Need]) -> None:
-        """Make sure that so much more can be written; ``look`` finds out how much it really is.
+    def reserve_space(self, estimate: Estimate, refine: Callable[[], Estimate]) -> None:
+        """Make sure that there is space for what is about to be written, see `DiskSpace.reserve`.
 
         Raises
         ------
@@ -145,23 +156,23 @@ class OpenFile:
         if self.id is None or self._handle is None:
             return
         try:
-            self.room.ask(need, self._handle, look)
+            self.disk_space.reserve(estimate, self._handle, refine)
         except OSError:
-            if not self.room.is_used:
+            if not self.disk_space.is_used:
                 raise
-            self.flush()  # what was asked for before is more than what it took
-            self.room.ask(need, self._handle, look)
-        self._writeback.count(need.content, self._handle.descriptor)
+            self.flush()  # estimates are upper bounds: what was written took less
+            self.disk_space.reserve(estimate, self._handle, refine)
+        self._writeback.count(estimate.content, self._handle.descriptor)
 
-    def check_room(self, content: int) -> None:
-        """Make sure that another library, which has the file open, can write so much more.
+    def check_space(self, content: int) -> None:
+        """Make sure that PyTables, which has the file open, can write ``content`` bytes more.
 
         Raises
         ------
         OSError
             The disk is full.
         """
-        self.room.check(content, os.path.getsize(self.path))
+        self.disk_space.check(content, os.path.getsize(self.path))
 
     # ----- durability ----------------------------------------------------------------------
 
@@ -179,7 +190,7 @@ class OpenFile:
         self._commit(durable=durable)
 
     def try_flush(self, *, durable: bool) -> bool:
-        """Do the same unless others read the file; return whether it was done."""
+        """Flush unless others read the file; return whether it was done."""
         return self._commit(durable=durable, timeout=_SECONDS_FOR_READERS)
 
     def _commit(self, *, durable: bool = False, timeout: float | None = None) -> bool:
@@ -189,24 +200,24 @@ class OpenFile:
         is_done = True
         if self.watch is not None:
             self.watch.check(content_only=True)
-        if self._guest is not None:  # nothing waited to be written when it came
-            self.demands.before_commit()
-            durable = durable or self.demands.durable
+        if self._pytables is not None:  # `hand_over` has written everything that was pending
+            self.commit_options.before_commit()
+            durable = durable or self.commit_options.durable
             if durable:
                 make_name_durable(self.path)
-            self._guest.flush(durable=durable)
+            self._pytables.flush(durable=durable)
         elif isinstance(self._handle, Writer):
             self._write_pending()
             is_done = self._handle.commit(durable=durable, timeout=timeout)
             if is_done:
-                self.room.flushed(self._handle)
+                self.disk_space.flushed(self._handle)
                 if self.watch is not None:
                     self.watch.relocate(self)
         self._flushed_at = time.monotonic()
         return is_done
 
     def _write_pending(self) -> None:
-        for cache in self.caches.values():
+        for cache in self.trajectory_caches.values():
             cache.write_pending()
 
     def flush_if_due(self, interval: float) -> None:
@@ -239,7 +250,7 @@ class OpenFile:
 
     def is_overwritten(self) -> bool:
         """Return whether an experiment stores here and somebody has overwritten the content."""
-        watch = self.watch if self.writable and not self.is_lent else None
+        watch = self.watch if self.writable and not self.is_handed_over else None
         return watch is not None and watch.is_overwritten()
 
     # ----- opening and closing ---------------------------------------------------------------
@@ -249,7 +260,7 @@ class OpenFile:
         try:
             if self.writable and self._handle is not None:
                 self._write_pending()
-            for cache in self.caches.values():
+            for cache in self.trajectory_caches.values():
                 cache.end()
         finally:
             self._drop()
@@ -265,86 +276,90 @@ class OpenFile:
         self.writable = True
 
     @contextmanager
-    def lent(self) -> Iterator[str]:
-        """Close the file for the duration of a ``with`` block, for another library to open it.
+    def handed_over(self) -> Iterator[str]:
+        """Close the file for the duration of a ``with`` block, in which another library may open
+        it.
 
-        No process is forked meanwhile: there the file could not be told to be the parent's.
+        No process is forked meanwhile: the child would close the other library's file when it
+        ends, and write to it.
         """
-        with GUARD:
+        with FORK_LOCK:
             self.flush()
             self._drop()
             try:
                 yield self.path
             finally:
-                self._reopen()
-                if self.watch is not None:  # whoever borrowed the file may have replaced it
+                self._open_again()
+                # The file may have been replaced meanwhile.
+                if self.watch is not None:
                     self.watch = watch(self, self.watch.identity)
-                self.memory = memory_of(self.path) or self.memory  # it may be another file now
+                self.file_cache = file_cache_of(self.path) or self.file_cache
 
-    def lend(self, invite: Callable[[str, bool], Guest]) -> Guest:
-        """Return the guest that has the file now, until somebody asks for `id`.
+    def hand_over(self, open_handle: Callable[[str, bool], PyTablesHandle]) -> PyTablesHandle:
+        """Close the file for h5py and return PyTables' handle, valid until somebody asks for `id`.
 
-        ``invite`` opens the file at a path, if the second argument is true for writing.
+        ``open_handle(path, writable)`` opens it. PyTables keeps the file after a request, since
+        shared data is mostly used several times in a row: opening takes longer than most requests.
         """
-        if self._guest is not None and self._guest.is_open:
-            return self._guest
+        if self._pytables is not None and self._pytables.is_open:
+            return self._pytables
         self.flush()
         self._drop()
         try:
-            self._guest = invite(self.path, self.writable)
+            self._pytables = open_handle(self.path, self.writable)
         except BaseException:
-            self._reopen()
+            self._open_again()
             raise
-        return self._guest
+        return self._pytables
 
-    def take_back(self) -> None:
-        """Send the guest away, if there is one, and open the file with h5py again."""
-        if self._guest is not None:
-            with GUARD:
+    def reopen(self) -> None:
+        """Close PyTables' handle, if there is one, and open the file with h5py again."""
+        if self._pytables is not None:
+            with FORK_LOCK:
                 self._drop()
                 if self.watch is not None:
                     self.watch.check()
-                self._reopen()
+                self._open_again()
 
     def _drop(self) -> None:
         self.generation += 1
-        for cache in self.caches.values():
+        for cache in self.trajectory_caches.values():
             cache.forget_handles()
-        guest, self._guest = self._guest, None
-        if guest is not None:
-            self._dismiss(guest)
+        handle, self._pytables = self._pytables, None
+        if handle is not None:
+            self._close_pytables(handle)
         handle, self._handle = self._handle, None
         if handle is not None:
             try:
                 handle.close()
             except OSError:
-                self.memory.has_lost_changes = True
+                self.file_cache.has_lost_changes = True
                 raise
 
-    def _dismiss(self, guest: Guest) -> None:
+    def _close_pytables(self, handle: PyTablesHandle) -> None:
         if not self.writable:
-            guest.close()
+            handle.close()
             return
         try:
-            self.demands.before_commit()
+            self.commit_options.before_commit()
         finally:
-            guest.close()
-        if self.demands.durable:
+            handle.close()
+        if self.commit_options.durable:
             sync_at(self.path)
 
-    def _reopen(self) -> None:
-        """Open with h5py what another library had open, and may have changed in place."""
+    def _open_again(self) -> None:
+        """Open with h5py what PyTables had open, and may have changed in place."""
         self._handle = self._opened(writable=self.writable)
-        if self.writable and self.demands.durable:
+        if self.writable and self.commit_options.durable:
             os.fsync(self._handle.descriptor)
 
     def _opened(self, *, writable: bool) -> FileHandle:
-        demands = self.demands if writable else None
-        return open_file(self.path, writable=writable, timeout=self.timeout, demands=demands)
+        options = self.commit_options if writable else None
+        return open_file(self.path, writable=writable, timeout=self.timeout, options=options)
 
     def prepare_fork(self) -> None:
-        """Let this be a file that a forked child can abandon."""
-        self.take_back()  # a guest could not be told in the child that the file is not its own
+        """Put the file into a state in which a forked child can abandon it."""
+        self.reopen()  # PyTables offers no way to abandon a file without writing to it
         if isinstance(self._handle, PlainWriter):
             self.flush()
 
@@ -352,5 +367,5 @@ class OpenFile:
         """Leave the file without closing it; nothing that HDF5 still does reaches it."""
         handle, self._handle = self._handle, None
         if handle is not None:
-            handle.abandon(list(self.caches.values()))
-        self.caches = {}
+            handle.abandon(list(self.trajectory_caches.values()))
+        self.trajectory_caches = {}

@@ -21,7 +21,7 @@ from pypet.storage_backends.hdf5.encoding.attributes import (
     write_attribute,
     write_text,
 )
-from pypet.storage_backends.hdf5.files.demands import Demands
+from pypet.storage_backends.hdf5.files.commit_options import CombinedCommitOptions
 from pypet.storage_backends.hdf5.files.file_driver import file_driver
 from pypet.storage_backends.hdf5.files.file_handle import (
     FileHandle,
@@ -29,15 +29,16 @@ from pypet.storage_backends.hdf5.files.file_handle import (
     TransactionalWriter,
     Writer,
 )
-from pypet.storage_backends.hdf5.files.locks import WriterLocks, writer_waits
-from pypet.storage_backends.hdf5.files.redo_log import carry_out, read_log
-from pypet.storage_backends.hdf5.files.superblock import SIGNATURE
-from pypet.storage_backends.hdf5.files.transactional_file import TransactionalFile
-from pypet.storage_backends.hdf5.files.waiting import (
+from pypet.storage_backends.hdf5.files.process_locks import (
     READING_SECONDS,
     WRITING_SECONDS,
+    WriterLocks,
     wait_while_blocked,
+    writer_waits,
 )
+from pypet.storage_backends.hdf5.files.redo_log import carry_out, read_log
+from pypet.storage_backends.hdf5.files.transactional_file import TransactionalFile
+from pypet.storage_backends.hdf5.objects.file_structures import SIGNATURE
 from pypet.storage_backends.hdf5.settings.settings import Filters
 from pypet.support.filesystem import make_durable_folders
 
@@ -78,12 +79,12 @@ def open_file(
     *,
     writable: bool,
     timeout: float = WRITING_SECONDS,
-    demands: Demands | None = None,
+    options: CombinedCommitOptions | None = None,
 ) -> FileHandle:
     """Open an existing file, and finish a commit in which a writer was killed.
 
     Waits for at most ``timeout`` seconds, and to read not longer than `READING_SECONDS`, while
-    another process has the file open. ``demands`` says how a writer commits.
+    another process has the file open. ``options`` says how a writer commits.
 
     Raises
     ------
@@ -98,7 +99,7 @@ def open_file(
     """
     _check_is_regular(path)
     if writable:
-        return wait_while_blocked(partial(_opened_to_write, path, timeout, demands), path, timeout)
+        return wait_while_blocked(partial(_opened_to_write, path, timeout, options), path, timeout)
     limit = min(timeout, READING_SECONDS)
     return wait_while_blocked(partial(_opened_to_read, path), path, limit)
 
@@ -148,9 +149,11 @@ def _opened_through(storage: TransactionalFile, path: str) -> FileHandle:
         raise _explained(err, path, writable=False) from err
 
 
-def _opened_to_write(path: str, timeout: float, demands: Demands | None) -> FileHandle:
+def _opened_to_write(
+    path: str, timeout: float, options: CombinedCommitOptions | None
+) -> FileHandle:
     if not IS_TRANSACTIONAL:
-        return PlainWriter(path, _opened_by_hdf5(path, h5f.ACC_RDWR), None, demands)
+        return PlainWriter(path, _opened_by_hdf5(path, h5f.ACC_RDWR), None, options)
     try:
         descriptor = os.open(path, os.O_RDWR)
     except OSError as err:
@@ -164,7 +167,7 @@ def _opened_to_write(path: str, timeout: float, demands: Demands | None) -> File
     except OSError as err:
         os.close(descriptor)
         raise _explained(err, path, writable=True) from err
-    return TransactionalWriter(path, file_id, storage, locks, timeout, demands)
+    return TransactionalWriter(path, file_id, storage, locks, timeout, options)
 
 
 def _opened_by_hdf5(path: str, flags: int) -> h5f.FileID:
@@ -207,11 +210,11 @@ def create_file(
     title: str,
     filters: Filters,
     timeout: float = WRITING_SECONDS,
-    demands: Demands | None = None,
+    options: CombinedCommitOptions | None = None,
 ) -> Writer:
     """Create a file at a vacant path, with its folders, that PyTables takes for its own.
 
-    ``demands`` says how it commits.
+    ``options`` says how it commits.
 
     Raises
     ------
@@ -229,7 +232,7 @@ def create_file(
             folder,
         ) from err
     try:
-        handle, publish = _created(path, timeout, demands)
+        handle, publish = _created(path, timeout, options)
     except OSError as err:
         raise _explained(err, path, writable=True) from err
     try:
@@ -255,7 +258,7 @@ def _fill(file: h5f.FileID, title: str, filters: Filters) -> None:
 
 
 def _created(
-    path: str, timeout: float, demands: Demands | None
+    path: str, timeout: float, options: CombinedCommitOptions | None
 ) -> tuple[Writer, Callable[[], None]]:
     """Make a file; return it, and what gives it its name once it is whole.
 
@@ -265,7 +268,7 @@ def _created(
     if not IS_TRANSACTIONAL:
         flags = h5f.ACC_TRUNC if exists else h5f.ACC_EXCL
         file_id = h5f.create(os.fsencode(path), flags, fapl=access_properties())
-        return PlainWriter(path, file_id, None, demands), lambda: None
+        return PlainWriter(path, file_id, None, options), lambda: None
     descriptor = None if exists else _nameless(os.path.dirname(path))
     publish: Callable[[], None] = lambda: None  # noqa: E731
     if descriptor is not None:
@@ -283,7 +286,7 @@ def _created(
     except BaseException:
         os.close(descriptor)
         raise
-    return TransactionalWriter(path, file_id, storage, locks, timeout, demands), publish
+    return TransactionalWriter(path, file_id, storage, locks, timeout, options), publish
 
 
 def _give_name(descriptor: int, path: str) -> None:

@@ -22,7 +22,7 @@ from pypet.storage_backends.hdf5.files.redo_log import (
     write_log,
     write_pages,
 )
-from pypet.storage_backends.hdf5.files.superblock import noted_end
+from pypet.storage_backends.hdf5.objects.file_structures import noted_end
 
 logger = logging.getLogger(__name__)
 

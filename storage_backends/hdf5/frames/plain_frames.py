@@ -17,7 +17,7 @@ from pypet.encoding.unpickling import Unpickling
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.storage_backends.hdf5.encoding.types import dtype_of, native
 from pypet.storage_backends.hdf5.frames.contents import Array, Part, RawAttribute
-from pypet.storage_backends.hdf5.pytables.plain_types import is_plain
+from pypet.storage_backends.hdf5.pytables.pickle_inspection import is_plain
 
 _PICKLED_NONE = b"N."
 _OF_PYTABLES = frozenset((b"CLASS", b"VERSION", b"TITLE"))

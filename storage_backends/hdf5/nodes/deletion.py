@@ -1,4 +1,4 @@
-"""Removing nodes, items and links."""
+"""Removing trajectories, nodes, items and links."""
 
 from __future__ import annotations
 
@@ -8,13 +8,28 @@ from h5py import h5g
 
 from pypet.errors import DataNotInStorageError
 from pypet.records import DeleteItems, DeleteLink, DeleteNode
-from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_flag
+from pypet.storage_backends.hdf5.encoding.attributes import attribute_names, read_flag
 from pypet.storage_backends.hdf5.encoding.layout import IS_LEAF
+from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.nodes.item_writing import opened_nested_group
-from pypet.storage_backends.hdf5.objects.groups import child_names, has_child, is_link
+from pypet.storage_backends.hdf5.objects.groups import (
+    child_names,
+    has_child,
+    hdf5_path,
+    is_link,
+    remove,
+)
 from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 
 logger = logging.getLogger(__name__)
+
+
+def delete_trajectory(file: OpenFile, trajectory: str) -> None:
+    """Delete the group of a trajectory; the file keeps its size."""
+    cache = file.trajectory_caches.pop(trajectory, None)
+    if cache is not None:
+        cache.forget_handles()
+    remove(file.id, hdf5_path(trajectory, ""))
 
 
 def delete_node(cache: TrajectoryCache, operation: DeleteNode) -> None:

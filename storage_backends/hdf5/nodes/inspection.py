@@ -17,7 +17,7 @@ from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import StorageFormatError
 from pypet.records import DAMAGED, GROUP, LEAF, LINK, ArrayItem, Item, StoredItem, StoredNode
-from pypet.storage_backends.hdf5.encoding.attribute_reading import (
+from pypet.storage_backends.hdf5.encoding.attributes import (
     attribute_names,
     read_comment,
     read_flag,
@@ -35,11 +35,11 @@ from pypet.storage_backends.hdf5.encoding.layout import (
 from pypet.storage_backends.hdf5.encoding.types import dtype_of
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
-from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
+from pypet.storage_backends.hdf5.nodes.item_opening import ItemOpener
 from pypet.storage_backends.hdf5.nodes.item_reading import ItemReader
 from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
 from pypet.storage_backends.hdf5.objects.groups import child_addresses, hdf5_path
-from pypet.storage_backends.hdf5.objects.own_paths import OwnPaths, foreign_source, link_text
+from pypet.storage_backends.hdf5.objects.paths import OwnPaths, external_source, link_text
 from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, Visits
 
 T = TypeVar("T")
@@ -202,9 +202,9 @@ def leaf_items(
     limit = None if size_limit is None else SizeLimit(size_limit, file_size)
     visits = Visits(file_size, lambda: f"Node {path!r} in {file.path}")
     plain = PlainNodes(file)
-    admission = ItemAdmission(file, OwnPaths(file.id), visits, limit, plain.has_own_values)
+    opener = ItemOpener(file, OwnPaths(file.id), visits, limit, plain.has_own_values)
     location = hdf5_path(trajectory, path)
-    reader = ItemReader(file, rule, admission, checksums=checksums)
+    reader = ItemReader(file, rule, opener, checksums=checksums)
     return reader.read(h5g.open(file.id, location), location, None)
 
 
@@ -327,7 +327,7 @@ def _item(location: Any, name: str, flag: str | None) -> StoredItem:
 
 
 def _dataset_item(dataset: h5d.DatasetID, name: str, flag: str | None) -> StoredItem:
-    source = foreign_source(dataset)  # before the shape, for which other files would be opened
+    source = external_source(dataset)  # before the shape, for which other files would be opened
     if source:
         return StoredItem(name, flag, problem=f"is {source}, not read from there")
     stored = dataset.get_storage_size()

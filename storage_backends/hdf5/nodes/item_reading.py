@@ -15,14 +15,13 @@ from pypet.encoding.mixtures import NONE
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
-from pypet.storage_backends.hdf5.compression.filter_plugins import (
+from pypet.storage_backends.hdf5.compression.filters import (
     MissingFilterError,
     check_readable,
     has_filter_plugins,
     missing_filter,
 )
-from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
-from pypet.storage_backends.hdf5.encoding.attributes import SCALAR
+from pypet.storage_backends.hdf5.encoding.attributes import SCALAR, attribute_names, read_text
 from pypet.storage_backends.hdf5.encoding.checksums import check_values, crc_of, crc_of_rows
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
@@ -37,15 +36,15 @@ from pypet.storage_backends.hdf5.encoding.layout import (
 from pypet.storage_backends.hdf5.encoding.types import dtype_of, file_type, native
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
-from pypet.storage_backends.hdf5.frames.checksums import check_frame
-from pypet.storage_backends.hdf5.frames.contents import read_content
-from pypet.storage_backends.hdf5.frames.items import read_frames, with_notes
+from pypet.storage_backends.hdf5.frames.contents import check_frame, read_content
+from pypet.storage_backends.hdf5.frames.dtypes import with_noted_dtypes
+from pypet.storage_backends.hdf5.frames.frame_reading import read_frames
 from pypet.storage_backends.hdf5.frames.plain_frames import notes_of, plain_frame
-from pypet.storage_backends.hdf5.headers.object_headers import Link
-from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
+from pypet.storage_backends.hdf5.nodes.item_opening import ItemOpener
 from pypet.storage_backends.hdf5.objects.arrays import COMPACT_BYTES
+from pypet.storage_backends.hdf5.objects.object_headers import Link
 from pypet.storage_backends.hdf5.objects.tables import column_types
-from pypet.storage_backends.hdf5.pytables.foreign import read_foreign
+from pypet.storage_backends.hdf5.pytables.fallback_reading import read_through_pytables
 
 FLAVOR = b"FLAVOR"
 _EMPTY_DTYPE = b"PTCOMPAT__empty__dtype"
@@ -74,11 +73,11 @@ class ItemReader:
     """Reads the items of one leaf after another from an open file."""
 
     def __init__(
-        self, file: OpenFile, rule: Unpickling, admission: ItemAdmission, *, checksums: bool
+        self, file: OpenFile, rule: Unpickling, opener: ItemOpener, *, checksums: bool
     ) -> None:
         self._file = file
         self._rule = rule
-        self._admission = admission
+        self._opener = opener
         self._checksums = checksums
 
     def read(
@@ -106,7 +105,7 @@ class ItemReader:
         items: list[Item] = []
         frames: list[_Found] = []
         foreign: list[_Found] = []
-        for name, flag, location in _walk(leaf, "", path, wants, self._admission, links):
+        for name, flag, location in _walk(leaf, "", path, wants, self._opener, links):
             if flag in _FRAMES:
                 frames.append(_Found(name, flag, _inside(path, name)))
                 continue
@@ -125,7 +124,7 @@ class ItemReader:
             items += self._read_frames(frames, path)
         if foreign:
             paths = [found.path for found in foreign]
-            with read_foreign(self._file, paths, self._rule) as source:
+            with read_through_pytables(self._file, paths, self._rule) as source:
                 items += [source.item(found.name, found.flag, found.path) for found in foreign]
         if frames or foreign:
             items.sort(key=lambda item: item.name)
@@ -149,7 +148,7 @@ class ItemReader:
                 if value is None:
                     others.append(frame)
                 else:
-                    value = with_notes(value, notes_of(parts))
+                    value = with_noted_dtypes(value, notes_of(parts))
                     items.append(FrameItem(frame.name, frame.flag, value))
         return items + (self._read_by_pandas(others, path) if others else [])
 
@@ -180,7 +179,7 @@ class ItemReader:
 
     def _read_item(self, location: Any, name: str, flag: str | None) -> Item:
         if flag == constants.VLARRAY:
-            rows = self._admission.ragged_rows(h5py.Dataset(location), name)
+            rows = self._opener.ragged_rows(h5py.Dataset(location), name)
             return _read_ragged(location, name, rows, check=self._checksums)
         return _read_item(location, name, flag, check=self._checksums)
 
@@ -200,21 +199,23 @@ def _walk(
     prefix: str,
     path: bytes,
     wants: ItemFilter | None,
-    admission: ItemAdmission,
+    opener: ItemOpener,
     links: list[Link] | None = None,
 ) -> Iterator[tuple[str, str | None, Any]]:
     """Yield name, flag and open location of all items, those of nested groups in their place."""
-    for raw, address in admission.members(group, links):
+    for raw, address in opener.members(group, links):
         name = prefix + raw.decode("utf8")
-        is_foreign = address is None and admission.is_foreign(group, raw, path, name)
+        is_foreign = address is None and opener.is_foreign(group, raw, path, name)
         if is_foreign and wants is not None and not wants(name):
             continue
-        location = admission.opened(group, raw, address, path, name)
+        location = opener.opened(group, raw, address, path, name)
         flag = _text_or_none(location, STORED_AS)
         if flag == constants.NESTED_GROUP:
-            yield from _walk(location, name + ".", path, wants, admission)
+            yield from _walk(location, name + ".", path, wants, opener)
         elif wants is None or wants(name):
-            admission.admit(location, address, path, name, is_shared=flag == constants.SHARED_DATA)
+            opener.check_allowed(
+                location, address, path, name, is_shared=flag == constants.SHARED_DATA
+            )
             yield name, flag, location
 
 

@@ -11,13 +11,17 @@ from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
 from pypet.records import ArrayItem, Column, Item, SharedItem, TableItem
 from pypet.storage_backends.hdf5.compression.filters import packed
-from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_text
-from pypet.storage_backends.hdf5.encoding.attributes import ONE, write_attribute, write_text
+from pypet.storage_backends.hdf5.encoding.attributes import (
+    ONE,
+    attribute_names,
+    read_text,
+    write_attribute,
+    write_text,
+)
 from pypet.storage_backends.hdf5.encoding.checksums import crc_of, note_checksum
 from pypet.storage_backends.hdf5.encoding.layout import COLLECTION, STORED_AS, column_prefix
 from pypet.storage_backends.hdf5.objects.arrays import create_array, write_array
 from pypet.storage_backends.hdf5.objects.groups import create_group, has_child
-from pypet.storage_backends.hdf5.objects.shapes import item_shape
 from pypet.storage_backends.hdf5.objects.tables import (
     MAX_COLUMNS,
     Rows,
@@ -27,7 +31,7 @@ from pypet.storage_backends.hdf5.objects.tables import (
     write_all,
     write_types,
 )
-from pypet.storage_backends.hdf5.objects.templates import TEMPLATES
+from pypet.storage_backends.hdf5.objects.templates import TEMPLATES, item_shape
 from pypet.storage_backends.hdf5.settings.creation_options import CreationOptions
 from pypet.storage_backends.hdf5.settings.settings import Filters
 

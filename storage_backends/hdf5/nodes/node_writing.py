@@ -11,11 +11,12 @@ from h5py import h5g
 from pypet.records import FrameItem, Item, PutNode
 from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.annotations import annotate
-from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_flag
 from pypet.storage_backends.hdf5.encoding.attributes import (
     TRUE,
+    attribute_names,
     check_size,
     encode_attribute,
+    read_flag,
     replace_attribute,
     write_attribute,
 )
@@ -24,13 +25,16 @@ from pypet.storage_backends.hdf5.encoding.layout import (
     COMMENT,
     IS_LEAF,
 )
-from pypet.storage_backends.hdf5.frames.items import PendingFrame
+from pypet.storage_backends.hdf5.frames.frame_writing import PendingFrame
 from pypet.storage_backends.hdf5.nodes.item_writing import nested_group, write_item
-from pypet.storage_backends.hdf5.nodes.leaf_notes import NO_COMMENT, KeptComment, LeafNotes
-from pypet.storage_backends.hdf5.nodes.undo import Undo
 from pypet.storage_backends.hdf5.objects.groups import create_group, has_child, is_link, remove
-from pypet.storage_backends.hdf5.objects.shapes import BatchShape, batch_shape, may_stay_small
-from pypet.storage_backends.hdf5.objects.templates import TEMPLATES
+from pypet.storage_backends.hdf5.objects.rollback import Rollback
+from pypet.storage_backends.hdf5.objects.templates import (
+    TEMPLATES,
+    BatchShape,
+    batch_shape,
+    may_stay_small,
+)
 from pypet.storage_backends.hdf5.settings.creation_options import (
     CreationOptions,
     check_options,
@@ -39,6 +43,11 @@ from pypet.storage_backends.hdf5.settings.creation_options import (
 )
 from pypet.storage_backends.hdf5.settings.settings import Settings
 from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
+from pypet.storage_backends.hdf5.trajectories.overview_updates import (
+    NO_COMMENT,
+    KeptComment,
+    OverviewUpdater,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +65,7 @@ class NodeWriter:
         self._done = done
         self._settings = settings
         self._filters = settings.filters
-        self._notes = LeafNotes(cache, settings)
+        self._overview = OverviewUpdater(cache, settings)
         self.frames: list[PendingFrame] = []
         """Pandas items, to be written when all others are."""
 
@@ -141,9 +150,9 @@ class NodeWriter:
                     if not node.comment:
                         continue
                 else:
-                    comment = self._notes.comment_of_new(node)
+                    comment = self._overview.comment_of_new(node)
                     if not comment.text:
-                        self._notes.leaf_made(node, comment)
+                        self._overview.leaf_created(node, comment)
                         continue
             path = name + node.path[skip:].replace(".", "/").encode("utf8")
             try:
@@ -193,14 +202,14 @@ class NodeWriter:
 
     def _fill_new(self, group: h5g.GroupID, node: PutNode, items: Iterable[Item]) -> None:
         """Add to a new node what was not copied; what fails leaves neither leaf nor notes."""
-        with Undo(self._cache, node, self.frames) as undo:
+        with Rollback(self._cache, node, self.frames) as rollback:
             if node.is_leaf:
-                undo.made(self._cache.hdf5_path(node.path))
+                rollback.created(self._cache.hdf5_path(node.path))
             if node.annotations:
                 annotate(group, node.annotations, (), replace=False)
             if items:
-                self._write_items(group, node, items, undo)
-            self._when_whole(undo, group, lambda whole: self._describe_new(whole, node))
+                self._write_items(group, node, items, rollback)
+            self._when_whole(rollback, group, lambda whole: self._describe_new(whole, node))
 
     def _describe_new(self, group: h5g.GroupID, node: PutNode) -> None:
         """Write the comment of a new node, and list it if it is a leaf."""
@@ -208,17 +217,17 @@ class NodeWriter:
             if node.comment:
                 write_attribute(group, COMMENT, encode_attribute(node.comment))
             return
-        comment = self._notes.comment_of_new(node)
+        comment = self._overview.comment_of_new(node)
         if comment.text:
             write_attribute(group, COMMENT, encode_attribute(comment.text))
-        self._notes.leaf_made(node, comment)
+        self._overview.leaf_created(node, comment)
 
     def _when_whole(
-        self, undo: Undo, group: h5g.GroupID, finish: Callable[[h5g.GroupID], None]
+        self, rollback: Rollback, group: h5g.GroupID, finish: Callable[[h5g.GroupID], None]
     ) -> None:
         """Do what comes last for a node: now, or when its frames are written."""
-        if self.frames and self.frames[-1].undo is undo:
-            undo.finish = lambda: finish(self._cache.group(undo.node.path))
+        if self.frames and self.frames[-1].rollback is rollback:
+            rollback.finish = lambda: finish(self._cache.group(rollback.node.path))
         else:
             finish(group)
 
@@ -228,13 +237,13 @@ class NodeWriter:
         """Add to an existing node what is missing, or replace what is to be overwritten."""
         known = attribute_names(group)
         replace = node.overwrite is True
-        with Undo(self._cache, node, self.frames) as undo:
+        with Rollback(self._cache, node, self.frames) as rollback:
             check_size(COMMENT, encode_attribute(node.comment))
             if node.items or node.overwrite:
-                self._write_items(group, node, node.items, undo)
+                self._write_items(group, node, node.items, rollback)
             if node.annotations or replace:
                 annotate(group, node.annotations, known, replace=replace)
-            self._when_whole(undo, group, lambda whole: self._describe(whole, node, known))
+            self._when_whole(rollback, group, lambda whole: self._describe(whole, node, known))
 
     def _describe(self, group: h5g.GroupID, node: PutNode, known: list[bytes]) -> None:
         """Add what an existing node does not tell about itself yet, or replace it."""
@@ -246,7 +255,7 @@ class NodeWriter:
         if not node.is_leaf:
             comment = KeptComment(node.comment, None)
         elif is_new or replace:
-            comment = self._notes.comment_of_new(node)
+            comment = self._overview.comment_of_new(node)
         else:
             comment = NO_COMMENT
         if comment.text and (replace or COMMENT not in known):
@@ -254,14 +263,14 @@ class NodeWriter:
         if node.class_name is not None and (replace or CLASS_NAME not in known):
             replace_attribute(group, CLASS_NAME, encode_attribute(node.class_name))
         if is_new:
-            self._notes.leaf_made(node, comment)
+            self._overview.leaf_created(node, comment)
         elif comment.summary is not None:
             comment.summary.note(node)
 
     # ----- items -----------------------------------------------------------------------------
 
     def _write_items(
-        self, leaf: h5g.GroupID, node: PutNode, items: Iterable[Item], undo: Undo
+        self, leaf: h5g.GroupID, node: PutNode, items: Iterable[Item], rollback: Rollback
     ) -> None:
         has_frames = any(isinstance(item, FrameItem) for item in items)
         check_options(node.options, node.path, has_frames=has_frames)
@@ -269,7 +278,7 @@ class NodeWriter:
         chosen = node.overwrite if isinstance(node.overwrite, frozenset) else frozenset()
         for item in items:
             replace = node.overwrite is True or item.name in chosen
-            is_old = self._write_item(leaf, node, item, options, undo, replace=replace)
+            is_old = self._write_item(leaf, node, item, options, rollback, replace=replace)
             if item.name in chosen and not is_old:
                 logger.warning(
                     "Item %r of %s should be overwritten, but was not stored before.",
@@ -288,7 +297,7 @@ class NodeWriter:
         node: PutNode,
         item: Item,
         options: CreationOptions,
-        undo: Undo,
+        rollback: Rollback,
         *,
         replace: bool,
     ) -> bool:
@@ -303,14 +312,14 @@ class NodeWriter:
         is_old = has_child(group, raw)
         if is_old and not replace:
             if isinstance(item, FrameItem) and node.options.get("append"):
-                self._postpone(node, item, undo, base, raw, raw)
+                self._postpone(node, item, rollback, base, raw, raw)
             return True
         target = _REPLACEMENT if is_old else raw
         if is_old and has_child(group, target):  # left behind by a process that was killed
             group.unlink(target)
-        undo.made(base + b"/" + target)
+        rollback.created(base + b"/" + target)
         if isinstance(item, FrameItem):
-            self._postpone(node, item, undo, base, target, raw)
+            self._postpone(node, item, rollback, base, target, raw)
             return is_old
         write_item(group, target, item, options)
         if is_old:
@@ -322,7 +331,7 @@ class NodeWriter:
         self,
         node: PutNode,
         item: FrameItem,
-        undo: Undo,
+        rollback: Rollback,
         base: bytes,
         target: bytes,
         name: bytes,
@@ -330,7 +339,7 @@ class NodeWriter:
         self.frames.append(
             PendingFrame(
                 item,
-                undo,
+                rollback,
                 (base + b"/" + target).decode("utf8"),
                 (base + b"/" + name).decode("utf8") if target != name else None,
                 pandas_options(node.options),

@@ -10,7 +10,7 @@ from h5py import h5t
 from pypet import pypetconstants as constants
 from pypet.errors import StorageFormatError
 from pypet.records import GROUP, LEAF, ArrayItem, NodeRecord
-from pypet.storage_backends.hdf5.encoding.attribute_reading import is_pickled_text
+from pypet.storage_backends.hdf5.encoding.attributes import is_pickled_text
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,
     CLASS_NAME,
@@ -24,14 +24,14 @@ from pypet.storage_backends.hdf5.encoding.layout import (
 )
 from pypet.storage_backends.hdf5.encoding.types import dtype_of, native
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
-from pypet.storage_backends.hdf5.headers.object_headers import (
+from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter
+from pypet.storage_backends.hdf5.objects.object_headers import (
     Header,
     HeaderReader,
     compact_data,
     has_own_values,
     shape_of,
 )
-from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter
 
 _EMPTY_DTYPE = b"PTCOMPAT__empty__dtype"
 _KNOWN = frozenset((IS_LEAF, CLASS_NAME, COMMENT))

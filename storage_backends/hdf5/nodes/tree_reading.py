@@ -12,7 +12,7 @@ from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError, PypetError, StorageFormatError
 from pypet.records import GROUP, LEAF, LINK, NodeRecord
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
-from pypet.storage_backends.hdf5.encoding.attribute_reading import (
+from pypet.storage_backends.hdf5.encoding.attributes import (
     attribute_names,
     read_comment,
     read_flag,
@@ -27,13 +27,18 @@ from pypet.storage_backends.hdf5.encoding.layout import (
 )
 from pypet.storage_backends.hdf5.files.damage import as_damage
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
-from pypet.storage_backends.hdf5.headers.object_headers import Header
-from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
+from pypet.storage_backends.hdf5.nodes.item_opening import ItemOpener
 from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter, ItemReader
-from pypet.storage_backends.hdf5.nodes.parent_groups import ParentGroups, link_info
 from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
 from pypet.storage_backends.hdf5.objects.groups import child_addresses, hdf5_path
-from pypet.storage_backends.hdf5.objects.own_paths import OwnPaths, check_unambiguous, link_text
+from pypet.storage_backends.hdf5.objects.object_headers import Header
+from pypet.storage_backends.hdf5.objects.paths import (
+    OwnPaths,
+    ParentGroups,
+    check_unambiguous,
+    link_info,
+    link_text,
+)
 from pypet.storage_backends.hdf5.objects.reading_limits import (
     SizeLimit,
     TooManyVisitsError,
@@ -128,10 +133,8 @@ class TreeReader:
             file.id.get_filesize() if file.id is not None else 0,
             lambda: f"Node {self.at!r} of trajectory {self._trajectory!r} in {file.path}",
         )
-        admission = ItemAdmission(
-            file, self._paths, self._visits, limit, self._plain.has_own_values
-        )
-        self._items = ItemReader(file, rule, admission, checksums=self._checksums)
+        opener = ItemOpener(file, self._paths, self._visits, limit, self._plain.has_own_values)
+        self._items = ItemReader(file, rule, opener, checksums=self._checksums)
 
     def read(self, path: str, *, recursive: bool, max_depth: int | None) -> Iterator[NodeRecord]:
         """Yield the node at ``path`` and, if asked for, those below it.

@@ -1,11 +1,12 @@
-"""Reading all values and attributes of stored nodes to find out whether they are sound.
+"""Verification: all values and attributes of nodes are read, and the run table is compared.
 
 Nothing is unpickled: what is pickled in a file consists of bytes that have checksums as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from h5py import h5a, h5g
@@ -13,28 +14,39 @@ from h5py import h5a, h5g
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import NEVER, Unpickling
 from pypet.errors import RefusedPickleError, StorageFormatError
-from pypet.records import LEAF, StoredItem, StoredNode
-from pypet.storage_backends.hdf5.compression.filter_plugins import (
+from pypet.records import DAMAGED, LEAF, LINK, Finding, MetaRecord, RunRows, StoredItem, StoredNode
+from pypet.records.stored import ERROR, NOTE, WARNING
+from pypet.storage_backends.hdf5.compression.filters import (
     MissingFilterError,
     check_readable,
     missing_filter,
 )
-from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_raw
+from pypet.storage_backends.hdf5.encoding.attributes import attribute_names, read_raw
 from pypet.storage_backends.hdf5.encoding.layout import ANNOTATION, CHECKSUM
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
-from pypet.storage_backends.hdf5.frames.checksums import check_frame
-from pypet.storage_backends.hdf5.frames.contents import Part, read_content
-from pypet.storage_backends.hdf5.nodes.admission import ItemAdmission
+from pypet.storage_backends.hdf5.frames.contents import Part, check_frame, read_content
+from pypet.storage_backends.hdf5.nodes.item_opening import ItemOpener
 from pypet.storage_backends.hdf5.nodes.item_reading import ItemReader
 from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
 from pypet.storage_backends.hdf5.objects.groups import hdf5_path
-from pypet.storage_backends.hdf5.objects.own_paths import OwnPaths
+from pypet.storage_backends.hdf5.objects.paths import OwnPaths
 from pypet.storage_backends.hdf5.objects.reading_limits import Visits
 
 _FRAMES = frozenset((constants.FRAME, constants.SERIES))
 _MOST_BYTES_TOGETHER = 1 << 26
 """Leaves with more than this are read item by item."""
+
+
+_RUN_PATH = re.compile(r"(results|derived_parameters)\.runs\.([^.]+)\Z")
+_RUN_NAME = re.compile(r"run_(\d{8,9})\Z")
+
+_RESTORE = (
+    "`pypet repair` restores it if its run is in a journal and keeps everything else in a new "
+    "file; or restore it from a backup, or store it again"
+)
+_REBUILT = "what is taken instead is said; to mend it, `pypet repair` or store in a new file"
+_MOST_NAMED = 10
 
 
 class Flaw(NamedTuple):
@@ -63,10 +75,19 @@ class NodeVerifier:
         assert file.id is not None
         visits = Visits(file.id.get_filesize(), lambda: f"A node in {file.path}")
         plain = PlainNodes(file)
-        admission = ItemAdmission(file, OwnPaths(file.id), visits, None, plain.has_own_values)
-        self._reader = ItemReader(file, Unpickling(NEVER), admission, checksums=True)
+        opener = ItemOpener(file, OwnPaths(file.id), visits, None, plain.has_own_values)
+        self._reader = ItemReader(file, Unpickling(NEVER), opener, checksums=True)
 
-    def flaws(self, node: StoredNode) -> Iterator[Flaw]:
+    def findings(self, node: StoredNode) -> Iterator[Finding]:
+        """Yield what is wrong with a node, of which `inspected_nodes` has read the headers."""
+        yield from _findings_in_headers(node)
+        if node.kind in (LINK, DAMAGED) or node.problem:
+            return
+        for flaw in self._flaws(node):
+            level = ERROR if flaw.is_damage else WARNING
+            yield Finding(level, node.path, flaw.text, _RESTORE if flaw.is_damage else "")
+
+    def _flaws(self, node: StoredNode) -> Iterator[Flaw]:
         """Yield what is wrong with a node whose headers are sound."""
         self._renew()
         path = hdf5_path(self._trajectory, node.path)
@@ -156,3 +177,104 @@ def _flaws_of_annotations(location: h5g.GroupID) -> Iterator[Flaw]:
         except (*SYMPTOMS, StorageFormatError) as error:
             label = name.removeprefix(ANNOTATION).decode("utf8", "replace")
             yield Flaw(f"annotation {label!r} cannot be read: {error}", is_damage=True)
+
+
+def _findings_in_headers(node: StoredNode) -> Iterator[Finding]:
+    if node.kind == LINK:
+        if node.problem:
+            yield Finding(NOTE, node.path, f"link {node.problem}")
+        return
+    if node.problem:
+        yield Finding(ERROR, node.path, node.problem, _RESTORE)
+    if node.kind == LEAF:
+        for item in node.items:
+            if item.problem:
+                text = f"item {item.name!r} {item.problem}"
+                yield Finding(ERROR, node.path, text, _RESTORE)
+
+
+# ----- the overview and the run table ----------------------------------------------------------
+
+
+def findings_about_overview(rebuilt: Iterable[str]) -> Iterator[Finding]:
+    """Yield the findings about tables that had to be rebuilt."""
+    for text in rebuilt:
+        yield Finding(WARNING if " is missing" in text else ERROR, "", text, _REBUILT)
+
+
+def stored_runs(nodes: Iterable[StoredNode]) -> dict[str, set[str]]:
+    """Return the names of all runs that stored something, by branch of the tree."""
+    found: dict[str, set[str]] = {}
+    for node in nodes:
+        match = _RUN_PATH.match(node.path)
+        if match is not None:
+            found.setdefault(match[1], set()).add(match[2])
+    return found
+
+
+def findings_about_runs(meta: MetaRecord, with_data: Mapping[str, set[str]]) -> Iterator[Finding]:
+    """Yield where the run table of a trajectory contradicts the groups of runs.
+
+    ``with_data`` is what `stored_runs` found.
+    """
+    rows = meta.runs
+    assert rows is not None
+    names = _names_of(rows)
+    completed = {
+        name for name, is_done in zip(names, rows.completed.tolist(), strict=True) if is_done
+    }
+    known = set(names)
+    for branch, stored in sorted(with_data.items()):
+        place = f"{branch}.runs"
+        missing = sorted(completed - stored)
+        if missing and completed & stored:
+            yield Finding(
+                WARNING,
+                place,
+                f"{_some(missing)} completed, but without a group here, which others have",
+                "that is right if they stored nothing; otherwise execute them again",
+            )
+        unfinished = sorted((stored & known) - completed)
+        if unfinished:
+            yield Finding(
+                WARNING,
+                place,
+                f"{_some(unfinished)} not completed, but with data here",
+                "they failed or were interrupted; executing them again stores what is missing",
+            )
+        unknown = sorted(stored - known - _set_names(stored))
+        if unknown:
+            yield Finding(
+                WARNING,
+                place,
+                f"{_some(unknown)} not in the run table, which has {len(rows)} runs",
+                "execute or merge with the trajectory that knows them, or delete them",
+            )
+    late = (rows.completed != 0) & (rows.finish_timestamp < rows.timestamp)
+    if late.any():
+        broken = [name for name, is_odd in zip(names, late.tolist(), strict=True) if is_odd]
+        yield Finding(WARNING, "", f"{_some(broken)} completed before being started", "")
+    if meta.info.length > len(rows):
+        text = f"the run table has {len(rows)} rows, there are {meta.info.length} runs"
+        yield Finding(WARNING, "", text, "runs without a row count as not completed")
+
+
+def _names_of(rows: RunRows) -> list[str]:
+    if rows.names is not None:
+        return list(rows.names)
+    return [f"run_{idx:08d}" for idx in rows.idx.tolist()]
+
+
+def _set_names(names: set[str]) -> set[str]:
+    """Return which names are of sets of runs, or of no run at all."""
+    return {name for name in names if _RUN_NAME.match(name) is None}
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMED])
+    more = len(names) - _MOST_NAMED
+    return f"{shown} and {more} more are" if more > 0 else f"{shown} {_verb(names)}"
+
+
+def _verb(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"

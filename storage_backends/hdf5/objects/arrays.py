@@ -11,9 +11,9 @@ from h5py import h5d, h5p, h5s, h5t
 
 from pypet import pypetconstants as constants
 from pypet.records import ArrayItem
-from pypet.storage_backends.hdf5.compression.chunk_writing import write_chunks, write_packed
+from pypet.storage_backends.hdf5.compression.chunks import write_chunks
 from pypet.storage_backends.hdf5.compression.filters import chunk_shape, chunked
-from pypet.storage_backends.hdf5.compression.packed_arrays import PackedArray
+from pypet.storage_backends.hdf5.compression.packing import PackedArray, write_packed
 from pypet.storage_backends.hdf5.encoding.attributes import (
     MANY,
     SCALAR,

@@ -10,12 +10,12 @@ from h5py import h5a, h5d, h5s, h5t
 
 from pypet import pypetconstants as constants
 from pypet.records import Column, TableItem
-from pypet.storage_backends.hdf5.compression.chunk_writing import is_worth_it, write_row_chunks
+from pypet.storage_backends.hdf5.compression.chunks import is_worth_it, write_row_chunks
 from pypet.storage_backends.hdf5.compression.filters import chunk_shape, chunked
-from pypet.storage_backends.hdf5.encoding.attribute_reading import read_text
 from pypet.storage_backends.hdf5.encoding.attributes import (
     encode_attribute,
     encode_text,
+    read_text,
     write_attribute,
     write_text,
 )

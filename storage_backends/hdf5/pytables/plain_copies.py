@@ -21,15 +21,13 @@ from pypet.encoding import portable_pickle
 from pypet.encoding.pickle_vocabulary import MalformedPickleError
 from pypet.encoding.unpickling import NEVER, Unpickling, load_constants
 from pypet.errors import RefusedPickleError, StorageFormatError
-from pypet.storage_backends.hdf5.compression.filter_plugins import missing_filter
-from pypet.storage_backends.hdf5.encoding.attribute_reading import (
-    attribute_names,
-    read_bytes,
-    read_raw,
-)
+from pypet.storage_backends.hdf5.compression.filters import missing_filter
 from pypet.storage_backends.hdf5.encoding.attributes import (
+    attribute_names,
     encode_attribute,
     encode_text,
+    read_bytes,
+    read_raw,
     write_attribute,
 )
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
@@ -39,18 +37,16 @@ from pypet.storage_backends.hdf5.pytables.pickle_inspection import (
     OBJECTS,
     PSEUDO_ATOM,
     TEXT_ATTRIBUTES,
-    object_rows,
-    open_node,
-    read_bytes_or_none,
-    texts_in,
-)
-from pypet.storage_backends.hdf5.pytables.plain_types import (
     children,
     decoded,
     is_plain,
     is_ragged,
     is_scalar,
+    object_rows,
+    open_node,
+    read_bytes_or_none,
     reads_elsewhere,
+    texts_in,
 )
 
 _FILL = re.compile(rb"FIELD_[0-9]+_FILL")

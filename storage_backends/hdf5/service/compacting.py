@@ -63,17 +63,17 @@ def compact_hdf5_file(
 def _undisturbed(path: str) -> Any:
     """Keep services of this process away from the file; they go on with the new one."""
     require("h5py", plugin="hdf5", extra="hdf5")
-    from pypet.storage_backends.hdf5.files.exclusion import lock_of
-    from pypet.storage_backends.hdf5.files.handles import set_aside
+    from pypet.storage_backends.hdf5.files.registry import closed_meanwhile
+    from pypet.storage_backends.hdf5.files.thread_locks import lock_of
 
     held = ExitStack()
     held.enter_context(lock_of(path))
-    held.enter_context(set_aside(path))
+    held.enter_context(closed_meanwhile(path))
     return held
 
 
 def _replace(path: str, copy: str, backup: str) -> None:
-    from pypet.storage_backends.hdf5.files.file_copying import copy_file
+    from pypet.storage_backends.hdf5.nodes.copying import copy_file
 
     try:
         copy_file(path, copy)

@@ -1,32 +1,37 @@
-"""Looking into a file that may be damaged, or anybody's, without making nodes of it."""
+"""Reading a file without making nodes of it: to inspect, verify or salvage it.
+
+The file may be damaged, or written by anybody.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
+import os
+from abc import ABC
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pypet.encoding.unpickling import Unpickling
-from pypet.records import Item, MetaRecord, StoredNode
-from pypet.storage_backends.hdf5.files.damage import damage_told, telling_damage
-from pypet.storage_backends.hdf5.files.exclusion import stepwise
-from pypet.storage_backends.hdf5.service.held_file import HeldFile
+from pypet.records import (
+    GROUP,
+    LEAF,
+    Finding,
+    Item,
+    MetaRecord,
+    PutMeta,
+    StoredNode,
+    StoreRequest,
+)
+from pypet.storage_backends.hdf5.files.damage import damage_reported, reporting_damage
+from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK, stepwise
+from pypet.storage_backends.hdf5.service.reading import Reading
 
 if TYPE_CHECKING:
-    from pypet.storage_backends.hdf5.files.open_file import OpenFile
-    from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
+    pass
 
 
-class Inspecting(HeldFile, ABC):
-    """The part of the service that tells what a file holds, whatever can be loaded of it."""
-
-    _unpickle: str
-    size_limit: int | None
-
-    @abstractmethod
-    def _new_limit(self, file: OpenFile) -> SizeLimit | None:
-        """Return what values are charged to."""
+class Inspecting(Reading, ABC):
+    """The part of the service that shows what a file holds, whether or not it can be loaded."""
 
     def inspect_meta(self, trajectory: str) -> tuple[MetaRecord, tuple[str, ...]]:
         """Return the data about a trajectory, and what had to be rebuilt of its overview.
@@ -43,10 +48,10 @@ class Inspecting(HeldFile, ABC):
         from pypet.storage_backends.hdf5.trajectories.meta_reading import read_overview
         from pypet.storage_backends.hdf5.trajectories.rebuilding import OverviewDamage
 
-        with self.file_lock, self._held_for_reading() as file:
+        with self.file_lock, self._opened_for_reading() as file:
             self._check_known(file, trajectory)
             damage = OverviewDamage(file.path, trajectory, notes_refusals=True)
-            with damage_told(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
+            with damage_reported(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
                 meta = read_overview(
                     file,
                     trajectory,
@@ -69,11 +74,11 @@ class Inspecting(HeldFile, ABC):
         """
         from pypet.storage_backends.hdf5.nodes.inspection import inspected_nodes
 
-        with ExitStack() as held:
+        with ExitStack() as stack:
             with self.file_lock:
-                file = held.enter_context(self._held_for_reading())
+                file = stack.enter_context(self._opened_for_reading())
                 self._check_known(file, trajectory)
-            nodes = telling_damage(
+            nodes = reporting_damage(
                 inspected_nodes(file, trajectory),
                 file.path,
                 lambda: f"Trajectory {trajectory!r}",
@@ -96,9 +101,9 @@ class Inspecting(HeldFile, ABC):
         """
         from pypet.storage_backends.hdf5.nodes.inspection import leaf_items
 
-        with self.file_lock, self._held_for_reading() as file:
+        with self.file_lock, self._opened_for_reading() as file:
             self._check_known(file, trajectory)
-            with damage_told(file.path, lambda: f"Node {path!r} of trajectory {trajectory!r}"):
+            with damage_reported(file.path, lambda: f"Node {path!r} of trajectory {trajectory!r}"):
                 return leaf_items(
                     file,
                     trajectory,
@@ -107,3 +112,86 @@ class Inspecting(HeldFile, ABC):
                     self.size_limit,
                     checksums=self._settings.checksums,
                 )
+
+    def has_pending_commit(self) -> bool:
+        """Return whether a writer was killed during a commit, which the next opening completes.
+
+        Raises
+        ------
+        OSError
+            There is no such file, or it may not be read.
+        """
+        from pypet.storage_backends.hdf5.files.process_locks import try_to_share
+        from pypet.storage_backends.hdf5.files.redo_log import read_log
+
+        descriptor = os.open(self._filename, os.O_RDONLY)
+        try:
+            # A commit that is under way has a log, too, but also the exclusive lock.
+            return try_to_share(descriptor) and read_log(descriptor) is not None
+        finally:
+            os.close(descriptor)
+
+    def verify(self, trajectory: str) -> Iterator[Finding]:
+        """Yield what is wrong with a trajectory; see `RecordBackend.verify`.
+
+        All groups and datasets are opened, all values read and compared with their checksums, and
+        the run table is compared with the groups of runs. Memory is needed for one leaf at a
+        time.
+        """
+        from pypet.storage_backends.hdf5.nodes.verification import (
+            NodeVerifier,
+            findings_about_overview,
+            findings_about_runs,
+            stored_runs,
+        )
+
+        meta, rebuilt = self.inspect_meta(trajectory)
+        yield from findings_about_overview(rebuilt)
+        with ExitStack() as stack:
+            stack.enter_context(self.reading())
+            with self.file_lock:
+                file = stack.enter_context(self._opened_for_reading())
+            verifier = NodeVerifier(file, trajectory)
+            # All of them at first: to read some frames, the file is closed and opened again.
+            nodes = list(self.inspect_nodes(trajectory))
+            for node in nodes:
+                yield from stepwise(verifier.findings(node), self.file_lock)
+        yield from findings_about_runs(meta, stored_runs(nodes))
+
+    def salvage(
+        self, target: Inspecting, trajectory: str, without: Collection[str]
+    ) -> tuple[list[str], list[str]]:
+        """Copy what is sound of a trajectory into the new file of another service.
+
+        ``without`` are full names of leaves to leave out, as `verify` has found them. Nothing is
+        unpickled. Returns the full names of the nodes that were copied, and of leaves that could
+        not be.
+
+        Raises
+        ------
+        RuntimeError
+            The other file has a trajectory of this name.
+        StorageFormatError
+            Nothing of the trajectory can be read.
+        """
+        from pypet.storage_backends.hdf5.nodes.copying import copy_sound_nodes
+
+        meta, _ = self.inspect_meta(trajectory)
+        assert meta.runs is not None
+        nodes = list(self.inspect_nodes(trajectory))
+        target.adopt_settings(meta.settings)
+        # Annotations are copied as they are.
+        put = PutMeta(meta.info, {}, meta.runs, meta.explorations, meta.settings, is_new=True)
+        with (
+            self.exclusive(target),
+            FORK_LOCK,
+            self._opened_for_reading() as file,
+            target.kept_open(trajectory),
+        ):
+            target.apply(StoreRequest(trajectory, (put,)))
+            lost = copy_sound_nodes(file, target.kept_file, target, trajectory, nodes, without)
+        absent = {*lost, *without}
+        copied = [
+            node.path for node in nodes if node.kind in (GROUP, LEAF) and node.path not in absent
+        ]
+        return copied, lost

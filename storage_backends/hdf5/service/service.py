@@ -4,56 +4,49 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pypet.encoding.unpickling import TRUST, Unpickling, check_mode, rule_in_force
+from pypet.encoding.unpickling import Unpickling
 from pypet.errors import StorageLostError
 from pypet.interfaces.option import Option
 from pypet.records import (
     ArrayItem,
     FrameItem,
     Item,
-    MetaRecord,
-    NodeRecord,
     PutMeta,
     PutNode,
     StoreRequest,
 )
 from pypet.services.applied import note_applied
 from pypet.services.backend import RecordBackend
-from pypet.storage_backends.hdf5.files.damage import damage_told
-from pypet.storage_backends.hdf5.files.demands import Demand
-from pypet.storage_backends.hdf5.files.exclusion import stepwise
+from pypet.storage_backends.hdf5.files.commit_options import CommitOptions
 from pypet.storage_backends.hdf5.files.filename import default_title, resolve_filename
-from pypet.storage_backends.hdf5.files.guard import GUARD
-from pypet.storage_backends.hdf5.overview.leaf_tables import wants_summary
-from pypet.storage_backends.hdf5.service import h5py_modules
+from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK
 from pypet.storage_backends.hdf5.service.established_names import HDF5Names
-from pypet.storage_backends.hdf5.service.experiment_file import ExperimentFile
+from pypet.storage_backends.hdf5.service.inspecting import Inspecting
 from pypet.storage_backends.hdf5.service.progress import Progresses
-from pypet.storage_backends.hdf5.service.reading_session import ReadingSession
 from pypet.storage_backends.hdf5.service.shared_access import SharedAccess
-from pypet.storage_backends.hdf5.service.verifying import Verifying
 from pypet.storage_backends.hdf5.settings.options import (
     OPTIONS,
-    SAFE_SIZE_LIMIT,
-    check_size_limit,
     check_timeout,
 )
-from pypet.storage_backends.hdf5.settings.properties import SettingsProperties
-from pypet.storage_backends.hdf5.settings.settings import Settings, initial_tables
+from pypet.storage_backends.hdf5.settings.settings import (
+    Settings,
+    SettingsProperties,
+    initial_tables,
+    wants_summary,
+)
+from pypet.support.optional import require
 from pypet.support.processes import refuse_in_loaded_script
 
 if TYPE_CHECKING:
     from pypet.services.transfer import NodeCopy
-    from pypet.storage_backends.hdf5.files.exclusion import FileLock
     from pypet.storage_backends.hdf5.files.identity import Identity
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
-    from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
+    from pypet.storage_backends.hdf5.files.thread_locks import FileLock
 
 logger = logging.getLogger(f"{__package__}.HDF5StorageService")
 
@@ -62,7 +55,7 @@ _LEAST_PACKED_BYTES = 1 << 17
 _MOST_COMMENTS = 10_000
 
 
-class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying, ExperimentFile):
+class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting):
     """Keeps trajectories in an HDF5 file, any number per file.
 
     Every message opens the file and closes it again, unless it is kept open. HDF5 locks files:
@@ -127,7 +120,10 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
             is negative.
         """
         if complib != "zlib" and complevel:
-            h5py_modules.compression().check_library(complib)
+            require("h5py", plugin="hdf5", extra="hdf5")
+            from pypet.storage_backends.hdf5.compression.filters import check_library
+
+            check_library(complib)
         if purge_duplicate_comments and not summary_tables:
             raise ValueError(
                 "`purge_duplicate_comments=True` needs `summary_tables=True`, where one comment "
@@ -140,7 +136,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
         self._read_from: OpenFile | None = None
         self._identity: Identity | None = None
         self._file_lock: FileLock | None = None
-        self._demand = Demand()
+        self._commit_options = CommitOptions()
         self._inspected: tuple[OpenFile | None, set[tuple[str, str, str]]] = (None, set())
         self._settings = Settings(
             complevel=complevel,
@@ -161,7 +157,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
         check_timeout(lock_timeout)
         self.lock_timeout = lock_timeout
         self.size_limit = size_limit
-        self._session: ReadingSession | None = None
+        self._session = None
         self._progress = Progresses(display_time)
         self._told: set[tuple[str, str]] = set()
         self._latest = self._trajectory_name or ""
@@ -178,8 +174,13 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
         closed: dict[str, Any] = {"_file": None, "_read_from": None, "_inspected": (None, set())}
         closed["_session"] = None
         closed["_file_lock"] = None
-        closed["_demand"] = Demand(durable=self.durable)
+        closed["_commit_options"] = CommitOptions(durable=self.durable)
         return {**self.__dict__, **closed, "_told": set(), "is_kept_open": False}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "_demand" in state:  # pickled before version 1.1
+            state["_commit_options"] = state.pop("_demand")
+        self.__dict__.update(state)
 
     # ----- settings ------------------------------------------------------------------------
 
@@ -191,32 +192,6 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
     @display_time.setter
     def display_time(self, seconds: float) -> None:
         self._progress.interval = seconds
-
-    @property
-    def unpickle(self) -> str:
-        """What is loaded of pickles in the file: ``'trust'``, ``'safe'`` or ``'never'``."""
-        return self._unpickle
-
-    @unpickle.setter
-    def unpickle(self, mode: str) -> None:
-        check_mode(mode)
-        self._unpickle = mode
-
-    @property
-    def size_limit(self) -> int | None:
-        """Bytes of memory for values beyond ten times what is stored of them; None: no limit.
-
-        It is for all values that one call loads. Without a limit of its own a service that does
-        not trust pickles has one of 1 GiB. Shared data is not loaded and not limited.
-        """
-        if self._size_limit is None and self._unpickle != TRUST:
-            return SAFE_SIZE_LIMIT
-        return self._size_limit
-
-    @size_limit.setter
-    def size_limit(self, limit: int | None) -> None:
-        check_size_limit(limit)
-        self._size_limit = limit
 
     def settings(self) -> Mapping[str, tuple[Any, str]]:
         """Return all settings that are kept with a trajectory, with a comment each."""
@@ -237,7 +212,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
         file = self._file
         if file is not None and file.is_alive:
             with self.file_lock:
-                cache = file.caches.get(self._latest) if file.is_alive else None
+                cache = file.trajectory_caches.get(self._latest) if file.is_alive else None
                 return wants_summary(self._settings, cache, path, comment)
         if comment and (path.partition(".")[0], comment) in self._told:
             comment = ""  # the value of an earlier leaf stands for all with this comment
@@ -278,7 +253,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
 
     def node_copy(self, trajectory: str) -> NodeCopy:
         """Return what copies nodes into a stored trajectory, here or from another file."""
-        from pypet.storage_backends.hdf5.service.node_copying import HDF5NodeCopy
+        from pypet.storage_backends.hdf5.nodes.copying import HDF5NodeCopy
 
         self._progress.merged.restart(self._filename)
         return HDF5NodeCopy(self, trajectory, self._progress.merged)
@@ -292,17 +267,20 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
             The other file has a trajectory of this name, or this one has none.
         """
         assert isinstance(target, HDF5StorageService)
-        with self.exclusive(target), GUARD, self._held_for_reading() as file:
+        with self.exclusive(target), FORK_LOCK, self._opened_for_reading() as file:
             self._check_known(file, trajectory)
+            from pypet.storage_backends.hdf5.nodes.copying import copy_trajectory
+
             with target.kept_open(trajectory):
-                h5py_modules.transfers().copy_trajectory(file, target._file, trajectory)
+                copy_trajectory(file, target.kept_file, trajectory)
 
     def delete_trajectory(self, trajectory: str) -> None:
         """Delete everything about a trajectory; ValueError if it is not there."""
-        with self.file_lock, GUARD, self.kept_open(trajectory):
-            assert self._file is not None
-            self._check_known(self._file, trajectory)
-            h5py_modules.transfers().delete_trajectory(self._file, trajectory)
+        with self.file_lock, FORK_LOCK, self.kept_open(trajectory):
+            from pypet.storage_backends.hdf5.nodes.deletion import delete_trajectory
+
+            self._check_known(self.kept_file, trajectory)
+            delete_trajectory(self.kept_file, trajectory)
 
     # ----- records -------------------------------------------------------------------------
 
@@ -315,23 +293,28 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
             The file cannot be opened; the message says why and what to do.
         """
         if request.operations:
-            with self.file_lock, GUARD:
-                self._apply(request)
+            self._latest = request.trajectory
+            with self.file_lock, FORK_LOCK:
+                file = self._file
+                if file is not None and file.is_alive:
+                    self._apply_to(file, request)
+                    try:
+                        file.flush_if_due(self.commit_interval)
+                    except StorageLostError:
+                        raise
+                    except OSError as error:
+                        note_applied(error)
+                        raise
+                else:
+                    self._apply_to_closed(request)
 
-    def _apply(self, request: StoreRequest) -> None:
-        file = self._file
-        rule = Unpickling(self._unpickle)
-        self._latest = request.trajectory
-        if file is not None and file.is_alive:
-            h5py_modules.store().apply_request(file, request, self._settings, rule, self._progress)
-            try:
-                file.flush_if_due(self.commit_interval)
-            except StorageLostError:
-                raise
-            except OSError as error:
-                note_applied(error)
-                raise
-            return
+    def _apply_to(self, file: OpenFile, request: StoreRequest) -> None:
+        from pypet.storage_backends.hdf5.service.requests import apply_request
+
+        apply_request(file, request, self._settings, Unpickling(self._unpickle), self._progress)
+
+    def _apply_to_closed(self, request: StoreRequest) -> None:
+        """Open the file for one request."""
         if (
             not isinstance(request.operations[0], PutMeta)
             and self._expected_identity() is None
@@ -341,10 +324,10 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
                 f"There is no file {self._filename} with a trajectory {request.trajectory!r}. "
                 "Store the trajectory first, at least with `f_store(only_init=True)`."
             )
-        file = self._hold(writable=True)
+        file = self._acquire(writable=True)
         self._progress.restart_writing(self._filename)
         try:
-            h5py_modules.store().apply_request(file, request, self._settings, rule, self._progress)
+            self._apply_to(file, request)
         finally:
             self._release(file)
 
@@ -375,153 +358,6 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Verifying,
             return stored
         if not (isinstance(stored, FrameItem) and isinstance(added, FrameItem)):
             return stored
-        from pypet.storage_backends.hdf5.frames.appending import with_rows
+        from pypet.storage_backends.hdf5.frames.frame_writing import with_rows
 
         return stored._replace(value=with_rows(stored.value, added.value))
-
-    def trajectory_names(self) -> list[str]:
-        """Return the names of all trajectories of the file in alphabetical order."""
-        with self.file_lock, self._held_for_reading() as file:
-            names: list[str] = h5py_modules.listing().trajectory_names(file)
-            return names
-
-    def check_has(self, name: str | None, index: int | None) -> None:
-        """Raise ValueError unless the file has the trajectory of this name or index.
-
-        Give one of both; see `load` for the errors.
-        """
-        with self.file_lock, self._held_for_reading() as file:
-            self._check_known(file, self._find_trajectory(name, index))
-
-    def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
-        """Return the data about a trajectory; see `RecordBackend.read_meta`."""
-        from pypet.storage_backends.hdf5.trajectories.meta_reading import read_meta
-
-        with self.file_lock, self._held_for_reading() as file:
-            self._check_known(file, trajectory)
-            with GUARD:
-                file.flush()
-            rule = rule_in_force(self._unpickle)
-            with damage_told(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
-                session = self._session
-                limit = self._new_limit(file) if session is None else session.limit
-                return read_meta(file, trajectory, rule, with_runs=with_runs, limit=limit)
-
-    def read_nodes(
-        self,
-        trajectory: str,
-        path: str,
-        *,
-        recursive: bool,
-        max_depth: int | None,
-        wants: Callable[[str], bool],
-        item_filter: Callable[[str], bool] | None = None,
-    ) -> Iterator[NodeRecord]:
-        """Yield records; see `RecordBackend.read_nodes`."""
-        return self._read_nodes(
-            trajectory, path, wants, item_filter, None, recursive=recursive, max_depth=max_depth
-        )
-
-    def read_intact_nodes(
-        self,
-        trajectory: str,
-        path: str,
-        *,
-        recursive: bool,
-        max_depth: int | None,
-        wants: Callable[[str], bool],
-        skip: Callable[[str, Exception], None],
-    ) -> Iterator[NodeRecord]:
-        """Yield records of all nodes but damaged ones; see `RecordBackend.read_intact_nodes`."""
-        return self._read_nodes(
-            trajectory, path, wants, None, skip, recursive=recursive, max_depth=max_depth
-        )
-
-    def _read_nodes(
-        self,
-        trajectory: str,
-        path: str,
-        wants: Callable[[str], bool],
-        item_filter: Callable[[str], bool] | None,
-        skip: Callable[[str, Exception], None] | None,
-        *,
-        recursive: bool,
-        max_depth: int | None,
-    ) -> Iterator[NodeRecord]:
-        is_within_message = self.file_lock.is_mine
-        session = self._session
-        rule = rule_in_force(self._unpickle)
-        if is_within_message and session is not None and session.serves(self._file):
-            records = session.read(
-                trajectory,
-                path,
-                rule,
-                wants,
-                item_filter,
-                skip,
-                recursive=recursive,
-                max_depth=max_depth,
-            )
-            yield from self._counted(records)
-            return
-        with ExitStack() as held:
-            with self.file_lock:
-                file = held.enter_context(self._held_for_reading())
-                session = self._new_session(file)
-                self._progress.loaded.restart(self._filename)
-                records = session.read(
-                    trajectory,
-                    path,
-                    rule,
-                    wants,
-                    item_filter,
-                    skip,
-                    recursive=recursive,
-                    max_depth=max_depth,
-                )
-            yield from self._counted(
-                records if is_within_message else stepwise(records, self.file_lock)
-            )
-
-    def _counted(self, records: Iterator[NodeRecord]) -> Iterator[NodeRecord]:
-        count = self._progress.loaded.count
-        for record in records:
-            yield record
-            count()
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Keep the file open for reading, and one limit of sizes in force, within a ``with`` block.
-
-        Raises
-        ------
-        ValueError
-            There is no file.
-        """
-        with super().reading():
-            assert self._read_from is not None
-            former, self._session = self._session, self._new_session(self._read_from)
-            if former is None:
-                self._progress.loaded.restart(self._filename)
-            try:
-                yield
-            finally:
-                self._session = former
-
-    def _new_session(self, file: OpenFile) -> ReadingSession:
-        return ReadingSession(
-            file,
-            self._new_limit(file),
-            lambda trajectory: self._check_known(file, trajectory),
-            checksums=self._settings.checksums,
-            outer=self._session,
-        )
-
-    def _new_limit(self, file: OpenFile) -> SizeLimit | None:
-        """Return what values are charged to: all that one call loads to the same."""
-        limit = self.size_limit
-        if limit is None or file.id is None:
-            return None
-        from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
-
-        return SizeLimit(limit, file.id.get_filesize())

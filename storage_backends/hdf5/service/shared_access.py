@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pypet.encoding.unpickling import TRUST, Unpickling
-from pypet.storage_backends.hdf5.files.guard import GUARD
-from pypet.storage_backends.hdf5.service.held_file import HeldFile
+from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK
+from pypet.storage_backends.hdf5.service.file_access import FileAccess
 from pypet.support.optional import require
 
 if TYPE_CHECKING:
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
 
 
-class SharedAccess(HeldFile, ABC):
+class SharedAccess(FileAccess, ABC):
     """The part of the service that has PyTables and pandas work on items in the file."""
 
     _unpickle: str
@@ -48,19 +48,21 @@ class SharedAccess(HeldFile, ABC):
         """
         for package in self.requires:
             require(package, plugin=self.name, extra=self.extra)
-        from pypet.storage_backends.hdf5.files.needs import need_of_call
+        from pypet.storage_backends.hdf5.files.disk_space import estimate_call
         from pypet.storage_backends.hdf5.shareddata import access
 
         writable = access.changes(request, args, kwargs)
-        with self.file_lock, GUARD, self._held_for_access(writable=writable) as file:
-            if not file.is_lent:
+        with self.file_lock, FORK_LOCK, self._opened_for_access(writable=writable) as file:
+            if not file.is_handed_over:
                 self._check_known(file, trajectory)
             location = (trajectory, path, item_name)
             if writable:
-                file.check_room(need_of_call(args or (), kwargs or {}))
+                file.check_space(estimate_call(args or (), kwargs or {}))
             rule = Unpickling(self._unpickle)
             if rule.mode == TRUST:
-                if not file.is_lent:  # to look again would close the nodes that were given out
+                if (
+                    not file.is_handed_over
+                ):  # to look again would close the nodes that were given out
                     self._inspect(file, location, rule)
             elif request not in access.READ_FROM_COPIES:
                 self._inspect(file, location, rule)
@@ -81,12 +83,12 @@ class SharedAccess(HeldFile, ABC):
         seen.add(location)
 
     @contextmanager
-    def _held_for_access(self, *, writable: bool) -> Iterator[OpenFile]:
+    def _opened_for_access(self, *, writable: bool) -> Iterator[OpenFile]:
         if self.is_open or not writable or not os.path.exists(self._filename):
-            with self._held_for_reading() as file:
+            with self._opened_for_reading() as file:
                 yield file
             return
-        file = self._hold(writable=True)
+        file = self._acquire(writable=True)
         try:
             yield file
         finally:

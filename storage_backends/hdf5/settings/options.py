@@ -9,8 +9,7 @@ from typing import Any
 from pypet.encoding.unpickling import check_mode
 from pypet.interfaces.option import Option
 from pypet.options.checks import at_least, flag
-from pypet.storage_backends.hdf5.settings.compressors import split_name
-from pypet.storage_backends.hdf5.settings.settings import PANDAS_FORMATS
+from pypet.storage_backends.hdf5.settings.settings import PANDAS_FORMATS, split_name
 
 SAFE_SIZE_LIMIT = 1 << 30
 """In bytes, where pickles are not trusted and no other limit was asked for."""

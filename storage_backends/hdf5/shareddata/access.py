@@ -14,14 +14,17 @@ from pypet.encoding.refusals import advice_on_type
 from pypet.encoding.unpickling import TRUST, Unpickling
 from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
-from pypet.storage_backends.hdf5.frames.items import check_codes, plain_store
-from pypet.storage_backends.hdf5.frames.ragged_filters import keep_ragged_rows_writable
+from pypet.storage_backends.hdf5.frames.frame_reading import check_codes, plain_store
 from pypet.storage_backends.hdf5.objects.groups import hdf5_path
-from pypet.storage_backends.hdf5.pytables.quiet import quiet
+from pypet.storage_backends.hdf5.pytables.stores import StoreHandle, quiet
 from pypet.storage_backends.hdf5.settings.settings import Settings
-from pypet.storage_backends.hdf5.shareddata.creation import create
-from pypet.storage_backends.hdf5.shareddata.frames import get_frame, put_shared_frame, select_frame
-from pypet.storage_backends.hdf5.shareddata.places import SharedPlace
+from pypet.storage_backends.hdf5.shareddata.creation import (
+    create,
+    get_frame,
+    put_shared_frame,
+    select_frame,
+)
+from pypet.storage_backends.hdf5.shareddata.locations import ItemLocation
 
 _SHAREABLE = frozenset(
     (
@@ -61,42 +64,6 @@ Arguments = Sequence[Any] | None
 Keywords = Mapping[str, Any] | None
 
 
-class PyTablesGuest:
-    """The file as pandas and PyTables have it open."""
-
-    def __init__(self, path: str, writable: bool, settings: Settings) -> None:
-        from pandas import HDFStore
-
-        options: dict[str, Any] = {}
-        if writable and settings.complevel:
-            options = {
-                "complevel": settings.complevel,
-                "complib": settings.complib,
-                "fletcher32": settings.fletcher32,
-            }
-        with quiet():
-            # "r+" makes no file anew if this one was deleted meanwhile
-            self.store: Any = HDFStore(path, "r+" if writable else "r", **options)
-        if writable:
-            keep_ragged_rows_writable(self.store._handle, settings)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nobody closed it behind our back."""
-        return bool(self.store.is_open)
-
-    def flush(self, *, durable: bool) -> None:
-        """Write what PyTables still holds."""
-        if self.is_open:
-            with quiet():
-                self.store.flush(fsync=durable)
-
-    def close(self) -> None:
-        """Close the file; nodes that were given out are closed with it."""
-        with quiet():
-            self.store.close()
-
-
 def changes(request: str, args: Arguments, kwargs: Keywords) -> bool:
     """Return whether a request may change the file."""
     return not (request in _READING or (args is None and kwargs is None))
@@ -105,7 +72,7 @@ def changes(request: str, args: Arguments, kwargs: Keywords) -> bool:
 def access(
     file: OpenFile,
     settings: Settings,
-    location: tuple[str, str, str],
+    item: tuple[str, str, str],
     request: str,
     args: Arguments,
     kwargs: Keywords,
@@ -113,7 +80,7 @@ def access(
 ) -> Any:
     """Carry out one request; PyTables keeps the file until h5py needs it.
 
-    ``location`` is the name of the trajectory, the full name of the leaf and that of the item.
+    ``item`` is the name of the trajectory, the full name of the leaf and the name of the item.
     If ``rule`` does not trust every pickle, frames are read from copies in memory; for all other
     requests what PyTables touches has to be inspected before.
 
@@ -129,30 +96,30 @@ def access(
         Whatever PyTables or pandas raises for the request.
     """
 
-    def invite(path: str, writable: bool) -> PyTablesGuest:
-        return PyTablesGuest(path, writable, settings)
+    def open_handle(path: str, writable: bool) -> StoreHandle:
+        return StoreHandle(path, writable, settings)
 
-    _refuse_masks(location, (*(args or ()), *(kwargs or {}).values()))
+    _refuse_masks(item, (*(args or ()), *(kwargs or {}).values()))
     if request in READ_FROM_COPIES and rule.mode != TRUST:
-        return _read_from_copy(file, settings, location, request, kwargs, rule)
-    guest = file.lend(invite)
-    assert isinstance(guest, PyTablesGuest)
-    place = SharedPlace(guest.store, settings, *location)
+        return _read_from_copy(file, settings, item, request, kwargs, rule)
+    handle = file.hand_over(open_handle)
+    assert isinstance(handle, StoreHandle)
+    location = ItemLocation(handle.store, settings, *item)
     special = _SPECIAL.get(request)
     with quiet(), portable_pickles():
         if special is not None:
-            return special(place, *(args or ()), **(kwargs or {}))
+            return special(location, *(args or ()), **(kwargs or {}))
         if args is None and kwargs is None:
-            return getattr(place.node(), request)
-        return _call(place, request, args or (), dict(kwargs or {}))
+            return getattr(location.node(), request)
+        return _call(location, request, args or (), dict(kwargs or {}))
 
 
-def _refuse_masks(location: tuple[str, str, str], values: Sequence[Any]) -> None:
+def _refuse_masks(item: tuple[str, str, str], values: Sequence[Any]) -> None:
     for value in values:
         if isinstance(value, np.ma.MaskedArray) and np.ma.flatten_mask(value.mask).any():
-            _, leaf, item = location
+            _, leaf, name = item
             raise TypeError(
-                f"A masked array cannot be written to item {item!r} of {leaf!r}. "
+                f"A masked array cannot be written to item {name!r} of {leaf!r}. "
                 f"{advice_on_type(value)}"
             )
 
@@ -160,19 +127,19 @@ def _refuse_masks(location: tuple[str, str, str], values: Sequence[Any]) -> None
 def _read_from_copy(
     file: OpenFile,
     settings: Settings,
-    location: tuple[str, str, str],
+    item: tuple[str, str, str],
     request: str,
     kwargs: Keywords,
     rule: Unpickling,
 ) -> Any:
-    trajectory, leaf, item = location
-    path = "/".join((hdf5_path(trajectory, leaf).decode("utf8"), *item.split(".")))
+    trajectory, leaf, name = item
+    path = "/".join((hdf5_path(trajectory, leaf).decode("utf8"), *name.split(".")))
     if path not in h5py.File(file.id):
         raise DataNotInStorageError(f"There is no shared data at {path} in {file.path}.")
     with plain_store(file, [path], rule) as store:
-        place = SharedPlace(store, settings, *location)
+        location = ItemLocation(store, settings, *item)
         try:
-            value = _SPECIAL[request](place, **(kwargs or {}))
+            value = _SPECIAL[request](location, **(kwargs or {}))
         except Exception as err:  # pandas raises whatever it comes upon
             if kwargs:  # what was asked for may be at fault
                 raise
@@ -183,8 +150,8 @@ def _read_from_copy(
     return value
 
 
-def _call(place: SharedPlace, request: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    target = place.node()
+def _call(location: ItemLocation, request: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    target = location.node()
     if kwargs.pop("_col_func", False):
         if "colname" in kwargs:
             column = kwargs.pop("colname")
@@ -197,28 +164,28 @@ def _call(place: SharedPlace, request: str, args: Sequence[Any], kwargs: dict[st
 # ----- conversions -----------------------------------------------------------------------------
 
 
-def _make_shared(place: SharedPlace) -> None:
+def _make_shared(location: ItemLocation) -> None:
     """Turn an ordinary item into shared data: only its attributes change."""
     import tables
 
-    node = place.node()
-    flag = place.flag()
+    node = location.node()
+    flag = location.flag()
     if flag == constants.SHARED_DATA:
         return
     is_split = flag == constants.TABLE and isinstance(node, tables.Group)
     if flag not in _SHAREABLE or is_split:
         kind = "a table of too many columns" if is_split else f"kept as {flag}"
-        raise TypeError(f"{place} is {kind} and cannot become shared data.")
-    place.mark(flag)
+        raise TypeError(f"{location} is {kind} and cannot become shared data.")
+    location.mark(flag)
 
 
-def _make_ordinary(place: SharedPlace) -> None:
+def _make_ordinary(location: ItemLocation) -> None:
     """Turn shared data into an ordinary item."""
-    place.unmark()
+    location.unmark()
 
 
-def _node(place: SharedPlace) -> Any:
-    return place.node()
+def _node(location: ItemLocation) -> Any:
+    return location.node()
 
 
 _SPECIAL: dict[str, Callable[..., Any]] = {

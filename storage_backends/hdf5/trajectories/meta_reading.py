@@ -13,9 +13,9 @@ from h5py import h5a, h5d, h5g
 from pypet.encoding.unpickling import Unpickling
 from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.records import Info, MetaRecord, RunError, RunRows
-from pypet.storage_backends.hdf5.compression.filter_plugins import missing_filter
+from pypet.storage_backends.hdf5.compression.filters import missing_filter
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
-from pypet.storage_backends.hdf5.encoding.attribute_reading import (
+from pypet.storage_backends.hdf5.encoding.attributes import (
     attribute_names,
     read_comment,
     read_text,
@@ -24,11 +24,10 @@ from pypet.storage_backends.hdf5.encoding.layout import COMMENT, COMPLIB
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.objects.groups import child_names, has_child, hdf5_path
-from pypet.storage_backends.hdf5.objects.own_paths import OwnPaths, foreign_source
+from pypet.storage_backends.hdf5.objects.paths import OwnPaths, external_source
 from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, charge_dataset
-from pypet.storage_backends.hdf5.pytables.foreign import read_foreign
-from pypet.storage_backends.hdf5.settings.compressors import full_name
-from pypet.storage_backends.hdf5.settings.settings import TABLES
+from pypet.storage_backends.hdf5.pytables.fallback_reading import read_through_pytables
+from pypet.storage_backends.hdf5.settings.settings import TABLES, full_name
 from pypet.storage_backends.hdf5.trajectories.rebuilding import (
     OverviewDamage,
     RefusedTableError,
@@ -173,7 +172,7 @@ class _Tables:
             return None
         table = h5d.open(self._file.id, path)
         where = f"Table {path.decode('utf8')!r} in {self._file.path}"
-        source = foreign_source(table)
+        source = external_source(table)
         if source:
             raise RefusedTableError(f"{where} is {source}; nothing is read from other files.")
         if self._limit is not None:  # runs are read in blocks; most of a row is empty text
@@ -186,7 +185,7 @@ class _Tables:
 
     def _foreign_rows(self, name: str) -> Rows:
         path = f"{self._path.decode('utf8')}/{name}"
-        with read_foreign(self._file, [path], self._rule) as source:
+        with read_through_pytables(self._file, [path], self._rule) as source:
             return source.values(path)
 
 

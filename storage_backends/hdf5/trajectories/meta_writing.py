@@ -12,9 +12,10 @@ from pypet import pypetconstants as constants
 from pypet.records import Info, PutMeta
 from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.annotations import annotate
-from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_comment
 from pypet.storage_backends.hdf5.encoding.attributes import (
+    attribute_names,
     encode_attribute,
+    read_comment,
     replace_attribute,
     write_text,
 )
@@ -31,11 +32,13 @@ from pypet.storage_backends.hdf5.objects.tables import (
     write_all,
     write_rows,
 )
-from pypet.storage_backends.hdf5.overview.tables import make_missing_tables, overview_group
-from pypet.storage_backends.hdf5.settings.compressors import library_of
-from pypet.storage_backends.hdf5.settings.settings import TABLES, Filters, Settings
+from pypet.storage_backends.hdf5.settings.settings import TABLES, Filters, Settings, library_of
 from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 from pypet.storage_backends.hdf5.trajectories.meta_reading import noted_complib
+from pypet.storage_backends.hdf5.trajectories.overview_tables import (
+    make_missing_tables,
+    overview_group,
+)
 from pypet.storage_backends.hdf5.trajectories.run_errors import write_errors
 from pypet.storage_backends.hdf5.trajectories.run_rows import write_runs
 

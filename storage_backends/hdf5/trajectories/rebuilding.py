@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from h5py import h5d, h5g
 
 from pypet.errors import RefusedPickleError, StorageFormatError
-from pypet.storage_backends.hdf5.compression.filter_plugins import MissingFilterError
-from pypet.storage_backends.hdf5.encoding.attribute_reading import attribute_names, read_flag
+from pypet.storage_backends.hdf5.compression.filters import MissingFilterError
+from pypet.storage_backends.hdf5.encoding.attributes import attribute_names, read_flag
 from pypet.storage_backends.hdf5.encoding.checksums import check_values, crc_of
 from pypet.storage_backends.hdf5.encoding.layout import CHECKSUM, IS_LEAF, LENGTH
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
@@ -26,7 +26,7 @@ from pypet.storage_backends.hdf5.objects.groups import (
     has_child,
     is_link,
 )
-from pypet.storage_backends.hdf5.objects.own_paths import foreign_source
+from pypet.storage_backends.hdf5.objects.paths import external_source
 from pypet.storage_backends.hdf5.objects.tables import Rows, read_rows
 
 logger = logging.getLogger(__name__)
@@ -212,7 +212,7 @@ def _values_below(
                 if is_link(child, b"data"):
                     continue
                 table = h5d.open(child, b"data")
-                if foreign_source(table) or table.shape not in _SINGLE:
+                if external_source(table) or table.shape not in _SINGLE:
                     continue
                 rows = checked_rows(table)
                 value = rows["data"][0].item() if rows.dtype.names else rows.reshape(-1)[0].item()

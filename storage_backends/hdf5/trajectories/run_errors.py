@@ -26,8 +26,8 @@ from pypet.storage_backends.hdf5.objects.tables import (
     read_rows,
     write_all,
 )
-from pypet.storage_backends.hdf5.overview.tables import comes_from_the_system
 from pypet.storage_backends.hdf5.settings.settings import Filters
+from pypet.storage_backends.hdf5.trajectories.overview_tables import comes_from_the_system
 
 logger = logging.getLogger(__name__)
 

@@ -453,13 +453,13 @@ def main():
         env.traj.f_explore({"x": range(6)})
         print(env.run(work, Number(10)), flush=True)
 
-GUARD
+FORK_LOCK
 """
 
 
 def start_script(tmp_path, guard, *arguments):
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.replace("GUARD", guard))
+    script.write_text(SCRIPT.replace("FORK_LOCK", guard))
     return subprocess.Popen(
         [sys.executable, str(script), *arguments],
         stdout=subprocess.PIPE,

@@ -63,7 +63,7 @@ EXPERIMENT = """
 
 
     if __name__ == '__main__':
-        guarded = 4
+        blocking_forks = 4
         traj = Trajectory('t')
         traj.f_add_parameter(Special, 'x', 1)
         payload = {
@@ -77,7 +77,7 @@ EXPERIMENT = """
             'module': sys.modules['__main__'],
         }
         if 'dill' in sys.argv:
-            payload['by_value'] = lambda traj: (guarded, post(traj, None), Unit.SECOND)
+            payload['by_value'] = lambda traj: (blocking_forks, post(traj, None), Unit.SECOND)
         write_snapshot(sys.argv[1], {'function': refer(simulate)._asdict()}, payload)
 """
 

@@ -116,12 +116,12 @@ def test_a_choice_is_remembered_for_data_of_the_same_kind(monkeypatch):
 
 
 def test_without_fast_libraries_hdf5_compresses(tmp_path, monkeypatch):
-    from pypet.storage_backends.hdf5.compression import chunk_writing, deflate
+    from pypet.storage_backends.hdf5.compression import chunks, deflate
 
     for made in (deflate._isal, deflate._zlib_ng):
         made.cache_clear()
     monkeypatch.setattr(deflate, "is_installed", lambda name: False)
-    monkeypatch.setattr(chunk_writing, "_CHOOSER", deflate.Chooser())
+    monkeypatch.setattr(chunks, "_CHOOSER", deflate.Chooser())
     try:
         array = np.random.default_rng(8).standard_normal(30_000)
         store(tmp_path / "array.hdf5", array)

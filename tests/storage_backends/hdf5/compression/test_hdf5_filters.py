@@ -23,15 +23,15 @@ from pypet.errors import StorageFormatError
 from pypet.pypetconstants import LOAD_DATA
 from pypet.records import ArrayItem, Column, FrameItem, TableItem
 from pypet.storage_backends.hdf5 import HDF5StorageService
-from pypet.storage_backends.hdf5.compression.filter_plugins import (
+from pypet.storage_backends.hdf5.compression.filters import (
     BLOSC,
     BLOSC2,
     BZIP2,
     LZO,
     make_available,
 )
-from pypet.storage_backends.hdf5.compression.unpacking_bounds import find_inflated_chunk
-from pypet.storage_backends.hdf5.settings.compressors import full_name
+from pypet.storage_backends.hdf5.objects.reading_limits import find_inflated_chunk
+from pypet.storage_backends.hdf5.settings.settings import full_name
 from tests.processes import DEADLINE_SECONDS
 from tests.storage_backends.hdf5.compression.compressed_runs import run
 from tests.storage_backends.hdf5.record_makers import (

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pypet.storage_backends.hdf5.files import redo_log
-from pypet.storage_backends.hdf5.files.demands import Demand, Demands
+from pypet.storage_backends.hdf5.files.commit_options import CombinedCommitOptions, CommitOptions
 from pypet.storage_backends.hdf5.files.file_handle import TransactionalWriter, close_abandoned
 from pypet.storage_backends.hdf5.files.opening import IS_TRANSACTIONAL, create_file, open_file
 from pypet.storage_backends.hdf5.files.redo_log import PAGE_BYTES, read_log
@@ -641,9 +641,9 @@ def test_another_writer_in_between_is_noticed(tmp_path):
 
 def test_a_new_file_that_cannot_be_committed_is_not_left_open(tmp_path, monkeypatch):
     # HDF5 would close it when Python has gone, and bring the process down.
-    demand = Demand(durable=True)
-    demands = Demands()
-    demands.add(demand)
+    options = CommitOptions(durable=True)
+    combined = CombinedCommitOptions()
+    combined.add(options)
     close_abandoned()
     before = h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
 
@@ -653,7 +653,7 @@ def test_a_new_file_that_cannot_be_committed_is_not_left_open(tmp_path, monkeypa
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="cannot be written"):
-            create_file(str(tmp_path / "new.hdf5"), "title", Filters(), demands=demands)
+            create_file(str(tmp_path / "new.hdf5"), "title", Filters(), options=combined)
     close_abandoned()
     assert h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE) == before
     assert not (tmp_path / "new.hdf5").exists()

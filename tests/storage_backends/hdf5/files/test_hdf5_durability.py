@@ -223,7 +223,7 @@ def by_another_service(service):
 
 def by_lending(service):
     apply(service, leaf("results.new", number("x", 1)))
-    with service._file.lent():
+    with service._file.handed_over():
         pass
 
 

@@ -13,7 +13,7 @@ import pytest
 from pypet import Trajectory, load_trajectory
 from pypet.errors import StorageLostError
 from pypet.storage_backends.hdf5 import HDF5StorageService
-from pypet.storage_backends.hdf5.headers.header_blocks import find_in_header
+from pypet.storage_backends.hdf5.objects.file_structures import find_in_header
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pread"), reason="reads past the HDF5 library")
 LOST = "was deleted, moved or replaced, or its content overwritten"

@@ -17,8 +17,8 @@ pytest.importorskip("tables")
 import tables
 
 from pypet import HDF5StorageService, SharedEArray, SharedResult, Trajectory
-from pypet.storage_backends.hdf5.files.file_memory import FileMemory
-from pypet.storage_backends.hdf5.files.needs import NODE_BYTES
+from pypet.storage_backends.hdf5.files.disk_space import NODE_BYTES
+from pypet.storage_backends.hdf5.files.file_cache import FileCache
 from tests.storage_backends.hdf5.record_makers import (
     TRAJ,
     apply,
@@ -138,7 +138,7 @@ def test_more_was_asked_for_than_it_took_and_that_is_found_out(tmp_path):
 
 def pretend(monkeypatch, **fields):
     """Let the disk tell something else about itself, and nobody believe what it told before."""
-    monkeypatch.setattr(FileMemory, "plenty_until", property(lambda self: 0.0, lambda *_: None))
+    monkeypatch.setattr(FileCache, "ample_until", property(lambda self: 0.0, lambda *_: None))
     told = os.statvfs(os.curdir)
     names = ["f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail"]
     values = {name: getattr(told, name) for name in names} | fields

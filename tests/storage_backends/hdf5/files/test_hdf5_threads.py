@@ -11,7 +11,7 @@ import pytest
 
 from pypet import Result, SharedArray, SharedResult, Trajectory, load_trajectory
 from pypet.storage_backends.hdf5 import HDF5StorageService
-from pypet.storage_backends.hdf5.files.exclusion import FileLock, exclusive, lock_of
+from pypet.storage_backends.hdf5.files.thread_locks import FileLock, exclusive, lock_of
 
 SECONDS = 120
 ROUNDS = 10

@@ -11,7 +11,7 @@ pd = pytest.importorskip("pandas")
 
 from pypet import Trajectory, load_trajectory  # noqa: E402 - needs h5py
 from pypet.errors import RefusedPickleError  # noqa: E402
-from pypet.storage_backends.hdf5.compression import filter_plugins  # noqa: E402
+from pypet.storage_backends.hdf5.compression import filters  # noqa: E402
 from pypet.storage_backends.hdf5.nodes import item_reading  # noqa: E402
 
 COLUMNS = {"a": np.arange(3), "b": np.arange(3.0), "c": [True, False, True]}
@@ -135,7 +135,7 @@ def test_what_only_pytables_can_unpack_is_left_to_it(stored, monkeypatch):
     with pd.HDFStore(filename, "a", complib="bzip2", complevel=9) as file:
         file.put("/t/results/r/r", COMMON["numbers"])
         file.get_node("/t/results/r/r")._v_attrs["SRVC_STORE"] = "FRAME"
-    monkeypatch.setattr(filter_plugins, "make_available", lambda number: number != 307)
+    monkeypatch.setattr(filters, "make_available", lambda number: number != 307)
 
     found, made = loaded(filename, monkeypatch)
 

@@ -12,14 +12,14 @@ import h5py
 
 from pypet.records import ArrayItem, PutLink
 from pypet.storage_backends.hdf5 import HDF5StorageService
-from pypet.storage_backends.hdf5.headers import object_headers
-from pypet.storage_backends.hdf5.headers.header_checksums import checksum_function
-from pypet.storage_backends.hdf5.headers.object_headers import (
+from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
+from pypet.storage_backends.hdf5.objects import object_headers
+from pypet.storage_backends.hdf5.objects.object_headers import (
     HeaderReader,
+    checksum_function,
     compact_data,
     shape_of,
 )
-from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
 from tests.storage_backends.hdf5.record_makers import (
     TRAJ,
     apply,

@@ -14,7 +14,7 @@ import tables
 import pypet
 from pypet import Trajectory, compact_hdf5_file, load_trajectory
 from pypet.errors import StorageFormatError
-from pypet.storage_backends.hdf5.files import file_copying
+from pypet.storage_backends.hdf5.nodes import copying
 from pypet.utils import hdf5compression
 from tests.storage_backends.hdf5.pytables_layout import layout, raw_attributes
 
@@ -126,7 +126,7 @@ def test_a_failing_copy_leaves_the_file_untouched(path, tmp_path, monkeypatch):
     def fail(source, target):
         raise OSError("no space left")
 
-    monkeypatch.setattr(file_copying, "_copy_children", fail)
+    monkeypatch.setattr(copying, "_copy_children", fail)
     with pytest.raises(OSError, match="no space left"):
         compact_hdf5_file(path)
     assert Path(path).read_bytes() == before

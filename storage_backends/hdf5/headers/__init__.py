@@ -1,1 +1,0 @@
-"""Headers of objects read straight from the file, faster than by the HDF5 library."""

@@ -1,1 +1,0 @@
-"""Tables that list leaves for people who look into a file, and share comments."""

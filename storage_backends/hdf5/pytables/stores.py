@@ -1,0 +1,155 @@
+"""Files as pandas and PyTables have them open, and what keeps these files readable by others."""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Literal
+
+from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK
+from pypet.storage_backends.hdf5.settings.settings import Settings, library_of
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Suppress warnings of PyTables and pandas about names and pickled columns: both are known.
+
+    Neither PyTables nor the suppression of warnings is safe for threads, even with different
+    files.
+    """
+    from pandas.errors import PerformanceWarning
+    from tables import NaturalNameWarning
+    from tables import PerformanceWarning as TooManyNodesWarning
+
+    with FORK_LOCK, warnings.catch_warnings():
+        for category in (PerformanceWarning, NaturalNameWarning, TooManyNodesWarning):
+            warnings.simplefilter("ignore", category)
+        yield
+
+
+# ----- stores ----------------------------------------------------------------------------------
+
+
+class StoreHandle:
+    """A file that pandas and PyTables have open in place of h5py, see `OpenFile.hand_over`."""
+
+    def __init__(self, path: str, writable: bool, settings: Settings) -> None:
+        # "r+" makes no file anew if this one was deleted meanwhile
+        mode: Literal["r", "r+"] = "r+" if writable else "r"
+        with quiet():
+            self.store = _new_store(path, mode, settings if writable else None)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody closed it behind our back."""
+        return bool(self.store.is_open)
+
+    def flush(self, *, durable: bool) -> None:
+        """Write what PyTables still holds."""
+        if self.is_open:
+            with quiet():
+                self.store.flush(fsync=durable)
+
+    def close(self) -> None:
+        """Close the file; nodes that were given out are closed with it."""
+        with quiet():
+            self.store.close()
+
+
+@contextmanager
+def opened_store(
+    path: str, mode: Literal["a", "r", "r+", "w"], settings: Settings | None = None, **driver: Any
+) -> Iterator[Any]:
+    """Open a file that nobody else has open as a pandas ``HDFStore``."""
+    with quiet(), _new_store(path, mode, settings, **driver) as store:
+        yield store
+
+
+def opened_in_memory(settings: Settings) -> AbstractContextManager[Any]:
+    """Open a new ``HDFStore`` that is never written to a disk."""
+    name = f"pypet-{uuid.uuid4()}.hdf5"
+    driver = {"driver": "H5FD_CORE", "driver_core_backing_store": 0}
+    return opened_store(name, "w", settings, **driver)
+
+
+def _new_store(path: str, mode: str, settings: Settings | None, **driver: Any) -> Any:
+    from pandas import HDFStore
+
+    compression: dict[str, Any] = {}
+    if settings is not None and settings.complevel:
+        compression = {
+            "complevel": settings.complevel,
+            "complib": settings.complib,
+            "fletcher32": settings.fletcher32,
+        }
+    store: Any = HDFStore(path, mode, **compression, **driver)
+    if settings is not None:
+        _keep_ragged_rows_writable(store._handle, settings)
+    return store
+
+
+# ----- filters of rows of any length -----------------------------------------------------------
+
+_UNFIT = "blosc2"
+
+
+def _keep_ragged_rows_writable(file: Any, settings: Settings) -> None:
+    """Let an open file of PyTables make arrays of ragged rows that it can write.
+
+    pandas makes them of text in fixed frames, with the filters of the group that they are in.
+    PyTables then fails if these are filters that such rows cannot have.
+    """
+    import tables
+
+    if not settings.fletcher32 and library_of(settings.complib) != _UNFIT:
+        return
+    create = file.create_vlarray
+
+    own = tables.Filters(settings.complevel, settings.complib, shuffle=settings.shuffle)
+
+    def create_vlarray(*args: Any, filters: Any = None, **kwargs: Any) -> Any:
+        return create(*args, filters=ragged_filters(own if filters is None else filters), **kwargs)
+
+    file.create_vlarray = create_vlarray
+
+
+def ragged_filters(filters: Any) -> Any:
+    """Return those of PyTables' filters that rows of any length can have.
+
+    Their values stand elsewhere in the file, where HDF5 has no checksums for them, and PyTables
+    does not make them with blosc2.
+    """
+    import tables
+
+    complib = filters.complib or "zlib"
+    if library_of(complib) == _UNFIT:
+        complib = "zlib"
+    return tables.Filters(filters.complevel, complib, shuffle=filters.shuffle)
+
+
+# ----- older versions of pandas ----------------------------------------------------------------
+
+_OLD_KINDS = {"datetime64[ns]": "datetime64", "timedelta64[ns]": "timedelta64"}
+"""Versions before 2 know no other resolution; later ones take the old names for the same."""
+_OLD_FORMAT = "0.15.2"
+"""Version of the table format; without it versions before 3 assume one of long ago."""
+
+
+def adapt_to_older_pandas(group: Any, *, is_table: bool) -> None:
+    """Change attributes that only newer versions understand; ``group`` is a node of PyTables.
+
+    Times in tables keep the new names: the installed version compares them on appending.
+    """
+    if is_table:
+        if "pandas_version" not in group._v_attrs:
+            group._v_attrs["pandas_version"] = _OLD_FORMAT
+        return
+    for node in group._f_iter_nodes("Leaf"):
+        attributes = node._v_attrs
+        for name in ("kind", "value_type"):
+            if name in attributes:
+                old = _OLD_KINDS.get(str(attributes[name]))
+                if old is not None:
+                    attributes[name] = old

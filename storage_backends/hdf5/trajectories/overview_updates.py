@@ -1,0 +1,154 @@
+"""What a new leaf changes in the overview: rows in tables, and comments that are kept once.
+
+A comment that many leaves share is kept once, in a summary table, and found by its digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from h5py import h5d
+
+from pypet.records import PutNode
+from pypet.storage_backends.hdf5.files.file_cache import FileCache, KnownComments
+from pypet.storage_backends.hdf5.objects.tables import has_chunk, last_chunk, read_bytes
+from pypet.storage_backends.hdf5.settings.settings import EXPLORED, OVERVIEWS, SUMMARIES, Settings
+from pypet.storage_backends.hdf5.trajectories.overview_tables import (
+    DIGEST_SIZE,
+    OverviewTable,
+    Place,
+    explored_row,
+    leaf_row,
+)
+
+if TYPE_CHECKING:
+    from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
+
+
+class Summary:
+    """The distinct comments of one branch."""
+
+    def __init__(self, place: Place, file_cache: FileCache, trajectory: str, table: str) -> None:
+        self._table = OverviewTable(place, table, cap=None)
+        self._file_cache = file_cache
+        self._key = (trajectory, table)
+        self._known: KnownComments | None = None
+        self._new: list[bytes] = []
+        self._comments: set[str] = set()
+        self._exists = False
+
+    def knows(self, comment: str) -> bool:
+        """Return whether the table has the comment already; False if there is no table."""
+        if comment in self._comments:
+            return True
+        digests = self._digests()
+        if self._exists and _digest(comment) in digests:
+            self._comments.add(comment)
+            return True
+        return False
+
+    def note(self, node: PutNode) -> None:
+        """Add the comment of a leaf that is not known yet."""
+        digests = self._digests()
+        if not self._exists:
+            return
+        digest = _digest(node.comment)
+        digests.add(digest)
+        self._new.append(digest)
+        self._comments.add(node.comment)
+        self._table.add({**leaf_row(node), "hexdigest": digest})
+
+    def write_pending(self) -> None:
+        """Write the comments that were noted."""
+        if self._new and self._known is not None:
+            self._table.write_pending()
+            length = self._known.length + len(self._new)
+            self._known = KnownComments(self._known.digests, length, self._new[-1])
+            self._new.clear()
+
+    def remember(self) -> None:
+        """Keep what is known for the next time that the file is open."""
+        if self._exists and self._known is not None and self._known.length:
+            self._file_cache.comments[self._key] = self._known
+
+    def _digests(self) -> set[bytes]:
+        if self._known is None:
+            table = self._table.open()
+            self._exists = table is not None
+            former = self._file_cache.comments.pop(self._key, None)
+            known = KnownComments(set(), 0, b"")
+            if table is not None:
+                self._exists = False
+                with self._table.harmless():
+                    known = _read(table, former)
+                    self._exists = True
+            self._known = known
+        return self._known.digests
+
+
+def _digest(comment: str) -> bytes:
+    return hashlib.sha1(comment.encode("utf8"), usedforsecurity=False).hexdigest().encode("ascii")
+
+
+def _read(table: h5d.DatasetID, former: KnownComments | None) -> KnownComments:
+    """Return the digests in a table; of one that was read before, read the new rows only."""
+    length = table.shape[0]
+    if former is not None and 0 < former.length <= length:
+        chunk = former.last_chunk
+        if length == former.length and chunk is not None and has_chunk(table, chunk):
+            return former
+        new = read_bytes(table, "hexdigest", DIGEST_SIZE, former.length - 1)
+        if new[0] == former.last:
+            former.digests.update(new)
+            return KnownComments(former.digests, length, new[-1], last_chunk(table))
+    found = read_bytes(table, "hexdigest", DIGEST_SIZE)
+    return KnownComments(set(found), length, found[-1] if found else b"", last_chunk(table))
+
+
+class KeptComment(NamedTuple):
+    """The comment that is kept with a leaf."""
+
+    text: str
+    summary: Summary | None
+    """Where it is to be noted as the first of its kind; None if it is not."""
+
+
+NO_COMMENT = KeptComment("", None)
+
+
+class OverviewUpdater:
+    """Decides which comments are kept and which rows are added."""
+
+    __slots__ = ("_cache", "_purge", "_tables")
+
+    def __init__(self, cache: TrajectoryCache, settings: Settings) -> None:
+        self._cache = cache
+        self._tables = settings.tables
+        self._purge = settings.purge_duplicate_comments
+
+    def comment_of_new(self, node: PutNode) -> KeptComment:
+        """Return the comment to keep with a new leaf: none if another leaf has the same."""
+        comment = node.comment
+        if not comment:
+            return NO_COMMENT
+        branch = node.path.partition(".")[0]
+        table = SUMMARIES.get(branch)
+        if table is None or not self._tables[table]:
+            return KeptComment(comment, None)
+        summary = self._cache.summary(branch)
+        if summary.knows(comment):
+            return NO_COMMENT if self._purge else KeptComment(comment, None)
+        return KeptComment(comment, summary)
+
+    def leaf_created(self, node: PutNode, comment: KeptComment) -> None:
+        """Note a new leaf in the tables that list it, once all of it is in the file."""
+        if comment.summary is not None:
+            comment.summary.note(node)
+        table = OVERVIEWS.get(node.path.partition(".")[0])
+        if table is None:
+            return
+        if self._tables[table]:
+            self._cache.table(table).add(leaf_row(node))
+        if node.exploration is not None and self._tables[EXPLORED]:
+            self._cache.table(EXPLORED).add(explored_row(node))
