@@ -7,13 +7,15 @@ it is a FIFO. Neither pypet nor the established one makes any of them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from h5py import h5d, h5f, h5g, h5l
 
 from pypet.errors import StorageFormatError
-from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.objects.groups import child_addresses, hdf5_path
+
+if TYPE_CHECKING:
+    from pypet.storage_backends.hdf5.files.open_file import OpenFile
 
 _MOST_HOPS = 8
 """Soft links that may lead to one another; the HDF5 library follows 16."""
