@@ -168,9 +168,11 @@ class TransactionalFile:
         stop = head + ((len(data) - head) & ~_MASK)
         self._write_pages(start, data[:head])
         self._write_pages(start + stop, data[stop:])
-        for number in range((start + head) >> _SHIFT, (start + stop) >> _SHIFT):
-            if self._pages.pop(number, None) is not None:
-                self._new_count -= 1
+        numbers = range((start + head) >> _SHIFT, (start + stop) >> _SHIFT)
+        few = self._pages if len(self._pages) < len(numbers) else numbers
+        for number in [number for number in few if number in numbers and number in self._pages]:
+            del self._pages[number]
+            self._new_count -= 1
         self._finish()
         self._is_synced = False
         write_at(self.descriptor, [data[head:stop]], start + head)
