@@ -190,9 +190,13 @@ class RunLoop:
         storage = self._storage
         error = outcome.error
         if storage is not None:
+            raises = sigterm_handling.raises
+            sigterm_handling.hold()  # not `deferred`: a context manager for every run takes longer
             try:
-                with sigterm_handling.deferred():
+                try:
                     storage.accept(outcome)
+                finally:
+                    sigterm_handling.release(raises)
                 if self._decode is not None and error is None:
                     outcome = outcome._replace(value=self._decode(outcome.value))
             except Exception as refusal:
