@@ -48,7 +48,6 @@ class Launching(Perform):
         """Set up signals; collections of garbage in the processes leave alone what is here."""
         if isinstance(self._execute, TaskFunction):
             self._execute.start_launcher()
-        gc.collect()
         gc.freeze()
 
     def __call__(self, task: Task) -> bytes:
@@ -179,6 +178,8 @@ def _descriptor(pid: int) -> int | None:
 def _be_process(execute: Execute, task: Task, writing: int, launcher: int) -> NoReturn:
     """Execute a task, send its outcome, and end."""
     exit_code = 1
+    # A collection of garbage would write to each inherited object, and so copy some 150 pages.
+    gc.freeze()
     try:
         die_with_parent()
         end_if_asked()
