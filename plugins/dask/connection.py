@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ipaddress
 import logging
@@ -60,6 +59,8 @@ class Connection:
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Let a coroutine run in the event loop of the client; returns at once."""
+        import asyncio  # 60 modules, which every forked process would inherit
+
         return asyncio.run_coroutine_threadsafe(coroutine, self.client.loop.asyncio_loop)
 
     def close(self) -> None:

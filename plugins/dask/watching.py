@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic
@@ -120,6 +119,8 @@ async def _look(
     threads: Mapping[str, int] = await client.nthreads()
     if timeout is None:
         return threads, []
+    import asyncio
+
     seen = await asyncio.gather(*(_overdue(client, worker, names, timeout) for worker in threads))
     return threads, [each for each in seen if each is not None]
 
@@ -127,6 +128,8 @@ async def _look(
 async def _overdue(
     client: Any, worker: str, names: Sequence[str], timeout: float
 ) -> Overdue | None:
+    import asyncio
+
     for name in names:
         call = client.run(guest.active_run, name, workers=[worker], on_error="ignore")
         try:

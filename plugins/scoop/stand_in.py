@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import runpy
 import subprocess
 import sys
 import types
@@ -59,6 +58,8 @@ def _import_main_script(path: str) -> None:
     scoop.IS_RUNNING, scoop.IS_ORIGIN = True, False
     module = types.ModuleType(remedies.WORKER_MAIN)
     sys.modules[remedies.WORKER_MAIN] = sys.modules["__main__"] = module
+    import runpy
+
     module.__dict__.update(runpy.run_path(path, run_name=remedies.WORKER_MAIN))
     remedies.adopt(module)
 

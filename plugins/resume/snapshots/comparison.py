@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -87,6 +86,8 @@ def _of_functions(what: str, old: Description, new: Description) -> Iterator[str
 
 
 def _source_diff(old: str, new: str, old_place: str, new_place: str) -> str:
+    import difflib
+
     lines = difflib.unified_diff(
         old.splitlines(),
         new.splitlines(),
