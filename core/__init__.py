@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from pypet.trajectory.loader import load_trajectory as load_trajectory
     from pypet.trajectory.manual import manual_run as manual_run
     from pypet.trajectory.merging.folder import merge_all_in_folder as merge_all_in_folder
-    from pypet.trajectory.rescued import merge_rescued as merge_rescued
+    from pypet.trajectory.rescue_files import merge_rescued as merge_rescued
     from pypet.tree import ConfigGroup as ConfigGroup
     from pypet.tree import DerivedParameterGroup as DerivedParameterGroup
     from pypet.tree import KnowsTrajectory as KnowsTrajectory
@@ -101,7 +101,7 @@ _HOMES = {
     "pypet.trajectory": ("Trajectory",),
     "pypet.trajectory.batches": ("load_batch", "merge_batches", "split_into_batches"),
     "pypet.trajectory.loader": ("load_trajectory",),
-    "pypet.trajectory.rescued": ("merge_rescued",),
+    "pypet.trajectory.rescue_files": ("merge_rescued",),
     "pypet.trajectory.merging.folder": ("merge_all_in_folder",),
     "pypet.trajectory.manual": ("manual_run",),
     "pypet.tree": (

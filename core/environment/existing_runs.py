@@ -20,17 +20,19 @@ from pypet.environment.config_entries import ADDED_RUNS, GROUP
 from pypet.environment.reporting import NAMES_SHOWN, where_stored
 from pypet.errors import ExistingTrajectoryError
 from pypet.options.checks import EXTEND
-from pypet.trajectory.adopting.differences import check_same_parameters
-from pypet.trajectory.adopting.finding import (
+from pypet.trajectory.continuation.comparison import check_same_parameters
+from pypet.trajectory.continuation.extension import become_stored, points_of, replace_added_runs
+from pypet.trajectory.continuation.point_matching import Point, match_points
+from pypet.trajectory.continuation.stored import (
     delete_stored,
+    differing_results,
     find_stored,
     is_blank,
     load_if_stored,
+    load_nodes_of_runs,
     load_parameters,
+    remove_nodes,
 )
-from pypet.trajectory.adopting.nodes import differing_results, load_nodes_of_runs, remove_nodes
-from pypet.trajectory.adopting.point_matching import Point, match_points
-from pypet.trajectory.adopting.takeover import adopt_stored, points_of, replace_added_runs
 from pypet.trajectory.recorded_seeds import latest_seed
 
 if TYPE_CHECKING:
@@ -135,7 +137,7 @@ class ExistingRuns:
             job.place([*runs, *added], completed)
             job.check_runs(len(executed))
         self._has_failed = True
-        adopt_stored(trajectory, stored, _columns(names, missing))
+        become_stored(trajectory, stored, _columns(names, missing))
         self._has_failed = False
         trajectory._runs.select([*runs, *added])
         self._has_adopted = self._loads_nodes = True

@@ -11,7 +11,7 @@ from pypet.environment.due_runs import discard_runs
 from pypet.environment.pipeline import Results
 from pypet.errors import NotStoredError, StorageFormatError, StorageLostError
 from pypet.support.tracebacks import log_error
-from pypet.trajectory.rescued import note_rescue, runs_with_data
+from pypet.trajectory.rescue_files import rescue_metadata, runs_with_data
 from pypet.tree.node import put
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _store_elsewhere(trajectory: Trajectory, error: BaseException, failure: Exce
         return False
     for place in services(trajectory.v_name):
         try:
-            with note_rescue(trajectory, service, failure), _as_new(trajectory, place):
+            with rescue_metadata(trajectory, service, failure), _as_new(trajectory, place):
                 trajectory.f_store()
         except _STORAGE_FAILURES as refusal:
             _logger.error("Nothing can be stored in %s, either: %s", place.filename, refusal)

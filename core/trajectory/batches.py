@@ -1,29 +1,37 @@
-"""Batches: the runs of one trajectory spread over files of their own, and brought back."""
+"""Batches: splitting the runs of a trajectory over files of their own, and merging them back."""
 
 from __future__ import annotations
 
 import logging
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pypet import pypetconstants as constants
-from pypet.errors import NoSuchServiceError, StorageFormatError
+from pypet.errors import DataNotInStorageError, NoSuchServiceError, StorageFormatError
 from pypet.leaves.parameter import Parameter
+from pypet.runs import run_table_of
 from pypet.runs.states import NOT_RUN
 from pypet.support.arguments import check_iterable
 from pypet.trajectory.loader import load_trajectory
-from pypet.trajectory.merging.in_place import merge_in_place, stored_config
+from pypet.trajectory.merging.merger import transfer_data
+from pypet.trajectory.merging.plan import MergeOptions
+from pypet.trajectory.merging.transfer import MERGED_CONFIG, RunRenaming, Transfer, plan_transfer
 from pypet.trajectory.trajectory import Trajectory
+from pypet.tree.storage import load_below
+from pypet.tree.tree import tree_of
+
+if TYPE_CHECKING:
+    from pypet.runs.table import RunTable
 
 GROUP = "config.batch"
 RUNS, SEED = "runs", "seed"
 NAMES_SHOWN = 5
-"""How many runs of a batch are named that are not completed."""
+"""Maximum number of incomplete runs of a batch in a message."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,22 +39,22 @@ logger = logging.getLogger(__name__)
 def split_into_batches(
     trajectory: Any, number: int, folder: str | os.PathLike[str] | None = None
 ) -> list[str]:
-    """Spread the runs that are not completed over files, and return the names of these.
+    """Split the runs that are not completed into batches, and return the names of their files.
 
-    Each file has a copy of the trajectory, with all its parameters and ranges, and stands for some
-    runs that follow each other; the batches differ by one run at most. `load_batch` loads it, and
-    an `Environment` with what that returns executes those runs only, under the names and
-    indices, and with the random numbers, that they have in the whole trajectory. `merge_batches`
-    brings back what they stored. The trajectory itself is stored first.
+    Each file has a copy of the trajectory, with all its parameters and ranges, and is for some
+    consecutive runs; the sizes of batches differ by one at most. `load_batch` loads one, and an
+    `Environment` with the loaded trajectory executes these runs only, with the names, indices and
+    random numbers that they have in the whole trajectory. `merge_batches` merges their data back.
+    The trajectory itself is stored first.
 
     Parameters
     ----------
     trajectory
-        A trajectory with the storage service of HDF5 files; what is in memory counts.
+        A trajectory with the storage service of HDF5 files; its state in memory is split.
     number
-        How many batches to make, at least 1. If fewer runs are left, there are as many batches.
+        Number of batches, at least 1. If fewer runs are left, each one is a batch.
     folder
-        Where to put the files ``<name of the trajectory>_batch_<number>.hdf5``; by default
+        Folder of the files ``<name of the trajectory>_batch_<number>.hdf5``; by default
         ``<data file>_batches`` beside the data file.
 
     Raises
@@ -56,10 +64,10 @@ def split_into_batches(
     TypeError
         ``number`` is no integer, or the trajectory is in a run.
     FileExistsError
-        There is a file of a batch already: merge its runs first, or name another folder. Nothing
-        was changed.
+        There is a file of a batch already: merge its runs first, or choose another folder.
+        Nothing was changed.
     NoSuchServiceError
-        There is no storage service, or it makes no copies in other files.
+        There is no storage service, or it cannot make copies in other files.
     RuntimeError
         It is not known of all runs whether they are completed.
     """
@@ -76,11 +84,11 @@ def split_into_batches(
         )
     files = _free_files(traj, len(batches), folder)
     traj.f_store()
-    place = files[0].parent
-    place.mkdir(parents=True, exist_ok=True)
-    # Whoever finds the file of a batch finds it whole, and most probably all others, too.
-    with tempfile.TemporaryDirectory(prefix=".split_", dir=place) as workshop:
-        made = [Path(workshop, file.name) for file in files]
+    parent = files[0].parent
+    parent.mkdir(parents=True, exist_ok=True)
+    # Files appear under their names when all of them are complete.
+    with tempfile.TemporaryDirectory(prefix=".split_", dir=parent) as temporary:
+        made = [Path(temporary, file.name) for file in files]
         for file, runs in zip(made, batches, strict=True):
             traj.f_backup(backup_filename=str(file))
             _mark(traj, file, runs)
@@ -92,10 +100,10 @@ def split_into_batches(
 def load_batch(
     filename: str | os.PathLike[str], *, dynamic_imports: Any = None, wildcard_functions: Any = None
 ) -> Trajectory:
-    """Load one batch, to execute its runs: ``Environment(trajectory=load_batch(file)).run(...)``.
+    """Load a batch to execute its runs: ``Environment(trajectory=load_batch(file)).run(...)``.
 
-    Runs that are completed already are not executed again, so that a batch that was interrupted,
-    or whose runs failed, goes on when its job is submitted once more.
+    Completed runs are not executed again, so that a batch that was interrupted, or whose runs
+    failed, continues when its job is submitted once more.
 
     Parameters
     ----------
@@ -107,7 +115,7 @@ def load_batch(
     Raises
     ------
     ValueError
-        There is no such file, or it is no batch.
+        There is no such file, or it is not a batch.
     """
     traj: Any = load_trajectory(
         index=-1,
@@ -116,32 +124,32 @@ def load_batch(
         dynamic_imports=dynamic_imports,
         wildcard_functions=wildcard_functions,
     )
-    traj._runs.select(_runs_of_batch(traj, filename), is_batch=True)
-    # As in an experiment that begins, runs do not find what earlier ones stored.
-    find = traj._runs.names.find
-    nodes = (*traj._tree.groups.values(), *traj._tree.leaves.values())
-    traj.f_remove_items([node for node in nodes if find(node._name) is not None], recursive=True)
-    traj._seed = int(traj._tree.get_node(f"{GROUP}.{SEED}").f_get())
+    run_table_of(traj).select(_runs_of_batch(traj, filename), is_batch=True)
+    # As in a new experiment, runs do not find data of earlier ones.
+    find = run_table_of(traj).names.find
+    nodes = (*tree_of(traj).groups.values(), *tree_of(traj).leaves.values())
+    traj.f_remove_items([node for node in nodes if find(node.v_name) is not None], recursive=True)
+    traj._seed = int(tree_of(traj).get_node(f"{GROUP}.{SEED}").f_get())
     return traj  # type: ignore[no-any-return]
 
 
 def merge_batches(trajectory: Any, filenames: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Bring back what batches stored, and return the files of those that are not complete.
+    """Merge batches into their trajectory, and return the files of incomplete ones.
 
-    Runs keep index, name, times, and the environment that executed them. What they stored is
-    copied, as is everything that batches added outside runs and that is not in the trajectory;
-    what is noted about their environments goes below ``config.environment``. Of failed runs the
-    errors are taken over. Runs that the trajectory has completed are left alone. So this may be
-    called again, also while jobs are active. The files stay as they are.
+    Runs keep index, name, times, and the environment that executed them. Their data is copied, and
+    so is everything that batches added outside of runs and that is not in the trajectory; their
+    environments are recorded below ``config.environment``. Errors of failed runs are copied. Runs
+    that are completed in the trajectory are skipped, so this can be called again, also while jobs
+    are active. The files are not changed.
 
-    A batch with runs that are not completed is logged as a warning, with the names of these runs;
-    one that cannot be read as an error. Submit the job of such a batch once more and merge it then.
-    Afterwards data is in the file of the trajectory: ``traj.f_load(load_data=2)`` loads it.
+    A batch with incomplete runs is logged as a warning with the names of these runs, one that
+    cannot be read as an error. Submit the job of such a batch again, and merge it afterwards. The
+    data is then in the file of the trajectory: ``traj.f_load(load_data=2)`` loads it.
 
     Raises
     ------
     ValueError
-        A file does not exist or is no batch of this trajectory. Nothing was changed.
+        A file does not exist or is not a batch of this trajectory. Nothing was changed.
     """
     traj = trajectory
     files = [os.fspath(file) for file in check_iterable(filenames, "merge_batches", "load_batch")]
@@ -165,7 +173,7 @@ def merge_batches(trajectory: Any, filenames: Iterable[str | os.PathLike[str]]) 
             continue
         _check_belongs(traj, copy, file)
         loaded[file] = copy
-    known = stored_config(traj)
+    known = _stored_config(traj)
     for file, copy in loaded.items():
         if _merge(traj, copy, file, known):
             left.append(file)
@@ -175,19 +183,19 @@ def merge_batches(trajectory: Any, filenames: Iterable[str | os.PathLike[str]]) 
 def _merge(traj: Any, copy: Any, file: str, known: set[str]) -> int:
     """Merge one batch; return how many of its runs are not completed."""
     runs = [int(idx) for idx in _runs_of_batch(copy, file)]
-    open_runs = [idx for idx in runs if not traj._runs.completed(idx)]
-    completed = [idx for idx in open_runs if copy._runs.completed(idx)]
-    failed = [idx for idx in open_runs if idx in copy._runs.errors]
+    open_runs = [idx for idx in runs if not run_table_of(traj).completed(idx)]
+    completed = [idx for idx in open_runs if run_table_of(copy).completed(idx)]
+    failed = [idx for idx in open_runs if idx in run_table_of(copy).errors]
     if completed or failed:
-        # Only now, so that the nodes of one batch at a time are in memory.
+        # Loaded only now, to have the nodes of one batch at a time in memory.
         whole = _load_copy(traj, file, constants.LOAD_SKELETON)
-        whole._runs = copy._runs  # of a job that goes on, more runs may be completed by now
-        merge_in_place(traj, whole, completed, failed, known)
-    missing = [idx for idx in open_runs if not copy._runs.completed(idx)]
-    logger.info("Batch %s: runs taken over: %d.", file, len(completed))
+        # By its run table when it was loaded first: the job may have completed more runs by now.
+        _merge_in_place(traj, whole, run_table_of(copy), completed, failed, known)
+    missing = [idx for idx in open_runs if not run_table_of(copy).completed(idx)]
+    logger.info("Batch %s: runs merged: %d.", file, len(completed))
     if missing:
         shown = ", ".join(
-            f"{traj.f_idx_to_run(idx)} ({_became(copy, idx)})" for idx in missing[:NAMES_SHOWN]
+            f"{traj.f_idx_to_run(idx)} ({_state_text(copy, idx)})" for idx in missing[:NAMES_SHOWN]
         )
         more = f" and {len(missing) - NAMES_SHOWN} more" if len(missing) > NAMES_SHOWN else ""
         logger.warning(
@@ -201,20 +209,20 @@ def _merge(traj: Any, copy: Any, file: str, known: set[str]) -> int:
     return len(missing)
 
 
-def _became(copy: Any, idx: int) -> str:
-    error = copy._runs.errors.get(idx)
+def _state_text(copy: Any, idx: int) -> str:
+    error = run_table_of(copy).errors.get(idx)
     return NOT_RUN if error is None else f"failed: {error.type}"
 
 
 def _pending(traj: Any) -> Any:
     if traj._is_run:
-        raise TypeError("Batches are not made or merged within a run.")
-    if not traj._runs.knows_all:
+        raise TypeError("Batches cannot be made or merged within a run.")
+    if not run_table_of(traj).knows_all:
         raise RuntimeError(
             f"It is not known which of the {len(traj)} runs of trajectory `{traj.v_name}` are "
             "completed; load it with run information."
         )
-    return traj._runs.pending()
+    return run_table_of(traj).pending()
 
 
 def _free_files(traj: Any, number: int, folder: str | os.PathLike[str] | None) -> list[Path]:
@@ -239,37 +247,37 @@ def _free_files(traj: Any, number: int, folder: str | os.PathLike[str] | None) -
 
 
 def _mark(traj: Any, file: Path, runs: Any) -> None:
-    """Note in the file of a batch which runs it stands for."""
+    """Store in the file of a batch which runs it is for."""
     batch = _load_copy(traj, file, constants.LOAD_NOTHING)
     notes = [
-        (RUNS, np.asarray(runs, np.int64), "Indices of the runs that this batch stands for."),
+        (RUNS, np.asarray(runs, np.int64), "Indices of the runs that this batch is for."),
         (SEED, traj._current_seed(), "Seed of the random number generators of all runs."),
     ]
     leaves = []
     for name, value, comment in notes:
         path = f"{GROUP}.{name}"
-        former = batch._tree.get_node(path)
+        former = tree_of(batch).get_node(path)
         if former is not None:  # a batch of a batch
             batch.f_delete_item(former, remove_from_trajectory=True)
-        leaves.append(batch._tree.insert_leaf(path, Parameter(path, value, comment)))
+        leaves.append(tree_of(batch).insert_leaf(path, Parameter(path, value, comment)))
     batch.f_store_items(leaves)
 
 
 def _load_copy(traj: Any, file: str | Path, load_results: int) -> Any:
-    """Load a trajectory that is a copy of another one, with the classes and wildcards of that."""
+    """Load a copy of a trajectory, with the same classes and wildcards."""
     return load_trajectory(
         index=-1,
         filename=os.fspath(file),
         load_results=load_results,
         dynamic_imports=traj._dynamic_imports,
-        wildcard_functions=dict(traj._tree.wildcards.functions),
+        wildcard_functions=dict[Any, Any](tree_of(traj).wildcards.functions),
     )
 
 
 def _runs_of_batch(traj: Any, file: str | os.PathLike[str]) -> Any:
-    node = traj._tree.get_node(f"{GROUP}.{RUNS}")
+    node = tree_of(traj).get_node(f"{GROUP}.{RUNS}")
     if node is None:
-        raise ValueError(f"{os.fspath(file)!r} is no batch; `split_into_batches` makes some.")
+        raise ValueError(f"{os.fspath(file)!r} is not a batch; `split_into_batches` makes some.")
     return node.f_get()
 
 
@@ -281,3 +289,71 @@ def _check_belongs(traj: Any, copy: Any, file: str) -> None:
             f"{file!r} is a batch of trajectory `{copy.v_name}` of {copy.v_time} with {len(copy)} "
             f"runs, not of `{traj.v_name}` of {traj.v_time} with {len(traj)}. Nothing was changed."
         )
+
+
+# ----- merging runs that keep their indices ------------------------------------------------------
+
+
+def _merge_in_place(
+    traj: Any,
+    copy: Any,
+    runs_of_copy: RunTable,
+    completed: Sequence[int],
+    failed: Sequence[int],
+    known: set[str],
+) -> None:
+    """Copy the data of completed runs, the errors of failed ones, and config of environments.
+
+    Runs count as completed when all data is stored. After an error both trajectories are stored as
+    before. The skeleton of ``copy`` has to be in memory. ``known`` has the names of config data
+    that exists already, see `_stored_config`; the copied names are added.
+    """
+    renaming = RunRenaming(traj, copy, {idx: idx for idx in completed})
+    transfer = _without_known(
+        traj, plan_transfer(traj, copy, renaming, MergeOptions()), renaming, known
+    )
+    runs = run_table_of(traj)
+    former = runs.copy()
+
+    def store_runs() -> None:
+        runs.update_from(runs_of_copy, [*completed, *failed])
+        traj.f_store(only_init=True)
+
+    try:
+        transfer_data(traj, copy, transfer, MergeOptions(), store_runs)
+    except BaseException:
+        runs.restore(former)
+        raise
+    known.update(name for name in transfer.nodes if name.startswith("config."))
+
+
+def _stored_config(traj: Any) -> set[str]:
+    """Return the full names of stored config data of the kinds that a merge copies."""
+    for branch in MERGED_CONFIG:
+        try:
+            load_below(
+                traj,
+                branch,
+                recursive=True,
+                load_data=constants.LOAD_SKELETON,
+                with_links=False,
+            )
+        except DataNotInStorageError:
+            logger.debug("There is no `%s`.", branch)
+    return {name for name in tree_of(traj).leaves if name.startswith(MERGED_CONFIG)}
+
+
+def _without_known(
+    traj: Any, transfer: Transfer, renaming: RunRenaming, known: set[str]
+) -> Transfer:
+    """Remove what is outside of runs and existed already when the copy was made."""
+
+    def is_known(path: str) -> bool:
+        if path in known:
+            return True
+        return renaming.run_of(path) is None and tree_of(traj).get_node(path) is not None
+
+    return Transfer(
+        {old: new for old, new in transfer.nodes.items() if not is_known(old)},
+        {path: target for path, target in transfer.links.items() if not is_known(path)},
+    )

@@ -21,7 +21,7 @@ from pypet.trajectory.exploration import Exploration
 from pypet.trajectory.imports import PRESET_IMPORTS, Teaching
 from pypet.trajectory.leaf_events import LeafEvents
 from pypet.trajectory.loading import Loading
-from pypet.trajectory.merging.face import Merging
+from pypet.trajectory.merging.methods import Merging
 from pypet.trajectory.presetting import Presetting
 from pypet.trajectory.properties import Properties
 from pypet.trajectory.randomness import Randomness

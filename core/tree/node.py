@@ -175,6 +175,7 @@ set_depth = slot_setter(NNTreeNode, "_depth")
 set_branch = slot_setter(NNTreeNode, "_branch")
 set_run_branch = slot_setter(NNTreeNode, "_run_branch")
 set_parent = slot_setter(NNTreeNode, "_parent")
+set_stored = slot_setter(NNTreeNode, "_stored")
 
 
 class KnowsTrajectory:

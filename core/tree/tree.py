@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pypet.tree import placing
@@ -34,6 +34,15 @@ RUN_HOLDERS = frozenset(
 )
 """Groups that belong to no run but are made by the first one that adds something. They are kept,
 since otherwise every run would make and store them anew."""
+
+
+def tree_of(trajectory: Any) -> Tree:
+    """Return the tree of a trajectory.
+
+    A function, because names without the prefix ``v_`` on a trajectory belong to users' nodes.
+    """
+    tree: Tree = trajectory._tree
+    return tree
 
 
 class Tree:
@@ -104,6 +113,11 @@ class Tree:
         """Return the node of exactly this full name, None if there is none; links do not count."""
         node = self.groups.get(full_name)
         return node if node is not None else self.leaves.get(full_name)
+
+    def leaves_of(self, branches: Collection[str]) -> dict[str, Any]:
+        """Return the leaves in some branches by full name, in the order of adding."""
+        # Not `v_branch`: a call per leaf would double the time of a merge into a large tree.
+        return {name: leaf for name, leaf in self.leaves.items() if leaf._branch in branches}
 
     # ----- adding --------------------------------------------------------------------------
 

@@ -266,13 +266,13 @@ def test_only_batches_of_the_trajectory_are_merged(env, tmp_path):
         foreign = split_into_batches(other.traj, 1)
     with pytest.raises(ValueError, match="is a batch of trajectory `sweep` of"):
         merge_batches(env.traj, [*files, *foreign])
-    with pytest.raises(ValueError, match="is no batch"):
+    with pytest.raises(ValueError, match="is not a batch"):
         merge_batches(env.traj, [*files, tmp_path / "other" / "sweep.hdf5"])
     with pytest.raises(ValueError, match="no file"):
         merge_batches(env.traj, [*files, tmp_path / "none.hdf5"])
     with pytest.raises(TypeError, match="takes a list"):
         merge_batches(env.traj, files[0])
-    with pytest.raises(ValueError, match="is no batch"):
+    with pytest.raises(ValueError, match="is not a batch"):
         load_batch(tmp_path / "sweep.hdf5")
     assert set(env.traj.f_get_run_states().values()) == {"not run"}
 

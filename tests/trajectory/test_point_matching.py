@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pypet import ArrayParameter, Parameter, PickleParameter, Trajectory, load_trajectory
 from pypet.support.comparisons import nested_equal
-from pypet.trajectory.adopting.point_matching import match_points, value_key
+from pypet.trajectory.continuation.point_matching import match_points, value_key
 
 
 class Plain:

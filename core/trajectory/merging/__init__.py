@@ -1,7 +1,7 @@
 """Merging trajectories: the runs of one or more others become further runs of the current one.
 
-`conditions` says whether two trajectories can be merged, `points` which parameters change and
-which runs are new, `translation` how names of the other's runs become names of the new runs,
-`transfer` what is copied from where to where, `backups` copies both before that, `info` what is
-noted about a merge, and `merger` does it in the order in which a failure harms nobody.
+`compatibility` checks whether two trajectories can be merged, `plan` has the options and decides
+which runs are new and which parameters change, `transfer` decides what is copied under which name,
+`item_copying` copies through memory where the storage cannot copy by itself, `backups` copies both
+trajectories before, and `merger` executes these steps so that a failure leaves both unchanged.
 """

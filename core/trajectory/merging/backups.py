@@ -1,4 +1,4 @@
-"""Backing up both trajectories before a merge: both backups are made, or none."""
+"""Backups of both trajectories before a merge: both are made, or none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def back_up(traj: Any, other: Any) -> None:
     ValueError
         Both backups would go to the same place, or there is a backup already. Nothing was made.
     """
-    stored = [each for each in (other, traj) if each._stored]
+    stored = [each for each in (other, traj) if each.v_stored]
     places = [_checked_place(each) for each in stored]
     place = places[0]
     if place is not None and place in places[1:]:
@@ -35,22 +35,22 @@ def back_up(traj: Any, other: Any) -> None:
 
 
 def is_same(traj: Any, other: Any) -> bool:
-    """Return whether both stand for the same stored trajectory."""
+    """Return whether both are the same stored trajectory."""
     if traj is other:
         return True
-    if traj.v_name != other.v_name or not other._stored:
+    if traj.v_name != other.v_name or not other.v_stored:
         return False
     own, others = traj.v_storage_service, other.v_storage_service
     return own is others or (type(own) is type(others) and _file(own) == _file(others) is not None)
 
 
 def _checked_place(traj: Any) -> tuple[Any, str] | None:
-    """Return where a backup would go; None if the service does not say so.
+    """Return file and name of the backup to make; None if the service cannot say.
 
     Raises
     ------
     ValueError
-        A trajectory of this name is there already.
+        A trajectory of this name exists there already.
     """
     service = storage_service_of(traj)
     backup_service = getattr(service, "backup_service", None)
@@ -61,7 +61,7 @@ def _checked_place(traj: Any) -> tuple[Any, str] | None:
     if traj.v_name in _names(target, file):
         raise ValueError(
             f"There is a backup of trajectory `{traj.v_name}` already"
-            f"{f' in {file}' if file else ''}; remove it if it is not needed any more. {_ADVICE}"
+            f"{f' in {file}' if file else ''}; remove it if it is not needed anymore. {_ADVICE}"
         )
     return file or target, traj.v_name
 

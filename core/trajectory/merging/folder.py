@@ -1,4 +1,4 @@
-"""Merging what lies in the files of a folder."""
+"""Merging the trajectories in the files of a folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def merge_all_in_folder(
 
     Files are those with the extension ``ext``, in the order of their names, without those that a
     backup made; their last trajectory is the last one in alphabetical order. With
-    ``delete_other_files`` all of them but the first are removed in the end. The other arguments
+    ``delete_other_files`` all of them but the first are removed at the end. The other arguments
     are those of `pypet.load_trajectory` and `pypet.Trajectory.f_merge_many`.
 
     Raises

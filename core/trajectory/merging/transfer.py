@@ -1,21 +1,79 @@
-"""Which nodes and links go from one trajectory to the other, and under which names."""
+"""Which nodes and links a merge copies, and under which names."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pypet.runs import run_table_of
 from pypet.support.comparisons import nested_equal
-from pypet.trajectory.merging.options import MergeOptions
-from pypet.trajectory.merging.translation import Translation
+from pypet.trajectory.merging.compatibility import chosen_aliases
+from pypet.trajectory.merging.plan import MergeOptions
+from pypet.tree.tree import tree_of
 
 logger = logging.getLogger(__name__)
 
 _TRANSFERRED = ("results", "derived_parameters")
-_FRAMES = frozenset(name for branch in _TRANSFERRED for name in (branch, f"{branch}.runs"))
+_STANDARD_GROUPS = frozenset(name for branch in _TRANSFERRED for name in (branch, f"{branch}.runs"))
 MERGED_CONFIG = ("config.git", "config.environment", "config.merge")
+
+
+class RunRenaming:
+    """Maps full names of the other's runs to full names of the new runs.
+
+    Each component that a wildcard expanded to for the old run becomes what the same wildcard
+    expands to for the new one.
+    """
+
+    def __init__(self, traj: Any, other: Any, new_indices: Mapping[int, int]) -> None:
+        """``new_indices`` maps runs of ``other`` to those that they become in ``traj``."""
+        self._traj = traj
+        self._other = other
+        self._wildcards = sorted(chosen_aliases(traj))
+        self.new_indices = dict(new_indices)
+        self.dummies = {other.f_wildcard(wildcard, -1): wildcard for wildcard in self._wildcards}
+        self._cached: dict[int, dict[str, str]] = {}
+
+    def _components(self, old: int) -> dict[str, str]:
+        """Return old component -> new component for one of the other's runs."""
+        table = self._cached.get(old)
+        if table is None:
+            new = self.new_indices[old]
+            table = {
+                self._other.f_wildcard(wildcard, old): self._traj.f_wildcard(wildcard, new)
+                for wildcard in self._wildcards
+            }
+            self._cached = {old: table}  # one run is enough: its nodes follow each other
+        return table
+
+    def run_of(self, path: str) -> int | None:
+        """Return the other's run that a path belongs to, None if it belongs to no run."""
+        for part in path.split("."):
+            idx = run_table_of(self._other).find(part)
+            if idx is not None:
+                return int(idx)
+        return None
+
+    def rename(self, path: str, old: int) -> str:
+        """Return the new full name of a node of the other's run ``old``."""
+        table = self._components(old)
+        return ".".join([table.get(part, part) for part in path.split(".")])
+
+    def expand_dummies(self, path: str, new: int) -> str:
+        """Return the full name with dummy names replaced by those of the new run ``new``."""
+        dummies = self.dummies
+        return ".".join(
+            [
+                self._traj.f_wildcard(dummies[part], new) if part in dummies else part
+                for part in path.split(".")
+            ]
+        )
+
+    def has_dummy(self, path: str) -> bool:
+        """Return whether a component is a dummy name."""
+        return not self.dummies.keys().isdisjoint(path.split("."))
 
 
 @dataclass(slots=True)
@@ -28,77 +86,75 @@ class Transfer:
     """Full name of each new link -> full name of its target; both in the merged trajectory."""
 
 
-def plan_transfer(
-    traj: Any, other: Any, translation: Translation, options: MergeOptions
-) -> Transfer:
-    """Return what the merge copies; the skeleton of ``other`` has to be in memory."""
+def plan_transfer(traj: Any, other: Any, renaming: RunRenaming, options: MergeOptions) -> Transfer:
+    """Return what to copy; the skeleton of ``other`` has to be in memory."""
     transfer = Transfer()
     dummies: list[Any] = []
-    for group in [*other._tree.groups.values()]:
-        if group._branch in _TRANSFERRED and _is_special(group):
-            _plan_node(traj, group, translation, options, transfer, dummies)
-    for leaf in other._tree.leaves.values():
-        if leaf._branch in _TRANSFERRED:
-            _plan_node(traj, leaf, translation, options, transfer, dummies)
-        elif options.merge_config and leaf._full_name.startswith(MERGED_CONFIG):
+    for group in [*tree_of(other).groups.values()]:
+        if group.v_branch in _TRANSFERRED and _is_special(group):
+            _plan_node(traj, group, renaming, options, transfer, dummies)
+    for leaf in tree_of(other).leaves.values():
+        if leaf.v_branch in _TRANSFERRED:
+            _plan_node(traj, leaf, renaming, options, transfer, dummies)
+        elif options.merge_config and leaf.v_full_name.startswith(MERGED_CONFIG):
             _plan_config(traj, leaf, transfer)
-    # What a run has itself wins over what all runs have in common.
-    taken = _with_ways(transfer.nodes.values())
+    # Nodes of a single run take precedence over those that all runs have in common.
+    used = _with_parents(transfer.nodes.values())
     for leaf in dummies:
-        if not _is_known(traj, other, leaf):
-            _plan_dummy(leaf, translation, transfer, taken)
-    taken |= _with_ways(transfer.nodes.values())
-    for group in [*other._tree.groups.values()]:
-        for name, target in group._links.items():
-            _plan_link(traj, other, group, name, target, translation, options, transfer, taken)
+        if not _has_equal(traj, other, leaf):
+            _plan_dummy(leaf, renaming, transfer, used)
+    used |= _with_parents(transfer.nodes.values())
+    for group in [*tree_of(other).groups.values()]:
+        for name, target in group.f_get_links(copy=False).items():
+            _plan_link(traj, other, group, name, target, renaming, options, transfer, used)
     return transfer
 
 
 def _is_special(group: Any) -> bool:
-    """Say whether more is known about a group than that there is something below it."""
+    """Return whether a group has more to copy than its children."""
     return bool(
-        group._comment
-        or (group._annotations is not None and not group._annotations.f_is_empty())
-        or not group._children
-        or not group.v_root._tree.is_standard_group_class(type(group))
+        group.v_comment
+        or not group.v_annotations.f_is_empty()
+        or not group.f_get_children(copy=False)
+        or not tree_of(group.v_root).is_standard_group_class(type(group))
     )
 
 
 def _plan_node(
     traj: Any,
     node: Any,
-    translation: Translation,
+    renaming: RunRenaming,
     options: MergeOptions,
     transfer: Transfer,
     dummies: list[Any],
 ) -> None:
-    path = node._full_name
+    path = node.v_full_name
     if path in options.ignore_data:
         return
-    old = translation.run_of(path)
+    old = renaming.run_of(path)
     if old is not None:
-        if old in translation.new_indices:
-            transfer.nodes[path] = translation.of_run(path, old)
-    elif translation.has_dummy(path):
-        if node._is_leaf:
+        if old in renaming.new_indices:
+            transfer.nodes[path] = renaming.rename(path, old)
+    elif renaming.has_dummy(path):
+        if node.v_is_leaf:
             dummies.append(node)
-    elif path not in _FRAMES:
-        if node._is_leaf and node.v_is_parameter and path in traj._tree.leaves:
-            return  # a shared derived parameter: its values are merged, not the node
-        own = traj._tree.get_node(path)
-        if own is None or own._stored:  # the storage knows whether the name is taken
+    elif path not in _STANDARD_GROUPS:
+        if node.v_is_leaf and node.v_is_parameter and path in tree_of(traj).leaves:
+            return  # a shared derived parameter: the values are merged, the node exists
+        own = tree_of(traj).get_node(path)
+        if own is None or own.v_stored:  # the storage finds out whether the name is used
             transfer.nodes[path] = path
-        elif node._is_leaf:
+        elif node.v_is_leaf:
             logger.warning("`%s` exists already; the other one is not merged.", path)
 
 
-def _plan_dummy(node: Any, translation: Translation, transfer: Transfer, taken: set[str]) -> None:
-    """Store what the other has for all of its runs under the first new run, and link to it."""
-    path = node._full_name
+def _plan_dummy(node: Any, renaming: RunRenaming, transfer: Transfer, used: set[str]) -> None:
+    """Store a node that the other has for all runs under the first new run, and link to it."""
+    path = node.v_full_name
     first: str | None = None
-    for new in translation.new_indices.values():
-        name = translation.of_dummy(path, new)
-        if name in taken:
+    for new in renaming.new_indices.values():
+        name = renaming.expand_dummies(path, new)
+        if name in used:
             continue
         if first is None:
             first = transfer.nodes[path] = name
@@ -106,13 +162,13 @@ def _plan_dummy(node: Any, translation: Translation, transfer: Transfer, taken: 
             transfer.links[name] = first
 
 
-def _is_known(traj: Any, other: Any, node: Any) -> bool:
-    """Say whether the current trajectory has an equal leaf under the same dummy name."""
-    twin = traj._tree.leaves.get(node._full_name)
+def _has_equal(traj: Any, other: Any, node: Any) -> bool:
+    """Return whether the current trajectory has an equal leaf under the same dummy name."""
+    twin = tree_of(traj).leaves.get(node.v_full_name)
     if twin is None:
         return False
     for leaf, root in ((twin, traj), (node, other)):
-        if leaf.f_is_empty() and leaf._stored:
+        if leaf.f_is_empty() and leaf.v_stored:
             root.f_load_item(leaf)
     if twin.f_is_empty() or node.f_is_empty():
         return bool(twin.f_is_empty() == node.f_is_empty())
@@ -130,9 +186,9 @@ def _same_items(one: Any, two: Any) -> bool:
 
 
 def _plan_config(traj: Any, leaf: Any, transfer: Transfer) -> None:
-    path = leaf._full_name
+    path = leaf.v_full_name
     in_branch = any(path.startswith(f"{branch}.") for branch in MERGED_CONFIG)
-    if in_branch and traj._tree.get_node(path) is None:
+    if in_branch and tree_of(traj).get_node(path) is None:
         transfer.nodes[path] = path
 
 
@@ -142,40 +198,40 @@ def _plan_link(
     group: Any,
     name: str,
     target: Any,
-    translation: Translation,
+    renaming: RunRenaming,
     options: MergeOptions,
     transfer: Transfer,
-    taken: set[str],
+    used: set[str],
 ) -> None:
-    location, goal = group._full_name, target._full_name
+    location, goal = group.v_full_name, target.v_full_name
     path = f"{location}.{name}" if location else name
     if {path, goal} & options.ignore_data:
         return
-    if translation.has_dummy(path) or translation.has_dummy(goal):
+    if renaming.has_dummy(path) or renaming.has_dummy(goal):
         logger.warning(
-            "The link `%s` to `%s` belongs to no single run; it is not merged.", path, goal
+            "The link `%s` to `%s` does not belong to a single run; it is not merged.", path, goal
         )
         return
     new_names = []
     for part in (path, goal):
-        old = translation.run_of(part)
+        old = renaming.run_of(part)
         if old is None:
             new_names.append(part)
-        elif old in translation.new_indices:
-            new_names.append(translation.of_run(part, old))
+        elif old in renaming.new_indices:
+            new_names.append(renaming.rename(part, old))
         else:
             return
     new_path, new_goal = new_names
-    if new_path in taken or new_path in transfer.links:
+    if new_path in used or new_path in transfer.links:
         logger.warning("There is a `%s` already; the link to `%s` is not merged.", path, goal)
-    elif new_goal not in taken and traj._tree.get_node(new_goal) is None:
+    elif new_goal not in used and tree_of(traj).get_node(new_goal) is None:
         logger.error("The link `%s` leads to `%s`, which is not merged.", path, goal)
     else:
         transfer.links[new_path] = new_goal
 
 
-def _with_ways(names: Iterable[str]) -> set[str]:
-    """Return full names and those of all groups on the way to them."""
+def _with_parents(names: Iterable[str]) -> set[str]:
+    """Return full names and those of all their parents."""
     places = set()
     for name in names:
         while name and name not in places:

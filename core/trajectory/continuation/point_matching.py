@@ -1,4 +1,4 @@
-"""Which runs visit the points that are asked for: matching points by the values of parameters."""
+"""Assigning points to stored runs by the values of the explored parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 Point = tuple[Any, ...]
 """One value for each explored parameter."""
 
-# Tuples are keys of no other value: those of users have keys that say so.
+# No value of a user has one of these keys: that of a tuple starts with "sequence".
 _NAN, _NONE = ("nan",), ("none",)
 _DIGEST_SIZE = 16
 _ARRAYS = (np.ndarray, np.matrix)
@@ -25,17 +25,17 @@ def match_points(
     points: Sequence[Point],
     completed: Collection[int],
 ) -> list[int | None]:
-    """Return for each point the index of a run that visits it, None where there is none.
+    """Return the index of a run with the same values for each point, None if there is none.
 
     Values are equal as for `nested_equal`: NaN equals NaN, arrays are compared element by element.
-    Each run is given to one point. Of several runs of the same point completed ones come first;
-    apart from that, a point gets the run whose index is its position, and else the first one.
+    Each run is assigned to one point. Among several runs of the same point completed ones are
+    preferred, then the run whose index is the position of the point, then the first one.
 
     Parameters
     ----------
     parameters
-        The explored parameters, in the order of the values of a point. They compare values that
-        have no key.
+        The explored parameters, in the order of the values of a point. They compare values without
+        a key.
     known
         Index and point of each run.
     completed
@@ -49,12 +49,12 @@ def match_points(
         runs.setdefault(group, []).append(index)
     positions: dict[int, list[int]] = {}
     for position, point in enumerate(points):
-        # Most probably it is the run of this place, and some values are slow to compare.
+        # The run at this position is the most likely one, and some values are slow to compare.
         group = groups.number(point, group_of_run.get(position))
         positions.setdefault(group, []).append(position)
     matches: list[int | None] = [None] * len(points)
-    for group, asking in positions.items():
-        for position, index in _assign(asking, runs.get(group, []), completed):
+    for group, group_positions in positions.items():
+        for position, index in _assign(group_positions, runs.get(group, []), completed):
             matches[position] = index
     return matches
 
@@ -62,7 +62,7 @@ def match_points(
 def _assign(
     positions: list[int], runs: list[int], completed: Collection[int]
 ) -> Iterable[tuple[int, int]]:
-    """Give each of some positions one of the runs, as far as there are any."""
+    """Assign a run to each position until there are no more runs."""
     places = frozenset(positions)
     ranked = sorted(runs, key=lambda run: (run not in completed, run not in places, run))
     left = dict.fromkeys(ranked[: len(positions)])
@@ -77,14 +77,14 @@ def _assign(
 
 
 class _PointGroups:
-    """Numbers points; equal ones have the same number."""
+    """Assigns numbers to points, the same number to equal ones."""
 
     def __init__(self, parameters: Sequence[Any]) -> None:
         self._parameters = parameters
         self._count = 0
         self._buckets: dict[Hashable, list[tuple[int, Point]]] = {}
         self._points: dict[int, Point] = {}
-        """Points with values that have no key, by number."""
+        """Points with values without a key, by number."""
 
     def number(self, point: Point, guess: int | None = None) -> int:
         """Return the number of a point; ``guess`` is tried first where values have no key."""
@@ -119,7 +119,7 @@ class _PointGroups:
 
 
 def equal_values(parameter: Any, one: Any, other: Any) -> bool:
-    """Return what a parameter says about two values; those that it does not support differ."""
+    """Return whether a parameter considers two values equal; unsupported values are not."""
     try:
         return bool(parameter._equal_values(one, other))
     except TypeError:
@@ -127,7 +127,7 @@ def equal_values(parameter: Any, one: Any, other: Any) -> bool:
 
 
 def value_key(value: Any) -> Hashable:
-    """Return something that is equal, and hashes equally, for equal values; None if unknown."""
+    """Return a hashable key that is equal for equal values; None if the type has none."""
     if value is None:
         return _NONE
     if isinstance(value, np.generic) and not isinstance(value, np.void):

@@ -1,4 +1,4 @@
-"""Comparing the parameters of a trajectory with those of the stored one of its name."""
+"""Comparing the parameters of a trajectory with those of the stored one."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from pypet.errors import ExistingTrajectoryError
-from pypet.trajectory.adopting.point_matching import equal_values
+from pypet.runs import run_table_of
+from pypet.trajectory.continuation.point_matching import equal_values
+from pypet.tree.tree import tree_of
 
 DIFFERENCES_SHOWN = 10
-"""How many parameters are named that differ."""
+"""Maximum number of differing parameters in the message."""
 
 
 def check_same_parameters(traj: Any, stored: Any) -> None:
-    """Raise unless a stored trajectory has the parameters of ``traj``, apart from the points.
+    """Check that a stored trajectory has the same parameters as ``traj``; points may differ.
 
-    The same parameters have to be explored, and all others need the values that are stored. As
-    long as no run is completed there may be others that are not stored yet. Of derived parameters
-    only those are compared that both have.
+    The same parameters have to be explored, and all others need the stored values. Until a run
+    is completed, there may be parameters that are not stored yet. Derived parameters are compared
+    only if both trajectories have them.
 
     Raises
     ------
@@ -32,18 +34,21 @@ def check_same_parameters(traj: Any, stored: Any) -> None:
     lines = [*differences[:DIFFERENCES_SHOWN], *([f"and {more} more"] if more > 0 else [])]
     listed = "\n".join(f"    {line}" for line in lines)
     raise ExistingTrajectoryError(
-        f"Trajectory {traj._name!r} is stored already, with other parameters:\n{listed}\n"
+        f"Trajectory {traj.v_name!r} is stored already, with other parameters:\n{listed}\n"
         "Runs of both would not belong together: use the stored values, or give the new "
         "experiment another name or file. Nothing was changed."
     )
 
 
 def _differences(traj: Any, stored: Any) -> Iterator[str]:
-    for name in sorted({*traj._explored, *stored._explored}):
+    explored = {
+        *traj.f_get_explored_parameters(copy=False),
+        *stored.f_get_explored_parameters(copy=False),
+    }
+    for name in sorted(explored):
         yield from _explored_difference(name, traj, stored)
     own, theirs = _fixed_parameters(traj), _fixed_parameters(stored)
-    explored = {*traj._explored, *stored._explored}
-    may_be_added = not stored._runs.any_completed()
+    may_be_added = not run_table_of(stored).any_completed()
     for name in sorted({*own, *theirs} - explored):
         mine, other = own.get(name), theirs.get(name)
         if mine is not None and other is not None:
@@ -58,11 +63,12 @@ def _differences(traj: Any, stored: Any) -> Iterator[str]:
 
 
 def _explored_difference(name: str, traj: Any, stored: Any) -> Iterator[str]:
-    own, other = traj._tree.leaves.get(name), stored._tree.leaves.get(name)
-    if name not in stored._explored:
+    own: Any = tree_of(traj).leaves.get(name)
+    other: Any = tree_of(stored).leaves.get(name)
+    if name not in stored.f_get_explored_parameters(copy=False):
         was = "no such parameter" if other is None else f"{_value(other)}, not explored"
         yield f"{name}: stored {was}, now explored"
-    elif name not in traj._explored:
+    elif name not in traj.f_get_explored_parameters(copy=False):
         now = "there is no such parameter" if own is None else f"{_value(own)}, not explored"
         yield f"{name}: stored as explored, now {now}"
     elif other is None or not _has_whole_range(other, stored):
@@ -81,8 +87,8 @@ def _has_whole_range(parameter: Any, traj: Any) -> bool:
 def _fixed_parameters(traj: Any) -> dict[str, Any]:
     return {
         name: leaf
-        for name, leaf in traj._tree.leaves.items()
-        if leaf._branch in ("parameters", "derived_parameters") and leaf._is_parameter
+        for name, leaf in tree_of(traj).leaves.items()
+        if leaf.v_branch in ("parameters", "derived_parameters") and leaf.v_is_parameter
     }
 
 

@@ -1,27 +1,29 @@
-"""What has to hold before two trajectories can be merged."""
+"""Checks whether two trajectories can be merged."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from pypet.runs import run_table_of
 from pypet.trajectory.state import TrajectoryState
+from pypet.tree.tree import tree_of
 
 DATA_BRANCHES = ("parameters", "derived_parameters")
 
 
 def check_mergeable(traj: Any, other: Any) -> None:
-    """Raise unless ``other`` can be merged into ``traj``; nothing is changed or loaded.
+    """Check that ``other`` can be merged into ``traj``, without changing or loading anything.
 
     Raises
     ------
     TypeError
-        ``other`` is no trajectory, or its wildcards are others than those of ``traj``.
+        ``other`` is no trajectory, or its wildcards differ from those of ``traj``.
     ValueError
-        ``traj`` was never stored, so that there is nothing to merge into.
+        ``traj`` was never stored.
     """
     if not isinstance(other, TrajectoryState):
         raise TypeError(f"Only a trajectory can be merged, not {other!r}.")
-    if not traj._stored:
+    if not traj.v_stored:
         raise ValueError(
             f"Trajectory `{traj.v_name}` was never stored, but merging works on stored data; "
             "call `f_store()` first."
@@ -35,10 +37,10 @@ def check_mergeable(traj: Any, other: Any) -> None:
 
 
 def check_parameters(traj: Any, other: Any, ignored: frozenset[str]) -> None:
-    """Raise TypeError unless both have the same parameters with values of the same types.
+    """Check that both have the same parameters, with values of the same types.
 
-    Parameters and derived parameters count, but neither those that belong to a run nor those
-    to be ignored.
+    These are parameters and derived parameters outside of runs that are not ignored. Raises
+    TypeError if they differ.
     """
     own, others = (shared_leaves(each, ignored) for each in (traj, other))
     for name in own.keys() ^ others.keys():
@@ -61,14 +63,13 @@ def check_parameters(traj: Any, other: Any, ignored: frozenset[str]) -> None:
 
 
 def shared_leaves(traj: Any, ignored: frozenset[str]) -> dict[str, Any]:
-    """Return parameters and derived parameters that belong to no run, by full name."""
+    """Return parameters and derived parameters outside of runs, by full name."""
     dummies = dummy_names(traj)
-    find = traj._runs.names.find
+    find = run_table_of(traj).names.find
     return {
         name: leaf
-        for name, leaf in traj._tree.leaves.items()
-        if leaf._branch in DATA_BRANCHES
-        and leaf.v_is_parameter
+        for name, leaf in tree_of(traj).leaves_of(DATA_BRANCHES).items()
+        if leaf.v_is_parameter
         and name not in ignored
         and not dummies.intersection(components := name.split("."))
         and not any(find(component) is not None for component in components)
@@ -76,7 +77,7 @@ def shared_leaves(traj: Any, ignored: frozenset[str]) -> dict[str, Any]:
 
 
 def dummy_names(traj: Any) -> frozenset[str]:
-    """Return what the wildcards of a trajectory stand for outside runs."""
+    """Return the dummy names of all wildcards, which replace them outside of runs."""
     return frozenset(traj.f_wildcard(wildcard, -1) for wildcard in traj.f_get_wildcards())
 
 
@@ -85,8 +86,5 @@ def chosen_aliases(traj: Any) -> set[str]:
 
     Trajectories whose sets are equal can be merged, whatever their other aliases are.
     """
-    return {aliases[1] if len(aliases) > 1 else aliases[0] for aliases in _groups(traj)}
-
-
-def _groups(traj: Any) -> list[tuple[str, ...]]:
-    return list(traj._tree.wildcards.functions)
+    functions = tree_of(traj).wildcards.functions
+    return {aliases[1] if len(aliases) > 1 else aliases[0] for aliases in functions}

@@ -1,4 +1,4 @@
-"""`f_merge` and `f_merge_many`: what a trajectory offers for merging."""
+"""The methods `f_backup`, `f_merge` and `f_merge_many` of trajectories."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from pypet import pypetconstants as constants
 from pypet.support.arguments import check_iterable, check_path
 from pypet.support.decorators import kwargs_api_change, not_in_run
-from pypet.trajectory.merging.conditions import check_mergeable
-from pypet.trajectory.merging.merger import check_survives, merge
-from pypet.trajectory.merging.options import MergeOptions
+from pypet.trajectory.merging.compatibility import check_mergeable
+from pypet.trajectory.merging.merger import check_not_destroyed, merge
+from pypet.trajectory.merging.plan import MergeOptions
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.storage import storage_service_of
 
@@ -32,9 +32,9 @@ class Merging(TrajectoryState):
         Raises
         ------
         ValueError
-            There is a trajectory of this name already.
+            There is a trajectory of this name in the file already.
         NoSuchServiceError
-            There is no storage service, or it makes no backups.
+            There is no storage service, or it cannot make backups.
         """
         if backup_filename is not None:
             check_path(backup_filename, "backup_filename")
@@ -70,18 +70,18 @@ class Merging(TrajectoryState):
 
         Both need the same parameters. Those that were explored in one of them, or have different
         values, are explored afterwards. What the other's runs stored is copied under the names
-        of the new runs; so is everything else that does not exist here. After an error both
-        trajectories are stored as they were.
+        of the new runs, and so is everything else that does not exist here. After an error both
+        trajectories are stored as before.
 
         Parameters
         ----------
         trial_parameter
-            A parameter that counts repetitions 0, 1, 2, ... in both; the other's go on counting
-            where the own ones end.
+            A parameter that counts repetitions 0, 1, 2, ... in both; those of the other one
+            continue the own ones.
         remove_duplicates
-            Leave out runs whose point in the parameter space this trajectory has already.
+            Skip runs whose point in the parameter space this trajectory has already.
         ignore_data
-            Full names of what to leave out: parameters, results, links, targets of links.
+            Full names to skip: parameters, results, links, targets of links.
         backup
             Back up both first, to the default files.
         move_data
@@ -89,23 +89,23 @@ class Merging(TrajectoryState):
         delete_other_trajectory
             Delete the other trajectory from its storage.
         keep_info, keep_other_trajectory_info
-            Note the merge, and what is known about the other one, below ``config.merge``.
+            Record the merge, and information about the other one, below ``config.merge``.
         merge_config
-            Take over what the other notes about its environments, git commits and merges.
+            Copy the other's config about environments, git commits and merges.
         consecutive_merge
-            Do not store in the end: many merges follow, then call `f_store` yourself.
+            Do not store at the end, because more merges follow; call `f_store` after the last.
         slow_merge
-            Copy item by item through memory, for services that cannot do it otherwise.
+            Copy item by item through memory, for services that cannot copy otherwise.
 
         Raises
         ------
         TypeError
-            The other one is no trajectory or has other wildcards or parameters; or the trial
+            The other one is no trajectory or has different wildcards or parameters; or the trial
             parameter does not count trials.
         ValueError
             This trajectory was never stored, all runs are duplicates, there are backups, or both
             backups would go to the same place, as for trajectories of the same name in one folder.
-            Or the trajectory is merged with itself and should be moved or deleted.
+            Or the trajectory is merged with itself and would be moved or deleted.
         AttributeError
             There is no node of the trial parameter's name.
         """
@@ -140,10 +140,10 @@ class Merging(TrajectoryState):
         merge_config: bool = True,
         backup: bool = True,
     ) -> None:
-        """Merge several trajectories, one after the other, and store once in the end.
+        """Merge several trajectories, one after the other, and store once at the end.
 
-        Only this trajectory is backed up. For the arguments and errors see `f_merge`; all of the
-        others are looked at before the first one is merged.
+        Only this trajectory is backed up. For arguments and errors see `f_merge`; all trajectories
+        are checked before the first merge.
         """
         others = list(check_iterable(other_trajectories, "f_merge_many", "f_merge"))
         for other in others:
@@ -158,7 +158,7 @@ class Merging(TrajectoryState):
             consecutive_merge=True,
         )
         for other in others:
-            check_survives(self, other, options)
+            check_not_destroyed(self, other, options)
         if backup:
             self.f_backup()
         try:

@@ -1,34 +1,51 @@
-"""Which points of the parameter space the merged trajectory has."""
+"""What a merge does to runs and parameters: its options, the new runs and their ranges."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pypet.trajectory.merging.conditions import DATA_BRANCHES, shared_leaves
-from pypet.trajectory.merging.options import MergeOptions
+from pypet.trajectory.merging.compatibility import DATA_BRANCHES, shared_leaves
 from pypet.trajectory.parameter_space import find_points
+from pypet.tree.tree import tree_of
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class MergeOptions:
+    """The arguments of `pypet.Trajectory.f_merge`, which documents them."""
+
+    trial_parameter: str | None = None
+    remove_duplicates: bool = False
+    ignore_data: frozenset[str] = frozenset()
+    move_data: bool = False
+    delete_other_trajectory: bool = False
+    keep_info: bool = True
+    keep_other_trajectory_info: bool = True
+    merge_config: bool = True
+    consecutive_merge: bool = False
+    slow_merge: bool = False
+
+
 class MergePoints(NamedTuple):
-    """The runs that are taken over, and the ranges of the parameters that change with them."""
+    """The runs to append, and the ranges of the parameters that change."""
 
     runs: list[int]
-    """Indices of the other's runs that become new runs, ascending."""
+    """Indices of the other's runs to append, ascending."""
     ranges: dict[str, tuple[list[Any] | None, list[Any]]]
     """Full name -> (values of the old runs, None if they are in the range already; values of
     the new runs)."""
     trial: str | None
-    """Full name of the parameter that counts trials, if there is one."""
+    """Full name of the trial parameter, None without one."""
 
 
 def plan_points(traj: Any, other: Any, options: MergeOptions) -> MergePoints:
-    """Return what the merge does to runs and parameters, without doing it.
+    """Return the changes of runs and parameters, without making them.
 
     Raises
     ------
@@ -73,7 +90,7 @@ def _differ(leaf: Any, twin: Any) -> bool:
 def _ranges(
     traj: Any, other: Any, name: str, runs: list[int], is_trial: bool
 ) -> tuple[list[Any] | None, list[Any]]:
-    leaf, twin = traj._tree.leaves[name], other._tree.leaves[name]
+    leaf, twin = tree_of(traj).leaves[name], tree_of(other).leaves[name]
     own = None if leaf.f_has_range() else [leaf.f_get_default()] * len(traj)
     if twin.f_has_range():
         values = twin.f_get_range(copy=False)
@@ -87,7 +104,7 @@ def _ranges(
 
 
 def _values(traj: Any, name: str) -> Sequence[Any]:
-    leaf = traj._tree.leaves[name]
+    leaf = tree_of(traj).leaves[name]
     values: Sequence[Any] = (
         leaf.f_get_range(copy=False) if leaf.f_has_range() else [leaf.f_get_default()]
     )
@@ -120,10 +137,10 @@ def _is_integer(value: Any) -> bool:
 def _without_duplicates(traj: Any, other: Any, changed: list[str]) -> list[int]:
     """Return the other's runs whose points are not among the own ones."""
     for name in changed:
-        pair = (traj._tree.leaves[name], other._tree.leaves[name])
+        pair = (tree_of(traj).leaves[name], tree_of(other).leaves[name])
         if not any(leaf.f_has_range() for leaf in pair):
             return list(range(len(other)))  # points that differ everywhere in this value
-    leaves = [traj._tree.leaves[name] for name in changed]
+    leaves = [tree_of(traj).leaves[name] for name in changed]
     points = [*_points(traj, changed), *_points(other, changed)]
     own = len(traj)
     runs: list[int] = []
@@ -136,7 +153,7 @@ def _without_duplicates(traj: Any, other: Any, changed: list[str]) -> list[int]:
 def _points(traj: Any, names: list[str]) -> list[tuple[Any, ...]]:
     columns = []
     for name in names:
-        leaf = traj._tree.leaves[name]
+        leaf = tree_of(traj).leaves[name]
         if leaf.f_has_range():
             columns.append(leaf.f_get_range(copy=False))
         else:

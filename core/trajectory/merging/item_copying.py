@@ -1,4 +1,4 @@
-"""Merging item by item through memory, for storage services that cannot copy by themselves."""
+"""Copying item by item through memory, for storage services that cannot copy by themselves."""
 
 from __future__ import annotations
 
@@ -9,46 +9,50 @@ from typing import Any
 
 from pypet.errors import DataNotInStorageError, NoSuchServiceError
 from pypet.pypetconstants import LOAD_SKELETON, MERGE
-from pypet.trajectory.merging.options import MergeOptions
+from pypet.trajectory.merging.plan import MergeOptions
 from pypet.trajectory.merging.transfer import Transfer
+from pypet.tree.node import set_stored
 from pypet.tree.storage import storage_service_of
+from pypet.tree.tree import tree_of
 
 logger = logging.getLogger(__name__)
 
 
-def transfer_items(
+def copy_items(
     traj: Any,
     other: Any,
     transfer: Transfer,
     options: MergeOptions,
     last_step: Callable[[], None],
 ) -> None:
-    """Load each item of the other trajectory, store it under its new name and let go of it.
+    """Load each item of the other trajectory, store it under its new name, and release it.
 
-    ``last_step`` is called when all of it has arrived. After an error, also of the last step,
-    what was stored is deleted again. Only then items of the other trajectory are deleted.
+    ``last_step`` is called when all items are copied. After an error, also of the last step, the
+    copies are deleted. Items of the other trajectory are deleted only after success.
     """
-    arrivals = _Arrivals(traj)
+    copies = _Copies(traj)
     try:
         for old, new in transfer.nodes.items():
-            _transfer(traj, other, old, new, arrivals)
+            _transfer(traj, other, old, new, copies)
         for path, target in transfer.links.items():
-            arrivals.link(path, traj._tree.get_node(target))
+            copies.add_link(path, tree_of(traj).get_node(target))
         last_step()
     except BaseException:
-        arrivals.take_back()
+        copies.roll_back()
         raise
-    if not other._stored:
+    if not other.v_stored:
         return
     if options.delete_other_trajectory:
         _delete_all(other)
     elif options.move_data:
-        leaves = [other._tree.leaves[name] for name in transfer.nodes if name in other._tree.leaves]
+        leaves = [
+            tree_of(other).leaves[name] for name in transfer.nodes if name in tree_of(other).leaves
+        ]
         other.f_delete_items(leaves)
 
 
-class _Arrivals:
-    """What came into a trajectory, to take it back after a failure."""
+class _Copies:
+    """Records what was added to a trajectory, to roll it back after a failure."""
 
     def __init__(self, traj: Any) -> None:
         self._traj = traj
@@ -58,7 +62,7 @@ class _Arrivals:
         """Full name of the group and name of each new link in a group that existed."""
 
     def is_free(self, path: str, kind: str) -> bool:
-        """Say whether a place is free, in memory and in the storage; warn if not."""
+        """Return whether a path is free, in memory and in the storage; warn if not."""
         if self._find(path) is None:
             return True
         logger.warning(
@@ -69,8 +73,8 @@ class _Arrivals:
         )
         return False
 
-    def note(self, path: str) -> None:
-        """Remember the topmost node on the way to a new one that does not exist yet."""
+    def record(self, path: str) -> None:
+        """Record the topmost node on the way to a new one that does not exist yet."""
         components = path.split(".")
         for depth in range(1, len(components) + 1):
             top = ".".join(components[:depth])
@@ -78,24 +82,24 @@ class _Arrivals:
                 self._tops.append(top)
                 return
 
-    def link(self, path: str, target: Any) -> None:
-        """Make and store a link."""
+    def add_link(self, path: str, target: Any) -> None:
+        """Add and store a link."""
         if not self.is_free(path, "link"):
             return
         location, _, name = path.rpartition(".")
         if self._find(location) is None:
-            self.note(location)
+            self.record(location)
         else:
             self._links.append((location, name))
-        self._traj._tree.insert_link(path, target)
-        self._traj._tree.get_node(location).f_store_child(name)
+        tree_of(self._traj).insert_link(path, target)
+        tree_of(self._traj).get_node(location).f_store_child(name)
 
-    def take_back(self) -> None:
-        """Delete everything again, from the storage and from memory."""
-        tree = self._traj._tree
+    def roll_back(self) -> None:
+        """Delete everything that was added, from the storage and from memory."""
+        tree = tree_of(self._traj)
         for location, name in reversed(self._links):
             group = tree.get_node(location)
-            if name in group._links:
+            if name in group.f_get_links(copy=False):
                 _try(self._traj.f_delete_link, (group, name))
                 group.f_remove_link(name)
         for path in reversed(self._tops):
@@ -106,13 +110,17 @@ class _Arrivals:
 
     def _find(self, path: str) -> Any:
         """Return what is at exactly this path, from memory or the skeleton in the storage."""
-        tree = self._traj._tree
+        tree = tree_of(self._traj)
         if not path:
             return self._traj
         location, _, name = path.rpartition(".")
         parent = tree.get_node(location) if location else self._traj
-        if parent is not None and not parent.v_is_leaf and name in parent._children:
-            return parent._children[name]
+        if (
+            parent is not None
+            and not parent.v_is_leaf
+            and name in parent.f_get_children(copy=False)
+        ):
+            return parent.f_get_children(copy=False)[name]
         try:
             return self._traj.f_load_child(path, load_data=LOAD_SKELETON)
         except (DataNotInStorageError, AttributeError):
@@ -123,29 +131,29 @@ def _try(action: Callable[..., None], *args: Any, **kwargs: Any) -> None:
     try:
         action(*args, **kwargs)
     except Exception:
-        logger.exception("What a failed merge had copied could not be deleted again.")
+        logger.exception("Copies that a failed merge had made could not be deleted.")
 
 
-def _transfer(traj: Any, other: Any, old: str, new: str, arrivals: _Arrivals) -> None:
-    """Copy one node, unless its place is taken."""
-    node = other._tree.get_node(old)
+def _transfer(traj: Any, other: Any, old: str, new: str, copies: _Copies) -> None:
+    """Copy one node, unless its path exists already."""
+    node = tree_of(other).get_node(old)
     if not node.v_is_leaf:
-        if arrivals.is_free(new, "group"):
-            arrivals.note(new)
-            group = traj._tree.insert_group(new, type(node), node.v_comment)
+        if copies.is_free(new, "group"):
+            copies.record(new)
+            group = tree_of(traj).insert_group(new, type(node), node.v_comment)
             group.v_annotations.f_set(**node.v_annotations.f_to_dict())
             _store(traj, group)
         return
-    if not arrivals.is_free(new, "leaf"):
+    if not copies.is_free(new, "leaf"):
         return
     was_empty = node.f_is_empty()
-    if was_empty and node._stored:
+    if was_empty and node.v_stored:
         other.f_load_item(node)
     twin = copy.copy(node)
     twin._rename(new)
-    twin._stored = False
-    arrivals.note(new)
-    traj._tree.insert_leaf(new, twin)
+    set_stored(twin, False)
+    copies.record(new)
+    tree_of(traj).insert_leaf(new, twin)
     _store(traj, twin)
     if was_empty:
         for leaf in (node, twin):
@@ -155,7 +163,7 @@ def _transfer(traj: Any, other: Any, old: str, new: str, arrivals: _Arrivals) ->
 
 
 def _delete_all(other: Any) -> None:
-    """Delete a stored trajectory; what its service cannot delete as a whole, child by child."""
+    """Delete a stored trajectory, child by child if its service cannot delete it as a whole."""
     try:
         storage_service_of(other).store(
             MERGE,
@@ -165,7 +173,7 @@ def _delete_all(other: Any) -> None:
             rename_dict={},
             delete_trajectory=True,
         )
-        other._stored = False
+        set_stored(other, False)
     except NoSuchServiceError:
         other.f_delete_items(list(other.f_get_children().values()), recursive=True)
 

@@ -1,0 +1,92 @@
+"""Turning a trajectory into the stored one of its name, with further points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pypet import pypetconstants as constants
+from pypet.leaves.parameter import Parameter
+from pypet.runs import run_table_of
+from pypet.trajectory.continuation.point_matching import Point
+from pypet.tree.node import put
+from pypet.tree.storage import storage_service_of
+from pypet.tree.tree import tree_of
+
+
+def points_of(traj: Any, names: Sequence[str], first: int = 0) -> list[Point]:
+    """Return the points of all runs from ``first`` on, with the values of these parameters."""
+    leaves = tree_of(traj).leaves
+    ranges = [leaves[name].f_get_range(copy=False)[first:] for name in names]
+    return list(zip(*ranges, strict=True)) if names else [()] * (len(traj) - first)
+
+
+def become_stored(traj: Any, stored: Any, points: Mapping[str, list[Any]]) -> None:
+    """Turn ``traj`` into the stored trajectory with further points, and store the longer ranges.
+
+    ``points`` has the values of the new runs by full name of the explored parameter. The nodes of
+    ``traj`` stay the same objects. Only parameters and runs are loaded.
+
+    Raises
+    ------
+    RuntimeError
+        The wildcard function of run names returns a name twice.
+    Exception
+        Storing failed; ``traj`` has no further points then.
+    """
+    traj.f_load(traj.v_name, load_data=constants.LOAD_NOTHING)
+    if len(traj) > len(stored):
+        run_table_of(traj).truncate(len(stored))
+    leaves = tree_of(traj).leaves
+    for name in stored.f_get_explored_parameters(copy=False):
+        values = tree_of(stored).leaves[name].f_get_range(copy=False)
+        parameter = leaves[name]
+        parameter.f_unlock()
+        parameter._shrink()
+        parameter._explore(values)
+        if isinstance(parameter, Parameter):
+            keeps = getattr(tree_of(stored).leaves[name], "_keeps_entry_items", False)
+            parameter._keeps_entry_items |= keeps
+        traj._register_explored(name, parameter)
+    for name, leaf in tree_of(stored).leaves.items():
+        twin = leaves.get(name)
+        if twin is not None and leaf.v_branch != "config":
+            put(twin, "_stored", True)
+    if not any(points.values()):
+        return
+    length = len(traj)
+    try:
+        _append(traj, points)
+        storage_service_of(traj).store(
+            constants.PREPARE_MERGE,
+            traj,
+            trajectory_name=traj.v_name,
+            changed_parameters=list(points),
+            old_length=length,
+        )
+    except BaseException:
+        remove_last_runs(traj, length)
+        raise
+
+
+def _append(traj: Any, points: Mapping[str, list[Any]]) -> None:
+    for name, values in points.items():
+        parameter = tree_of(traj).leaves[name]
+        parameter.f_unlock()
+        parameter._expand(values)
+    run_table_of(traj).expand(len(traj) + len(next(iter(points.values()))))
+
+
+def replace_added_runs(traj: Any, length: int, points: Mapping[str, list[Any]]) -> None:
+    """Replace the runs from ``length`` on, which have not started, by runs of other points."""
+    remove_last_runs(traj, length)
+    if any(points.values()):
+        _append(traj, points)
+
+
+def remove_last_runs(traj: Any, length: int) -> None:
+    """Remove the runs from ``length`` on, which have not started, from memory."""
+    for name, parameter in traj.f_get_explored_parameters(copy=False).items():
+        traj._truncate(name, parameter, length)
+    if len(traj) > length:
+        run_table_of(traj).truncate(length)
