@@ -15,10 +15,10 @@ from pypet.errors import WorkerDiedError
 from pypet.interfaces import Option, Outcome, Scheduler
 from pypet.markers import hookimpl
 from pypet.options.established import established
-from pypet.plugins._workers import guest
+from pypet.plugins._workers.executor_worker import Reply, execute_batch
 from pypet.plugins._workers.submitting import (
     Batch,
-    SharedWork,
+    SharedFunction,
     SubmittingScheduler,
     refuse_process_options,
 )
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ExecutorScheduler(SubmittingScheduler):
-    """Submits batches of runs to an executor; what they share goes along with the first ones."""
+    """Submits batches of runs to an executor; the first ones carry the task function along."""
 
     name: ClassVar[str] = "executor"
     options: ClassVar[tuple[Option, ...]] = established(
@@ -40,19 +40,20 @@ class ExecutorScheduler(SubmittingScheduler):
         super().__init__(options)
         self._executor: Executor = _checked(options["scheduler"])
         self._carried: dict[str, int] = {}
-        """How many workers may know a work already, by its name."""
+        """How many batches carried a task function along, by its name."""
 
     @classmethod
     def resolve_options(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return ``ncores`` as it is in effect: the number of workers as the executor tells it.
+        """Return ``ncores`` as it is in effect: the number of workers of the executor.
 
-        Executors that tell nothing are taken to have as many as ``ncores`` says, 0 for as many as
-        this machine has cores.
+        If the executor does not publish it, the given ``ncores`` is used; 0 means the number of
+        cores of this machine.
 
         Raises
         ------
         ValueError
-            The executor is none or has threads, or an option wants to start processes.
+            The object is no executor, its workers are threads, or an option sets how processes
+            start.
         """
         executor = _checked(options["scheduler"])
         refuse_process_options(
@@ -62,7 +63,7 @@ class ExecutorScheduler(SubmittingScheduler):
 
     @classmethod
     def is_private(cls, options: Mapping[str, Any]) -> bool:
-        """Return whether tasks go through pipes of this host; of other executors nobody knows."""
+        """Return whether tasks go through pipes of this host; unknown, so False, for others."""
         from concurrent.futures import ProcessPoolExecutor
 
         return isinstance(options["scheduler"], ProcessPoolExecutor)
@@ -77,14 +78,12 @@ class ExecutorScheduler(SubmittingScheduler):
     def _title(self) -> str:
         return type(self._executor).__name__
 
-    def _send(
-        self, shared: SharedWork, tasks: bytes, reply: guest.Reply | None
-    ) -> Future[guest.Reply]:
+    def _send(self, shared: SharedFunction, tasks: bytes, reply: Reply | None) -> Future[Reply]:
         carried = self._carried.get(shared.name, 0)
         carries = reply is not None or carried < self._ncores
         self._carried[shared.name] = carried + carries
         return self._executor.submit(
-            guest.perform_batch,
+            execute_batch,
             shared.name,
             shared.data if carries else None,
             tasks,
@@ -93,7 +92,7 @@ class ExecutorScheduler(SubmittingScheduler):
         )
 
     def _lose(self, batch: Batch, cause: BaseException | None) -> None:
-        """Report tasks whose batch did not come back."""
+        """Report the tasks of a batch that was lost."""
         from concurrent.futures import BrokenExecutor
 
         for task in batch.tasks:
@@ -138,10 +137,11 @@ def _checked(executor: Any) -> Executor:
 
 
 def _count_workers(executor: Executor) -> int:
-    """Return how many tasks an executor executes at once, 0 if it does not tell."""
-    told = (getattr(executor, name, None) for name in ("num_workers", "_max_workers"))
-    workers = next((n for n in told if isinstance(n, int) and n > 0), 0)
-    # That of Dask asks its client.
+    """Return how many tasks an executor executes at once, 0 if it does not publish that."""
+    # There is no common interface: mpi4py has num_workers, the standard library and loky have
+    # _max_workers, and the executor of Dask has a client that knows the cores of each worker.
+    numbers = (getattr(executor, name, None) for name in ("num_workers", "_max_workers"))
+    workers = next((n for n in numbers if isinstance(n, int) and n > 0), 0)
     processes = getattr(getattr(executor, "_client", None), "ncores", None)
     return workers or (len(processes()) if callable(processes) else 0)
 

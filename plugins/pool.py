@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import ClassVar
 
-from pypet.interfaces import Option, Outcome, Scheduler, Task, TaskFunction
+from pypet.interfaces import Option, Outcome, Scheduler, Task
 from pypet.markers import hookimpl
 from pypet.options.established import established
-from pypet.plugins._workers.crew import Crew
-from pypet.plugins._workers.performing import InPlace
-from pypet.plugins._workers.scheduler import WorkersScheduler
-from pypet.plugins._workers.settling import OPTIONS
+from pypet.plugins._workers.process_executor import OPTIONS
+from pypet.plugins._workers.task_queue import as_task_function
+from pypet.plugins._workers.worker_pool import WorkerPool
+from pypet.plugins._workers.worker_process import InProcessRunner, TaskRunner
 
 
-class PoolScheduler(WorkersScheduler):
+class PoolScheduler(WorkerPool):
     """Feeds ``ncores`` workers, replaces those that die, and reports the runs that died along."""
 
     name: ClassVar[str] = "pool"
     options: ClassVar[tuple[Option, ...]] = (*OPTIONS, *established("use_pool", "freeze_input"))
     workers_stay: ClassVar[bool] = True
     default_on_error: ClassVar[str] = "raise"
+    runner: ClassVar[type[TaskRunner]] = InProcessRunner
 
-    def _make_workers(self, options: Mapping[str, Any]) -> Crew:
-        method = options["start_method"]
-        return Crew(
-            options["ncores"],
-            method,
-            options["niceness"],
-            InPlace,
-            f"{method.capitalize()}PoolWorker",
-        )
+    @property
+    def _process_name(self) -> str:
+        return f"{self._context.get_start_method().capitalize()}PoolWorker"
 
     def start(self, execute: Callable[[Task], Outcome]) -> None:
-        """Pickle what workers get; they are started when there is something to do.
+        """Serialize what workers get; they are started when there are tasks for them.
 
         Raises
         ------
         Exception
             Something cannot be pickled.
         """
-        super().start(execute.serialized() if isinstance(execute, TaskFunction) else execute)
+        super().start(as_task_function(execute).serialized())
 
 
 @hookimpl

@@ -6,41 +6,192 @@ to be picklable.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+import itertools
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from time import time
+from typing import Any, ClassVar, NamedTuple
 
-from pypet.interfaces import Scheduler
+from pypet.errors import WorkerDiedError
+from pypet.interfaces import Activity, Outcome, Scheduler, Task
 from pypet.markers import hookimpl
-from pypet.plugins._workers.crew import Crew
-from pypet.plugins._workers.scheduler import WorkersScheduler
-from pypet.plugins._workers.single_use import SingleUseWorkers
-from pypet.plugins._workers.workers import Workers
+from pypet.plugins._workers.fork_runner import ForkRunner
+from pypet.plugins._workers.lifetime import end_processes, start_process
+from pypet.plugins._workers.outcomes import deserialize, killed_outcome, unreadable_outcome
+from pypet.plugins._workers.process_executor import ProcessExecutor, resolve_process_options
+from pypet.plugins._workers.task_queue import WAIT_SECONDS, as_task_function
+from pypet.plugins._workers.worker_pool import WorkerPool
+from pypet.plugins._workers.worker_process import STARTED, TaskRunner, run_single_task
+from pypet.support.processes import MAIN_GUARD_ADVICE, deferred_interrupts, describe_exit
+
+_numbers = itertools.count(1)
 
 
-class ProcessScheduler(WorkersScheduler):
-    """Starts a process for each run, at most ``ncores`` at once, as far as gates admit them.
+class _Active(NamedTuple):
+    """A process and the run that it executes."""
 
-    To fork a large process is dear, for the process that does it, too. So the main process forks
-    ``ncores`` launchers once, and those fork the runs.
-    """
+    process: BaseProcess
+    connection: Connection
+    task: Task
+    started: float
+
+
+class ProcessScheduler(ProcessExecutor):
+    """Starts a process for each run, at most ``ncores`` at once, as far as gates admit them."""
 
     name: ClassVar[str] = "process"
     default_on_error: ClassVar[str] = "continue"
 
-    def _make_workers(self, options: Mapping[str, Any]) -> Workers:
-        if options["start_method"] != "fork":
-            return SingleUseWorkers(options["ncores"], options["start_method"], options["niceness"])
-        from pypet.plugins._workers.launching import Launching  # only for platforms that fork
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Scheduler:
+        """Return a scheduler for the start method: fork servers where it is ``'fork'``."""
+        method = resolve_process_options(options, cls.name)["start_method"]
+        return ForkServerScheduler(options) if method == "fork" else cls(options)
 
-        return Crew(
-            options["ncores"],
-            "fork",
-            options["niceness"],
-            Launching,
-            "pypet-launcher",
-            one_by_one=bool(options.get("immediate_postproc")),
-            bequeaths=True,
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self._active: dict[int, _Active] = {}
+        """By the sentinel of the process."""
+        self._reports: dict[int, Outcome] = {}
+        self._started: set[int] = set()
+        """Sentinels of active processes that have begun their run."""
+        self._any_started = False
+
+    def start(self, execute: Callable[[Task], Outcome]) -> None:
+        """Execute tasks by ``execute``, which is serialized here, from now on.
+
+        Raises
+        ------
+        Exception
+            It cannot be pickled.
+        """
+        self._function = as_task_function(execute).serialized()
+
+    def free_slots(self) -> int:
+        """Return how many processes could be started now."""
+        return max(0, self._ncores - len(self._active) - len(self._queue))
+
+    def activity(self) -> Activity:
+        """Return the runs whose processes are active."""
+        return Activity(self._ncores, [each.task.index for each in self._active.values()])
+
+    # ----- processes ------------------------------------------------------------------------
+
+    def _count_active(self) -> int:
+        return len(self._active)
+
+    def _dispatch(self) -> None:
+        while self._queue and self._may_start(len(self._active)):
+            self._start_process(self._queue.popleft())
+
+    def _end_all(self) -> None:
+        active, self._active = list(self._active.values()), {}
+        self._reports.clear()
+        self._started.clear()
+        end_processes([each.process for each in active], terminate=True)
+        for each in active:
+            each.connection.close()
+
+    def _start_process(self, task: Task) -> None:
+        here, there = self._context.Pipe(duplex=False)
+        process: BaseProcess = self._context.Process(
+            target=run_single_task,
+            name=f"Process-{next(_numbers)}",
+            args=(there, self._function, task, self._niceness),
         )
+        with deferred_interrupts():  # until `stop` would end it
+            try:
+                start_process(process)
+            except BaseException:
+                here.close()
+                raise
+            finally:
+                there.close()
+            self._active[process.sentinel] = _Active(process, here, task, time())
+
+    def _wait(self) -> None:
+        waiting: list[Any] = list(self._active)
+        waiting += [
+            each.connection
+            for sentinel, each in self._active.items()
+            if sentinel not in self._reports
+        ]
+        self._check_if_due()
+        ready = set(wait(waiting, WAIT_SECONDS))
+        for sentinel, each in list(self._active.items()):
+            ended = sentinel in ready
+            if sentinel not in self._reports and (each.connection in ready or ended):
+                self._receive(sentinel, each)
+            if ended:
+                self._reap(sentinel, each)
+
+    def _receive(self, sentinel: int, each: _Active) -> None:
+        """Receive the report of a process; there is none if it died."""
+        data = STARTED
+        try:
+            while data == STARTED:
+                if not each.connection.poll():
+                    return
+                data = each.connection.recv_bytes()
+                self._started.add(sentinel)
+                self._any_started = True
+        except (EOFError, OSError):
+            return
+        try:
+            (self._reports[sentinel],) = deserialize(data)
+        except Exception as error:
+            self._reports[sentinel] = unreadable_outcome(each.task.index, error)
+
+    def _reap(self, sentinel: int, each: _Active) -> None:
+        """Collect the outcome of a process that has ended.
+
+        Raises
+        ------
+        WorkerDiedError
+            It failed to start, as all others did so far.
+        """
+        each.process.join()
+        outcome = self._reports.pop(sentinel, None)
+        pid, exit_code = each.process.pid, each.process.exitcode
+        failed_to_start = exit_code == 1 and outcome is None and sentinel not in self._started
+        self._started.discard(sentinel)
+        del self._active[sentinel]
+        each.connection.close()
+        each.process.close()
+        if failed_to_start and not self._any_started:
+            raise WorkerDiedError(
+                f"The process for run {each.task.index} (pid {pid}) could not start: it "
+                f"{describe_exit(exit_code)}; no run was executed. Its output on stderr shows "
+                f"why. {MAIN_GUARD_ADVICE}"
+            )
+        if outcome is None:
+            outcome = killed_outcome(each.task.index, pid, exit_code, each.started)
+            if failed_to_start and outcome.error is not None:
+                outcome.error.add_note(f"pypet: {MAIN_GUARD_ADVICE}")
+        self._arrived.append(outcome)
+
+
+class ForkServerScheduler(WorkerPool):
+    """A pool of ``ncores`` fork servers, each of which forks one process after the other."""
+
+    name: ClassVar[str] = ProcessScheduler.name
+    default_on_error: ClassVar[str] = ProcessScheduler.default_on_error
+    runner: ClassVar[type[TaskRunner]] = ForkRunner
+    inherits_tasks: ClassVar[bool] = True
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        # Post-processing may add runs at any time, so no task may wait in a worker for its turn.
+        self._post_processes = bool(options.get("immediate_postproc"))
+
+    @property
+    def _process_name(self) -> str:
+        return "pypet-fork-server"
+
+    @property
+    def _sends_single_tasks(self) -> bool:
+        return self._post_processes or super()._sends_single_tasks
 
 
 @hookimpl

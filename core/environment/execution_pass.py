@@ -67,7 +67,7 @@ class ExecutionPass:
         self._first = len(results)
         self._failures = failures
         self._refill = refill
-        self._scheduler = plugins.scheduler(plugins.options)
+        self._scheduler = plugins.scheduler.from_options(plugins.options)
         self._service = self._trajectory.v_storage_service
         self._journal = plugins.journal if len(indices) else None
         if self._journal is not None:

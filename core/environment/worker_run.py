@@ -18,6 +18,7 @@ from pypet.environment.single_run import SingleRun
 from pypet.environment.state_snapshot import StateSnapshot
 from pypet.errors import RunSkippedError
 from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, Task, TaskFunction
+from pypet.interfaces._worker_setup import ForkAware, RunAware
 from pypet.interfaces.scheduling import pickled
 from pypet.support import run_banners
 from pypet.trajectory.full_pickles import bare_and_full, full_copy_flags, restore_flags
@@ -51,7 +52,7 @@ class WorkerSettings(NamedTuple):
     """Workers have log files of their own. Elsewhere the main process alone tells what failed."""
 
 
-class WorkerRun(TaskFunction):
+class WorkerRun(TaskFunction, ForkAware):
     """Executes runs in processes that were forked: each on the trajectory that it inherits."""
 
     def __init__(self, trajectory: Trajectory, job: Job, settings: WorkerSettings) -> None:
@@ -89,17 +90,17 @@ class WorkerRun(TaskFunction):
             self._prepare()
         _start_logging(self._trajectory, index, self._settings)
 
-    def start_launcher(self) -> None:
+    def prepare_fork(self) -> None:
         """Take over the storage service and set up signals, for the processes forked from here."""
         self._prepare()
-        self.renew_launcher()
+        if isinstance(self._settings.service, ForkAware):
+            self._settings.service.prepare_fork()
         self._trajectory._runs.columns.unshare()  # or each of the processes copies the run table
 
-    def renew_launcher(self) -> None:
-        """Let nobody use what a process that died may have left unfinished."""
-        bequeath = getattr(self._settings.service, "bequeath", None)  # not what users wrote
-        if bequeath is not None:
-            bequeath()
+    def reset_after_crash(self) -> None:
+        """Let the service replace what a process that died may have left unfinished."""
+        if isinstance(self._settings.service, ForkAware):
+            self._settings.service.reset_after_crash()
 
     def __call__(self, task: Task) -> Outcome:
         """Execute the one task of the process."""
@@ -113,7 +114,7 @@ class WorkerRun(TaskFunction):
         self._run = _single_run(self._trajectory, self._job, settings, clean_up=False)
 
 
-class SerializedRun(TaskFunction):
+class SerializedRun(TaskFunction, RunAware):
     """Executes runs in workers that stay, or that were not forked, from pickles."""
 
     def __init__(

@@ -96,24 +96,6 @@ class TaskFunction(ABC):
         ``index`` is the only run that the process will execute; None if it stays for many.
         """
 
-    def start_run(self, index: int) -> None:
-        """Get ready for another task, in a worker that was started for one and stays for more.
-
-        ``index`` is that of its run, after which log files are called.
-        """
-        return
-
-    def start_launcher(self) -> None:
-        """Get ready in a process that executes nothing itself: it is forked for each run.
-
-        What is set up here need not be set up again by `start_worker` in those processes.
-        """
-        return
-
-    def renew_launcher(self) -> None:
-        """Get ready again, after a process forked from here ended otherwise than it should."""
-        return
-
     @abstractmethod
     def __call__(self, task: Task) -> Outcome:
         """Execute a task; never raises an `Exception` for what a run does."""
@@ -162,7 +144,12 @@ class Scheduler(Feature, ABC):
     the process that stores has died. Set before `start`."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Read the options of the environment. Each pass of runs makes a new instance."""
+        """Read the options of the environment."""
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Scheduler:
+        """Return a new scheduler, for one pass of runs; its class may depend on the options."""
+        return cls(options)
 
     @classmethod
     def fallback_reason(cls, options: Mapping[str, Any]) -> str | None:

@@ -71,14 +71,6 @@ class StorageService(Feature):
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement `load`.")
 
-    def bequeath(self) -> None:
-        """Get ready for processes forked from here, which store one after the other.
-
-        Called in a process that stores nothing itself, and again if one of the others ended
-        otherwise than it should. What they inherit need not be set up by each of them.
-        """
-        return
-
     def kept_open(self, trajectory_name: str) -> AbstractContextManager[Any]:
         """Keep the storage open within a ``with`` block, to save opening it for each message.
 

@@ -244,10 +244,6 @@ class ForwardingService(RecordStorageService):
 
     # ----- experiments ---------------------------------------------------------------------
 
-    def bequeath(self) -> None:
-        """Get ready for processes forked from here."""
-        self._inner.bequeath()
-
     def watched(self, trajectory_name: str) -> AbstractContextManager[Any]:
         """Insist on the storage as it is when the block begins."""
         return self._inner.watched(trajectory_name)

@@ -1,4 +1,8 @@
-"""Outcomes on their way from a worker to the main process."""
+"""Outcomes as messages: what a worker returns, serialized so that it surely arrives.
+
+Values or exceptions that cannot be pickled become errors of their run; nothing a run does may make
+the report about other runs fail.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from pypet.support.tracebacks import ErrorText, RemoteTraceback
 
 PROTOCOL = pickle.HIGHEST_PROTOCOL
 LARGE_BYTES = 1 << 16
-"""From here on it takes longer to copy data than to read it piece by piece."""
+"""It takes longer to copy more data than this than to read it piece by piece."""
 
 
 class _Failure(NamedTuple):
@@ -29,27 +33,28 @@ class _Failure(NamedTuple):
     """The same with the frames of pypet."""
 
 
-def pack(outcomes: Sequence[Outcome]) -> bytes:
-    """Return outcomes in a form that surely travels; what does not becomes an error of its run."""
-    return b"".join(pack_pieces(outcomes))
+def serialize(outcomes: Sequence[Outcome]) -> bytes:
+    """Serialize outcomes; what cannot be pickled becomes an error of its run."""
+    return b"".join(serialize_pieces(outcomes))
 
 
-def pack_pieces(outcomes: Sequence[Outcome]) -> list[bytes | memoryview]:
-    """Return the same in pieces that follow each other; what is large is not copied for it."""
+def serialize_pieces(outcomes: Sequence[Outcome]) -> list[bytes | memoryview]:
+    """Serialize outcomes as consecutive pieces; large ones are not copied."""
     if any(outcome.error is not None for outcome in outcomes):
-        return _pack_each(outcomes)
+        return _serialize_each(outcomes)
     try:
+        # All at once, without a look at each: nearly always everything can be pickled.
         return _pickled(outcomes)
     except Exception:
-        return _pack_each(outcomes)
+        return _serialize_each(outcomes)
 
 
-def _pack_each(outcomes: Sequence[Outcome]) -> list[bytes | memoryview]:
-    return _pickled([_travelling(outcome) for outcome in outcomes], plain_errors=True)
+def _serialize_each(outcomes: Sequence[Outcome]) -> list[bytes | memoryview]:
+    return _pickled([_picklable(outcome) for outcome in outcomes], plain_errors=True)
 
 
 class _Pieces(list[bytes | memoryview]):
-    """What a pickler writes, which hands over large objects of bytes as they are."""
+    """A file for a pickler, which hands over large bytes objects without a copy."""
 
     def write(self, piece: Any) -> None:
         self.append(piece if type(piece) is bytes else pickle.PickleBuffer(piece).raw())
@@ -70,10 +75,10 @@ _TBLIB = "tblib.pickling_support"
 
 
 def _pickle_errors_plainly(pickler: pickle.Pickler) -> None:
-    """Let exceptions be pickled as Python does, also once Dask was imported.
+    """Pickle exceptions as Python does, also once Dask was imported.
 
     Dask has tblib pickle all exceptions with their frames, which users would see a second time
-    beside the text that goes with them, and tblib makes others of those that cannot be unpickled.
+    beside the text sent along, and tblib changes the class of those that cannot be unpickled.
     """
     if _TBLIB in sys.modules:
         pickler.dispatch_table = {
@@ -83,20 +88,20 @@ def _pickle_errors_plainly(pickler: pickle.Pickler) -> None:
         }
 
 
-def _travels(error: BaseException) -> bool:
-    """Return whether an exception comes out of a pickle as what it is."""
+def _survives_pickling(error: BaseException) -> bool:
+    """Return whether an exception has the same class when it is unpickled."""
     stream = io.BytesIO()
     pickler = pickle.Pickler(stream, PROTOCOL)
     _pickle_errors_plainly(pickler)
     try:
         pickler.dump(error)
         return type(pickle.loads(stream.getvalue())) is type(error)
-    except Exception:  # classes raise whatever they like
+    except Exception:  # the constructor of its class may raise anything
         return False
 
 
-class _View:
-    """Bytes to unpickle from without copying all of them first."""
+class _BytesReader:
+    """A file that reads from memory without copying all of it first, as BytesIO does."""
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
@@ -120,8 +125,8 @@ class _View:
         return self._position
 
 
-def unpack(data: bytes | memoryview) -> list[Outcome]:
-    """Return the outcomes of one `pack`, or of several one after the other.
+def deserialize(data: bytes | memoryview) -> list[Outcome]:
+    """Return the outcomes that one call of `serialize` returned, or several concatenated.
 
     Raises
     ------
@@ -129,14 +134,14 @@ def unpack(data: bytes | memoryview) -> list[Outcome]:
         Some value cannot be unpickled here.
     """
     is_large = isinstance(data, memoryview) and len(data) >= LARGE_BYTES
-    stream: Any = _View(data) if is_large else io.BytesIO(data)  # type: ignore[arg-type]
+    stream: Any = _BytesReader(data) if is_large else io.BytesIO(data)  # type: ignore[arg-type]
     outcomes: list[Outcome] = []
     while stream.tell() < len(data):
-        outcomes += map(_arrived, pickle.load(stream))
+        outcomes += map(_with_traceback, pickle.load(stream))
     return outcomes
 
 
-def _arrived(outcome: Outcome) -> Outcome:
+def _with_traceback(outcome: Outcome) -> Outcome:
     failure: Any = outcome.error
     if not isinstance(failure, _Failure):
         return outcome
@@ -144,8 +149,8 @@ def _arrived(outcome: Outcome) -> Outcome:
     return outcome._replace(error=failure.error)
 
 
-def _travelling(outcome: Outcome) -> Outcome:
-    """Return an outcome that can be pickled and, if it is an error, unpickled again."""
+def _picklable(outcome: Outcome) -> Outcome:
+    """Return an outcome that can be pickled and, if it is an error, unpickled."""
     error = outcome.error
     if error is None:
         try:
@@ -157,8 +162,8 @@ def _travelling(outcome: Outcome) -> Outcome:
                 f"that cannot be pickled, so it cannot leave its process: {refusal}"
             )
     text = ErrorText(error)
-    if not _travels(error):
-        error = _described(error)
+    if not _survives_pickling(error):
+        error = _description(error)
     failure: Any = _Failure(error, text.short, text.full)
     failed = outcome._replace(value=None, error=failure)
     try:
@@ -168,7 +173,7 @@ def _travelling(outcome: Outcome) -> Outcome:
     return failed
 
 
-def _described(error: BaseException) -> RemoteRunError:
+def _description(error: BaseException) -> RemoteRunError:
     try:
         text = str(error)
     except Exception:
@@ -179,14 +184,14 @@ def _described(error: BaseException) -> RemoteRunError:
     )
 
 
-def ended_by_run(index: int, error: BaseException, started: float) -> Outcome:
+def exited_outcome(index: int, error: BaseException, started: float) -> Outcome:
     """Return the outcome of a run that tried to end its process, by `sys.exit` for example."""
     died = WorkerDiedError(f"Run {index} ended its process by {error!r}.")
     return Outcome(index, None, started, time(), died)
 
 
-def killed(index: int, pid: int | None, exit_code: int | None, started: float) -> Outcome:
-    """Return the outcome of a run whose worker is gone."""
+def killed_outcome(index: int, pid: int | None, exit_code: int | None, started: float) -> Outcome:
+    """Return the outcome of a run whose worker died."""
     how = describe_exit(exit_code)
     if exit_code is not None and exit_code >= 0:
         how += " in the middle of the run"
@@ -194,8 +199,8 @@ def killed(index: int, pid: int | None, exit_code: int | None, started: float) -
     return Outcome(index, None, started, time(), died)
 
 
-def unreadable(index: int, error: BaseException) -> Outcome:
-    """Return the outcome of a run whose real one cannot be unpickled."""
+def unreadable_outcome(index: int, error: BaseException) -> Outcome:
+    """Return the outcome of a run whose own outcome cannot be unpickled."""
     now = time()
     lost = RemoteRunError(
         f"What run {index} returned cannot be unpickled in the main process: {error!r}"

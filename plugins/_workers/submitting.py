@@ -1,7 +1,8 @@
-"""Submitting batches of runs to processes that somebody else starts, by futures.
+"""Submitting batches of runs, as futures, to processes that somebody else starts.
 
-What all runs share travels to each worker once. Which worker a batch gets to is up to whoever has
-the workers, so one that lacks what is shared gives the batch back and is sent it along.
+The task function is large and travels to each worker once. The executor chooses the worker of a
+batch, so a worker may get a batch before it has the function: then it returns the batch, which is
+submitted again together with the function.
 """
 
 from __future__ import annotations
@@ -9,32 +10,36 @@ from __future__ import annotations
 import os
 import uuid
 from abc import abstractmethod
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Outcome, Scheduler, Task, TaskFunction
+from pypet.interfaces import Outcome, Task
 from pypet.interfaces.scheduling import pickled
-from pypet.plugins._workers import guest
-from pypet.plugins._workers.batch_sizing import BATCH_SECONDS, BatchSizing
-from pypet.plugins._workers.outcomes import unpack, unreadable
+from pypet.plugins._workers import executor_worker
+from pypet.plugins._workers.executor_worker import Reply
+from pypet.plugins._workers.outcomes import deserialize, unreadable_outcome
+from pypet.plugins._workers.task_queue import (
+    BATCH_SECONDS,
+    WAIT_SECONDS,
+    BatchSizing,
+    TaskQueue,
+    as_task_function,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-WAIT_SECONDS = 0.5
-"""The longest time between two looks at helpers."""
 GRACE_SECONDS = 5.0
-"""How long active batches may take to end when everything is given up."""
+"""How long active batches may take to end when the experiment is given up."""
 BATCHES_PER_WORKER = 2
-"""One that is executed, one that waits for it to end."""
+"""One that is executed and one that waits for it to end, so that workers are never idle."""
 
 
-class SharedWork:
-    """What runs have in common, serialized once, under a name by which workers know it.
+class SharedFunction:
+    """A task function, serialized once, under a name by which workers know it.
 
     Raises
     ------
@@ -45,14 +50,14 @@ class SharedWork:
     def __init__(self, execute: Callable[[Task], Outcome]) -> None:
         self.name = uuid.uuid4().hex
         self.dumps: Callable[[Any], bytes] = pickled
-        self._execute = execute
+        self._function = as_task_function(execute)
         self.data = self._serialized()
-        # What is defined in the main script is a name in a pickle, which workers have to know.
-        self.main = guest.known_script() if b"__main__" in self.data else None
-        guest.hosts[self.name] = os.getpid()
+        # Pickles name what the main script defines, so workers have to know that script.
+        self.main = executor_worker.known_script() if b"__main__" in self.data else None
+        executor_worker.owners[self.name] = os.getpid()
 
     def include_main(self, workers: str) -> None:
-        """Serialize anew, with what is defined in the main script, for workers without it.
+        """Serialize anew, by value what the main script defines, for workers without the script.
 
         Raises
         ------
@@ -72,22 +77,19 @@ class SharedWork:
 
     def close(self) -> None:
         """Forget the name."""
-        guest.hosts.pop(self.name, None)
+        executor_worker.owners.pop(self.name, None)
 
     def _serialized(self) -> bytes:
-        execute = self._execute
-        return self.dumps(
-            execute.serialized(self.dumps) if isinstance(execute, TaskFunction) else execute
-        )
+        return self.dumps(self._function.serialized(self.dumps))
 
 
 def refuse_process_options(options: Mapping[str, Any], whose: str) -> None:
-    """Raise if an option says how processes start, which those are that somebody else starts.
+    """Raise if an option sets how pypet starts processes, which it does not start here.
 
     Raises
     ------
     ValueError
-        There is such an option; ``whose`` says what the user can do.
+        There is such an option; the message ends with ``whose``, which names the remedy.
     """
     for name in ("start_method", "niceness"):
         if options[name] is not None:
@@ -97,11 +99,11 @@ def refuse_process_options(options: Mapping[str, Any], whose: str) -> None:
 class Batch(NamedTuple):
     """Tasks that go to a worker together."""
 
-    shared: SharedWork
+    shared: SharedFunction
     tasks: Sequence[Task]
 
 
-class SubmittingScheduler(Scheduler):
+class SubmittingScheduler(TaskQueue[tuple[SharedFunction, Task]]):
     """Submits batches of runs; how, and to whom, is up to the derived class.
 
     Workers ignore interrupts from the keyboard from their first run on: the main process decides.
@@ -111,57 +113,54 @@ class SubmittingScheduler(Scheduler):
     workers_stay: ClassVar[bool] = True
     default_on_error: ClassVar[str] = "raise"
     batch_seconds: ClassVar[float] = BATCH_SECONDS
-    """How long a batch of short runs should take, which hides what it costs to submit one."""
+    """How long a batch of short runs should take, which hides the cost of submitting one."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
         self._ncores: int = options["ncores"]
         """How many batches are executed at once."""
-        self._shared: SharedWork | None = None
-        self._former: list[SharedWork] = []
-        self._queue: deque[tuple[SharedWork, Task]] = deque()
-        self._batches: dict[Future[guest.Reply], Batch] = {}
-        self._ended: SimpleQueue[Future[guest.Reply]] = SimpleQueue()
-        self._arrived: deque[Outcome] = deque()
+        self._shared: SharedFunction | None = None
+        self._former: list[SharedFunction] = []
+        self._batches: dict[Future[Reply], Batch] = {}
+        self._ended: SimpleQueue[Future[Reply]] = SimpleQueue()
         self._sizing = BatchSizing(self.batch_seconds)
         self._has_replied = False
 
-    # ----- what differs ---------------------------------------------------------------------
+    # ----- abstract -------------------------------------------------------------------------
 
     @property
     @abstractmethod
     def _title(self) -> str:
-        """What messages call whoever has the workers."""
+        """The name of the executor or cluster in messages."""
 
     @abstractmethod
-    def _send(
-        self, shared: SharedWork, tasks: bytes, reply: guest.Reply | None
-    ) -> Future[guest.Reply]:
-        """Let a worker call `guest.perform_batch` with ``tasks``.
+    def _send(self, shared: SharedFunction, tasks: bytes, reply: Reply | None) -> Future[Reply]:
+        """Let a worker call `executor_worker.execute_batch` with ``tasks``.
 
-        ``reply`` is that of a worker which lacks what is ``shared``: it has to go along.
+        ``reply`` is that of a worker without the function, which has to be sent along; None if
+        the batch is submitted for the first time.
 
         Raises
         ------
         RuntimeError
-            Nobody takes any batches.
+            The executor accepts no batches.
         """
 
     @abstractmethod
     def _lose(self, batch: Batch, cause: BaseException | None) -> None:
-        """Report tasks whose batch did not come back, or submit them again."""
+        """Report the tasks of a batch that was lost, or submit them again."""
 
     # ----- the contract ---------------------------------------------------------------------
 
     def start(self, execute: Callable[[Task], Outcome]) -> None:
-        """Serialize what workers get; it counts for tasks that are submitted from now on.
+        """Serialize the task function, for tasks that are submitted from now on.
 
         Raises
         ------
         Exception
             Something cannot be pickled.
         """
-        shared = SharedWork(execute)
+        shared = SharedFunction(execute)
         if self._shared is not None:
             self._former.append(self._shared)
         self._shared = shared
@@ -174,48 +173,16 @@ class SubmittingScheduler(Scheduler):
         free = most > len(self._batches)
         return wanted - waiting if free and 2 * waiting <= wanted else 0
 
-    def submit(self, tasks: Sequence[Task]) -> None:
-        """Accept tasks and hand out as many batches as workers can have.
-
-        Raises
-        ------
-        RuntimeError
-            `start` was not called, or `stop` was called since.
-        """
-        shared = self._require_started()
-        self._queue.extend((shared, task) for task in tasks)
-        self._dispatch()
-
-    def outcomes(self) -> Iterator[Outcome]:
-        """Yield outcomes as batches end.
-
-        Raises
-        ------
-        RuntimeError
-            `start` was not called, or `stop` was called since.
-        WorkerDiedError
-            Workers cannot be set up.
-        """
-        self._require_started()
-        while True:
-            while self._arrived:
-                yield self._arrived.popleft()
-            if not self._is_busy():
-                return
-            self._dispatch()
-            self._wait()
-
     def cancel(self) -> int:
-        """Give up the tasks that nobody else has yet, and those that are given back."""
-        given_up = len(self._queue)
-        self._queue.clear()
+        """Give up queued tasks, and batches that the executor has not begun."""
+        given_up = super().cancel()
         for future in list(self._batches):
             if future.cancel():
                 given_up += len(self._batches.pop(future).tasks)
         return given_up
 
     def stop(self) -> None:
-        """Take back what did not begin, and wait a while for the rest."""
+        """Give up what has not begun, and wait at most `GRACE_SECONDS` for the rest."""
         self.cancel()
         deadline = monotonic() + GRACE_SECONDS
         try:
@@ -228,7 +195,7 @@ class SubmittingScheduler(Scheduler):
             self._forget()
 
     def _forget(self) -> None:
-        """Forget all tasks and what they share."""
+        """Forget all tasks and their functions."""
         self._queue.clear()
         self._batches.clear()
         self._arrived.clear()
@@ -239,23 +206,24 @@ class SubmittingScheduler(Scheduler):
 
     # ----- batches --------------------------------------------------------------------------
 
-    def _require_started(self) -> SharedWork:
-        if self._shared is None:
-            raise RuntimeError(f"The scheduler {self.name!r} was not started; call `start` first.")
-        return self._shared
+    @property
+    def _is_started(self) -> bool:
+        return self._shared is not None
+
+    def _enqueue(self, tasks: Sequence[Task]) -> None:
+        assert self._shared is not None
+        self._queue.extend((self._shared, task) for task in tasks)
 
     def _is_busy(self) -> bool:
-        """Return whether there will be further outcomes."""
         return bool(self._queue or self._batches)
 
     def _dispatch(self) -> None:
-        """Submit batches while workers can have some."""
         while self._queue and len(self._batches) < self._ncores * BATCHES_PER_WORKER:
-            if not self._hand_out(self._next_batch()):
+            if not self._submit_batch(self._next_batch()):
                 return
 
     def _next_batch(self) -> Batch:
-        """Take the next batch from the queue; near the end everybody gets a part of the rest."""
+        """Take the next batch from the queue; near the end the rest is divided among workers."""
         queue = self._queue
         count = max(1, min(self._sizing.batch_size, len(queue) // self._ncores))
         shared = queue[0][0]
@@ -264,8 +232,8 @@ class SubmittingScheduler(Scheduler):
             tasks.append(queue.popleft()[1])
         return Batch(shared, tasks)
 
-    def _hand_out(self, batch: Batch, reply: guest.Reply | None = None) -> bool:
-        """Submit a batch, again after ``reply`` of a worker; False if nobody takes it."""
+    def _submit_batch(self, batch: Batch, reply: Reply | None = None) -> bool:
+        """Submit a batch, again after ``reply`` of a worker; False if it is not accepted."""
         try:
             tasks = batch.shared.dumps(batch.tasks)
         except Exception as error:
@@ -273,7 +241,7 @@ class SubmittingScheduler(Scheduler):
             raise
         try:
             future = self._send(batch.shared, tasks, reply)
-        except RuntimeError as error:  # it is broken or was shut down
+        except RuntimeError as error:  # the executor is broken or was shut down
             self._lose(batch, error)
             return False
         self._batches[future] = batch
@@ -281,7 +249,6 @@ class SubmittingScheduler(Scheduler):
         return True
 
     def _wait(self) -> None:
-        """Wait until a batch ends, at most for a moment."""
         if not self._batches:
             return
         try:
@@ -291,10 +258,9 @@ class SubmittingScheduler(Scheduler):
                 future = self._ended.get_nowait()
         except Empty:
             pass
-        if self.check is not None:
-            self.check()
+        self._check_if_due()
 
-    def _collect(self, future: Future[guest.Reply]) -> None:
+    def _collect(self, future: Future[Reply]) -> None:
         batch = self._batches.pop(future, None)
         if batch is None:
             return  # cancelled
@@ -305,18 +271,20 @@ class SubmittingScheduler(Scheduler):
         reply = future.result()
         self._has_replied = True
         shared, tasks = batch
-        if reply.trouble is not None:
-            raise WorkerDiedError(f"{self._title} cannot execute runs: {reply.trouble}")
-        if reply.stranger and shared.main is not None:
+        if reply.error is not None:
+            raise WorkerDiedError(f"{self._title} cannot execute runs: {reply.error}")
+        if reply.is_foreign and shared.main is not None:
             shared.include_main(self._title)
         if reply.outcomes is None:
-            self._hand_out(batch, reply)
+            self._submit_batch(batch, reply)
             return
         self._queue.extendleft((shared, task) for task in reversed(tasks[reply.done :]))
         try:
-            outcomes = unpack(reply.outcomes)
+            outcomes = deserialize(reply.outcomes)
         except Exception as refusal:
-            self._arrived += [unreadable(task.index, refusal) for task in tasks[: reply.done]]
+            self._arrived += [
+                unreadable_outcome(task.index, refusal) for task in tasks[: reply.done]
+            ]
             return
         self._sizing.learn(outcomes)
         self._arrived += outcomes

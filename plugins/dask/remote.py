@@ -1,23 +1,29 @@
-"""What happens in workers of Dask; they import this module."""
+"""Functions that workers of Dask call; a module of its own because they import it."""
 
 from __future__ import annotations
 
 import signal
 from typing import Any
 
-from pypet.plugins._workers import guest
+from pypet.plugins._workers import executor_worker
 
 
-def perform_batch(name: str, data: bytes | None, tasks: bytes, main: str | None, host: int) -> Any:
-    """Execute a batch; see `guest.perform_batch`. Replies without outcomes say whence they come."""
+def execute_batch(name: str, data: bytes | None, tasks: bytes, main: str | None, owner: int) -> Any:
+    """Execute a batch; replies without outcomes have the address of the worker.
+
+    See `executor_worker.execute_batch`.
+    """
     from distributed import get_worker
 
-    reply = guest.perform_batch(name, data, tasks, main, host)
+    reply = executor_worker.execute_batch(name, data, tasks, main, owner)
     return reply if reply.outcomes is not None else reply._replace(worker=get_worker().address)
 
 
 def pass_on(data: bytes) -> bytes:
-    """Return what is given: a task that can be done again when workers that had it are gone."""
+    """Return ``data``.
+
+    As the result of a task, Dask can compute it again when all workers that had it are gone.
+    """
     return data
 
 

@@ -1,4 +1,4 @@
-"""Submitting batches of runs to a Dask cluster, and what to do about workers that are lost."""
+"""Submitting batches of runs to a Dask cluster, again if they were lost with their workers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Activity, Option, Outcome, Scheduler, Task
 from pypet.options.established import established
-from pypet.plugins._workers import guest
-from pypet.plugins._workers.settling import settle_processes
+from pypet.plugins._workers import executor_worker
+from pypet.plugins._workers.executor_worker import Reply
+from pypet.plugins._workers.process_executor import resolve_process_options
 from pypet.plugins._workers.submitting import (
     Batch,
-    SharedWork,
+    SharedFunction,
     SubmittingScheduler,
     refuse_process_options,
 )
 from pypet.plugins.dask import connection, remote
 from pypet.plugins.dask.connection import Connection
-from pypet.plugins.dask.watching import Watch
+from pypet.plugins.dask.watching import ClusterMonitor
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -32,9 +33,9 @@ _logger = logging.getLogger("pypet.plugins.dask")
 class DaskScheduler(SubmittingScheduler):
     """Executes batches of runs as tasks of Dask.
 
-    Dask executes the tasks of a worker that is lost again elsewhere. A task that took several
-    workers along is not tried again, and it is not known which of the runs at work there ended
-    them. So these are tried once more, each for itself and with nobody beside it.
+    Dask itself executes the tasks of a lost worker again elsewhere, until several workers were
+    lost with a task. It is not known then which of the active runs ended these workers. So each of
+    these runs is tried once more alone, with no other run on the cluster.
     """
 
     name: ClassVar[str] = connection.NAME
@@ -53,26 +54,26 @@ class DaskScheduler(SubmittingScheduler):
         self._least = self._ncores
         self._timeout: float | None = options.get("timeout")
         self._connection: Connection | None = None
-        self._watch: Watch | None = None
+        self._monitor: ClusterMonitor | None = None
         self._data: dict[str, tuple[bytes, Any]] = {}
-        """What is shared, by its name: the bytes, and the future that has them in the cluster."""
-        self._tasks: dict[Future[guest.Reply], Any] = {}
-        """The futures of Dask for those of batches."""
+        """By name of the task function: its bytes, and the future that has them in the cluster."""
+        self._tasks: dict[Future[Reply], Any] = {}
+        """The future of Dask behind the future of each batch."""
         self._singles: deque[Batch] = deque()
-        """Tasks of a batch that was lost."""
+        """Tasks of lost batches, to be submitted one by one."""
         self._suspects: deque[Batch] = deque()
-        """Tasks that were lost with a worker, maybe because of another one there."""
+        """Tasks that were lost alone; maybe another run ended the worker."""
         self._trial: Batch | None = None
-        """The suspect that is executed with nobody beside it."""
+        """The suspect that is executed alone."""
 
     @classmethod
     def resolve_options(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return ``ncores`` as it is in effect: at least the number of workers that are there.
+        """Return ``ncores`` as it is in effect: at least the number of workers at present.
 
         Raises
         ------
         ValueError
-            ``dask_address`` is of a wrong kind, or an option wants to start processes.
+            ``dask_address`` is of a wrong kind, or an option sets how processes start.
         ConnectionError
             Nobody answers at the address.
         """
@@ -80,7 +81,7 @@ class DaskScheduler(SubmittingScheduler):
         connection.check_address(address)
         refuse_process_options(options, "of Dask: set them up where you make the cluster")
         if address is None:
-            return {"ncores": settle_processes(options, cls.name)["ncores"]}
+            return {"ncores": resolve_process_options(options, cls.name)["ncores"]}
         return {"ncores": max(1, options["ncores"], connection.count_workers(options))}
 
     @classmethod
@@ -95,16 +96,16 @@ class DaskScheduler(SubmittingScheduler):
 
     @classmethod
     def has_external_workers(cls, options: Mapping[str, Any]) -> bool:
-        """Return False if ``ncores`` says how many a local cluster has."""
+        """Return whether the cluster is the user's; ``ncores`` is the size of a local one."""
         return options[connection.OPTION] is not None
 
     @classmethod
     def describe(cls, options: Mapping[str, Any]) -> str:
-        """Return what kind of cluster executes runs."""
+        """Return the name and the kind of the cluster."""
         return connection.describe(options[connection.OPTION])
 
     def activity(self) -> Activity | None:
-        """Return the number of workers; which runs they execute, they do not tell."""
+        """Return the number of workers; their active runs are unknown."""
         return Activity(self._ncores, ())
 
     def cancel(self) -> int:
@@ -113,11 +114,11 @@ class DaskScheduler(SubmittingScheduler):
         given_up += sum(len(batch.tasks) for batch in (*self._singles, *self._suspects))
         for waiting in (self._queue, self._singles, self._suspects):
             waiting.clear()
-        self._tell_workers(guest.cancel)
+        self._notify_workers(executor_worker.cancel)
         return given_up
 
     def take_over(self, former: Scheduler) -> None:
-        """Go on with the local cluster that another one has started."""
+        """Take over the local cluster of another scheduler: to start one takes seconds."""
         if isinstance(former, DaskScheduler):
             self._connection, former._connection = former._connection, None
 
@@ -127,19 +128,20 @@ class DaskScheduler(SubmittingScheduler):
         One that was started here stays until `wait_closed` if it is idle; else it ends at once.
         """
         linked = self._connection
-        nobody = self._watch is not None and self._watch.workers == 0
+        nobody = self._monitor is not None and self._monitor.workers == 0
         is_own = linked is not None and linked.is_own_cluster
         is_idle = not self._is_busy()
         try:
             if is_own or nobody:
-                self._batches.clear()  # workers end with their runs, if there are any
+                # Nobody needs to wait for runs: they end with the workers, if there are any.
+                self._batches.clear()
             super().stop()
             for future in self._tasks.values():
                 future.cancel()
         finally:
             self._tasks.clear()
             self._data.clear()
-            self._watch = None
+            self._monitor = None
             if not (is_own and is_idle):
                 self.wait_closed()
 
@@ -150,7 +152,7 @@ class DaskScheduler(SubmittingScheduler):
             linked.close()
 
     def _forget(self) -> None:
-        self._tell_workers(guest.forget, wait=True)
+        self._notify_workers(executor_worker.forget, wait=True)
         self._singles.clear()
         self._suspects.clear()
         self._trial = None
@@ -165,17 +167,15 @@ class DaskScheduler(SubmittingScheduler):
     def _connected(self) -> Connection:
         if self._connection is None:
             self._connection = Connection(self._address, self._ncores)
-        if self._watch is None:
-            self._watch = Watch(self._connection, self._timeout)
+        if self._monitor is None:
+            self._monitor = ClusterMonitor(self._connection, self._timeout)
         return self._connection
 
-    def _send(
-        self, shared: SharedWork, tasks: bytes, reply: guest.Reply | None
-    ) -> Future[guest.Reply]:
+    def _send(self, shared: SharedFunction, tasks: bytes, reply: Reply | None) -> Future[Reply]:
         linked = self._connected()
         where = None if reply is None else reply.worker
         task = linked.client.submit(
-            remote.perform_batch,
+            remote.execute_batch,
             shared.name,
             None if reply is None else self._in_cluster(shared),
             tasks,
@@ -189,31 +189,31 @@ class DaskScheduler(SubmittingScheduler):
         self._tasks[future] = task
         return future
 
-    def _in_cluster(self, shared: SharedWork) -> Any:
-        """Return the future of what is shared; workers get it from each other."""
+    def _in_cluster(self, shared: SharedFunction) -> Any:
+        """Return the future of a task function in the cluster; workers copy it from each other."""
         data, future = self._data.get(shared.name, (b"", None))
         if data is not shared.data:
             import dask.config
 
-            # The warning would tell to do what is done here.
+            # The warning about large graphs advises what is done here already.
             with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
                 client = self._connected().client
                 future = client.submit(remote.pass_on, shared.data, pure=False)
             self._data[shared.name] = shared.data, future
         return future
 
-    def _tell_workers(self, function: Callable[[list[str]], None], *, wait: bool = False) -> None:
-        """Call a function with the names of all works in all workers."""
+    def _notify_workers(self, function: Callable[[list[str]], None], *, wait: bool = False) -> None:
+        """Call a function with the names of all task functions in all workers."""
         linked = self._connection
         names = [each.name for each in (*self._former, self._shared) if each is not None]
         if linked is None or not names or (wait and linked.is_own_cluster):
             return
-        told = linked.run(_call_in_workers(linked.client, function, names))
+        notified = linked.run(_call_in_workers(linked.client, function, names))
         if wait:
             try:
-                told.result(timeout=2.0)
+                notified.result(timeout=2.0)
             except Exception as error:
-                _logger.debug("Workers were not told of the end: %r", error)
+                _logger.debug("Workers were not notified of the end: %r", error)
 
     # ----- what comes back ------------------------------------------------------------------
 
@@ -221,27 +221,29 @@ class DaskScheduler(SubmittingScheduler):
         return bool(super()._is_busy() or self._singles or self._suspects)
 
     def _dispatch(self) -> None:
-        """Submit batches; at the end suspects, one at a time with nobody beside them."""
+        """Submit batches; at the end suspects, one at a time with no other run on the cluster."""
         if self._trial is not None:
             return
         most = self._ncores * 2
         while self._singles and len(self._batches) < most:
-            self._hand_out(self._singles.popleft())
+            self._submit_batch(self._singles.popleft())
         super()._dispatch()
         if self._suspects and not self._batches:
             self._trial = self._suspects.popleft()
-            self._hand_out(self._trial)
+            self._submit_batch(self._trial)
 
     def _wait(self) -> None:
         super()._wait()
-        if self._watch is None:
+        if self._monitor is None:
             return
-        self._watch.look([each.name for each in (*self._former, self._shared) if each is not None])
-        self._ncores = max(self._least, self._watch.workers or 0)
-        for name, index, worker, seconds in self._watch.take_overdue():
+        self._monitor.poll(
+            [each.name for each in (*self._former, self._shared) if each is not None]
+        )
+        self._ncores = max(self._least, self._monitor.workers or 0)
+        for name, index, worker, seconds in self._monitor.take_overdue():
             self._give_up(name, index, worker, seconds)
 
-    def _collect(self, future: Future[guest.Reply]) -> None:
+    def _collect(self, future: Future[Reply]) -> None:
         self._tasks.pop(future, None)
         batch = self._batches.get(future)
         super()._collect(future)
@@ -249,7 +251,7 @@ class DaskScheduler(SubmittingScheduler):
             self._trial = None
 
     def _lose(self, batch: Batch, cause: BaseException | None) -> None:
-        """Try tasks again that were lost with workers, or report them; give up for other causes.
+        """Submit tasks again that were lost with workers, or report them.
 
         Raises
         ------
@@ -305,10 +307,10 @@ class _Cancelled(Exception):  # noqa: N818 - never leaves this module
     """Dask has cancelled a task."""
 
 
-async def _result(task: Any) -> guest.Reply:
+async def _result(task: Any) -> Reply:
     """Return the result of a task of Dask."""
     try:
-        reply: guest.Reply = await task
+        reply: Reply = await task
     except BaseException as error:  # its class depends on the version of Dask
         if task.status in ("cancelled", "lost"):
             raise _Cancelled(str(error)) from error

@@ -14,14 +14,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic, time
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pypet.errors import RunTimeoutError
 from pypet.interfaces import Outcome, Task, TaskFunction
-from pypet.plugins._workers.batch_sizing import PATIENCE_SECONDS
-from pypet.plugins._workers.outcomes import ended_by_run, pack
-from pypet.plugins._workers.settling import be_nice
-from pypet.plugins._workers.watching import end_with
+from pypet.interfaces._worker_setup import RunAware
+from pypet.plugins._workers.lifetime import end_with
+from pypet.plugins._workers.outcomes import exited_outcome, serialize
+from pypet.plugins._workers.task_queue import PATIENCE_SECONDS
+from pypet.plugins._workers.worker_process import set_niceness
 from pypet.plugins.scoop import remedies
 from pypet.plugins.scoop.origin_watch import end_without
 from pypet.support import run_banners
@@ -78,7 +79,7 @@ class _Known(NamedTuple):
     """The latest work of this process; trajectories may be large, so it keeps one."""
 
     name: str
-    work: Any
+    work: TaskFunction
     is_fresh: bool
     """No run was executed yet."""
 
@@ -120,7 +121,7 @@ def _perform(name: str, pickled: bytes | None, tasks: bytes, terms: Terms) -> Re
         _known = None  # the former one makes room first
         end_with(terms.origin)
         end_without(terms.address)
-        be_nice(terms.niceness)
+        set_niceness(terms.niceness)
         _known = _Known(name, pickle.loads(pickled), is_fresh=True)
     todo: Sequence[Task] = pickle.loads(tasks)
     work = _known.work
@@ -132,9 +133,8 @@ def _perform(name: str, pickled: bytes | None, tasks: bytes, terms: Terms) -> Re
         if monotonic() - begun > PATIENCE_SECONDS:
             break
     run_banners.flush()  # nobody tells when this process ends
-    if isinstance(work, TaskFunction):
-        outcomes = list(work.before_report(outcomes))
-    return Reply(pack(outcomes), len(outcomes))
+    outcomes = list(work.before_report(outcomes))
+    return Reply(serialize(outcomes), len(outcomes))
 
 
 def _prepare(task: Task, terms: Terms) -> None:
@@ -142,28 +142,25 @@ def _prepare(task: Task, terms: Terms) -> None:
     global _known
     assert _known is not None
     work = _known.work
-    if not isinstance(work, TaskFunction):
-        return
     if _known.is_fresh:
         work.start_worker(task.index if terms.logs_each_run else None)
         _known = _known._replace(is_fresh=False)
-    elif terms.logs_each_run:
+    elif terms.logs_each_run and isinstance(work, RunAware):
         work.start_run(task.index)
 
 
-def _perform_one(execute: Any, task: Task, timeout: float | None) -> Outcome:
+def _perform_one(execute: TaskFunction, task: Task, timeout: float | None) -> Outcome:
     """Execute a task; what would end the worker ends the run only."""
     started = time()
     try:
         with _limited(timeout):
-            outcome: Outcome = execute(task)
+            return execute(task)
     except _Overdue:
         return overdue(task.index, timeout, started)
     except KeyboardInterrupt as interrupt:
         return Outcome(task.index, None, started, time(), interrupt, interrupted=True)
     except BaseException as error:
-        return ended_by_run(task.index, error, started)
-    return outcome
+        return exited_outcome(task.index, error, started)
 
 
 def overdue(index: int, timeout: float | None, started: float) -> Outcome:

@@ -12,7 +12,7 @@ import socket
 import threading
 from time import monotonic, sleep
 
-from pypet.plugins._workers.watching import end_process
+from pypet.plugins._workers.lifetime import terminate_process
 
 KNOCK_SECONDS = 20.0
 """Time between two attempts to reach the main process, and how long one may take."""
@@ -43,7 +43,7 @@ def _watch(address: tuple[str, int]) -> None:
         else:
             missed += 1
         sleep(KNOCK_SECONDS)
-    end_process(os.getpid())
+    terminate_process(os.getpid())
 
 
 def _stay_in_touch(address: tuple[str, int]) -> bool:

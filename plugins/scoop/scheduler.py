@@ -6,16 +6,16 @@ import logging
 import os
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any, ClassVar
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Activity, Option, Outcome, Scheduler, Task, TaskFunction
+from pypet.interfaces import Activity, Option, Outcome, Task
 from pypet.interfaces.scheduling import pickled
 from pypet.options.established import established
-from pypet.plugins._workers.batch_sizing import BatchSizing
-from pypet.plugins._workers.outcomes import unpack, unreadable
+from pypet.plugins._workers.outcomes import deserialize, unreadable_outcome
+from pypet.plugins._workers.task_queue import BatchSizing, TaskQueue, as_task_function
 from pypet.plugins.scoop import guest
 from pypet.plugins.scoop.launch import (
     EXTRA,
@@ -41,7 +41,7 @@ MOST_LOSSES = 3
 _logger = logging.getLogger("pypet.scoop")
 
 
-class ScoopScheduler(Scheduler):
+class ScoopScheduler(TaskQueue[Task]):
     """Gives each worker one batch at a time, and what runs share once.
 
     Runs whose worker is gone are executed again by another one, alone, and at last by the stand-in
@@ -79,13 +79,11 @@ class ScoopScheduler(Scheduler):
         )
         self._work: bytes | None = None
         self._name = ""
-        self._queue: deque[Task] = deque()
         self._alone: deque[Task] = deque()
         """Tasks whose worker was lost."""
         self._losses: Counter[int] = Counter()
         self._pending = 0
         """Tasks that workers have."""
-        self._arrived: deque[Outcome] = deque()
         self._sizing = BatchSizing()
 
     @classmethod
@@ -140,8 +138,7 @@ class ScoopScheduler(Scheduler):
         WorkerDiedError
             No worker can be started.
         """
-        work = execute.serialized() if isinstance(execute, TaskFunction) else execute
-        self._work = pickled(work)
+        self._work = pickled(as_task_function(execute).serialized())
         self._name = uuid.uuid4().hex
         self._terms = self._terms._replace(address=self._force.address)
         self._force.muster()
@@ -155,30 +152,15 @@ class ScoopScheduler(Scheduler):
         waiting = len(self._queue)
         return wanted - waiting if 2 * waiting <= wanted else 0
 
-    def submit(self, tasks: Sequence[Task]) -> None:
-        """Accept tasks and hand out as many as workers can have."""
+    @property
+    def _is_started(self) -> bool:
+        return self._work is not None
+
+    def _is_busy(self) -> bool:
+        return bool(self._queue or self._alone or self._pending)
+
+    def _enqueue(self, tasks: Sequence[Task]) -> None:
         self._queue.extend(tasks)
-        self._dispatch()
-
-    def outcomes(self) -> Iterator[Outcome]:
-        """Yield outcomes as batches end.
-
-        Raises
-        ------
-        RuntimeError
-            `start` was not called, or `stop` was called since.
-        WorkerDiedError
-            SCOOP has shut down, or no worker can be started.
-        """
-        if self._work is None:
-            raise RuntimeError("The SCOOP scheduler was not started; call `start` first.")
-        while True:
-            while self._arrived:
-                yield self._arrived.popleft()
-            if not (self._queue or self._alone or self._pending):
-                return
-            self._dispatch()
-            self._wait()
 
     def activity(self) -> Activity:
         """Return which runs may be executed now: the first of each batch."""
@@ -191,8 +173,7 @@ class ScoopScheduler(Scheduler):
 
     def cancel(self) -> int:
         """Give up the tasks that no worker has."""
-        count = len(self._queue) + len(self._alone)
-        self._queue.clear()
+        count = super().cancel() + len(self._alone)
         self._alone.clear()
         return count
 
@@ -260,8 +241,7 @@ class ScoopScheduler(Scheduler):
                 self._take(report)
         self._give_up_overdue()
         self._dispatch()  # before what has arrived is stored
-        if self.check is not None:
-            self.check()
+        self._check_if_due()
 
     def _take(self, report: Report) -> None:
         batch, reply = report.batch, report.reply
@@ -281,10 +261,10 @@ class ScoopScheduler(Scheduler):
             return
         self._queue.extendleft(reversed(batch.tasks[reply.done :]))
         try:
-            outcomes = unpack(reply.outcomes)
+            outcomes = deserialize(reply.outcomes)
         except Exception as refusal:
             done = batch.tasks[: reply.done]
-            self._arrived += [unreadable(task.index, refusal) for task in done]
+            self._arrived += [unreadable_outcome(task.index, refusal) for task in done]
             return
         self._sizing.learn(outcomes)
         self._arrived += outcomes

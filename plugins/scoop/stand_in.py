@@ -37,7 +37,7 @@ def launch(address: tuple[str, int], name: bytes) -> subprocess.Popen[bytes]:
 
 def main(facts: str) -> None:
     """Execute what comes, until the main process is gone."""
-    from pypet.plugins._workers.watching import end_with
+    from pypet.plugins._workers.lifetime import end_with
 
     known = json.loads(facts)
     end_with(known["origin"])

@@ -10,7 +10,7 @@ import pytest
 from pypet.interfaces import Versioning
 from pypet.manager import get_manager
 from pypet.markers import hookimpl
-from pypet.plugins._workers.workers import Workers
+from pypet.plugins._workers.process_executor import ProcessExecutor
 from pypet.wrap_modes._local.writer_mode import WriterMode
 
 # A name that no plugin has gives an experiment a plugin manager of its own.
@@ -99,24 +99,24 @@ def test_an_experiment_that_ends_with_an_error(listen):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are functions that cannot be pickled")
 def test_an_interrupt_while_processes_end_hides_nothing(listen, monkeypatch, tmp_path):
     pytest.importorskip("h5py")
-    joined = []
+    waited = []
 
     def interrupted(mode, original=WriterMode.wait_closed):
         original(mode)
         raise KeyboardInterrupt
 
-    def join(workers, original=Workers.wait_closed):
-        joined.append(workers)
-        original(workers)
+    def wait_closed(scheduler, original=ProcessExecutor.wait_closed):
+        waited.append(scheduler)
+        original(scheduler)
 
     monkeypatch.setattr(WriterMode, "wait_closed", interrupted)
-    monkeypatch.setattr(Workers, "wait_closed", join)
+    monkeypatch.setattr(ProcessExecutor, "wait_closed", wait_closed)
     listener = Listener()
     storage = {"storage_service": "hdf5", "filename": str(tmp_path / "data.hdf5")}
     env = listen(listener, multiproc=True, ncores=1, wrap_mode="QUEUE", **storage)
     with pytest.raises(KeyboardInterrupt):
         env.run(lambda traj: None)
-    assert len(joined) == 1
+    assert len(waited) == 1
     assert listener.told[-1] == ("finished", True)
 
 

@@ -119,18 +119,18 @@ def test_shared_input_is_not_sent_with_every_batch_and_the_executor_lives_on(
     make_env, executor, monkeypatch
 ):
     # However slow the machine is, runs make batches.
-    monkeypatch.setattr("pypet.plugins._workers.batch_sizing.BATCH_SECONDS", 1e6)
+    monkeypatch.setattr("pypet.plugins._workers.task_queue.BATCH_SECONDS", 1e6)
     counting = Counting(executor)
     env = make_env(400, scheduler=counting)
     env.traj.f_add_parameter("large", bytes(300_000))
     assert len(env.run(times_two)) == 400
-    # One for each worker, twice if it has to be packed with the main script, and again for batches
+    # One for each worker, twice if it has to be sent with the main script, and again for batches
     # that a worker gets which does not have it yet.
     replies = [future.result() for future in counting.futures]
-    packed = 1 + any(reply.stranger for reply in replies)
+    versions = 1 + any(reply.is_foreign for reply in replies)
     refused = sum(reply.outcomes is None for reply in replies)
     large = sum(size > 300_000 for size in counting.batches)
-    assert 1 <= large <= 2 * packed + refused
+    assert 1 <= large <= 2 * versions + refused
     assert large < len(counting.batches) < 400
     assert not counting.is_shut_down
 

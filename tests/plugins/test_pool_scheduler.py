@@ -12,7 +12,7 @@ import pytest
 
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Outcome, Task, TaskFunction
-from pypet.plugins._workers import claims, crew
+from pypet.plugins._workers import task_lease, worker_pool
 from pypet.plugins.pool import PoolScheduler
 from pypet.testing import schedulers
 from pypet.testing.schedulers import ProcessesConformance, execute_all, square
@@ -74,7 +74,11 @@ def test_workers_are_only_started_for_tasks(run):
 
 def test_semaphores_are_made_for_workers_not_for_cores(run, monkeypatch):
     made = []
-    monkeypatch.setattr(crew, "Claims", lambda context: made.append(1) or claims.Claims(context))
+    monkeypatch.setattr(
+        worker_pool,
+        "TaskLeases",
+        lambda context: made.append(1) or task_lease.TaskLeases(context),
+    )
     run(square, 3, ncores=100_000)
     assert 1 <= len(made) <= 3
 
@@ -214,7 +218,7 @@ class SlowStream:
 
 @pytest.mark.parametrize("daemon", [True, False])
 def test_nothing_goes_on_in_workers_after_the_stop(tmp_path, monkeypatch, daemon):
-    monkeypatch.setattr(crew, "GRACE_SECONDS", 5.0 if daemon else 0.3)
+    monkeypatch.setattr(worker_pool, "GRACE_SECONDS", 5.0 if daemon else 0.3)
     scheduler = make_pool()
     scheduler.start(leave_a_thread)
     assert len(execute_all(scheduler, [Task(0, (tmp_path / "file", daemon))])) == 1
@@ -225,14 +229,14 @@ def test_nothing_goes_on_in_workers_after_the_stop(tmp_path, monkeypatch, daemon
     assert multiprocessing.active_children() == []
 
 
-def test_an_interrupt_while_workers_take_their_leave_ends_them(monkeypatch):
+def test_an_interrupt_while_workers_shut_down_ends_them(monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
     scheduler = make_pool()
     scheduler.start(square)
     workers = {outcome.value[1] for outcome in execute_all(scheduler, [Task(0), Task(1)])}
-    monkeypatch.setattr(crew, "wait", interrupted)
+    monkeypatch.setattr(worker_pool, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         scheduler.stop()
     for pid in workers:

@@ -19,7 +19,7 @@ from tests.processes import DEADLINE_SECONDS, run_until_killed, wait_until
 
 def make_processes(**options):
     defaults = {"ncores": 2, "start_method": "fork", "niceness": None}
-    return ProcessScheduler({**defaults, **options})
+    return ProcessScheduler.from_options({**defaults, **options})
 
 
 class TestForkedProcesses(ProcessesConformance):
@@ -135,7 +135,7 @@ def test_cancelled_tasks_have_no_process(run):
     scheduler.wait_closed()
 
 
-# ----- launchers -----------------------------------------------------------------------------
+# ----- fork servers --------------------------------------------------------------------------
 
 
 def lineage(task):
@@ -143,10 +143,10 @@ def lineage(task):
     return Outcome(task.index, (os.getppid(), process.name), 0.0, 1.0)
 
 
-def test_a_few_launchers_start_all_processes(run):
+def test_a_few_fork_servers_start_all_processes(run):
     values = [outcome.value for outcome in run(lineage, 12)]
-    assert len({launcher for launcher, _ in values}) <= 2
-    assert os.getpid() not in {launcher for launcher, _ in values}
+    assert len({server for server, _ in values}) <= 2
+    assert os.getpid() not in {server for server, _ in values}
     assert {name for _, name in values} == {f"Process-{number}" for number in range(1, 13)}
 
 
@@ -232,15 +232,15 @@ def test_a_process_that_is_ended_by_a_signal_is_reported_with_it(number):
     assert number.name in str(outcome.error)
 
 
-def kill_launcher_at_two(task):
+def kill_fork_server_at_two(task):
     if task.index == 2:
         os.kill(os.getppid(), signal.SIGKILL)
-        time.sleep(DEADLINE_SECONDS)  # not every platform ends a run with its launcher
+        time.sleep(DEADLINE_SECONDS)  # not every platform ends a run with its fork server
     return Outcome(task.index, task.index, 0.0, 1.0)
 
 
-def test_a_launcher_that_is_killed_is_replaced_and_its_run_reported(run):
-    outcomes = {outcome.index: outcome for outcome in run(kill_launcher_at_two, 8)}
+def test_a_fork_server_that_is_killed_is_replaced_and_its_run_reported(run):
+    outcomes = {outcome.index: outcome for outcome in run(kill_fork_server_at_two, 8)}
     assert isinstance(outcomes[2].error, WorkerDiedError)
     assert [outcomes[index].value for index in range(8) if index != 2] == [0, 1, 3, 4, 5, 6, 7]
 
@@ -270,12 +270,12 @@ def test_a_killed_process_is_noticed_though_its_own_processes_live_on(run, hold_
     assert isinstance(outcome.error, WorkerDiedError)
 
 
-def test_a_launcher_ends_at_once_also_in_the_middle_of_a_fork():
+def test_a_fork_server_ends_at_once_also_in_the_middle_of_a_fork():
     # What hooks of a fork raise is only reported, so the request to end must not get lost there.
     armed = [True]  # hooks cannot be taken back, but disarmed
 
     def ask_once():
-        if armed and multiprocessing.current_process().name.startswith("pypet-launcher"):
+        if armed and multiprocessing.current_process().name.startswith("pypet-fork-server"):
             armed.clear()
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -284,9 +284,9 @@ def test_a_launcher_ends_at_once_also_in_the_middle_of_a_fork():
     scheduler.start(lambda task: run_until_killed())
     scheduler.submit([Task(0)])
     armed.clear()
-    (launcher,) = multiprocessing.active_children()
-    launcher.join(DEADLINE_SECONDS)
-    assert launcher.exitcode == 0
+    (server,) = multiprocessing.active_children()
+    server.join(DEADLINE_SECONDS)
+    assert server.exitcode == 0
     scheduler.stop()
     scheduler.wait_closed()
 
@@ -298,7 +298,7 @@ def test_ends_are_noticed_where_the_platform_only_waits_for_processes(
         raise OSError("no such system call")
 
     def sleep_and_die_at_two(task):
-        time.sleep(0.05)  # longer than the launcher waits between two looks
+        time.sleep(0.05)  # longer than the fork server waits between two looks
         if task.index == 2:
             hold_the_pipe(task)
         return Outcome(task.index, task.index, 0.0, 1.0)

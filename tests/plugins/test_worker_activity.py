@@ -7,7 +7,7 @@ import os
 import pytest
 
 from pypet.interfaces import Outcome, Task
-from pypet.plugins._workers import crew
+from pypet.plugins._workers import task_queue, worker_pool
 from pypet.plugins.pool import PoolScheduler
 from pypet.plugins.process import ProcessScheduler
 
@@ -24,9 +24,10 @@ def execute(task):
     ids=["pool", "process", "process, spawn"],
 )
 def test_no_worker_is_idle_while_there_are_tasks(kind, method, monkeypatch):
-    monkeypatch.setattr(crew, "WAIT_SECONDS", 0.0)  # to be asked as often as possible
+    for module in (task_queue, worker_pool):
+        monkeypatch.setattr(module, "WAIT_SECONDS", 0.0)  # to be asked as often as possible
     options = {"ncores": 2, "start_method": method, "niceness": None, "immediate_postproc": False}
-    scheduler = kind(options)
+    scheduler = kind.from_options(options)
     runs = 6 if method == "spawn" else RUNS
     seen = []
     ended = 0

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from pypet.errors import RemoteRunError
 from pypet.interfaces import Outcome
-from pypet.plugins._workers import wire
-from pypet.plugins._workers.outcomes import LARGE_BYTES, pack, pack_pieces, unpack
+from pypet.plugins._workers import pipe_io
+from pypet.plugins._workers.outcomes import LARGE_BYTES, deserialize, serialize, serialize_pieces
 
 values = st.one_of(
     st.integers(),
@@ -35,17 +35,17 @@ def same(one, other):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(values, min_size=1, max_size=4), min_size=1, max_size=3))
-def test_several_packs_after_one_another_give_all_outcomes(batches):
-    packs = [pack([Outcome(0, value, 1.0, 2.0) for value in batch]) for batch in batches]
-    found = [outcome.value for outcome in unpack(memoryview(b"".join(packs)))]
+def test_several_reports_after_one_another_give_all_outcomes(batches):
+    reports = [serialize([Outcome(0, value, 1.0, 2.0) for value in batch]) for batch in batches]
+    found = [outcome.value for outcome in deserialize(memoryview(b"".join(reports)))]
     expected = [value for batch in batches for value in batch]
     assert len(found) == len(expected)
     assert all(map(same, found, expected))
 
 
-def test_large_bytes_are_not_copied_to_be_packed():
+def test_large_bytes_are_not_copied_when_they_are_serialized():
     large = bytes(10 * LARGE_BYTES)
-    assert any(piece is large for piece in pack_pieces([Outcome(0, large, 1.0, 2.0)]))
+    assert any(piece is large for piece in serialize_pieces([Outcome(0, large, 1.0, 2.0)]))
 
 
 class Picky:
@@ -76,12 +76,12 @@ def read_only(array):
     ],
 )
 def test_large_values_of_all_kinds_travel_in_pieces(value):
-    pieces = pack_pieces([Outcome(0, value, 1.0, 2.0)])
+    pieces = serialize_pieces([Outcome(0, value, 1.0, 2.0)])
     reading, writing = multiprocessing.Pipe(duplex=False)
-    thread = threading.Thread(target=wire.send, args=(writing, pieces))
+    thread = threading.Thread(target=pipe_io.send, args=(writing, pieces))
     thread.start()
     with reading, writing:
-        (outcome,) = unpack(wire.receive(reading))
+        (outcome,) = deserialize(pipe_io.receive(reading))
         thread.join()
     if isinstance(value, Picky):
         assert bytes(outcome.value.content) == bytes(value.content)
@@ -95,7 +95,7 @@ def test_a_large_outcome_may_hold_what_does_not_travel():
         Outcome(1, lambda: None, 1.0, 2.0),
         Outcome(2, None, 1.0, 2.0, ValueError("of the run")),
     ]
-    intact, changed, failed = unpack(memoryview(pack(outcomes)))
+    intact, changed, failed = deserialize(memoryview(serialize(outcomes)))
     assert intact.value == bytes(2 * LARGE_BYTES)
     assert isinstance(changed.error, RemoteRunError)
     assert isinstance(failed.error, ValueError)
@@ -107,14 +107,14 @@ def test_reports_of_any_size_are_received_whole(sizes):
     pieces = [np.random.default_rng(number).bytes(size) for number, size in enumerate(sizes)]
 
     def send():
-        wire.send(writing, pieces)
-        wire.send(writing, [b"next"])
+        pipe_io.send(writing, pieces)
+        pipe_io.send(writing, [b"next"])
 
     thread = threading.Thread(target=send)
     thread.start()
     with reading, writing:
-        assert bytes(wire.receive(reading)) == b"".join(pieces)
-        assert bytes(wire.receive(reading)) == b"next"
+        assert bytes(pipe_io.receive(reading)) == b"".join(pieces)
+        assert bytes(pipe_io.receive(reading)) == b"next"
         thread.join()
 
 
@@ -125,7 +125,7 @@ def test_a_report_that_breaks_off_is_the_end(part):
     copy_reading, copy_writing = multiprocessing.Pipe(duplex=False)
     with reading, copy_reading:
         with writing, copy_writing:
-            wire.send(copy_writing, [bytes(1000)])
+            pipe_io.send(copy_writing, [bytes(1000)])
             os.write(writing.fileno(), os.read(copy_reading.fileno(), 1008)[:part])
         with pytest.raises(EOFError):
-            wire.receive(reading)
+            pipe_io.receive(reading)

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from pypet.plugins._workers import starting
+from pypet.plugins._workers import lifetime
 from pypet.support.processes import deferred_interrupts
 from tests.processes import in_child, run_until_killed
 
@@ -64,7 +64,7 @@ def resist(connection):
 
 @in_child
 def test_an_interrupt_while_processes_are_killed_leaves_none_of_them(monkeypatch):
-    monkeypatch.setattr(starting, "GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(lifetime, "GRACE_SECONDS", 0.01)
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe(duplex=False)
     processes = [context.Process(target=resist, args=(there,)) for _ in range(3)]
@@ -80,7 +80,7 @@ def test_an_interrupt_while_processes_are_killed_leaves_none_of_them(monkeypatch
     monkeypatch.setattr(context.Process, "kill", interrupted_kill)
     try:
         with pytest.raises(KeyboardInterrupt):
-            starting.end_processes(processes, at_once=True)
+            lifetime.end_processes(processes, terminate=True)
         assert multiprocessing.active_children() == []
     finally:
         for process in multiprocessing.active_children():

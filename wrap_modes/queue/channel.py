@@ -28,16 +28,16 @@ class Channel:
         self._ring_buffer: RingBufferWriter | None = None
         self._number = 0
         self._pid = -1
-        self._is_bequeathed = False
+        self._is_inheritable = False
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {"_connection": None, "_ring_buffer": None, "_pid": -1, "_is_bequeathed": False}
+        own = {"_connection": None, "_ring_buffer": None, "_pid": -1, "_is_inheritable": False}
         return {**self.__dict__, **own}
 
-    def bequeath(self) -> None:
+    def prepare_fork(self) -> None:
         """Make a new connection, for processes forked from here that use it one by one."""
         self._connect()
-        self._is_bequeathed = True
+        self._is_inheritable = True
 
     def put(self, message: StoreMessage) -> None:
         """Send a message; waits while the writer is behind.
@@ -89,15 +89,15 @@ class Channel:
 
     def _inherit(self) -> bool:
         """Take over the connection of the parent process, if that does not use it itself."""
-        if not self._is_bequeathed or self._pid != os.getppid():
+        if not self._is_inheritable or self._pid != os.getppid():
             return False
-        self._pid, self._is_bequeathed = os.getpid(), False
+        self._pid, self._is_inheritable = os.getpid(), False
         self._ring_buffer = None  # what is released would be told to the process that comes next
         return True
 
     def _connect(self) -> socket.socket:
         self.close()
-        self._is_bequeathed = False
+        self._is_inheritable = False
         connection = socket.socket(self._family, socket.SOCK_STREAM)
         try:
             connection.connect(self._address)

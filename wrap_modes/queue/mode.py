@@ -7,6 +7,7 @@ from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
 
 from pypet.interfaces import StorageService
+from pypet.interfaces._worker_setup import ForkAware
 from pypet.wrap_modes._local.sender import Sender
 from pypet.wrap_modes._local.store_message import StoreMessage
 from pypet.wrap_modes._local.user_queue import DONE, GivenQueueWriter, put_message
@@ -15,7 +16,7 @@ from pypet.wrap_modes.queue.channel import Channel
 from pypet.wrap_modes.queue.listener import SECRET_BYTES, Listener, listen
 
 
-class QueueStorageServiceSender(Sender):
+class QueueStorageServiceSender(Sender, ForkAware):
     """What runs see with wrap mode QUEUE: stores through the queue, loads nothing."""
 
     mode: ClassVar[str] = "QUEUE"
@@ -32,10 +33,10 @@ class QueueStorageServiceSender(Sender):
         else:
             put_message(self.queue, message)
 
-    def bequeath(self) -> None:
-        """Save the processes that are forked from here to connect to the writer."""
+    def prepare_fork(self) -> None:
+        """Connect to the writer, so that the processes that are forked from here need not."""
         if isinstance(self.queue, Channel):
-            self.queue.bequeath()
+            self.queue.prepare_fork()
 
     def send_done(self) -> None:
         """Tell the reader of a queue that nothing more will come."""

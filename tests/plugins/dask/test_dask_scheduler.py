@@ -161,13 +161,13 @@ def test_short_runs_go_in_batches_with_what_they_share_sent_to_each_worker_once(
 
 def test_workers_forget_an_experiment_that_is_over(make_env, client):
     make_env(dask_address=client).run(times_two)
-    assert set(client.run(works_known_here).values()) == {0}
+    assert set(client.run(functions_known_here).values()) == {0}
 
 
-def works_known_here():
-    from pypet.plugins._workers import guest
+def functions_known_here():
+    from pypet.plugins._workers import executor_worker
 
-    return len(guest._known)
+    return len(executor_worker._functions)
 
 
 def test_threads_of_a_worker_take_turns_and_that_is_told(make_env, distributed, tmp_path, caplog):

@@ -1,4 +1,10 @@
-"""Executing each task in a process of its own, forked from a worker that does nothing else."""
+"""A fork server: a worker that forks a process for each task and executes nothing itself.
+
+To fork a large process is expensive for the forking process, too: the page tables are copied, and
+afterwards every page that it touches. So the main process forks ``ncores`` of these workers once,
+and they fork the processes of runs while the main process stores. They keep their own memory
+small and untouched for the same reason.
+"""
 
 from __future__ import annotations
 
@@ -16,27 +22,30 @@ from time import monotonic, sleep, time
 from typing import NoReturn
 
 from pypet.interfaces import Outcome, Task, TaskFunction
-from pypet.plugins._workers.ending import (
-    Ended,
+from pypet.interfaces._worker_setup import ForkAware
+from pypet.plugins._workers.lifetime import (
+    EndRequested,
     die_with_parent,
-    end_if_asked,
-    wait_for_helpers,
+    end_if_requested,
+    join_helpers,
 )
-from pypet.plugins._workers.outcomes import killed, pack
-from pypet.plugins._workers.performing import Execute, Perform, perform_alone
+from pypet.plugins._workers.outcomes import killed_outcome, serialize
+from pypet.plugins._workers.worker_process import TaskRunner, execute_alone
 from pypet.support.buffers import enlarge_pipe
 
 GRACE_SECONDS = 3.0
-"""How long a process may take to end when asked to; less than what the launcher itself may."""
-LOOK_SECONDS = 0.02
+"""How long the process of a run may take to end when asked to. Less than what the fork server
+itself may (`lifetime.GRACE_SECONDS`), which is killed otherwise and leaves its child behind."""
+POLL_SECONDS = 0.02
 """Time between two looks at a process that cannot be waited for otherwise."""
 
 _LENGTH = struct.Struct("<Q")
-_ROOM = 1 << 20
+_READ_BYTES = 1 << 20
 _PIPE_BYTES = 1 << 16
+"""What a pipe of Linux holds unless it is enlarged."""
 
 
-class Launching(Perform):
+class ForkRunner(TaskRunner):
     """Forks a process for each task and waits for it.
 
     The processes are not objects of multiprocessing, whose book-keeping costs as much again as
@@ -45,50 +54,51 @@ class Launching(Perform):
     """
 
     def start(self) -> None:
-        """Set up signals; collections of garbage in the processes leave alone what is here."""
-        if isinstance(self._execute, TaskFunction):
-            self._execute.start_launcher()
+        """Set up what the processes inherit."""
+        if isinstance(self._function, ForkAware):
+            self._function.prepare_fork()
+        # The garbage collector writes into the header of each object that it visits, so a page that
+        # it visits in one process has to be copied. It does not visit frozen objects. To collect
+        # before, right after this process was forked itself, would copy some 4,000 pages.
         gc.freeze()
 
     def __call__(self, task: Task) -> bytes:
-        """Execute a task in a new process; return its packed outcome.
-
-        Interrupts need not wait during the fork: what they do is set up for both processes. What
-        is called here is little, because after a fork each page of memory that is touched has to
-        be copied.
-        """
+        """Execute a task in a new process; return its serialized outcome."""
         started = time()
-        launcher = os.getpid()
+        server = os.getpid()
         reading, writing = os.pipe()
         child = _Child()
         try:
+            # Interrupts need not wait during the fork: both processes have their handlers already.
             child.pid = os.fork()
             if not child.pid:
                 os.close(reading)
-                _be_process(self._execute, task, writing, launcher)
-            os.close(writing)
-            end_if_asked()
+                _be_process(self._function, task, writing, server)
+            os.close(writing)  # or reading would never end when the child dies
+            end_if_requested()
             data = _receive(reading, child)
             exit_code = child.wait()
-            if exit_code and isinstance(self._execute, TaskFunction):
-                self._execute.renew_launcher()
+            if exit_code and isinstance(self._function, ForkAware):
+                self._function.reset_after_crash()
         except KeyboardInterrupt as interrupt:
             child.end()
             outcome = Outcome(task.index, None, started, time(), interrupt, interrupted=True)
-            return pack([outcome])
+            return serialize([outcome])
         except BaseException:
             child.end()
             raise
         finally:
             os.close(reading)
-        return pack([killed(task.index, child.pid, exit_code, started)]) if data is None else data
+        if data is None:
+            return serialize([killed_outcome(task.index, child.pid, exit_code, started)])
+        return data
 
-    def pack(self, done: Sequence[bytes]) -> Sequence[bytes]:
-        """Return packed outcomes as they are."""
+    def serialize(self, done: Sequence[bytes]) -> Sequence[bytes]:
+        """Return the outcomes as they are: the processes have serialized them."""
         return done
 
 
-# ----- the launcher's side ------------------------------------------------------------------
+# ----- in the fork server -------------------------------------------------------------------
 
 
 class _Child:
@@ -101,7 +111,7 @@ class _Child:
         self._status: int | None = None
 
     def has_ended(self) -> bool:
-        """Return whether it has ended."""
+        """Return whether it has ended, and reap it then."""
         if self._status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
@@ -125,27 +135,33 @@ class _Child:
                 if monotonic() > deadline:
                     os.kill(self.pid, signal.SIGKILL)
                     self.wait()
-                sleep(LOOK_SECONDS)
+                sleep(POLL_SECONDS)
+
+
+# The end of a pipe does not tell that a process is gone: processes which it has started may have
+# inherited its end and live on. So the process itself is watched as well, on Linux by a descriptor
+# that becomes readable when it ends, elsewhere by looking now and then.
 
 
 def _receive(reading: int, child: _Child) -> bytes | None:
     """Return what a process sends; None if it ends before it has sent everything."""
     poller = select.poll()
     poller.register(reading, select.POLLIN)
-    ending = _descriptor(child.pid)
+    ending = _open_pidfd(child.pid)
     if ending is None:
-        return _assemble(reading, lambda: _poll(poller, child))
+        return _read_message(reading, lambda: _poll(poller, child))
     poller.register(ending, select.POLLIN)
     try:
-        return _assemble(reading, lambda: any(fd == reading for fd, _ in poller.poll()))
+        # Data first: a process that has ended may have sent everything before.
+        return _read_message(reading, lambda: any(fd == reading for fd, _ in poller.poll()))
     finally:
         os.close(ending)
 
 
-def _assemble(reading: int, is_readable: Callable[[], bool]) -> bytes | None:
+def _read_message(reading: int, is_readable: Callable[[], bool]) -> bytes | None:
     received = bytearray()
     while is_readable():
-        part = os.read(reading, _ROOM)
+        part = os.read(reading, _READ_BYTES)
         received += part
         if not part:
             return None
@@ -158,37 +174,37 @@ def _assemble(reading: int, is_readable: Callable[[], bool]) -> bytes | None:
 
 def _poll(poller: select.poll, child: _Child) -> bool:
     """Wait until there is something to read or the process has ended; return whether there is."""
-    while not poller.poll(1000 * LOOK_SECONDS):
+    while not poller.poll(1000 * POLL_SECONDS):
         if child.has_ended():
             return bool(poller.poll(0))
     return True
 
 
-def _descriptor(pid: int) -> int | None:
-    """Return a descriptor that becomes readable when a process ends, where there are such."""
+def _open_pidfd(pid: int) -> int | None:
+    """Return a descriptor that becomes readable when a process ends; None where there is none."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):  # an old kernel, or a sandbox
             return os.pidfd_open(pid)
     return None
 
 
-# ----- the side of the process of a run -----------------------------------------------------
+# ----- in the process of a run --------------------------------------------------------------
 
 
-def _be_process(execute: Execute, task: Task, writing: int, launcher: int) -> NoReturn:
+def _be_process(function: TaskFunction, task: Task, writing: int, server: int) -> NoReturn:
     """Execute a task, send its outcome, and end."""
     exit_code = 1
-    # A collection of garbage would write to each inherited object, and so copy some 150 pages.
-    gc.freeze()
+    gc.freeze()  # or a collection would copy some 150 pages, see `ForkRunner.start`
     try:
         die_with_parent()
-        end_if_asked()
-        if os.getppid() != launcher:
-            raise Ended  # it was killed before it could be noticed
+        end_if_requested()
+        if os.getppid() != server:
+            raise EndRequested  # the fork server died before the kernel was asked to tell
         multiprocessing.current_process().name = f"Process-{task.index + 1}"
-        _send(writing, pack([perform_alone(execute, task)]))
-        exit_code = 0 if wait_for_helpers() else 1
-    except Ended:
+        _send(writing, serialize([execute_alone(function, task)]))
+        exit_code = 0 if join_helpers() else 1
+    except EndRequested:
+        # End by the signal, so that the parent sees why.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
     except BrokenPipeError:
@@ -199,12 +215,14 @@ def _be_process(execute: Execute, task: Task, writing: int, launcher: int) -> No
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # closed or replaced by the run
                 stream.flush()
+        # Not `sys.exit`: the stack below belongs to the fork server, with its handlers and
+        # `finally` blocks.
         os._exit(exit_code)
 
 
 def _send(writing: int, data: bytes) -> None:
     if len(data) > _PIPE_BYTES:
-        enlarge_pipe(writing, _ROOM)
+        enlarge_pipe(writing, _READ_BYTES)  # fewer switches between the two processes
     data = _LENGTH.pack(len(data)) + data
     sent = os.write(writing, data)
     while sent < len(data):

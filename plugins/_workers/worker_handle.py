@@ -1,4 +1,4 @@
-"""A worker of a pool as the main process sees it."""
+"""A worker of a pool, seen from the main process."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import NamedTuple
 
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Outcome, Task
-from pypet.plugins._workers import wire
-from pypet.plugins._workers.claims import Slot
-from pypet.plugins._workers.outcomes import killed, unpack, unreadable
-from pypet.plugins._workers.worker import FAILED_TO_START, HEADER, IDLE, READY
+from pypet.plugins._workers import pipe_io
+from pypet.plugins._workers.outcomes import deserialize, killed_outcome, unreadable_outcome
+from pypet.plugins._workers.task_lease import WorkerSlot
+from pypet.plugins._workers.worker_process import FAILED_TO_START, HEADER, IDLE, READY
 from pypet.support.processes import MAIN_GUARD_ADVICE, describe_exit
 
 SAFE_BYTES = 16384
-"""So much always fits into a pipe that holds at most one more such message."""
+"""A message of this size always fits into a pipe that holds at most one other of that size."""
 
 
 class _Batch(NamedTuple):
-    """Tasks that are not reported about yet, and the number of the first one that was sent."""
+    """Sent tasks without a report yet; ``first`` is the number of the first one."""
 
     first: int
     tasks: deque[Task]
 
 
-class Member:
-    """One worker and what it has to do; batches are executed and reported about in order."""
+class WorkerHandle:
+    """The process of a worker and its tasks, which it executes and reports about in order."""
 
     __slots__ = (
         "_fresh_from",
@@ -38,14 +38,14 @@ class Member:
         "batches",
         "begun",
         "connection",
-        "has_stale",
+        "has_revoked",
         "is_ready",
         "is_retiring",
         "process",
         "slot",
     )
 
-    def __init__(self, process: BaseProcess, connection: Connection, slot: Slot) -> None:
+    def __init__(self, process: BaseProcess, connection: Connection, slot: WorkerSlot) -> None:
         self.process = process
         self.connection = connection
         self.slot = slot
@@ -53,30 +53,31 @@ class Member:
         self.begun = 0.0
         self.is_ready = False
         self.is_retiring = False
-        """It ends when it has done what it has."""
-        self.has_stale = False
-        """Its connection may still hold tasks that were taken back."""
+        """It gets no more tasks, and ends when it has finished those it has."""
+        self.has_revoked = False
+        """Its pipe may still hold revoked tasks."""
         self._sent = 0
         self._fresh_from = 0
 
     @property
     def can_give_back(self) -> bool:
-        """Whether there may be tasks that it has not begun and that can be taken back."""
-        if self.is_retiring or self.has_stale:
+        """Whether it may have tasks that can be revoked because it has not begun them."""
+        if self.is_retiring or self.has_revoked:
             return False
         return len(self.batches) > 1 or (bool(self.batches) and len(self.batches[0].tasks) > 1)
 
     def running(self) -> int | None:
-        """Return the index of the run that it executes or begins at once; None without one."""
-        index: int = self.slot.cell.value
+        """Return the index of the run that it executes or is about to begin; None if it is idle."""
+        index: int = self.slot.running.value
         if index != IDLE:
             return index
         return self.batches[0].tasks[0].index if self.batches else None
 
     def send(self, tasks: Sequence[Task]) -> bool:
-        """Hand over a batch; False if it had to be kept back because the worker is busy.
+        """Send a batch; return False if it is too large for a worker that is busy.
 
-        A large message to a worker that is about to send one itself would block both.
+        Both processes would wait forever, each for the other to read, if the worker was sending a
+        large report while the batch did not fit into the pipe.
 
         Raises
         ------
@@ -92,28 +93,28 @@ class Member:
             raise
         if self.batches and len(data) > SAFE_BYTES:
             return False
-        self.slot.claims.grant(len(tasks))
+        self.slot.leases.grant(len(tasks))  # first: the worker skips tasks without a lease
         self.connection.send_bytes(data)
         self.note_batch(tasks)
         return True
 
     def note_batch(self, tasks: Sequence[Task]) -> None:
-        """Note that the worker has got tasks."""
+        """Take note of tasks that the worker has got."""
         if not self.batches:
             self.begun = time()
         self.batches.append(_Batch(self._sent, deque(tasks)))
         self._sent += len(tasks)
 
-    def take_back(self) -> list[Task]:
-        """Return the tasks that the worker will not execute, because it had not begun them."""
-        count = self.slot.claims.take_back(self._sent)
+    def revoke(self) -> list[Task]:
+        """Revoke the tasks that the worker has not begun, and return them."""
+        count = self.slot.leases.revoke(self._sent)
         tasks: list[Task] = []
         for _ in range(count):
             tasks.append(self.batches[-1].tasks.pop())
             if not self.batches[-1].tasks:
                 self.batches.pop()
         if count:
-            self.has_stale = True
+            self.has_revoked = True
             self._fresh_from = self._sent
         return tasks[::-1]
 
@@ -127,7 +128,7 @@ class Member:
         EOFError, OSError
             The worker is gone.
         """
-        data = wire.receive(self.connection)
+        data = pipe_io.receive(self.connection)
         count, given_back = HEADER.unpack_from(data)
         if count == READY:
             self.is_ready = True
@@ -142,14 +143,14 @@ class Member:
         if not batch:
             self.batches.popleft()
         if first >= self._fresh_from:
-            self.has_stale = False
+            self.has_revoked = False
         try:
-            return unpack(body), rest
+            return deserialize(body), rest
         except Exception as error:
-            return [unreadable(task.index, error) for task in done], rest
+            return [unreadable_outcome(task.index, error) for task in done], rest
 
-    def bury(self) -> tuple[Outcome | None, list[Task]]:
-        """Return the outcome of the run that a dead worker executed, and all its other tasks.
+    def reap(self) -> tuple[Outcome | None, list[Task]]:
+        """Return the outcome of the run that died with the worker, and all its other tasks.
 
         Raises
         ------
@@ -158,7 +159,7 @@ class Member:
         """
         self.process.join()
         exit_code = self.process.exitcode
-        running: int = self.slot.cell.value
+        running: int = self.slot.running.value
         if not self.is_ready and running == IDLE:
             raise WorkerDiedError(
                 f"A worker (pid {self.process.pid}) could not start: it {describe_exit(exit_code)}."
@@ -168,5 +169,5 @@ class Member:
         self.batches.clear()
         if running == IDLE:
             return None, tasks
-        outcome = killed(running, self.process.pid, exit_code, self.begun)
+        outcome = killed_outcome(running, self.process.pid, exit_code, self.begun)
         return outcome, [task for task in tasks if task.index != running]

@@ -1,6 +1,7 @@
-"""Reports of workers, sent and received without the copies that multiprocessing makes of them.
+"""Reports of workers, read from and written to pipes without copies.
 
-What runs return or hand over with wrap mode LOCAL travels in reports and may be large.
+`multiprocessing.connection.Connection` joins the pieces before it sends them and collects what it
+receives in a BytesIO, so large reports are copied twice. They are common with wrap mode LOCAL.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from pypet.support.buffers import keep_freed_memory, write_buffers
 
 _LENGTH = struct.Struct("<Q")
 _LARGE_BYTES = 1 << 20
+"""Larger reports would make the allocator return memory to the system after each of them."""
 _IS_DIRECT = sys.platform != "win32"
-"""Whether connections are descriptors that can be read and written like files."""
+"""Whether connections are file descriptors; on Windows they are handles of another kind."""
 
 
 def send(connection: Connection, pieces: Sequence[Any]) -> None:
@@ -57,7 +59,7 @@ def receive(connection: Connection) -> memoryview:
 
 def _read(descriptor: int, length: int) -> memoryview:
     """Return the next ``length`` bytes."""
-    data = np.empty(length, np.uint8).data  # to fill memory with zeros first takes its time
+    data = np.empty(length, np.uint8).data  # a bytearray would be filled with zeros first
     received = 0
     while received < length:
         count = os.readv(descriptor, [data[received:]])

@@ -1,0 +1,36 @@
+"""Set-up of workers that only schedulers of pypet itself ask for.
+
+Schedulers of third parties need nothing but `pypet.interfaces.TaskFunction`: whatever is prepared
+here saves time, or gives log files to each run, and is left out by those who do not ask.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+
+class ForkAware(ABC):
+    """Something that a fork server sets up once, for all processes that it forks.
+
+    A fork server is a process that executes no runs and stores nothing: it forks a process for
+    each run, one after the other. Task functions and storage services may be fork aware.
+    """
+
+    @abstractmethod
+    def prepare_fork(self) -> None:
+        """Set up, in the fork server, what the forked processes inherit.
+
+        `TaskFunction.start_worker` in those processes need not set it up again.
+        """
+
+    def reset_after_crash(self) -> None:
+        """Replace what a forked process that died may have left in an undefined state."""
+        self.prepare_fork()
+
+
+class RunAware(ABC):
+    """A task function whose workers may be told before each run, to log to files of its own."""
+
+    @abstractmethod
+    def start_run(self, index: int) -> None:
+        """Get ready for the run ``index``, in a worker that was started for another run."""

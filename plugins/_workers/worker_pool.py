@@ -1,0 +1,294 @@
+"""A pool of worker processes that execute many tasks each.
+
+What all runs share reaches a worker once. Tasks and outcomes travel in batches, so that the
+overhead of short runs is microseconds, while long runs are spread evenly: batches are single
+tasks until runs are known to be short, and are divided again when workers run out of tasks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import wait
+from time import monotonic
+from typing import Any, ClassVar
+
+from pypet.errors import WorkerDiedError
+from pypet.interfaces import Activity, Outcome, Task
+from pypet.plugins._workers.lifetime import GRACE_SECONDS, end_processes, start_process
+from pypet.plugins._workers.process_executor import ProcessExecutor
+from pypet.plugins._workers.task_lease import TaskLeases, WorkerSlot
+from pypet.plugins._workers.task_queue import WAIT_SECONDS, BatchSizing, as_task_function
+from pypet.plugins._workers.worker_handle import WorkerHandle
+from pypet.plugins._workers.worker_process import IDLE, TaskRunner, WorkerEnds, serve
+from pypet.support.processes import deferred_interrupts
+
+AHEAD_SECONDS = 0.01
+"""Workers get a second batch while they execute the first one if runs are shorter than this."""
+STALL_SECONDS = 0.05
+"""Idle workers get tasks revoked from others after so long without any report."""
+MAX_IDLE_DEATHS = 3
+"""The experiment fails after this many workers died while they executed nothing."""
+
+_numbers = itertools.count(1)
+
+
+class WorkerPool(ProcessExecutor):
+    """Feeds workers, replaces those that die, and reports the runs that died with them."""
+
+    runner: ClassVar[type[TaskRunner]]
+    """Executes tasks in a worker."""
+    inherits_tasks: ClassVar[bool] = False
+    """Tasks that cannot be pickled are inherited by a worker that is forked for them."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self._slots: list[WorkerSlot] = []
+        self._workers: dict[int, WorkerHandle] = {}
+        """By the sentinel of their process."""
+        self._sizing = BatchSizing()
+        self._sends_ahead = True
+        self._idle_deaths = 0
+
+    @property
+    @abstractmethod
+    def _process_name(self) -> str:
+        """Names of processes begin with it."""
+
+    def start(self, execute: Callable[[Task], Outcome]) -> None:
+        """Execute tasks by ``execute`` from now on.
+
+        Workers are started when there are tasks for them. Those of a former call end, at once or
+        after the tasks that they have.
+        """
+        self._function = as_task_function(execute)
+        for sentinel, worker in list(self._workers.items()):
+            if worker.batches:
+                worker.is_retiring = True
+            else:
+                self._retire(sentinel)
+
+    def free_slots(self) -> int:
+        """Return how many tasks to submit so that workers do not run out of them.
+
+        0 until half of the tasks ahead are used up: to ask for few tasks often is expensive.
+        """
+        waiting = len(self._queue)
+        if self._sends_single_tasks:
+            return max(0, self._ncores - self._count_active() - waiting)
+        wanted = self._ncores * max(2, 3 * self._sizing.batch_size)
+        return wanted - waiting if 2 * waiting <= wanted else 0
+
+    def activity(self) -> Activity:
+        """Return the runs that workers execute, or are about to begin."""
+        running = (worker.running() for worker in self._workers.values())
+        return Activity(self._ncores, [index for index in running if index is not None])
+
+    def _end_all(self) -> None:
+        workers, self._workers = list(self._workers.values()), {}
+        busy = any(worker.batches or not worker.is_ready for worker in workers)
+        late: Sequence[WorkerHandle] = workers
+        try:
+            if not busy:
+                late = _shut_down(workers)
+        finally:  # also if the user cannot wait any longer and interrupts this
+            self._ending += [worker.process for worker in workers if worker not in late]
+            end_processes([worker.process for worker in late], terminate=True)
+            for worker in workers:
+                worker.connection.close()
+        self._slots = []
+
+    # ----- tasks ----------------------------------------------------------------------------
+
+    @property
+    def _sends_single_tasks(self) -> bool:
+        """Whether tasks wait here until a worker is idle and all gates admit another run."""
+        return not all(gate.admits_all for gate in self.gates)
+
+    def _count_active(self) -> int:
+        return sum(bool(worker.batches) for worker in self._workers.values())
+
+    def _dispatch(self) -> None:
+        if self._sends_single_tasks:
+            self._dispatch_single_tasks()
+            return
+        while len(self._workers) < min(self._ncores, self._count_active() + len(self._queue)):
+            self._start_worker()
+        ahead = self._sends_ahead and self._sizing.is_faster_than(AHEAD_SECONDS)
+        # First a batch for each idle worker, then a second one for each.
+        for depth in (0, 1) if ahead else (0,):
+            for worker in list(self._workers.values()):
+                if not self._queue:
+                    return
+                if worker.is_retiring or len(worker.batches) > depth:
+                    continue
+                if worker.batches and worker.has_revoked:
+                    continue  # its pipe could fill up
+                if not self._send_batch(worker, self._next_batch_size()):
+                    return
+
+    def _next_batch_size(self) -> int:
+        """Return the size of the next batch, which decreases near the end.
+
+        So all workers finish at the same time, although some get less of the processor.
+        """
+        waiting, most = len(self._queue), self._sizing.batch_size
+        return min(waiting, max(min(most, waiting // (2 * self._ncores)), most // 16, 1))
+
+    def _dispatch_single_tasks(self) -> None:
+        while self._queue and self._may_start(self._count_active()):
+            idle = (worker for worker in self._workers.values() if not worker.batches)
+            self._send_batch(next(idle, None) or self._start_worker(), 1)
+
+    def _send_batch(self, worker: WorkerHandle, size: int) -> bool:
+        """Send tasks of the queue; return False if they are too large to be sent ahead."""
+        queue = self._queue
+        tasks = [queue.popleft() for _ in range(size)]
+        try:
+            if worker.send(tasks):
+                return True
+        except OSError:
+            queue.extendleft(reversed(tasks))  # the sentinel of the worker is ready next
+            return True
+        except Exception:
+            if not self.inherits_tasks:
+                raise
+            if not worker.batches:
+                self._retire(worker.process.sentinel)
+                self._start_worker(inherited=tasks)
+                return True
+        queue.extendleft(reversed(tasks))
+        self._sends_ahead = False
+        return False
+
+    # ----- workers --------------------------------------------------------------------------
+
+    def _start_worker(self, inherited: Sequence[Task] = ()) -> WorkerHandle:
+        """Start a worker; ``inherited`` are its first tasks, which then need not be picklable."""
+        slot = self._free_slot()
+        slot.running.value = IDLE
+        slot.leases.reset()
+        slot.leases.grant(len(inherited))
+        here, there = self._context.Pipe()
+        foreign: Sequence[Any] = ()
+        if self._context.get_start_method() == "fork":
+            foreign = [here, *(worker.connection for worker in self._workers.values())]
+        process = self._context.Process(
+            target=serve,
+            name=f"{self._process_name}-{next(_numbers)}",
+            args=(
+                WorkerEnds(there, foreign),
+                slot,
+                self.runner,
+                self._function,
+                self._niceness,
+                inherited,
+            ),
+        )
+        with deferred_interrupts():  # until `stop` would end it
+            try:
+                start_process(process)
+            except BaseException:
+                here.close()
+                raise
+            finally:
+                there.close()
+            worker = self._workers[process.sentinel] = WorkerHandle(process, here, slot)
+        if inherited:
+            worker.note_batch(inherited)
+        return worker
+
+    def _free_slot(self) -> WorkerSlot:
+        """Return a slot that no worker has; there are never more slots than workers at once."""
+        taken = {id(worker.slot) for worker in self._workers.values()}
+        for slot in self._slots:
+            if id(slot) not in taken:
+                return slot
+        slot = WorkerSlot(self._context.RawValue("q", IDLE), TaskLeases(self._context))
+        self._slots.append(slot)
+        return slot
+
+    def _retire(self, sentinel: int) -> None:
+        """End an idle worker."""
+        worker = self._workers.pop(sentinel)
+        _ask_to_stop(worker)
+        end_processes([worker.process], terminate=False)
+        worker.connection.close()
+
+    def _wait(self) -> None:
+        workers = self._workers
+        waiting: list[Any] = [*workers, *(each.connection for each in workers.values())]
+        lenders = []
+        if not self._queue and self._count_active() < self._ncores:
+            lenders = [worker for worker in workers.values() if worker.can_give_back]
+        self._check_if_due()
+        ready = set(wait(waiting, STALL_SECONDS if lenders else WAIT_SECONDS))
+        if lenders and not ready:
+            # Their runs take longer than expected, and other workers are idle.
+            self._queue.extend(task for worker in lenders for task in worker.revoke())
+        for sentinel, worker in list(workers.items()):
+            died = sentinel in ready
+            if died or worker.connection in ready:
+                # Reports before deaths: a worker may have reported right before it died.
+                self._receive(worker, everything=died)
+            if died:
+                self._reap(sentinel, worker)
+            elif worker.is_retiring and not worker.batches:
+                self._retire(sentinel)
+
+    def _receive(self, worker: WorkerHandle, *, everything: bool) -> None:
+        """Receive a report of a worker, or all that a dead one left in its pipe."""
+        try:
+            while worker.connection.poll():
+                outcomes, given_back = worker.receive()
+                self._queue.extendleft(reversed(given_back))
+                if outcomes:
+                    self._sizing.learn(outcomes)
+                    self._arrived.extend(outcomes)
+                if not everything:
+                    return
+        except (EOFError, OSError):
+            return  # it has died, and its sentinel is or will be ready
+
+    def _reap(self, sentinel: int, worker: WorkerHandle) -> None:
+        """Report the run that died with a worker; queue again the tasks that it had not begun."""
+        del self._workers[sentinel]
+        try:
+            outcome, tasks = worker.reap()
+        finally:
+            worker.connection.close()
+            exit_code = worker.process.exitcode
+            worker.process.close()
+        self._queue.extendleft(reversed(tasks))
+        if outcome is not None:
+            self._arrived.append(outcome)
+            return
+        self._idle_deaths += 1
+        if self._idle_deaths >= MAX_IDLE_DEATHS:
+            raise WorkerDiedError(
+                f"{self._idle_deaths} workers ended while they executed nothing, the last one "
+                f"with exit code {exit_code}; no further one is started."
+            )
+
+
+def _ask_to_stop(worker: WorkerHandle) -> None:
+    try:
+        worker.connection.send_bytes(b"")
+    except OSError:
+        return  # it is gone already
+
+
+def _shut_down(workers: Sequence[WorkerHandle]) -> Sequence[WorkerHandle]:
+    """Ask idle workers to stop, and wait until no thread of a run goes on in them.
+
+    Returns those where that takes longer than `GRACE_SECONDS`.
+    """
+    for worker in workers:
+        _ask_to_stop(worker)
+    waiting: dict[Any, WorkerHandle] = {worker.connection: worker for worker in workers}
+    deadline = monotonic() + GRACE_SECONDS
+    while waiting and (left := deadline - monotonic()) > 0:
+        for done in wait(list(waiting), left):
+            del waiting[done]
+    return list(waiting.values())
