@@ -28,6 +28,10 @@ MOVED: dict[tuple[str, str], tuple[str, str]] = {
         )
     },
     ("pypet.trajectory.run_columns", "RunColumns"): ("pypet.runs.columns", "RunColumns"),
+    ("pypet.trajectory.run_reference", "trajectory_of_the_run"): (
+        "pypet.trajectory.pickling",
+        "trajectory_of_the_run",
+    ),
     ("pypet.trajectory.run_names", "RunNames"): ("pypet.runs.names", "RunNames"),
     ("pypet.trajectory.run_table", "RunTable"): ("pypet.runs.table", "RunTable"),
     ("pypet.trajectory.run_texts", "RunTexts"): ("pypet.runs.columns", "TextColumns"),

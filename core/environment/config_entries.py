@@ -12,7 +12,7 @@ from pypet import pypetconstants
 from pypet.leaves import Parameter
 from pypet.pypetconstants import OVERWRITE_DATA
 from pypet.support.processes import main_script
-from pypet.trajectory.recorded_seeds import ENVIRONMENTS, HEXSHA, SEED, TIMESTAMP
+from pypet.trajectory.seeds import ENVIRONMENTS, HEXSHA, SEED, TIMESTAMP
 
 if TYPE_CHECKING:
     from pypet.interfaces import WrapMode

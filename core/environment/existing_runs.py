@@ -33,7 +33,7 @@ from pypet.trajectory.continuation.stored import (
     load_parameters,
     remove_nodes,
 )
-from pypet.trajectory.recorded_seeds import latest_seed
+from pypet.trajectory.seeds import latest_seed
 
 if TYPE_CHECKING:
     from pypet.environment.config_entries import EnvironmentConfig

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pypet.trajectory.randomness import draw_seed
-from pypet.trajectory.recorded_seeds import latest_seed
+from pypet.trajectory.seeds import draw_seed, latest_seed
 
 if TYPE_CHECKING:
     from pypet.environment.config_entries import EnvironmentConfig

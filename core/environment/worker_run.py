@@ -21,8 +21,13 @@ from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, 
 from pypet.interfaces._worker_setup import ForkAware, RunAware
 from pypet.interfaces.scheduling import pickled
 from pypet.support import run_banners
-from pypet.trajectory.full_pickles import bare_and_full, full_copy_flags, restore_flags
-from pypet.trajectory.run_reference import load_for_run, pickled_by_name
+from pypet.trajectory.pickling import (
+    bare_and_full,
+    full_copy_flags,
+    load_for_run,
+    pickled_by_name,
+    restore_flags,
+)
 from pypet.tree.node import put
 
 if TYPE_CHECKING:

@@ -1,15 +1,24 @@
-"""The current run: which one a trajectory stands for, and going through all of them."""
+"""The current run of a trajectory: selecting it, iterating over runs, and what each run has."""
 
 from __future__ import annotations
 
+import logging
 import operator
+from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
+import numpy as np
+
 from pypet.support.arguments import is_integer
-from pypet.support.decorators import not_in_run
+from pypet.support.decorators import kwargs_api_change, not_in_run
+from pypet.trajectory.run_search import RunSearch, load_tree_of_runs
+from pypet.trajectory.seeds import draw_seed, latest_seed, make_generator, seed_of_run
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import put
+
+_logger = logging.getLogger(__name__)
 
 _YIELDS = ("name", "idx", "self", "copy")
 
@@ -127,6 +136,131 @@ class CurrentRun(TrajectoryState):
         if kind == "idx":
             return self._idx
         return self if kind == "self" else self.f_copy()
+
+    # ----- what runs have ------------------------------------------------------------------
+
+    @kwargs_api_change("backwards_search")
+    @kwargs_api_change("where")
+    @not_in_run
+    def f_get_from_runs(
+        self,
+        name: str,
+        include_default_run: bool = True,
+        use_indices: bool = False,
+        fast_access: bool = False,
+        with_links: bool = True,
+        shortcuts: bool = True,
+        max_depth: int | None = None,
+        auto_load: bool = False,
+    ) -> OrderedDict[Any, Any]:
+        """Return what is called ``name`` in each run, by run name or, if so wanted, by index.
+
+        Runs come in their order; runs without such an item are left out. The item is searched
+        below every group that is called like the run, wherever it is, and with
+        ``include_default_run``, if it is not found there, below the groups of the dummy run.
+        ``max_depth`` counts from the parent of the run group. With ``auto_load`` the data of what
+        is found is loaded; and before, if a completed run seems to have no such item, all nodes
+        without their data. The other arguments are those of `f_get`.
+
+        Raises
+        ------
+        NotUniqueNodeError
+            There are several such items in one run.
+        ValueError
+            ``auto_load`` is given without ``with_links``.
+        AttributeError
+            No run has anything called so in memory; the message names what is near.
+        DataNotInStorageError
+            The same with ``auto_load``, in the storage neither.
+        """
+        if auto_load and not with_links:
+            raise ValueError("`auto_load` needs `with_links`: what is loaded may be a link.")
+        options = {
+            "with_links": with_links,
+            "shortcuts": shortcuts,
+            "max_depth": None if max_depth is None else max_depth - 1,
+        }
+        search = RunSearch(self, name, options, include_default_run, auto_load)
+        current = self._idx
+        try:
+            with self._storage_at_hand() if auto_load else nullcontext():
+                search.look_into(self._runs.indices)
+                if search.may_be_stored() and load_tree_of_runs(self):
+                    search.look_into(search.missing)
+                search.load_data()
+                values = search.values() if fast_access else search.items
+        finally:
+            if current < 0:
+                self._leave_run()
+            else:
+                self._enter_run(current)
+        if not values:
+            search.check_name()
+        name_of = self._runs.name
+        return OrderedDict(
+            (idx if use_indices else name_of(idx), values[idx]) for idx in sorted(values)
+        )
+
+    @contextmanager
+    def _storage_at_hand(self) -> Iterator[None]:
+        """Open the storage once for all that is loaded within a ``with`` block."""
+        with ExitStack() as stack:
+            reading = getattr(self._storage_service, "reading", nullcontext)
+            try:
+                stack.enter_context(reading())
+            except (OSError, ValueError) as error:
+                _logger.debug("Nothing can be loaded, maybe nothing has to be: %s", error)
+            yield
+
+    def f_rng(self, name: str | None = None) -> np.random.Generator:
+        """Return the random number generator of the current run.
+
+        It is seeded with the seed of the experiment (option ``seed`` of the environment, drawn
+        at random without one), the index of the run and ``name``, so that numbers depend neither
+        on the order of the runs nor on where they are executed. Asked again in the same run it
+        goes on; it starts again when the trajectory is set to the run again. Different names
+        give independent generators. For no particular run there is one more of each name.
+
+        The seed is stored. A loaded trajectory that is set to a completed run gives the numbers
+        that this run had: the seed is that of the environment that executed it. In all other
+        cases it is that of the current environment, or else of the latest one.
+
+        Notes
+        -----
+        Made by ``numpy.random.SeedSequence``, whose spawn key is the run index plus one and, with
+        a name, the SHA-256 of the name in words of 32 bits.
+
+        Raises
+        ------
+        TypeError
+            The name is no text.
+        """
+        if not (name is None or isinstance(name, str)):
+            raise TypeError(
+                f"The name of a random number generator is text, not {name!r}. The seed is an "
+                "option of the environment: `seed=`."
+            )
+        idx = self._idx
+        key = (idx, name)
+        generator = self._generators.get(key)
+        if generator is None:
+            generator = self._generators[key] = make_generator(self._seed_for(idx), idx, name)
+        return generator
+
+    def _seed_for(self, idx: int) -> int:
+        """Return the seed of a run that is or was executed, -1 for none in particular."""
+        if idx >= 0 and not self._is_run:
+            seed = seed_of_run(self, idx)
+            if seed is not None:
+                return seed
+        return self._current_seed()
+
+    def _current_seed(self) -> int:
+        """Return the seed for runs to come, which is that of the runs before if there is one."""
+        if self._seed is None:
+            latest = latest_seed(self)
+            self._seed = draw_seed() if latest is None else latest
+        return self._seed
 
     # ----- names and indices ---------------------------------------------------------------
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from pypet.runs.information import RunInformation, run_information
 from pypet.support.decorators import not_in_run
-from pypet.trajectory.state import TrajectoryState
+from pypet.trajectory.current_run import CurrentRun
 
 
-class Runs(TrajectoryState):
+class Runs(CurrentRun):
     """The part of a trajectory about its runs: states, errors, starting and finishing them."""
 
     __slots__ = ()

@@ -147,6 +147,12 @@ class ConfigGroup(NNGroupNode):
         )
 
 
+class RootGroup(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
+    """The root of a tree, from which names may begin with a branch or leave it out."""
+
+    __slots__ = ()
+
+
 GROUP_CLASSES: dict[str, type[NNGroupNode]] = {
     "config": ConfigGroup,
     "parameters": ParameterGroup,

@@ -21,7 +21,7 @@ from pypet.plugins.resume.snapshots.descriptions import (
 )
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY, collect_facts, seed_of
 from pypet.plugins.resume.snapshots.scripts import script_in_place
-from pypet.trajectory.full_pickles import bare_and_full, full_copy_flags, restore_flags
+from pypet.trajectory.pickling import bare_and_full, full_copy_flags, restore_flags
 from pypet.tree.node import put
 
 

@@ -6,45 +6,20 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from pypet import pypetconstants as constants
-from pypet.support.arguments import check_iterable, check_path
+from pypet.support.arguments import check_iterable
 from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.trajectory.merging.compatibility import check_mergeable
 from pypet.trajectory.merging.merger import check_not_destroyed, merge
 from pypet.trajectory.merging.plan import MergeOptions
-from pypet.trajectory.state import TrajectoryState
-from pypet.tree.storage import storage_service_of
+from pypet.trajectory.whole_storage import WholeStorage
 
 logger = logging.getLogger(__name__)
 
 
-class Merging(TrajectoryState):
-    """The part of a trajectory that merges others into it and backs it up."""
+class Merging(WholeStorage):
+    """The part of a trajectory that merges others into it."""
 
     __slots__ = ()
-
-    @not_in_run
-    def f_backup(self, backup_filename: str | None = None, **kwargs: Any) -> None:
-        """Copy the stored trajectory, for files into another file.
-
-        The default file is ``backup_<trajectory name>.hdf5`` beside the data file.
-
-        Raises
-        ------
-        ValueError
-            There is a trajectory of this name in the file already.
-        NoSuchServiceError
-            There is no storage service, or it cannot make backups.
-        """
-        if backup_filename is not None:
-            check_path(backup_filename, "backup_filename")
-        storage_service_of(self).store(
-            constants.BACKUP,
-            self,
-            trajectory_name=self._name,
-            backup_filename=backup_filename,
-            **kwargs,
-        )
 
     @kwargs_api_change("backup_filename", "backup")
     @kwargs_api_change("move_nodes", "move_data")

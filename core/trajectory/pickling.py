@@ -1,4 +1,4 @@
-"""The trajectory of an experiment in pickles of what is executed on it: a name, not a copy.
+"""Pickles of trajectories: with all ranges, and by name for what is executed on them.
 
 A run function may be a method of an object that holds the trajectory, a group of it, or the
 environment. In a worker all of these mean the trajectory that the run is executed on, as they do
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+
+from pypet.tree.node import put
 
 _pickled_by_name: ContextVar[Any] = ContextVar("_pickled_by_name", default=None)
 _of_the_run: ContextVar[Any] = ContextVar("_of_the_run", default=None)
@@ -55,3 +57,38 @@ def trajectory_of_the_run() -> Any:
             "that they execute runs on, so it cannot be read elsewhere."
         )
     return trajectory
+
+
+# ----- pickles with all ranges and nothing of the storage ---------------------------------
+
+
+def full_copy_flags(trajectory: Any) -> dict[str, bool]:
+    """Return the user's ``v_full_copy`` of all explored parameters and, as ``''``, of all."""
+    flags = {
+        name: parameter.v_full_copy
+        for name, parameter in trajectory._explored.items()
+        if parameter is not None
+    }
+    return {"": trajectory.v_full_copy, **flags}
+
+
+def restore_flags(trajectory: Any, flags: dict[str, bool]) -> None:
+    """Give a trajectory, or one out of a pickle, the flags that the user has set."""
+    put(trajectory, "_full_copy", flags[""])
+    for name, parameter in trajectory._explored.items():
+        if parameter is not None:
+            parameter.v_full_copy = flags[name]
+
+
+@contextmanager
+def bare_and_full(trajectory: Any) -> Iterator[None]:
+    """Let pickles of a trajectory have all ranges, but not the storage service."""
+    flags = full_copy_flags(trajectory)
+    service = trajectory._storage_service
+    put(trajectory, "_storage_service", None)
+    trajectory.v_full_copy = True
+    try:
+        yield
+    finally:
+        put(trajectory, "_storage_service", service)
+        restore_flags(trajectory, flags)

@@ -1,9 +1,13 @@
-"""The seeds that environments noted in the config of a trajectory, in memory or in the storage."""
+"""Seeds of random numbers: drawn, and recorded by environments in memory or in the storage."""
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError, NoSuchServiceError
@@ -17,6 +21,28 @@ TIMESTAMP = "timestamp"
 HEXSHA = "hexsha"
 
 _NOT_STORED = (DataNotInStorageError, NoSuchServiceError, ValueError)
+
+
+SEED_BITS = 63
+"""A seed drawn at random fits into a signed integer of 64 bits, so it can be stored."""
+
+
+def draw_seed() -> int:
+    """Return a seed from the operating system's source of randomness."""
+    return secrets.randbits(SEED_BITS)
+
+
+def make_generator(seed: int, idx: int, name: str | None) -> np.random.Generator:
+    """Return a new generator of random numbers for run ``idx``, -1 for no particular run."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(idx + 1, *_words(name)))
+    return np.random.default_rng(sequence)
+
+
+def _words(name: str | None) -> tuple[int, ...]:
+    if name is None:
+        return ()
+    digest = hashlib.sha256(name.encode()).digest()
+    return tuple(np.frombuffer(digest, "<u4").tolist())
 
 
 class RecordedSeed(NamedTuple):

@@ -1,11 +1,9 @@
-"""Collecting items of the same name from all runs."""
+"""Search for items of the same name in all runs."""
 
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Iterable
 from itertools import chain, islice
 from typing import Any
 
@@ -16,9 +14,7 @@ from pypet.errors import (
     StorageFormatError,
 )
 from pypet.pypetconstants import LEAF, LIST, LOAD_DATA, LOAD_NOTHING, LOAD_SKELETON
-from pypet.support.decorators import kwargs_api_change, not_in_run
 from pypet.support.spelling import did_you_mean
-from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import NO_RUN_BRANCH
 from pypet.tree.storage import load_data_of, storage_service_of
 
@@ -28,86 +24,7 @@ _MOST_LOOKED_AT = 10_000
 _MOST_SHOWN = 10
 
 
-class Collecting(TrajectoryState):
-    """The part of a trajectory that looks through its runs."""
-
-    __slots__ = ()
-
-    @kwargs_api_change("backwards_search")
-    @kwargs_api_change("where")
-    @not_in_run
-    def f_get_from_runs(
-        self,
-        name: str,
-        include_default_run: bool = True,
-        use_indices: bool = False,
-        fast_access: bool = False,
-        with_links: bool = True,
-        shortcuts: bool = True,
-        max_depth: int | None = None,
-        auto_load: bool = False,
-    ) -> OrderedDict[Any, Any]:
-        """Return what is called ``name`` in each run, by run name or, if so wanted, by index.
-
-        Runs come in their order; runs without such an item are left out. The item is searched
-        below every group that is called like the run, wherever it is, and with
-        ``include_default_run``, if it is not found there, below the groups of the dummy run.
-        ``max_depth`` counts from the parent of the run group. With ``auto_load`` the data of what
-        is found is loaded; and before, if a completed run seems to have no such item, all nodes
-        without their data. The other arguments are those of `f_get`.
-
-        Raises
-        ------
-        NotUniqueNodeError
-            There are several such items in one run.
-        ValueError
-            ``auto_load`` is given without ``with_links``.
-        AttributeError
-            No run has anything called so in memory; the message names what is near.
-        DataNotInStorageError
-            The same with ``auto_load``, in the storage neither.
-        """
-        if auto_load and not with_links:
-            raise ValueError("`auto_load` needs `with_links`: what is loaded may be a link.")
-        options = {
-            "with_links": with_links,
-            "shortcuts": shortcuts,
-            "max_depth": None if max_depth is None else max_depth - 1,
-        }
-        search = _RunSearch(self, name, options, include_default_run, auto_load)
-        current = self._idx
-        try:
-            with self._storage_at_hand() if auto_load else nullcontext():
-                search.look_into(self._runs.indices)
-                if search.may_be_stored() and _load_tree_of_runs(self):
-                    search.look_into(search.missing)
-                search.load_data()
-                values = search.values() if fast_access else search.items
-        finally:
-            if current < 0:
-                self._leave_run()
-            else:
-                self._enter_run(current)
-        if not values:
-            search.check_name()
-        name_of = self._runs.name
-        return OrderedDict(
-            (idx if use_indices else name_of(idx), values[idx]) for idx in sorted(values)
-        )
-
-    @contextmanager
-    def _storage_at_hand(self) -> Iterator[None]:
-        """Open the storage once for all that is loaded within a ``with`` block."""
-        with ExitStack() as stack:
-            reading = getattr(self._storage_service, "reading", nullcontext)
-            try:
-                stack.enter_context(reading())
-            except (OSError, ValueError) as error:
-                _logger.debug("Nothing can be loaded, maybe nothing has to be: %s", error)
-            yield
-
-
-class _RunSearch:
+class RunSearch:
     """Looks for items of one name in the runs of a trajectory."""
 
     def __init__(
@@ -270,7 +187,7 @@ def _is_within_run(node: Any, dummy: str) -> bool:
     return dummy in node._full_name.split(".")[:-1]
 
 
-def _load_tree_of_runs(trajectory: Any) -> bool:
+def load_tree_of_runs(trajectory: Any) -> bool:
     """Load all nodes that may belong to runs, without data; return whether that is possible."""
     try:
         trajectory.f_load(

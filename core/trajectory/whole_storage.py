@@ -1,24 +1,19 @@
-"""Loading a trajectory, or single items of it."""
+"""Storing, loading, renaming and backing up a trajectory as a whole."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
 from typing import Any
 
 from pypet import pypetconstants as constants
-from pypet.records import MetaRecord
-from pypet.support.arguments import check_iterable, is_integer, on_error_keyword
-from pypet.support.decorators import kwargs_api_change, not_in_run
-from pypet.trajectory.items import Entry, entries
-from pypet.trajectory.state import TrajectoryState
+from pypet.records import Info, MetaRecord
+from pypet.support.arguments import check_flag, check_path, is_integer, on_error_keyword
+from pypet.support.decorators import kwargs_api_change, kwargs_mutual_exclusive, not_in_run
+from pypet.trajectory.item_storage import ItemStorage
 from pypet.trajectory.storage_choice import choose_storage
 from pypet.trajectory.versions import check_version
 from pypet.tree.names import check_trajectory_name
 from pypet.tree.node import put
 from pypet.tree.storage import storage_service_of
-
-logger = logging.getLogger(__name__)
 
 LOAD_KEYWORDS = (
     "load_parameters",
@@ -34,13 +29,72 @@ LOAD_KEYWORDS = (
     "storage_service",
     "on_error",
 )
-"""Keywords of `Loading.f_load`, as far as anybody might misspell them."""
+"""Keywords of `Trajectory.f_load`, as far as anybody might misspell them."""
 
 
-class Loading(TrajectoryState):
-    """The part of a trajectory that asks its storage service to load."""
+class WholeStorage(ItemStorage):
+    """The part of a trajectory that stores and loads it as a whole."""
 
     __slots__ = ()
+
+    @kwargs_api_change("new_filename")
+    @kwargs_api_change("new_name")
+    @kwargs_mutual_exclusive("only_init", "recursive", lambda recursive: not recursive)
+    def f_store(
+        self,
+        only_init: bool = False,
+        store_data: int = constants.STORE_DATA,
+        max_depth: int | None = None,
+    ) -> None:
+        """Store the trajectory; during a run, what was added in the run and is not stored yet.
+
+        If one value cannot be stored nothing of this call is. Remove it, or store the others by
+        `f_store_items`. (What an environment stores at the end of a run is different: there
+        everything else is stored, and the run counts as failed.)
+
+        Parameters
+        ----------
+        only_init
+            Only store what concerns the trajectory itself: its comment, annotations, and what is
+            known about runs. ``recursive`` is accepted for the opposite.
+        store_data
+            `STORE_NOTHING` 0; `STORE_DATA_SKIPPING` 1: leave out nodes that were stored before;
+            `STORE_DATA` 2: add what is new, never change what is there; `OVERWRITE_DATA` 3:
+            write everything anew.
+        max_depth
+            Only store nodes that are at most so many steps below the root.
+
+        Raises
+        ------
+        NoSuchServiceError
+            The trajectory has no storage service.
+        RuntimeError
+            The trajectory was never stored, but there is one of its name already.
+        TypeError
+            A value cannot be stored; the message names it.
+        """
+        check_flag(only_init, "only_init", "`f_store_item` stores a single item.")
+        service = storage_service_of(self)
+        if not self._is_run:
+            service.store(
+                constants.TRAJECTORY,
+                self,
+                trajectory_name=self._name,
+                only_init=only_init,
+                store_data=store_data,
+                max_depth=max_depth,
+            )
+            self._stored = True
+            self._runs.mark_stored()
+        elif self._tree.new_nodes or self._tree.new_links:
+            service.store(
+                constants.SINGLE_RUN,
+                self,
+                trajectory_name=self._name,
+                recursive=not only_init,
+                store_data=store_data,
+                max_depth=max_depth,
+            )
 
     @kwargs_api_change("load_all", "load_data")
     @kwargs_api_change("dynamically_imported_classes", "dynamic_imports")
@@ -167,55 +221,27 @@ class Loading(TrajectoryState):
             with_run_information=False,
         )
 
-    def f_load_item(self, item: Any, *args: Any, **kwargs: Any) -> None:
-        """Load one item, see `f_load_items`."""
-        self.f_load_items([item], *args, **kwargs)
+    @not_in_run
+    def f_backup(self, backup_filename: str | None = None, **kwargs: Any) -> None:
+        """Copy the stored trajectory, for files into another file.
 
-    def f_load_items(
-        self,
-        iterator: Iterable[Any],
-        *args: Any,
-        only_empties: bool = False,
-        on_error: str = "raise",
-        **kwargs: Any,
-    ) -> None:
-        """Load the data of leaves, or groups, that are in memory.
-
-        An item is a node, its name (found as `f_get` does), or a tuple ``(message, item)`` with
-        arguments and keywords of its own as third and fourth entry. Other arguments go to the
-        storage service: ``load_data``; for leaves ``load_only`` or ``load_except`` with names of
-        stored parts; for groups ``recursive``, ``with_links`` and ``max_depth``. With
-        ``only_empties`` leaves that have data are left out, and with ``on_error='skip'`` what
-        cannot be loaded, see `f_load`.
+        The default file is ``backup_<trajectory name>.hdf5`` beside the data file.
 
         Raises
         ------
-        NoSuchServiceError
-            The trajectory has no storage service.
-        TypeError
-            The trajectory was never stored.
         ValueError
-            An item is not of this trajectory, a tuple has not two to four entries, or
-            ``load_only`` and ``load_except`` are both given.
-        ParameterLockedException
-            Parts should be loaded into a locked parameter.
-        DataNotInStorageError
-            An item is not in the storage.
-        AttributeError
-            A name is not found or not unique.
+            There is a trajectory of this name already.
+        NoSuchServiceError
+            There is no storage service, or it makes no backups.
         """
-        self._check_stored("loaded")
-        check_iterable(iterator, "f_load_items", "f_load_item")
-        chosen: list[Entry] = [
-            entry
-            for entry in entries(self._tree, "load", iterator, args, kwargs)
-            if not (only_empties and entry[1]._is_leaf and not entry[1].f_is_empty())
-        ]
-        if not chosen:
-            logger.warning("Nothing to load into trajectory `%s`.", self._name)
-            return
-        storage_service_of(self).load(
-            constants.LIST, chosen, trajectory_name=self._name, **on_error_keyword(on_error)
+        if backup_filename is not None:
+            check_path(backup_filename, "backup_filename")
+        storage_service_of(self).store(
+            constants.BACKUP,
+            self,
+            trajectory_name=self._name,
+            backup_filename=backup_filename,
+            **kwargs,
         )
 
     # ----- name and service ----------------------------------------------------------------
@@ -321,6 +347,18 @@ class Loading(TrajectoryState):
         elif info.timestamp != self._timestamp or info.length != len(self._runs):
             # Of the same trajectory, what is known already stays known.
             self._runs.reset_unknown(info.length)
+
+    def _info(self) -> Info:
+        """Return what is stored about the trajectory itself."""
+        return Info(
+            name=self._name or "",
+            time=self._time,
+            timestamp=self._timestamp,
+            comment=self._comment,
+            length=len(self._runs),
+            version=self._version,
+            python=self._python,
+        )
 
 
 def _check_which(name: Any, index: Any) -> None:
