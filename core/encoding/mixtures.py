@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pypet.encoding import text
-from pypet.encoding.refusals import refused
+from pypet.encoding import text_arrays
+from pypet.encoding.encoding_errors import refused
 from pypet.encoding.type_names import NAME_OF_TYPE, type_of_name
 
 Array = np.ndarray[Any, Any]
@@ -82,7 +82,7 @@ def pack_mixture(name: str, values: Sequence[Any], encoding: str, slack: float =
         if numbers is not None:
             return Packed(*numbers, types)
     if kinds <= _BYTES:
-        return Packed(text.pack([bytes(value) for value in values], slack), "bytes", types)
+        return Packed(text_arrays.pack([bytes(value) for value in values], slack), "bytes", types)
     spelled = [_spelled(value) for value in values]
     return Packed(_encoded(name, spelled, encoding, slack), "str", types)
 
@@ -121,7 +121,7 @@ def unpack_mixture(values: Array, scalar: Any, types: str, encoding: str) -> lis
         An element is no value of its type.
     """
     is_numeric = values.dtype.kind != "S" and values.ndim == 1
-    elements: list[Any] = values.tolist() if is_numeric else text.unpack(values)
+    elements: list[Any] = values.tolist() if is_numeric else text_arrays.unpack(values)
     if types == IN_ELEMENTS:
         pairs = [element.decode(encoding).partition(":") for element in elements]
         return [_read(kind, spelling) for kind, _, spelling in pairs]
@@ -192,7 +192,9 @@ def _as_number(name: str, number: Any) -> Any:
 
 
 def _encoded(name: str, texts: Sequence[str], encoding: str, slack: float) -> Array:
-    return text.pack([text.encode_text(name, part, encoding) for part in texts], slack)
+    return text_arrays.pack(
+        [text_arrays.encode_text(name, part, encoding) for part in texts], slack
+    )
 
 
 def _spelled(value: Any) -> str:

@@ -1,15 +1,14 @@
-"""`ObjectTable`: a pandas frame that leaves every cell the Python object that it is.
-
-The class is made when it is first asked for, so that importing this module imports no pandas.
-"""
+"""Types of pandas, without importing it: `ObjectTable`, and checks of exact types."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from pypet import pypetconstants as constants
 from pypet.support.optional import require
 
 
@@ -64,3 +63,23 @@ def _objects(cells: Sequence[Any]) -> np.ndarray[Any, Any]:
     for position, cell in enumerate(cells):  # assigned as a whole, lists would become axes
         array[position] = cell
     return array
+
+
+def pandas_flag(value: Any) -> str | None:
+    """Return the storage flag of a frame, series or `ObjectTable` by its exact type, else None."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None:
+        return None
+    kind = type(value)
+    if kind is pandas.DataFrame:
+        return constants.FRAME
+    if kind is pandas.Series:
+        return constants.SERIES
+    made = globals().get("ObjectTable")  # None: not created yet, so no instance exists
+    return constants.TABLE if made is not None and kind is made else None
+
+
+def is_pandas(value: Any, class_name: str) -> bool:
+    """Return whether ``value`` is an instance of a class of pandas, given by name."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, getattr(pandas, class_name))

@@ -1,4 +1,4 @@
-"""Scalars as items, and back. The functions here run for every stored number: they do little."""
+"""Scalars as items, and back. These functions run for each stored number."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pypet.encoding import text
+from pypet.encoding import text_arrays
 from pypet.encoding.mixtures import NONE, pack_ints
 from pypet.encoding.type_names import NAME_OF_TYPE, TEXT_TYPES, type_of_name
 from pypet.pypetconstants import ARRAY, COLL_SCALAR
@@ -31,21 +31,23 @@ def _encode_complex(name: str, value: complex, encoding: str) -> ArrayItem:
 
 
 def _encode_str(name: str, value: str, encoding: str) -> ArrayItem:
-    raw = text.encode_text(name, value, encoding)
-    return ArrayItem(name, ARRAY, text.pack_one(raw), COLL_SCALAR, "str")
+    raw = text_arrays.encode_text(name, value, encoding)
+    return ArrayItem(name, ARRAY, text_arrays.pack_one(raw), COLL_SCALAR, "str")
 
 
 def _encode_bytes(name: str, value: bytes, encoding: str) -> ArrayItem:
-    return ArrayItem(name, ARRAY, text.pack_one(value), COLL_SCALAR, "bytes")
+    return ArrayItem(name, ARRAY, text_arrays.pack_one(value), COLL_SCALAR, "bytes")
 
 
 def _encode_numpy_str(name: str, value: np.str_, encoding: str) -> ArrayItem:
-    raw = text.encode_text(name, value, encoding)
-    return ArrayItem(name, ARRAY, text.pack_one(raw), COLL_SCALAR, "str_", "numpy")
+    raw = text_arrays.encode_text(name, value, encoding)
+    return ArrayItem(name, ARRAY, text_arrays.pack_one(raw), COLL_SCALAR, "str_", "numpy")
 
 
 def _encode_numpy_bytes(name: str, value: np.bytes_, encoding: str) -> ArrayItem:
-    return ArrayItem(name, ARRAY, text.pack_one(bytes(value)), COLL_SCALAR, "bytes_", "numpy")
+    return ArrayItem(
+        name, ARRAY, text_arrays.pack_one(bytes(value)), COLL_SCALAR, "bytes_", "numpy"
+    )
 
 
 def _encode_numpy(name: str, value: Any, encoding: str) -> ArrayItem:
@@ -55,7 +57,9 @@ def _encode_numpy(name: str, value: Any, encoding: str) -> ArrayItem:
 
 
 def _encode_none(name: str, value: None, encoding: str) -> ArrayItem:
-    return ArrayItem(name, ARRAY, text.pack_one(NONE.encode()), COLL_SCALAR, "str", types=NONE)
+    return ArrayItem(
+        name, ARRAY, text_arrays.pack_one(NONE.encode()), COLL_SCALAR, "str", types=NONE
+    )
 
 
 ENCODERS: dict[type, Callable[[str, Any, str], ArrayItem]] = {
@@ -70,11 +74,11 @@ ENCODERS: dict[type, Callable[[str, Any, str], ArrayItem]] = {
     np.bytes_: _encode_numpy_bytes,
     type(None): _encode_none,
 }
-"""Type of a scalar, or of None -> the function that encodes an item of exactly this type."""
+"""Exact type of a scalar, or of None -> the function that encodes it."""
 
 
 def decode_scalar(item: ArrayItem, encoding: str) -> Any:
-    """Return the scalar or None; of the numpy type of the array if no type is to be recalled."""
+    """Return the scalar or None; of the numpy type of the array if the item names no type."""
     value = item.value
     if item.types == NONE:
         return None
@@ -82,7 +86,7 @@ def decode_scalar(item: ArrayItem, encoding: str) -> Any:
         return value[()] if value.ndim == 0 else value
     kind: Any = type_of_name(item.scalar)
     if kind in TEXT_TYPES and value.dtype.kind in "Su":
-        raw = text.unpack_one(value)
+        raw = text_arrays.unpack_one(value)
         if issubclass(kind, str):
             decoded = raw.decode(encoding)
             return decoded if kind is str else kind(decoded)

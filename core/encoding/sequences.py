@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from pypet.encoding import text
+from pypet.encoding import text_arrays
+from pypet.encoding.encoding_errors import advice_on_type, refused
 from pypet.encoding.mixtures import Packed, is_mixture, pack_ints, pack_mixture, unpack_mixture
-from pypet.encoding.refusals import advice_on_type, refused
 from pypet.encoding.type_names import NAME_OF_TYPE, TEXT_TYPES, type_of_name
 
 Array = np.ndarray[Any, Any]
 
 _FROM_TOLIST = {bool: "b", int: "iu", float: "f", complex: "c"}
-"""Python types -> kinds of dtypes whose ``tolist()`` gives exactly them."""
+"""Python type -> kinds of dtypes whose ``tolist()`` returns exactly this type."""
 
 
 def pack_sequence(name: str, values: Sequence[Any], encoding: str, slack: float = 1.0) -> Packed:
@@ -24,7 +24,7 @@ def pack_sequence(name: str, values: Sequence[Any], encoding: str, slack: float 
     Raises
     ------
     TypeError
-        One of them is no scalar, or they are integers beyond 64 bit; the message names the item.
+        A value is not a scalar, or an integer exceeds 64 bit; the message names the item.
     """
     kinds = set(map(type, values))
     if len(kinds) > 1 or type(None) in kinds:
@@ -44,8 +44,10 @@ def pack_sequence(name: str, values: Sequence[Any], encoding: str, slack: float 
 
 def _pack_texts(name: str, values: Sequence[Any], encoding: str, slack: float) -> Array:
     if isinstance(values[0], str):
-        return text.pack([text.encode_text(name, value, encoding) for value in values], slack)
-    return text.pack([bytes(value) for value in values], slack)
+        return text_arrays.pack(
+            [text_arrays.encode_text(name, value, encoding) for value in values], slack
+        )
+    return text_arrays.pack([bytes(value) for value in values], slack)
 
 
 def _not_scalars(name: str, values: Sequence[Any]) -> TypeError:
@@ -69,8 +71,8 @@ def unpack_sequence(
 ) -> list[Any]:
     """Return the elements of an array of shape (n,) as a list of scalars.
 
-    They are of the type ``scalar``, or of the element types ``types`` of a mixture. None as
-    ``scalar`` leaves the type to the array.
+    They have the type ``scalar``, or the element types ``types`` of a mixture. If ``scalar`` is
+    None, the array determines the type.
     """
     if types is not None:
         mixture = unpack_mixture(values, scalar, types, encoding)
@@ -92,8 +94,8 @@ def unpack_sequence(
 
 def _unpack_texts(values: Array, kind: Any, encoding: str) -> list[Any]:
     if values.dtype.kind not in "Su":
-        return [kind(value) for value in values.tolist()]  # was decoded by whoever read it
-    texts = text.unpack(values)
+        return [kind(value) for value in values.tolist()]  # the backend has decoded it
+    texts = text_arrays.unpack(values)
     if issubclass(kind, str):
         decoded = [raw.decode(encoding) for raw in texts]
         return decoded if kind is str else [kind(part) for part in decoded]

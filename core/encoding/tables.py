@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from pypet import pypetconstants as constants
-from pypet.encoding.arrays import plain_array, recall_text
-from pypet.encoding.byte_order import in_order, order_of
+from pypet.encoding.arrays import in_order, order_of, plain_array, recall_text
+from pypet.encoding.encoding_errors import advice_on_type, refused
 from pypet.encoding.object_table import table_of_columns
-from pypet.encoding.refusals import advice_on_type, refused
 from pypet.encoding.sequences import pack_sequence, unpack_sequence
 from pypet.encoding.type_names import NAME_OF_TYPE, as_text
 from pypet.records import ArrayItem, Column, Item, TableItem

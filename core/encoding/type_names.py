@@ -1,4 +1,4 @@
-"""Names of scalar types in storage, and the types that they recall."""
+"""Stored names of scalar types."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from pypet.pypetconstants import PARAMETERTYPEDICT
 
 TEXT_TYPES: frozenset[type] = frozenset((str, bytes, np.str_, np.bytes_))
-"""Types that are kept as encoded text."""
+"""Types that are stored as encoded text."""
 
 NAME_OF_TYPE: dict[type, str] = {
     # Explicit, because numpy 2 calls its boolean 'bool' like Python's.
@@ -24,13 +24,13 @@ NAME_OF_TYPE: dict[type, str] = {
     np.bytes_: "bytes_",
     **{kind: kind.__name__ for kind in PARAMETERTYPEDICT.values() if issubclass(kind, np.number)},
 }
-"""Scalar type -> its name in storage. All types that a storage service takes as scalars."""
+"""Scalar type -> its stored name, for all types that storage services support as scalars."""
 
 _TYPE_OF_NAME: dict[str, type] = {
     **PARAMETERTYPEDICT,
     "str_": np.str_,
-    # Spellings of files from Python 2 and of numpy before 2.0. What was text or bytes there is
-    # text today, as most of it was; pickled bytes are looked at before their type name is.
+    # Names in files from Python 2 and numpy before 2.0. Text and bytes of Python 2 become text,
+    # which most of it was; pickled bytes are recognized before their type name is read.
     "unicode": str,
     "long": int,
     "string_": np.bytes_,
@@ -38,19 +38,19 @@ _TYPE_OF_NAME: dict[str, type] = {
 }
 
 _older_names: dict[Any, type] = {}
-"""Other spellings met so far."""
+"""Cache of other spellings."""
 
 
 def type_of_name(name: Any) -> type:
-    """Return the scalar type that ``name`` recalls.
+    """Return the scalar type with the stored ``name``.
 
-    Takes the spellings of all versions: ``'int'``, ``"<type 'int'>"``,
+    Accepts the spellings of all versions: ``'int'``, ``"<type 'int'>"``,
     ``"<type 'numpy.int16'>"``, ``'long'``, byte strings.
 
     Raises
     ------
     TypeError
-        Nobody knows that name.
+        The name is unknown.
     """
     kind = _TYPE_OF_NAME.get(name) or _older_names.get(name)
     if kind is not None:

@@ -1,10 +1,10 @@
-"""Unpickling with a limit to what a pickle may name: whatever it names, it can call.
+"""UnpicklingPolicy under a policy that restricts which names a pickle may use, and thus call.
 
-`Unpickling` is the rule: ``'trust'`` loads any pickle, ``'safe'`` only data of numpy, pandas,
-scipy and Python's own containers and the classes that somebody declared, ``'never'`` none.
+With the `UnpicklingPolicy` ``'trust'`` any pickle is loaded; with ``'safe'`` only data of numpy,
+pandas, scipy and Python's own types, and declared classes; with ``'never'`` none.
 
-What reads pickles itself is imported when it is needed: most programs trust their files, and each
-process of an experiment would have it in memory.
+`pypet.encoding.safe_pickle` is imported on demand: most programs trust their files, and the modules
+would take memory in every process of an experiment.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from pypet.encoding.pickle_vocabulary import MalformedPickleError
+from pypet.encoding.safe_pickle.vocabulary import MalformedPickleError
 from pypet.errors import RefusedPickleError
 
 if TYPE_CHECKING:
-    from pypet.encoding.pickle_vocabulary import Vocabulary
+    from pypet.encoding.safe_pickle.vocabulary import Vocabulary
 
 TRUST, SAFE, NEVER = MODES = ("trust", "safe", "never")
 
 
-class Unpickling:
-    """A rule about pickles, and where in the storage they are met."""
+class UnpicklingPolicy:
+    """Decides which pickles of a storage are loaded, and loads them."""
 
     __slots__ = ("_classes", "_imports", "mode")
 
     def __init__(self, mode: str = TRUST, imports: Iterable[type | str] = ()) -> None:
-        """Take one of `MODES`; ``imports`` are classes, or dotted paths of such, to admit.
+        """Take one of `MODES`; ``imports`` are classes, or their dotted paths, to allow.
 
         Raises
         ------
@@ -39,24 +39,24 @@ class Unpickling:
         """
         check_mode(mode)
         self.mode = mode
-        self.admit(imports)
+        self.allow(imports)
 
-    def admit(self, imports: Iterable[type | str]) -> None:
-        """Let ``imports`` be the declared classes; they are looked up when a pickle names one."""
+    def allow(self, imports: Iterable[type | str]) -> None:
+        """Replace the declared classes; they are looked up when a pickle names one."""
         self._imports = imports
         self._classes: dict[tuple[str, str], type] | None = None
 
     def loads(self, raw: bytes, where: str, encoding: str = "ASCII") -> Any:
-        """Return the pickled object; ``where`` says which datum of which node it is.
+        """Return the pickled object; ``where`` names the item and node in messages.
 
         ``encoding`` is that of text from Python 2.
 
         Raises
         ------
         RefusedPickleError
-            The rule forbids it; nothing that the pickle names was called but what is admitted.
+            The policy forbids it; nothing but allowed names was called.
         StorageFormatError
-            In mode 'safe': the bytes are no pickle.
+            In mode 'safe': the bytes are not a pickle.
         """
         if self.mode == TRUST:
             return pickle.loads(raw, encoding=encoding)
@@ -65,35 +65,35 @@ class Unpickling:
                 f"{where} is pickled and not loaded, because of `unpickle='never'`. Load with "
                 "'safe' to admit plain data, or with 'trust' if you know who wrote the file."
             )
-        from pypet.encoding.pickled_classes import SafeVocabulary
+        from pypet.encoding.safe_pickle.python_types import SafeVocabulary
 
         return _load(raw, where, SafeVocabulary(self._declared()), encoding)
 
     def _declared(self) -> dict[tuple[str, str], type]:
         if self._classes is None:
-            from pypet.encoding.pickled_classes import resolved_imports
+            from pypet.encoding.safe_pickle.python_types import resolved_imports
 
             self._classes = resolved_imports(self._imports)
         return self._classes
 
 
 def load_constants(raw: bytes, where: str, mode: str, encoding: str = "ASCII") -> Any:
-    """Return what a pickle holds that names nothing: numbers, text, and containers of them.
+    """Return the content of a pickle without names: numbers, text, and containers of them.
 
     Raises
     ------
     RefusedPickleError
-        It names something, or asks for too much.
+        The pickle uses a name, or needs too much memory or time.
     MalformedPickleError
-        The bytes are no pickle.
+        The bytes are not a pickle.
     """
-    from pypet.encoding.pickled_classes import NoVocabulary
+    from pypet.encoding.safe_pickle.python_types import NoVocabulary
 
     return _load(raw, where, NoVocabulary(mode), encoding)
 
 
 def _load(raw: bytes, where: str, vocabulary: Vocabulary, encoding: str = "ASCII") -> Any:
-    from pypet.encoding.pickle_machine import PickleMachine
+    from pypet.encoding.safe_pickle.machine import PickleMachine
 
     try:
         return PickleMachine(raw, vocabulary, encoding).load()
@@ -107,40 +107,40 @@ def _load(raw: bytes, where: str, vocabulary: Vocabulary, encoding: str = "ASCII
 
 
 def check_mode(mode: Any) -> None:
-    """Raise ValueError for what is none of `MODES`."""
+    """Raise ValueError unless ``mode`` is one of `MODES`."""
     if mode not in MODES:
         raise ValueError(f"`unpickle` is one of {', '.join(map(repr, MODES))}, not {mode!r}.")
 
 
 def is_pickle(raw: bytes) -> bool:
-    """Return whether bytes are a whole pickle; nothing of it is carried out."""
+    """Return whether bytes are a complete pickle, without executing it."""
     if not raw.endswith(b"."):
         return False
-    import pickletools  # for files of strangers only
+    import pickletools  # needed for files of other programs only
 
     try:
         end = [position for _, _, position in pickletools.genops(raw)][-1]
-    except Exception:  # whatever the parser runs into
+    except Exception:  # the parser raises various types for invalid bytes
         return False
     return end == len(raw) - 1
 
 
-# ----- the rule of the moment ------------------------------------------------------------------
+# ----- the policy in effect ---------------------------------------------------------------------
 
-_IN_FORCE: ContextVar[Unpickling | None] = ContextVar("pypet_unpickling", default=None)
+_CURRENT: ContextVar[UnpicklingPolicy | None] = ContextVar("pypet_unpickling", default=None)
 
 
 @contextmanager
-def unpickling(rule: Unpickling) -> Iterator[Unpickling]:
-    """Let ``rule`` hold for everything that is decoded in a ``with`` block."""
-    token = _IN_FORCE.set(rule)
+def unpickling(policy: UnpicklingPolicy) -> Iterator[UnpicklingPolicy]:
+    """Apply ``policy`` to everything that is decoded in a ``with`` block."""
+    token = _CURRENT.set(policy)
     try:
-        yield rule
+        yield policy
     finally:
-        _IN_FORCE.reset(token)
+        _CURRENT.reset(token)
 
 
-def rule_in_force(mode: str = TRUST) -> Unpickling:
-    """Return the rule of the surrounding `unpickling` block, without one a new one of ``mode``."""
-    rule = _IN_FORCE.get()
-    return Unpickling(mode) if rule is None else rule
+def current_policy(mode: str = TRUST) -> UnpicklingPolicy:
+    """Return the policy of the enclosing `unpickling` block, or a new one of ``mode``."""
+    policy = _CURRENT.get()
+    return UnpicklingPolicy(mode) if policy is None else policy

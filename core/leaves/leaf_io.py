@@ -13,7 +13,7 @@ import numpy as np
 
 from pypet.encoding import decode_column, decode_item, encode_column, encode_value
 from pypet.encoding.object_table import table_of_columns
-from pypet.encoding.text import unpack_one
+from pypet.encoding.text_arrays import unpack_one
 from pypet.errors import DataNotInStorageError
 from pypet.pypetconstants import RUNS_PER_SET, TABLE
 from pypet.records import ArrayItem, Item, TableItem

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pypet.encoding import encode_value, portable_pickle
-from pypet.encoding.unpickling import rule_in_force
+from pypet.encoding.unpickling import current_policy
 from pypet.leaves.leaf_io import ItemReader, LeafReader, LeafWriter, deduplicate
 from pypet.leaves.parameter import Parameter
 from pypet.leaves.result import Result
@@ -49,7 +49,7 @@ def restore(leaf: Any, name: str, raw: bytes) -> Any:
         The unpickling policy in effect (`pypet.encoding.unpickling`) forbids it.
     """
     try:
-        return rule_in_force().loads(raw, f"Item {name!r} of {leaf.v_full_name!r}")
+        return current_policy().loads(raw, f"Item {name!r} of {leaf.v_full_name!r}")
     except Exception as err:
         err.add_note(f"This happened while unpickling item {name!r}.")
         raise

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pypet.encoding.refusals import advice_on_type
+from pypet.encoding.encoding_errors import advice_on_type
 from pypet.leaves.conversion import kind_of
 from pypet.leaves.sparse_text import is_sparse
 from pypet.pypetconstants import PARAMETER_SUPPORTED_DATA

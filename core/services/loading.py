@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from pypet import pypetconstants as constants
-from pypet.encoding.unpickling import Unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import DataNotInStorageError, ParameterLockedException
 from pypet.leaves.base_parameter import BaseParameter
 from pypet.leaves.class_lookup import create_class
@@ -33,7 +33,7 @@ class Loading:
         self,
         service: RecordBackend,
         trajectory: str,
-        rule: Unpickling,
+        rule: UnpicklingPolicy,
         skipped: SkippedNodes | None = None,
     ) -> None:
         """Take what to load from; ``skipped`` takes nodes that fail, None: they are errors."""
@@ -51,7 +51,7 @@ class Loading:
         """Say which trajectory object the records go to."""
         self._root = root
         self._tree = root._tree
-        self._rule.admit(root._dynamic_imports)
+        self._rule.allow(root._dynamic_imports)
 
     def finish(self) -> None:
         """Say which nodes were left out, once for all that the message asked for."""

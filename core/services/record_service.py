@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pypet import pypetconstants as constants
-from pypet.encoding.unpickling import Unpickling, unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy, unpickling
 from pypet.errors import UnknownMessageError
 from pypet.moved import FormerMethod
 from pypet.services.copying import CopyingBackend
@@ -106,7 +106,11 @@ class RecordStorageService(CopyingBackend):
             loader = LOADERS.get(msg)
             if loader is None:
                 raise self._unknown(msg, "load", LOADERS)
-            with self.exclusive(), self.reading(), unpickling(Unpickling(self.unpickle)) as rule:
+            with (
+                self.exclusive(),
+                self.reading(),
+                unpickling(UnpicklingPolicy(self.unpickle)) as rule,
+            ):
                 found = self._find_trajectory(name, index)
                 loading = Loading(self, found, rule, SkippedNodes(found, self) if skips else None)
                 try:

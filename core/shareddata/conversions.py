@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pypet import pypetconstants as constants
-from pypet.encoding.pandas_types import is_pandas, pandas_flag
+from pypet.encoding.object_table import is_pandas, pandas_flag
 from pypet.shareddata.arrays import SharedArray, SharedCArray
 from pypet.shareddata.frame import SharedPandasFrame
 from pypet.shareddata.handle import SharedData

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from pypet.encoding.type_names import type_of_name
-from pypet.encoding.unpickling import Unpickling, unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy, unpickling
 from pypet.errors import RefusedPickleError
 from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
@@ -318,7 +318,7 @@ class _ParameterValues:
     def _decoded(self, kind: Any, path: str) -> tuple[Value | None, Range | None]:
         items = self._service.inspect_items(self._trajectory, path)
         leaf = kind(path)
-        with unpickling(Unpickling(self._mode)):
+        with unpickling(UnpicklingPolicy(self._mode)):
             decode_leaf(leaf, {item.name: item for item in items}, self._encoding)
         if leaf.f_is_empty():
             return None, None

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pypet.encoding.unpickling import Unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import RefusedPickleError
 
 MULTIARRAY = np.array([1]).__reduce__()[0].__module__
@@ -280,7 +280,7 @@ def main(mark: str) -> int:
     before = set(sys.modules)
     for mode in ("safe", "never"):
         for name, raw in cases(mark).items():
-            rule = Unpickling(mode)
+            rule = UnpicklingPolicy(mode)
             found = outcome(lambda raw=raw, rule=rule: rule.loads(raw, "here"))
             results[f"{name} ({mode})"] = found
     state = {

@@ -15,9 +15,9 @@ import zoneinfo
 import numpy as np
 import pytest
 
-from pypet.encoding import pickled_classes
 from pypet.encoding.object_table import object_table_class
-from pypet.encoding.unpickling import Unpickling, is_pickle, load_constants
+from pypet.encoding.safe_pickle import python_types
+from pypet.encoding.unpickling import UnpicklingPolicy, is_pickle, load_constants
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.support.comparisons import nested_equal
 
@@ -95,7 +95,7 @@ PLAIN = [
 @pytest.mark.parametrize("value", PLAIN, ids=lambda value: type(value).__name__)
 def test_plain_data_is_safe(value, protocol):
     raw = pickle.dumps(value, protocol)
-    found = Unpickling("safe").loads(raw, WHERE)
+    found = UnpicklingPolicy("safe").loads(raw, WHERE)
     assert type(found) is type(value)
     assert repr(found) == repr(pickle.loads(raw))
     if isinstance(value, np.ndarray):
@@ -112,7 +112,7 @@ def test_masked_arrays_and_random_states_are_safe(protocol):
     masked = np.ma.masked_array([1, 2], [True, False])
     generator = np.random.default_rng(3)
     raw = pickle.dumps((masked, generator), protocol)
-    found, other = Unpickling("safe").loads(raw, WHERE)
+    found, other = UnpicklingPolicy("safe").loads(raw, WHERE)
     assert found.mask.tolist() == [True, False]
     assert other.integers(1000) == generator.integers(1000)
 
@@ -159,7 +159,7 @@ def pandas_values():
 @pytest.mark.parametrize("protocol", [0, 2, 5])
 def test_pandas_data_is_safe(protocol):
     for value in pandas_values():
-        found = Unpickling("safe").loads(pickle.dumps(value, protocol), WHERE)
+        found = UnpicklingPolicy("safe").loads(pickle.dumps(value, protocol), WHERE)
         assert type(found) is type(value)
         assert repr(found) == repr(value)
         if hasattr(value, "dtypes"):
@@ -171,7 +171,7 @@ def test_sparse_matrices_are_safe(kind):
     sparse = pytest.importorskip("scipy.sparse")
     for make in (sparse.csr_matrix, sparse.csr_array):
         value = make(np.eye(3)).asformat(kind)
-        found = Unpickling("safe").loads(pickle.dumps(value, 2), WHERE)
+        found = UnpicklingPolicy("safe").loads(pickle.dumps(value, 2), WHERE)
         assert type(found) is type(value)
         assert np.array_equal(found.toarray(), np.eye(3))
 
@@ -180,11 +180,12 @@ def test_sparse_matrices_are_safe(kind):
 def test_declared_classes_are_safe_as_class_and_as_path(protocol):
     raw = pickle.dumps(Declared(3), protocol)
     with pytest.raises(RefusedPickleError, match="Declared"):
-        Unpickling("safe").loads(raw, WHERE)
-    assert Unpickling("safe", [Declared]).loads(raw, WHERE).value == 3
+        UnpicklingPolicy("safe").loads(raw, WHERE)
+    assert UnpicklingPolicy("safe", [Declared]).loads(raw, WHERE).value == 3
     path = f"{Declared.__module__}.Declared"
     assert (
-        Unpickling("safe", ["pypet.parameter.PickleParameter", path]).loads(raw, WHERE).value == 3
+        UnpicklingPolicy("safe", ["pypet.parameter.PickleParameter", path]).loads(raw, WHERE).value
+        == 3
     )
 
 
@@ -231,7 +232,7 @@ def declared_objects():
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
 def test_declared_classes_are_restored_as_pickle_does_it(protocol):
-    rule = Unpickling("safe", [Slotted, Columns, Colour, Image, Declared])
+    rule = UnpicklingPolicy("safe", [Slotted, Columns, Colour, Image, Declared])
     objects = declared_objects()
     found = rule.loads(pickle.dumps(objects, protocol), WHERE)
     assert [type(value) for value in found] == [type(value) for value in objects]
@@ -244,8 +245,8 @@ def test_declared_classes_are_restored_as_pickle_does_it(protocol):
 @pytest.mark.parametrize("protocol", [2, 4, 5])
 def test_declared_frames_are_restored_with_their_own_attributes(protocol, monkeypatch):
     frame = declared_frame()
-    monkeypatch.setattr(pickled_classes, "_LOADED", {})  # the class is named before pandas is
-    found = Unpickling("safe", [type(frame)]).loads(pickle.dumps(frame, protocol), WHERE)
+    monkeypatch.setattr(python_types, "_LOADED", {})  # the class is named before pandas is
+    found = UnpicklingPolicy("safe", [type(frame)]).loads(pickle.dumps(frame, protocol), WHERE)
     assert type(found) is type(frame)
     assert found.unit == "mV"
     assert repr(found) == repr(frame)
@@ -260,13 +261,13 @@ def test_an_array_of_a_declared_kind_takes_no_state_that_numpy_would_trust():
     globals()["Own"] = Own
     raw = pickle.dumps(np.arange(3).view(Own), 4)
     with pytest.raises(RefusedPickleError):
-        Unpickling("safe", [Own]).loads(raw, WHERE)
+        UnpicklingPolicy("safe", [Own]).loads(raw, WHERE)
 
 
 @pytest.mark.parametrize("raw", [b"", b"I1\n", b"\x80\x04\x95\xff", b"no pickle.", b"(1", b"N"])
 def test_what_is_no_pickle_is_an_error_that_says_where(raw):
     with pytest.raises(StorageFormatError, match=WHERE):
-        Unpickling("safe").loads(raw, WHERE)
+        UnpicklingPolicy("safe").loads(raw, WHERE)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -284,10 +285,10 @@ def test_calls_of_anything_else_are_refused_and_not_made(protocol, tmp_path):
     for call in calls:
         raw = pickle.dumps(call, protocol)
         with pytest.raises(RefusedPickleError) as error:
-            Unpickling("safe").loads(raw, WHERE)
+            UnpicklingPolicy("safe").loads(raw, WHERE)
         assert WHERE in str(error.value)
         with pytest.raises(RefusedPickleError):
-            Unpickling("never").loads(raw, WHERE)
+            UnpicklingPolicy("never").loads(raw, WHERE)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -302,15 +303,15 @@ def test_pandas_functions_and_methods_are_refused(tmp_path):
         Calls(pandas.DataFrame.to_csv, frame, mark),
     ):
         with pytest.raises(RefusedPickleError):
-            Unpickling("safe").loads(pickle.dumps(call, 4), WHERE)
+            UnpicklingPolicy("safe").loads(pickle.dumps(call, 4), WHERE)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_trust_loads_everything_and_never_nothing():
     raw = pickle.dumps(Declared(3))
-    assert Unpickling("trust").loads(raw, WHERE).value == 3
+    assert UnpicklingPolicy("trust").loads(raw, WHERE).value == 3
     with pytest.raises(RefusedPickleError, match="unpickle='never'"):
-        Unpickling("never").loads(pickle.dumps(1), WHERE)
+        UnpicklingPolicy("never").loads(pickle.dumps(1), WHERE)
 
 
 def test_constants_for_other_libraries_pass_even_in_mode_never():
@@ -322,7 +323,7 @@ def test_constants_for_other_libraries_pass_even_in_mode_never():
 
 def test_an_unknown_mode_is_refused():
     with pytest.raises(ValueError, match="'trust', 'safe', 'never'"):
-        Unpickling("maybe")
+        UnpicklingPolicy("maybe")
 
 
 @pytest.mark.parametrize(

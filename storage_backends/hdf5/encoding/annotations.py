@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from h5py import h5a
 
-from pypet.encoding.unpickling import TRUST, Unpickling, is_pickle
+from pypet.encoding.unpickling import TRUST, UnpicklingPolicy, is_pickle
 from pypet.errors import RefusedPickleError
 from pypet.storage_backends.hdf5.encoding.attributes import (
     TRUE,
@@ -54,7 +54,7 @@ def annotate(
 
 
 def read_annotations(
-    location: Any, known: Collection[bytes], rule: Unpickling, path: str
+    location: Any, known: Collection[bytes], rule: UnpicklingPolicy, path: str
 ) -> dict[str, Any]:
     """Return the annotations of the node ``path``, by their names.
 
@@ -79,7 +79,7 @@ def _label(name: bytes) -> str:
     return name.removeprefix(ANNOTATION).decode("utf8")
 
 
-def _read(location: Any, name: bytes, rule: Unpickling, path: str) -> Any:
+def _read(location: Any, name: bytes, rule: UnpicklingPolicy, path: str) -> Any:
     """Return an annotation as PyTables gives it: numpy scalars, arrays, unpickled objects."""
     raw = read_raw(location, name)
     if isinstance(raw, bytes) and raw.endswith(b"."):
@@ -88,7 +88,7 @@ def _read(location: Any, name: bytes, rule: Unpickling, path: str) -> Any:
     return np.bytes_(raw) if type(raw) is bytes else raw
 
 
-def _unpickled(raw: bytes, rule: Unpickling, where: str) -> Any:
+def _unpickled(raw: bytes, rule: UnpicklingPolicy, where: str) -> Any:
     if rule.mode != TRUST and not is_pickle(raw):
         return np.bytes_(raw)
     try:

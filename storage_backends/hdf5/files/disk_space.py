@@ -19,7 +19,7 @@ import numpy as np
 from h5py import h5d, h5g
 
 from pypet import pypetconstants as constants
-from pypet.encoding.pandas_types import is_pandas
+from pypet.encoding.object_table import is_pandas
 from pypet.records import ArrayItem, FrameItem, Operation, PutMeta, PutNode, RunError, TableItem
 from pypet.storage_backends.hdf5.compression.packing import PackedArray
 from pypet.storage_backends.hdf5.files.file_cache import FileCache

@@ -211,10 +211,10 @@ def check_frame(group: h5g.GroupID, parts: list[Part]) -> None:
         return
     kept, *lengths = note_of(group)
     datasets = [part for part in parts if part.is_dataset]
-    is_whole = len(datasets) == len(lengths) and all(
+    is_integer = len(datasets) == len(lengths) and all(
         part.length >= length for part, length in zip(datasets, lengths, strict=True)
     )
-    if not is_whole or _crc(parts, lengths) != kept:
+    if not is_integer or _crc(parts, lengths) != kept:
         raise StorageFormatError(MISMATCH)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pypet.encoding.byte_order import OTHER_ORDER, dtype_in_order
+from pypet.encoding.arrays import OTHER_ORDER, dtype_in_order
 from pypet.errors import StorageFormatError
 
 

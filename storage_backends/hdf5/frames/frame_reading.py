@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pypet.encoding.unpickling import TRUST, Unpickling
+from pypet.encoding.unpickling import TRUST, UnpicklingPolicy
 from pypet.errors import StorageFormatError
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.dtypes import with_noted_dtypes
@@ -16,7 +16,7 @@ from pypet.storage_backends.hdf5.pytables.plain_copies import plain_copy
 from pypet.storage_backends.hdf5.pytables.stores import opened_store
 
 
-def read_frames(file: OpenFile, paths: Sequence[str], rule: Unpickling) -> list[Any]:
+def read_frames(file: OpenFile, paths: Sequence[str], rule: UnpicklingPolicy) -> list[Any]:
     """Return the pandas objects at absolute paths.
 
     If ``rule`` trusts every pickle the file is closed for h5py meanwhile, else pandas reads a
@@ -38,7 +38,7 @@ def read_frames(file: OpenFile, paths: Sequence[str], rule: Unpickling) -> list[
 
 
 @contextmanager
-def plain_store(file: OpenFile, paths: Iterable[str], rule: Unpickling) -> Iterator[Any]:
+def plain_store(file: OpenFile, paths: Iterable[str], rule: UnpicklingPolicy) -> Iterator[Any]:
     """Open a copy of items in memory, without a pickle that may not be loaded, as ``HDFStore``."""
     with plain_copy(file, paths, rule) as options:
         name = f"{file.path} ({next(_COPIES)}. copy in memory)"

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from h5py import h5f, h5g, h5o
 
+from pypet.encoding.encoding_errors import PICKLE_ADVICE, refused
 from pypet.encoding.portable_pickle import portable_pickles
-from pypet.encoding.refusals import WAY_OUT, refused
-from pypet.encoding.unpickling import Unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import FrameItem
 from pypet.storage_backends.hdf5.compression.filters import make_all_available
@@ -129,7 +129,7 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
         try:
             _put(store, frame, plain, arguments)
         except Exception as err:
-            err.add_note(f"Another format may take it, see `pandas_format`. {WAY_OUT}")
+            err.add_note(f"Another format may take it, see `pandas_format`. {PICKLE_ADVICE}")
             raise
         if is_addition:
             note_added(store._handle, frame.path, frame.call)
@@ -194,7 +194,7 @@ def _has_new_rows(store: Any, frame: PendingFrame) -> bool:
     return False
 
 
-def write_frames(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> None:
+def write_frames(file: OpenFile, frames: list[PendingFrame], rule: UnpicklingPolicy) -> None:
     """Write pandas items and take them off the list.
 
     New ones are made in memory and copied, so that a commit has them whole or not at all. Only
@@ -284,7 +284,7 @@ def _provide_filters(frame: PendingFrame) -> None:
         make_all_available()
 
 
-def _add_rows(file: OpenFile, frames: list[PendingFrame], rule: Unpickling) -> _Failures:
+def _add_rows(file: OpenFile, frames: list[PendingFrame], rule: UnpicklingPolicy) -> _Failures:
     """Have PyTables add rows to items; return what failed."""
     try:
         inspect_items(file, [frame.path for frame in frames], rule)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from h5py import h5t
 
-from pypet.encoding.unpickling import Unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.storage_backends.hdf5.encoding.types import dtype_of, native
 from pypet.storage_backends.hdf5.frames.contents import Array, Part, RawAttribute
@@ -60,7 +60,7 @@ class _NotCommonError(Exception):
     """Something that is left to pandas."""
 
 
-def plain_frame(parts: list[Part], rule: Unpickling, where: str) -> Any:
+def plain_frame(parts: list[Part], rule: UnpicklingPolicy, where: str) -> Any:
     """Return the frame or series that the parts of an item are, None if it is left to pandas.
 
     Raises
@@ -81,7 +81,7 @@ def plain_frame(parts: list[Part], rule: Unpickling, where: str) -> Any:
 class _Reader:
     """Makes the object of one item."""
 
-    def __init__(self, parts: list[Part], rule: Unpickling, where: str) -> None:
+    def __init__(self, parts: list[Part], rule: UnpicklingPolicy, where: str) -> None:
         self._item, *datasets = parts
         self._datasets = {part.path: part for part in datasets}
         self._rule = rule

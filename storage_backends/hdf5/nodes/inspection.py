@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from h5py import h5d, h5g, h5l, h5o, h5t
 
 from pypet import pypetconstants as constants
-from pypet.encoding.unpickling import Unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import StorageFormatError
 from pypet.records import DAMAGED, GROUP, LEAF, LINK, ArrayItem, Item, StoredItem, StoredNode
 from pypet.storage_backends.hdf5.encoding.attributes import (
@@ -181,7 +181,7 @@ def leaf_items(
     file: OpenFile,
     trajectory: str,
     path: str,
-    rule: Unpickling,
+    rule: UnpicklingPolicy,
     size_limit: int | None,
     *,
     checksums: bool,

@@ -12,7 +12,7 @@ from h5py import h5d, h5g, h5s
 
 from pypet import pypetconstants as constants
 from pypet.encoding.mixtures import NONE
-from pypet.encoding.unpickling import Unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
 from pypet.storage_backends.hdf5.compression.filters import (
@@ -73,7 +73,7 @@ class ItemReader:
     """Reads the items of one leaf after another from an open file."""
 
     def __init__(
-        self, file: OpenFile, rule: Unpickling, opener: ItemOpener, *, checksums: bool
+        self, file: OpenFile, rule: UnpicklingPolicy, opener: ItemOpener, *, checksums: bool
     ) -> None:
         self._file = file
         self._rule = rule

@@ -8,7 +8,7 @@ from typing import Any
 
 from h5py import h5g, h5l, h5o
 
-from pypet.encoding.unpickling import Unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import DataNotInStorageError, PypetError, StorageFormatError
 from pypet.records import GROUP, LEAF, LINK, NodeRecord
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
@@ -115,7 +115,7 @@ class TreeReader:
         self,
         wants: Wants,
         item_filter: ItemFilter | None,
-        rule: Unpickling,
+        rule: UnpicklingPolicy,
         limit: SizeLimit | None = None,
         skip: Skip | None = None,
     ) -> None:

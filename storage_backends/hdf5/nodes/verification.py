@@ -12,7 +12,7 @@ from typing import NamedTuple
 from h5py import h5a, h5g
 
 from pypet import pypetconstants as constants
-from pypet.encoding.unpickling import NEVER, Unpickling
+from pypet.encoding.unpickling import NEVER, UnpicklingPolicy
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import DAMAGED, LEAF, LINK, Finding, MetaRecord, RunRows, StoredItem, StoredNode
 from pypet.records.stored import ERROR, NOTE, WARNING
@@ -76,7 +76,7 @@ class NodeVerifier:
         visits = Visits(file.id.get_filesize(), lambda: f"A node in {file.path}")
         plain = PlainNodes(file)
         opener = ItemOpener(file, OwnPaths(file.id), visits, None, plain.has_own_values)
-        self._reader = ItemReader(file, Unpickling(NEVER), opener, checksums=True)
+        self._reader = ItemReader(file, UnpicklingPolicy(NEVER), opener, checksums=True)
 
     def findings(self, node: StoredNode) -> Iterator[Finding]:
         """Yield what is wrong with a node, of which `inspected_nodes` has read the headers."""

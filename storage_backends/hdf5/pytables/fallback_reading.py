@@ -10,7 +10,7 @@ import numpy as np
 from h5py import h5o
 
 from pypet import pypetconstants as constants
-from pypet.encoding.unpickling import TRUST, Unpickling
+from pypet.encoding.unpickling import TRUST, UnpicklingPolicy
 from pypet.errors import StorageFormatError
 from pypet.records import ArrayItem, Column, Item, TableItem
 from pypet.storage_backends.hdf5.compression.filters import check_readable
@@ -98,7 +98,7 @@ def _text(attributes: Any, name: str) -> str | None:
 
 @contextmanager
 def read_through_pytables(
-    file: OpenFile, paths: Sequence[str], rule: Unpickling
+    file: OpenFile, paths: Sequence[str], rule: UnpicklingPolicy
 ) -> Iterator[PyTablesReader]:
     """Open the file through PyTables to read the arrays and tables at absolute paths.
 

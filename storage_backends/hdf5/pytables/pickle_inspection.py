@@ -18,8 +18,8 @@ import h5py
 from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
 
 from pypet.encoding import portable_pickle
-from pypet.encoding.pickle_vocabulary import MalformedPickleError
-from pypet.encoding.unpickling import SAFE, TRUST, Unpickling, load_constants
+from pypet.encoding.safe_pickle.vocabulary import MalformedPickleError
+from pypet.encoding.unpickling import SAFE, TRUST, UnpicklingPolicy, load_constants
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.storage_backends.hdf5.compression.filters import missing_filter
 from pypet.storage_backends.hdf5.encoding.attributes import attribute_names, read_bytes
@@ -144,7 +144,7 @@ INDEX_PREFIX = b"_i_"
 """Groups of this prefix and the name of a table hold the indexes of its columns."""
 
 
-def inspect_items(file: OpenFile, paths: Iterable[str], rule: Unpickling) -> None:
+def inspect_items(file: OpenFile, paths: Iterable[str], rule: UnpicklingPolicy) -> None:
     """Check everything that PyTables touches to read or change the items at absolute paths.
 
     Items that are not there yet count as empty.
@@ -165,7 +165,7 @@ def inspect_items(file: OpenFile, paths: Iterable[str], rule: Unpickling) -> Non
 class _Inspection:
     """The checks of one file by one rule."""
 
-    def __init__(self, file: OpenFile, rule: Unpickling) -> None:
+    def __init__(self, file: OpenFile, rule: UnpicklingPolicy) -> None:
         self._file = file
         self._rule = rule
         self._is_trusted = rule.mode == TRUST

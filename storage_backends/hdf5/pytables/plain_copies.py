@@ -18,8 +18,8 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5t
 
 from pypet.encoding import portable_pickle
-from pypet.encoding.pickle_vocabulary import MalformedPickleError
-from pypet.encoding.unpickling import NEVER, Unpickling, load_constants
+from pypet.encoding.safe_pickle.vocabulary import MalformedPickleError
+from pypet.encoding.unpickling import NEVER, UnpicklingPolicy, load_constants
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.storage_backends.hdf5.compression.filters import missing_filter
 from pypet.storage_backends.hdf5.encoding.attributes import (
@@ -61,7 +61,7 @@ _CATEGORIES = "_categories"
 class PlainCopy:
     """A file in memory with copies of some items at their paths."""
 
-    def __init__(self, file: OpenFile, rule: Unpickling) -> None:
+    def __init__(self, file: OpenFile, rule: UnpicklingPolicy) -> None:
         self._file = file
         self._rule = rule
         self._memory = h5py.File("plain-copies", "w", driver="core", backing_store=False)
@@ -304,7 +304,9 @@ def _check_text(name: bytes, value: Any, where: str) -> None:
 
 
 @contextmanager
-def plain_copy(file: OpenFile, paths: Iterable[str], rule: Unpickling) -> Iterator[dict[str, Any]]:
+def plain_copy(
+    file: OpenFile, paths: Iterable[str], rule: UnpicklingPolicy
+) -> Iterator[dict[str, Any]]:
     """Give arguments with which PyTables opens a copy of items, at the same paths.
 
     Raises

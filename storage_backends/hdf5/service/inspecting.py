@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from pypet.encoding.unpickling import Unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.records import (
     GROUP,
     LEAF,
@@ -55,7 +55,7 @@ class Inspecting(Reading, ABC):
                 meta = read_overview(
                     file,
                     trajectory,
-                    Unpickling(self._unpickle),
+                    UnpicklingPolicy(self._unpickle),
                     damage,
                     with_runs=True,
                     limit=self._new_limit(file),
@@ -108,7 +108,7 @@ class Inspecting(Reading, ABC):
                     file,
                     trajectory,
                     path,
-                    Unpickling(self._unpickle),
+                    UnpicklingPolicy(self._unpickle),
                     self.size_limit,
                     checksums=self._settings.checksums,
                 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from pypet.encoding.unpickling import TRUST, Unpickling, check_mode, rule_in_force
+from pypet.encoding.unpickling import TRUST, UnpicklingPolicy, check_mode, current_policy
 from pypet.records import MetaRecord, NodeRecord
 from pypet.storage_backends.hdf5.files.damage import damage_reported, reporting_damage
 from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK, stepwise
@@ -80,7 +80,7 @@ class Reading(FileAccess, ABC):
             self._check_known(file, trajectory)
             with FORK_LOCK:
                 file.flush()
-            rule = rule_in_force(self._unpickle)
+            rule = current_policy(self._unpickle)
             with damage_reported(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
                 session = self._session
                 limit = self._new_limit(file) if session is None else session.limit
@@ -127,7 +127,7 @@ class Reading(FileAccess, ABC):
         recursive: bool,
         max_depth: int | None,
     ) -> Iterator[NodeRecord]:
-        rule = rule_in_force(self._unpickle)
+        rule = current_policy(self._unpickle)
 
         def records_of(session: ReadingSession) -> Iterator[NodeRecord]:
             return session.read(
@@ -234,7 +234,7 @@ class ReadingSession:
         self,
         trajectory: str,
         path: str,
-        rule: Unpickling,
+        rule: UnpicklingPolicy,
         wants: Wants,
         item_filter: ItemFilter | None,
         skip: Skip | None,

@@ -8,7 +8,7 @@ from typing import Any
 
 from h5py import h5g
 
-from pypet.encoding.unpickling import Unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import DataNotInStorageError
 from pypet.records import (
     DeleteItems,
@@ -49,7 +49,7 @@ def apply_request(
     file: OpenFile,
     request: StoreRequest,
     settings: Settings,
-    rule: Unpickling,
+    rule: UnpicklingPolicy,
     progress: Progresses,
 ) -> None:
     """Carry out the operations of a request in their order, and count the nodes in ``progress``.

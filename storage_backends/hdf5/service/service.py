@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pypet.encoding.unpickling import Unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import StorageLostError
 from pypet.interfaces.option import Option
 from pypet.records import (
@@ -311,7 +311,9 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
     def _apply_to(self, file: OpenFile, request: StoreRequest) -> None:
         from pypet.storage_backends.hdf5.service.requests import apply_request
 
-        apply_request(file, request, self._settings, Unpickling(self._unpickle), self._progress)
+        apply_request(
+            file, request, self._settings, UnpicklingPolicy(self._unpickle), self._progress
+        )
 
     def _apply_to_closed(self, request: StoreRequest) -> None:
         """Open the file for one request."""

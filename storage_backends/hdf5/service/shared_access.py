@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pypet.encoding.unpickling import TRUST, Unpickling
+from pypet.encoding.unpickling import TRUST, UnpicklingPolicy
 from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK
 from pypet.storage_backends.hdf5.service.file_access import FileAccess
 from pypet.support.optional import require
@@ -58,7 +58,7 @@ class SharedAccess(FileAccess, ABC):
             location = (trajectory, path, item_name)
             if writable:
                 file.check_space(estimate_call(args or (), kwargs or {}))
-            rule = Unpickling(self._unpickle)
+            rule = UnpicklingPolicy(self._unpickle)
             if rule.mode == TRUST:
                 if (
                     not file.is_handed_over
@@ -68,7 +68,9 @@ class SharedAccess(FileAccess, ABC):
                 self._inspect(file, location, rule)
             return access.access(file, self._settings, location, request, args, kwargs, rule)
 
-    def _inspect(self, file: OpenFile, location: tuple[str, str, str], rule: Unpickling) -> None:
+    def _inspect(
+        self, file: OpenFile, location: tuple[str, str, str], rule: UnpicklingPolicy
+    ) -> None:
         """Look at what PyTables would touch, once for as long as the file is open."""
         from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
 

@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 
 from pypet import pypetconstants as constants
+from pypet.encoding.encoding_errors import advice_on_type
 from pypet.encoding.portable_pickle import portable_pickles
-from pypet.encoding.refusals import advice_on_type
-from pypet.encoding.unpickling import TRUST, Unpickling
+from pypet.encoding.unpickling import TRUST, UnpicklingPolicy
 from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.frame_reading import check_codes, plain_store
@@ -76,7 +76,7 @@ def access(
     request: str,
     args: Arguments,
     kwargs: Keywords,
-    rule: Unpickling,
+    rule: UnpicklingPolicy,
 ) -> Any:
     """Carry out one request; PyTables keeps the file until h5py needs it.
 
@@ -130,7 +130,7 @@ def _read_from_copy(
     item: tuple[str, str, str],
     request: str,
     kwargs: Keywords,
-    rule: Unpickling,
+    rule: UnpicklingPolicy,
 ) -> Any:
     trajectory, leaf, name = item
     path = "/".join((hdf5_path(trajectory, leaf).decode("utf8"), *name.split(".")))

@@ -9,7 +9,7 @@ import numpy as np
 
 from pypet import pypetconstants as constants
 from pypet.encoding import encode_column, encode_value
-from pypet.encoding.pandas_types import is_pandas
+from pypet.encoding.object_table import is_pandas
 from pypet.records import ArrayItem, Column, TableItem
 from pypet.storage_backends.hdf5.encoding.layout import (
     BYTE_ORDER,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from h5py import h5a, h5d, h5g
 
-from pypet.encoding.unpickling import Unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.records import Info, MetaRecord, RunError, RunRows
 from pypet.storage_backends.hdf5.compression.filters import missing_filter
@@ -50,7 +50,7 @@ _KEPT_ROW_BYTES = 128
 def read_meta(
     file: OpenFile,
     trajectory: str,
-    rule: Unpickling,
+    rule: UnpicklingPolicy,
     *,
     with_runs: bool,
     limit: SizeLimit | None = None,
@@ -79,7 +79,7 @@ def read_meta(
 def read_overview(
     file: OpenFile,
     trajectory: str,
-    rule: Unpickling,
+    rule: UnpicklingPolicy,
     damage: OverviewDamage,
     *,
     with_runs: bool,
@@ -105,7 +105,7 @@ class _Tables:
     """The overview tables of a trajectory, however they are compressed."""
 
     def __init__(
-        self, file: OpenFile, trajectory: str, rule: Unpickling, limit: SizeLimit | None
+        self, file: OpenFile, trajectory: str, rule: UnpicklingPolicy, limit: SizeLimit | None
     ) -> None:
         self._limit = limit
         self._file = file

@@ -15,7 +15,7 @@ import numpy as np
 from h5py import h5d, h5g
 
 from pypet import pypetconstants as constants
-from pypet.encoding.unpickling import Unpickling
+from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import StorageFormatError
 from pypet.records import PutNode
 from pypet.storage_backends.hdf5.compression.filters import chunked, missing_filter, packed
@@ -246,7 +246,7 @@ def make_missing_tables(group: h5g.GroupID, wanted: dict[str, bool], filters: Fi
 # ----- tables of other programs -------------------------------------------------------------------
 
 
-def make_tables_writable(cache: TrajectoryCache, filters: Filters, rule: Unpickling) -> None:
+def make_tables_writable(cache: TrajectoryCache, filters: Filters, rule: UnpicklingPolicy) -> None:
     """Write overview tables anew, with ``filters``, if h5py could not change them.
 
     Other data stays as it is; it can be read through PyTables.
@@ -272,7 +272,7 @@ def make_tables_writable(cache: TrajectoryCache, filters: Filters, rule: Unpickl
 
 
 def _convert(
-    cache: TrajectoryCache, names: list[bytes], filters: Filters, rule: Unpickling
+    cache: TrajectoryCache, names: list[bytes], filters: Filters, rule: UnpicklingPolicy
 ) -> None:
     chunked((1,), filters, 1, constants.TABLE)  # raises before anything is touched
     base = cache.hdf5_path("overview").decode("utf8")

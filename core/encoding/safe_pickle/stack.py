@@ -1,4 +1,4 @@
-"""The state of a pickle that is carried out: its bytes, stack and memo, and limits to its work."""
+"""State of the interpreter of a pickle: bytes, stack, memo, and limits on memory and time."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pypet.encoding.pickle_vocabulary import MalformedPickleError, Pending, Vocabulary
+from pypet.encoding.safe_pickle.vocabulary import MalformedPickleError, Pending, Vocabulary
 from pypet.errors import RefusedPickleError
 
-_DEEPEST = 100
-"""So deep are tuples within tuples: Python hashes them recursively, without a limit of its own."""
+_MAX_DEPTH = 100
+"""Of nested tuples: Python hashes them recursively, without a limit."""
 _NESTING = frozenset((tuple, frozenset, slice))
 _WORK_PER_BYTE = 64
 _FREE_WORK = 1 << 20
 
 
 class PickleStack:
-    """Reads the bytes of one pickle, and keeps what comes of them."""
+    """Reads the bytes of a pickle, and holds the objects created from them."""
 
     def __init__(self, raw: bytes, vocabulary: Vocabulary, encoding: str = "ASCII") -> None:
         self._raw = raw
@@ -30,15 +30,15 @@ class PickleStack:
         self._pending = 0
         self._work = _WORK_PER_BYTE * len(raw) + _FREE_WORK
         self._depths: dict[int, tuple[int, Any]] = {}
-        """Identity of what is nested -> how deep it is, and the object, which has to live on."""
+        """Identity of a nested object -> its depth, and the object, which keeps the id valid."""
 
     def charge(self, amount: int) -> None:
-        """Count work that a pickle causes, so that a small one cannot cause too much.
+        """Count work caused by a pickle, so that a small one cannot cause too much.
 
         Raises
         ------
         RefusedPickleError
-            It is out of proportion.
+            The work is out of proportion to the size of the pickle.
         """
         self._work -= amount
         if self._work < 0:
@@ -47,12 +47,12 @@ class PickleStack:
             )
 
     def nested(self, made: Any, items: Iterable[Any]) -> Any:
-        """Return ``made``, which can be hashed, unless its items are nested too deeply.
+        """Return the hashable object ``made`` of ``items`` after checking how deep it is nested.
 
         Raises
         ------
         RefusedPickleError
-            They are.
+            It is nested too deeply.
         """
         deepest = 0
         for item in items:
@@ -60,7 +60,7 @@ class PickleStack:
                 known = self._depths.get(id(item))
                 deepest = max(deepest, 1 if known is None else known[0])
         if deepest:
-            if deepest >= _DEEPEST:
+            if deepest >= _MAX_DEPTH:
                 raise RefusedPickleError("A pickle has tuples that are nested too deeply.")
             self._depths[id(made)] = (deepest + 1, made)
         return made

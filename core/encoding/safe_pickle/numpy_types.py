@@ -14,15 +14,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pypet.encoding.pickle_machine import PickleMachine
-from pypet.encoding.pickle_vocabulary import Constructor, Pending
-from pypet.encoding.pickled_kinds import Kinds, check, check_integer, check_sizes
-from pypet.encoding.pickled_random import add_random
+from pypet.encoding.safe_pickle.machine import PickleMachine
+from pypet.encoding.safe_pickle.numpy_random import add_random
+from pypet.encoding.safe_pickle.vocabulary import (
+    AllowedNames,
+    Constructor,
+    Pending,
+    check,
+    check_integer,
+    check_sizes,
+)
 
 _ARRAY = "an array"
 _DTYPE = "a dtype"
 _MOST_EMPTY = 1 << 20
-"""So many elements without any bytes are admitted."""
+"""Limit of elements without bytes, whose number the size of the pickle does not limit."""
 _DTYPE_NAME = re.compile(r"[?bBhHiIlLqQefdgFDGOSUVMm][0-9]{0,10}|[biufcSUVOMm][0-9]{0,10}")
 _UNITS = frozenset(
     ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic")
@@ -245,9 +251,9 @@ def _masked_constant(machine: PickleMachine) -> Any:
     return np.ma.masked
 
 
-def kinds() -> Kinds:
-    """Return what is admitted of numpy."""
-    found = Kinds()
+def kinds() -> AllowedNames:
+    """Return the allowed names of numpy."""
+    found = AllowedNames()
     scalars = {*np.sctypeDict.values(), np.void, np.record}
     for scalar in scalars:
         found.names[scalar.__name__] = scalar

@@ -15,9 +15,8 @@ from pypet.encoding.arrays import (
     plain_array,
     rows_of,
 )
-from pypet.encoding.object_table import table_of_columns
-from pypet.encoding.pandas_types import is_pandas, pandas_flag
-from pypet.encoding.refusals import unknown_type, wrong_flag
+from pypet.encoding.encoding_errors import unknown_type, wrong_flag
+from pypet.encoding.object_table import is_pandas, pandas_flag, table_of_columns
 from pypet.encoding.scalars import ENCODERS as SCALAR_ENCODERS
 from pypet.encoding.scalars import decode_scalar
 from pypet.encoding.sequences import pack_sequence, unpack_sequence

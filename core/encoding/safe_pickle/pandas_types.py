@@ -15,9 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pypet.encoding.object_table import object_table_class
-from pypet.encoding.pickle_machine import PickleMachine
-from pypet.encoding.pickle_vocabulary import Constructor, Pending
-from pypet.encoding.pickled_kinds import Kinds, check, check_integer, check_text
+from pypet.encoding.safe_pickle.machine import PickleMachine
+from pypet.encoding.safe_pickle.vocabulary import (
+    AllowedNames,
+    Constructor,
+    Pending,
+    check,
+    check_integer,
+    check_text,
+)
 
 pandas: Any = import_module("pandas")  # this module itself is imported for pickles of it only
 extensions = pandas.api.extensions
@@ -406,9 +412,9 @@ def _offset_of(cls: Any) -> Callable[..., Any]:
 # ----- the table ---------------------------------------------------------------------------------
 
 
-def kinds() -> Kinds:
-    """Return what is admitted of pandas."""
-    found = Kinds()
+def kinds() -> AllowedNames:
+    """Return the allowed names of pandas."""
+    found = AllowedNames()
     table = object_table_class()
     masked = [pandas.arrays.BooleanArray, pandas.arrays.IntegerArray, pandas.arrays.FloatingArray]
     sizes = ("8", "16", "32", "64")

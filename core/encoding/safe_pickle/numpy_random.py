@@ -7,9 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pypet.encoding.pickle_machine import PickleMachine
-from pypet.encoding.pickle_vocabulary import Constructor, Pending
-from pypet.encoding.pickled_kinds import Kinds, check, check_integer, check_text
+from pypet.encoding.safe_pickle.machine import PickleMachine
+from pypet.encoding.safe_pickle.vocabulary import (
+    AllowedNames,
+    Constructor,
+    Pending,
+    check,
+    check_integer,
+    check_text,
+)
 
 _STATE = "the state of a random generator"
 _MOST_ENTROPY = 1 << 16
@@ -141,7 +147,7 @@ def _checked_entropy(entropy: Any) -> Any:
     return [check_integer(part, 0, 2**128 - 1, "a seed") for part in entropy]
 
 
-def add_random(kinds: Kinds) -> None:
+def add_random(kinds: AllowedNames) -> None:
     """Admit the classes of numpy.random that hold a state."""
     for name in _FORMS:
         kinds.names[check_text(name, 20)] = getattr(np.random, name)

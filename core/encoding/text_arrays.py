@@ -1,8 +1,8 @@
-"""Text as arrays: encoded, of fixed width, and with trailing NULs where there are some.
+"""Text as arrays: encoded, of fixed width, with trailing NULs preserved.
 
-Numpy and HDF5 pad text with NULs and drop them when reading, so text that ends with NULs would
-lose them. Where that matters it is kept in *closed* form: an array of uint8 with one more axis,
-in which every text is followed by a byte 1 and then padded with NULs.
+Numpy and HDF5 pad text with NULs and strip them when reading, which would also strip NULs of the
+text. Text that ends with NULs is therefore stored in *closed* form: an array of uint8 with an
+additional axis, in which each text is followed by a byte 1 and then padded with NULs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pypet.encoding.refusals import WAY_OUT
+from pypet.encoding.encoding_errors import PICKLE_ADVICE
 
 Array = np.ndarray[Any, Any]
 
@@ -26,22 +26,22 @@ def encode_text(name: str, text: str, encoding: str) -> bytes:
     Raises
     ------
     UnicodeEncodeError
-        The encoding of the service has no place for it; a note names the item.
+        The encoding of the service does not support it; a note names the item.
     """
     try:
         return text.encode(encoding)
     except UnicodeEncodeError as err:
-        err.add_note(f"This is text of item {name!r}. {WAY_OUT}")
+        err.add_note(f"This is text of item {name!r}. {PICKLE_ADVICE}")
         raise
 
 
 def pack_one(raw: bytes) -> Array:
-    """Return a 0-d array of exactly the width of ``raw``; at least 1, the width of nothing."""
+    """Return a 0-d array with the width of ``raw``; at least 1, for empty text."""
     return np.array(raw) if raw != _LONE_NUL else _closed([raw])[0]
 
 
 def unpack_one(value: Array) -> bytes:
-    """Return what `pack_one` got."""
+    """Return the argument of `pack_one`."""
     if value.dtype.kind == "u":
         return _opened(value)
     raw = value.tobytes()
@@ -80,7 +80,8 @@ def _opened(row: Array) -> bytes:
 def encode_text_array(name: str, array: Array, encoding: str, slack: float = 1.0) -> Array:
     """Return an array of unicode text (dtype ``U``) with its elements encoded.
 
-    Of the same shape; of one axis more in closed form. As wide as the given array or wider.
+    The shape is the same, in closed form with an additional axis. The width is at least that of
+    ``array``.
     """
     width = max(1, array.dtype.itemsize // 4)
     if _keeps_ascii(encoding) and _is_ascii(array, np.uint32):
@@ -98,7 +99,7 @@ def encode_text_array(name: str, array: Array, encoding: str, slack: float = 1.0
 def decode_text_array(array: Array, encoding: str, *, tight: bool = False) -> Array:
     """Return an array of encoded text as one of unicode text.
 
-    ``tight`` makes it only as wide as its longest text; otherwise pure ASCII keeps its width.
+    With ``tight`` it is as wide as its longest text; otherwise pure ASCII keeps its width.
     """
     if array.dtype.kind == "u":
         flat = array.reshape(-1, array.shape[-1])

@@ -1,9 +1,8 @@
-"""What pickles of unknown origin may name: data of known kinds, with checked arguments.
+"""Vocabularies for pickles of unknown origin, with Python's own types of data.
 
-A pickle calls what it names, with arguments of its own. So neither packages nor classes can be
-admitted as they are (`numpy.memmap` makes files, the states of dtypes and random generators are
-trusted by numpy). Here are Python's own types of data; those of numpy, pandas and scipy are in
-modules of their own.
+A pickle calls the names it uses, with arbitrary arguments. Neither packages nor classes can
+therefore be allowed as they are: `numpy.memmap` creates files, and numpy trusts the states of
+dtypes and random generators. Types of numpy, pandas and scipy have separate modules.
 """
 
 from __future__ import annotations
@@ -21,25 +20,31 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pypet.encoding.pickle_machine import PickleMachine
-from pypet.encoding.pickle_vocabulary import Constructor, Pending, Vocabulary
-from pypet.encoding.pickled_kinds import Kinds, check, check_text
+from pypet.encoding.safe_pickle.machine import PickleMachine
+from pypet.encoding.safe_pickle.vocabulary import (
+    AllowedNames,
+    Constructor,
+    Pending,
+    Vocabulary,
+    check,
+    check_text,
+)
 from pypet.errors import RefusedPickleError
 
 _OLD_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg", "pathlib._local": "pathlib"}
-"""Modules of Python 2, which the older protocols use, and of 3.13."""
+"""Former names of modules: of Python 2, which older protocols use, and of 3.13."""
 _OLD_NAMES = {
     ("builtins", "unicode"): "str",
     ("builtins", "long"): "int",
     ("builtins", "xrange"): "range",
 }
-_MOST_DIGITS = 4300
-"""As many as Python itself converts by default."""
+_MAX_DIGITS = 4300
+"""Python's own default limit of conversions, `sys.int_info.default_max_str_digits`."""
 _ZONE = re.compile(r"[A-Za-z0-9_+\-]+(/[A-Za-z0-9_+\-]+)*")
 
 
 class SafeVocabulary(Vocabulary):
-    """Names of plain data, and the classes that somebody declared."""
+    """Names of plain data, and declared classes."""
 
     def __init__(self, declared: dict[tuple[str, str], type]) -> None:
         self._names = declared
@@ -143,16 +148,16 @@ def resolved_imports(imports: Iterable[type | str]) -> dict[tuple[str, str], typ
 # ----- families of packages ----------------------------------------------------------------------
 
 _FAMILIES = {
-    "numpy": "pypet.encoding.pickled_numpy",
-    "pandas": "pypet.encoding.pickled_pandas",
-    "scipy": "pypet.encoding.pickled_sparse",
-    "pypet": "pypet.encoding.pickled_pandas",
+    "numpy": "pypet.encoding.safe_pickle.numpy_types",
+    "pandas": "pypet.encoding.safe_pickle.pandas_types",
+    "scipy": "pypet.encoding.safe_pickle.scipy_types",
+    "pypet": "pypet.encoding.safe_pickle.pandas_types",
 }
-_LOADED: dict[str, Kinds | None] = {}
+_LOADED: dict[str, AllowedNames | None] = {}
 
 
-def _kinds(package: str) -> Kinds | None:
-    """Return what is admitted of a package, None if that is nothing or it is not installed."""
+def _kinds(package: str) -> AllowedNames | None:
+    """Return the allowed names of a package, None if there are none or it is not installed."""
     path = _FAMILIES.get(package)
     if path is None:
         return None
@@ -164,7 +169,7 @@ def _kinds(package: str) -> Kinds | None:
     return _LOADED[path]
 
 
-def _loaded_kinds() -> Iterable[Kinds]:
+def _loaded_kinds() -> Iterable[AllowedNames]:
     yield _PLAIN
     for kinds in _LOADED.values():
         if kinds is not None:
@@ -273,7 +278,7 @@ def _namespace(machine: PickleMachine) -> Pending:
 
 
 def _decimal(machine: PickleMachine, text: Any) -> Decimal:
-    return Decimal(check_text(text, _MOST_DIGITS))
+    return Decimal(check_text(text, _MAX_DIGITS))
 
 
 def _fraction(machine: PickleMachine, *args: Any) -> Fraction:
@@ -283,7 +288,7 @@ def _fraction(machine: PickleMachine, *args: Any) -> Fraction:
         assert found is not None
         args = tuple(int(part) for part in found.groups(default="1"))
     check(
-        all(type(arg) is int and arg.bit_length() <= 4 * _MOST_DIGITS for arg in args), "a fraction"
+        all(type(arg) is int and arg.bit_length() <= 4 * _MAX_DIGITS for arg in args), "a fraction"
     )
     return Fraction(*args)
 
@@ -435,8 +440,8 @@ _PLAIN_TYPES: dict[type, Callable[..., Any] | None] = {
 }
 
 
-def _plain_kinds() -> Kinds:
-    kinds = Kinds()
+def _plain_kinds() -> AllowedNames:
+    kinds = AllowedNames()
     for cls, call in _PLAIN_TYPES.items():
         kinds.names[f"{cls.__module__}.{cls.__qualname__}"] = cls
         if call is not None:

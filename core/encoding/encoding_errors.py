@@ -1,4 +1,4 @@
-"""The errors for data that cannot be kept, with the way out."""
+"""Errors for data that cannot be stored, with advice."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from pypet.errors import NoSuchServiceError
 
-WAY_OUT = "A PickleParameter or PickleResult takes anything that can be pickled."
+PICKLE_ADVICE = "A PickleParameter or PickleResult takes anything that can be pickled."
 
 
 def advice_on_type(value: Any) -> str:
-    """Return what to do about a value that is close to what can be kept, a sentence or nothing."""
+    """Return a sentence on how to convert a value to a storable one, ``''`` if there is no way."""
     if isinstance(value, np.ma.MaskedArray):
         return (
             "The mask of a masked array has no place beside its values: keep both as arrays of "
@@ -28,23 +28,23 @@ def advice_on_type(value: Any) -> str:
 
 
 def unknown_type(name: str, value: Any) -> NoSuchServiceError:
-    """Return the error for a type that no storage service knows."""
+    """Return the error for an unsupported type."""
     kind = type(value)
     parts = (
         f"Item {name!r} is of type {kind.__module__}.{kind.__qualname__}, which cannot be stored.",
         advice_on_type(value),
-        WAY_OUT,
+        PICKLE_ADVICE,
     )
     return NoSuchServiceError(" ".join(filter(None, parts)))
 
 
 def refused(name: str, reason: str) -> TypeError:
-    """Return the error for an item whose content cannot be kept as it is."""
-    return TypeError(f"Item {name!r} cannot be stored: {reason} {WAY_OUT}")
+    """Return the error for an item whose content cannot be stored without loss."""
+    return TypeError(f"Item {name!r} cannot be stored: {reason} {PICKLE_ADVICE}")
 
 
 def wrong_flag(name: str, value: Any, flag: str, takes: str) -> TypeError:
-    """Return the error for a flag that does not go with the type of the data."""
+    """Return the error for a flag that does not fit the type of the data."""
     parts = (
         f"Item {name!r} of type {type(value).__name__} cannot be stored with flag {flag!r}, which "
         f"takes {takes}.",

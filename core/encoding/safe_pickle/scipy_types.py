@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pypet.encoding.pickle_machine import PickleMachine
-from pypet.encoding.pickle_vocabulary import Pending
-from pypet.encoding.pickled_kinds import Kinds, check, check_sizes
+from pypet.encoding.safe_pickle.machine import PickleMachine
+from pypet.encoding.safe_pickle.vocabulary import AllowedNames, Pending, check, check_sizes
 
 sparse: Any = import_module("scipy.sparse")  # this module itself is imported for pickles of it only
 
@@ -97,9 +96,9 @@ def _maker(restore_one: Callable[..., Any]) -> Callable[..., Any]:
     return make
 
 
-def kinds() -> Kinds:
-    """Return what is admitted of scipy."""
-    found = Kinds()
+def kinds() -> AllowedNames:
+    """Return the allowed names of scipy."""
+    found = AllowedNames()
     for name, restore in _FORMATS.items():
         for suffix in ("matrix", "array"):
             cls = getattr(sparse, f"{name}_{suffix}", None)
