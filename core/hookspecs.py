@@ -6,16 +6,16 @@ the entry-point group ``pypet`` of its distribution::
     [project.entry-points.pypet]
     myfiles = "my_package.my_module"
 
-pypet finds entry points without importing them. A plugin is imported when somebody asks for a
-feature of the entry point's name, or by everything that needs to know all plugins: creating an
-environment, and ``pypet plugins``. So importing a plugin's module must be cheap: heavy packages
-are imported in the method that needs them. If the import raises, the plugin is reported as
-failed and everything else goes on.
+pypet finds entry points without importing them. A plugin is imported when a feature with the name
+of its entry point is requested, and whenever all plugins have to be known: to create an environment,
+and for ``pypet plugins``. So importing the module of a plugin must be cheap: import heavy packages
+in the method that needs them. If the import raises, the plugin is reported as failed and everything
+else continues.
 
 There are two kinds of hooks. *Register* hooks are called once per plugin, right after its import,
 in the process that imports it (workers import a plugin only if they need it), and return classes
-or declarations. *Lifecycle* hooks are told what happens; they are called in the main process only
-and return nothing. An exception of a lifecycle hook is logged with the plugin's name and
+or declarations. *Lifecycle* hooks are notified of events; they are called in the main process only
+and return nothing. An exception in a lifecycle hook is logged with the plugin's name and
 distribution and does not stop the experiment.
 """
 
@@ -49,7 +49,7 @@ def pypet_register_storage_services() -> Iterable[type[StorageService]]:
     """Return storage services; users choose one with ``storage_service='name'``.
 
     The class is instantiated once per trajectory or environment, with those of its options that
-    were given and, if its ``__init__`` takes it, ``trajectory=``.
+    were given and, if its ``__init__`` accepts it, ``trajectory=``.
     """
 
 
@@ -71,17 +71,17 @@ def pypet_register_admission_gates() -> Iterable[type[AdmissionGate]]:
 
 @hookspec
 def pypet_register_logging() -> Iterable[type[LoggingSetup]]:
-    """Return logging set-ups; the environment makes one of each."""
+    """Return logging set-ups; each environment makes one instance of each."""
 
 
 @hookspec
 def pypet_register_progress_reporters() -> Iterable[type[ProgressReporter]]:
-    """Return progress reporters; the environment makes one of each."""
+    """Return progress reporters; each environment makes one instance of each."""
 
 
 @hookspec
 def pypet_register_versioning() -> Iterable[type[Versioning]]:
-    """Return versioning features; the environment makes one of each."""
+    """Return versioning features; each environment makes one instance of each."""
 
 
 @hookspec
@@ -91,14 +91,14 @@ def pypet_register_journals() -> Iterable[type[Journal]]:
 
 @hookspec
 def pypet_register_config_readers() -> Iterable[type[ConfigReader]]:
-    """Return readers of what is given as ``config=``; the first one that reads it is asked."""
+    """Return readers for the argument ``config``; the first one that supports it reads it."""
 
 
 @hookspec
 def pypet_register_options() -> Iterable[Option]:
     """Return options that belong to no class of another hook, e.g. those of lifecycle hooks.
 
-    Their values are found in ``environment.options`` under their names.
+    Their values are in ``environment.options``.
     """
 
 
@@ -109,33 +109,35 @@ def pypet_register_commands() -> Iterable[Command]:
 
 @hookspec
 def pypet_environment_created(environment: EnvironmentLike) -> None:
-    """Be told that an environment is complete; nothing ran yet. Once per environment."""
+    """Called once per environment, when it is complete and nothing ran yet."""
 
 
 @hookspec
 def pypet_experiment_started(environment: EnvironmentLike) -> None:
-    """Be told that ``run``, ``run_map`` or ``pipeline`` begins: parameters are complete and
-    locked, meta data is stored."""
+    """Called when ``run``, ``run_map`` or ``pipeline`` begins.
+
+    Parameters are complete and locked, and meta data is stored.
+    """
 
 
 @hookspec
 def pypet_runs_started(environment: EnvironmentLike, indices: Sequence[int]) -> None:
-    """Be told which runs were handed to the scheduler, in batches; before they execute."""
+    """Called with batches of runs right before they are submitted to the scheduler."""
 
 
 @hookspec
 def pypet_runs_finished(environment: EnvironmentLike, outcomes: Sequence[Outcome]) -> None:
-    """Be told which runs completed and are stored, in batches, in the order of finishing."""
+    """Called with batches of runs that completed and are stored, in the order of finishing."""
 
 
 @hookspec
 def pypet_runs_failed(environment: EnvironmentLike, outcomes: Sequence[Outcome]) -> None:
-    """Be told which runs raised or were lost, in batches, before the error is acted upon."""
+    """Called with batches of runs that raised or were lost, before the error is handled."""
 
 
 @hookspec
 def pypet_experiment_finished(environment: EnvironmentLike, completed: bool) -> None:
-    """Be told that the experiment ended; ``completed`` is True if every run is completed.
+    """Called when an experiment has ended; ``completed`` is True if every run is completed.
 
-    Also called after an error, then with False, before the error is raised.
+    Also called after an error, with False, before the error is raised.
     """

@@ -41,6 +41,7 @@ MOVED: dict[tuple[str, str], tuple[str, str]] = {
         "pypet.environment.pipeline",
         "PostProcessing",
     ),
+    ("pypet.environment.job", "_Source"): ("pypet.environment.job", "_ArgumentSource"),
     ("pypet.environment.summary", "ExperimentSummary"): (
         "pypet.environment.reporting",
         "ExperimentSummary",

@@ -1,8 +1,7 @@
-"""The arguments of an environment as type checkers and editors see them.
+"""The arguments of an environment for type checkers and editors.
 
-What an environment takes is declared option by option (`pypet.options.established`, and plugins
-add to it), which tools that only read code cannot follow. So the established options stand here
-once more; a test compares both.
+Each option is declared separately (`pypet.options.established`, and by plugins), which tools that
+only read code cannot follow. This signature repeats the established options; a test compares both.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ Number: TypeAlias = SupportsFloat
 
 
 def called_like(pattern: Callable[P, R]) -> Callable[[Callable[..., Any]], Callable[P, R]]:
-    """Tell type checkers that a function takes the arguments of ``pattern``; it stays as it is."""
+    """Give a function the signature of ``pattern`` for type checkers; returns it unchanged."""
 
     def decorate(function: Callable[..., Any]) -> Callable[P, R]:
         return function
@@ -113,4 +112,4 @@ def environment_arguments(
     disable_plugins: str | Iterable[str] = (),
     **options: Any,
 ) -> None:
-    """Take options; ``options`` are those of plugins and properties of the trajectory."""
+    """Accept options; ``options`` are those of plugins and properties of the trajectory."""

@@ -1,4 +1,4 @@
-"""What an environment notes about itself below ``config.environment``."""
+"""The config that an environment records about itself, below ``config.environment``."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class EnvironmentConfig:
     ) -> None:
         """Add and lock what is known when the environment is made.
 
-        ``mode`` is the wrap mode of parallel runs, None if there will be none; ``scheduler`` says
-        what executes them, ``url`` where a server of the mode will listen if that is known.
+        ``mode`` is the wrap mode of parallel runs, None without them; ``scheduler`` describes what
+        executes them; ``url`` is the address of the server of the mode, if it is known.
         """
         trajectory = self._trajectory
         parallel = mode is not None and options["do_single_runs"]
@@ -66,7 +66,7 @@ class EnvironmentConfig:
             self.put(entry).f_lock()
 
     def put(self, entry: Entry) -> Parameter:
-        """Add a leaf, or overwrite the value of the one that is there; return it."""
+        """Add a leaf, or set the value of the existing one; return it."""
         full_name = f"config.{self._prefix}.{entry.name}"
         leaf: Any = self._trajectory.f_get_default(full_name, shortcuts=False, fast_access=False)
         if leaf is not None:
@@ -82,35 +82,35 @@ class EnvironmentConfig:
         return leaf  # type: ignore[no-any-return]
 
     def put_seed(self, seed: int) -> None:
-        """Note another seed than that which was known when the environment was made."""
+        """Record a seed that replaces the one of `add_settings`."""
         self.put(_seed(seed)).f_lock()
 
     def put_trajectory(self) -> None:
-        """Note which trajectory it is, once the one that was new has become a stored one."""
+        """Record name and time of the trajectory again: it has become a stored one."""
         for entry in _trajectory(self._trajectory.v_name, self._trajectory.v_timestamp):
             self.put(entry).f_lock()
 
     def put_wildcards(self) -> None:
-        """Note the wildcard functions, as far as is known about each."""
+        """Record the wildcard functions with name, docstring and source, if available."""
         functions = self._trajectory._tree.wildcards.functions
         for number, (aliases, function) in enumerate(functions.items()):
             for entry in _wildcard(f"wildcards.function_{number}", aliases, function):
                 self.put(entry)
 
     def put_expansion(self) -> None:
-        """Note that post-processing enlarged the trajectory."""
+        """Record that post-processing expanded the trajectory."""
         self.put(Entry("postproc_expand", True, "Post-processing expanded the trajectory."))
 
     def put_added_runs(self, number: int, first: int, stop: int) -> None:
-        """Note which runs post-processing has added, in a script that may be started again.
+        """Record that post-processing added the runs ``first`` to ``stop - 1``.
 
-        They are those from ``first`` on and before ``stop``; expansions are counted from 0.
+        For scripts that may be started again; ``number`` counts the expansions from 0.
         """
         comment = "First run that post-processing added, and the first one after them."
         self.put(Entry(f"{ADDED_RUNS}.expansion_{number}", (first, stop), comment)).f_lock()
 
     def put_url(self, url: str) -> None:
-        """Note where the server of the wrap mode listens; another round may have another port."""
+        """Record where the server of the wrap mode listens; each pass may have another port."""
         self._served = self.put(_url(url))
         self._served.f_lock()
 
@@ -119,15 +119,15 @@ class EnvironmentConfig:
         """When the first experiment of the environment began, in seconds since the epoch."""
         return time.time() if self._first_start is None else self._first_start
 
-    def note_start(self, timestamp: float) -> None:
-        """Remember when the first experiment of the environment began; later ones do not count."""
+    def set_start(self, timestamp: float) -> None:
+        """Keep the time at which the first experiment of the environment began."""
         if self._first_start is None:
             self._first_start = timestamp
 
     def put_times(self, finish: float, *, store: bool) -> None:
-        """Note when the experiments began and ended, in seconds since the epoch.
+        """Record when the experiments began and ended, in seconds since the epoch.
 
-        With ``store`` the values replace those that are stored already.
+        With ``store`` the stored values are overwritten.
         """
         start = finish if self._first_start is None else self._first_start
         leaves = [
@@ -144,11 +144,11 @@ class EnvironmentConfig:
             self._trajectory.f_store_items(leaves, store_data=OVERWRITE_DATA)
 
 
-def take_config(former: Trajectory, trajectory: Trajectory, name: str) -> EnvironmentConfig:
-    """Take the config of an environment along to the trajectory that it resumes.
+def transfer_config(former: Trajectory, trajectory: Trajectory, name: str) -> EnvironmentConfig:
+    """Copy the config of an environment to the trajectory that it resumes.
 
-    ``former`` is the trajectory that the environment was made for, and ``name`` is that of the
-    environment. Config that the other one has already stays as it is.
+    ``former`` is the trajectory that the environment was made for, ``name`` the name of the
+    environment. Config that the resumed trajectory already has is kept.
     """
     target: Any = trajectory
     branch: Any = former._children.get("config")

@@ -1,4 +1,4 @@
-"""Options, parameters and logging from a config file, beside what Python code gives."""
+"""Merges options, parameters and logging of a config file with those given in Python."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from pypet.tree.names import check_trajectory_name
 _LOGGING = frozenset(
     ("log_config", "log_folder", "log_level", "log_levels", "log_multiproc", "logger_names")
 )
-"""These configure logging together: given in Python, they replace all those of a file."""
+"""Options that configure logging together: one given in Python replaces all of a file."""
 _SERVICE = "storage_service"
 
 
 def read_config(
     manager: PluginManager, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[dict[str, Any], ConfigContent]:
-    """Return the keywords of an environment with those of its config file, and what is in that.
+    """Return the keywords of an environment merged with its config file, and the file's content.
 
-    What is given in Python always wins, and is left out of the content.
+    What is given in Python takes precedence, and is removed from the content.
 
     Raises
     ------
     RuntimeError
-        ``config`` is nothing that could be read.
+        No reader supports ``config``.
     ValueError
         The file is missing or malformed, or has an option that is unknown or has a wrong value.
     """
@@ -69,10 +69,10 @@ def read_config(
 
 
 def optional_storage_keywords(content: ConfigContent, options: OptionValues) -> set[str]:
-    """Return the storage keywords of a file that the storage service need not take.
+    """Return the storage keywords of a file that the storage service need not accept.
 
     A file is written for one service. If Python code gives another one, or a trajectory that has
-    one, this counts, and the keywords of the file are used as far as they fit.
+    one, the keywords of the file are used as far as that service accepts them.
     """
     names = {entry.name for entry in content.keywords}
     in_python = options.given - names
@@ -83,8 +83,8 @@ def optional_storage_keywords(content: ConfigContent, options: OptionValues) -> 
 
 
 @contextmanager
-def noting_places(content: ConfigContent) -> Iterator[None]:
-    """Add to errors a note that says where the options that they name stand in a file."""
+def annotate_places(content: ConfigContent) -> Iterator[None]:
+    """Add a note to errors with the places in the file of the options that the message names."""
     try:
         yield
     except Exception as error:
@@ -103,7 +103,7 @@ def check_leaves(
     Raises
     ------
     ValueError
-        A name or value is refused; the message says where it stands.
+        A name or value is refused; the message has its place in the file.
     """
     if not content.parameters and not content.config:
         return
@@ -126,7 +126,7 @@ def add_leaves(trajectory: Any, content: ConfigContent) -> None:
 
 
 def _wanted(entries: Iterable[ConfigEntry], given: set[str]) -> Iterator[ConfigEntry]:
-    """Yield the options that Python code does not give, in today's spelling."""
+    """Yield the options that Python code does not give, under their present names."""
     for entry in entries:
         if entry.name == "config":
             raise ValueError(f"{entry.where}: a config file cannot name another one.")
@@ -136,7 +136,7 @@ def _wanted(entries: Iterable[ConfigEntry], given: set[str]) -> Iterator[ConfigE
 
 
 def _renamed(entry: ConfigEntry) -> tuple[str | None, Any]:
-    """Return name and value in today's spelling; None for a name without effect."""
+    """Return present name and value of an option; None for a name without effect."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         mapped = map_deprecated({entry.name: entry.value})
@@ -152,7 +152,7 @@ def _bare(name: str) -> str:
 def _checked(
     entry: ConfigEntry, known: KnownOptions, service: Any, has_only_lists: bool
 ) -> ConfigEntry:
-    """Return an option with the value that it shall have, if it is one and takes it."""
+    """Return an option with its validated and converted value."""
     name, value = entry.name, entry.value
     try:
         if name in known:
@@ -173,14 +173,14 @@ def _checked(
 
 
 def _check_name(value: Any) -> None:
-    """Check what is an object or a name in Python, but can only be a name in a file."""
+    """Check the option ``trajectory``, which can only be a name in a file."""
     if not isinstance(value, str):
         raise ValueError(f"The name of a trajectory is text, not {value!r}.")
     check_trajectory_name(value)
 
 
 def _check_property(name: str, value: Any) -> None:
-    """Check what a file says of a property of the trajectory."""
+    """Check a property of the trajectory that a file sets."""
     bare = _bare(name)
     if bare == _SERVICE:
         raise ValueError(f"In files this is the option {_SERVICE!r}, which takes a name.")
@@ -197,7 +197,7 @@ def _check_property(name: str, value: Any) -> None:
 
 
 def _is_named(entry: ConfigEntry, text: str) -> bool:
-    """Return whether the text of an error speaks of an option, by its name or its value."""
+    """Return whether the text of an error names an option or its value."""
     if entry.where in text:
         return False
     if entry.name in _LOGGING and re.search(r"\blog(ger|ging)?\b", text):
@@ -214,13 +214,13 @@ def _is_named(entry: ConfigEntry, text: str) -> bool:
 def _check(
     add: Callable[..., Any], entries: Iterable[ConfigEntry], exists: Callable[[str], bool]
 ) -> None:
-    """Add to a trial trajectory what a file says, beside what exists on the real one."""
-    standing_in = set()
+    """Add the entries of a file to a trial trajectory, with placeholders for existing leaves."""
+    placeholders = set()
     for entry in entries:
         parts = entry.name.split(".")
         for name in (".".join(parts[:end]) for end in range(1, len(parts) + 1)):
-            if name not in standing_in and exists(name):
-                standing_in.add(name)
+            if name not in placeholders and exists(name):
+                placeholders.add(name)
                 add(name, 0)
         try:
             add(entry.name, entry.value, comment=entry.comment)
@@ -229,7 +229,7 @@ def _check(
 
 
 def _existing(trajectory: Trajectory, branch: str) -> Callable[[str], bool]:
-    """Return a function that tells whether a branch has a leaf of this name."""
+    """Return a function of a name: whether the branch has such a leaf."""
 
     def exists(name: str) -> bool:
         full = f"{branch}.{name}"

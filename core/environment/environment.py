@@ -1,4 +1,4 @@
-"""`Environment`: sets an experiment up and executes it."""
+"""`Environment`: sets up an experiment and executes it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from pypet.environment.arguments import called_like, environment_arguments
-from pypet.environment.config_entries import EnvironmentConfig, take_config
+from pypet.environment.config_entries import EnvironmentConfig, transfer_config
 from pypet.environment.config_file import (
     add_leaves,
+    annotate_places,
     check_leaves,
-    noting_places,
     optional_storage_keywords,
     read_config,
 )
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("pypet.environment.Environment")
 
-_DOC = """Supervises an experiment: storing, logging and the execution of runs.
+_DOC = """Sets up an experiment, executes its runs, and takes care of storing and logging.
 
 ::
 
@@ -50,12 +50,12 @@ _DOC = """Supervises an experiment: storing, logging and the execution of runs.
         env.traj.f_explore({'x': [1.0, 2.0, 3.0]})
         env.run(simulate)
 
-Leaving the ``with`` block detaches the log files. Every public name may also be written with the
+Leaving the ``with`` block closes the log files. Every public name may also be written with the
 prefix ``f_`` or ``v_``.
 
-A pickle of an environment gives a handle: it has the names, times, options and the trajectory of
-the environment, but executes nothing. Options that cannot be pickled, such as an executor, are
-left out.
+A pickled environment becomes a handle: it has the names, times, options and the trajectory of the
+environment, but executes nothing. Options that cannot be pickled, such as an executor, are left
+out.
 
 Raises
 ------
@@ -78,7 +78,7 @@ class Environment(EnvironmentHandle):
         refuse_in_loaded_script("an environment")  # which may overwrite files
         manager = manager_for(kwargs)
         kwargs, content = read_config(manager, args, kwargs)
-        with noting_places(content):
+        with annotate_places(content):
             # Not the former manager: the file may disable plugins.
             plugins = self._construct(manager_for(kwargs), args, kwargs, content)
         plugins.manager.environment_created(self)
@@ -162,9 +162,9 @@ class Environment(EnvironmentHandle):
     def run(self, runfunc: RunFunction, *args: Any, **kwargs: Any) -> Results:
         """Execute all runs that are due with the same arguments.
 
-        ``runfunc(traj, *args, **kwargs)`` is called once for each run. With ``on_existing``, runs
-        that an earlier start of the script completed are not due; a stored trajectory of the same
-        name is then what the trajectory becomes.
+        ``runfunc(traj, *args, **kwargs)`` is called once for each run. With ``on_existing`` the
+        trajectory becomes the stored one of the same name, if there is one, and runs that an
+        earlier start of the script completed are not due.
 
         Returns
         -------
@@ -176,13 +176,13 @@ class Environment(EnvironmentHandle):
         Raises
         ------
         RuntimeError
-            The environment was made with ``do_single_runs=False``, or the trajectory is new but
-            its name is taken in the storage, or a worker imports a main script that starts
+            The environment was made with ``do_single_runs=False``; or the trajectory is new, but
+            the storage has one of its name; or a worker imports a main script that starts
             parallel runs outside of ``if __name__ == '__main__'``.
         WorkerDiedError
-            No worker could be started, whatever ``on_error`` says.
+            No worker could be started, regardless of ``on_error``.
         TypeError
-            ``runfunc`` is no function of the trajectory and these arguments.
+            ``runfunc`` does not accept the trajectory and these arguments.
         PresettingError
             A parameter was preset but never added.
         ExistingTrajectoryError
@@ -198,10 +198,10 @@ class Environment(EnvironmentHandle):
     def run_map(self, runfunc: RunFunction, *iter_args: Any, **iter_kwargs: Any) -> Results:
         """Execute all runs that are due, each with arguments of its own.
 
-        Every argument is an iterable that gives one element for each run, in the order of runs;
-        it is asked right before the run. Longer iterables are fine. With ``on_existing`` a run
-        that an earlier start did not complete gets the element of its place among the points of
-        the script, and the elements of the others are passed over.
+        Every argument is an iterable with one element for each run, in the order of runs; the
+        element is drawn right before the run. Longer iterables are fine. With ``on_existing`` a
+        run that an earlier start did not complete gets the element of its place among the points
+        of the script, and the elements of all others are skipped.
 
         Returns
         -------
@@ -212,9 +212,9 @@ class Environment(EnvironmentHandle):
         ------
         ValueError
             There is no argument, or an iterable is too short. If its length is known, this is
-            told before anything runs.
+            raised before the first run.
         TypeError
-            An argument is no iterable.
+            An argument is not iterable.
         Exception
             As for `run`.
         """
@@ -225,7 +225,7 @@ class Environment(EnvironmentHandle):
             return self._execute(lambda: self._plan(MapJob(runfunc, iter_args, iter_kwargs)))
 
     def pipeline(self, pipeline: Callable[[Trajectory], Any]) -> Results:
-        """Execute an experiment that a function describes.
+        """Execute an experiment that a function sets up.
 
         ``pipeline(traj)`` is called once, adds and explores parameters, and returns the run
         function with its arguments: ``run``, ``(run,)``, ``(run, args)`` or
@@ -249,7 +249,7 @@ class Environment(EnvironmentHandle):
             return self._execute(lambda: self._pre_process(pipeline, Job))
 
     def pipeline_map(self, pipeline: Callable[[Trajectory], Any]) -> Results:
-        """As `pipeline`, but the arguments of the run function are iterables as in `run_map`."""
+        """Like `pipeline`, but the arguments of the run function are iterables as in `run_map`."""
         with user_tracebacks():
             return self._execute(lambda: self._pre_process(pipeline, MapJob))
 
@@ -267,7 +267,7 @@ class Environment(EnvironmentHandle):
         Raises
         ------
         TypeError
-            It is no function of these arguments.
+            It does not accept these arguments.
         """
         self._live_plugins("`add_postprocessing`")
         self._postprocessing = None if postproc is None else PostProcessing(postproc, args, kwargs)
@@ -284,13 +284,13 @@ class Environment(EnvironmentHandle):
         *,
         force: bool = False,
     ) -> Results:
-        """Go on with an experiment that was made with ``resumable=True`` and crashed.
+        """Resume an experiment that was made with ``resumable=True`` and crashed.
 
         The trajectory of the experiment, as it was before its runs, replaces that of the
-        environment, and so do its storage service and its run function with arguments and
-        post-processing. Runs that were committed count, all others are executed, with the cores,
-        the scheduler and the wrap mode of this environment. Data of resume folders is unpickled,
-        which can execute anything: only resume what you trust.
+        environment, with its storage service, run function, arguments and post-processing. Runs
+        that were committed count as completed; all others are executed with the cores, the
+        scheduler and the wrap mode of this environment. Unpickling the data of resume folders can
+        execute arbitrary code: only resume what you trust.
 
         Parameters
         ----------
@@ -300,7 +300,7 @@ class Environment(EnvironmentHandle):
         resume_folder
             The folder with the folders of experiments, by default that of the environment.
         force
-            Go on although the run function or a setting is not what it was.
+            Resume although the run function or a setting has changed.
 
         Returns
         -------
@@ -314,8 +314,8 @@ class Environment(EnvironmentHandle):
         FileNotFoundError
             There is no such experiment in the folder.
         ResumeError
-            The experiment is running; or something has changed, and ``force`` is not given: the
-            message shows what.
+            The experiment is running; or something that the message names has changed, and
+            ``force`` is not given.
         StorageFormatError
             The snapshot is damaged, or of the established pypet.
         Exception
@@ -333,15 +333,15 @@ class Environment(EnvironmentHandle):
             given = {each: self._options[each] for each in plugins.options.given}
             restored = plugins.journal.restore(self, name, resume_folder, given, force=force)
             try:
-                return self._go_on(plugins, restored)
+                return self._resume_from(plugins, restored)
             finally:
-                plugins.journal.end(completed=False)  # if it did not get as far as to its end
+                plugins.journal.end(completed=False)  # does nothing after a complete experiment
 
-    def _go_on(self, plugins: PluginSet, restored: Restored) -> Results:
+    def _resume_from(self, plugins: PluginSet, restored: Restored) -> Results:
         snapshot = restored.snapshot
         former, self._trajectory = self._trajectory, cast("Trajectory", snapshot.trajectory)
-        self._config = take_config(former, self._trajectory, self.name)
-        self._config.note_start(snapshot.start_timestamp)
+        self._config = transfer_config(former, self._trajectory, self.name)
+        self._config.set_start(snapshot.start_timestamp)
         self._existing = ExistingRuns(self._trajectory, None, self._config)
         self._current_idx = 0
         plan = ExperimentPlan(snapshot.job, snapshot.postprocessing)
@@ -357,10 +357,10 @@ class Environment(EnvironmentHandle):
         return self.resume(*args, **kwargs)
 
     def disable_logging(self, remove_all_handlers: bool = True) -> None:
-        """Detach and close the log files, and restore loggers and stdout.
+        """Close the log files, and restore loggers and stdout.
 
-        With ``remove_all_handlers=False`` only stdout is restored, the log files go on. Does
-        nothing on a handle that was unpickled, which has no log files.
+        With ``remove_all_handlers=False`` only stdout is restored, and the log files stay open.
+        Does nothing on a handle that was unpickled, which has no log files.
         """
         if self._plugins is None:
             return
@@ -400,7 +400,7 @@ class Environment(EnvironmentHandle):
     def _pre_process(
         self, pipeline: Callable[[Trajectory], Any], kind: type[Job]
     ) -> ExperimentPlan | None:
-        """Call a pipeline function and return what it asks for."""
+        """Call a pipeline function and return its plan, None for no runs."""
         wants_runs = self._options["do_single_runs"]
         parts = call_pipeline(pipeline, self._trajectory, wants_runs=wants_runs)
         if parts is None:

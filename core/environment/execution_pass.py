@@ -1,4 +1,4 @@
-"""One round of an experiment: runs that a scheduler of their own executes."""
+"""One pass of an experiment: the runs between two calls of post-processing."""
 
 from __future__ import annotations
 
@@ -38,10 +38,19 @@ _logger = logging.getLogger("pypet")
 
 
 class ExecutionPass:
-    """Executes the runs of ``indices``; what they return is appended to ``results``.
+    """Executes runs with a scheduler of its own; made anew for each pass.
 
-    ``refill``, for parallel runs only, is called when the last run was handed to the scheduler; it
-    may return the indices of more. ``announce`` is told where a server of the wrap mode listens.
+    Parameters
+    ----------
+    indices
+        The runs to execute.
+    results
+        The return values of runs are appended to it.
+    refill
+        For parallel runs only: called when the last run was submitted; it may return the indices
+        of more.
+    announce
+        Called with the address at which a server of the wrap mode listens.
     """
 
     def __init__(
@@ -108,31 +117,31 @@ class ExecutionPass:
                 self._is_through = True
         except RuntimeError as error:
             if not self._is_through:
-                self._take_back(getattr(error, "runs", ()), error)
+                self._discard(getattr(error, "runs", ()), error)
                 raise
             self._lose(error)
         finally:
             loss = None if self._storage is None else self._storage.loss
             if loss is not None:
-                self._take_back(getattr(loss, "runs", ()), loss)
-            self._settle()
+                self._discard(getattr(loss, "runs", ()), loss)
+            self._settle_journal()
             self._flusher.mark_unconfirmed()
         if not sigint_handling.hit:
             self._environment.current_idx = len(trajectory)
 
     def _is_shared(self) -> bool:
-        """Return whether workers use the storage by themselves."""
+        """Return whether workers store without the main process or a writer process."""
         mode = self._plugins.wrap_mode
         if mode is None:
             return False
         return mode.stores_in_workers or bool(getattr(self._service, "multiproc_safe", False))
 
-    def _settle(self) -> None:
-        """Let the storage have what runs have committed, and nothing store through a journal."""
+    def _settle_journal(self) -> None:
+        """Move what runs have committed to the storage, and stop storing through the journal."""
         if self._journal is None:
             return
         self._trajectory.v_storage_service = self._service
-        # Not by the results, which post-processing may have changed.
+        # Not taken from the results, which post-processing may have changed.
         added = range(self._length, len(self._trajectory))
         runs = self._trajectory._runs
         completed = [run for run in (*self._indices.tolist(), *added) if runs.completed(run)]
@@ -142,41 +151,45 @@ class ExecutionPass:
             self._lose(error)
         finally:
             if self._storage is not None and not self._storage.stores_here:
-                tried_again = set() if self._run_loop is None else self._run_loop.failed
+                retried = set() if self._run_loop is None else self._run_loop.failed
                 pending = {*self._indices.tolist(), *added}.difference(completed)
-                self._count_untold(pending | tried_again)
+                self._count_unreported(pending | retried)
 
-    def _count_untold(self, runs: Collection[int]) -> None:
-        """Count runs as completed whose process died when it had committed them.
+    def _count_unreported(self, runs: Collection[int]) -> None:
+        """Count runs as completed whose process died after it had committed them.
 
-        Those that were executed twice have returned something else than belongs to their data.
+        Of a run that was executed twice, the return value has to be that of the attempt whose data
+        counts.
         """
         assert self._journal is not None
         table = self._trajectory._runs
-        untold = {
+        unreported = {
             run.index: run
             for run in self._journal.committed_untold(runs)
             if not table.completed(run.index) or table.start_timestamp(run.index) != run.started
         }
-        for index, run in untold.items():
+        for index, run in unreported.items():
             _logger.warning("Run %d was stored before its process ended; it counts.", index)
             table.complete(index, run.started, run.finished, self._environment.hexsha)
             self._failures.indices.discard(index)
-        if untold:
-            told = [pair for pair in self._results if pair[0] not in untold]
-            self._results[:] = [*told, *((index, run.value) for index, run in untold.items())]
+        if unreported:
+            reported = [pair for pair in self._results if pair[0] not in unreported]
+            self._results[:] = [
+                *reported,
+                *((index, run.value) for index, run in unreported.items()),
+            ]
             result_sort(self._results, self._first if self._refill is None else 0)
 
     def take_over(self, former: ExecutionPass) -> None:
-        """Use what the scheduler of the round before has started and not ended yet."""
+        """Reuse what the scheduler of the former pass has started and not ended yet."""
         self._scheduler.take_over(former._scheduler)
 
     def wait_closed(self) -> None:
-        """Wait until processes that have nothing to do any more are gone."""
+        """Wait until all processes have ended."""
         try:
             if self._storage is not None:
                 self._storage.wait_closed()
-        finally:  # also if the user interrupts this
+        finally:  # also if the user interrupts the wait
             self._scheduler.wait_closed()
 
     def _loop(self) -> RunLoop:
@@ -204,7 +217,7 @@ class ExecutionPass:
         )
 
     def _work(self) -> Callable[[Task], Outcome]:
-        """Return what executes a run, here or in a worker."""
+        """Return the function that executes a run, here or in a worker."""
         environment, options, storage = self._environment, self._options, self._storage
         encode = None if self._journal is None else self._journal.encode_value()
         if storage is None:
@@ -232,7 +245,7 @@ class ExecutionPass:
         return WorkerRun(self._trajectory, self._job, settings)
 
     def _check(self, storage: SharedStorage) -> None:
-        """Do what is to be done while a scheduler waits."""
+        """Refresh progress, flush the run table, check for lost data; called while waiting."""
         for reporter in self._plugins.progress:
             reporter.refresh()
         self._flusher.flush_if_due()
@@ -244,10 +257,10 @@ class ExecutionPass:
             self._lose(error)
 
     def _lose(self, error: RuntimeError) -> None:
-        """Act upon an error of storing that came after the runs were reported as finished.
+        """Handle an error of storing that came after the runs were reported as finished.
 
-        Such errors name the indices of their runs; these count as not completed. The others go on
-        without them if they may, and if anything can be stored at all.
+        The error has the indices of its runs; they count as not completed. The others go on
+        without them if the policy allows it and if anything can be stored at all.
 
         Raises
         ------
@@ -255,9 +268,9 @@ class ExecutionPass:
             The error.
         """
         indices = getattr(error, "runs", ())
-        self._take_back(indices, error)
+        self._discard(indices, error)
         if isinstance(error, NotStoredError) and is_storage_failure(error):
-            # They were refused one after the other, however they were told.
+            # They were refused one after the other, although reported together.
             error.is_final |= len(set(indices)) >= (
                 MAX_FINAL_FAILURES if self._is_through else MAX_CONSECUTIVE_FAILURES
             )
@@ -265,8 +278,8 @@ class ExecutionPass:
             raise error
         log_error(_logger, "Data of %d runs was not stored", len(set(indices)), error=error)
 
-    def _take_back(self, lost: Iterable[int], error: BaseException) -> None:
-        """Count runs as failed whose data was lost; ``error`` says why."""
+    def _discard(self, lost: Iterable[int], error: BaseException) -> None:
+        """Count runs whose data was lost as failed; ``error`` is the reason."""
         indices = frozenset(lost)
         discard_runs(self._trajectory, indices, self._results, error)
         self._failures.add_lost(indices)
@@ -287,10 +300,10 @@ class ExecutionPass:
 
 
 def _check(reference: weakref.ref[ExecutionPass], storage: SharedStorage) -> None:
-    """Do what is to be done while the scheduler of a round waits.
+    """Call `_check` of a pass that still exists.
 
-    The scheduler does not keep the round, which keeps it: else an environment that is forgotten
-    would live on, with its log files, until Python looks for circles.
+    The scheduler must not reference the pass, which references the scheduler: in a reference cycle
+    a discarded environment would keep its log files open until the next garbage collection.
     """
     this = reference()
     if this is not None:

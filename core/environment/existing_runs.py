@@ -1,9 +1,9 @@
-"""Option ``on_existing``: a script that is started again executes only what is missing.
+"""Option ``on_existing``: a script that is started again executes only the missing runs.
 
-The script sets its trajectory up as if it were new. When its runs are to be executed, and there
-is a stored trajectory of the same name, the former becomes the latter: points are matched with
-those that are stored, by the values of the explored parameters. Points that are added later, by
-post-processing or between two experiments, are matched with stored runs in the same way.
+The script sets up its trajectory as if it were new. If there is a stored trajectory of the same
+name when the runs are to be executed, the new one becomes the stored one: the points of the script
+are matched with stored points by the values of the explored parameters. Points that are added
+later, by post-processing or between two experiments, are matched in the same way.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _logger = logging.getLogger("pypet")
 class ExistingRuns:
     """Matches points with stored runs; made for one environment.
 
-    ``policy`` is the value of the option; with None nothing is done.
+    ``policy`` is the value of the option; with None the methods do nothing.
     """
 
     def __init__(
@@ -59,18 +59,18 @@ class ExistingRuns:
         self._has_adopted = False
         self._has_failed = False
         self._length = 0
-        """How many runs were matched already; those from here on were added since."""
+        """Number of runs that were matched; runs from this index on were added since."""
         self._unclaimed: set[int] = set()
-        """Stored runs whose points nobody asked for yet."""
+        """Stored runs whose points were not requested yet."""
         self._due: list[int] = []
-        """Those that were asked for since and are to be executed."""
+        """Stored runs that were requested since the last pass and have to be executed."""
         self._expansions = 0
-        """How many times post-processing has added runs that were noted."""
+        """Number of recorded expansions by post-processing."""
         self._loads_nodes = False
         self._loaded: list[str] = []
 
     def seed(self) -> int | None:
-        """Return the seed of the stored trajectory, None without."""
+        """Return the seed of the stored trajectory, None if there is none."""
         trajectory = self._trajectory
         if self._policy is None or trajectory._stored:
             return None
@@ -78,12 +78,12 @@ class ExistingRuns:
         return None if stored is None else latest_seed(stored)
 
     def begin(self, job: Job | None, *, post_processes: bool = False) -> None:
-        """Go on with a stored trajectory of the same name, if there is one, or with added points.
+        """Continue a stored trajectory of the same name, if there is one, or match added points.
 
-        Called when an experiment begins, after parameters were added and explored. ``job`` is
-        told which place in the script each run has. If it ``post_processes``, runs that
-        post-processing added in an earlier start are executed, too, as far as they are missing:
-        it might see them, and not ask for them again.
+        Called when an experiment begins, after parameters were added and explored. The ``job``
+        gets the place of each run in the script. With ``post_processes``, missing runs that
+        post-processing added in an earlier start are executed, too, because it might see them in
+        the trajectory and not request them again.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class ExistingRuns:
         matches = match_points(parameters, known, points, completed)
         missing = [points[place] for place, index in enumerate(matches) if index is None]
         if missing and self._policy != EXTEND:
-            raise self._lacking(names, missing)
+            raise self._missing_points_error(names, missing)
         runs = _filled(matches, len(stored))
         unclaimed = set(range(len(stored))).difference(runs)
         added: list[int] = []
@@ -156,7 +156,9 @@ class ExistingRuns:
         if added:
             _logger.info("%d runs were added by post-processing of earlier starts.", len(added))
 
-    def _lacking(self, names: Sequence[str], missing: Sequence[Point]) -> ExistingTrajectoryError:
+    def _missing_points_error(
+        self, names: Sequence[str], missing: Sequence[Point]
+    ) -> ExistingTrajectoryError:
         shown = [_described(names, point) for point in missing[:NAMES_SHOWN]]
         if len(missing) > len(shown):
             shown.append(f"and {len(missing) - len(shown)} more")
@@ -168,10 +170,10 @@ class ExistingRuns:
         )
 
     def claim_added(self, job: Job | None) -> bool:
-        """Replace runs that were added since the last call by stored ones of the same points.
+        """Replace runs that were added since the last call by stored runs of the same points.
 
-        Return whether there were any. Those that are not completed are to be executed now, see
-        `with_claimed`; the added ones for which there are none stay.
+        Return whether there were any. Those that are not completed have to be executed, see
+        `with_claimed`; added runs without a stored one stay.
         """
         trajectory = self._trajectory
         first = self._length
@@ -201,11 +203,10 @@ class ExistingRuns:
             job.place(_filled(matches, first), completed)
         return bool(claimed)
 
-    def note_added(self, job: Job, first: int) -> None:
-        """Note that post-processing has added the runs from ``first`` on, for the next start.
+    def record_added(self, job: Job, first: int) -> None:
+        """Record for the next start that post-processing added the runs from ``first`` on.
 
-        Not if it has exchanged the arguments: then only itself can say with which ones to
-        execute them.
+        Not if it has replaced the arguments: these are known only to itself.
         """
         stop = len(self._trajectory)
         if self._policy is not None and job.has_own_arguments and first < stop:
@@ -213,14 +214,14 @@ class ExistingRuns:
             self._expansions += 1
 
     def with_claimed(self, indices: Indices) -> Indices:
-        """Return some indices of runs, and those of stored runs that were asked for since."""
+        """Return ``indices`` together with the stored runs that were requested since."""
         due, self._due = self._due, []
         return np.union1d(indices, np.array(due, np.int64)) if due else indices
 
     def end(self) -> None:
         """Load the nodes of runs that were not executed because they are completed.
 
-        The experiment is over and stored: should it fail, what runs returned is not lost for it.
+        Called when everything is stored; an error is logged, so that no return values are lost.
         """
         if not self._loads_nodes:
             return
@@ -231,7 +232,7 @@ class ExistingRuns:
             _logger.warning("The nodes of stored runs could not be loaded: %r", error)
 
     def warn_of_kept_results(self) -> None:
-        """Warn if a result that belongs to no run is about to be stored, but is there already."""
+        """Warn if a result outside of runs differs from the stored one, which is kept."""
         if not self._has_adopted:
             return
         names = differing_results(self._trajectory)
@@ -244,7 +245,7 @@ class ExistingRuns:
 
 
 def added_runs(stored: Any) -> set[int]:
-    """Return the indices of runs that environments of a stored trajectory have noted as added."""
+    """Return the indices of runs that earlier environments have recorded as added."""
     load_if_stored(stored, f"config.{GROUP}", constants.LOAD_SKELETON)
     leaves = [
         leaf
@@ -257,7 +258,7 @@ def added_runs(stored: Any) -> set[int]:
 
 
 def _filled(matches: Sequence[int | None], first: int) -> list[int]:
-    """Return run indices; those that are missing count up from ``first``."""
+    """Return run indices; missing ones are numbered from ``first`` on."""
     runs = []
     for index in matches:
         if index is None:

@@ -1,4 +1,4 @@
-"""One experiment: everything that a call of `run`, `run_map` or `pipeline` does, in order."""
+"""One experiment: the steps of a call of `run`, `run_map` or `pipeline`, in order."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from pypet.interfaces import Journal, Restored
 
 _RULE = "=" * 78
-"""Above and below of what is not to be missed."""
+"""Frames a message that must not be missed."""
 
 _logger = logging.getLogger("pypet")
 
 
 class ExperimentPlan(NamedTuple):
-    """What an experiment executes."""
+    """What an experiment executes: the job of each run, and post-processing."""
 
     job: Job
     postprocessing: PostProcessing | None
@@ -54,7 +54,8 @@ class ExperimentPlan(NamedTuple):
 class Experiment:
     """Executes the runs of a trajectory that are due, and post-processing; made for one call.
 
-    ``environment`` is for those who are told about it; what it is made of comes beside it.
+    ``environment`` is what plugins are passed; the parts that the experiment itself works with are
+    separate arguments.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Experiment:
         existing: ExistingRuns,
         restored: Restored | None = None,
     ) -> None:
-        """``restored`` is the experiment that goes on, None for a new one."""
+        """``restored`` is the experiment to resume, None for a new one."""
         self._environment = environment
         self._plugins = plugins
         self._config = config
@@ -76,22 +77,22 @@ class Experiment:
         self._journal: Journal | None = None
         self._is_resumed = restored is not None
         self._earlier = 0 if restored is None else len(restored.snapshot.results)
-        """How many results there were when the snapshot was made from which it was resumed."""
+        """Number of results in the snapshot from which the experiment was resumed."""
         self._inputs = InputStoring(self._trajectory)
         self._summary = summary
         self._existing = existing
         self._failures = FailureLog(self._trajectory)
         self._has_begun = False
-        """Whether runs were about to be executed."""
+        """Whether the first pass has begun."""
         self._is_stored = True
-        """Whether the storage has what is there; otherwise an error tells where that is."""
-        self._round: ExecutionPass | None = None
+        """Whether everything is in the storage; otherwise an error tells where it is."""
+        self._pass: ExecutionPass | None = None
         """The latest one; its processes may still be ending."""
 
     def execute(self, obtain_plan: Callable[[], ExperimentPlan | None]) -> Results:
         """Execute everything and return the results.
 
-        ``obtain_plan`` is called once, before parameters are locked; None stands for no runs.
+        ``obtain_plan`` is called once, before parameters are locked; it returns None for no runs.
 
         Raises
         ------
@@ -99,7 +100,8 @@ class Experiment:
             The trajectory is in a run, or an environment runs it already; or the process is a
             worker that imports an unguarded main script.
         ExistingTrajectoryError
-            The experiment cannot go on with the stored trajectory of its name as it should.
+            The experiment cannot continue the stored trajectory of its name as ``on_existing``
+            asks.
         PresettingError
             A parameter was preset but never added.
         Exception
@@ -119,7 +121,7 @@ class Experiment:
         if self._plugins.fallback is not None:
             _logger.error("%s\n%s\n%s", _RULE, self._plugins.fallback, _RULE)
         began = time.monotonic()
-        self._config.note_start(time.time())
+        self._config.set_start(time.time())
         plan = obtain_plan()
         if plan is not None:
             self._take_journal()
@@ -157,14 +159,14 @@ class Experiment:
         return self._results
 
     def _take_journal(self) -> None:
-        """Use the journal, if there is one and nothing of another experiment is in it."""
+        """Use the journal, if there is one; raise if it holds another experiment."""
         journal = self._plugins.journal
         if journal is not None and not self._is_resumed:
             journal.check_vacant(self._trajectory.v_name)
         self._journal = journal
 
     def _begin(self, plan: ExperimentPlan | None) -> None:
-        """Store what concerns the trajectory itself; from now on the experiment can be resumed."""
+        """Store the meta data of the trajectory; from now on the experiment can be resumed."""
         journal, trajectory = self._journal, self._trajectory
         if journal is None or self._is_resumed:
             trajectory.f_store(only_init=True)
@@ -195,15 +197,15 @@ class Experiment:
         return list(dict.fromkeys(folders))
 
     def _execute(self, plan: ExperimentPlan | None) -> bool:
-        """Execute the plan, store, and tell; return whether all runs are completed."""
+        """Execute the plan, store, notify plugins; return whether all runs are completed."""
         completed: bool = False
         try:
             with self._supervision():
-                self._tell_started()
+                self._notify_started()
                 if plan is not None:
                     if self._options["automatic_storing"]:
                         self._inputs.store()
-                    self._execute_rounds(plan)
+                    self._execute_passes(plan)
             self._finish()
             completed = bool(self._trajectory._runs.all_completed())
         except BaseException as error:
@@ -226,7 +228,7 @@ class Experiment:
 
     @contextmanager
     def _supervision(self) -> Iterator[None]:
-        """Let the trajectory know that an environment runs it, and catch interruptions."""
+        """Mark the trajectory as run by an environment, and handle SIGINT gracefully if asked."""
         environment, trajectory = self._environment, self._trajectory
         trajectory._run_by_environment = True
         set_owner(trajectory, environment.name, environment.hexsha)
@@ -242,22 +244,22 @@ class Experiment:
             # The next call begins where this one was interrupted, if it was.
             environment.current_idx = first_pending(trajectory, environment.current_idx)
 
-    def _tell_started(self) -> None:
+    def _notify_started(self) -> None:
         for versioning in self._plugins.versionings:
             versioning.experiment_started(self._environment)
         self._plugins.manager.experiment_started(self._environment)
 
     def _store_expansion(self, plan: ExperimentPlan) -> None:
-        """Store what post-processing has added, after what is needed to resume with it."""
+        """Store what post-processing has added, after the snapshot that resumes with it."""
         if self._journal is not None:
             self._journal.renew(self._snapshot(plan))
         stores = bool(self._options["automatic_storing"])
         self._inputs.store_after_expansion(automatic_storing=stores)
 
-    # ----- rounds of runs and post-processing ----------------------------------------------
+    # ----- passes of runs, each followed by post-processing --------------------------------
 
-    def _execute_rounds(self, plan: ExperimentPlan) -> None:
-        """Execute runs and post-processing in turn until the trajectory does not grow."""
+    def _execute_passes(self, plan: ExperimentPlan) -> None:
+        """Alternate runs and post-processing until the trajectory does not grow."""
         trajectory = self._trajectory
         job, postprocessing = plan
         cleaner = RunDataCleaner(trajectory) if self._cleans(postprocessing) else None
@@ -280,7 +282,7 @@ class Experiment:
                 len(trajectory),
             )
             self._config.put_expansion()
-            self._existing.note_added(job, length)
+            self._existing.record_added(job, length)
             trajectory._leave_run()
             if cleaner is not None:
                 cleaner.clean()
@@ -299,9 +301,9 @@ class Experiment:
         job.check_runs(len(indices))
         refill = None
         if self._options["immediate_postproc"] and postprocessing is not None:
-            refill = partial(self._post_process_at_once, plan)
+            refill = partial(self._post_process_early, plan)
         if self._plugins.wrap_mode is not None and not self._has_begun:
-            shared_warnings.begin()
+            shared_warnings.reset()
         self._has_begun = True
         latest = ExecutionPass(
             self._environment,
@@ -313,22 +315,22 @@ class Experiment:
             refill,
             self._config.put_url,
         )
-        former, self._round = self._round, latest
+        former, self._pass = self._pass, latest
         if former is not None:
             latest.take_over(former)
             former.wait_closed()
         latest.execute()
         if self._is_resumed and former is None:
-            # Those of the runs before the crash came first.
+            # The results of the runs before the crash came first.
             result_sort(self._results, self._earlier if refill is None else 0)
 
     def _join(self) -> None:
-        """Wait until processes that have nothing to do any more are gone."""
-        latest, self._round = self._round, None
+        """Wait until all processes have ended."""
+        latest, self._pass = self._pass, None
         if latest is not None:
             latest.wait_closed()
 
-    def _post_process_at_once(self, plan: ExperimentPlan) -> Indices | None:
+    def _post_process_early(self, plan: ExperimentPlan) -> Indices | None:
         """Call post-processing while runs are active; return the runs that it added, if any."""
         trajectory = self._trajectory
         job, postprocessing = plan
@@ -340,7 +342,7 @@ class Experiment:
         if len(trajectory) == length and not is_claimed:
             return None
         self._config.put_expansion()
-        self._existing.note_added(job, length)
+        self._existing.record_added(job, length)
         trajectory._leave_run()
         self._store_expansion(plan)
         added = self._existing.with_claimed(trajectory._runs.pending(length))

@@ -1,4 +1,4 @@
-"""Storing what runs start from, before the first of them."""
+"""Stores the input of runs before the first of them: parameters and config."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
 
 BRANCHES = ("config", "parameters", "derived_parameters")
-"""What runs start from. Results may still be on their way, and are stored in the end."""
+"""Branches with the input of runs. All others are stored at the end of the experiment."""
 
 
 class InputStoring:
     """Stores parameters, explored ranges and config of one experiment early.
 
-    They may be changed all the same until the experiment ends, for instance by post-processing;
-    the storage service is told which ones were stored early, see `pypet.services.early`. Services
-    that users wrote are only sent the data about runs, and everything in the end.
+    They may still change until the experiment ends, for instance by post-processing, so the storage
+    service records which ones were stored early, see `pypet.services.early`. Users' own services
+    only get the run table, and everything else at the end.
     """
 
     def __init__(self, trajectory: Trajectory) -> None:
@@ -32,13 +32,13 @@ class InputStoring:
         self._early: EarlyNodes | None = None
 
     def store(self) -> None:
-        """Store what is in the branches and was never stored."""
+        """Store the nodes of the branches that were never stored."""
         service = self._trajectory.v_storage_service
         if isinstance(service, RecordBackend) and not self._is_own(service):
             self.end()
             self._service = service
             self._early = service.early = EarlyNodes()
-        # The other one that understands what it gets is what a wrap mode made of the same.
+        # A wrap mode may have replaced the service by one that forwards to it.
         if self._is_own(service) or (self._service and service.multiproc_safe):
             with kept_open(self._trajectory):
                 for branch in map(self._trajectory._children.get, BRANCHES):
@@ -47,7 +47,7 @@ class InputStoring:
             self._note_ranges()
 
     def _is_own(self, service: Any) -> bool:
-        """Return whether a service is the one that stored early, or stands before it."""
+        """Return whether a service is the one that stored early, or wraps it."""
         return (
             self._early is not None
             and isinstance(service, RecordBackend)
@@ -59,21 +59,21 @@ class InputStoring:
         trajectory = self._trajectory
         is_wrapped = trajectory.v_storage_service is not self._service
         with kept_open(trajectory):
-            with self._completed_withheld() if is_wrapped else nullcontext():
+            with self._without_completed() if is_wrapped else nullcontext():
                 trajectory.f_store(only_init=True)
             if automatic_storing:
                 self.store()
 
     def end(self) -> None:
-        """Let everything count as stored for good."""
+        """Let all nodes count as finally stored."""
         service, self._service = self._service, None
         self._early = None
         if service is not None:
             service.early = None
 
     @contextmanager
-    def _completed_withheld(self) -> Iterator[None]:
-        """Do not store which runs are completed: their data may be on its way by another one."""
+    def _without_completed(self) -> Iterator[None]:
+        """Store no completed runs in the block: another process may not have stored their data."""
         runs = self._trajectory._runs
         rows = runs.changed_rows()
         completed = rows[runs.columns.completed[rows] == 1]
@@ -84,7 +84,7 @@ class InputStoring:
             runs.mark_changed(completed)
 
     def _note_ranges(self) -> None:
-        """Let ranges that were stored before count as stored early: they may become longer."""
+        """Let ranges that are stored count as stored early, because they may become longer."""
         own = self._service
         if own is None or own.early is None:
             return

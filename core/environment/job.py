@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from typing import Any
 
 from pypet.interfaces import Task
+from pypet.moved import former_names
 from pypet.support.arguments import check_signature
 
 RunFunction = Callable[..., Any]
@@ -23,7 +24,7 @@ class Job:
     """
 
     draws = False
-    """Whether each task takes something that cannot be given back."""
+    """Whether each task consumes elements of iterables."""
 
     def __init__(
         self, function: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] = {}
@@ -38,10 +39,10 @@ class Job:
         self.kwargs: dict[str, Any] = {}
         self.replace(args, kwargs)
         self.has_own_arguments = True
-        """Whether the arguments are those that the job was made with."""
+        """Whether the arguments are the original ones."""
 
     def replace(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> None:
-        """Take other arguments for the runs to come; None leaves them as they are."""
+        """Replace the arguments of future runs; None keeps them."""
         self.has_own_arguments = False
         if args is not None:
             self.args = tuple(args)
@@ -49,12 +50,12 @@ class Job:
             self.kwargs = dict(kwargs)
 
     def check_signature(self) -> None:
-        """Raise now, rather than in each run, if the function does not take the arguments.
+        """Check before all runs that the function accepts the arguments.
 
         Raises
         ------
         TypeError
-            It takes others.
+            It does not.
         """
         self._check_call(self.args, self.kwargs)
 
@@ -65,13 +66,13 @@ class Job:
         )
 
     def check_runs(self, count: int) -> None:
-        """Raise ValueError if it is certain that there are no arguments for ``count`` runs."""
+        """Raise ValueError if there are known to be too few arguments for ``count`` runs."""
 
     def draw_for(self, indices: Iterable[int]) -> None:
-        """Take now what the tasks of these runs need, so that it can be pickled with the job."""
+        """Draw the arguments of these runs now, so that they can be pickled with the job."""
 
     def place(self, indices: Sequence[int], completed: Container[int]) -> None:
-        """Say in which order further runs stand in the script, and which ones are completed."""
+        """Append runs to the order of the script; those in ``completed`` are not executed."""
 
     def task(self, index: int) -> Task:
         """Return the task of a run."""
@@ -79,11 +80,11 @@ class Job:
 
 
 class MapJob(Job):
-    """Draws the arguments of each run from iterables, one element a run.
+    """Draws the arguments of each run from iterables, one element per run.
 
-    The iterables are shared by all rounds of an experiment: runs that were added by
-    post-processing continue where the ones before stopped. Runs that have a place get the element
-    of this place, all others the next one.
+    All passes of an experiment share the iterables: runs that post-processing adds continue where
+    the former ones stopped. A run with a place in the script gets the element of this place, any
+    other run the next one.
     """
 
     draws = True
@@ -91,17 +92,17 @@ class MapJob(Job):
     def __init__(
         self, function: RunFunction, args: Sequence[Any] = (), kwargs: Mapping[str, Any] = {}
     ) -> None:
-        self._positional: list[_Source] = []
-        self._named: dict[str, _Source] = {}
+        self._positional: list[_ArgumentSource] = []
+        self._named: dict[str, _ArgumentSource] = {}
         self._drawn: dict[int, Task] = {}
         self._places: dict[int, int] = {}
-        """Run index -> how many runs stand before it in the script."""
+        """Place in the script, from 0, by run index."""
         self._due_places: set[int] = set()
         """Places of runs that are still to be executed."""
         super().__init__(function, args, kwargs)
 
     def replace(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> None:
-        """Draw from other iterables from now on; None leaves them as they are.
+        """Replace the iterables; None keeps them.
 
         Raises
         ------
@@ -111,19 +112,19 @@ class MapJob(Job):
         self.has_own_arguments = False
         if args is not None:
             self._positional = [
-                _Source(values, f"positional argument {i}", len(self._places))
+                _ArgumentSource(values, f"positional argument {i}", len(self._places))
                 for i, values in enumerate(args)
             ]
         if kwargs is not None:
             self._named = {
-                name: _Source(values, f"argument {name!r}", len(self._places))
+                name: _ArgumentSource(values, f"argument {name!r}", len(self._places))
                 for name, values in kwargs.items()
             }
 
     def place(self, indices: Sequence[int], completed: Container[int]) -> None:
-        """Let further runs, in this order, get the elements that come next.
+        """Assign the next elements to runs, in this order.
 
-        The elements of completed runs are passed over. Runs that have a place keep it.
+        The elements of completed runs are skipped. Runs that have a place keep it.
         """
         for index in indices:
             place = self._places.setdefault(index, len(self._places))
@@ -152,7 +153,7 @@ class MapJob(Job):
                 )
 
     def draw_for(self, indices: Iterable[int]) -> None:
-        """Draw the arguments of these runs; what was drawn for others is forgotten."""
+        """Draw the arguments of these runs; those drawn for others are dropped."""
         self._drawn = {index: self.task(index) for index in map(int, indices)}
 
     def task(self, index: int) -> Task:
@@ -161,7 +162,7 @@ class MapJob(Job):
         Raises
         ------
         ValueError
-            An iterable has no more elements.
+            An iterable is exhausted.
         """
         drawn = self._drawn.get(index)
         if drawn is not None:
@@ -179,17 +180,18 @@ class MapJob(Job):
         due.discard(place)
         return Task(index, args, kwargs)
 
-    def _sources(self) -> list[_Source]:
+    def _sources(self) -> list[_ArgumentSource]:
         return [*self._positional, *self._named.values()]
 
 
-class _Source:
-    """Gives one element after the other of an iterable, the first one to the run at ``first``."""
+class _ArgumentSource:
+    """Draws the elements of an iterable; the first one belongs to the place ``first``."""
 
     __slots__ = ("_elements", "_passed", "label", "next", "remaining")
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        # What is drawn for runs that are known is kept with the job, so that this can be missing.
+        # Arguments of the known runs were drawn before and are kept in the job: only runs that are
+        # added later need the iterator.
         elements: Any = self._elements
         if self.remaining is None and not _can_be_pickled(elements):
             elements = None
@@ -201,7 +203,7 @@ class _Source:
         self.next = first
         """The place of the next element."""
         self._passed: dict[int, Any] = {}
-        """Elements that were drawn for runs that come later, by place."""
+        """Elements that were drawn for later runs, by place."""
         try:
             self._elements: Iterator[Any] | None = iter(values)
         except TypeError as err:
@@ -212,7 +214,7 @@ class _Source:
         self.remaining = len(values) if isinstance(values, Sized) else None
 
     def draw_at(self, index: int, place: int, due: Container[int]) -> Any:
-        """Return the element of a place; those of other places in ``due`` are kept for later."""
+        """Return the element of a place; elements of other places in ``due`` are kept."""
         while self.next < place:
             passed, element = self.next, self.draw(index)
             if passed in due:
@@ -220,7 +222,7 @@ class _Source:
         return self._passed.pop(place) if place in self._passed else self.draw(index)
 
     def draw(self, index: int) -> Any:
-        """Return the next element, which is for this run."""
+        """Return the next element, for this run."""
         if self._elements is None:
             raise ValueError(
                 f"The iterable for {self.label} of the run function could not be pickled and is "
@@ -242,7 +244,7 @@ class _Source:
 
 
 def _can_be_pickled(elements: Any) -> bool:
-    """Return whether Python itself pickles an iterator; generators and files it does not."""
+    """Return whether an iterator can be pickled; generators and files cannot."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of iterators that it will not pickle much longer
         try:
@@ -250,3 +252,6 @@ def _can_be_pickled(elements: Any) -> bool:
         except Exception:
             return False
     return True
+
+
+__getattr__ = former_names(__name__)

@@ -1,4 +1,4 @@
-"""Sharing a trajectory's storage service among processes that one starts oneself."""
+"""Share the storage service of a trajectory among processes that the user starts."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 class MultiprocContext:
     """Makes storing from several processes safe, from `start` to `finalize`.
 
-    Meanwhile the trajectory has a storage service that any process may use that inherits the
-    trajectory or unpickles it. A pickle of an active context gives a handle: it has the trajectory
-    with the shared service, and `start` and `finalize` do nothing. Works as a context manager,
-    too::
+    Meanwhile the trajectory has a storage service that every process may use that inherits or
+    unpickles the trajectory. A pickle of an active context gives a handle with the trajectory and
+    the shared service, whose `start` and `finalize` do nothing. Can be used in a ``with`` block::
 
         with MultiprocContext(traj, wrap_mode="QUEUE"):
             with multiprocessing.Pool(4) as pool:
@@ -36,29 +35,29 @@ class MultiprocContext:
     Parameters
     ----------
     wrap_mode
-        How the service is shared, see the option of `Environment`.
+        How the service is shared; see the option of `Environment`.
     full_copy
-        If given, the trajectory's ``v_full_copy`` is set to it, for good.
+        If given, the value to which the trajectory's ``v_full_copy`` is set permanently.
     manager
-        Accepted for scripts that have one; nothing here needs it, and it is never shut down.
+        Accepted for compatibility; not used and never shut down.
     use_manager
-        False leaves a ``lock`` that was given out of pickles.
+        False leaves a given ``lock`` out of pickles.
     lock, queue
-        Used instead of own ones; for PIPE, ``queue`` is a pair of connections.
+        Used instead of new ones; for PIPE, ``queue`` is a pair of connections.
     queue_maxsize
-        How many messages may wait to be stored; 0 for any number.
+        Maximum number of messages that wait to be stored; 0 for no limit.
     port, timeout
         For wrap modes with a server.
     gc_interval
-        Collect garbage after every n-th message, where data is stored.
+        Number of messages after which the storing process collects garbage.
     log_config, log_stdout
-        Logging in processes that this starts; by default nothing is configured there.
+        Logging in processes that the context starts; by default it is not configured.
     graceful_exit
-        Accepted for scripts that set it: processes that this starts always go on storing after an
+        Accepted for compatibility: processes that the context starts always go on storing after an
         interruption from the keyboard.
     start_method
-        How processes that this starts are started; by default as the program has chosen with
-        `multiprocessing.set_start_method`, else forked where that is possible.
+        Start method of processes that the context starts; by default that of
+        `multiprocessing.set_start_method`, else fork where it is available.
 
     Raises
     ------
@@ -120,7 +119,7 @@ class MultiprocContext:
         """Whether this was unpickled while the context was active in another process."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave what was started in this process; the trajectory takes its shared service along."""
+        """Drop what was started; the trajectory is pickled with its shared service."""
         state = vars(self).copy()
         if self._mode is not None:
             state.update(_mode=None, _service=None, _options={}, _log_options={}, _is_handle=True)
@@ -134,12 +133,12 @@ class MultiprocContext:
         self.finalize()
 
     def start(self) -> None:
-        """Store the trajectory's meta data and wrap its service; does nothing if that is done.
+        """Store the trajectory's meta data and wrap its service; a second call does nothing.
 
         Raises
         ------
         RuntimeError
-            The wrap mode wraps nothing, or nobody knows it.
+            The wrap mode wraps nothing, or is unknown.
         MissingDependencyError
             The wrap mode is not installed, or a package that it needs.
         ValueError
@@ -162,9 +161,9 @@ class MultiprocContext:
         self._wrapper = trajectory.v_storage_service = mode.worker_service()
 
     def finalize(self) -> None:
-        """Wait until everything is stored, and give the trajectory its service back.
+        """Wait until everything is stored, and restore the service of the trajectory.
 
-        Does nothing if it was done, and in processes other than the one that called `start`.
+        A second call does nothing, nor does a call in another process than that of `start`.
 
         Raises
         ------
@@ -201,7 +200,7 @@ class MultiprocContext:
             )
         store(references)
 
-    # ----- what there is -------------------------------------------------------------------
+    # ----- parts of the shared service -----------------------------------------------------
 
     @property
     def lock(self) -> Any:

@@ -1,4 +1,4 @@
-"""The end of an experiment whose storage fails: what can be stored goes to another place."""
+"""Saves an experiment whose storage fails: what can be stored is stored elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("pypet")
 
 _STORAGE_FAILURES = (OSError, RuntimeError, StorageFormatError)
-"""What a storage raises that cannot be written."""
+"""Errors of a storage that cannot be written."""
 
 
 def watched(trajectory: Trajectory) -> AbstractContextManager[Any]:
@@ -34,7 +34,7 @@ def watched(trajectory: Trajectory) -> AbstractContextManager[Any]:
 
 
 def check_storage(trajectory: Trajectory) -> None:
-    """Make sure that what the run table says of completed runs is true.
+    """Check that the storage has the data of the completed runs.
 
     Raises
     ------
@@ -53,9 +53,9 @@ def check_storage(trajectory: Trajectory) -> None:
 
 
 def _runs_without_data(trajectory: Trajectory) -> list[int]:
-    """Return the completed runs of which the storage has nothing; raises as `check_storage`.
+    """Return the completed runs whose data the storage lacks; raises like `check_storage`.
 
-    As long as the storage is the one in which the experiment began nobody looks for their data.
+    While the storage is the one in which the experiment began, nothing is searched.
     """
     service: Any = trajectory.v_storage_service
     check = getattr(service, "check_in_place", None)
@@ -66,12 +66,12 @@ def _runs_without_data(trajectory: Trajectory) -> list[int]:
 
 
 class Rescued(NamedTuple):
-    """How an experiment ends that failed."""
+    """The outcome of `rescue`."""
 
     error: BaseException
-    """What to raise."""
+    """The error to raise."""
     lost: list[int]
-    """Indices of runs that were completed, and whose data is lost."""
+    """Indices of completed runs whose data is lost."""
     is_stored: bool
     """Whether the storage holds what could be stored; otherwise the error tells where it is."""
 
@@ -79,12 +79,12 @@ class Rescued(NamedTuple):
 def rescue(
     trajectory: Trajectory, error: BaseException, results: Results, *, stores: bool
 ) -> Rescued:
-    """Store what can be after an error, so that completed runs can be used.
+    """Store what can be stored after an error, so that completed runs remain usable.
 
-    If the storage fails, everything that is in memory goes to a new one. ``error`` is what ended
-    the experiment. What is to be raised is the same, with a note about that, or, if data could
-    not be stored because the storage is lost, the error about the latter. Runs whose data is lost
-    count as not completed from then on, and what they returned is dropped from ``results``.
+    If the storage fails, everything in memory goes to a new one. ``error`` ended the experiment.
+    The error to raise is the same one with a note about the new storage; if data could not be
+    stored because the storage is lost, it is that error. Runs whose data is lost do not count as
+    completed anymore, and their return values are dropped from ``results``.
     """
     completed: list[int] = trajectory._runs.completed_indices().tolist()
     is_stored = False
@@ -113,7 +113,7 @@ def rescue(
 
 
 def _store_elsewhere(trajectory: Trajectory, error: BaseException, failure: Exception) -> bool:
-    """Store everything that is in memory in a new storage; return whether there was one."""
+    """Store everything in memory in a new storage; return whether there is one."""
     service: Any = trajectory.v_storage_service
     services = getattr(service, "rescue_services", None)
     if services is None:
@@ -134,10 +134,9 @@ def _store_elsewhere(trajectory: Trajectory, error: BaseException, failure: Exce
 
 @contextmanager
 def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
-    """Let a trajectory be one of which nothing was stored, and whose runs did not complete.
+    """Let a trajectory count as never stored, and its runs as not completed, within a block.
 
-    Where it is stored then, there is no data of runs but what is in memory. Afterwards it is as
-    it was.
+    Where it is stored meanwhile, there is no data of runs except for what is in memory.
     """
     runs, former = trajectory._runs, trajectory._storage_service
     nodes = [(node, node._stored) for node in trajectory.f_iter_nodes()]
@@ -159,7 +158,7 @@ def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
 
 
 def _advice(trajectory: Trajectory, service: Any, place: Any, failure: Exception) -> str:
-    """Return what to do with a rescue file."""
+    """Return instructions for the use of a rescue file."""
     name, rescued = trajectory.v_name, place.filename
     filename = getattr(service, "filename", service)
     start = (

@@ -43,12 +43,18 @@ _logger = logging.getLogger("pypet")
 
 
 class RunLoop:
-    """Executes the runs of one round; made anew for each.
+    """Executes the runs of one pass; made anew for each.
 
-    ``storage`` is what runs in other processes store with, None if there are none. ``refill`` is
-    called when the last run was handed to the scheduler; it may return the indices of more.
-    ``note_started`` is told of runs before they are handed to it. ``decode`` makes values of what
-    outcomes from other processes have instead.
+    Parameters
+    ----------
+    storage
+        Shares the storage with other processes, None if runs are executed here.
+    refill
+        Called when the last run was submitted; it may return the indices of more.
+    record_started
+        Called with the indices of runs before they are submitted.
+    decode
+        Decodes the values of outcomes from other processes.
     """
 
     def __init__(
@@ -64,7 +70,7 @@ class RunLoop:
         failures: FailureLog,
         storage: SharedStorage | None = None,
         refill: Callable[[], Indices | None] | None = None,
-        note_started: Callable[[Sequence[int]], None] | None = None,
+        record_started: Callable[[Sequence[int]], None] | None = None,
         decode: Callable[[Any], Any] | None = None,
     ) -> None:
         self._environment = environment
@@ -81,9 +87,9 @@ class RunLoop:
         self._refusal: BaseException | None = None
         self._storage = storage
         self._refill = refill
-        self._note_started = note_started
+        self._record_started = record_started
         self._decode = decode
-        self._tell_started = manager.listens("pypet_runs_started")
+        self._notifies_started = manager.listens("pypet_runs_started")
         self._manager = manager
         self._finished = OutcomeBatch(
             environment, manager.runs_finished if manager.listens("pypet_runs_finished") else None
@@ -93,7 +99,7 @@ class RunLoop:
         self._pending = 0
         self._tasks: dict[int, Task] = {}
         self._remaining = _Remaining(())
-        self._asks_for_more = refill is not None
+        self._may_refill = refill is not None
 
     @property
     def failed(self) -> set[int]:
@@ -110,7 +116,7 @@ class RunLoop:
         Exception
             A run raised and the policy says so, or an iterable of arguments is too short.
         NotStoredError
-            Nothing can be stored any more.
+            Nothing can be stored anymore.
         """
         first = len(self._results)
         self._remaining = _Remaining(indices)
@@ -119,7 +125,7 @@ class RunLoop:
             with sigterm_handling.interruptible():
                 self._feed()
                 while self._pending:
-                    self._ask_for_more(run)
+                    self._refill_when_empty(run)
                     self._take_outcomes()
                     if sigint_handling.hit:
                         if self._scheduler.in_process:
@@ -127,54 +133,54 @@ class RunLoop:
                         self._pending -= self._scheduler.cancel()
                     self._feed()
             if self._refusals >= MAX_FINAL_FAILURES:
-                raise self._hopeless()
+                raise self._refusal_error()
         finally:
             self._scheduler.stop()
-            self._finished.tell()
+            self._finished.flush()
             # Immediate post-processing may have taken out some of the former results.
             start = first if self._refill is None else 0
             # In place: post-processing and the caller of `run` hold the same list.
             result_sort(self._results, start)
 
     def _feed(self) -> None:
-        """Submit as many tasks as the scheduler takes, none after an interruption."""
+        """Fill the free slots of the scheduler, unless interrupted."""
         if sigint_handling.hit:
             return
-        room = self._scheduler.free_slots()
-        tasks, self._retries = self._retries[:room], self._retries[room:]
-        room -= len(tasks)
+        slots = self._scheduler.free_slots()
+        tasks, self._retries = self._retries[:slots], self._retries[slots:]
+        slots -= len(tasks)
         if self._job.draws and self._scheduler.in_process:
-            room = min(room, 1)  # generators may depend on the runs before
-        tasks += map(self._job.task, self._remaining.take(room))
+            slots = min(slots, 1)  # a generator may depend on the results of earlier runs
+        tasks += map(self._job.task, self._remaining.take(slots))
         if not tasks:
             return
-        if self._note_started is not None:
-            self._note_started([task.index for task in tasks])
-        if self._tell_started:
+        if self._record_started is not None:
+            self._record_started([task.index for task in tasks])
+        if self._notifies_started:
             self._manager.runs_started(self._environment, [task.index for task in tasks])
         if self._policy.retries:
             self._tasks.update((task.index, task) for task in tasks)
         self._scheduler.submit(tasks)
         self._pending += len(tasks)
 
-    def _ask_for_more(self, run: Callable[[Task], Outcome]) -> None:
-        """Ask for more runs once the last one was handed out, as often as there are any."""
-        while self._asks_for_more and self._remaining.is_empty and not sigint_handling.hit:
+    def _refill_when_empty(self, run: Callable[[Task], Outcome]) -> None:
+        """Call ``refill`` once the last run was submitted, until it returns no more."""
+        while self._may_refill and self._remaining.is_empty and not sigint_handling.hit:
             more = None if self._refill is None else self._refill()
             if more is None:
-                self._asks_for_more = False
+                self._may_refill = False
                 return
             self._remaining = _Remaining(more)
             self._scheduler.start(run)
             self._feed()
 
     def _take_outcomes(self) -> None:
-        """Take outcomes until there is room for further tasks."""
+        """Process outcomes until the scheduler has free slots."""
         arrived = False
         for outcome in self._scheduler.outcomes():
             arrived = True
             self._pending -= 1
-            self._take(outcome)
+            self._process(outcome)
             if sigint_handling.hit or self._scheduler.free_slots():
                 return
         if self._pending and not arrived:
@@ -183,8 +189,8 @@ class RunLoop:
                 "outcomes of them."
             )
 
-    def _take(self, outcome: Outcome) -> None:
-        """Do what an outcome demands."""
+    def _process(self, outcome: Outcome) -> None:
+        """Process one outcome: accept its data, then count the run as completed or failed."""
         if outcome.interrupted:
             sigint_handling.hit = True
         storage = self._storage
@@ -221,7 +227,7 @@ class RunLoop:
         self._flusher.run_ended()
 
     def _failed(self, outcome: Outcome, error: BaseException) -> None:
-        """Try a failed run again, raise its error, or go on without it."""
+        """Retry a failed run, raise its error, or go on without it."""
         if isinstance(error, RunSkippedError):
             for reporter in self._progress:
                 reporter.advance()
@@ -229,8 +235,8 @@ class RunLoop:
         if isinstance(error, StorageLostError):
             self._runs.fail(outcome.index, error, outcome.finished or time())
         if isinstance(error, KeyboardInterrupt | StorageLostError):
-            raise error  # also where others would go on: nothing could be stored
-        self._finished.tell()
+            raise error  # whatever the policy is: nothing could be stored
+        self._finished.flush()
         if self._manager.listens("pypet_runs_failed"):
             self._manager.runs_failed(self._environment, [outcome._replace(error=error)])
         what = describe_run(self._environment.trajectory, outcome.index)
@@ -253,11 +259,11 @@ class RunLoop:
             self._refusals += 1
             self._refusal = error
             if self._refusals >= MAX_CONSECUTIVE_FAILURES:
-                raise self._hopeless()
+                raise self._refusal_error()
         self._flusher.run_ended()
 
-    def _hopeless(self) -> NotStoredError:
-        """Return the error that tells that the storage takes nothing any more."""
+    def _refusal_error(self) -> NotStoredError:
+        """Return the error for a storage that refuses everything."""
         error = NotStoredError(
             f"Nothing can be stored any more: data of the last {self._refusals} runs was refused. "
             f"The latest error was {self._refusal!r}. Runs that are completed are stored; mend the "
@@ -269,7 +275,7 @@ class RunLoop:
 
 
 class _Remaining:
-    """Gives run indices as plain numbers, some at a time: a million at once would be large."""
+    """Yields run indices as Python ints, in parts: a million at once would need 40 MB."""
 
     __slots__ = ("_indices", "_position")
 
@@ -291,7 +297,7 @@ class _Remaining:
 
 
 class OutcomeBatch:
-    """Gathers outcomes for listeners; does nothing without any."""
+    """Collects outcomes for a lifecycle hook, to call it for many at once."""
 
     def __init__(
         self,
@@ -304,7 +310,7 @@ class OutcomeBatch:
         self._due = 0.0
 
     def add(self, outcome: Outcome) -> None:
-        """Take an outcome, and tell if the first one has waited long enough."""
+        """Add an outcome; call the listener if the first one has waited for `BATCH_SECONDS`."""
         if self._listener is None:
             return
         now = monotonic()
@@ -312,28 +318,28 @@ class OutcomeBatch:
             self._due = now + BATCH_SECONDS
         self._outcomes.append(outcome)
         if now >= self._due:
-            self.tell()
+            self.flush()
 
-    def tell(self) -> None:
-        """Tell about what was gathered."""
+    def flush(self) -> None:
+        """Call the listener with the outcomes collected so far."""
         if self._outcomes and self._listener is not None:
             outcomes, self._outcomes = self._outcomes, []
             self._listener(self._environment, outcomes)
 
 
 class ErrorPolicy(NamedTuple):
-    """A run is tried ``retries`` times more; then its error is raised, or the others go on."""
+    """What happens after a run has failed: ``retries`` attempts, then raise or go on."""
 
     retries: int
     raises: bool
     spares_overdue: bool = True
-    """A run that took too long is left out: the user did not say that errors are to be raised."""
+    """Never raise for a run that exceeded its time: the user did not ask to raise errors."""
 
     @classmethod
     def parse(cls, on_error: str | None, default: str) -> ErrorPolicy:
-        """Read ``on_error``, which is checked already; ``default`` is the scheduler's way.
+        """Parse ``on_error``, which is valid; ``default`` is that of the scheduler.
 
-        After the last attempt of ``'retry:N'`` the scheduler's way is gone, too.
+        It also decides after the last attempt of ``'retry:N'``.
         """
         if on_error is not None and on_error.startswith(RETRY_PREFIX):
             return cls(int(on_error.removeprefix(RETRY_PREFIX)), default == RAISE)

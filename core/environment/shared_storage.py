@@ -1,4 +1,4 @@
-"""The storage of parallel runs: a wrap mode that is active around the runs of one round."""
+"""The storage of parallel runs: a wrap mode that is active during one pass."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ class SharedStorage:
         self._mode: WrapMode | None = mode
         self._context = context
         self.loss: Exception | None = None
-        """Why data of runs is lost that were reported as finished; ``runs`` of it are their
-        indices. Known after the block, and only if another error was on its way, for otherwise
-        it is raised."""
+        """Why data of runs that were reported as finished is lost; the attribute ``runs`` has their
+        indices. Set at the end of the block if that ends by another error; else this one is
+        raised."""
         if getattr(self._service, "multiproc_safe", False):
             _logger.info("The storage service needs no wrap mode: it is safe for many processes.")
             self._mode = None
 
     def __enter__(self) -> Self:
         if self._mode is not None:
-            # Once more: the trajectory may have got another service since it was checked first.
+            # Again: the trajectory may have another service than when the environment was made.
             check_service(self._service, type(self._mode))
             try:
                 self._mode.start(self._service, self._context)
                 self._trajectory.v_storage_service = self._mode.main_service()
             except BaseException:
-                self._end(hides=True)
+                self._stop(is_failing=True)
                 raise
         return self
 
@@ -60,11 +60,11 @@ class SharedStorage:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._end(hides=exc_value is not None)
+        self._stop(is_failing=exc_value is not None)
 
     @property
     def stores_here(self) -> bool:
-        """Whether data of runs is stored by the main process, and by nobody else."""
+        """Whether only the main process stores data of runs."""
         return self._mode is not None and self._mode.stores_in_main_process
 
     @property
@@ -82,7 +82,7 @@ class SharedStorage:
         return WrapMode.take_home if self._mode is None else type(self._mode).take_home
 
     def accept(self, outcome: Outcome) -> None:
-        """Take what came home with an outcome; raises if it cannot be stored."""
+        """Accept the data that came with an outcome; raises if it cannot be stored."""
         if self._mode is not None:
             self._mode.accept(outcome)
 
@@ -97,7 +97,7 @@ class SharedStorage:
 
     @property
     def has_stored_run_table(self) -> bool:
-        """Whether all those rows are surely stored; after the block."""
+        """Whether all rows of `store_run_table` are known to be stored; valid after the block."""
         return self._mode is None or self._mode.has_stored_run_table
 
     def wait_closed(self) -> None:
@@ -105,10 +105,10 @@ class SharedStorage:
         if self._mode is not None:
             self._mode.wait_closed()
 
-    def _end(self, *, hides: bool) -> None:
-        """Give the trajectory its service back and wait until everything is stored.
+    def _stop(self, *, is_failing: bool) -> None:
+        """Restore the service of the trajectory and wait until everything is stored.
 
-        ``hides`` says that an error is on its way, which one from here must not replace.
+        With ``is_failing`` the block ends by an error, which must not be replaced by another.
         """
         self._trajectory.v_storage_service = self._service
         if self._mode is None:
@@ -116,7 +116,7 @@ class SharedStorage:
         try:
             self._mode.stop()
         except Exception as error:
-            if not hides:
+            if not is_failing:
                 raise
             self.loss = error
             _logger.exception("After the error that follows, data of runs was lost, too.")
@@ -125,7 +125,7 @@ class SharedStorage:
 def share_storage(
     trajectory: Trajectory, plugins: PluginSet, environment_name: str
 ) -> SharedStorage | None:
-    """Return what shares the storage with workers; None if runs are executed here."""
+    """Return the shared storage of parallel runs; None if runs are executed here."""
     if plugins.wrap_mode is None:
         return None
     options = plugins.options

@@ -1,8 +1,8 @@
-"""Python's warnings in worker processes: each is shown once in an experiment, not in each process.
+"""Shows each of Python's warnings once in an experiment instead of once in each worker.
 
-Python shows a warning of a line of code once, but every process keeps its own account of that. So a
-process for each run would show the same warning for each run. Processes that are forked inherit
-a table of what was shown; others show what Python shows.
+Python shows the warning of a line of code once per process, so with a process for each run it would
+appear for each run. Forked processes inherit a shared table of the warnings that were shown; all
+others follow Python's rule.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import warnings
 from typing import Any, TextIO
 
 SLOTS = 512
-"""So many different warnings are known; further ones are shown each time."""
+"""Capacity of the table; further warnings are shown by each process."""
 SLOT_BYTES = 8
 LOCK_SECONDS = 0.1
-"""Longer than this nobody holds the lock, unless it was killed meanwhile."""
+"""A lock that is held for longer belongs to a process that was killed."""
 
 
 class _Table:
@@ -27,7 +27,7 @@ class _Table:
         self._lock = multiprocessing.get_context("fork").Lock()
 
     def add(self, key: int) -> bool:
-        """Return whether a key is new, and keep it."""
+        """Add a key and return whether it is new."""
         mark = (key % ((1 << 64) - 1) + 1).to_bytes(SLOT_BYTES, "little")  # zero is an empty slot
         is_locked = self._lock.acquire(timeout=LOCK_SECONDS)
         try:
@@ -47,15 +47,15 @@ class _Table:
 _table: _Table | None = None
 
 
-def begin() -> None:
-    """Forget what was shown; called in the main process before it starts workers."""
+def reset() -> None:
+    """Start with an empty table; called in the main process before it starts workers."""
     global _table
     if "fork" in multiprocessing.get_all_start_methods():
         _table = _Table()
 
 
-def share() -> None:
-    """Leave out in this process, a worker, what another worker has shown."""
+def install() -> None:
+    """Skip in this process, a worker, the warnings that another worker has shown."""
     table = _table
     if table is None:
         return  # not forked from the main process
@@ -69,7 +69,7 @@ def share() -> None:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> Any:
-        # Forked processes have the same random part in the hashes of texts.
+        # Forked processes share the seed of string hashes.
         if table.add(hash((str(message), category.__qualname__, filename, lineno))):
             show(message, category, filename, lineno, file, line)
 

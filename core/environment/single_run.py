@@ -1,4 +1,4 @@
-"""One run: set the trajectory to it, call the run function, store, take notes."""
+"""One run: set the trajectory to it, call the run function, store, and record the times."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ class SingleRun:
         self._is_sent = is_sent
 
     def __call__(self, task: Task) -> Outcome:
-        """Execute a task; what the run raises is in the outcome.
+        """Execute a task; an exception of the run becomes the error of the outcome.
 
-        Afterwards the trajectory is in no run, also after an error; then the run is incomplete
-        and what it added is gone from memory.
+        Afterwards the trajectory is in no run. After an error the run is incomplete, and the nodes
+        that it added are removed from memory.
 
         Raises
         ------
@@ -84,7 +84,7 @@ class SingleRun:
             trajectory._enter_run(index)
             trajectory._begin_run(started)
             value = self._call(trajectory, task)
-            sigterm_handling.hold()  # a run that is over is stored and counts
+            sigterm_handling.hold()  # a run that has returned is stored and counts
             if self._stores:
                 stores = True
                 with self._storing:
@@ -121,21 +121,21 @@ class SingleRun:
 
 
 def _store_and_commit(trajectory: Any, commit: CommitRun) -> None:
-    """Store what the run has added and commit it, in one message; all of it or nothing."""
+    """Store what the run has added and commit it, in one message and so atomically."""
     trajectory.v_storage_service.store(
         constants.SINGLE_RUN, trajectory, trajectory_name=trajectory.v_name, commit=commit
     )
 
 
 def _abandon(trajectory: Any, index: int, started: float) -> None:
-    """Have the journal forget what the run has stored, if that is known in this process."""
+    """Have the journal drop what the run has stored, if this process writes to it."""
     abandon = getattr(trajectory.v_storage_service, "abandon_run", None)
     if abandon is not None:
         abandon(index, started)
 
 
 def _store(trajectory: Any) -> None:
-    """Store what the run has added, without what cannot be stored, of which the error tells."""
+    """Store what the run has added; data that cannot be stored is left out and raised as error."""
     try:
         trajectory.f_store()
         return

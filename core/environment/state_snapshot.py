@@ -1,4 +1,4 @@
-"""Noticing that a run changed what was there before it, at a price that every run can pay."""
+"""Detects whether a run has changed what existed before it, cheaply enough for every run."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _facts_of_group = attrgetter("_comment", "_annotations")
 _OF_THE_RUN = frozenset(
     ("_idx", "_run_name", "_is_run", "_run_started", "_calls_in_run", "_generators")
 )
-"""What every run sets anew on the trajectory."""
+"""Attributes of a trajectory that each run sets."""
 
 
 class StateSnapshot:
-    """What a trajectory looks like before a run.
+    """The state of a trajectory before a run.
 
-    Values that cannot change in place are compared one by one, everything else through its
-    pickle. Explored parameters only count as being there: runs set their values.
+    Immutable values are compared directly, everything else by its pickle. Of explored parameters
+    only the existence is compared, because each run sets their values.
     """
 
     def __init__(self, trajectory: Trajectory) -> None:
@@ -50,7 +50,7 @@ class StateSnapshot:
         }
 
     def is_unchanged(self) -> bool:
-        """Say whether everything is as it was; settings are brought back if need be."""
+        """Return whether the trajectory has the same state; its settings are restored if so."""
         tree = self._tree
         if tree.leaves != self._leaves:
             return False
@@ -64,7 +64,7 @@ class StateSnapshot:
             if list(map(_pickled, self._other)) != self._other_pickles:
                 return False
         except Exception:
-            return False  # values that cannot be compared or pickled were not there before
+            return False  # before the run all values could be compared and pickled
         if [_pickled(group._annotations) for group in self._annotated] != self._annotation_pickles:
             return False
         if _count_links(tree) != self._links:
@@ -85,7 +85,7 @@ class StateSnapshot:
 
 
 def _is_plain(leaf: Any) -> bool:
-    """Say whether a leaf has nothing that can change in place."""
+    """Return whether everything in a leaf is immutable."""
     if leaf._annotations is not None or not hasattr(leaf, "_data") or hasattr(leaf, "__dict__"):
         return False
     data = leaf._data

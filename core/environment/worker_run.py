@@ -1,4 +1,4 @@
-"""Runs in worker processes: what travels there, and how a worker executes it."""
+"""Runs in worker processes: what is sent to a worker, and how it executes a task."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class WorkerSettings(NamedTuple):
     """How workers execute runs; picklable as an argument of a process."""
 
     service: StorageService
-    """What a trajectory stores with in a worker."""
+    """The storage service of the trajectory in a worker."""
     take_home: Callable[[Trajectory], Any]
-    """Returns what travels home with the outcome of a run."""
+    """Returns what is sent to the main process with the outcome of a run."""
     log_setups: Sequence[LoggingSetup]
     environment_name: str
     hexsha: str
@@ -50,11 +50,11 @@ class WorkerSettings(NamedTuple):
     clean_up: bool
     graceful: bool
     freeze_input: bool
-    """Runs share trajectory, function and arguments instead of getting them as they were."""
+    """Runs share trajectory, function and arguments instead of fresh copies."""
     encode_value: Callable[[Any], bytes] | None = None
     """Encodes what runs return for the journal that they are committed to; None without one."""
     logs_failures: bool = True
-    """Workers have log files of their own. Elsewhere the main process alone tells what failed."""
+    """Workers have log files of their own. Without, only the main process logs failures."""
 
 
 class WorkerRun(TaskFunction, ForkAware):
@@ -67,12 +67,12 @@ class WorkerRun(TaskFunction, ForkAware):
         self._run: SingleRun | None = None
 
     def serialized(self, dumps: Callable[[Any], bytes] = pickled) -> SerializedRun:
-        """Return the same work in pickles, one for the trajectory and one for the job.
+        """Return the same function in pickles, one of the trajectory and one of the job.
 
         Raises
         ------
         Exception
-            What pickling raises, with a note that names the culprit and the remedy.
+            What pickling raises, with a note that names the object and a remedy.
         """
         job = Job(self._job.function, self._job.args, self._job.kwargs)
         with pickled_by_name(self._trajectory):
@@ -140,7 +140,7 @@ class SerializedRun(TaskFunction, RunAware):
         """Whether the worker executes many tasks and reports them together."""
 
     def serialized(self, dumps: Callable[[Any], bytes] = pickled) -> SerializedRun:
-        """Return itself: it consists of bytes already."""
+        """Return itself, which consists of bytes already."""
         return self
 
     def start_worker(self, index: int | None = None) -> None:
@@ -156,7 +156,7 @@ class SerializedRun(TaskFunction, RunAware):
         _start_logging(self._trajectory, index, self._settings)
 
     def __call__(self, task: Task) -> Outcome:
-        """Execute a task, as if there had been no other before unless input is frozen."""
+        """Execute a task, independent of former ones unless input is frozen."""
         settings = self._settings
         if settings.freeze_input:
             if self._run is None:
@@ -191,7 +191,7 @@ class SerializedRun(TaskFunction, RunAware):
         )
 
     def _unpack(self) -> None:
-        """Make the trajectory anew."""
+        """Unpickle the trajectory."""
         trajectory = pickle.loads(self._image)
         put(trajectory, "_storage_service", self._settings.service)
         restore_flags(trajectory, self._flags)
@@ -250,8 +250,8 @@ def _start_logging(trajectory: Any, index: int | None, settings: WorkerSettings)
 
 
 def _prepare_process(settings: WorkerSettings) -> None:
-    """Set up what a process has one of, for all its runs."""
-    shared_warnings.share()
+    """Set up warnings and signals of the process."""
+    shared_warnings.install()
     _prepare_signals(settings)
 
 
@@ -259,7 +259,7 @@ def _prepare_signals(settings: WorkerSettings) -> None:
     if settings.graceful:
         sigint_handling.start(prints_notice=False)
     elif threading.current_thread() is threading.main_thread():
-        # CTRL+C reaches all processes of a terminal; the main process decides and ends workers.
+        # CTRL+C reaches all processes of a terminal; only the main process handles it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

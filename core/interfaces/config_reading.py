@@ -1,4 +1,4 @@
-"""The contract of readers of config files: what an environment is to be made with."""
+"""The interface of readers of config files."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pypet.interfaces.feature import Feature
 
 
 class ConfigEntry(NamedTuple):
-    """One keyword of the environment, or one parameter, as a file says it."""
+    """One keyword of the environment, or one parameter, from a config file."""
 
     name: str
-    """For a parameter relative to its branch; dots make groups."""
+    """For a parameter relative to its branch, with dots between groups."""
     value: Any
     where: str
-    """File and, if known, line, for messages."""
+    """File and, if known, line; for messages."""
     comment: str = ""
 
 
 class ConfigContent(NamedTuple):
-    """What a config file holds; of several keywords of the same name the last one counts."""
+    """The content of a config file; of several keywords of the same name the last one counts."""
 
     keywords: Sequence[ConfigEntry] = ()
     parameters: Sequence[ConfigEntry] = ()
@@ -29,18 +29,18 @@ class ConfigContent(NamedTuple):
     log_config: Any = None
     """The value for option ``log_config`` if the file configures logging, else None."""
     log_where: str = ""
-    """Where the file begins to configure logging, for messages."""
+    """Place in the file where the logging configuration begins; for messages."""
     has_only_lists: bool = False
-    """Whether the format has no tuples or sets: an option gets what it takes, made from a list."""
+    """Whether the format has no tuples or sets, so that lists are converted for the options."""
 
 
 class ConfigReader(Feature, ABC):
-    """Reads what is given as ``config=``; not instantiated."""
+    """Reads the argument ``config`` of an environment; not instantiated."""
 
     @classmethod
     @abstractmethod
     def reads(cls, source: Any) -> bool:
-        """Return whether this is the reader for ``source``: a path, or some object."""
+        """Return whether the class supports ``source``, a path or another object."""
 
     @classmethod
     @abstractmethod
@@ -50,5 +50,5 @@ class ConfigReader(Feature, ABC):
         Raises
         ------
         ValueError
-            There is no such file, or something in it is malformed; the message says where.
+            There is no such file, or it is malformed; the message has the place.
         """

@@ -1,4 +1,4 @@
-"""What all pluggable features have in common: a name, what they need, which options they read."""
+"""The base of all pluggable features: a name, requirements, options and capabilities."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from pypet.moved import adopt_overrides
 
 
 class Feature:
-    """A named thing that a plugin gives: a storage service, a wrap mode, a scheduler, ...
+    """A named class that a plugin provides: a storage service, a wrap mode, a scheduler, ...
 
-    Capabilities are data on the class, so that pypet can ask about a feature before it makes
-    an instance and without knowing its name. Importing the module of a feature must be cheap:
-    heavy packages are imported in the method that needs them, through
-    `pypet.support.optional.require`.
+    Capabilities are data on the class, so that pypet can query a feature before it makes an
+    instance and without knowing its name. Importing the module of a feature must be cheap: import
+    heavy packages in the method that needs them, through `pypet.support.optional.require`.
     """
 
     name: ClassVar[str] = ""
-    """What users type, for example ``'hdf5'`` or ``'QUEUE'``. Compared case-insensitively."""
+    """The name that users type, such as ``'hdf5'`` or ``'QUEUE'``; case-insensitive."""
 
     requires: ClassVar[tuple[str, ...]] = ()
     """Import names of the packages without which the feature is unavailable."""

@@ -21,7 +21,7 @@ _SEQUENCES = (list, tuple, set, frozenset)
 
 
 def type_name(kind: type) -> str:
-    """Return how an accepted type is called in messages and documentation."""
+    """Return the name of an accepted type in messages and documentation."""
     return _TYPE_NAMES.get(kind, kind.__name__)
 
 
@@ -32,14 +32,20 @@ class Option:
     The same declaration serves the signature and ``help()`` of the environment, the reader of
     config files, ``pypet plugins`` and the table in the documentation.
 
-    ``types`` are the accepted types, empty for any; ``None`` is always accepted where the
-    default is None. True and False are no numbers here, unless ``bool`` is among the types, and
-    an option that takes ``os.PathLike`` takes no empty path. ``check`` is called with the given
-    value (never with the untouched default) and raises ValueError with a message that says how
-    to put it right.
-    ``family`` is the family of plugins that reads the option, for grouping in listings.
-    ``only_with`` names the option without which this one does nothing: whoever gives only this
-    one is warned.
+    Parameters
+    ----------
+    types
+        The accepted types, empty for any. None is always accepted where the default is None. True
+        and False are no numbers, unless ``bool`` is among the types; an option that accepts
+        ``os.PathLike`` rejects an empty path.
+    check
+        Called with a given value, never with the default; raises ValueError with a message that
+        contains the remedy.
+    family
+        The family of plugins that reads the option, for grouping in listings.
+    only_with
+        The option without which this one does nothing: a warning is issued if only this one is
+        given.
     """
 
     name: str
@@ -51,29 +57,29 @@ class Option:
     only_with: str = ""
 
     def from_list(self, value: Any) -> Any:
-        """Return a list as the first kind of sequence or set that the option names.
+        """Convert a list to the first type of sequence or set that the option accepts.
 
-        For values from where lists are all there is, such as TOML files. Anything else comes back
-        as it is, also lists if the option names no such kind.
+        For values from formats that only have lists, such as TOML. Other values are returned
+        unchanged, and so are lists if the option accepts no such type.
 
         Raises
         ------
         TypeError
-            The option takes a set, and an entry of the list cannot be in one.
+            The option accepts a set, and an entry of the list is not hashable.
         """
         if not isinstance(value, list):
             return value
         return next((kind for kind in self.types if kind in _SEQUENCES), list)(value)
 
     def validate(self, value: Any) -> None:
-        """Raise unless ``value`` is one that the option takes.
+        """Raise unless the option accepts ``value``.
 
         Raises
         ------
         TypeError
             The value has none of the accepted types.
         ValueError
-            The check of the option refuses the value.
+            The check of the option rejects the value.
         """
         if value is None and self.default is None:
             return

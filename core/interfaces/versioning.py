@@ -1,4 +1,4 @@
-"""The contract of versioning: which code an experiment ran with, and a record of the experiment."""
+"""The interface of versioning: records with which code an experiment ran."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Versioning(Feature, ABC):
         """
 
     def snapshot(self, environment: EnvironmentLike) -> str | None:
-        """Pin down the code; return a new revision's SHA-1 if one was made, else None.
+        """Record the state of the code; return the SHA-1 of a new revision, None without one.
 
         Called while the environment is created, before it has a name and log files and before it
-        stores anything: what is wrong is raised here.
+        stores anything, so that errors are raised early.
         """
         return None
 
     def environment_named(self, environment: EnvironmentLike) -> None:
-        """Note what `snapshot` found; the environment has its name and its log files."""
+        """Log and store the result of `snapshot`: the environment now has name and log files."""
 
     def experiment_started(self, environment: EnvironmentLike) -> None:
-        """Note the start; parameters are complete and locked."""
+        """Called when an experiment begins; parameters are complete and locked."""
 
     def experiment_finished(self, environment: EnvironmentLike) -> None:
         """Record the experiment; called only if all runs succeeded and are stored."""
