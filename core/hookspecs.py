@@ -7,10 +7,10 @@ the entry-point group ``pypet`` of its distribution::
     myfiles = "my_package.my_module"
 
 pypet finds entry points without importing them. A plugin is imported when a feature with the name
-of its entry point is requested, and whenever all plugins have to be known: to create an environment,
-and for ``pypet plugins``. So importing the module of a plugin must be cheap: import heavy packages
-in the method that needs them. If the import raises, the plugin is reported as failed and everything
-else continues.
+of its entry point is requested, and whenever all plugins have to be known: to create an
+environment, and for ``pypet plugins``. So importing the module of a plugin must be cheap: import
+heavy packages in the method that needs them. If the import raises, the plugin is reported as failed
+and everything else continues.
 
 There are two kinds of hooks. *Register* hooks are called once per plugin, right after its import,
 in the process that imports it (workers import a plugin only if they need it), and return classes
