@@ -32,8 +32,8 @@ class RecordBackend(StorageService, ABC):
     durable: bool = False
     """Whether everything that is stored survives a loss of power as soon as others can see it.
 
-    Set by who journals. Holds from the next commit on, and for what is pickled, too. Services
-    without commits to a disk take no notice.
+    Set by `durable_commits`. Holds from the next commit on, and for what is pickled, too. Services
+    without commits to a disk ignore it.
     """
     before_commit: Callable[[], None] | None = None
     """Called right before anything is made visible to others; what it raises prevents that.
@@ -203,6 +203,22 @@ class RecordBackend(StorageService, ABC):
         """
         self.flush()
         return True
+
+    @contextmanager
+    def durable_commits(self, *, interval: float | None = None) -> Iterator[None]:
+        """Make every commit survive a loss of power within a ``with`` block, see `durable`.
+
+        ``interval`` replaces `commit_interval` meanwhile: whoever journals what is stored need
+        not commit it as often. Both are as before afterwards.
+        """
+        former = self.durable, self.commit_interval
+        self.durable = True
+        if interval is not None:
+            self.commit_interval = interval
+        try:
+            yield
+        finally:
+            self.durable, self.commit_interval = former
 
     def check_file_message(self, msg: str, trajectory: str | None) -> None:
         """Raise ValueError if a message to open, flush or close makes no sense now.

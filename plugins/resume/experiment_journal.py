@@ -10,7 +10,7 @@ import shutil
 import struct
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, ClassVar
 
 from pypet.errors import NotStoredError
@@ -73,6 +73,7 @@ class ExperimentJournal(Journal):
         self._service: JournaledService | None = None
         self._storage: Any = None
         self._storage_before: Any = None
+        self._durable_commits = ExitStack()
         self._environment: EnvironmentLike | None = None
         self._committed: set[int] = set()
         self._follower: Follower | None = None
@@ -130,9 +131,9 @@ class ExperimentJournal(Journal):
         self._folder = folder
         self._storage = storage
         self._storage_before = copy.copy(storage)
-        storage.durable = True
         # The journal is what makes runs safe: the storage may lag behind.
-        storage.commit_interval = max(self._interval, COMMIT_SECONDS)
+        interval = max(self._interval, COMMIT_SECONDS)
+        self._durable_commits.enter_context(storage.durable_commits(interval=interval))
 
     def renew(self, snapshot: Snapshot) -> None:
         """Replace the snapshot."""
@@ -278,9 +279,7 @@ class ExperimentJournal(Journal):
         self._folder = self._storage = self._segment = self._lock = self._service = None
         self._environment = self._follower = None
         self._committed = set()
-        if storage is not None:
-            storage.durable = False
-            del storage.commit_interval
+        self._durable_commits.close()
         try:
             if segment is not None:
                 segment.close()

@@ -62,7 +62,6 @@ def restore(
     commits = _first_of_each(new)
     # Whoever wrote them may have died before: the storage must not know more than the journal.
     sync_segments(reader.path for reader in follower.readers)
-    service.durable = True
     meta = _stored_meta(service, str(trajectory.v_name))
     before = set(trajectory._runs.completed_indices().tolist())
     if meta is None:
@@ -79,7 +78,7 @@ def restore(
         _logger.warning(
             "The journal has lost what run %d returned; the run will be executed again.", run
         )
-    with service.kept_open(trajectory.v_name):
+    with service.durable_commits(), service.kept_open(trajectory.v_name):
         _store_commits(service, [each for run, each in commits.items() if run not in stored])
         _remove_uncommitted(trajectory, before | commits.keys())
         _note_abandoned(trajectory, meta, commits, follower, header)

@@ -21,7 +21,7 @@ from h5py import h5d, h5g, h5o, h5p, h5z
 
 from pypet import pypetconstants as constants
 from pypet.errors import StorageFormatError
-from pypet.storage_backends.hdf5.encoding.attributes import MANY
+from pypet.storage_backends.hdf5.encoding.attributes import MANY, Encoded, encode_attribute
 from pypet.storage_backends.hdf5.settings.settings import (
     BLOSC_CODES,
     Filters,
@@ -236,11 +236,12 @@ _UNCHECKED = (BLOSC, BLOSC2)
 """Compressors that do not find out that a chunk is damaged, as the others do."""
 
 
-def packed(filters: Filters) -> int:
-    """Return the value of PyTables' attribute FILTERS for children of a group."""
+@lru_cache(maxsize=64)
+def filters_attribute(filters: Filters) -> Encoded:
+    """Return PyTables' attribute FILTERS of a group: the default for what is made in it."""
     library = library_of(filters.complib)
     level = filters.complevel
-    return (
+    return encode_attribute(
         level
         | (_LIBRARY_IDS.get(library, 0) << 8 if level else 0)
         | (int(filters.shuffle and level > 0) << 16)

@@ -325,9 +325,9 @@ class OpenFile:
         self.generation += 1
         for cache in self.trajectory_caches.values():
             cache.forget_handles()
-        handle, self._pytables = self._pytables, None
-        if handle is not None:
-            self._close_pytables(handle)
+        pytables, self._pytables = self._pytables, None
+        if pytables is not None:
+            self._close_pytables(pytables)
         handle, self._handle = self._handle, None
         if handle is not None:
             try:

@@ -15,9 +15,8 @@ from functools import partial
 from h5py import h5f, h5p
 
 from pypet.errors import StorageFormatError
-from pypet.storage_backends.hdf5.compression.filters import packed
+from pypet.storage_backends.hdf5.compression.filters import filters_attribute
 from pypet.storage_backends.hdf5.encoding.attributes import (
-    encode_attribute,
     write_attribute,
     write_text,
 )
@@ -254,7 +253,7 @@ def _fill(file: h5f.FileID, title: str, filters: Filters) -> None:
     write_text(file, b"PYTABLES_FORMAT_VERSION", PYTABLES_FORMAT)
     write_text(file, b"TITLE", title)
     write_text(file, b"VERSION", "1.0")
-    write_attribute(file, b"FILTERS", encode_attribute(packed(filters)))
+    write_attribute(file, b"FILTERS", filters_attribute(filters))
 
 
 def _created(

@@ -10,7 +10,6 @@ from h5py import h5d, h5g
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
 from pypet.records import ArrayItem, Column, Item, SharedItem, TableItem
-from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.attributes import (
     ONE,
     attribute_names,
@@ -113,7 +112,7 @@ def _write_flag(location: Any, item: TableItem) -> None:
 def _write_split_table(
     group: h5g.GroupID, name: bytes, item: TableItem, options: CreationOptions
 ) -> None:
-    holder = create_group(group, name, filters=packed(options.filters))
+    holder = create_group(group, name, options.filters)
     last = item.name.rpartition(".")[2]
     for number, start in enumerate(range(0, len(item.columns), MAX_COLUMNS)):
         part = item.columns[start : start + MAX_COLUMNS]
@@ -168,7 +167,7 @@ def nested_group(leaf: h5g.GroupID, names: list[str], filters: Filters, path: st
     for name in names:
         raw = name.encode("utf8")
         if not has_child(group, raw):
-            group = create_group(group, raw, filters=packed(filters), title=name)
+            group = create_group(group, raw, filters, title=name)
             write_text(group, STORED_AS, constants.NESTED_GROUP)
             continue
         inner = opened_nested_group(group, raw)

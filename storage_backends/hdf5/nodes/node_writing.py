@@ -9,7 +9,6 @@ from typing import Any
 from h5py import h5g
 
 from pypet.records import FrameItem, Item, PutNode
-from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.annotations import annotate
 from pypet.storage_backends.hdf5.encoding.attributes import (
     TRUE,
@@ -184,7 +183,7 @@ class NodeWriter:
             group = self._copy_bare(parent, name, root, first)
             self._fill_new(group, first, ())
         else:
-            group = create_group(parent, name, filters=packed(self._filters))
+            group = create_group(parent, name, self._filters)
             self._fill_new(group, first, ())
             if first.class_name is not None:
                 write_attribute(group, CLASS_NAME, encode_attribute(first.class_name))

@@ -7,13 +7,13 @@ from typing import Any
 
 from h5py import h5, h5g, h5l, h5p
 
+from pypet.storage_backends.hdf5.compression.filters import filters_attribute
 from pypet.storage_backends.hdf5.encoding.attributes import (
     MANY,
-    Encoded,
-    encode_attribute,
     encode_text,
     write_attribute,
 )
+from pypet.storage_backends.hdf5.settings.settings import Filters
 
 _MOST_ATTRIBUTES = 1024
 """So many annotations are kept in the header of a group. Beyond it HDF5 checks only those that have
@@ -46,21 +46,16 @@ def _creation_properties(compact: bool, in_order: bool) -> h5p.PropGCID:
     return properties
 
 
-@lru_cache(maxsize=64)
-def _packed(filters: int) -> Encoded:
-    return encode_attribute(filters)
-
-
 def create_group(
-    parent: Any, name: bytes, *, filters: int, title: str = "", compact: bool = False
+    parent: Any, name: bytes, filters: Filters, *, title: str = "", compact: bool = False
 ) -> h5g.GroupID:
-    """Make a group; ``filters`` is the packed value for the attribute FILTERS.
+    """Make a group; PyTables applies ``filters`` to what it makes in it.
 
     ``compact`` is for groups in a file of a newer format than the oldest.
     """
     group = h5g.create(parent, name, gcpl=_creation_properties(compact, name == RUNS))
     write_attribute(group, b"CLASS", _CLASS)
-    write_attribute(group, b"FILTERS", _packed(filters))
+    write_attribute(group, b"FILTERS", filters_attribute(filters))
     write_attribute(group, b"TITLE", encode_text(title.encode("utf8")))
     write_attribute(group, b"VERSION", _VERSION)
     return group

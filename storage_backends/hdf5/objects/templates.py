@@ -20,7 +20,6 @@ from h5py import h5a, h5d, h5f, h5g, h5o, h5p, h5s, h5t
 
 from pypet import pypetconstants as constants
 from pypet.records import ArrayItem, Item, PutNode, TableItem
-from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.attributes import TRUE, write_attribute, write_text
 from pypet.storage_backends.hdf5.encoding.checksums import (
     checksum_note,
@@ -289,7 +288,7 @@ class Templates:
         template = self._new()
         copied = {id(item) for item in items}
         try:
-            groups = {"": create_group(file, template.name, filters=packed(filters), compact=True)}
+            groups = {"": create_group(file, template.name, filters, compact=True)}
             described: set[str] = set()
             for node in nodes:
                 path = node.path[len(root) :]
@@ -370,9 +369,7 @@ def _make_group(groups: dict[str, h5g.GroupID], path: str, filters: Filters) -> 
     for name in path.split(".")[1:]:
         here = f"{parent}.{name}"
         if here not in groups:
-            groups[here] = create_group(
-                groups[parent], name.encode("utf8"), filters=packed(filters), compact=True
-            )
+            groups[here] = create_group(groups[parent], name.encode("utf8"), filters, compact=True)
         parent = here
     return groups[parent]
 

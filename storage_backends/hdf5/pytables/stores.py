@@ -74,7 +74,9 @@ def opened_in_memory(settings: Settings) -> AbstractContextManager[Any]:
     return opened_store(name, "w", settings, **driver)
 
 
-def _new_store(path: str, mode: str, settings: Settings | None, **driver: Any) -> Any:
+def _new_store(
+    path: str, mode: Literal["a", "r", "r+", "w"], settings: Settings | None, **driver: Any
+) -> Any:
     from pandas import HDFStore
 
     compression: dict[str, Any] = {}

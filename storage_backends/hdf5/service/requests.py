@@ -19,7 +19,6 @@ from pypet.records import (
     PutNode,
     StoreRequest,
 )
-from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.files.disk_space import estimate, estimate_new
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.frame_writing import write_frames
@@ -129,6 +128,6 @@ def _made_group(cache: TrajectoryCache, path: str, filters: Filters) -> h5g.Grou
     if group is None:
         location, _, name = path.rpartition(".")
         parent = _made_group(cache, location, filters)
-        group = create_group(parent, name.encode("utf8"), filters=packed(filters))
+        group = create_group(parent, name.encode("utf8"), filters)
         cache.remember(path, group)
     return group

@@ -10,7 +10,6 @@ from h5py import h5a, h5d, h5g
 
 from pypet import pypetconstants as constants
 from pypet.records import Info, PutMeta
-from pypet.storage_backends.hdf5.compression.filters import packed
 from pypet.storage_backends.hdf5.encoding.annotations import annotate
 from pypet.storage_backends.hdf5.encoding.attributes import (
     attribute_names,
@@ -71,7 +70,7 @@ def put_meta(cache: TrajectoryCache, meta: PutMeta, settings: Settings) -> None:
         _write(cache, meta, settings)
         return
     name = cache.name.encode("utf8")
-    root = create_group(cache.file.id, name, filters=packed(settings.filters), title=cache.name)
+    root = create_group(cache.file.id, name, settings.filters, title=cache.name)
     cache.remember("", root)
     try:
         _write(cache, meta, settings)

@@ -18,7 +18,7 @@ from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import StorageFormatError
 from pypet.records import PutNode
-from pypet.storage_backends.hdf5.compression.filters import chunked, missing_filter, packed
+from pypet.storage_backends.hdf5.compression.filters import chunked, missing_filter
 from pypet.storage_backends.hdf5.files.damage import SYMPTOMS
 from pypet.storage_backends.hdf5.objects.groups import (
     child_address,
@@ -232,7 +232,7 @@ def overview_group(root: h5g.GroupID, filters: Filters) -> h5g.GroupID:
     """Return the group of the overview tables, made if necessary."""
     if has_child(root, GROUP_NAME):
         return h5g.open(root, GROUP_NAME)
-    return create_group(root, GROUP_NAME, filters=packed(filters), title="overview")
+    return create_group(root, GROUP_NAME, filters, title="overview")
 
 
 def make_missing_tables(group: h5g.GroupID, wanted: dict[str, bool], filters: Filters) -> None:
