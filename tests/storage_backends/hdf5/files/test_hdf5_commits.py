@@ -478,7 +478,7 @@ def test_a_commit_is_finished_in_memory_where_the_file_may_not_be_changed(tmp_pa
     assert path.read_bytes() == before
 
 
-def test_a_disk_without_room_for_the_log_takes_the_changes_all_the_same(
+def test_a_disk_without_space_for_the_log_takes_the_changes_all_the_same(
     tmp_path, monkeypatch, caplog
 ):
     path = tmp_path / "data.hdf5"

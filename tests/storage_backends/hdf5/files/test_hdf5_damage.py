@@ -91,7 +91,7 @@ def try_all(filename, kind, report):
 
 
 @pytest.mark.parametrize("kind", ["bit", "zeros", "cut"])
-def test_damage_is_told(filename, tmp_path, kind):
+def test_damage_is_reported(filename, tmp_path, kind):
     # In a process of its own, because the HDF5 library might not survive it.
     report = tmp_path / "report.json"
     process = multiprocessing.get_context("spawn").Process(
@@ -126,7 +126,7 @@ def extents_of(filename, node):
 
 @pytest.mark.parametrize("complevel", [0, 9])
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
-def test_damaged_values_are_told_with_fletcher32(tmp_path, value, complevel):
+def test_damaged_values_are_reported_with_fletcher32(tmp_path, value, complevel):
     filename = tmp_path / "sound.hdf5"
     traj = Trajectory("t", filename=filename, complevel=complevel, fletcher32=True, add_time=False)
     traj.f_add_result("r", v=value)
@@ -156,7 +156,7 @@ def test_a_value_that_is_kept_in_a_header_is_checked_without_fletcher32(tmp_path
         load_trajectory("t", filename=damaged, load_data=2)
 
 
-def test_an_unknown_encoding_is_told(tmp_path, caplog):
+def test_an_unknown_encoding_is_reported(tmp_path, caplog):
     filename = tmp_path / "damaged.hdf5"
     traj = Trajectory("t", filename=filename, add_time=False)
     traj.f_add_result("r", v="text")

@@ -396,7 +396,7 @@ def test_a_forked_process_calls_nothing(tmp_path, monkeypatch):
     assert names_in(service.filename) == {"new"}
 
 
-def test_without_room_for_the_log_a_durable_commit_is_refused(tmp_path, monkeypatch):
+def test_without_space_for_the_log_a_durable_commit_is_refused(tmp_path, monkeypatch):
     service = new_durable_service(tmp_path)
     before = names_in(service.filename)
 

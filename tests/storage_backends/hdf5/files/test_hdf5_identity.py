@@ -125,7 +125,7 @@ def test_a_file_that_turns_up_again_is_not_trusted(traj, service, path):
         assert service.check_in_place("t")
 
 
-def test_a_copy_in_place_of_the_file_is_told(traj, service, path, tmp_path):
+def test_a_copy_in_place_of_the_file_is_reported(traj, service, path, tmp_path):
     with service.watched("t"):
         os.replace(shutil.copy(path, tmp_path / "copy"), path)
         assert service.check_in_place("t") is False

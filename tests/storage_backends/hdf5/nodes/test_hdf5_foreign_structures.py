@@ -173,7 +173,7 @@ def test_explored_parameters_of_old_files_are_looked_for_once(path):
 # ----- links to other files --------------------------------------------------------------------
 
 
-def test_external_links_are_left_out_and_told(path, other, fifo, way, caplog):
+def test_external_links_are_left_out_and_reported(path, other, fifo, way, caplog):
     with edit(path) as file:
         file["/t/results/ext"] = h5py.ExternalLink(other, "/t/results/stranger")
         file["/t/results/fifo"] = h5py.ExternalLink(fifo, "/x")
@@ -185,7 +185,7 @@ def test_external_links_are_left_out_and_told(path, other, fifo, way, caplog):
     assert repr(fifo) in caplog.text
 
 
-def test_soft_links_through_an_external_one_are_left_out_and_told(path, fifo, caplog):
+def test_soft_links_through_an_external_one_are_left_out_and_reported(path, fifo, caplog):
     with edit(path) as file:
         file["/t/results/door"] = h5py.ExternalLink(fifo, "/x")
         file["/t/results/through"] = h5py.SoftLink("/t/results/door/y")

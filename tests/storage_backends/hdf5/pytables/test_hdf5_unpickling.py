@@ -178,7 +178,7 @@ def test_modes_that_do_not_exist_are_refused(tmp_path):
         Trajectory("traj", filename=str(tmp_path / "f.hdf5"), unpickle="maybe")
 
 
-def test_storing_frames_into_a_strangers_file_runs_nothing_either(stored, tmp_path, folder):
+def test_storing_frames_into_a_untrusted_file_runs_nothing_either(stored, tmp_path, folder):
     store, load = stored
     store(lambda traj: traj.f_add_result("plain", 3))
     with h5py.File(tmp_path / "file.hdf5", "r+") as file:

@@ -83,7 +83,7 @@ def test_merging_tells_how_far_it_is(tmp_path, counts):
     assert counts("Merged", filename)[-1] == 6
 
 
-def test_short_operations_are_not_told(tmp_path, caplog):
+def test_short_operations_are_not_reported(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     traj = make(tmp_path / "t.hdf5")
     traj.f_store()

@@ -76,7 +76,7 @@ def test_what_does_not_fit_is_refused_and_the_rest_is_kept(tmp_path):
     assert process.exitcode == 0
 
 
-def test_room_that_a_killed_process_reserved_does_no_harm(tmp_path):
+def test_space_that_a_killed_process_reserved_does_no_harm(tmp_path):
     service = new_service(tmp_path)
     apply(service, leaf("results.r", array("x", np.arange(1_000.0))))
     with open(service.filename, "ab") as stream:
@@ -112,7 +112,7 @@ def store_again_at_the_limit(folder):
 
 
 @needs_limits
-def test_what_is_stored_already_needs_no_room(tmp_path):
+def test_what_is_stored_already_needs_no_space(tmp_path):
     in_process(store_again_at_the_limit, tmp_path)
 
 
@@ -189,7 +189,7 @@ def test_a_refused_reservation_leaves_the_file_as_it_was(tmp_path, monkeypatch, 
 
 
 @needs_limits
-def test_where_nothing_can_be_reserved_the_free_room_counts(tmp_path, monkeypatch):
+def test_where_nothing_can_be_reserved_the_free_space_counts(tmp_path, monkeypatch):
     def fail(descriptor, offset, length):
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
@@ -216,7 +216,7 @@ def test_shared_data_that_does_not_fit_is_refused(tmp_path, monkeypatch):
 
 
 @needs_limits
-def test_runs_leave_room_for_what_closes_the_experiment(tmp_path, monkeypatch):
+def test_runs_leave_space_for_what_closes_the_experiment(tmp_path, monkeypatch):
     service = new_service(tmp_path)
     run = leaf("results.runs.run_00000000.z", number("z", 1))
     pretend(monkeypatch, f_frsize=4096, f_bavail=200)

@@ -77,7 +77,7 @@ def test_plain_leaves_are_known(service):
     assert compact_data(dataset.layout) == np.arange(6).tobytes()
 
 
-def test_links_are_told_from_children(service):
+def test_links_are_reported_from_children(service):
     found = header_of(service.filename, "traj/results/runs/run_00000003")
     addresses = {link.name: link.address for link in found.links}
     assert found.attributes[b"SRVC_INIT_COMMENT"] == "Größe"
