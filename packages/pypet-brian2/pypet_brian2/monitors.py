@@ -1,0 +1,109 @@
+"""A result that unpacks a monitor of BRIAN2 into items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from brian2.monitors import PopulationRateMonitor, SpikeMonitor, StateMonitor
+
+from pypet_brian2.quantities import Brian2Result
+
+_MONITORS = (StateMonitor, SpikeMonitor, PopulationRateMonitor)
+_MONITOR_TYPE = "monitor_type"
+
+
+class Brian2MonitorResult(Brian2Result):
+    """A result with what one monitor has recorded.
+
+    Pass the monitor under any name: ``Brian2MonitorResult('spikes', monitor)``. Its items are
+
+    - of a `StateMonitor` ``record_variables``, ``record``, ``when``, ``source``, ``name``, ``t``,
+      and each recorded variable, one row a recorded neuron and one column a time,
+    - of a `SpikeMonitor` ``source``, ``num_spikes``, ``when``, ``name``, ``t`` and ``i``, and, with
+      ``record_variables``, each variable at the times of the spikes,
+    - of a `PopulationRateMonitor` ``source``, ``name``, ``t`` and ``rate``.
+
+    Times have units. Series of times and what goes with them are items only if they are not empty.
+    """
+
+    def __init__(self, full_name: str, *args: Any, **kwargs: Any) -> None:
+        # Before the items, which may be the monitor; not an item itself.
+        self._monitor_type: str | None = None
+        super().__init__(full_name, *args, **kwargs)
+
+    @property
+    def v_monitor_type(self) -> str | None:
+        """Name of the monitor's class; None before there is one."""
+        return self._monitor_type
+
+    def f_set_single(self, name: str, item: Any) -> None:
+        """Set one item, or unpack a monitor into its items, whatever its name.
+
+        Raises
+        ------
+        TypeError
+            There is a monitor already, or the item is of a type that the result does not support.
+        """
+        if not isinstance(item, _MONITORS):
+            super().f_set_single(name, item)
+            return
+        if self._monitor_type is not None:
+            raise TypeError(
+                f"Result {self.v_full_name!r} has a {self._monitor_type} already; give each monitor "
+                "a result of its own."
+            )
+        for key, value in _items(item):
+            super().f_set_single(key, value)
+        self._monitor_type = type(item).__name__
+
+    def _store(self) -> dict[str, Any]:
+        stored = super()._store()
+        if self._monitor_type is not None:
+            stored[_MONITOR_TYPE] = self._monitor_type
+        return stored
+
+    def _load(self, load_dict: Mapping[str, Any]) -> None:
+        loaded = dict(load_dict)
+        monitor_type = loaded.pop(_MONITOR_TYPE, None)
+        if monitor_type is not None:
+            self._monitor_type = str(monitor_type)
+        super()._load(loaded)
+
+
+def _items(monitor: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the items of a monitor."""
+    yield "source", monitor.source.name
+    yield "name", monitor.name
+    if isinstance(monitor, PopulationRateMonitor):
+        yield from _series(monitor, ["rate"])
+        return
+    yield "when", monitor.when
+    variables = list(monitor.record_variables)
+    if isinstance(monitor, StateMonitor):
+        yield "record_variables", variables
+        yield "record", _recorded(monitor)
+        yield from _series(monitor, variables)
+        return
+    yield "num_spikes", int(monitor.num_spikes)
+    variables = [name for name in variables if name not in ("i", "t")]
+    if variables:
+        yield "record_variables", variables
+    yield from _series(monitor, ["i", *variables])
+
+
+def _series(monitor: Any, names: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield times and what was recorded at these, if there are any."""
+    if np.size(monitor.t) == 0:
+        return
+    for name in ("t", *names):
+        recorded = getattr(monitor, name)
+        # Views of variables without a unit are no plain arrays.
+        yield name, recorded[:] if hasattr(recorded, "get_item") else recorded
+
+
+def _recorded(monitor: Any) -> Any:
+    """Return which neurons are recorded: True for all, or an array of indices."""
+    record = monitor.record
+    return record if isinstance(record, bool | int) else np.array(record)
