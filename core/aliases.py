@@ -1,6 +1,6 @@
 """Public names whose home is a plugin, and the paths under which scripts know them.
 
-This table is the only place where pypet's core knows plugins by name. Importing a alias loads
+This table is the only place where pypet's core knows plugins by name. Importing an alias loads
 nothing; a plugin is loaded when one of its names is used.
 """
 
@@ -57,6 +57,18 @@ _NETWORK = {
     **dict.fromkeys(("QueuingClient", "ForkAwareQueuingClient"), "netqueue"),
 }
 
+_BRIAN2 = {
+    "parameter": (
+        "Brian2MonitorResult",
+        "Brian2Parameter",
+        "Brian2Result",
+        "get_unit_fast",
+        "unit_from_expression",
+    ),
+    "network": ("NetworkAnalyser", "NetworkComponent", "NetworkManager", "NetworkRunner"),
+}
+_BRIAN2_HELPERS = ("get_unit_fast", "unit_from_expression")
+
 ALIASES: MappingProxyType[tuple[str, str], Alias] = MappingProxyType(
     {
         ("pypet", "HDF5StorageService"): _HDF5,
@@ -79,6 +91,17 @@ ALIASES: MappingProxyType[tuple[str, str], Alias] = MappingProxyType(
             ("pypet.utils.mpwrappers", name): Alias(entry, name)
             for name, entry in {**_WRAPPERS, **_NETWORK}.items()
         },
+        **{
+            (f"pypet.brian2.{module}", name): Alias("brian2", name)
+            for module, names in _BRIAN2.items()
+            for name in names
+        },
+        **{
+            ("pypet.brian2", name): Alias("brian2", name)
+            for names in _BRIAN2.values()
+            for name in names
+            if name not in _BRIAN2_HELPERS
+        },
     }
 )
 """(module path, public name) -> its home."""
@@ -100,7 +123,7 @@ def module_getattr(module_name: str) -> Callable[[str], Any]:
         alias = ALIASES.get((module_name, name))
         if alias is None:
             raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
-        # Not before it is needed: importing a alias must stay cheap.
+        # Not before it is needed: importing an alias must stay cheap.
         from pypet.manager import get_manager
 
         return get_manager().attribute(

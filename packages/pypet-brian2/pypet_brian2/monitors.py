@@ -51,8 +51,8 @@ class Brian2MonitorResult(Brian2Result):
             return
         if self._monitor_type is not None:
             raise TypeError(
-                f"Result {self.v_full_name!r} has a {self._monitor_type} already; give each monitor "
-                "a result of its own."
+                f"Result {self.v_full_name!r} has a {self._monitor_type} already; give each "
+                "monitor a result of its own."
             )
         for key, value in _items(item):
             super().f_set_single(key, value)

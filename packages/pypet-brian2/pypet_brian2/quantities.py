@@ -99,7 +99,7 @@ class Brian2Parameter(Parameter):
 class Brian2Result(Result):
     """A result for quantities of BRIAN2, and all that `Result` takes.
 
-    The item ``<key>`` is stored as ``<key>__brn2__value``, in base units, and ``<key>__brn2__unit``.
+    The item ``<key>`` is stored as ``<key>__brn2__value`` in base units and ``<key>__brn2__unit``.
     """
 
     IDENTIFIER = IDENTIFIER
