@@ -103,6 +103,15 @@ def pypet_register_options() -> Iterable[Option]:
 
 
 @hookspec
+def pypet_register_leaf_classes() -> Iterable[str]:
+    """Return dotted paths of classes of parameters and results, ``'my_package.MyResult'``.
+
+    Loading finds them by the last part of their path, without ``dynamic_imports``. A class is
+    imported when a node of its name is loaded.
+    """
+
+
+@hookspec
 def pypet_register_commands() -> Iterable[Command]:
     """Return sub-commands of ``pypet``; called when the command line is used."""
 

@@ -16,6 +16,7 @@ from pypet.leaves.parameter import Parameter
 from pypet.leaves.pickle_leaves import PickleResult
 from pypet.leaves.result import BaseResult, Result
 from pypet.leaves.sparse_leaves import SparseParameter, SparseResult
+from pypet.manager import get_manager
 from pypet.support.spelling import did_you_mean
 
 _BUILT_IN: dict[str, type] = {
@@ -128,7 +129,7 @@ def create_class(class_name: str, dynamic_imports: Iterable[type | str]) -> type
     """Return the class with this name, without module.
 
     Built-in classes come first, then ``dynamic_imports``: classes, or dotted paths that end with
-    the name.
+    the name. The classes that plugins register come last.
 
     Raises
     ------
@@ -147,9 +148,12 @@ def create_class(class_name: str, dynamic_imports: Iterable[type | str]) -> type
                 return load_class(candidate)
         elif candidate.__name__ == class_name:
             return candidate
+    registered = get_manager().leaf_class_path(class_name)
+    if registered is not None:
+        return load_class(registered)
     known = ", ".join(c if isinstance(c, str) else c.__name__ for c in imports) or "none"
     raise ImportError(
-        f"There is no class {class_name!r} among the built-in ones and the dynamic imports "
-        f"({known}). Add it to `dynamic_imports`, as a class or as a path like "
+        f"There is no class {class_name!r} among the built-in ones, those of plugins, and the "
+        f"dynamic imports ({known}). Add it to `dynamic_imports`, as a class or as a path like "
         f"'my_module.{class_name}'."
     )

@@ -53,6 +53,8 @@ class PluginEntry:
     features: list[RegisteredFeature] = field(default_factory=list)
     options: tuple[Option, ...] = ()
     """Options of the plugin itself, beside those of its features."""
+    leaf_classes: tuple[str, ...] = ()
+    """Dotted paths of classes of parameters and results."""
 
     @property
     def builtin(self) -> bool:

@@ -18,6 +18,7 @@ from pypet.interfaces import (
 )
 
 OPTIONS_HOOK = "pypet_register_options"
+LEAF_CLASSES_HOOK = "pypet_register_leaf_classes"
 
 
 class Family(NamedTuple):

@@ -172,7 +172,7 @@ class Loader:
         entry.plugin = plugin
         self._by_plugin[id(plugin)] = entry
         try:
-            entry.features, entry.options = call_register_hooks(self.pluggy, entry)
+            call_register_hooks(self.pluggy, entry)
         except BaseException:
             self.pluggy.unregister(plugin)
             del self._by_plugin[id(plugin)]

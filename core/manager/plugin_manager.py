@@ -224,6 +224,18 @@ class PluginManager(LifecycleHooks):
             raise PluginError(f"{entry.label} {entry.reason}") from entry.error
         return entry
 
+    def leaf_class_path(self, class_name: str) -> str | None:
+        """Return the dotted path of a class of parameters or results, None if no plugin has it.
+
+        Loads all plugins. Of several with such a class the first in the order of names counts.
+        """
+        self.load_all()
+        for entry in sorted(self.entries, key=PluginEntry.rank):
+            for path in entry.leaf_classes if entry.status is Status.LOADED else ():
+                if path.rpartition(".")[2] == class_name:
+                    return path
+        return None
+
     def attribute(self, entry_name: str, attribute: str, *, asked: str, hint: str = "") -> Any:
         """Return an attribute of the module of the entry point ``entry_name``.
 

@@ -12,7 +12,7 @@ from pypet import hookspecs
 from pypet.errors import PluginError
 from pypet.interfaces import Command, Feature, Option
 from pypet.manager.entries import PluginEntry, RegisteredFeature
-from pypet.manager.families import FAMILIES, OPTIONS_HOOK, Family
+from pypet.manager.families import FAMILIES, LEAF_CLASSES_HOOK, OPTIONS_HOOK, Family
 from pypet.support.spelling import did_you_mean
 
 HOOK_PREFIX = "pypet_"
@@ -53,10 +53,8 @@ def _implementations(
             yield options.get("specname") or attribute, dict(options)
 
 
-def call_register_hooks(
-    manager: pluggy.PluginManager, entry: PluginEntry
-) -> tuple[list[RegisteredFeature], tuple[Option, ...]]:
-    """Call the register hooks of a plugin known to pluggy; return its features and options.
+def call_register_hooks(manager: pluggy.PluginManager, entry: PluginEntry) -> None:
+    """Call the register hooks of a plugin known to pluggy, and note in ``entry`` what they return.
 
     Raises
     ------
@@ -73,7 +71,10 @@ def call_register_hooks(
     options = tuple(_answers(manager, entry.plugin, OPTIONS_HOOK))
     for option in options:
         _check_option(OPTIONS_HOOK, option)
-    return features, options
+    paths = tuple(_answers(manager, entry.plugin, LEAF_CLASSES_HOOK))
+    for path in paths:
+        _check_class_path(path)
+    entry.features, entry.options, entry.leaf_classes = features, options, paths
 
 
 def _answers(manager: pluggy.PluginManager, plugin: object, hook: str) -> Iterator[Any]:
@@ -115,6 +116,14 @@ def _check_class(family: Family, item: Any) -> None:
             raise PluginError(f"{_shown(item)}.{attribute} must be a tuple of names, not {names!r}")
     for option in item.options:
         _check_option(_shown(item), option)
+
+
+def _check_class_path(path: Any) -> None:
+    parts = path.split(".") if isinstance(path, str) else []
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+        raise PluginError(
+            f"{LEAF_CLASSES_HOOK} returns {path!r}, which is no path like 'my_package.MyResult'"
+        )
 
 
 def _check_option(where: str, option: Any) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pypet.markers import hookimpl
+
 if TYPE_CHECKING:
     from pypet_brian2.monitors import Brian2MonitorResult as Brian2MonitorResult
     from pypet_brian2.network import NetworkAnalyser as NetworkAnalyser
@@ -33,6 +35,12 @@ _HOMES = {
 }
 
 __all__ = list(_HOMES)
+
+
+@hookimpl
+def pypet_register_leaf_classes() -> list[str]:
+    """Let loading find the parameter and the results."""
+    return [f"{__name__}.{name}" for name in _HOMES if name.startswith("Brian2")]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,11 +21,12 @@ class Brian2MonitorResult(Brian2Result):
 
     - of a `StateMonitor` ``record_variables``, ``record``, ``when``, ``source``, ``name``, ``t``,
       and each recorded variable, one row a recorded neuron and one column a time,
-    - of a `SpikeMonitor` ``source``, ``num_spikes``, ``when``, ``name``, ``t`` and ``i``, and, with
-      ``record_variables``, each variable at the times of the spikes,
+    - of a `SpikeMonitor` ``source``, ``num_spikes``, ``when``, ``name``, ``record_variables``, and
+      each of these at the times of the spikes, among them ``t`` and ``i``,
     - of a `PopulationRateMonitor` ``source``, ``name``, ``t`` and ``rate``.
 
-    Times have units. Series of times and what goes with them are items only if they are not empty.
+    Times have units, but those of a `StateMonitor`, which are seconds. Series of times and what
+    goes with them are items only if they are not empty.
     """
 
     def __init__(self, full_name: str, *args: Any, **kwargs: Any) -> None:
@@ -74,7 +75,7 @@ class Brian2MonitorResult(Brian2Result):
 
 def _items(monitor: Any) -> Iterator[tuple[str, Any]]:
     """Yield the items of a monitor."""
-    yield "source", monitor.source.name
+    yield "source", str(monitor.source)
     yield "name", monitor.name
     if isinstance(monitor, PopulationRateMonitor):
         yield from _series(monitor, ["rate"])
@@ -84,13 +85,15 @@ def _items(monitor: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(monitor, StateMonitor):
         yield "record_variables", variables
         yield "record", _recorded(monitor)
-        yield from _series(monitor, variables)
+        for name, series in _series(monitor, variables):
+            # Established files and scripts have plain seconds here, and here only.
+            yield name, np.array(series) if name == "t" else series
         return
     yield "num_spikes", int(monitor.num_spikes)
-    variables = [name for name in variables if name not in ("i", "t")]
     if variables:
         yield "record_variables", variables
-    yield from _series(monitor, ["i", *variables])
+    if monitor.record:  # otherwise it counts only
+        yield from _series(monitor, [name for name in variables if name != "t"])
 
 
 def _series(monitor: Any, names: list[str]) -> Iterator[tuple[str, Any]]:
@@ -98,9 +101,8 @@ def _series(monitor: Any, names: list[str]) -> Iterator[tuple[str, Any]]:
     if np.size(monitor.t) == 0:
         return
     for name in ("t", *names):
-        recorded = getattr(monitor, name)
-        # Views of variables without a unit are no plain arrays.
-        yield name, recorded[:] if hasattr(recorded, "get_item") else recorded
+        # A slice makes a quantity or an array of what is a view of the simulation's memory.
+        yield name, getattr(monitor, name)[:]
 
 
 def _recorded(monitor: Any) -> Any:
