@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
 
-from pypet.interfaces import Option, Outcome, StorageService, WrapMode
+from pypet.interfaces import Option, Outcome, StorageService, TrajectoryLike, WrapMode
 from pypet.markers import hookimpl
 from pypet.options.established import established
 from pypet.wrap_modes._local.run_tables import store_run_table
@@ -82,7 +82,7 @@ class LocalWrapMode(WrapMode):
         return self._service
 
     @staticmethod
-    def take_home(trajectory: Any) -> Any:
+    def collect(trajectory: TrajectoryLike) -> Any:
         """Return what the run stored, by name of the trajectory; None if that is nothing."""
         wrapper = trajectory.v_storage_service
         if not isinstance(wrapper, ReferenceWrapper) or not wrapper.references:
@@ -102,8 +102,8 @@ class LocalWrapMode(WrapMode):
         if outcome.payload:
             self.store_references(outcome.payload)
 
-    def store_references(self, references: Mapping[str, list[list[bytes]]]) -> None:
-        """Store what `take_home` gave; everything is tried before an error is raised.
+    def store_references(self, payload: Mapping[str, list[list[bytes]]]) -> None:
+        """Store what `collect` returned; everything is tried before an error is raised.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class LocalWrapMode(WrapMode):
         service = self.main_service()
         failures = []
         cause: Exception | None = None
-        for pieces in (each for group in references.values() for each in group):
+        for pieces in (each for group in payload.values() for each in group):
             message = load(pieces)
             try:
                 message.store(service)
@@ -124,7 +124,7 @@ class LocalWrapMode(WrapMode):
         if failures:
             raise not_stored(self.name, failures) from cause
 
-    def store_run_table(self, trajectory: Any) -> bool:
+    def store_run_table(self, trajectory: TrajectoryLike) -> bool:
         """Store the rows that changed; see `WrapMode.store_run_table`."""
         service = self.main_service()
         return store_run_table(service, service, trajectory)

@@ -28,6 +28,7 @@ from pypet.services.storage_failures import (
 )
 from pypet.support.collections import result_sort
 from pypet.support.tracebacks import log_error
+from pypet.tree.storage import attached_service
 
 if TYPE_CHECKING:
     from pypet.environment.due_runs import Indices
@@ -134,7 +135,8 @@ class ExecutionPass:
         mode = self._plugins.wrap_mode
         if mode is None:
             return False
-        return mode.stores_in_workers or bool(getattr(self._service, "multiproc_safe", False))
+        service = attached_service(self._trajectory)
+        return mode.stores_in_workers or (service is not None and service.multiproc_safe)
 
     def _settle_journal(self) -> None:
         """Move what runs have committed to the storage, and stop storing through the journal."""
@@ -231,7 +233,7 @@ class ExecutionPass:
             )
         settings = WorkerSettings(
             service=storage.worker_service(),
-            take_home=storage.take_home(),
+            collect=storage.collector(),
             log_setups=[each for each in self._plugins.logging if each.concerns_workers],
             environment_name=environment.name,
             hexsha=environment.hexsha,

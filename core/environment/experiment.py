@@ -32,6 +32,7 @@ from pypet.interfaces import Snapshot
 from pypet.support import run_banners
 from pypet.support.collections import result_sort
 from pypet.support.processes import MAIN_GUARD_ADVICE, is_importing_main_script
+from pypet.tree.storage import attached_service
 
 if TYPE_CHECKING:
     from pypet.environment.due_runs import Indices
@@ -365,6 +366,6 @@ class Experiment:
                 self._existing.warn_of_kept_results()
             trajectory.f_store(only_init=not stores)
             self._config.put_times(time.time(), store=stores)
-        finalize = getattr(trajectory.v_storage_service, "finalize", None)
-        if finalize is not None:
-            finalize()
+        service = attached_service(trajectory)
+        if service is not None:
+            service.finalize()

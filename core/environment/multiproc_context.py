@@ -16,6 +16,7 @@ from pypet.manager import get_manager
 from pypet.options.established import ESTABLISHED
 from pypet.support.processes import effective_start_method
 from pypet.trajectory import Trajectory
+from pypet.tree.storage import storage_service_of
 
 if TYPE_CHECKING:
     from pypet.interfaces import WrapMode
@@ -155,7 +156,7 @@ class MultiprocContext:
         if self._full_copy is not None:
             trajectory.v_full_copy = self._full_copy
         trajectory.f_store(only_init=True)
-        service = trajectory.v_storage_service
+        service = storage_service_of(trajectory)
         mode.start(service, multiprocessing.get_context(self._start_method))
         self._mode, self._service, self._pid = mode, service, os.getpid()
         self._wrapper = trajectory.v_storage_service = mode.worker_service()
@@ -192,13 +193,16 @@ class MultiprocContext:
         RuntimeError
             The wrap mode collects nothing, or something could not be stored.
         """
-        store = getattr(self._mode, "store_references", None)
-        if store is None:
-            raise RuntimeError(
-                f"wrap_mode={self._wrap_mode!r} collects no references that could be stored, or "
-                "the context is not active; call this between `start` and `finalize`."
-            )
-        store(references)
+        try:
+            if self._mode is not None:
+                self._mode.store_references(references)
+                return
+        except NotImplementedError:
+            pass
+        raise RuntimeError(
+            f"wrap_mode={self._wrap_mode!r} collects no references that could be stored, or "
+            "the context is not active; call this between `start` and `finalize`."
+        )
 
     # ----- parts of the shared service -----------------------------------------------------
 

@@ -8,10 +8,12 @@ import reprlib
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pypet.interfaces import without_adapter
 from pypet.support.tracebacks import FILES_ONLY, ErrorText, log_error
 from pypet.trajectory.storage_choice import DEFAULT_SERVICE
+from pypet.tree.storage import storage_service_of
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
@@ -151,14 +153,13 @@ class ExperimentSummary:
 
 def where_stored(trajectory: Trajectory) -> str:
     """Return where the data of a trajectory is, in words that users know."""
-    service: Any = trajectory.v_storage_service
+    service = storage_service_of(trajectory)
     name = f"trajectory {trajectory.v_name!r}"
-    filename = getattr(service, "filename", None)
-    if isinstance(filename, str | os.PathLike):
-        return f"{name} in {os.path.abspath(filename)}"
-    if not getattr(service, "keeps_data", True):
-        return f"not kept by {type(service).__name__}"
-    if getattr(service, "main_process_only", False):
+    if isinstance(service.filename, str | os.PathLike):
+        return f"{name} in {os.path.abspath(service.filename)}"
+    if not service.keeps_data:
+        return f"not kept by {type(without_adapter(service)).__name__}"
+    if service.main_process_only:
         return f"{name} in the memory of this process only"
     return f"{name} in {service!r}"
 
@@ -168,12 +169,11 @@ def how_to_go_on(trajectory: Trajectory, may_start_again: bool = False) -> str:
 
     With ``may_start_again`` the script does so when it is started again.
     """
-    service: Any = trajectory.v_storage_service
+    service = storage_service_of(trajectory)
     here = "env.current_idx = 0; env.run(...)"
-    filename = getattr(service, "filename", None)
-    name = getattr(service, "name", None)  # services of users may have neither
+    filename, name = service.filename, service.name
     start = "To execute the runs that are not completed,"
-    if not isinstance(filename, str | os.PathLike) or not isinstance(name, str):
+    if not isinstance(filename, str | os.PathLike) or not name:
         return f"{start} in this process: {here}"
     if may_start_again:
         return f"{start} start the script again; or in this process: {here}"

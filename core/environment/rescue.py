@@ -13,6 +13,7 @@ from pypet.errors import NotStoredError, StorageFormatError, StorageLostError
 from pypet.support.tracebacks import log_error
 from pypet.trajectory.rescue_files import rescue_metadata, runs_with_data
 from pypet.tree.node import put
+from pypet.tree.storage import attached_service
 
 if TYPE_CHECKING:
     from pypet.interfaces import StorageService
@@ -25,12 +26,9 @@ _STORAGE_FAILURES = (OSError, RuntimeError, StorageFormatError)
 
 
 def watched(trajectory: Trajectory) -> AbstractContextManager[Any]:
-    """Have the storage of an experiment notice when its data vanishes; services may not know."""
-    watch = getattr(trajectory.v_storage_service, "watched", None)
-    if watch is None:
-        return nullcontext()
-    context: AbstractContextManager[Any] = watch(trajectory.v_name)
-    return context
+    """Have the storage of an experiment notice when its data vanishes."""
+    service = attached_service(trajectory)
+    return nullcontext() if service is None else service.watched(trajectory.v_name)
 
 
 def check_storage(trajectory: Trajectory) -> None:
@@ -57,9 +55,8 @@ def _runs_without_data(trajectory: Trajectory) -> list[int]:
 
     While the storage is the one in which the experiment began, nothing is searched.
     """
-    service: Any = trajectory.v_storage_service
-    check = getattr(service, "check_in_place", None)
-    if check is None or check(trajectory.v_name):
+    service = attached_service(trajectory)
+    if service is None or service.check_in_place(trajectory.v_name):
         return []
     there = runs_with_data(service, trajectory)
     return [index for index in trajectory._runs.completed_indices().tolist() if index not in there]
@@ -114,11 +111,10 @@ def rescue(
 
 def _store_elsewhere(trajectory: Trajectory, error: BaseException, failure: Exception) -> bool:
     """Store everything in memory in a new storage; return whether there is one."""
-    service: Any = trajectory.v_storage_service
-    services = getattr(service, "rescue_services", None)
-    if services is None:
+    service = attached_service(trajectory)
+    if service is None:
         return False
-    for place in services(trajectory.v_name):
+    for place in service.rescue_services(trajectory.v_name):
         try:
             with rescue_metadata(trajectory, service, failure), _as_new(trajectory, place):
                 trajectory.f_store()
@@ -157,10 +153,12 @@ def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
             node._stored = stored
 
 
-def _advice(trajectory: Trajectory, service: Any, place: Any, failure: Exception) -> str:
+def _advice(
+    trajectory: Trajectory, service: StorageService, place: StorageService, failure: Exception
+) -> str:
     """Return instructions for the use of a rescue file."""
     name, rescued = trajectory.v_name, place.filename
-    filename = getattr(service, "filename", service)
+    filename = service.filename or service
     start = (
         f"What is in memory of trajectory {name!r} is in the rescue file {rescued!r}; no run is "
         "marked as completed there"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.context import BaseContext
 from types import TracebackType
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pypet.environment.storage_choice import check_service
 from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, WrapMode
 from pypet.support.processes import effective_start_method
+from pypet.tree.storage import attached_service, storage_service_of
 
 if TYPE_CHECKING:
     from pypet.environment.plugin_set import PluginSet
@@ -31,14 +32,14 @@ class SharedStorage:
 
     def __init__(self, trajectory: Trajectory, mode: WrapMode, context: BaseContext) -> None:
         self._trajectory = trajectory
-        self._service: Any = trajectory.v_storage_service
+        self._service = storage_service_of(trajectory)
         self._mode: WrapMode | None = mode
         self._context = context
         self.loss: Exception | None = None
         """Why data of runs that were reported as finished is lost; the attribute ``runs`` has their
         indices. Set at the end of the block if that ends by another error; else this one is
         raised."""
-        if getattr(self._service, "multiproc_safe", False):
+        if self._service.multiproc_safe:
             _logger.info("The storage service needs no wrap mode: it is safe for many processes.")
             self._mode = None
 
@@ -74,12 +75,11 @@ class SharedStorage:
 
     def worker_service(self) -> StorageService:
         """Return the service for workers."""
-        service: StorageService = self._service
-        return service if self._mode is None else self._mode.worker_service()
+        return self._service if self._mode is None else self._mode.worker_service()
 
-    def take_home(self) -> Any:
+    def collector(self) -> Callable[[Trajectory], Any]:
         """Return the function that collects in a worker what travels home."""
-        return WrapMode.take_home if self._mode is None else type(self._mode).take_home
+        return WrapMode.collect if self._mode is None else type(self._mode).collect
 
     def accept(self, outcome: Outcome) -> None:
         """Accept the data that came with an outcome; raises if it cannot be stored."""
@@ -139,15 +139,14 @@ def share_storage(
 def kept_open(
     trajectory: Trajectory, storage: SharedStorage | None = None
 ) -> AbstractContextManager[Any]:
-    """Keep the storage open for many messages; services of users may not know how.
+    """Keep the storage open for many messages.
 
     Not while others than the main process open it, too.
     """
-    keep_open = getattr(trajectory.v_storage_service, "kept_open", None)
-    if keep_open is None or (storage is not None and not storage.stores_here):
+    service = attached_service(trajectory)
+    if service is None or (storage is not None and not storage.stores_here):
         return nullcontext()
-    context: AbstractContextManager[Any] = keep_open(trajectory.v_name)
-    return context
+    return service.kept_open(trajectory.v_name)
 
 
 def _log_in_helper(setups: Sequence[LoggingSetup], context: LogContext) -> None:

@@ -15,6 +15,7 @@ from pypet.interfaces import Outcome, Task
 from pypet.records import CommitRun
 from pypet.services.piecewise import store_run_in_parts
 from pypet.support import run_banners
+from pypet.tree.storage import attached_service
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
@@ -129,9 +130,9 @@ def _store_and_commit(trajectory: Any, commit: CommitRun) -> None:
 
 def _abandon(trajectory: Any, index: int, started: float) -> None:
     """Have the journal drop what the run has stored, if this process writes to it."""
-    abandon = getattr(trajectory.v_storage_service, "abandon_run", None)
-    if abandon is not None:
-        abandon(index, started)
+    service = attached_service(trajectory)
+    if service is not None:
+        service.abandon_run(index, started)
 
 
 def _store(trajectory: Any) -> None:

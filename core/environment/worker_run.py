@@ -17,7 +17,15 @@ from pypet.environment.signals import sigint_handling
 from pypet.environment.single_run import SingleRun
 from pypet.environment.state_snapshot import StateSnapshot
 from pypet.errors import RunSkippedError
-from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, Task, TaskFunction
+from pypet.interfaces import (
+    LogContext,
+    LoggingSetup,
+    Outcome,
+    StorageService,
+    Task,
+    TaskFunction,
+    WorkerService,
+)
 from pypet.interfaces._worker_setup import ForkAware, RunAware
 from pypet.interfaces.scheduling import pickled
 from pypet.support import run_banners
@@ -41,7 +49,7 @@ class WorkerSettings(NamedTuple):
 
     service: StorageService
     """The storage service of the trajectory in a worker."""
-    take_home: Callable[[Trajectory], Any]
+    collect: Callable[[Trajectory], Any]
     """Returns what is sent to the main process with the outcome of a run."""
     log_setups: Sequence[LoggingSetup]
     environment_name: str
@@ -172,8 +180,8 @@ class SerializedRun(TaskFunction, RunAware):
 
     def before_report(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         """Store what the service has deferred until now, if it is one that defers."""
-        store_deferred = getattr(self._settings.service, "store_deferred", None)
-        failures = {} if store_deferred is None else store_deferred()
+        service = self._settings.service
+        failures = service.store_deferred() if isinstance(service, WorkerService) else {}
         if not failures:
             return outcomes
         return [
@@ -185,7 +193,10 @@ class SerializedRun(TaskFunction, RunAware):
 
     def _new_run(self, clean_up: bool) -> SingleRun:
         job: Job = load_for_run(pickle.loads, self._job_image, self._trajectory)
-        storing = getattr(self._settings.service, "deferral", None) if self._stays else None
+        service = self._settings.service
+        storing = None
+        if self._stays and isinstance(service, WorkerService):
+            storing = service.deferral
         return _single_run(
             self._trajectory, job, self._settings, clean_up=clean_up, storing=storing
         )
@@ -230,11 +241,11 @@ def _execute(
     if outcome.error is not None and settings.logs_failures:
         _logger.error("Failed: run %d", task.index, exc_info=outcome.error)
     try:
-        references = settings.take_home(trajectory)
+        payload = settings.collect(trajectory)
     except Exception as error:
         return Outcome(task.index, None, outcome.started, time(), outcome.error or error)
-    if references is not None or sigint_handling.hit:
-        return outcome._replace(payload=references, interrupted=sigint_handling.hit)
+    if payload is not None or sigint_handling.hit:
+        return outcome._replace(payload=payload, interrupted=sigint_handling.hit)
     return outcome
 
 

@@ -10,8 +10,9 @@ from pypet.interfaces.logging import LogContext, LoggingSetup, ProgressReporter
 from pypet.interfaces.option import Option
 from pypet.interfaces.scheduling import Activity, Outcome, Scheduler, Task, TaskFunction
 from pypet.interfaces.storage import StorageService
+from pypet.interfaces.storage_adapter import ServiceAdapter, adapted, without_adapter
 from pypet.interfaces.versioning import Versioning
-from pypet.interfaces.wrapping import WrapMode
+from pypet.interfaces.wrapping import WorkerService, WrapMode
 from pypet.moved import former_names
 
 __getattr__ = former_names(__name__)
@@ -34,11 +35,15 @@ __all__ = [
     "ProgressReporter",
     "Restored",
     "Scheduler",
+    "ServiceAdapter",
     "Snapshot",
     "StorageService",
     "Task",
     "TaskFunction",
     "TrajectoryLike",
     "Versioning",
+    "WorkerService",
     "WrapMode",
+    "adapted",
+    "without_adapter",
 ]

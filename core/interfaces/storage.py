@@ -12,6 +12,7 @@ messages about live nodes into plain records and back and leaves only the keepin
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
@@ -43,6 +44,15 @@ class StorageService(Feature):
     there are possible."""
     supports_loading: ClassVar[bool] = True
     """``load`` works; senders of queueing wrap modes say False."""
+
+    filename: str | os.PathLike[str] | None = None
+    """The file or folder that holds the data; None for services without one."""
+    is_kept_open: bool = False
+    """The storage is open because of `kept_open`: nobody has sent ``OPEN_FILE``."""
+    early: Any = None
+    """What an experiment that is under way has stored before its first run, see
+    `pypet.services.early`; set by the environment. Services that do not look at it store such
+    nodes again only if they are told to."""
 
     @property
     def is_open(self) -> bool:
@@ -86,6 +96,24 @@ class StorageService(Feature):
         """
         return nullcontext(self)
 
+    def trajectory_names(self) -> list[str] | None:
+        """Return the names of all stored trajectories in index order; None if that is unknown.
+
+        Raises
+        ------
+        ValueError
+            There is no storage yet.
+        """
+        return None
+
+    def close_on_exit(self) -> None:
+        """Write everything and leave the storage to others, in a process that is about to end.
+
+        The storage is closed afterwards all the same. Services override this if they have a
+        quicker way to write when the process ends, because memory need not be tidied up.
+        """
+        return
+
     # ----- experiments -----------------------------------------------------------------------
 
     def watched(self, trajectory_name: str) -> AbstractContextManager[Any]:
@@ -128,6 +156,18 @@ class StorageService(Feature):
             There is no such trajectory.
         """
         return None
+
+    def abandon_run(self, run: int, started: float) -> None:
+        """Forget what an attempt at a run has stored, as far as others do not see it yet.
+
+        The attempt failed. ``run`` is the index of the run, ``started`` is in seconds since the
+        epoch. Only journals keep such data back; others inherit this one, which does nothing.
+        """
+        return
+
+    def finalize(self) -> None:
+        """Finish whatever belongs to the experiment; called when all of it was stored."""
+        return
 
     def rescue_services(self, trajectory_name: str) -> Iterable[StorageService]:
         """Return services that may store what this one cannot, to be tried in turn.

@@ -4,20 +4,44 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
 
+from pypet.interfaces.environment import TrajectoryLike
 from pypet.interfaces.feature import Feature
 from pypet.interfaces.scheduling import Outcome
 from pypet.interfaces.storage import StorageService
 from pypet.moved import FormerMethod
 
 
+class WorkerService(StorageService):
+    """A storage service for workers with what the process that executes runs calls between them.
+
+    Wrap modes whose service has nothing to do then return any other `StorageService`.
+    """
+
+    @property
+    def deferral(self) -> AbstractContextManager[Any]:
+        """A context in which the service may hold back what runs store.
+
+        A worker that executes many runs, and reports them together, enters it around each.
+        """
+        return nullcontext()
+
+    def store_deferred(self) -> Mapping[int, Exception]:
+        """Store what was held back; return the errors of runs where that failed, by index.
+
+        Called before runs are reported.
+        """
+        return {}
+
+
 class WrapMode(Feature, ABC):
     """Gives workers a storage service that is safe to use beside all others.
 
     Lives in the main process: ``start`` before the first worker, ``stop`` after the last one,
-    and ``wait_closed`` in the end, also after errors. Only `take_home` is called in workers; it
+    and ``wait_closed`` in the end, also after errors. Only `collect` is called in workers; it
     gets there with the service that is attached to the trajectory.
     """
 
@@ -98,7 +122,7 @@ class WrapMode(Feature, ABC):
         return self.worker_service()
 
     @staticmethod
-    def take_home(trajectory: Any) -> Any:
+    def collect(trajectory: TrajectoryLike) -> Any:
         """Return what has to travel to the main process with the outcome of a run.
 
         Called in the worker after each run, also a failed one; what it returns becomes
@@ -106,14 +130,30 @@ class WrapMode(Feature, ABC):
         """
         return None
 
+    take_home = FormerMethod("collect")
+
     def accept(self, outcome: Outcome) -> None:
-        """Take what came home; called in the main process before a run counts as finished.
+        """Take an outcome and its payload; called in the main process before the run counts.
 
         Raises
         ------
         RuntimeError
             What the run handed over could not be stored; the message says why.
         """
+
+    def store_references(self, payload: Any) -> None:
+        """Store what `collect` returned in another process.
+
+        For a `pypet.MultiprocContext`, whose users bring it home themselves.
+
+        Raises
+        ------
+        NotImplementedError
+            The mode collects nothing.
+        RuntimeError
+            Something could not be stored; the message says what.
+        """
+        raise NotImplementedError(f"Wrap mode {self.name!r} collects nothing in workers.")
 
     def check(self) -> None:
         """Raise if a helper of the mode has died, or data of finished runs was lost.
@@ -127,7 +167,7 @@ class WrapMode(Feature, ABC):
             As with ``is_final``, for modes that name no runs.
         """
 
-    def store_run_table(self, trajectory: Any) -> bool:
+    def store_run_table(self, trajectory: TrajectoryLike) -> bool:
         """Store what became of the runs that were accepted, while others are active.
 
         Called in the main process about twice a second, with the trajectory whose table has

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from pypet.errors import NoSuchServiceError, RefusedPickleError, StorageFormatError
 from pypet.interfaces.storage import StorageService
+from pypet.moved import FormerMethod
 from pypet.records import Finding, Item, MetaRecord, NodeRecord, StoreRequest
 from pypet.services.early import EarlyNodes
 
@@ -49,8 +50,6 @@ class RecordBackend(StorageService, ABC):
     """
     config_group: ClassVar[str | None] = None
     """Name of the group below ``config`` that holds the settings of this service."""
-    is_kept_open: bool = False
-    """Open because of `kept_open`, so that whoever opens and closes it meanwhile need not."""
 
     # ----- what a backend implements -------------------------------------------------------
 
@@ -185,12 +184,7 @@ class RecordBackend(StorageService, ABC):
     def close(self) -> None:
         """Write everything and close the storage."""
 
-    def let_go(self) -> None:
-        """Write everything and leave the storage to others, in a process that is about to end.
-
-        `close` is called afterwards all the same. This is for services that have a quicker way,
-        because memory need not be tidied up; others do nothing.
-        """
+    let_go = FormerMethod("close_on_exit")
 
     def flush(self) -> None:
         """Make everything that was applied durable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self
@@ -50,6 +51,11 @@ class ForwardingService(RecordStorageService):
     def is_kept_open(self) -> bool:  # type: ignore[override]
         """Whether the storage is open because of `kept_open`."""
         return self._inner.is_kept_open
+
+    @property
+    def filename(self) -> str | os.PathLike[str] | None:  # type: ignore[override]
+        """The file or folder that holds the data."""
+        return self._inner.filename
 
     @property
     def config_group(self) -> str | None:  # type: ignore[override]
@@ -194,9 +200,9 @@ class ForwardingService(RecordStorageService):
         """Write everything and close the storage."""
         self._inner.close()
 
-    def let_go(self) -> None:
+    def close_on_exit(self) -> None:
         """Write everything and leave the storage to others, in a process that is about to end."""
-        self._inner.let_go()
+        self._inner.close_on_exit()
 
     def flush(self) -> None:
         """Make everything that was applied durable."""
@@ -255,6 +261,14 @@ class ForwardingService(RecordStorageService):
     def generation(self, trajectory_name: str) -> str | None:
         """Return what tells a stored trajectory from others of its name."""
         return self._inner.generation(trajectory_name)
+
+    def abandon_run(self, run: int, started: float) -> None:
+        """Forget what an attempt at a run has stored."""
+        self._inner.abandon_run(run, started)
+
+    def finalize(self) -> None:
+        """Finish whatever belongs to the experiment."""
+        self._inner.finalize()
 
     def rescue_services(self, trajectory_name: str) -> Iterable[StorageService]:
         """Return services that may store what this one cannot."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
+from pypet.tree.storage import attached_service
 
 
 class SharedData:
@@ -149,13 +150,13 @@ class SharedData:
             )
 
     def _service(self) -> Any:
-        service = self.traj.v_storage_service
+        service = attached_service(self.traj)
         if service is None:
             raise NoSuchServiceError(
                 f"Trajectory {self.traj.v_name!r} has no storage service, so {self!r} cannot be "
                 "accessed."
             )
-        if not getattr(service, "supports_loading", True):
+        if not service.supports_loading:
             raise NoSuchServiceError(
                 f"{self!r} cannot be accessed here: {type(service).__name__} only sends data and "
                 "gets none back. Use wrap mode 'LOCK' or 'NETLOCK' with shared data."

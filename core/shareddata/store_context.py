@@ -65,7 +65,7 @@ class StorageContextManager:
         if not isinstance(traj, NNGroupNode) or traj.v_root is not traj:
             raise TypeError(f"The store to open is that of a trajectory, not {self._traj!r:.80}.")
         service = storage_service_of(traj)
-        self._joined = bool(getattr(service, "is_kept_open", False))
+        self._joined = service.is_kept_open
         if service.is_open and (not self._joined or service in _in_use):
             raise RuntimeError(
                 f"The store of trajectory {self._traj.v_name!r} is open already; contexts do not "

@@ -290,7 +290,7 @@ class _Started:
             ours, theirs = self._context.Pipe(duplex=False)
             process = self._context.Process(  # type: ignore[attr-defined]
                 target=execute,
-                args=(mode.worker_service(), mode.take_home, self._pickled, fill, own, theirs),
+                args=(mode.worker_service(), mode.collect, self._pickled, fill, own, theirs),
             )
             process.start()
             theirs.close()

@@ -88,7 +88,7 @@ def load_parameter(traj: Any, index: int) -> None:
 
 def execute(
     service: StorageService,
-    take_home: Callable[[Any], Any],
+    collect: Callable[[Any], Any],
     pickled: bytes,
     fill: Callable[[Any, int], None],
     indices: Iterable[int],
@@ -98,12 +98,12 @@ def execute(
     traj = pickle.loads(pickled)
     traj.v_storage_service = service
     for index in indices:
-        connection.send(_outcome(traj, take_home, fill, index))
+        connection.send(_outcome(traj, collect, fill, index))
     connection.close()
 
 
 def _outcome(
-    traj: Any, take_home: Callable[[Any], Any], fill: Callable[[Any, int], None], index: int
+    traj: Any, collect: Callable[[Any], Any], fill: Callable[[Any, int], None], index: int
 ) -> Outcome:
     started, error = time.time(), None
     traj.f_set_crun(index)
@@ -113,7 +113,7 @@ def _outcome(
         traj.f_store()
     except Exception as caught:
         error = caught
-    references = take_home(traj)
+    payload = collect(traj)
     with contextlib.suppress(Exception):
         traj.f_finalize_run(store_meta_data=False)
-    return Outcome(index, None, started, time.time(), error, references)
+    return Outcome(index, None, started, time.time(), error, payload)

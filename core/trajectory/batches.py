@@ -22,7 +22,7 @@ from pypet.trajectory.merging.merger import transfer_data
 from pypet.trajectory.merging.plan import MergeOptions
 from pypet.trajectory.merging.transfer import MERGED_CONFIG, RunRenaming, Transfer, plan_transfer
 from pypet.trajectory.trajectory import Trajectory
-from pypet.tree.storage import load_below
+from pypet.tree.storage import load_below, storage_service_of
 from pypet.tree.tree import tree_of
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def _pending(traj: Any) -> Any:
 
 
 def _free_files(traj: Any, number: int, folder: str | os.PathLike[str] | None) -> list[Path]:
-    filename = getattr(traj.v_storage_service, "filename", None)
+    filename = storage_service_of(traj).filename
     if filename is None:
         raise NoSuchServiceError(
             f"Batches are files beside that of the trajectory, but `{traj.v_name}` has none: its "

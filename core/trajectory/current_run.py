@@ -17,6 +17,7 @@ from pypet.trajectory.run_search import RunSearch, load_tree_of_runs
 from pypet.trajectory.seeds import draw_seed, latest_seed, make_generator, seed_of_run
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.node import put
+from pypet.tree.storage import attached_service
 
 _logger = logging.getLogger(__name__)
 
@@ -205,9 +206,10 @@ class CurrentRun(TrajectoryState):
     def _storage_at_hand(self) -> Iterator[None]:
         """Open the storage once for all that is loaded within a ``with`` block."""
         with ExitStack() as stack:
-            reading = getattr(self._storage_service, "reading", nullcontext)
+            service = attached_service(self)
             try:
-                stack.enter_context(reading())
+                if service is not None:
+                    stack.enter_context(service.reading())
             except (OSError, ValueError) as error:
                 _logger.debug("Nothing can be loaded, maybe nothing has to be: %s", error)
             yield

@@ -16,6 +16,7 @@ from pypet.support.decorators import not_in_run
 from pypet.support.spelling import did_you_mean
 from pypet.trajectory.contents import Contents
 from pypet.tree.node import put
+from pypet.tree.storage import attached_service
 
 logger = logging.getLogger(__name__)
 
@@ -360,7 +361,8 @@ class Exploration(Contents):
         During an experiment those that will be written anew stay until then: without its ranges
         nobody could use the file of an experiment that is killed.
         """
-        early = getattr(self._storage_service, "early", None)
+        service = attached_service(self)
+        early = None if service is None else service.early
         for parameter in parameters:
             if early is not None and id(parameter) in early.nodes:
                 put(parameter, "_stored", False)

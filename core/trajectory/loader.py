@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pypet import pypetconstants as constants
+from pypet.interfaces import adapted
 from pypet.support.decorators import kwargs_api_change
 from pypet.trajectory.storage_choice import DEFAULT_SERVICE, HDF5_EXTENSIONS
 from pypet.trajectory.trajectory import Trajectory
@@ -118,7 +119,7 @@ def _only_name(service: Any) -> str:
     ValueError
         It has none or several, or does not tell.
     """
-    names: list[str] | None = getattr(service, "trajectory_names", lambda: None)()
+    names = adapted(service).trajectory_names()
     if names is None:
         raise ValueError(
             f"{service!r} does not tell which trajectories it has: give the name or the index of "

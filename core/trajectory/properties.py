@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from pypet.interfaces import adapted, without_adapter
 from pypet.leaves.class_lookup import check_class_path
 from pypet.support.arguments import check_flag, is_integer
 from pypet.support.decorators import not_in_run
@@ -105,7 +106,7 @@ class Properties(TrajectoryState):
     @property
     def v_storage_service(self) -> Any:
         """The service that stores and loads, None without."""
-        return self._storage_service
+        return without_adapter(self._storage_service)
 
     @v_storage_service.setter
     def v_storage_service(self, service: Any) -> None:
@@ -114,7 +115,7 @@ class Properties(TrajectoryState):
                 f"v_storage_service={service!r}: give a storage service that was made, for example "
                 "HDF5StorageService(filename='example.hdf5'), or None."
             )
-        put(self, "_storage_service", service)
+        put(self, "_storage_service", None if service is None else adapted(service))
         put(self, "_has_all_parameters", False)
 
     @property

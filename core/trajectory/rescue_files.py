@@ -89,7 +89,7 @@ def rescue_metadata(traj: Any, service: Any, reason: BaseException) -> Iterator[
     """Add metadata about the failed storage ``service`` to the trajectory for a ``with`` block."""
     metadata: dict[str, tuple[Any, str]] = {
         "filename": (
-            str(getattr(service, "filename", service)),
+            str(service.filename or service),
             "File of the rest of the trajectory.",
         ),
         "generation": (

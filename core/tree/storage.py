@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+def attached_service(root: NNGroupNode) -> StorageService | None:
+    """Return the storage service of a trajectory with its whole interface; None without.
+
+    That is ``v_storage_service``, behind an adapter if it is not of pypet's own kind.
+    """
+    service: StorageService | None = root._storage_service  # type: ignore[attr-defined]
+    return service
+
+
 def storage_service_of(trajectory: NNGroupNode) -> StorageService:
     """Return the storage service of a trajectory.
 
@@ -28,7 +37,7 @@ def storage_service_of(trajectory: NNGroupNode) -> StorageService:
     NoSuchServiceError
         It has none.
     """
-    service: StorageService | None = trajectory.v_storage_service
+    service = attached_service(trajectory)
     if service is None:
         raise NoSuchServiceError(
             f"Trajectory `{trajectory.v_name}` has no storage service: give it a `filename`, or "

@@ -35,7 +35,7 @@ class Lossy(WrapMode):
         return self.service
 
     @staticmethod
-    def take_home(trajectory):
+    def collect(trajectory):
         return f"references of {trajectory.v_crun}"
 
     def accept(self, outcome):

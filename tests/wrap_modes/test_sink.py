@@ -31,6 +31,6 @@ def test_a_service_without_a_quicker_way_is_closed_once_at_the_end_of_a_process(
     store.store(
         StoreMessage(NO_RUN, ServiceCall(constants.FLUSH, None, (), {"trajectory_name": "t"}))
     )
-    store.let_go()
+    store.close_on_exit()
     assert service.asked == ["open", "flush", "close"]
     assert store.failures == []

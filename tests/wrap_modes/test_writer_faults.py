@@ -207,8 +207,8 @@ def test_errors_come_home_with_local(tmp_path, active):
     outcomes = []
     for index in (2, 3):
         outcome = store_run(mode, traj, index, index)
-        outcomes.append(outcome._replace(payload=mode.take_home(traj)))
-    assert mode.take_home(traj) is None
+        outcomes.append(outcome._replace(payload=mode.collect(traj)))
+    assert mode.collect(traj) is None
     with pytest.raises(NotStoredError, match=r"run 2.*No space left on device") as caught:
         mode.accept(outcomes[0])
     assert caught.value.runs == (2,)
@@ -224,7 +224,7 @@ def test_large_items_arrive(service, active, mode_class):
     assert large.nbytes > 20_000_000
     outcome = store_run(mode, traj, 0, large)
     traj.v_storage_service = mode.worker_service()
-    mode.accept(outcome._replace(payload=mode.take_home(traj)))
+    mode.accept(outcome._replace(payload=mode.collect(traj)))
     mode.stop()
     np.testing.assert_array_equal(
         loaded(service).f_get("results.runs.run_00000000.z").f_get(), large
@@ -242,7 +242,7 @@ def test_what_is_changed_after_storing_is_not_stored(service, active, mode_class
     traj.f_add_result("z", values)
     traj.f_store()
     values[:] = -1
-    mode.accept(Outcome(0, None, 0.0, 0.0, None, mode.take_home(traj)))
+    mode.accept(Outcome(0, None, 0.0, 0.0, None, mode.collect(traj)))
     traj.f_finalize_run(store_meta_data=False)
     mode.stop()
     there = loaded(service).f_get("results.runs.run_00000000.z").f_get()
@@ -256,7 +256,7 @@ def test_garbage_is_collected_at_the_interval(service, active, caplog):
         for index in range(4):
             outcome = store_run(mode, traj, index)
             traj.v_storage_service = mode.worker_service()
-            mode.accept(outcome._replace(payload=mode.take_home(traj)))
+            mode.accept(outcome._replace(payload=mode.collect(traj)))
     told = [record.message for record in caplog.records if "garbage" in record.message]
     assert told == [
         "Collecting garbage after 0 operations",
@@ -342,7 +342,7 @@ def test_rows_of_finished_runs_are_stored_while_the_mode_is_active(service, acti
     mode = active(mode_class, service)
     for index in (0, 1):
         outcome = store_run(mode, traj, index, index)
-        mode.accept(outcome._replace(payload=mode.take_home(traj)))
+        mode.accept(outcome._replace(payload=mode.collect(traj)))
     wait_until(lambda: mode.store_run_table(traj))
     assert not traj._runs.columns.changed.any()
     mode.stop()
@@ -355,9 +355,9 @@ def messages_of(traj, service, index):
     mode = LocalWrapMode(OPTIONS)
     mode.start(service, FORK)
     store_run(mode, traj, index, index)
-    references = mode.take_home(traj)
+    payload = mode.collect(traj)
     traj.v_storage_service = service
-    return [store_message.load(each) for group in references.values() for each in group]
+    return [store_message.load(each) for group in payload.values() for each in group]
 
 
 def test_no_row_is_stored_of_a_run_whose_data_was_not(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -10,8 +11,15 @@ from contextlib import AbstractContextManager
 from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
 
-from pypet.interfaces import StorageService, WrapMode
+from pypet.interfaces import (
+    StorageService,
+    TrajectoryLike,
+    WorkerService,
+    WrapMode,
+    adapted,
+)
 from pypet.records import ArrayItem, Operation, PutNode, StoreRequest
+from pypet.services.backend import RecordBackend
 from pypet.services.failure_log import log_failure
 from pypet.wrap_modes._local.run_tables import store_run_table
 from pypet.wrap_modes._local.store_message import (
@@ -26,7 +34,12 @@ from pypet.wrap_modes._local.store_message import (
 _logger = logging.getLogger("pypet.wrap_modes")
 
 
-class LockWrapper(StorageService):
+def _forwarded(name: str) -> Any:
+    """Return a property for what the service behind has under a name, attribute or method."""
+    return property(operator.attrgetter(f"_storage_service.{name}"))
+
+
+class LockWrapper(WorkerService):
     """What runs see with wrap modes LOCK and NETLOCK: the service, used while nobody else uses it.
 
     As long as the service keeps its storage open, between the messages ``OPEN_FILE`` and
@@ -37,7 +50,7 @@ class LockWrapper(StorageService):
     multiproc_safe = True
 
     def __init__(self, storage_service: StorageService, lock: Any, pickle_lock: bool = True):
-        self._storage_service = storage_service
+        self._storage_service = adapted(storage_service)
         self.lock = lock
         self.pickle_lock = pickle_lock
         self._holder = -1
@@ -56,6 +69,13 @@ class LockWrapper(StorageService):
         if not self.pickle_lock:
             state["lock"] = None
         return state
+
+    filename = _forwarded("filename")
+    is_kept_open = _forwarded("is_kept_open")
+    early = _forwarded("early")
+    trajectory_names = _forwarded("trajectory_names")
+    abandon_run = _forwarded("abandon_run")
+    finalize = _forwarded("finalize")
 
     @property
     def is_locked(self) -> bool:
@@ -121,8 +141,9 @@ class LockWrapper(StorageService):
     def _locked(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.acquire_lock()
         try:
-            if not self._deferred.is_empty:
-                self._deferred.store(self._storage_service)
+            service = self._storage_service
+            if not self._deferred.is_empty and isinstance(service, RecordBackend):
+                self._deferred.store(service)
             return action(*args, **kwargs)
         finally:
             self.release_lock()
@@ -169,11 +190,10 @@ class DeferredRequests(AbstractContextManager[None]):
         self._waiting.append(dump_copy(StoreMessage(run, request)))
         return True
 
-    def store(self, service: Any) -> None:
+    def store(self, service: RecordBackend) -> None:
         """Store everything, by one request if possible; failures are kept for `take_failures`."""
         waiting, self._waiting = list(map(load, self._waiting)), []
-        joins_runs = getattr(service, "joins_runs", True)
-        if joins_runs and len(waiting) > 1 and _store_together(waiting, service):
+        if service.joins_runs and len(waiting) > 1 and _store_together(waiting, service):
             return
         for message in waiting:
             try:
@@ -187,7 +207,7 @@ class DeferredRequests(AbstractContextManager[None]):
         return failures
 
 
-def _store_together(messages: Sequence[StoreMessage], service: Any) -> bool:
+def _store_together(messages: Sequence[StoreMessage], service: RecordBackend) -> bool:
     """Store everything by one request; return False if that is for each one to try alone."""
     requests = [each.content for each in messages if isinstance(each.content, StoreRequest)]
     names = {request.trajectory for request in requests}
@@ -245,7 +265,7 @@ class LockMode(WrapMode):
             raise RuntimeError(f"Wrap mode {self.name!r} was not started; call `start` first.")
         return self._wrapper
 
-    def store_run_table(self, trajectory: Any) -> bool:
+    def store_run_table(self, trajectory: TrajectoryLike) -> bool:
         """Store the rows that changed, under the lock; see `WrapMode.store_run_table`."""
         wrapper = self._wrapper
         return wrapper is not None and store_run_table(

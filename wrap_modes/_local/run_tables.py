@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from pypet import pypetconstants as constants
-from pypet.interfaces import StorageService
+from pypet.interfaces import StorageService, TrajectoryLike
 from pypet.records import PutMeta, StoreRequest
 from pypet.records.run_rows import self_contained
 from pypet.wrap_modes._local.store_message import understands_requests
 
 
-def store_run_table(service: StorageService, inner: StorageService, trajectory: Any) -> bool:
+def store_run_table(
+    service: StorageService, inner: StorageService, trajectory: TrajectoryLike
+) -> bool:
     """Store the rows that changed by ``service``, which may be a wrapper of the ``inner`` one.
 
     Services that users wrote are not bothered; False says so.

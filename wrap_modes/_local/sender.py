@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 from pypet import pypetconstants as constants
-from pypet.interfaces import StorageService
+from pypet.interfaces import StorageService, WorkerService
 from pypet.services.failure_log import log_failure
 from pypet.wrap_modes._local.store_message import (
     NO_RUN,
@@ -19,7 +19,7 @@ from pypet.wrap_modes._local.store_message import (
 )
 
 
-class Sender(StorageService):
+class Sender(WorkerService):
     """Turns storing messages into messages and delivers them; loads nothing.
 
     What was delivered counts as stored. ``service`` is a copy of the service that will store,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from pypet import pypetconstants as constants
-from pypet.interfaces import StorageService
+from pypet.interfaces import StorageService, adapted
 from pypet.records import StoreRequest
+from pypet.services.backend import RecordBackend
 from pypet.wrap_modes._local.run_tables import without_runs
 from pypet.wrap_modes._local.store_message import NO_RUN, Failure, StoreMessage
 
@@ -40,7 +41,7 @@ class StorageSink:
     """Stores messages with a service of its own; what fails is noted, not raised."""
 
     def __init__(self, service: StorageService, gc_interval: int | None) -> None:
-        self._service = service
+        self._service = adapted(service)
         self._garbage = GarbageCollection(gc_interval)
         self._open = ExitStack()
         self._trajectory: str | None = None
@@ -121,31 +122,28 @@ class StorageSink:
         """Write everything and close the storage."""
         self._attempt("close", self._close)
 
-    def let_go(self) -> None:
+    def close_on_exit(self) -> None:
         """Write everything and leave the storage to others; the process is to end then."""
-        self._attempt("close", self._let_go)
+        self._attempt("close", self._close_on_exit)
 
     def _flush(self) -> None:
-        try_flush: Callable[..., bool] | None = getattr(self._service, "try_flush", None)
-        if try_flush is None:
+        if not isinstance(self._service, RecordBackend):
             self._service.store(constants.FLUSH, None, trajectory_name=self._trajectory)
-        elif not try_flush(durable=True):
+        elif not self._service.try_flush(durable=True):
             self._flushed_at = time.monotonic()  # others are reading; it is tried again
             return
-        self._settle()
+        self._mark_flushed()
 
     def _close(self) -> None:
         self._open.close()
         self._trajectory = None
-        self._settle()
+        self._mark_flushed()
 
-    def _let_go(self) -> None:
-        let_go: Callable[[], None] | None = getattr(self._service, "let_go", None)
-        if let_go is not None:
-            let_go()
+    def _close_on_exit(self) -> None:
+        self._service.close_on_exit()
         self._close()
 
-    def _settle(self) -> None:
+    def _mark_flushed(self) -> None:
         self._unflushed.clear()
         self._has_unflushed_rows = False
         self._flushed_at = time.monotonic()
@@ -158,9 +156,7 @@ class StorageSink:
 
     def _switch(self, trajectory: str) -> None:
         self._close()
-        kept_open: Any = getattr(self._service, "kept_open", None)
-        if kept_open is not None:
-            self._open.enter_context(kept_open(trajectory))
+        self._open.enter_context(self._service.kept_open(trajectory))
         self._trajectory = trajectory
 
     def _attempt(self, what: str, action: Any) -> None:
@@ -173,4 +169,4 @@ class StorageSink:
             runs = sorted(self._unflushed) or [NO_RUN]
             self._fail([Failure(run, f"{what} of the storage", cause, True) for run in runs])
             self.has_lost_rows = self.has_lost_rows or self._has_unflushed_rows
-            self._settle()
+            self._mark_flushed()

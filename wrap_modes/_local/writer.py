@@ -196,7 +196,7 @@ class Writer:
         self._source.drain(self._messages)
         while self._messages:
             self._store_next()
-        store.let_go()
+        store.close_on_exit()
         self._source.close()
         self._selector.close()
         last = StatusReport(

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pypet import pypetconstants as constants
 from pypet.errors import NotStoredError
-from pypet.interfaces import Option, Outcome, StorageService, WrapMode
+from pypet.interfaces import Option, Outcome, StorageService, TrajectoryLike, WrapMode
 from pypet.options.established import established
 from pypet.records import StoreRequest
 from pypet.services.storage_failures import MAX_CONSECUTIVE_FAILURES, MAX_FINAL_FAILURES
@@ -266,7 +266,7 @@ class WriterMode(WrapMode, Generic[SenderT]):
         if self._writer is not None:
             self._writer.check()
 
-    def store_run_table(self, trajectory: Any) -> bool:
+    def store_run_table(self, trajectory: TrajectoryLike) -> bool:
         """Send the rows that changed to the writer; see `WrapMode.store_run_table`."""
         service: Any = self._service
         if not isinstance(self._writer, WriterProcess) or not understands_requests(service):

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pypet.interfaces import StorageService
 from pypet.wrap_modes._net import key_files
 
 TOKEN_BYTES = 32
@@ -131,10 +132,10 @@ def _from_files(places: tuple[str, ...]) -> WorkerKey:
     return WorkerKey(data[:_PUBLIC_BYTES], data[_PUBLIC_BYTES:], places)
 
 
-def _folders(service: Any) -> list[Path]:
+def _folders(service: StorageService) -> list[Path]:
     """Return where workers may see a file, the most likely place first."""
     current = Path.cwd()
-    filename = getattr(service, "filename", None)
+    filename = service.filename
     if not isinstance(filename, str | os.PathLike) or not filename:
         return [current]
     return list(dict.fromkeys((current.joinpath(filename).parent, current)))

@@ -12,6 +12,7 @@ from pypet.errors import (
     NoSuchServiceError,
     StorageFormatError,
 )
+from pypet.interfaces import StorageService
 from pypet.runs import run_table_of
 from pypet.services.backend import RecordBackend
 from pypet.support.comparisons import nested_equal
@@ -37,7 +38,7 @@ def find_stored(traj: Any) -> Any:
         What is stored cannot be read.
     """
     service = storage_service_of(traj)
-    if not getattr(service, "keeps_data", True) or traj.v_name not in _names(service):
+    if not service.keeps_data or traj.v_name not in _names(service):
         return None
     return _load_without_nodes(traj)
 
@@ -62,19 +63,18 @@ def load_parameters(stored: Any, traj: Any) -> None:
     _remove_runs_without_values(stored)
 
 
-def _names(service: Any) -> list[str]:
-    names_of = getattr(service, "trajectory_names", None)
-    if names_of is None:
-        raise NoSuchServiceError(
-            f"{service!r} cannot list its trajectories: `on_existing` needs its method "
-            "`trajectory_names`. Without it, load the trajectory and give it to the environment."
-        )
+def _names(service: StorageService) -> list[str]:
     try:
-        names: list[str] = names_of()
+        names = service.trajectory_names()
     except StorageFormatError:
         raise
     except ValueError:  # nothing was ever stored there
         return []
+    if names is None:
+        raise NoSuchServiceError(
+            f"{service!r} cannot list its trajectories: `on_existing` needs its method "
+            "`trajectory_names`. Without it, load the trajectory and give it to the environment."
+        )
     return names
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from pypet.tree.storage import storage_service_of
+from pypet.interfaces import StorageService
+from pypet.services.copying import CopyingBackend
+from pypet.tree.storage import attached_service, storage_service_of
 
 _ADVICE = (
     "To merge without automatic backups use `backup=False`; "
@@ -40,8 +42,10 @@ def is_same(traj: Any, other: Any) -> bool:
         return True
     if traj.v_name != other.v_name or not other.v_stored:
         return False
-    own, others = traj.v_storage_service, other.v_storage_service
-    return own is others or (type(own) is type(others) and _file(own) == _file(others) is not None)
+    own, others = attached_service(traj), attached_service(other)
+    if own is None or others is None:
+        return own is others
+    return own == others or (type(own) is type(others) and _file(own) == _file(others) is not None)
 
 
 def _checked_place(traj: Any) -> tuple[Any, str] | None:
@@ -53,10 +57,9 @@ def _checked_place(traj: Any) -> tuple[Any, str] | None:
         A trajectory of this name exists there already.
     """
     service = storage_service_of(traj)
-    backup_service = getattr(service, "backup_service", None)
-    if backup_service is None:
+    if not isinstance(service, CopyingBackend):
         return None
-    target = backup_service(traj.v_name, None)
+    target = service.backup_service(traj.v_name, None)
     file = _file(target)
     if traj.v_name in _names(target, file):
         raise ValueError(
@@ -77,6 +80,6 @@ def _names(service: Any, file: str | None) -> list[str]:
         return []  # nothing was stored there yet
 
 
-def _file(service: Any) -> str | None:
-    filename = getattr(service, "filename", None)
+def _file(service: StorageService) -> str | None:
+    filename = service.filename
     return os.path.realpath(filename) if isinstance(filename, str | os.PathLike) else None

@@ -177,15 +177,15 @@ def _merge_in_storage(
 
 def _other_filename(traj: Any, other: Any) -> str | None:
     """Return the file of the other trajectory, None if it is that of the current one."""
-    own, theirs = traj.v_storage_service, other.v_storage_service
-    if own is theirs:
+    own, theirs = storage_service_of(traj), storage_service_of(other)
+    if own == theirs:
         return None
-    filename = getattr(theirs, "filename", None)
+    filename = theirs.filename
     if filename is None:
         raise NoSuchServiceError(
             f"the service of trajectory `{other.v_name}` has no file and is another one"
         )
-    return None if filename == getattr(own, "filename", None) else str(filename)
+    return None if filename == own.filename else str(filename)
 
 
 # ----- runs and parameters -----------------------------------------------------------------------

@@ -336,10 +336,10 @@ class JournaledService(ForwardingService):
             finally:
                 self.sync()
 
-    def let_go(self) -> None:
-        """Make everything durable and leave the storage; see `RecordBackend.let_go`."""
+    def close_on_exit(self) -> None:
+        """Make everything durable and leave the storage; see `StorageService.close_on_exit`."""
         self.sync()
-        self._inner.let_go()
+        self._inner.close_on_exit()
 
     # ----- reading -------------------------------------------------------------------------
 

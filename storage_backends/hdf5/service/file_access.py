@@ -175,7 +175,7 @@ class FileAccess(RecordStorageService, ABC):
 
                 registry.release_durably(file, self._commit_options)
 
-    def let_go(self) -> None:
+    def close_on_exit(self) -> None:
         """Write everything to the disk and leave the file to others; see `close` for the error.
 
         HDF5 does not empty its memory for that, which takes its time, so only do it at the end

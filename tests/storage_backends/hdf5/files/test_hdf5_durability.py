@@ -211,7 +211,7 @@ def by_close(service):
 
 def by_letting_go(service):
     apply(service, leaf("results.new", number("x", 1)))
-    service.let_go()
+    service.close_on_exit()
 
 
 def by_another_service(service):

@@ -132,7 +132,7 @@ def test_a_service_that_lets_go_leaves_a_whole_file_that_others_can_open(tmp_pat
     first = new_service(tmp_path)
     first.open()
     apply(first, leaf("results.a", number("x", 1)))
-    first.let_go()
+    first.close_on_exit()
     assert not first.is_open
     whole = (tmp_path / "data.hdf5").read_bytes()
     second = HDF5StorageService(filename=tmp_path / "data.hdf5")
@@ -146,26 +146,26 @@ def test_a_service_that_lets_go_leaves_a_whole_file_that_others_can_open(tmp_pat
 @pytest.mark.parametrize(
     "made_by_others", [{"libver": "latest"}, {"fs_strategy": "fsm", "fs_persist": True}]
 )
-def test_a_file_that_hdf5_marks_while_it_is_open_is_closed_when_it_is_let_go(
+def test_a_file_that_hdf5_marks_while_it_is_open_is_closed_when_it_is_close_on_exit(
     tmp_path, made_by_others
 ):
     h5py.File(tmp_path / "data.hdf5", "w", **made_by_others).close()
     first = new_service(tmp_path)
     first.open()
     apply(first, leaf("results.a", number("x", 1)))
-    first.let_go()
+    first.close_on_exit()
     code = "import h5py, sys; print(*h5py.File(sys.argv[1], 'r+')['traj/results'])"
     reading = [sys.executable, "-c", code, str(tmp_path / "data.hdf5")]
     assert subprocess.run(reading, capture_output=True, timeout=100, text=True).stdout == "a\n"
 
 
-def test_what_somebody_else_has_open_is_not_let_go(tmp_path):
+def test_what_somebody_else_has_open_is_not_close_on_exit(tmp_path):
     first = new_service(tmp_path)
     first.open()
     second = HDF5StorageService(filename=tmp_path / "data.hdf5")
     second.open()
     apply(first, leaf("results.a", number("x", 1)))
-    first.let_go()
+    first.close_on_exit()
     apply(second, leaf("results.b", number("x", 2)))
     second.close()
     assert paths(read(second, "results")) == ["results", "results.a", "results.b"]

@@ -151,7 +151,7 @@ def test_after_an_experiment_any_file_will_do(traj, service, path):
 # ----- files that are open -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", ["close", "let_go", "flush"])
+@pytest.mark.parametrize("end", ["close", "close_on_exit", "flush"])
 def test_nothing_is_written_into_a_file_that_was_overwritten(traj, service, path, tmp_path, end):
     other = other_file(tmp_path, "foreign")
     with service.watched("t"):
