@@ -26,7 +26,10 @@ class ServiceAdapter(StorageService):
         return super().__getattribute__(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self if name == "_adapted" else self._adapted, name, value)
+        if name == "_adapted":
+            super().__setattr__(name, value)
+        else:
+            setattr(self._adapted, name, value)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ServiceAdapter) and self._adapted is other._adapted
