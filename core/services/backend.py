@@ -1,4 +1,4 @@
-"""What a backend does for a storage service: it keeps records and gives them back."""
+"""What a storage backend implements: it keeps records and returns them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pypet.interfaces.storage import StorageService
 from pypet.moved import FormerMethod
 from pypet.records import Finding, Item, MetaRecord, NodeRecord, StoreRequest
 from pypet.services.early import EarlyNodes
+from pypet.services.transfer import NodeCopy, copy_trajectory
 
 
 class RecordBackend(StorageService, ABC):
@@ -68,7 +69,7 @@ class RecordBackend(StorageService, ABC):
         TypeError
             A node to delete has children, and neither is that asked for nor the request replayed.
         OSError
-            The medium refuses. If `pypet.services.applied.is_applied` the request was
+            The medium refuses. If `is_applied` the request was
             carried out, and only the commit failed that was due: others see it after the next.
         """
 
@@ -307,3 +308,59 @@ class RecordBackend(StorageService, ABC):
         finally:
             self.is_kept_open = False
             self.close()
+
+    # ----- other places --------------------------------------------------------------------
+
+    def beside(self, filename: str | None) -> Self:
+        """Return the service of the same kind for another file; self for None.
+
+        Raises
+        ------
+        NoSuchServiceError
+            The service has no files.
+        """
+        if filename is None:
+            return self
+        raise NoSuchServiceError(
+            f"{type(self).__name__} has no files, so there is no {filename!r} beside it."
+        )
+
+    def backup_service(self, trajectory: str, filename: str | None) -> Self:
+        """Return the service that a backup goes to; ``filename`` None is the default place.
+
+        Raises
+        ------
+        NoSuchServiceError
+            The service makes no backups.
+        """
+        raise NoSuchServiceError(f"{type(self).__name__} makes no backups.")
+
+    def node_copy(self, trajectory: str) -> NodeCopy:
+        """Return what copies nodes into a stored trajectory."""
+        return NodeCopy(self, trajectory)
+
+    def copy_to(self, target: RecordBackend, trajectory: str) -> None:
+        """Copy a whole trajectory into another service of the same kind.
+
+        Raises
+        ------
+        ValueError
+            There is a trajectory of this name in the other service.
+        """
+        copy_trajectory(self, target, trajectory)
+
+
+_ATTRIBUTE = "_request_is_applied"
+
+
+def note_applied(error: OSError) -> None:
+    """Note that the request was carried out in whose `RecordBackend.apply` this is raised.
+
+    The storage has it with all that waits for the next commit.
+    """
+    setattr(error, _ATTRIBUTE, True)
+
+
+def is_applied(error: BaseException) -> bool:
+    """Return whether that was noted; only in the process in which the error was raised."""
+    return bool(getattr(error, _ATTRIBUTE, False))

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pypet import pypetconstants as constants
-from pypet.services.copying import CopyingBackend
+from pypet.services.backend import RecordBackend
 from pypet.services.transfer import delete
 
 
 def _backup(
-    service: CopyingBackend,
+    service: RecordBackend,
     traj: Any,
     backup_filename: str | None = None,
     *,
@@ -24,7 +24,7 @@ def _backup(
 
 
 def _merge(
-    service: CopyingBackend,
+    service: RecordBackend,
     label: Any,
     other_trajectory_name: str,
     rename_dict: Mapping[str, str],
@@ -70,7 +70,7 @@ def _merge(
 
 
 def _access_data(
-    service: CopyingBackend,
+    service: RecordBackend,
     path: str,
     item_name: str,
     request: str,

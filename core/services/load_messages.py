@@ -8,14 +8,13 @@ from typing import Any
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
 from pypet.records import LINK
-from pypet.services.entries import split_entries
-from pypet.services.levels import check_loading
-from pypet.services.loading import Loading
+from pypet.services.message_arguments import check_loading, split_entries
+from pypet.services.node_loader import NodeLoader
 from pypet.services.settings import replace_settings
 
 
 def _load_trajectory(
-    loading: Loading,
+    loader: NodeLoader,
     traj: Any,
     as_new: bool,
     load_parameters: int,
@@ -46,12 +45,12 @@ def _load_trajectory(
             "A trajectory can be loaded as new only with the data of its parameters and nothing "
             "else: load_parameters=2 and 0 for derived parameters, results and other data."
         )
-    loading.into(traj)
-    loading.as_new = as_new
-    meta = loading.service.read_meta(loading.trajectory, with_runs=with_meta_data)
+    loader.set_root(traj)
+    loader.as_new = as_new
+    meta = loader.service.read_meta(loader.trajectory, with_runs=with_meta_data)
     if with_meta_data:
         traj._load_errors.clear()
-        service = loading.service
+        service = loader.service
         service.adopt_settings(meta.settings)
         replace_settings(traj, service.config_group, meta.settings)
         traj._adopt_meta(
@@ -62,17 +61,17 @@ def _load_trajectory(
         return
     if max_depth is not None and max_depth < 1:
         return
-    _load_branches(loading, levels, load_other_data, recursive, max_depth)
+    _load_branches(loader, levels, load_other_data, recursive, max_depth)
 
 
 def _load_branches(
-    loading: Loading,
+    loader: NodeLoader,
     levels: dict[str, int],
     other: int,
     recursive: bool,
     max_depth: int | None,
 ) -> None:
-    children = list(loading.records("", constants.LOAD_SKELETON, recursive=True, max_depth=1))
+    children = list(loader.read_records("", constants.LOAD_SKELETON, recursive=True, max_depth=1))
     links = [record for record in children if record.kind == LINK]
     depth = None if max_depth is None else max_depth - 1
     for record in children:
@@ -80,14 +79,14 @@ def _load_branches(
             continue
         level = levels.get(record.path, other)
         if level != constants.LOAD_NOTHING:
-            loading.nodes(record.path, level, recursive=recursive, max_depth=depth)
+            loader.load_nodes(record.path, level, recursive=recursive, max_depth=depth)
     if other != constants.LOAD_NOTHING:
         for record in links:
-            loading.place_link(record, other)
+            loader.place_link(record, other)
 
 
 def _load_tree(
-    loading: Loading,
+    loader: NodeLoader,
     parent: Any,
     child_name: str,
     load_data: int = constants.LOAD_DATA,
@@ -99,16 +98,18 @@ def _load_tree(
     check_loading(load_data, max_depth)
     if load_data == constants.LOAD_NOTHING or (max_depth is not None and max_depth <= 0):
         return
-    loading.into(parent.v_root)
+    loader.set_root(parent.v_root)
     names = child_name.split(".")
     if max_depth is not None:
         names, max_depth = names[:max_depth], max(max_depth - len(names), 0)
-    path = loading.along(parent._full_name, names, load_data, with_links=with_links)
-    loading.nodes(path, load_data, recursive=recursive, max_depth=max_depth, with_links=with_links)
+    path = loader.load_path(parent._full_name, names, load_data, with_links=with_links)
+    loader.load_nodes(
+        path, load_data, recursive=recursive, max_depth=max_depth, with_links=with_links
+    )
 
 
 def _load_group(
-    loading: Loading,
+    loader: NodeLoader,
     group: Any,
     load_data: int = constants.LOAD_DATA,
     with_links: bool = True,
@@ -119,8 +120,8 @@ def _load_group(
     check_loading(load_data, max_depth)
     if load_data == constants.LOAD_NOTHING:
         return
-    loading.into(group.v_root)
-    loading.nodes(
+    loader.set_root(group.v_root)
+    loader.load_nodes(
         group._full_name,
         load_data,
         recursive=recursive,
@@ -130,7 +131,7 @@ def _load_group(
 
 
 def _load_leaf(
-    loading: Loading,
+    loader: NodeLoader,
     leaf: Any,
     load_data: int = constants.LOAD_DATA,
     load_only: str | Iterable[str] | None = None,
@@ -147,13 +148,13 @@ def _load_leaf(
         )
     if leaf._parent is None:
         raise ValueError(f"{leaf!r} is part of no trajectory, so nothing can be loaded into it.")
-    loading.into(leaf._parent.v_root)
-    loading.flags = load_flags
+    loader.set_root(leaf._parent.v_root)
+    loader.flags = load_flags
     if load_only is None and load_except is None:
-        loading.nodes(leaf._full_name, load_data, recursive=False)
+        loader.load_nodes(leaf._full_name, load_data, recursive=False)
     else:
-        loading.parts(leaf, _names(load_only), _names(load_except))
-    loading.flags = None
+        loader.load_items(leaf, _names(load_only), _names(load_except))
+    loader.flags = None
 
 
 def _names(names: str | Iterable[str] | None) -> frozenset[str] | None:
@@ -170,16 +171,16 @@ def _names(names: str | Iterable[str] | None) -> frozenset[str] | None:
 
 
 def _load_list(
-    loading: Loading, entries: Iterable[tuple[Any, ...]], *args: Any, **kwargs: Any
+    loader: NodeLoader, entries: Iterable[tuple[Any, ...]], *args: Any, **kwargs: Any
 ) -> None:
     for message, item, own_args, own_kwargs in split_entries(entries, args, kwargs):
-        loader = LOADERS.get(message)
-        if loader is None or loader in (_load_list, _load_trajectory):
+        load = LOADERS.get(message)
+        if load is None or load in (_load_list, _load_trajectory):
             raise NoSuchServiceError(
-                f"Message {message!r} cannot stand in a list; to load there go "
+                f"Message {message!r} cannot be part of a list; a list may load "
                 f"{', '.join(sorted(LOADERS))}."
             )
-        loader(loading, item, *own_args, **own_kwargs)
+        load(loader, item, *own_args, **own_kwargs)
 
 
 LOADERS: dict[str, Callable[..., None]] = {

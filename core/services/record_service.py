@@ -8,22 +8,21 @@ from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import UnpicklingPolicy, unpickling
 from pypet.errors import UnknownMessageError
 from pypet.moved import FormerMethod
-from pypet.services.copying import CopyingBackend
+from pypet.services.backend import RecordBackend
 from pypet.services.direct_messages import DIRECT
 from pypet.services.failure_log import log_failure, note_that_nothing_is_stored
 from pypet.services.load_messages import LOADERS
-from pypet.services.loading import Loading
+from pypet.services.node_loader import NodeLoader, SkippedNodes
 from pypet.services.origin import origin_of
+from pypet.services.request_builder import RequestBuilder
 from pypet.services.settings import note_settings
-from pypet.services.skipping import SkippedNodes
 from pypet.services.store_messages import PREPARERS
-from pypet.services.storing import Storing
 from pypet.support.arguments import skips_errors
 
 _LOCATION_KEYWORDS = frozenset(("filename", "file_title"))
 
 
-class RecordStorageService(CopyingBackend):
+class RecordStorageService(RecordBackend):
     """Turns messages about live nodes into records; a backend keeps these.
 
     A backend implements `apply`, `trajectory_names`, `read_meta` and `read_nodes`, and whatever
@@ -61,7 +60,7 @@ class RecordStorageService(CopyingBackend):
         prepared.confirm()
         return None
 
-    def prepare(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Storing:
+    def prepare(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> RequestBuilder:
         """Return the request that a message stands for without applying it.
 
         Wrap modes send ``prepare(...).request`` to where it can be applied and call
@@ -73,13 +72,13 @@ class RecordStorageService(CopyingBackend):
         preparer = PREPARERS.get(msg)
         if preparer is None:
             raise self._unknown(msg, "store", [*PREPARERS, *DIRECT, *_FILE_MESSAGES])
-        storing = Storing(self, trajectory, origin_of(stuff_to_store))
+        builder = RequestBuilder(self, trajectory, origin_of(stuff_to_store))
         try:
-            preparer(storing, stuff_to_store, *args, **kwargs)
+            preparer(builder, stuff_to_store, *args, **kwargs)
         except Exception as error:
             note_that_nothing_is_stored(error, msg, stuff_to_store)
             raise
-        return storing
+        return builder
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
         """Load into ``stuff_to_load`` as ``msg`` says; see `pypet.interfaces.StorageService`.
@@ -103,20 +102,21 @@ class RecordStorageService(CopyingBackend):
             name = kwargs.pop("trajectory_name", None)
             index = kwargs.pop("trajectory_index", None)
             skips = skips_errors(kwargs.pop("on_error", "raise"))
-            loader = LOADERS.get(msg)
-            if loader is None:
+            load = LOADERS.get(msg)
+            if load is None:
                 raise self._unknown(msg, "load", LOADERS)
             with (
                 self.exclusive(),
                 self.reading(),
-                unpickling(UnpicklingPolicy(self.unpickle)) as rule,
+                unpickling(UnpicklingPolicy(self.unpickle)) as policy,
             ):
                 found = self._find_trajectory(name, index)
-                loading = Loading(self, found, rule, SkippedNodes(found, self) if skips else None)
+                skipped = SkippedNodes(found, self) if skips else None
+                loader = NodeLoader(self, found, policy, skipped)
                 try:
-                    loader(loading, stuff_to_load, *args, **kwargs)
+                    load(loader, stuff_to_load, *args, **kwargs)
                 finally:
-                    loading.finish()
+                    loader.report_skipped()
         except Exception as error:
             log_failure(self, "loading", msg, stuff_to_load, error)
             raise

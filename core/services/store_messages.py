@@ -9,23 +9,22 @@ from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
 from pypet.records import CommitRun, DeleteItems, DeleteLink, DeleteNode, PutMeta
 from pypet.runs.serialization import to_rows
-from pypet.services.entries import split_entries
-from pypet.services.levels import check_storing
+from pypet.services.message_arguments import check_storing, split_entries
+from pypet.services.request_builder import RequestBuilder, annotations_of
 from pypet.services.settings import read_settings
-from pypet.services.storing import Storing, annotations_of
 
 
 def _store_trajectory(
-    storing: Storing,
+    builder: RequestBuilder,
     traj: Any,
     only_init: bool = False,
     store_data: int = constants.STORE_DATA,
     max_depth: int | None = None,
 ) -> None:
     check_storing(store_data, max_depth)
-    settings = read_settings(traj, storing.service.config_group)
-    storing.service.adopt_settings(settings)
-    storing.add(
+    settings = read_settings(traj, builder.service.config_group)
+    builder.service.adopt_settings(settings)
+    builder.add(
         PutMeta(
             traj._info(),
             annotations_of(traj),
@@ -38,16 +37,16 @@ def _store_trajectory(
         _MetaStored(traj),
     )
     if not only_init and store_data != constants.STORE_NOTHING:
-        storing.put_below(traj, store_data, with_links=True, depth_left=max_depth)
+        builder.put_below(traj, store_data, with_links=True, depth_left=max_depth)
 
 
 def _prepare_merge(
-    storing: Storing, traj: Any, changed_parameters: Iterable[str], old_length: int, **_: Any
+    builder: RequestBuilder, traj: Any, changed_parameters: Iterable[str], old_length: int, **_: Any
 ) -> None:
     """Write the longer run table and the ranges of the parameters that a merge changed."""
-    _store_trajectory(storing, traj, only_init=True)
+    _store_trajectory(builder, traj, only_init=True)
     for name in changed_parameters:
-        storing.put_leaf(traj._tree.leaves[name], constants.OVERWRITE_DATA)
+        builder.put_leaf(traj._tree.leaves[name], constants.OVERWRITE_DATA)
 
 
 class _MetaStored:
@@ -69,7 +68,7 @@ class _MetaStored:
 
 
 def _store_single_run(
-    storing: Storing,
+    builder: RequestBuilder,
     traj: Any,
     recursive: bool = True,
     store_data: int = constants.STORE_DATA,
@@ -79,16 +78,16 @@ def _store_single_run(
     check_storing(store_data, max_depth)
     for node in traj._new_nodes.values():
         if not node._stored and (max_depth is None or node._depth <= max_depth):
-            storing.put_node(node, store_data)
+            builder.put_node(node, store_data)
     for (location, name), target in traj._new_links.items():
         group = traj if not location else traj._tree.get_node(location)
         if max_depth is None or group._depth < max_depth:
-            storing.put_link(group, name, target)
-    storing.commit = commit
+            builder.put_link(group, name, target)
+    builder.commit = commit
 
 
 def _store_tree(
-    storing: Storing,
+    builder: RequestBuilder,
     parent: Any,
     child_name: str,
     store_data: int = constants.STORE_DATA,
@@ -101,7 +100,7 @@ def _store_tree(
     if max_depth is not None and max_depth <= 0:
         return
     if not parent.v_is_root and not parent._stored:
-        storing.put_path(parent, constants.STORE_DATA_SKIPPING)
+        builder.put_path(parent, constants.STORE_DATA_SKIPPING)
     node = parent
     for depth, name in enumerate(child_name.split("."), start=1):
         if max_depth is not None and depth > max_depth:
@@ -109,16 +108,16 @@ def _store_tree(
         group, node = node, node._children[name]
         if name in group._links:
             if with_links:
-                storing.put_link(group, name, node)
+                builder.put_link(group, name, node)
             return
-        storing.put_node(node, store_data)
+        builder.put_node(node, store_data)
     if recursive and not node.v_is_leaf:
         left = None if max_depth is None else max_depth - depth
-        storing.put_below(node, store_data, with_links=with_links, depth_left=left)
+        builder.put_below(node, store_data, with_links=with_links, depth_left=left)
 
 
 def _store_group(
-    storing: Storing,
+    builder: RequestBuilder,
     group: Any,
     store_data: int = constants.STORE_DATA,
     with_links: bool = True,
@@ -128,13 +127,13 @@ def _store_group(
 ) -> None:
     check_storing(store_data, max_depth)
     if not group.v_is_root:
-        storing.put_path(group, store_data)
+        builder.put_path(group, store_data)
     if recursive:
-        storing.put_below(group, store_data, with_links=with_links, depth_left=max_depth)
+        builder.put_below(group, store_data, with_links=with_links, depth_left=max_depth)
 
 
 def _store_leaf(
-    storing: Storing,
+    builder: RequestBuilder,
     leaf: Any,
     store_data: int = constants.STORE_DATA,
     store_flags: Mapping[str, str] | None = None,
@@ -146,8 +145,8 @@ def _store_leaf(
     check_storing(store_data)
     missing = leaf._parent
     if missing is not None and not missing.v_is_root and not missing._stored:
-        storing.put_path(missing, constants.STORE_DATA_SKIPPING)
-    storing.put_leaf(
+        builder.put_path(missing, constants.STORE_DATA_SKIPPING)
+    builder.put_leaf(
         leaf,
         store_data,
         flags=store_flags,
@@ -174,20 +173,20 @@ def _names_to_overwrite(
 
 
 def _store_list(
-    storing: Storing, entries: Iterable[tuple[Any, ...]], *args: Any, **kwargs: Any
+    builder: RequestBuilder, entries: Iterable[tuple[Any, ...]], *args: Any, **kwargs: Any
 ) -> None:
     for message, item, own_args, own_kwargs in split_entries(entries, args, kwargs):
         preparer = PREPARERS.get(message)
         if preparer is None or preparer in (_store_list, _store_trajectory):
             raise NoSuchServiceError(
-                f"Message {message!r} cannot stand in a list; to store there go "
+                f"Message {message!r} cannot be part of a list; a list may store "
                 f"{', '.join(sorted(PREPARERS))}."
             )
-        preparer(storing, item, *own_args, **own_kwargs)
+        preparer(builder, item, *own_args, **own_kwargs)
 
 
 def _delete(
-    storing: Storing,
+    builder: RequestBuilder,
     node: Any,
     delete_only: str | Iterable[str] | None = None,
     remove_from_item: bool = False,
@@ -196,20 +195,20 @@ def _delete(
 ) -> None:
     path = node._full_name
     if delete_only is None:
-        storing.add(DeleteNode(path, recursive))
+        builder.add(DeleteNode(path, recursive))
         return
     if not node.v_is_leaf:
         raise ValueError(f"`delete_only` takes parts of a leaf, but {path!r} is a group.")
     names = (delete_only,) if isinstance(delete_only, str) else tuple(delete_only)
-    storing.add(DeleteItems(path, names))
+    builder.add(DeleteItems(path, names))
     if remove_from_item:
         for name in names:
             if name in node:
                 node.f_remove(name)
 
 
-def _delete_link(storing: Storing, path: str, **_: Any) -> None:
-    storing.add(DeleteLink(path))
+def _delete_link(builder: RequestBuilder, path: str, **_: Any) -> None:
+    builder.add(DeleteLink(path))
 
 
 PREPARERS: dict[str, Callable[..., None]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from pypet.errors import DataNotInStorageError
 from pypet.records import (
@@ -18,7 +19,9 @@ from pypet.records import (
     PutNode,
     StoreRequest,
 )
-from pypet.services.backend import RecordBackend
+
+if TYPE_CHECKING:
+    from pypet.services.backend import RecordBackend
 
 logger = logging.getLogger(__name__)
 

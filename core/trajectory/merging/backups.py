@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from pypet.interfaces import StorageService
-from pypet.services.copying import CopyingBackend
+from pypet.services.backend import RecordBackend
 from pypet.tree.storage import attached_service, storage_service_of
 
 _ADVICE = (
@@ -57,7 +57,7 @@ def _checked_place(traj: Any) -> tuple[Any, str] | None:
         A trajectory of this name exists there already.
     """
     service = storage_service_of(traj)
-    if not isinstance(service, CopyingBackend):
+    if not isinstance(service, RecordBackend):
         return None
     target = service.backup_service(traj.v_name, None)
     file = _file(target)

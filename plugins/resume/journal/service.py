@@ -31,7 +31,7 @@ from pypet.records import (
 )
 from pypet.records.compact import PickledRequest
 from pypet.services import RecordStorageService
-from pypet.services.applied import is_applied
+from pypet.services.backend import is_applied
 from pypet.services.forwarding import ForwardingService
 from pypet.services.origin import OUTSIDE, origin_of
 from pypet.services.overlay import Overlay

@@ -20,8 +20,7 @@ from pypet.records import (
     PutNode,
     StoreRequest,
 )
-from pypet.services.applied import note_applied
-from pypet.services.backend import RecordBackend
+from pypet.services.backend import RecordBackend, note_applied
 from pypet.storage_backends.hdf5.files.commit_options import CommitOptions
 from pypet.storage_backends.hdf5.files.filename import default_title, resolve_filename
 from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK

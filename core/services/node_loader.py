@@ -14,7 +14,6 @@ from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
 from pypet.records import LEAF, LINK, NodeRecord
 from pypet.services.backend import RecordBackend
-from pypet.services.skipping import SkippedNodes
 
 logger = logging.getLogger(__name__)
 
@@ -24,22 +23,31 @@ def nothing(path: str) -> bool:
     return False
 
 
-class Loading:
+class NodeLoader:
     """Places the records that one message asks for into the tree of a trajectory."""
 
-    __slots__ = ("_root", "_rule", "_skipped", "_tree", "as_new", "flags", "service", "trajectory")
+    __slots__ = (
+        "_policy",
+        "_root",
+        "_skipped",
+        "_tree",
+        "as_new",
+        "flags",
+        "service",
+        "trajectory",
+    )
 
     def __init__(
         self,
         service: RecordBackend,
         trajectory: str,
-        rule: UnpicklingPolicy,
+        policy: UnpicklingPolicy,
         skipped: SkippedNodes | None = None,
     ) -> None:
-        """Take what to load from; ``skipped`` takes nodes that fail, None: they are errors."""
+        """Load from ``service``; nodes that fail go to ``skipped``, None: they are errors."""
         self.service = service
         self.trajectory = trajectory
-        self._rule = rule
+        self._policy = policy
         self._skipped = skipped
         self.as_new = False
         self.flags: Mapping[str, str] | None = None
@@ -47,20 +55,20 @@ class Loading:
         self._root: Any = None
         self._tree: Any = None
 
-    def into(self, root: Any) -> None:
-        """Say which trajectory object the records go to."""
+    def set_root(self, root: Any) -> None:
+        """Set the trajectory object that the records are loaded into."""
         self._root = root
         self._tree = root._tree
-        self._rule.allow(root._dynamic_imports)
+        self._policy.allow(root._dynamic_imports)
 
-    def finish(self) -> None:
-        """Say which nodes were left out, once for all that the message asked for."""
+    def report_skipped(self) -> None:
+        """Warn of the nodes that were left out, once for the whole message."""
         if self._skipped is not None and self._root is not None:
             self._skipped.report(self._root)
 
     # ----- reading records -----------------------------------------------------------------
 
-    def nodes(
+    def load_nodes(
         self,
         path: str,
         level: int,
@@ -72,7 +80,7 @@ class Loading:
         """Load the node at ``path`` and, if ``recursive``, what is below it."""
         links: list[NodeRecord] = []
         failed_before = self._root._load_errors
-        for record in self.records(path, level, recursive=recursive, max_depth=max_depth):
+        for record in self.read_records(path, level, recursive=recursive, max_depth=max_depth):
             if record.kind == LINK:
                 links.append(record)
             elif record.path:
@@ -80,7 +88,7 @@ class Loading:
                     self._place(record, level)
                 except Exception as error:
                     if self._skipped is not None:
-                        self._leave_out(record, error, self._skipped)
+                        self._skip(record, error, self._skipped)
                         continue
                     error.add_note(
                         f"This happened while loading {record.path!r} of trajectory "
@@ -94,7 +102,7 @@ class Loading:
             for record in links:
                 self.place_link(record, level)
 
-    def records(
+    def read_records(
         self, path: str, level: int, *, recursive: bool, max_depth: int | None
     ) -> Iterator[NodeRecord]:
         """Return the records of a node and, if ``recursive``, of what is below it."""
@@ -112,7 +120,7 @@ class Loading:
             skip=self._skipped.add,
         )
 
-    def _leave_out(self, record: NodeRecord, error: Exception, skipped: SkippedNodes) -> None:
+    def _skip(self, record: NodeRecord, error: Exception, skipped: SkippedNodes) -> None:
         """Go on without a node; what is below a group can be loaded even so."""
         skipped.add(record.path, error)
         node = self._tree.get_node(record.path)
@@ -240,7 +248,9 @@ class Loading:
             for end in range(1, len(names) + 1):
                 part = ".".join(names[:end])
                 if self._tree.get_node(part) is None:
-                    self.nodes(part, constants.LOAD_SKELETON, recursive=False, with_links=False)
+                    self.load_nodes(
+                        part, constants.LOAD_SKELETON, recursive=False, with_links=False
+                    )
             node = self._tree.get_node(path)
             if node is None:
                 raise DataNotInStorageError(f"There is no stored node {path!r}.")
@@ -248,7 +258,7 @@ class Loading:
 
     # ----- a path, possibly through links --------------------------------------------------
 
-    def along(self, start: str, names: list[str], level: int, *, with_links: bool) -> str:
+    def load_path(self, start: str, names: list[str], level: int, *, with_links: bool) -> str:
         """Load every node on the way but the last one; return the full name of the last one."""
         path = start
         for position, name in enumerate(names, start=1):
@@ -259,10 +269,10 @@ class Loading:
             if node is None or level == constants.OVERWRITE_DATA:
                 target = self._link_target(path) if with_links else None
                 if target is not None:
-                    self.nodes(path, level, recursive=False)
+                    self.load_nodes(path, level, recursive=False)
                     path = target
                 else:
-                    self.nodes(path, level, recursive=False, with_links=with_links)
+                    self.load_nodes(path, level, recursive=False, with_links=with_links)
         return path
 
     def _link_target(self, path: str) -> str | None:
@@ -278,7 +288,9 @@ class Loading:
 
     # ----- parts of one leaf ---------------------------------------------------------------
 
-    def parts(self, leaf: Any, only: Collection[str] | None, but: Collection[str] | None) -> None:
+    def load_items(
+        self, leaf: Any, only: Collection[str] | None, but: Collection[str] | None
+    ) -> None:
         """Load chosen items into ``leaf``, whether it is empty or not."""
         if leaf.v_is_parameter and leaf.v_locked:
             raise ParameterLockedException(
@@ -313,7 +325,7 @@ class Loading:
 
 
 def _refresh(node: Any, record: NodeRecord, level: int) -> None:
-    """Fill comment and annotations of a node in memory, or replace them at the highest level."""
+    """Fill in comment and annotations of a node in memory, or replace them at the highest level."""
     replace = level == constants.OVERWRITE_DATA
     if record.comment and (replace or not node._comment):
         node._comment = record.comment
@@ -324,3 +336,42 @@ def _refresh(node: Any, record: NodeRecord, level: int) -> None:
         annotations.f_empty()
     if record.annotations and (annotations is None or annotations.f_is_empty()):
         node.v_annotations.f_set(**record.annotations)
+
+
+# ----- nodes that cannot be loaded ------------------------------------------------------------
+
+
+logger = logging.getLogger(__name__)
+
+_MOST_LINES = 20
+"""Nodes that one warning lists."""
+
+
+class SkippedNodes:
+    """Collects the nodes that one message to ``load`` leaves out."""
+
+    __slots__ = ("_reasons", "_service", "_trajectory")
+
+    def __init__(self, trajectory: str, service: Any) -> None:
+        self._trajectory = trajectory
+        self._service = service
+        self._reasons: dict[str, str] = {}
+
+    def add(self, path: str, error: Exception) -> None:
+        """Note why the node of this full name is left out; the first reason counts."""
+        self._reasons.setdefault(path, f"{type(error).__name__}: {error}")
+
+    def report(self, root: Any) -> None:
+        """Keep the reasons with the trajectory, and list them in a warning if there are any."""
+        reasons = self._reasons
+        if not reasons:
+            return
+        root._load_errors.update(reasons)
+        lines = [f"  {path}: {reason}" for path, reason in list(reasons.items())[:_MOST_LINES]]
+        if len(reasons) > _MOST_LINES:
+            lines.append(f"  and {len(reasons) - _MOST_LINES} more")
+        logger.warning(
+            "%d nodes of trajectory `%s` could not be loaded from %r and are left out; "
+            "`v_load_errors` keeps the list:\n%s",
+            *(len(reasons), self._trajectory, self._service, "\n".join(lines)),
+        )

@@ -1,7 +1,8 @@
-"""Checks of the arguments that say how much to store or load, and how deep."""
+"""Arguments of messages: levels of storing and loading, depths, and entries of LIST messages."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
@@ -52,3 +53,29 @@ def check_loading(level: Any, max_depth: Any = None) -> None:
 def _check_depth(max_depth: Any) -> None:
     if max_depth is not None and not isinstance(max_depth, Integral):
         raise TypeError(f"max_depth={max_depth!r}: give a number of levels, or None for all.")
+
+
+# ----- entries of LIST messages ---------------------------------------------------------------
+
+
+def split_entries(
+    entries: Iterable[tuple[Any, ...]], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterable[tuple[str, Any, tuple[Any, ...], dict[str, Any]]]:
+    """Yield message, item, arguments and keywords of each entry of a LIST message.
+
+    ``args`` and ``kwargs`` serve entries that bring none of their own.
+
+    Raises
+    ------
+    RuntimeError
+        An entry has fewer than two or more than four parts.
+    """
+    for entry in entries:
+        if not 2 <= len(entry) <= 4:
+            raise RuntimeError(
+                "An entry of a LIST message is (message, item[, args[, kwargs]]), not one of "
+                f"{len(entry)} parts: {entry!r}."
+            )
+        own_args = entry[2] if len(entry) > 2 else args
+        own_kwargs = entry[3] if len(entry) > 3 else kwargs
+        yield entry[0], entry[1], tuple(own_args or ()), dict(own_kwargs or {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +18,6 @@ from pypet.records import (
     StoreRequest,
 )
 from pypet.services.backend import RecordBackend
-from pypet.services.call_identity import identity_of_call
 from pypet.services.origin import OUTSIDE, Origin
 
 _RANGE_ENTRIES_SHOWN = constants.HDF5_STRCOL_MAX_RANGE_LENGTH // 3 + 10
@@ -27,7 +28,7 @@ _PLAIN_GROUPS = frozenset(
 _NO_ANNOTATIONS: Mapping[str, Any] = {}
 
 
-class Storing:
+class RequestBuilder:
     """Collects what one message stores: operations, and the nodes that will then be stored."""
 
     __slots__ = ("_nodes", "_operations", "commit", "origin", "service", "trajectory")
@@ -194,3 +195,28 @@ def _exploration_of(leaf: Any) -> Exploration | None:
         return None
     values = leaf.f_get_range(copy=False)
     return Exploration(len(values), ", ".join(map(repr, values[:_RANGE_ENTRIES_SHOWN])))
+
+
+# ----- calls that may be applied again --------------------------------------------------------
+
+
+_BYTES = 8
+
+
+def identity_of_call(leaf: Any) -> int:
+    """Return a number for one storing call about ``leaf``, from 1 to 2**64 - 1.
+
+    In a run of an environment it follows from the run, so that a run that is executed again
+    after it failed makes the same calls as before. Anywhere else it is drawn.
+    """
+    root = leaf
+    while root._parent is not None:
+        root = root._parent
+    if not (getattr(root, "_is_run", False) and root._run_by_environment):
+        return secrets.randbits(8 * _BYTES) or 1
+    path = leaf._full_name
+    count = root._calls_in_run.get(path, 0)
+    root._calls_in_run[path] = count + 1
+    text = repr((root.v_name, root._timestamp, root._idx, path, count))
+    digest = hashlib.blake2b(text.encode("utf8", "replace"), digest_size=_BYTES).digest()
+    return int.from_bytes(digest, "little") or 1
