@@ -25,7 +25,7 @@ def attached_service(root: NNGroupNode) -> StorageService | None:
 
     That is ``v_storage_service``, behind an adapter if it is not of pypet's own kind.
     """
-    service: StorageService | None = root._storage_service  # type: ignore[attr-defined]
+    service: StorageService | None = root._storage_service
     return service
 
 
