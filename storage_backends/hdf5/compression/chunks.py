@@ -104,12 +104,12 @@ def plan_of(dataset: h5d.DatasetID, itemsize: int) -> ChunkPlan | None:
 
 
 LEAST_BYTES = 64 * 1024
-"""Smaller arrays go through HDF5, which takes less time for them than Python."""
+"""Smaller arrays go through HDF5, which is faster for them than Python."""
 
 SAMPLED_PLACES = (0.0, 0.5, 1.0)
 """Where compressors are tried, between start and end."""
 GLANCED_BYTES = 64 * 1024
-"""Of each of these places so much tells whether data is of a kind that was tried before."""
+"""The bytes at each of these places that identify data of a kind that was tried before."""
 
 _CHOOSER = Chooser()
 

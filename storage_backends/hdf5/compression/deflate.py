@@ -20,7 +20,7 @@ import numpy as np
 from pypet.support.optional import is_installed
 
 TOLERATED_GROWTH = 1.02
-"""A sample may become so much larger than at the level asked for."""
+"""The factor by which a sample may be larger than at the requested level."""
 ISAL_LEVELS = (2, 3)
 """Level 2 is the faster one and makes chunks of a megabyte even smaller."""
 FASTER_LEVELS = (3, 6)
@@ -31,10 +31,10 @@ NOISE = 0.7
 NOISE_FACTORS = (0.995, 1.02)
 """Then what compresses it is about as large as its entropy says."""
 ENTROPY_BLOCK, ENTROPY_PART = 1 << 17, 1 << 14
-"""Of so many bytes so many are looked at, to estimate the entropy."""
+"""To estimate the entropy, this part of each block of bytes is counted."""
 
 SAME_SIZE = 1.01
-"""A choice is taken again if compressed sizes differ by about this factor at most."""
+"""A choice is reused if compressed sizes differ by about this factor at most."""
 MOST_CHOICES = 64
 
 Compress = Callable[[Any], Any]
@@ -60,7 +60,7 @@ class Chooser:
     ) -> Compress | None:
         """Return the fastest that makes ``samples`` about as small as a zlib level of 1 to 9.
 
-        ``glance`` are smaller samples, to tell whether a former choice can be taken again.
+        ``glance`` are smaller samples, to decide whether a former choice can be reused.
         None if no fast library is installed: HDF5 then compresses by itself.
         """
         first = _isal(ISAL_LEVELS[0]) or _zlib_ng(1)

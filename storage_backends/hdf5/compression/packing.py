@@ -26,7 +26,7 @@ from pypet.storage_backends.hdf5.settings.settings import Filters
 
 
 class PackedArray:
-    """Stands for an array in an `ArrayItem`; made where the array was, written elsewhere."""
+    """An array in an `ArrayItem` as compressed chunks; made by one process, written by another."""
 
     __slots__ = ("chunks", "crc", "dtype", "plan", "shape")
 
@@ -40,7 +40,7 @@ class PackedArray:
     ) -> None:
         """``chunks`` are the bytes of each chunk, as arrays of uint8, by offset.
 
-        ``crc`` is the CRC-32 of the array, 0 if nobody wants it.
+        ``crc`` is the CRC-32 of the array, 0 without checksums.
         """
         self.shape = shape
         self.dtype = dtype
@@ -116,7 +116,7 @@ def _plan(value: np.ndarray[Any, Any], options: CreationOptions) -> ChunkPlan | 
         return None
     shape = options.chunk or chunk_shape(value.shape, itemsize)
     if len(shape) != value.ndim or not 0 <= filters.complevel <= 9:
-        return None  # the writer tells what is wrong
+        return None  # the writer raises the error
     compresses = filters.complevel > 0
     return ChunkPlan(
         shape,

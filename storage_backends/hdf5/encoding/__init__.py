@@ -1,1 +1,1 @@
-"""How values stand in attributes and types: the names, types and encodings of the layout."""
+"""The names, types and encodings of the layout: how values are kept in attributes and datasets."""

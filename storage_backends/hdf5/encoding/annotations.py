@@ -54,7 +54,7 @@ def annotate(
 
 
 def read_annotations(
-    location: Any, known: Collection[bytes], rule: UnpicklingPolicy, path: str
+    location: Any, known: Collection[bytes], policy: UnpicklingPolicy, path: str
 ) -> dict[str, Any]:
     """Return the annotations of the node ``path``, by their names.
 
@@ -63,10 +63,10 @@ def read_annotations(
     Raises
     ------
     RefusedPickleError
-        One of them is pickled, and ``rule`` forbids to load it.
+        One of them is pickled, and ``policy`` forbids to load it.
     """
     annotations = {
-        _label(name): _read(location, name, rule, path)
+        _label(name): _read(location, name, policy, path)
         for name in known
         if name.startswith(ANNOTATION)
     }
@@ -79,23 +79,23 @@ def _label(name: bytes) -> str:
     return name.removeprefix(ANNOTATION).decode("utf8")
 
 
-def _read(location: Any, name: bytes, rule: UnpicklingPolicy, path: str) -> Any:
+def _read(location: Any, name: bytes, policy: UnpicklingPolicy, path: str) -> Any:
     """Return an annotation as PyTables gives it: numpy scalars, arrays, unpickled objects."""
     raw = read_raw(location, name)
     if isinstance(raw, bytes) and raw.endswith(b"."):
         label = _label(name)
-        return _unpickled(raw, rule, f"Annotation {label!r} of {path or 'the trajectory'!r}")
+        return _unpickled(raw, policy, f"Annotation {label!r} of {path or 'the trajectory'!r}")
     return np.bytes_(raw) if type(raw) is bytes else raw
 
 
-def _unpickled(raw: bytes, rule: UnpicklingPolicy, where: str) -> Any:
-    if rule.mode != TRUST and not is_pickle(raw):
+def _unpickled(raw: bytes, policy: UnpicklingPolicy, where: str) -> Any:
+    if policy.mode != TRUST and not is_pickle(raw):
         return np.bytes_(raw)
     try:
         try:
-            return rule.loads(raw, where)
+            return policy.loads(raw, where)
         except UnicodeDecodeError:  # pickled by Python 2
-            return rule.loads(raw, where, "latin1")
+            return policy.loads(raw, where, "latin1")
     except RefusedPickleError:
         raise
     except Exception as err:  # whatever unpickling runs into, the text is what is known

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 _FAST_SIZE = 64
 _VARIABLE_SIZE = 16
-"""So many bytes are kept in place of a text of variable length, which stands elsewhere."""
+"""Bytes of the reference that is stored for a text of variable length."""
 _Buffer = tuple["np.ndarray[Any, Any]", h5t.TypeID]
 
 
@@ -44,7 +44,7 @@ def _fast_buffer(size: int) -> _Buffer:
 
 
 _FAST: list[list[_Buffer]] = [[_fast_buffer(size)] for size in range(_FAST_SIZE + 1)]
-"""Buffers by size; whoever uses one takes it out, since threads may read from several files."""
+"""Buffers by size. A reader takes one out, since threads may read from several files."""
 
 
 def attribute_names(location: Any) -> list[bytes]:
@@ -177,7 +177,7 @@ SCALAR = h5s.create(h5s.SCALAR)
 NULL = h5s.create(h5s.NULL)
 
 MANY = 64
-"""Up to so many attributes stay in the header of an object."""
+"""The most attributes that stay in the header of an object."""
 MAX_BYTES = 64_000
 """Largest attribute; the object header has 64 KiB for one with its name and type."""
 

@@ -1,7 +1,7 @@
 """Checksums of values: attributes of the datasets that the values are in.
 
 HDF5 itself checks the headers of what is written here, with all attributes, and the groups. It
-does not check values, apart from those that stand in a header. Their checksum is the attribute
+does not check values, apart from those in a header. Their checksum is the attribute
 ``SRVC_CHECKSUM`` of the dataset: the CRC-32 of the values as they are in the file, uncompressed,
 and how many elements that were. So it goes when another program replaces the dataset, and no
 longer counts when that program changes its shape or attributes.

@@ -1,4 +1,4 @@
-"""Names of attributes by which groups and datasets tell what they are, as they stand in files.
+"""Names of the attributes that describe groups and datasets, as they are in files.
 
 They are those of the established layout (docs/file_format.md): changing one makes files unreadable.
 """

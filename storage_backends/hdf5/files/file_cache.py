@@ -14,7 +14,7 @@ from pypet.support.filesystem import sync_folder
 
 
 class KnownComments(NamedTuple):
-    """The digests of a summary table, and how to tell that it is still the same one."""
+    """The digests of a summary table, and what identifies the table as still the same."""
 
     digests: set[bytes]
     length: int
@@ -51,7 +51,7 @@ class FileCache:
         self.writable: dict[str, int] = {}
         """Trajectories to whose overview tables rows can be added, with the address of one."""
         self.comments: dict[tuple[str, str], KnownComments] = {}
-        """By names of the trajectory and of its summary table."""
+        """By the names of the trajectory and of its summary table."""
 
 
 _MOST_FILES = 64

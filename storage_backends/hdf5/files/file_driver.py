@@ -1,16 +1,16 @@
 """The file driver through which HDF5 writes to file objects, with its small writes gathered.
 
-h5py's driver for file objects tells HDF5 nothing of what it can do, so that HDF5 calls Python for
-each object header that it writes: three times in a short run. With the features of the driver for
-ordinary files it collects neighbouring metadata and calls once for hundreds of headers. The driver
-here is that of h5py in everything else.
+h5py's driver for file objects declares no features, so HDF5 calls Python for each object header
+that it writes: three times in a short run. With the features of the driver for ordinary files it
+collects neighbouring metadata and calls once for hundreds of headers. In everything else the driver
+here is that of h5py.
 
 Notes
 -----
 Drivers, their features and ``H5FD_class_t`` are described in ``H5FDdevelop.h`` and
-``H5FDpublic.h`` of HDF5; the layout here is version 1 of that structure, since HDF5 1.14. What
-h5py registered has to read as such, and the new driver has to answer as it should, else h5py's own
-is used, which is only slower.
+``H5FDpublic.h`` of HDF5; the layout here is version 1 of that structure, since HDF5 1.14. The
+driver that h5py registered has to look like that, and the new one has to report the features;
+otherwise h5py's own is used, which is only slower.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ class _OpenFile(ctypes.Structure):
     )
 
 
-def _tell_features(_: Any, flags: Any) -> int:
+def _report_features(_: Any, flags: Any) -> int:
     flags[0] = _FEATURES
     return 0
 
 
-_CALLBACK = _QUERY(_tell_features)
+_CALLBACK = _QUERY(_report_features)
 """Referred to by the HDF5 library for as long as the process lives."""
 
 
@@ -104,7 +104,7 @@ def file_driver() -> int:
         except (AttributeError, OSError):  # as on Windows, where a library does not show others'
             driver = None
     if driver is None:
-        logger.debug("HDF5 writes each object header by itself: it takes no driver for more.")
+        logger.debug("HDF5 writes each object header by itself: its driver cannot be replaced.")
         return plain
     return driver
 

@@ -160,7 +160,7 @@ class Watch:
     def relocate(self, file: OpenFile) -> None:
         """Find the place again; a header whose attributes change may be arranged anew.
 
-        If it is nowhere the old one is kept, so that the next look tells.
+        If it is not found the old place is kept, so that the next look fails.
         """
         if self._look() == _OVERWRITTEN:
             with suppress(OSError):

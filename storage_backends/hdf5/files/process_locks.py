@@ -31,14 +31,14 @@ from pypet.support.processes import deliver_pending_interrupt
 WRITING_SECONDS = 300.0
 """How long a writer waits by default until the file is free."""
 READING_SECONDS = 10.0
-"""How long a reader waits at the most: writers of pypet let it in between two commits."""
+"""How long a reader waits at most: writers of pypet admit it between two commits."""
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.001, 0.25, 1.5
-_SECONDS_UNTIL_TOLD = 1.0
+_SECONDS_UNTIL_LOGGED = 1.0
 
 logger = logging.getLogger(__name__)
 
 _PAUSE = threading.Condition(FORK_LOCK)
-"""Nobody notifies it: it is for the time only."""
+"""Never notified: waiting for it is a sleep that gives up `FORK_LOCK` meanwhile."""
 T = TypeVar("T")
 
 
@@ -53,7 +53,7 @@ def wait_while_blocked(attempt: Callable[[], T], path: str, timeout: float) -> T
         The time is over.
     """
     began = time.monotonic()
-    pause, told = _FIRST_PAUSE, False
+    pause, is_logged = _FIRST_PAUSE, False
     while True:
         try:
             return attempt()
@@ -61,15 +61,17 @@ def wait_while_blocked(attempt: Callable[[], T], path: str, timeout: float) -> T
             waited = time.monotonic() - began
             if waited >= timeout:
                 raise
-            if waited > _SECONDS_UNTIL_TOLD and not told:
-                told = True
+            if waited > _SECONDS_UNTIL_LOGGED and not is_logged:
+                is_logged = True
                 logger.warning(
                     "Waiting until another process closes %s, for %.0f s at the most.",
                     path,
                     timeout,
                 )
         deliver_pending_interrupt()
-        with FORK_LOCK:  # which others get meanwhile, whoever holds it here
+        # However often this thread holds the lock, the condition releases it completely, so that
+        # other threads can use their files.
+        with FORK_LOCK:
             _PAUSE.wait(min(pause, max(0.0, timeout - waited)))
         pause = min(pause * _GROWTH, _LONGEST_PAUSE)
 
@@ -120,7 +122,8 @@ class WriterLocks:
         if not self.is_exclusive:
             self.is_exclusive = _flock(self._descriptor, exclusive=True)
             if not self.is_exclusive:
-                _flock(self._descriptor, exclusive=False)  # the attempt gave it up
+                # flock(2): a conversion that fails has given up the lock that there was.
+                _flock(self._descriptor, exclusive=False)
         return self.is_exclusive
 
     def announce(self) -> None:
@@ -152,7 +155,7 @@ def writer_waits(descriptor: int) -> bool:
 
 
 def _is_locking() -> bool:
-    """Return what the user says by HDF5's variable; whether a disk has locks is seen later."""
+    """Return whether HDF5's environment variable allows locks; a disk may still have none."""
     return os.environ.get("HDF5_USE_FILE_LOCKING", "").upper() not in ("FALSE", "0")
 
 

@@ -1,11 +1,12 @@
-"""The redo log at the end of a file: a commit that was decided on but perhaps not carried out.
+"""The redo log at the end of a file, from which an interrupted commit is completed.
 
 A commit changes blocks in the middle of the file. Before the first one is touched, the new
-content of all of them is written behind everything that HDF5 knows of. Whoever opens the file
-after the writer was killed finds the log complete, and carries the commit out, or incomplete,
-and then nothing but the log was written. The log goes when the file is cut to its length.
+content of all of them is written behind everything that HDF5 knows of. If the writer is killed,
+the next process that opens the file finds the log either complete, and completes the commit, or
+incomplete, and then nothing but the log was written. Cutting the file to its length removes the
+log.
 
-Other programs ignore bytes behind the end that HDF5 has noted for a file.
+Other programs ignore bytes behind the end of the file that HDF5 has noted in its superblock.
 
 Notes
 -----
@@ -27,13 +28,13 @@ PAGE_BYTES = 4096
 _SIGNATURE = b"pypet redo log 1"
 _FOOTER = struct.Struct("<16sQQI")
 _MOST_BUFFERS = 512
-"""At most so many buffers go into one system call; POSIX guarantees 16, Linux and macOS 1024."""
+"""The most buffers in one system call; POSIX guarantees 16, Linux and macOS 1024."""
 
 Pages = Mapping[int, bytearray]
 
 
 class RedoLog(NamedTuple):
-    """What is left to do for a commit."""
+    """A commit that is decided on, but perhaps not carried out."""
 
     pages: dict[int, bytearray]
     """Content of blocks by their position in units of `PAGE_BYTES`."""
@@ -49,7 +50,7 @@ def write_log(descriptor: int, pages: Pages, end: int) -> None:
     Raises
     ------
     OSError
-        There is no room for it; nothing that HDF5 knows of was touched.
+        There is no space for it; nothing that HDF5 knows of was touched.
     """
     numbers = sorted(pages)
     positions = struct.pack(f"<{len(numbers)}Q", *numbers)
@@ -61,6 +62,8 @@ def write_log(descriptor: int, pages: Pages, end: int) -> None:
     parts: list[bytes | bytearray] = [pages[number] for number in numbers]
     parts += (positions, _FOOTER.pack(*fields, checksum))
     size = sum(map(len, parts))
+    # The log has to end where the file ends, or it would not be found: a file that is longer, with
+    # space that was reserved for instance, keeps its length.
     write_at(descriptor, parts, max(end, os.fstat(descriptor).st_size - size))
 
 
@@ -73,7 +76,7 @@ def read_log(descriptor: int) -> RedoLog | None:
     _, end, count, checksum = _FOOTER.unpack(footer)
     length = count * (PAGE_BYTES + 8)
     start = size - _FOOTER.size - length
-    if start < end:
+    if start < end:  # a footer of other data, or damaged: the log cannot overlap the content
         return None
     content = memoryview(os.pread(descriptor, length, start))
     if zlib.crc32(footer[:-4], zlib.crc32(content)) != checksum:
@@ -147,8 +150,12 @@ def read_at(descriptor: int, buffer: memoryview, position: int) -> None:
 
 
 def carry_out(descriptor: int, log: RedoLog) -> None:
-    """Finish a commit; to be interrupted and done again does no harm, nor does a loss of power."""
-    os.fsync(descriptor)  # the log: it was read, but perhaps not from the disk
+    """Complete a commit; it may be interrupted at any moment, also by a loss of power, and
+    repeated."""
+    # The log was read, but perhaps from the cache of the operating system: it has to be on the disk
+    # before the first block is changed.
+    os.fsync(descriptor)
     write_pages(descriptor, log.pages, log.end)
+    # The blocks have to be on the disk before the log is removed.
     os.fsync(descriptor)
     os.ftruncate(descriptor, log.end)

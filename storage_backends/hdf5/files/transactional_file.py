@@ -1,9 +1,9 @@
 """A file object through which HDF5 writes: what is committed stays until the next commit.
 
-HDF5 overwrites its own structures in place, in any order, so a process that dies meanwhile leaves
-a file that cannot be read any more. Here all changes to what was committed wait in memory, and
-a commit makes them in one step, by a redo log. What is behind the committed end is unknown to
-readers and written at once if there is much of it.
+HDF5 overwrites its own structures in place, in any order, so a process that dies meanwhile leaves a
+file that cannot be read any more. Here all changes to what was committed wait in memory, in pages
+of `PAGE_BYTES`, and a commit makes them in one step, by means of a redo log. Readers know nothing
+of what is behind the committed end, so large writes there go to the disk at once.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ logger = logging.getLogger(__name__)
 _SHIFT = PAGE_BYTES.bit_length() - 1
 _MASK = PAGE_BYTES - 1
 _LARGE_BYTES = 16 * PAGE_BYTES
-"""Writes from this size on go to the disk at once where nothing is committed."""
+"""Writes from this size on go to the disk at once if they are behind the committed end."""
 _MOST_NEW_PAGES = 4096
-"""So many pages behind the committed end may wait in memory."""
+"""The most pages behind the committed end that wait in memory."""
 _FEW_NEW_PAGES = 16
-"""Up to so many go into the redo log of a durable commit: to wait for the disk takes longer."""
+"""Up to this number go into the redo log of a durable commit.
+
+To write them to their place would need one more `fsync` before the log, which takes longer."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -65,7 +67,7 @@ class TransactionalFile:
         self._end = size
         self._committed = min(size, noted_end(descriptor, size)) if log is None else size
         self._on_disk = self._committed
-        """What is behind it was never written, or is a remainder that nobody needs."""
+        """Behind it the file has nothing, or remains of a writer that was killed."""
         self._pages: dict[int, bytearray] = {} if log is None else log.pages
         """Changed pages, as they are to be, by position in units of their size."""
         self._new_count = 0
@@ -77,7 +79,7 @@ class TransactionalFile:
         self._is_unfinished = False
         """Whether a commit failed after its log was complete: only with that is the file whole."""
         self._failure: OSError | None = None
-        """Why the disk did not take what it was given."""
+        """Why the disk refused data. Nothing is committed afterwards, see `sync`."""
 
     @property
     def has_changes(self) -> bool:
@@ -129,7 +131,7 @@ class TransactionalFile:
         start, size = self._position, len(data)
         if self._is_detached:
             return size
-        if start + size > self._end:  # first: pages up to here may be written in between
+        if start + size > self._end:  # before the rest: `_blank` may write all pages up to here
             self._end = start + size
         offset = start & _MASK
         if offset + size <= PAGE_BYTES:
@@ -147,7 +149,7 @@ class TransactionalFile:
         self._end = size
 
     def flush(self) -> None:
-        """Do nothing: HDF5 calls this within a flush, when the file may not be whole."""
+        """Do nothing: HDF5 calls this in the middle of a flush, when its structures may not fit."""
 
     # ----- pages ---------------------------------------------------------------------------
 
@@ -237,6 +239,7 @@ class TransactionalFile:
             write_pages(descriptor, self._pages, end)
         if durable:
             self.sync()
+        # This removes the log, so with `durable` only after the pages are on the disk.
         if os.fstat(descriptor).st_size != end:
             os.ftruncate(descriptor, end)
         self._is_unfinished = False
@@ -259,7 +262,11 @@ class TransactionalFile:
             self._is_unfinished = False
 
     def _prepare_log(self) -> None:
-        """Let the disk have what the log does not: it could be complete before the rest is."""
+        """Write what the log refers to but does not contain.
+
+        The disk may write in any order: without waiting here, it could have a complete log and not
+        yet the new pages, and whoever carries the log out would refer to garbage.
+        """
         if self._new_count > _FEW_NEW_PAGES or not self._is_synced:
             self._write_new()
             self.sync()
@@ -304,22 +311,23 @@ class TransactionalFile:
                     "without which a loss of power could damage the file. Nothing was changed; "
                     f"free some room on its disk ({error.strerror})",
                 ) from error
-            # Pages that were committed need no room. Without a log the file is at risk for the
-            # moment that it takes to write them; without them all since the last commit is lost.
+            # Overwriting committed pages takes no space. Without a log the file is at risk for the
+            # moment of writing them; refusing the commit would lose everything since the last one.
             logger.warning(
                 "There is no room for the redo log of %d bytes, so this commit is made without: %s",
                 len(self._pages) * PAGE_BYTES,
                 error,
             )
             os.ftruncate(self.descriptor, self._end)
-            self._write_new()  # which do need room: before anything that was committed is touched
+            # New pages do take space, so they come before anything that was committed is touched.
+            self._write_new()
             return
         self._is_unfinished = True
         if durable:
             self.sync()
 
     def detach(self) -> None:
-        """Let nothing that HDF5 still does reach the file, and forget it."""
+        """Close the file; nothing that HDF5 still writes or reads reaches it."""
         if not self._is_detached:
             self._is_detached = True
             self._pages.clear()

@@ -1,4 +1,4 @@
-"""Letting the disk begin early with what a durable flush would have to wait for."""
+"""Early write-back: the disk begins with what a durable flush would have to wait for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 LATE_BYTES = 32 << 20
-"""So much may wait in memory until the disk is told to begin."""
+"""The most bytes that wait in memory before the disk begins to write them."""
 
 _SYNC_FILE_RANGE_WRITE = 2  # sync_file_range(2)
 
@@ -21,7 +21,7 @@ class Writeback:
         self._late = 0
 
     def count(self, nbytes: int, descriptor: int) -> None:
-        """Note that so many bytes are about to be written."""
+        """Note that ``nbytes`` are about to be written."""
         self._late += nbytes
         if self._late > LATE_BYTES:
             self._late = 0
@@ -30,7 +30,8 @@ class Writeback:
 
 
 def _find_sync_file_range() -> Any:
-    """Return the system call; None where there is none. That it fails is no fault: see fsync."""
+    """Return the system call; None where there is none. Its errors are ignored: fsync reports
+    them."""
     if sys.platform != "linux":
         return None
     function = getattr(ctypes.CDLL(None), "sync_file_range", None)

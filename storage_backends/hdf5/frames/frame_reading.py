@@ -16,10 +16,10 @@ from pypet.storage_backends.hdf5.pytables.plain_copies import plain_copy
 from pypet.storage_backends.hdf5.pytables.stores import opened_store
 
 
-def read_frames(file: OpenFile, paths: Sequence[str], rule: UnpicklingPolicy) -> list[Any]:
+def read_frames(file: OpenFile, paths: Sequence[str], policy: UnpicklingPolicy) -> list[Any]:
     """Return the pandas objects at absolute paths.
 
-    If ``rule`` trusts every pickle the file is closed for h5py meanwhile, else pandas reads a
+    If ``policy`` trusts every pickle the file is closed for h5py meanwhile, else pandas reads a
     copy in memory.
 
     Raises
@@ -29,18 +29,18 @@ def read_frames(file: OpenFile, paths: Sequence[str], rule: UnpicklingPolicy) ->
     StorageFormatError
         They are damaged.
     """
-    if rule.mode == TRUST:
-        inspect_items(file, paths, rule)
+    if policy.mode == TRUST:
+        inspect_items(file, paths, policy)
         with file.handed_over() as own_path, opened_store(own_path, "r") as store:
             return [read_frame(store, path) for path in paths]
-    with plain_store(file, paths, rule) as store:
+    with plain_store(file, paths, policy) as store:
         return [_read_copy(store, path, file.path) for path in paths]
 
 
 @contextmanager
-def plain_store(file: OpenFile, paths: Iterable[str], rule: UnpicklingPolicy) -> Iterator[Any]:
+def plain_store(file: OpenFile, paths: Iterable[str], policy: UnpicklingPolicy) -> Iterator[Any]:
     """Open a copy of items in memory, without a pickle that may not be loaded, as ``HDFStore``."""
-    with plain_copy(file, paths, rule) as options:
+    with plain_copy(file, paths, policy) as options:
         name = f"{file.path} ({next(_COPIES)}. copy in memory)"
         with opened_store(name, "r", **options) as store:
             yield store

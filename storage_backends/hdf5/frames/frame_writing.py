@@ -194,7 +194,7 @@ def _has_new_rows(store: Any, frame: PendingFrame) -> bool:
     return False
 
 
-def write_frames(file: OpenFile, frames: list[PendingFrame], rule: UnpicklingPolicy) -> None:
+def write_frames(file: OpenFile, frames: list[PendingFrame], policy: UnpicklingPolicy) -> None:
     """Write pandas items and take them off the list.
 
     New ones are made in memory and copied, so that a commit has them whole or not at all. Only
@@ -204,7 +204,7 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: UnpicklingPol
     Raises
     ------
     RefusedPickleError
-        PyTables would come upon a pickle that ``rule`` forbids to load; no rows are added.
+        PyTables would come upon a pickle that ``policy`` forbids to load; no rows are added.
     TypeError
         An item that pandas cannot keep; what was made of that node is removed, the others are
         written.
@@ -214,7 +214,7 @@ def write_frames(file: OpenFile, frames: list[PendingFrame], rule: UnpicklingPol
     new = [frame for frame in pending if frame not in additions]
     failures = _copy_new(file, new) if new else []
     if additions:
-        failures += _add_rows(file, additions, rule)
+        failures += _add_rows(file, additions, policy)
     failed = {id(frame) for frame, _ in failures}
     for frame in pending:
         if id(frame) not in failed:
@@ -284,10 +284,10 @@ def _provide_filters(frame: PendingFrame) -> None:
         make_all_available()
 
 
-def _add_rows(file: OpenFile, frames: list[PendingFrame], rule: UnpicklingPolicy) -> _Failures:
+def _add_rows(file: OpenFile, frames: list[PendingFrame], policy: UnpicklingPolicy) -> _Failures:
     """Have PyTables add rows to items; return what failed."""
     try:
-        inspect_items(file, [frame.path for frame in frames], rule)
+        inspect_items(file, [frame.path for frame in frames], policy)
     except (RefusedPickleError, StorageFormatError):
         for frame in frames:
             frame.rollback.roll_back()

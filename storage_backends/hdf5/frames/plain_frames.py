@@ -35,7 +35,7 @@ _OF_INDEX = _OF_PYTABLES | {b"FLAVOR", b"kind", b"name", b"nan_rep", b"transpose
 _OF_VALUES = _OF_PYTABLES | {b"FLAVOR", b"PSEUDOATOM", b"transposed", b"value_type"}
 _OURS = b"SRVC_"
 NOTES = b"SRVC_PANDAS_"
-"""Begins the names of attributes with what pandas' files do not tell."""
+"""Begins the names of attributes with what pandas does not store."""
 _VARIETY = b"_variety"
 
 _UTF8 = frozenset(("utf8", "utf-8"))
@@ -46,7 +46,7 @@ _NAN = "nan"
 
 
 def notes_of(parts: list[Part]) -> dict[str, str]:
-    """Return the attributes with what we noted about an item that pandas does not know."""
+    """Return our attributes of an item, which pandas does not know."""
     found = {}
     for name, attribute in parts[0].attributes.items():
         if name.startswith(NOTES) and attribute.value is not None:
@@ -60,16 +60,16 @@ class _NotCommonError(Exception):
     """Something that is left to pandas."""
 
 
-def plain_frame(parts: list[Part], rule: UnpicklingPolicy, where: str) -> Any:
+def plain_frame(parts: list[Part], policy: UnpicklingPolicy, where: str) -> Any:
     """Return the frame or series that the parts of an item are, None if it is left to pandas.
 
     Raises
     ------
     RefusedPickleError
-        ``rule`` forbids to load the objects in it.
+        ``policy`` forbids to load the objects in it.
     """
     try:
-        return _Reader(parts, rule, where).read()
+        return _Reader(parts, policy, where).read()
     except (
         _NotCommonError,
         OSError,
@@ -81,10 +81,10 @@ def plain_frame(parts: list[Part], rule: UnpicklingPolicy, where: str) -> Any:
 class _Reader:
     """Makes the object of one item."""
 
-    def __init__(self, parts: list[Part], rule: UnpicklingPolicy, where: str) -> None:
+    def __init__(self, parts: list[Part], policy: UnpicklingPolicy, where: str) -> None:
         self._item, *datasets = parts
         self._datasets = {part.path: part for part in datasets}
-        self._rule = rule
+        self._policy = policy
         self._where = where
 
     def read(self) -> Any:
@@ -200,7 +200,7 @@ class _Reader:
         _need(_text(part.attributes.get(b"PSEUDOATOM")) == "object")
         (row,) = part.ragged_rows(1)
         try:
-            values = self._rule.loads(row.tobytes(), f"The pandas data at {self._where}")
+            values = self._policy.loads(row.tobytes(), f"The pandas data at {self._where}")
         except RefusedPickleError:
             raise
         except Exception as err:  # whatever unpickling runs into, pandas does, too

@@ -181,7 +181,7 @@ def leaf_items(
     file: OpenFile,
     trajectory: str,
     path: str,
-    rule: UnpicklingPolicy,
+    policy: UnpicklingPolicy,
     size_limit: int | None,
     *,
     checksums: bool,
@@ -204,7 +204,7 @@ def leaf_items(
     plain = PlainNodes(file)
     opener = ItemOpener(file, OwnPaths(file.id), visits, limit, plain.has_own_values)
     location = hdf5_path(trajectory, path)
-    reader = ItemReader(file, rule, opener, checksums=checksums)
+    reader = ItemReader(file, policy, opener, checksums=checksums)
     return reader.read(h5g.open(file.id, location), location, None)
 
 
@@ -337,7 +337,7 @@ def _dataset_item(dataset: h5d.DatasetID, name: str, flag: str | None) -> Stored
     kind = dataset.get_type()
     if kind.get_class() == h5t.VLEN or (
         kind.get_class() == h5t.STRING and kind.is_variable_str()
-    ):  # the values stand elsewhere in the file, of whatever length
+    ):  # the values are elsewhere in the file, of any length
         return StoredItem(name, flag, shape, stored_bytes=stored)
     dtype = dtype_of(kind)
     columns = tuple((column, _dtype_text(dtype[column])) for column in dtype.names or ())

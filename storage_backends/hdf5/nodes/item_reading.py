@@ -73,10 +73,10 @@ class ItemReader:
     """Reads the items of one leaf after another from an open file."""
 
     def __init__(
-        self, file: OpenFile, rule: UnpicklingPolicy, opener: ItemOpener, *, checksums: bool
+        self, file: OpenFile, policy: UnpicklingPolicy, opener: ItemOpener, *, checksums: bool
     ) -> None:
         self._file = file
-        self._rule = rule
+        self._policy = policy
         self._opener = opener
         self._checksums = checksums
 
@@ -124,7 +124,7 @@ class ItemReader:
             items += self._read_frames(frames, path)
         if foreign:
             paths = [found.path for found in foreign]
-            with read_through_pytables(self._file, paths, self._rule) as source:
+            with read_through_pytables(self._file, paths, self._policy) as source:
                 items += [source.item(found.name, found.flag, found.path) for found in foreign]
         if frames or foreign:
             items.sort(key=lambda item: item.name)
@@ -144,7 +144,7 @@ class ItemReader:
                 parts = read_content(group)
                 if self._checksums:
                     check_frame(group, parts)
-                value = plain_frame(parts, self._rule, frame.path)
+                value = plain_frame(parts, self._policy, frame.path)
                 if value is None:
                     others.append(frame)
                 else:
@@ -154,14 +154,14 @@ class ItemReader:
 
     def _read_by_pandas(self, frames: list[_Found], path: bytes) -> list[Item]:
         try:
-            values = read_frames(self._file, [frame.path for frame in frames], self._rule)
+            values = read_frames(self._file, [frame.path for frame in frames], self._policy)
         except RefusedPickleError:
             raise
         except (*SYMPTOMS, StorageFormatError):  # which one it is shows when they are read alone
             values = []
             for frame in frames:
                 with self._about(frame, path):
-                    values += read_frames(self._file, [frame.path], self._rule)
+                    values += read_frames(self._file, [frame.path], self._policy)
         return [
             FrameItem(frame.name, frame.flag, value)
             for frame, value in zip(frames, values, strict=True)

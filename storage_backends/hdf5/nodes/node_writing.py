@@ -59,7 +59,7 @@ class NodeWriter:
     def __init__(
         self, cache: TrajectoryCache, settings: Settings, done: Callable[[int], None]
     ) -> None:
-        """Take where to write, and what is told how many nodes are written."""
+        """``done(count)`` is called for nodes that are written."""
         self._cache = cache
         self._done = done
         self._settings = settings
@@ -98,7 +98,8 @@ class NodeWriter:
             and not TEMPLATES.is_worth_it(self._filters, shape.shape)
         ):
             shape = None
-        # To copy a known shape fails if the place is taken; to ask before takes time.
+        # Copying fails if the name is taken, which is rare: asking first would cost every run a
+        # call.
         is_likely = shape is not None and TEMPLATES.knows(self._filters, shape.shape)
         if is_likely or not has_child(parent, raw):
             if shape is not None and self._copy_batch(parent, raw, root, nodes, shape):
@@ -136,7 +137,8 @@ class NodeWriter:
                 parent, name, root, nodes, self._filters, shape.shape, shape.copied
             )
         except (TypeError, ValueError, KeyError, OSError, RuntimeError) as err:
-            # The place is taken, or what is wrong is said when the node is stored alone.
+            # The name is taken; or storing the nodes one by one will raise the error that names
+            # one.
             logger.debug("%s is stored node by node: %s", root, err)
             return False
         direct = {id(node): items for node, items in shape.direct}
@@ -245,7 +247,7 @@ class NodeWriter:
             self._when_whole(rollback, group, lambda whole: self._describe(whole, node, known))
 
     def _describe(self, group: h5g.GroupID, node: PutNode, known: list[bytes]) -> None:
-        """Add what an existing node does not tell about itself yet, or replace it."""
+        """Add what an existing node lacks of its description, or replace it."""
         replace = node.overwrite is True
         # A bare group may be left behind by an older version or a parent of something.
         is_new = node.is_leaf and not (IS_LEAF in known and read_flag(group, IS_LEAF))

@@ -133,7 +133,7 @@ def _array(header: Header, name: str) -> ArrayItem | None:
 
 
 def _dtype(message: bytes) -> np.dtype[Any] | None:
-    """Return the dtype that a datatype message tells, None if there is none."""
+    """Return the dtype of a datatype message, None if numpy has none."""
     try:
         return _DTYPES[message]
     except KeyError:

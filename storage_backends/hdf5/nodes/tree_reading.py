@@ -115,18 +115,18 @@ class TreeReader:
         self,
         wants: Wants,
         item_filter: ItemFilter | None,
-        rule: UnpicklingPolicy,
+        policy: UnpicklingPolicy,
         limit: SizeLimit | None = None,
         skip: Skip | None = None,
     ) -> None:
-        """Say how the next read is done; ``skip`` is told of nodes that cannot be read.
+        """Set the options of the next read; ``skip`` is called for nodes that cannot be read.
 
         Without it a read ends with the first one, by its exception.
         """
         file = self._file
         self._wants = wants
         self._item_filter = item_filter
-        self._rule = rule
+        self._policy = policy
         self._limit = limit
         self._skip = skip
         self._visits = Visits(
@@ -134,7 +134,7 @@ class TreeReader:
             lambda: f"Node {self.at!r} of trajectory {self._trajectory!r} in {file.path}",
         )
         opener = ItemOpener(file, self._paths, self._visits, limit, self._plain.has_own_values)
-        self._items = ItemReader(file, rule, opener, checksums=self._checksums)
+        self._items = ItemReader(file, policy, opener, checksums=self._checksums)
 
     def read(self, path: str, *, recursive: bool, max_depth: int | None) -> Iterator[NodeRecord]:
         """Yield the node at ``path`` and, if asked for, those below it.
@@ -346,7 +346,7 @@ class TreeReader:
                 class_name = read_text(group, name)
             elif name == COMMENT:
                 comment = read_comment(group, name)
-        annotations = read_annotations(group, names, self._rule, path)
+        annotations = read_annotations(group, names, self._policy, path)
         if not is_leaf:
             return NodeRecord(path, GROUP, class_name, comment, annotations)
         items = None

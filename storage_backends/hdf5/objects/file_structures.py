@@ -12,7 +12,7 @@ import os
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _BYTES = 96
-"""At most so many bytes that change with every writer, in files without a user block."""
+"""The superblock is in this number of bytes at most, in files without a user block."""
 
 
 def superblock(descriptor: int) -> bytes:

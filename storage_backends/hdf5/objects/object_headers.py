@@ -75,7 +75,7 @@ class Link(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What the header of an object tells."""
+    """The content of the header of an object."""
 
     is_group: bool
     attributes: dict[bytes, Value]
@@ -208,7 +208,7 @@ class _Content:
 
 
 def _check_inside(kind: int, body: bytes) -> None:
-    """Raise if links or attributes have become so many that they are kept elsewhere."""
+    """Raise if there are too many links or attributes, so that they are kept elsewhere."""
     width = (8 if kind == _LINK_INFO else 2) if body[1] & 1 else 0
     if body[2 + width : 10 + width] != _NOWHERE:
         raise _UnknownFormat
@@ -285,7 +285,7 @@ def _extent(space: bytes) -> int | None:
 
 
 def shape_of(space: bytes) -> tuple[int, ...] | None:
-    """Return the shape that a dataspace message tells, None if it has none."""
+    """Return the shape in a dataspace message, None if it has none."""
     version, rank = space[0], space[1]
     if version == 2:
         if space[3] == _NULL_SPACE:

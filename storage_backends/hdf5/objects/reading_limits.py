@@ -24,7 +24,7 @@ _STEP_BYTES = 1 << 20
 _MOST_EXPANSION = {h5z.FILTER_DEFLATE: 1032, LZO: 512}
 """How much larger than its stream the content can be.
 
-One byte of LZO can stand for 255, and the buffer is doubled until they fit.
+One byte of LZO can expand to 255, and the buffer is doubled until they fit.
 """
 _BLOSC_SIZE = struct.Struct("<4xI")
 """Bytes of content in the header of Blosc's chunks (README_CHUNK_FORMAT.rst)."""

@@ -139,7 +139,7 @@ def write_types(table: Any, item: TableItem) -> None:
 
 
 def write_all(table: h5d.DatasetID, rows: Rows) -> None:
-    """Write the rows of a table that was made for so many."""
+    """Write all rows of a table that has their number."""
     if len(rows):
         table.write(h5s.ALL, h5s.ALL, rows, file_type(rows.dtype))
 

@@ -57,7 +57,7 @@ TABLE_COLUMNS = 32
 BATCH_NODES = 64
 BATCH_ITEMS = 128
 FEW_CHILDREN = 8
-"""HDF5 keeps so many in the group itself, unless the file is of its oldest format."""
+"""The most children that HDF5 keeps in the group itself, unless the file has the oldest format."""
 _RUNS = "." + constants.RUN_NAME
 """A group with runs in it will have many: it is not made from a template of small groups."""
 
@@ -133,13 +133,13 @@ def batch_shape(root: str, nodes: list[PutNode]) -> BatchShape | None:
 
 
 MOST_DATASETS = 512
-"""So many datasets are kept open in templates. Each takes some 100 kB, and where environments are
-made again and again, each of them has settings of a shape of its own."""
+"""The most datasets that are kept open in templates. Each takes some 100 kB, and where environments
+are made again and again, each of them has settings of its own shape."""
 MOST_TEMPLATES = 512
 TIMES_WITHOUT = 3
-"""So often a subtree of the same shape is made node by node, until a template has paid off."""
+"""How often a subtree of one shape is made node by node before a template is made of it."""
 MOST_SEEN = 4096
-"""So many shapes of subtrees without a template are counted."""
+"""The most shapes of subtrees without a template that are counted."""
 RAW_BYTES = 256
 """Chunks up to this size are kept as they are: setting up a compressor costs more than it saves."""
 

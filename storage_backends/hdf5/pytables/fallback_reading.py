@@ -98,11 +98,11 @@ def _text(attributes: Any, name: str) -> str | None:
 
 @contextmanager
 def read_through_pytables(
-    file: OpenFile, paths: Sequence[str], rule: UnpicklingPolicy
+    file: OpenFile, paths: Sequence[str], policy: UnpicklingPolicy
 ) -> Iterator[PyTablesReader]:
     """Open the file through PyTables to read the arrays and tables at absolute paths.
 
-    If ``rule`` trusts every pickle h5py has the file closed meanwhile, else PyTables opens a copy
+    If ``policy`` trusts every pickle h5py has the file closed meanwhile, else PyTables opens a copy
     in memory.
 
     Raises
@@ -118,12 +118,12 @@ def read_through_pytables(
 
     for path in paths:
         check_readable(h5o.open(file.id, path.encode("utf8")), f"{path} in {file.path}")
-    if rule.mode == TRUST:
-        inspect_items(file, paths, rule)
+    if policy.mode == TRUST:
+        inspect_items(file, paths, policy)
         with file.handed_over() as path, quiet(), tables.open_file(path, "r") as source:
             yield PyTablesReader(source, path)
         return
-    with plain_copy(file, paths, rule) as options:
+    with plain_copy(file, paths, policy) as options:
         name = f"{file.path} (copy in memory)"
         with quiet(), tables.open_file(name, "r", **options) as source:
             yield PyTablesReader(source, file.path)

@@ -144,7 +144,7 @@ INDEX_PREFIX = b"_i_"
 """Groups of this prefix and the name of a table hold the indexes of its columns."""
 
 
-def inspect_items(file: OpenFile, paths: Iterable[str], rule: UnpicklingPolicy) -> None:
+def inspect_items(file: OpenFile, paths: Iterable[str], policy: UnpicklingPolicy) -> None:
     """Check everything that PyTables touches to read or change the items at absolute paths.
 
     Items that are not there yet count as empty.
@@ -157,18 +157,18 @@ def inspect_items(file: OpenFile, paths: Iterable[str], rule: UnpicklingPolicy) 
         A name is damaged; or something is there that PyTables does not write, and not every
         pickle is trusted.
     """
-    inspection = _Inspection(file, rule)
+    inspection = _Inspection(file, policy)
     for path in paths:
         inspection.check_item(path)
 
 
 class _Inspection:
-    """The checks of one file by one rule."""
+    """The checks of one file by one policy."""
 
-    def __init__(self, file: OpenFile, rule: UnpicklingPolicy) -> None:
+    def __init__(self, file: OpenFile, policy: UnpicklingPolicy) -> None:
         self._file = file
-        self._rule = rule
-        self._is_trusted = rule.mode == TRUST
+        self._policy = policy
+        self._is_trusted = policy.mode == TRUST
         self._seen: set[str] = set()
 
     def check_item(self, path: str) -> None:
@@ -263,19 +263,19 @@ class _Inspection:
     def _check_pickle(self, raw: bytes, where: str) -> None:
         """Make sure that `pickle.loads` of these bytes does no harm; they may be no pickle."""
         try:
-            load_constants(raw, where, self._rule.mode)
+            load_constants(raw, where, self._policy.mode)
             return
         except MalformedPickleError as err:
             if err.fails_everywhere:
                 return
             raise RefusedPickleError(f"{where} is no pickle, but begins as one: {err}") from err
         except UnicodeDecodeError:  # text of Python 2, which PyTables decodes as latin-1 then
-            load_constants(raw, where, self._rule.mode, "latin1")
+            load_constants(raw, where, self._policy.mode, "latin1")
             return
         except RefusedPickleError:
-            if self._rule.mode != SAFE:
+            if self._policy.mode != SAFE:
                 raise
-        value = self._rule.loads(raw, where)
+        value = self._policy.loads(raw, where)
         if not any(raw == pickled for pickled in _pickles(value)):
             raise RefusedPickleError(
                 f"{where} is a pickle in a form of its own, which cannot be checked for PyTables. "

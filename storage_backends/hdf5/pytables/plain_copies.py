@@ -1,8 +1,8 @@
 """Copies of items, in a file in memory, that hold nothing but what was read here and found plain.
 
 PyTables and pandas read these copies if not every pickle is trusted. Attributes are written anew:
-numbers, text, and what was safely read from pickles, pickled again. So nothing that a stranger
-pickled, and none of his groups on the way to an item, reaches a library that would unpickle it.
+numbers, text, and what was safely read from pickles, pickled again. So nothing that somebody
+else pickled, and no attribute of a group above an item, reaches a library that would unpickle it.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ _CATEGORIES = "_categories"
 class PlainCopy:
     """A file in memory with copies of some items at their paths."""
 
-    def __init__(self, file: OpenFile, rule: UnpicklingPolicy) -> None:
+    def __init__(self, file: OpenFile, policy: UnpicklingPolicy) -> None:
         self._file = file
-        self._rule = rule
+        self._policy = policy
         self._memory = h5py.File("plain-copies", "w", driver="core", backing_store=False)
         root = self._memory["/"].id
         for name, text in (
@@ -168,7 +168,7 @@ class PlainCopy:
         rows = []
         for raw in object_rows(dataset, path):
             try:
-                value = self._rule.loads(raw, where)
+                value = self._policy.loads(raw, where)
             except UnicodeDecodeError as err:
                 raise StorageFormatError(f"{where} in {self._file.path} is damaged: {err}") from err
             if not isinstance(value, np.ndarray) or not value.ndim:
@@ -231,9 +231,9 @@ class PlainCopy:
         """Return what is pickled, or text that only looks like it."""
         for encoding in ("ASCII", "latin1"):
             try:
-                if self._rule.mode == NEVER:
+                if self._policy.mode == NEVER:
                     return load_constants(raw, where, NEVER, encoding)
-                return self._rule.loads(raw, where, encoding)
+                return self._policy.loads(raw, where, encoding)
             except RefusedPickleError:
                 raise
             except UnicodeDecodeError:  # pickled by Python 2
@@ -268,7 +268,7 @@ class PlainCopy:
 
 
 def _numbers(dataset: Any) -> Any:
-    """Return the attribute ``shape`` of an array, which stands for one without elements."""
+    """Return the attribute ``shape`` of an array, which marks one without elements."""
     raw = read_raw(dataset, b"shape") if h5a.exists(dataset, b"shape") else 1
     if isinstance(raw, bytes):
         found = load_constants(raw, "A shape", NEVER)
@@ -305,7 +305,7 @@ def _check_text(name: bytes, value: Any, where: str) -> None:
 
 @contextmanager
 def plain_copy(
-    file: OpenFile, paths: Iterable[str], rule: UnpicklingPolicy
+    file: OpenFile, paths: Iterable[str], policy: UnpicklingPolicy
 ) -> Iterator[dict[str, Any]]:
     """Give arguments with which PyTables opens a copy of items, at the same paths.
 
@@ -314,7 +314,7 @@ def plain_copy(
     RefusedPickleError, StorageFormatError
         See `PlainCopy.add`.
     """
-    copy = PlainCopy(file, rule)
+    copy = PlainCopy(file, policy)
     try:
         for path in paths:
             copy.add(path)

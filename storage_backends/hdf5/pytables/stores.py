@@ -120,7 +120,7 @@ def _keep_ragged_rows_writable(file: Any, settings: Settings) -> None:
 def ragged_filters(filters: Any) -> Any:
     """Return those of PyTables' filters that rows of any length can have.
 
-    Their values stand elsewhere in the file, where HDF5 has no checksums for them, and PyTables
+    Their values are elsewhere in the file, where HDF5 has no checksums for them, and PyTables
     does not make them with blosc2.
     """
     import tables

@@ -80,11 +80,11 @@ class Reading(FileAccess, ABC):
             self._check_known(file, trajectory)
             with FORK_LOCK:
                 file.flush()
-            rule = current_policy(self._unpickle)
+            policy = current_policy(self._unpickle)
             with damage_reported(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
                 session = self._session
                 limit = self._new_limit(file) if session is None else session.limit
-                return read_meta(file, trajectory, rule, with_runs=with_runs, limit=limit)
+                return read_meta(file, trajectory, policy, with_runs=with_runs, limit=limit)
 
     def read_nodes(
         self,
@@ -127,13 +127,13 @@ class Reading(FileAccess, ABC):
         recursive: bool,
         max_depth: int | None,
     ) -> Iterator[NodeRecord]:
-        rule = current_policy(self._unpickle)
+        policy = current_policy(self._unpickle)
 
         def records_of(session: ReadingSession) -> Iterator[NodeRecord]:
             return session.read(
                 trajectory,
                 path,
-                rule,
+                policy,
                 wants,
                 item_filter,
                 skip,
@@ -234,7 +234,7 @@ class ReadingSession:
         self,
         trajectory: str,
         path: str,
-        rule: UnpicklingPolicy,
+        policy: UnpicklingPolicy,
         wants: Wants,
         item_filter: ItemFilter | None,
         skip: Skip | None,
@@ -244,7 +244,7 @@ class ReadingSession:
     ) -> Iterator[NodeRecord]:
         """Return an iterator over records, see `RecordBackend.read_nodes`."""
         reader = self._reader(trajectory)
-        reader.prepare(wants, item_filter, rule, self.limit, skip)
+        reader.prepare(wants, item_filter, policy, self.limit, skip)
         return reporting_damage(
             reader.read(path, recursive=recursive, max_depth=max_depth),
             self.file.path,

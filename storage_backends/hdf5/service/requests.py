@@ -1,4 +1,4 @@
-"""Applying requests to an open file and reading records from it."""
+"""Applying store requests to an open file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def apply_request(
     file: OpenFile,
     request: StoreRequest,
     settings: Settings,
-    rule: UnpicklingPolicy,
+    policy: UnpicklingPolicy,
     progress: Progresses,
 ) -> None:
     """Carry out the operations of a request in their order, and count the nodes in ``progress``.
@@ -58,7 +58,7 @@ def apply_request(
     ValueError
         The trajectory is not in the file, and the request does not put it there.
     RefusedPickleError
-        Another library would have to load a pickle that ``rule`` forbids.
+        Another library would have to load a pickle that ``policy`` forbids.
     OSError
         The disk is full; nothing was changed.
     RuntimeError, TypeError, DataNotInStorageError
@@ -71,7 +71,7 @@ def apply_request(
         first = request.operations[0]
         if isinstance(first, PutMeta):
             settings.adopt(first.settings)
-        make_tables_writable(cache, settings.filters, rule)
+        make_tables_writable(cache, settings.filters, policy)
         cache.is_writable = True
     file.reserve_space(
         estimate(request.operations), lambda: estimate_new(cache, request.operations)
@@ -91,7 +91,7 @@ def apply_request(
                 _put_link(cache, operation, settings.filters)  # type: ignore[arg-type]
                 continue
             if writer.frames:
-                write_frames(file, writer.frames, rule)
+                write_frames(file, writer.frames, policy)
             if kind is PutMeta:
                 settings.adopt(operation.settings)  # type: ignore[union-attr]
                 put_meta(cache, operation, settings)  # type: ignore[arg-type]
@@ -103,7 +103,7 @@ def apply_request(
             writer.put(nodes)
     finally:
         if writer.frames:
-            write_frames(file, writer.frames, rule)
+            write_frames(file, writer.frames, policy)
 
 
 def _delete(cache: TrajectoryCache, operation: Any, *, replayed: bool) -> None:

@@ -214,7 +214,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
                 cache = file.trajectory_caches.get(self._latest) if file.is_alive else None
                 return wants_summary(self._settings, cache, path, comment)
         if comment and (path.partition(".")[0], comment) in self._told:
-            comment = ""  # the value of an earlier leaf stands for all with this comment
+            comment = ""  # the summary shows the value of the first leaf with this comment
         wanted = wants_summary(self._settings, None, path, comment)
         if wanted and comment and len(self._told) < _MOST_COMMENTS:
             self._told.add((path.partition(".")[0], comment))

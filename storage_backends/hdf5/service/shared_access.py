@@ -58,18 +58,18 @@ class SharedAccess(FileAccess, ABC):
             location = (trajectory, path, item_name)
             if writable:
                 file.check_space(estimate_call(args or (), kwargs or {}))
-            rule = UnpicklingPolicy(self._unpickle)
-            if rule.mode == TRUST:
+            policy = UnpicklingPolicy(self._unpickle)
+            if policy.mode == TRUST:
                 if (
                     not file.is_handed_over
                 ):  # to look again would close the nodes that were given out
-                    self._inspect(file, location, rule)
+                    self._inspect(file, location, policy)
             elif request not in access.READ_FROM_COPIES:
-                self._inspect(file, location, rule)
-            return access.access(file, self._settings, location, request, args, kwargs, rule)
+                self._inspect(file, location, policy)
+            return access.access(file, self._settings, location, request, args, kwargs, policy)
 
     def _inspect(
-        self, file: OpenFile, location: tuple[str, str, str], rule: UnpicklingPolicy
+        self, file: OpenFile, location: tuple[str, str, str], policy: UnpicklingPolicy
     ) -> None:
         """Look at what PyTables would touch, once for as long as the file is open."""
         from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
@@ -81,7 +81,7 @@ class SharedAccess(FileAccess, ABC):
             return
         trajectory, leaf, item = location
         path = "/".join(("", trajectory, *leaf.split("."), *item.split(".")))
-        inspect_items(file, [path], rule)
+        inspect_items(file, [path], policy)
         seen.add(location)
 
     @contextmanager

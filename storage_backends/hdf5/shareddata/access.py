@@ -76,12 +76,12 @@ def access(
     request: str,
     args: Arguments,
     kwargs: Keywords,
-    rule: UnpicklingPolicy,
+    policy: UnpicklingPolicy,
 ) -> Any:
     """Carry out one request; PyTables keeps the file until h5py needs it.
 
     ``item`` is the name of the trajectory, the full name of the leaf and the name of the item.
-    If ``rule`` does not trust every pickle, frames are read from copies in memory; for all other
+    If ``policy`` does not trust every pickle, frames are read from copies in memory; for all other
     requests what PyTables touches has to be inspected before.
 
     Raises
@@ -100,8 +100,8 @@ def access(
         return StoreHandle(path, writable, settings)
 
     _refuse_masks(item, (*(args or ()), *(kwargs or {}).values()))
-    if request in READ_FROM_COPIES and rule.mode != TRUST:
-        return _read_from_copy(file, settings, item, request, kwargs, rule)
+    if request in READ_FROM_COPIES and policy.mode != TRUST:
+        return _read_from_copy(file, settings, item, request, kwargs, policy)
     handle = file.hand_over(open_handle)
     assert isinstance(handle, StoreHandle)
     location = ItemLocation(handle.store, settings, *item)
@@ -130,13 +130,13 @@ def _read_from_copy(
     item: tuple[str, str, str],
     request: str,
     kwargs: Keywords,
-    rule: UnpicklingPolicy,
+    policy: UnpicklingPolicy,
 ) -> Any:
     trajectory, leaf, name = item
     path = "/".join((hdf5_path(trajectory, leaf).decode("utf8"), *name.split(".")))
     if path not in h5py.File(file.id):
         raise DataNotInStorageError(f"There is no shared data at {path} in {file.path}.")
-    with plain_store(file, [path], rule) as store:
+    with plain_store(file, [path], policy) as store:
         location = ItemLocation(store, settings, *item)
         try:
             value = _SPECIAL[request](location, **(kwargs or {}))

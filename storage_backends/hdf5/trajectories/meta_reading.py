@@ -50,7 +50,7 @@ _KEPT_ROW_BYTES = 128
 def read_meta(
     file: OpenFile,
     trajectory: str,
-    rule: UnpicklingPolicy,
+    policy: UnpicklingPolicy,
     *,
     with_runs: bool,
     limit: SizeLimit | None = None,
@@ -64,22 +64,22 @@ def read_meta(
     DataNotInStorageError
         There is neither an overview nor anything else of a trajectory.
     RefusedPickleError
-        An annotation is pickled, and ``rule`` forbids to load it.
+        An annotation is pickled, and ``policy`` forbids to load it.
     StorageFormatError
         A table is not in this file, or takes more memory than ``limit`` allows.
     """
     damage = OverviewDamage(file.path, trajectory)
-    record = read_overview(file, trajectory, rule, damage, with_runs=with_runs, limit=limit)
+    record = read_overview(file, trajectory, policy, damage, with_runs=with_runs, limit=limit)
     root = h5g.open(file.id, hdf5_path(trajectory, ""))
-    annotations = read_annotations(root, attribute_names(root), rule, "")
-    damage.tell()
+    annotations = read_annotations(root, attribute_names(root), policy, "")
+    damage.log()
     return record._replace(annotations=annotations)
 
 
 def read_overview(
     file: OpenFile,
     trajectory: str,
-    rule: UnpicklingPolicy,
+    policy: UnpicklingPolicy,
     damage: OverviewDamage,
     *,
     with_runs: bool,
@@ -89,7 +89,7 @@ def read_overview(
 
     Errors are those of `read_meta`.
     """
-    tables = _Tables(file, trajectory, rule, limit)
+    tables = _Tables(file, trajectory, policy, limit)
     info = _info(tables, trajectory, damage)
     explorations = damage.read(
         "explorations", lambda: _explorations(tables), "explored are the parameters with a range"
@@ -105,11 +105,11 @@ class _Tables:
     """The overview tables of a trajectory, however they are compressed."""
 
     def __init__(
-        self, file: OpenFile, trajectory: str, rule: UnpicklingPolicy, limit: SizeLimit | None
+        self, file: OpenFile, trajectory: str, policy: UnpicklingPolicy, limit: SizeLimit | None
     ) -> None:
         self._limit = limit
         self._file = file
-        self._rule = rule
+        self._policy = policy
         self._path = hdf5_path(trajectory, "overview")
         self._root = hdf5_path(trajectory, "")
         self.file = file.path
@@ -185,7 +185,7 @@ class _Tables:
 
     def _foreign_rows(self, name: str) -> Rows:
         path = f"{self._path.decode('utf8')}/{name}"
-        with read_through_pytables(self._file, [path], self._rule) as source:
+        with read_through_pytables(self._file, [path], self._policy) as source:
             return source.values(path)
 
 
@@ -196,7 +196,7 @@ def _info(tables: _Tables, trajectory: str, damage: OverviewDamage) -> Info:
     attributes = attribute_names(root)
     comment = read_comment(root, COMMENT) if COMMENT in attributes else ""
     if rows is not None and len(rows):
-        info = _told(rows, comment)
+        info = _info_of_row(rows, comment)
         if info.name and info.length > 0:
             return info
         damage.note("info", "is empty", instead)
@@ -215,7 +215,7 @@ def _no_trajectory(tables: _Tables, trajectory: str) -> DataNotInStorageError:
     )
 
 
-def _told(rows: Rows, comment: str) -> Info:
+def _info_of_row(rows: Rows, comment: str) -> Info:
     row = {name: rows[name][0] for name in rows.dtype.names or ()}
 
     def text(name: str) -> str:
@@ -301,7 +301,7 @@ def _settings_of(rows: Rows, noted_complib: str) -> Mapping[str, Any]:
             settings[f"overview.{name}"] = value
         elif name in _OTHER:
             settings[name] = value
-    codecs.lookup(settings.get("encoding", "utf8"))  # a LookupError tells what is wrong
+    codecs.lookup(settings.get("encoding", "utf8"))  # the message of its LookupError is the reason
     if "complib" in settings:
         settings["complib"] = full_name(settings["complib"], noted_complib)
     if settings.get("complib") == "" or not 0 <= settings.get("complevel", 0) <= 9:

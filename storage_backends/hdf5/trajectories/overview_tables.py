@@ -246,7 +246,9 @@ def make_missing_tables(group: h5g.GroupID, wanted: dict[str, bool], filters: Fi
 # ----- tables of other programs -------------------------------------------------------------------
 
 
-def make_tables_writable(cache: TrajectoryCache, filters: Filters, rule: UnpicklingPolicy) -> None:
+def make_tables_writable(
+    cache: TrajectoryCache, filters: Filters, policy: UnpicklingPolicy
+) -> None:
     """Write overview tables anew, with ``filters``, if h5py could not change them.
 
     Other data stays as it is; it can be read through PyTables.
@@ -256,7 +258,7 @@ def make_tables_writable(cache: TrajectoryCache, filters: Filters, rule: Unpickl
     ValueError
         There is no such compression here either.
     RefusedPickleError
-        PyTables would come upon a pickle that ``rule`` forbids to load.
+        PyTables would come upon a pickle that ``policy`` forbids to load.
     """
     group = cache.group("overview")
     if group is None or not has_child(group, b"info"):
@@ -266,18 +268,18 @@ def make_tables_writable(cache: TrajectoryCache, filters: Filters, rule: Unpickl
         return
     names = [name for name in child_names(group)[0] if _is_foreign(group, name)]
     if names:
-        _convert(cache, names, filters, rule)
+        _convert(cache, names, filters, policy)
     else:
         cache.file.file_cache.writable[cache.name] = address
 
 
 def _convert(
-    cache: TrajectoryCache, names: list[bytes], filters: Filters, rule: UnpicklingPolicy
+    cache: TrajectoryCache, names: list[bytes], filters: Filters, policy: UnpicklingPolicy
 ) -> None:
     chunked((1,), filters, 1, constants.TABLE)  # raises before anything is touched
     base = cache.hdf5_path("overview").decode("utf8")
     paths = [f"{base}/{name.decode('utf8')}" for name in names]
-    with read_through_pytables(cache.file, paths, rule) as source:
+    with read_through_pytables(cache.file, paths, policy) as source:
         tables = {name: source.values(f"{base}/{name.decode('utf8')}") for name in names}
     group = cache.group("overview")  # the file was closed meanwhile
     assert group is not None
@@ -293,5 +295,5 @@ def _convert(
 def _is_foreign(group: h5g.GroupID, name: bytes) -> bool:
     try:
         return bool(missing_filter(h5d.open(group, name)))
-    except (KeyError, OSError, RuntimeError, ValueError):  # damaged: whoever needs it tells
+    except (KeyError, OSError, RuntimeError, ValueError):  # damaged: reading it reports that
         return False

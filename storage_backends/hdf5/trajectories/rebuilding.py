@@ -1,8 +1,8 @@
-"""What can be known about a trajectory whose tables in ``overview`` are damaged.
+"""Rebuilding what is lost if tables in ``overview`` are damaged.
 
 The data itself does not need these tables. Which runs there are follows from the groups of the runs
-and the ranges of explored parameters, settings are in ``config.hdf5``, too. Only which runs are
-completed stands nowhere else: a run whose row is lost counts as not completed.
+and the ranges of explored parameters, settings are in ``config.hdf5``, too. Only the table
+of runs has which ones are completed: a run whose row is lost counts as not completed.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class OverviewDamage:
         """Note that something is wrong with a table, and what is taken instead."""
         self._found.append(f"overview/{table} {what}: {instead}")
 
-    def tell(self) -> None:
-        """Write what was found, if anything was, into the log."""
+    def log(self) -> None:
+        """Log a warning about what was found, if anything was."""
         if self._found:
             logger.warning(
                 "The overview of trajectory %r in %s is damaged, which harms no other data. %s. "

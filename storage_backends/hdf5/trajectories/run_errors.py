@@ -1,8 +1,8 @@
 """The table ``run_errors``: why runs failed, beside ``runs``, whose columns are fixed.
 
-Rows are only appended; the last one about a run counts, and one without a type takes back what
-earlier ones say. Whether a run is completed stands in ``runs`` alone, so that neither a process
-that is killed nor a program that does not know this table can make the two contradict each other.
+Rows are only appended; the last one about a run counts, and one without a type withdraws the
+earlier ones. Only ``runs`` has whether a run is completed, so that neither a process that is killed
+nor a program that ignores this table can make the two contradict each other.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _update(group: h5g.GroupID, table: h5d.DatasetID, runs: RunRows, filters: Fi
 
 
 def read_errors(rows: Rows) -> dict[int, RunError]:
-    """Return the errors that the rows of a table tell of, by index of the run."""
+    """Return the errors in the rows of a table, by index of the run."""
     return {
         idx: RunError(
             type=_text(row["type"]),
