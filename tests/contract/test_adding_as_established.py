@@ -14,6 +14,7 @@ from pypet import (
     ResultGroup,
     Trajectory,
 )
+from pypet.tree.tree import tree_of
 
 TYPED = {
     "parameter": ("parameters", ParameterGroup, Parameter, "f_apar"),
@@ -233,9 +234,9 @@ def test_removed_items_of_a_run_are_not_remembered(run):
     run.f_remove_item("gone")
     run.f_remove_link("link")
     assert link is kept
-    assert kept.v_full_name in run._new_nodes
-    assert not any(name.endswith("gone") for name in run._new_nodes)
-    assert not run._new_links
+    assert kept.v_full_name in tree_of(run).new_nodes
+    assert not any(name.endswith("gone") for name in tree_of(run).new_nodes)
+    assert not tree_of(run).new_links
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,12 @@ import pytest
 
 from pypet import NNGroupNode, Trajectory
 from pypet.slots import get_all_slots
+from pypet.tree.tree import tree_of
+
+
+def copy_into(target, source, **kwargs):
+    """Copy nodes as the established method does."""
+    target._copy_from(source, **kwargs)
 
 
 @pytest.fixture
@@ -74,11 +80,11 @@ def test_copies_in_runs_remember_what_was_added(original):
     original.f_add_link("fresh_link", original.f_get("z"))
     twin = original.f_copy()
     assert twin.v_is_run
-    assert list(twin._new_nodes) == list(original._new_nodes)
-    assert all(twin.f_get(name) is node for name, node in twin._new_nodes.items())
-    assert list(twin._new_links) == list(original._new_links)
+    assert list(tree_of(twin).new_nodes) == list(tree_of(original).new_nodes)
+    assert all(twin.f_get(name) is node for name, node in tree_of(twin).new_nodes.items())
+    assert list(tree_of(twin).new_links) == list(tree_of(original).new_links)
     pickled = pickle.loads(pickle.dumps(original))
-    assert list(pickled._new_nodes) == list(original._new_nodes)
+    assert list(tree_of(pickled).new_nodes) == list(tree_of(original).new_nodes)
 
 
 def test_copies_of_groups_belong_to_copies_of_trajectories(original):
@@ -91,16 +97,16 @@ def test_copies_of_groups_belong_to_copies_of_trajectories(original):
 def test_putting_trees_into_others(original):
     target = Trajectory("target")
     kept = target.f_add_result("g.z", "own", comment="own")
-    target._copy_from(original.f_get("results"))
+    copy_into(target, original.f_get("results"))
     assert kept.f_get() == "own"
-    target._copy_from(original)
+    copy_into(target, original)
     assert target.f_get("y").f_get() == 1
     assert target.f_get("l") is kept
-    target._copy_from(original.f_get("g"), overwrite=True)
+    copy_into(target, original.f_get("g"), overwrite=True)
     assert target.f_get("results.g.z") is kept
     assert kept.f_get() == 3
     with pytest.raises(ValueError):
-        original._copy_from(original.f_get("g"))
+        copy_into(original, original.f_get("g"))
 
 
 class OwnGroup(NNGroupNode):
@@ -112,5 +118,5 @@ def test_own_groups_stay_own_groups(traj):
     assert type(traj.f_copy().g) is OwnGroup
     assert type(pickle.loads(pickle.dumps(traj)).g) is OwnGroup
     target = Trajectory("target")
-    target._copy_from(traj.g)
+    copy_into(target, traj.g)
     assert type(target.g) is OwnGroup

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pypet import NNGroupNode, Result, Trajectory
+from pypet.tree.tree import tree_of
 
 
 @pytest.mark.parametrize(
@@ -146,8 +147,8 @@ def test_a_run_leaves_only_the_empty_frames_behind(traj, names_of):
     traj.f_finalize_run(store_meta_data=False)
     frames = {"results", "results.runs", "derived_parameters", "derived_parameters.runs"}
     assert names_of(traj) == before | frames
-    assert not traj._new_nodes
-    assert not traj._new_links
+    assert not tree_of(traj).new_nodes
+    assert not tree_of(traj).new_links
     assert not traj._linked_by
 
 

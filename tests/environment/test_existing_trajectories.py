@@ -20,6 +20,7 @@ from pypet import (
     Trajectory,
     load_trajectory,
 )
+from pypet.runs import run_table_of
 from pypet.storage_backends.memory import MemoryStorageService
 
 pytest.importorskip("h5py")
@@ -66,7 +67,7 @@ def content(traj):
     """Return what is stored of each completed run, by its point."""
     found = {}
     for idx in traj.f_iter_runs(yields="idx"):
-        if traj._runs.completed(idx):
+        if run_table_of(traj).completed(idx):
             found[traj.x] = {key: traj.f_get(f"crun.{key}").f_get() for key in ("z", "noise")}
     return found
 
@@ -577,7 +578,7 @@ def test_a_start_that_stored_no_derived_parameters_goes_on(start):
 def test_runs_whose_values_were_not_stored_are_added_anew(start):
     start([1.0, 2.0]).run(simulate)
     traj = stored()
-    traj._runs.expand(4)
+    run_table_of(traj).expand(4)
     traj.f_store(only_init=True)
     assert start([2.0, 1.0, 3.0]).run(simulate) == [(2, (3.0,))]
     assert len(stored()) == 3

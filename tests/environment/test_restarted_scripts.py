@@ -16,6 +16,7 @@ import time
 import pytest
 
 from pypet import Environment, HDF5StorageService, load_trajectory
+from pypet.runs import run_table_of
 
 pytest.importorskip("h5py")
 psutil = pytest.importorskip("psutil")
@@ -116,7 +117,7 @@ def completed(folder, name="sweep.hdf5"):
     traj = load_trajectory("sweep", filename=str(folder / name), load_data=2)
     found = {}
     for idx in traj.f_iter_runs(yields="idx"):
-        if traj._runs.completed(idx):
+        if run_table_of(traj).completed(idx):
             noise = traj.f_get("crun.noise").f_get()
             found[traj.x] = (traj.f_get("crun.z").f_get(), noise.tolist())
     return found

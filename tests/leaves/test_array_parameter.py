@@ -7,22 +7,23 @@ import pytest
 
 from pypet.errors import DataNotInStorageError
 from pypet.leaves import ArrayParameter, Parameter
+from tests import leaf_calls
 from tests.encoding.exactly import matrix, same
 
 
 def items_of(param):
-    return {item.name: item for item in param._encode("utf8")}
+    return {item.name: item for item in leaf_calls.encode(param)}
 
 
 def reloaded(param, cls=ArrayParameter):
     twin = cls("parameters.x")
-    twin._decode(items_of(param), "utf8")
+    leaf_calls.decode(twin, items_of(param))
     return twin
 
 
 def explored(default, values):
     param = ArrayParameter("parameters.x", default)
-    param._explore(values)
+    leaf_calls.explore(param, values)
     return param
 
 
@@ -54,7 +55,7 @@ def test_data_that_could_not_be_stored_is_refused(data):
     ],
 )
 def test_containers_of_one_class_match(a, b, verdict):
-    assert ArrayParameter("x")._values_of_same_type(a, b) is verdict
+    assert leaf_calls.same_type(ArrayParameter("x"), a, b) is verdict
 
 
 def test_mixed_shapes_are_kept_in_sets_of_a_thousand():
@@ -116,7 +117,7 @@ def test_other_data_is_stored_as_by_parameter():
 def test_files_of_parameter_can_be_read():
     for data in (np.arange(3), (1, 2), 7):
         param = Parameter("parameters.x", data)
-        param._explore([data, data])
+        leaf_calls.explore(param, [data, data])
 
         twin = reloaded(param)
 
@@ -131,7 +132,7 @@ def test_flat_items_of_old_files_can_be_read():
         items[old_name] = items.pop(f"explored__rr__.set_00000.xa_{index:08d}")
 
     twin = ArrayParameter("x")
-    twin._decode(items, "utf8")
+    leaf_calls.decode(twin, items)
 
     assert same(twin.f_get_range(), [np.arange(2), np.arange(3)])
 
@@ -141,7 +142,7 @@ def test_missing_entry_names_itself():
     del items["explored__rr__.set_00000.xa_00000000"]
 
     with pytest.raises(DataNotInStorageError, match="xa_00000000"):
-        ArrayParameter("x")._decode(items, "utf8")
+        leaf_calls.decode(ArrayParameter("x"), items)
 
 
 def test_store_dictionary_and_items_agree():
@@ -149,9 +150,9 @@ def test_store_dictionary_and_items_agree():
     values = [np.arange(2), np.eye(2), np.arange(2)]
     param = explored(np.arange(2), values)
 
-    stored = param._store()
+    stored = leaf_calls.store(param)
     twin = ArrayParameter("", 3)
-    twin._load(stored)
+    leaf_calls.load(twin, stored)
 
     assert set(stored) == set(items_of(param))
     assert stored["data__rr__"] is param.f_get()

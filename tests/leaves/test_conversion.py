@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypet.leaves import ArrayParameter, Parameter, PickleParameter
+from tests import leaf_calls
 from tests.encoding.exactly import same
 
 CONVERTED = [
@@ -94,20 +95,20 @@ def test_entries_become_the_type_of_the_default(cls, default, values, kept):
     for entries in (values, list(values)):
         param = cls("parameters.x", default)
 
-        param._explore(entries)
+        leaf_calls.explore(param, entries)
 
         assert same(param.f_get_range(), kept)
         param.f_unlock()
-        param._expand(entries)
+        leaf_calls.expand(param, entries)
         assert same(param.f_get_range(), kept + kept)
 
 
 @pytest.mark.parametrize(("default", "values", "text"), REFUSED)
 def test_the_message_says_what_is_needed_and_how_to_get_it(default, values, text):
     with pytest.raises(TypeError, match=text):
-        Parameter("parameters.x", default)._explore(values)
+        leaf_calls.explore(Parameter("parameters.x", default), values)
     with pytest.raises(TypeError, match=text):
-        Parameter("parameters.x", default)._explore(list(values))
+        leaf_calls.explore(Parameter("parameters.x", default), list(values))
 
 
 NUMBERS = st.one_of(
@@ -128,11 +129,11 @@ DEFAULTS = [1, 1.0, 1j, np.int8(1), np.uint64(1), np.int64(1), np.float32(1), np
 def test_what_is_taken_is_the_same_number_and_of_the_type_of_the_default(default, number):
     one, many = Parameter("x", default), Parameter("x", default)
     try:
-        one._explore([number])
+        leaf_calls.explore(one, [number])
     except TypeError:
         if isinstance(number, np.generic):
             with pytest.raises(TypeError):
-                many._explore(np.array([number]))
+                leaf_calls.explore(many, np.array([number]))
         return
     (kept,) = one.f_get_range()
     assert type(kept) is type(default)
@@ -141,7 +142,7 @@ def test_what_is_taken_is_the_same_number_and_of_the_type_of_the_default(default
     given_number = number.item() if isinstance(number, np.generic) else number
     assert exact == given_number or (exact != exact and given_number != given_number)
     if isinstance(number, np.generic):
-        many._explore(np.array([number]))
+        leaf_calls.explore(many, np.array([number]))
         assert same(many.f_get_range(), [kept])
 
 
@@ -151,7 +152,7 @@ def test_a_lenient_class_of_ones_own_keeps_what_it_takes():
             return isinstance(a, int | float) and isinstance(b, int | float)
 
     param = Lenient("x", 1.0)
-    param._explore([1, 2.5, np.int64(3)])
+    leaf_calls.explore(param, [1, 2.5, np.int64(3)])
 
     assert same(param.f_get_range(), [1, 2.5, 3.0])
 
@@ -162,7 +163,7 @@ def test_a_strict_class_of_ones_own_is_asked_about_the_converted_value():
             return super().f_supports(data) and data > 0
 
     param = Positive("x", 1.0)
-    param._explore(np.array([1, 2]))
+    leaf_calls.explore(param, np.array([1, 2]))
     assert same(param.f_get_range(), [1.0, 2.0])
     with pytest.raises(TypeError, match="Entry 1"):
-        Positive("x", 1.0)._explore([1, -1])
+        leaf_calls.explore(Positive("x", 1.0), [1, -1])

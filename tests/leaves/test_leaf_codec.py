@@ -8,6 +8,7 @@ import pytest
 from pypet.errors import NoSuchServiceError, ParameterLockedException
 from pypet.leaves import BaseResult, Parameter, Result
 from pypet.leaves.codec import decode_leaf, encode_leaf
+from tests import leaf_calls
 
 
 class Doubling(Result):
@@ -54,7 +55,7 @@ class BackToItems(Doubling):
     """More derived than the override of the contract's method."""
 
     def _encode(self, encoding):
-        return Result("r", mine=1)._encode(encoding)
+        return leaf_calls.encode(Result("r", mine=1), encoding)
 
 
 def items_of(leaf, **kwargs):

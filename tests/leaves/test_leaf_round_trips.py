@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from pypet.leaves import ArrayParameter, Parameter, PickleParameter, PickleResult, Result
 from pypet.leaves.codec import decode_leaf, encode_leaf
+from tests import leaf_calls
 from tests.encoding.exactly import same
 from tests.encoding.strategies import DICTIONARIES, SCALARS, SEQUENCES
 
@@ -39,7 +40,7 @@ def through_items(leaf):
 
 def through_dictionary(leaf):
     twin = type(leaf)(leaf.v_full_name)
-    twin._load(leaf._store())
+    leaf_calls.load(twin, leaf_calls.store(leaf))
     return twin
 
 
@@ -54,7 +55,7 @@ def agree(a, b):
 @given(RANGES)
 def test_parameters_with_ranges_of_scalars(values):
     param = Parameter("parameters.x", values[0])
-    param._explore(values)
+    leaf_calls.explore(param, values)
 
     assert agree(through_items(param), param)
 
@@ -63,7 +64,7 @@ def test_parameters_with_ranges_of_scalars(values):
 def test_parameters_with_ranges_of_lists(values, times):
     for default in (values, tuple(values)):
         param = Parameter("parameters.x", default)
-        param._explore([deepcopy(default) for _ in range(times)])
+        leaf_calls.explore(param, [deepcopy(default) for _ in range(times)])
 
         assert agree(through_items(param), param)
 
@@ -71,7 +72,7 @@ def test_parameters_with_ranges_of_lists(values, times):
 @given(TUPLES | ARRAYS)
 def test_array_parameters(values):
     param = ArrayParameter("parameters.x", values[0])
-    param._explore(values + deepcopy(values))
+    leaf_calls.explore(param, values + deepcopy(values))
 
     assert len(encode_leaf(param)) <= 2 + len(values)
     assert agree(through_items(param), param)
@@ -80,7 +81,7 @@ def test_array_parameters(values):
 @given(st.lists(st.lists(ANYTHING, max_size=2), min_size=1, max_size=3))
 def test_pickle_parameters(values):
     param = PickleParameter("parameters.x", values[0])
-    param._explore(values)
+    leaf_calls.explore(param, values)
 
     twin = through_items(param)
 
@@ -114,10 +115,10 @@ def test_pickle_results(data):
 def test_items_and_dictionaries_agree(cls, values):
     pytest.importorskip("pandas")
     param = cls("parameters.x", values[0])
-    param._explore(values)
+    leaf_calls.explore(param, values)
 
     by_items, by_dictionary = through_items(param), through_dictionary(param)
 
     assert agree(by_items, param)
     assert agree(by_dictionary, param)
-    assert {item.name for item in encode_leaf(param)} == set(param._store())
+    assert {item.name for item in encode_leaf(param)} == set(leaf_calls.store(param))

@@ -11,6 +11,7 @@ import pytest
 
 from pypet.errors import ParameterLockedException
 from pypet.leaves import ArrayParameter, BaseParameter, Parameter
+from tests import leaf_calls
 from tests.encoding.exactly import matrix, same
 
 SUPPORTED = [
@@ -62,7 +63,7 @@ UNSUPPORTED = [
 
 def explored(default=1, values=(1, 2, 3)):
     param = Parameter("parameters.x", default)
-    param._explore(values)
+    leaf_calls.explore(param, values)
     return param
 
 
@@ -115,7 +116,7 @@ def test_setting_may_change_the_type():
 
 def test_values_are_found_under_their_names():
     param = explored(default=0)
-    param._set_parameter_access(1)
+    leaf_calls.set_run(param, 1)
 
     assert param.data == param["data"] == 2
     assert param.default == param["default"] == param[-1] == 0
@@ -141,10 +142,10 @@ def test_values_are_found_under_their_names():
         lambda p: p["data"],
         lambda p: p.f_get_default(),
         lambda p: p[-1],
-        lambda p: p._store(),
-        lambda p: p._encode("utf8"),
-        lambda p: p._expand([1]),
-        lambda p: p._load({}),
+        lambda p: leaf_calls.store(p),
+        lambda p: leaf_calls.encode(p),
+        lambda p: leaf_calls.expand(p, [1]),
+        lambda p: leaf_calls.load(p, {}),
     ],
 )
 def test_reading_storing_and_exploring_lock(read):
@@ -173,11 +174,11 @@ def test_looking_does_not_lock(look):
         lambda p: p.f_set(5),
         lambda p: p.f_set(None),
         lambda p: p.f_empty(),
-        lambda p: p._explore([1]),
-        lambda p: p._expand([1]),
-        lambda p: p._shrink(),
-        lambda p: p._load({}),
-        lambda p: p._decode({}, "utf8"),
+        lambda p: leaf_calls.explore(p, [1]),
+        lambda p: leaf_calls.expand(p, [1]),
+        lambda p: leaf_calls.shrink(p),
+        lambda p: leaf_calls.load(p, {}),
+        lambda p: leaf_calls.decode(p, {}),
     ],
 )
 def test_changing_a_locked_parameter_is_an_error(change):
@@ -210,8 +211,8 @@ def test_range_is_copied_unless_asked_otherwise():
 
 
 @pytest.mark.parametrize("ask", [lambda p: p.f_get_range(), lambda p: p.f_get_range_length(),
-                                 lambda p: p[0], list, lambda p: p._expand([1]),
-                                 lambda p: p._shrink()])  # fmt: skip
+                                 lambda p: p[0], list, lambda p: leaf_calls.expand(p, [1]),
+                                 lambda p: leaf_calls.shrink(p)])  # fmt: skip
 def test_without_range_it_is_a_type_error(ask):
     with pytest.raises(TypeError, match="'x' has no range"):
         ask(Parameter("x", 1))
@@ -238,7 +239,7 @@ def test_entries_unlike_the_default_are_refused(default, values):
     param = Parameter("parameters.x", default)
 
     with pytest.raises(TypeError, match=r"Entry \d of the range for Parameter 'parameters.x'"):
-        param._explore(values)
+        leaf_calls.explore(param, values)
 
     assert not param.v_explored
     assert not param.f_has_range()
@@ -255,11 +256,11 @@ def test_text_arrays_of_any_width_share_a_range():
 
 def test_exploring_twice_and_exploring_nothing():
     with pytest.raises(TypeError, match="explored already"):
-        unlocked(explored())._explore([1])
+        leaf_calls.explore(unlocked(explored()), [1])
     with pytest.raises(ValueError, match="no entries"):
         explored(1, [])
     with pytest.raises(TypeError, match="needs a default"):
-        Parameter("x")._explore([1])
+        leaf_calls.explore(Parameter("x"), [1])
 
 
 def test_exploring_after_emptying_is_an_error():
@@ -267,7 +268,7 @@ def test_exploring_after_emptying_is_an_error():
     param.f_empty()
 
     with pytest.raises(TypeError):
-        param._explore([1])
+        leaf_calls.explore(param, [1])
 
 
 def test_explored_parameter_cannot_be_set():
@@ -278,21 +279,21 @@ def test_explored_parameter_cannot_be_set():
 def test_expanding_with_its_own_range_doubles_it_and_shrinking_ends_it():
     param = explored()
 
-    unlocked(param)._expand(param.f_get_range())
+    leaf_calls.expand(unlocked(param), param.f_get_range())
     assert param.f_get_range() == [1, 2, 3, 1, 2, 3]
     with pytest.raises(TypeError):
-        unlocked(param)._expand([1.0])
+        leaf_calls.expand(unlocked(param), [1.0])
     with pytest.raises(ValueError, match="no entries"):
-        param._expand([])
+        leaf_calls.expand(param, [])
     assert len(param) == 6
 
-    param._shrink()
+    leaf_calls.shrink(param)
     assert len(param) == 1
     assert not param.v_explored
     param.f_empty()
     assert len(param) == 0
     with pytest.raises(TypeError, match="empty"):
-        param._shrink()
+        leaf_calls.shrink(param)
 
 
 def test_emptying_drops_everything():
@@ -308,11 +309,11 @@ def test_emptying_drops_everything():
 def test_access_and_restoring_the_default():
     param = explored(default=0)
 
-    param._set_parameter_access(2)
+    leaf_calls.set_run(param, 2)
     assert param.f_get() == 3
-    param._set_parameter_access()
+    leaf_calls.set_run(param)
     assert param.f_get() == 1
-    param._restore_default()
+    leaf_calls.restore_default(param)
     assert param.f_get() == 0
     assert param.f_has_range()
     assert param.v_explored
@@ -323,14 +324,14 @@ def test_access_beyond_the_range_is_a_value_error(idx):
     param = explored()
 
     with pytest.raises(ValueError, match=f"no entry {idx}"):
-        param._set_parameter_access(idx)
+        leaf_calls.set_run(param, idx)
 
 
 def test_access_without_range_is_a_warning(caplog):
     param = Parameter("parameters.x", 1)
 
     with caplog.at_level(logging.WARNING):
-        param._set_parameter_access(3)
+        leaf_calls.set_run(param, 3)
 
     assert "`parameters.x` has no range to take entry 3 from" in caplog.text
     assert param.f_get() == 1
@@ -340,7 +341,7 @@ def test_million_points_are_explored_and_encoded():
     values = list(map(float, range(1_000_000)))
     param = explored(1.0, values)
 
-    (_, item) = param._encode("utf8")
+    (_, item) = leaf_calls.encode(param)
 
     assert len(param) == 1_000_000
     assert item.columns[0].values.dtype == np.float64
@@ -370,8 +371,8 @@ def test_million_points_are_explored_and_encoded():
 def test_types_of_values(a, b, verdict):
     param = Parameter("x")
 
-    assert param._values_of_same_type(a, b) is verdict
-    assert param._values_of_same_type(b, a) is verdict
+    assert leaf_calls.same_type(param, a, b) is verdict
+    assert leaf_calls.same_type(param, b, a) is verdict
 
 
 @pytest.mark.parametrize(
@@ -393,8 +394,8 @@ def test_types_of_values(a, b, verdict):
 def test_equality_of_values(a, b, verdict):
     param = Parameter("x")
 
-    assert param._equal_values(a, b) is verdict
-    assert param._equal_values(b, a) is verdict
+    assert leaf_calls.equal_values(param, a, b) is verdict
+    assert leaf_calls.equal_values(param, b, a) is verdict
 
 
 def test_two_unsupported_values_cannot_be_compared():
@@ -429,7 +430,7 @@ def test_summary_is_not_cut_and_never_fails():
 def test_pickles_have_the_range_only_in_full_copies(protocol, full_copy):
     param = explored(default=0)
     param.v_full_copy = full_copy
-    param._set_parameter_access(1)
+    leaf_calls.set_run(param, 1)
 
     back = pickle.loads(pickle.dumps(param, protocol))
 
@@ -447,7 +448,7 @@ def test_copies_do_not_share_their_range():
     param.v_full_copy = 1
     twin = copy.copy(param)
 
-    unlocked(twin)._expand([9])
+    leaf_calls.expand(unlocked(twin), [9])
 
     assert param.v_full_copy is True
     assert len(param) == 3
@@ -475,7 +476,7 @@ RAGGED = [
 
 def reloaded(param, cls=Parameter):
     twin = cls("parameters.x")
-    twin._decode({item.name: item for item in param._encode("utf8")}, "utf8")
+    leaf_calls.decode(twin, {item.name: item for item in leaf_calls.encode(param, "utf8")})
     return twin
 
 
@@ -483,8 +484,8 @@ def reloaded(param, cls=Parameter):
 def test_lists_and_arrays_unlike_the_default_are_kept_exactly(default, values):
     param = Parameter("parameters.x", default)
 
-    param._explore(values[:1])
-    unlocked(param)._expand(values[1:])
+    leaf_calls.explore(param, values[:1])
+    leaf_calls.expand(unlocked(param), values[1:])
 
     assert same(param.f_get_range(), values)
     for cls in (Parameter, ArrayParameter):
@@ -496,22 +497,23 @@ def test_lists_and_arrays_unlike_the_default_are_kept_exactly(default, values):
 def test_alike_entries_share_a_column_that_the_default_does_not_share(default, values):
     param = explored(default, values)
 
-    assert [item.name for item in param._encode("utf8")] == ["data", "explored_data"]
+    assert [item.name for item in leaf_calls.encode(param)] == ["data", "explored_data"]
 
 
 @pytest.mark.parametrize("cls", [Parameter, ArrayParameter])
 @pytest.mark.parametrize(("default", "values"), [([0], [[5], [6]]), (0, [5, 6]), (0.5, [1.5, 2])])
 def test_what_was_ragged_is_replaced_by_what_is_stored_later(cls, default, values):
     param = cls("parameters.x", [0])
-    param._explore([[1], [1, 2]])
-    stored = {item.name: item for item in param._encode("utf8")}
+    leaf_calls.explore(param, [[1], [1, 2]])
+    stored = {item.name: item for item in leaf_calls.encode(param)}
     unlocked(param).f_empty()
     param.f_set(default)
-    param._explore(values)
-    stored.update({item.name: item for item in param._encode("utf8")})  # as a file is overwritten
+    leaf_calls.explore(param, values)
+    # As a file is overwritten.
+    stored.update({item.name: item for item in leaf_calls.encode(param)})
 
     twin = cls("parameters.x")
-    twin._decode(stored, "utf8")
+    leaf_calls.decode(twin, stored)
 
     assert same(twin.f_get_default(), default)
     assert same(twin.f_get_range(), param.f_get_range())
@@ -519,10 +521,10 @@ def test_what_was_ragged_is_replaced_by_what_is_stored_later(cls, default, value
 
 def test_a_range_that_is_ragged_no_more_before_it_is_stored_is_a_column_again():
     param = explored([0], [[1], [1, 2]])
-    unlocked(param)._shrink()
-    param._explore([[5], [6]])
+    leaf_calls.shrink(unlocked(param))
+    leaf_calls.explore(param, [[5], [6]])
 
-    assert [item.name for item in param._encode("utf8")] == ["data", "explored_data"]
+    assert [item.name for item in leaf_calls.encode(param)] == ["data", "explored_data"]
 
 
 # ----- storing and loading ----------------------------------------------------------------------
@@ -531,10 +533,10 @@ def test_a_range_that_is_ragged_no_more_before_it_is_stored_is_a_column_again():
 @pytest.mark.parametrize("data", [data for data in SUPPORTED if not same(data, 2**70)])
 def test_values_and_ranges_survive_storing(data):
     param = Parameter("parameters.x", data)
-    param._explore([data, copy.deepcopy(data), data])
+    leaf_calls.explore(param, [data, copy.deepcopy(data), data])
 
     twin = Parameter("parameters.x")
-    twin._decode({item.name: item for item in param._encode("utf8")}, "utf8")
+    leaf_calls.decode(twin, {item.name: item for item in leaf_calls.encode(param, "utf8")})
 
     assert same(twin.f_get(), data)
     assert same(twin.f_get_range(), [data, data, data])
@@ -543,7 +545,7 @@ def test_values_and_ranges_survive_storing(data):
 
 
 def test_items_have_the_established_names_and_flags():
-    first, second = explored("a", ["a", "bb", "ccc"])._encode("utf8")
+    first, second = leaf_calls.encode(explored("a", ["a", "bb", "ccc"]))
 
     assert (first.name, first.flag) == ("data", "TABLE")
     assert (second.name, second.flag) == ("explored_data", "TABLE")
@@ -553,7 +555,7 @@ def test_items_have_the_established_names_and_flags():
 
 
 def test_storing_an_empty_parameter_is_a_type_error():
-    for store in (Parameter("x")._store, lambda: Parameter("x")._encode("utf8")):
+    for store in (Parameter("x")._store, lambda: leaf_calls.encode(Parameter("x"))):
         with pytest.raises(TypeError, match="'x' is empty"):
             store()
 
@@ -561,15 +563,15 @@ def test_storing_an_empty_parameter_is_a_type_error():
 def test_store_dictionary_and_items_agree():
     pytest.importorskip("pandas")
     param = explored([1, 2], [[1, 2], [3, 4]])
-    stored = param._store()
+    stored = leaf_calls.store(param)
 
     assert list(stored) == ["data", "explored_data"]
     assert {type(table).__name__ for table in stored.values()} == {"ObjectTable"}
     assert list(stored["explored_data"]["data"]) == [[1, 2], [3, 4]]
 
     twin = Parameter("", 7)
-    twin._load(stored)
-    twin._rename("parameters.y.z")
+    leaf_calls.load(twin, stored)
+    leaf_calls.rename(twin, "parameters.y.z")
 
     assert twin.f_get() == [1, 2]
     assert twin.f_get_default() == [1, 2]
@@ -579,10 +581,10 @@ def test_store_dictionary_and_items_agree():
 
 def test_default_after_loading_is_the_value_at_storing():
     param = explored(default=0)
-    param._set_parameter_access(2)
+    leaf_calls.set_run(param, 2)
     twin = Parameter("x")
 
-    twin._decode({item.name: item for item in param._encode("utf8")}, "utf8")
+    leaf_calls.decode(twin, {item.name: item for item in leaf_calls.encode(param, "utf8")})
 
     assert twin.f_get_default() == 3
 
@@ -591,7 +593,7 @@ def test_missing_data_is_a_warning(caplog):
     param = Parameter("parameters.x")
 
     with caplog.at_level(logging.WARNING):
-        param._decode({}, "utf8")
+        leaf_calls.decode(param, {})
 
     assert "`parameters.x`" in caplog.text
     assert param.f_is_empty()
@@ -613,7 +615,7 @@ def test_own_checks_see_every_entry_of_a_range():
     param.extra = "kept"
 
     with pytest.raises(TypeError, match="Entry 1"):
-        param._explore([2, 3])
+        leaf_calls.explore(param, [2, 3])
 
     assert copy.copy(param).extra == "kept"
 
@@ -632,9 +634,9 @@ def test_abstract_methods_say_what_is_missing():
         param._shrink,
         param._store,
         lambda: param.f_set(1),
-        lambda: param._explore([1]),
-        lambda: param._expand([1]),
-        lambda: param._load({}),
+        lambda: leaf_calls.explore(param, [1]),
+        lambda: leaf_calls.expand(param, [1]),
+        lambda: leaf_calls.load(param, {}),
     ):
         with pytest.raises(NotImplementedError, match="BaseParameter does not implement"):
             call()
@@ -654,6 +656,6 @@ def test_smallest_own_class_has_the_rest():
     assert list(param) == [1, 2]
     assert param.f_supports(3)
     assert not param.f_supports([3])
-    assert param._equal_values(1, 1)
+    assert leaf_calls.equal_values(param, 1, 1)
     with pytest.raises(NotImplementedError, match="__len__"):
         param.f_get_range_length()

@@ -10,12 +10,13 @@ import pytest
 
 from pypet.leaves import PickleParameter, PickleResult
 from pypet.records import ArrayItem
+from tests import leaf_calls
 
 THING = {"a": [1, None, {"b": (2.5, "ü")}]}
 
 
 def items_of(leaf):
-    return {item.name: item for item in leaf._encode("utf8")}
+    return {item.name: item for item in leaf_calls.encode(leaf)}
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -23,7 +24,7 @@ def test_parameter_survives_storing_with_its_protocol(protocol):
     param = PickleParameter("x", THING, "note", protocol)
     twin = PickleParameter("x")
 
-    twin._decode(items_of(param), "utf8")
+    leaf_calls.decode(twin, items_of(param))
 
     assert twin.f_get() == THING
     assert twin.v_protocol == protocol
@@ -62,18 +63,18 @@ class ForLatest:
 def test_protocol_rises_as_far_as_an_item_needs(value, needed):
     result = PickleResult("results.r", plain=THING, item=value)
     param = PickleParameter("x", value, protocol=0)
-    param._explore([value, type(value)(4)])
+    leaf_calls.explore(param, [value, type(value)(4)])
 
     for leaf in (result, param):
         items = items_of(leaf)
         assert leaf.v_protocol == needed
         assert items["__pckl_prtcl__"].value == needed
         twin = type(leaf)(leaf.v_full_name)
-        twin._decode(items, "utf8")
+        leaf_calls.decode(twin, items)
         assert twin.v_protocol == needed
         assert (twin["item"] if leaf is result else twin.f_get()) == value
     assert twin.f_get_range() == [value, type(value)(4)]
-    assert result._store()["__pckl_prtcl__"] == needed
+    assert leaf_calls.store(result)["__pckl_prtcl__"] == needed
 
 
 def test_what_no_protocol_can_pickle_fails_for_the_real_reason():
@@ -94,7 +95,7 @@ def test_protocols_that_do_not_exist_are_refused():
 def test_items_have_the_established_names():
     shared = {"k": 1}
     param = PickleParameter("x", {})
-    param._explore([shared, {"z": 1}, shared, {"k": 1}])
+    leaf_calls.explore(param, [shared, {"z": 1}, shared, {"k": 1}])
 
     items = items_of(param)
 
@@ -108,10 +109,10 @@ def test_items_have_the_established_names():
 def test_objects_that_were_shared_are_shared_after_loading():
     shared = {"k": 1}
     param = PickleParameter("x", {})
-    param._explore([shared, {"z": 1}, shared])
+    leaf_calls.explore(param, [shared, {"z": 1}, shared])
     twin = PickleParameter("x")
 
-    twin._decode(items_of(param), "utf8")
+    leaf_calls.decode(twin, items_of(param))
 
     assert twin.f_get_range() == [shared, {"z": 1}, shared]
     assert twin.f_get_range()[0] is twin.f_get_range()[2]
@@ -119,27 +120,27 @@ def test_objects_that_were_shared_are_shared_after_loading():
 
 def test_entries_need_the_exact_type_of_the_default():
     param = PickleParameter("x", ())
-    param._explore([(), (1, "a"), (None,)])
+    leaf_calls.explore(param, [(), (1, "a"), (None,)])
     assert len(param) == 3
 
     with pytest.raises(TypeError, match="Entry 1"):
-        PickleParameter("x", 1)._explore([1, 2.0])
+        leaf_calls.explore(PickleParameter("x", 1), [1, 2.0])
     with pytest.raises(TypeError, match="default"):
-        PickleParameter("x", None)._explore([1])
+        leaf_calls.explore(PickleParameter("x", None), [1])
 
 
 def test_values_are_compared_without_type_errors():
     param = PickleParameter("x")
 
-    assert param._equal_values({"a": np.arange(2)}, {"a": np.arange(2)})
-    assert not param._equal_values({}, [])
-    assert not param._values_of_same_type(None, 1)
+    assert leaf_calls.equal_values(param, {"a": np.arange(2)}, {"a": np.arange(2)})
+    assert not leaf_calls.equal_values(param, {}, [])
+    assert not leaf_calls.same_type(param, None, 1)
 
 
 def test_missing_data_is_a_warning(caplog):
     param = PickleParameter("parameters.x")
 
-    param._decode({}, "utf8")
+    leaf_calls.decode(param, {})
 
     assert "`parameters.x`" in caplog.text
     assert param.f_is_empty()
@@ -154,8 +155,8 @@ def test_pickles_of_python_2_have_another_type_name():
     }
     param, result = PickleParameter("x"), PickleResult("x")
 
-    param._decode(items, "utf8")
-    result._decode(items, "utf8")
+    leaf_calls.decode(param, items)
+    leaf_calls.decode(result, items)
 
     assert param.f_get() == {"a": b"\xff"}
     assert result.f_to_dict() == {"data": {"a": b"\xff"}}
@@ -164,11 +165,11 @@ def test_pickles_of_python_2_have_another_type_name():
 def test_parameter_store_dictionary_and_items_agree():
     pytest.importorskip("pandas")
     param = PickleParameter("x", THING, protocol=4)
-    param._explore([THING, {}])
-    stored = param._store()
+    leaf_calls.explore(param, [THING, {}])
+    stored = leaf_calls.store(param)
     twin = PickleParameter("y")
 
-    twin._load(stored)
+    leaf_calls.load(twin, stored)
 
     assert set(stored) == set(items_of(param))
     assert (twin.f_get(), twin.f_get_range(), twin.v_protocol) == (THING, [THING, {}], 4)
@@ -178,7 +179,7 @@ def test_result_takes_anything():
     result = PickleResult("results.r", None, comment="note", protocol=3, thing=THING)
     twin = PickleResult("results.r", kept=1)
 
-    twin._decode(items_of(result), "utf8")
+    leaf_calls.decode(twin, items_of(result))
 
     assert twin.f_to_dict() == {"kept": 1, "r": None, "thing": THING}
     assert (twin.v_protocol, result.v_comment) == (3, "note")
@@ -186,10 +187,10 @@ def test_result_takes_anything():
 
 def test_result_takes_the_protocol_out_of_the_dictionary():
     result = PickleResult("results.r", 5)
-    stored = result._store()
+    stored = leaf_calls.store(result)
 
     twin = PickleResult("results.r")
-    twin._load(stored)
+    leaf_calls.load(twin, stored)
 
     assert list(stored) == ["r"]
     assert twin.r == 5
@@ -198,7 +199,7 @@ def test_result_takes_the_protocol_out_of_the_dictionary():
 def test_result_loads_without_protocol():
     result = PickleResult("results.r", protocol=4)
 
-    result._load({"x": pickle.dumps(1)})
+    leaf_calls.load(result, {"x": pickle.dumps(1)})
 
     assert (result.x, result.v_protocol) == (1, 4)
 
@@ -210,9 +211,9 @@ def test_name_of_the_protocol_is_reserved():
 
 def test_errors_name_the_item():
     with pytest.raises((AttributeError, TypeError, pickle.PicklingError)) as caught:
-        PickleResult("r", f=lambda: 0)._store()
+        leaf_calls.store(PickleResult("r", f=lambda: 0))
     assert "'f'" in caught.value.__notes__[0]
 
     with pytest.raises(pickle.UnpicklingError) as caught:
-        PickleResult("r")._load({"f": b"no pickle"})
+        leaf_calls.load(PickleResult("r"), {"f": b"no pickle"})
     assert "'f'" in caught.value.__notes__[0]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypet.leaves import BaseResult, Result
+from tests import leaf_calls
 from tests.encoding.exactly import matrix, same
 
 
@@ -41,7 +42,7 @@ def test_positional_data_needs_a_name():
 def test_names_do_not_follow_renaming():
     result = Result("results.z", 1)
 
-    result._rename("results.other")
+    leaf_calls.rename(result, "results.other")
 
     assert list(result) == ["z"]
     assert not result.f_supports_fast_access()
@@ -266,12 +267,12 @@ def test_instance_dictionary_survives_copies_without_becoming_data():
 
 def test_store_gives_a_copy_and_load_adopts():
     result = Result("r", x=1)
-    stored = result._store()
+    stored = leaf_calls.store(result)
     stored["y"] = 2
     assert "y" not in result
 
     result.f_set(old=1)
-    result._load(stored)
+    leaf_calls.load(result, stored)
 
     assert result.f_to_dict(copy=False) is stored
 
@@ -280,9 +281,9 @@ def test_items_survive_encoding():
     data = {"a": 1, "b.c": "ü", "d": {"k": [1, 2]}, "e": np.eye(2), "f": [], "g": np.bool_(True)}
     result, twin = Result("r", **data), Result("r", old=1)
 
-    items = {item.name: item for item in result._encode("utf8")}
+    items = {item.name: item for item in leaf_calls.encode(result)}
     assert list(items) == list(data)
-    twin._decode(items, "utf8")
+    leaf_calls.decode(twin, items)
 
     assert same(twin.f_to_dict(), data)
 

@@ -10,6 +10,7 @@ import pytest
 sparse = pytest.importorskip("scipy.sparse")
 
 from pypet.leaves import SparseParameter, SparseResult  # noqa: E402 - needs scipy
+from tests import leaf_calls  # noqa: E402
 from tests.encoding.exactly import same  # noqa: E402
 
 FORMATS = [
@@ -30,20 +31,20 @@ def identical(a, b):
 
 
 def items_of(leaf):
-    return {item.name: item for item in leaf._encode("utf8")}
+    return {item.name: item for item in leaf_calls.encode(leaf)}
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_matrices_survive_storing_in_their_format(name):
     matrix = make(name)
     twin = SparseParameter("parameters.x")
-    twin._decode(items_of(SparseParameter("parameters.x", matrix)), "utf8")
+    leaf_calls.decode(twin, items_of(SparseParameter("parameters.x", matrix)), "utf8")
 
     assert identical(twin.f_get(), matrix)
 
 
 def test_matrices_are_kept_as_text():
-    (item,) = SparseParameter("x", make())._encode("utf8")
+    (item,) = leaf_calls.encode(SparseParameter("x", make()), "utf8")
 
     assert (item.name, item.flag, item.scalar) == ("data__spsp__", "ARRAY", "str")
     assert bytes.fromhex(item.value.item().decode())[:2] == b"PK"
@@ -52,31 +53,31 @@ def test_matrices_are_kept_as_text():
 def test_formats_may_be_mixed_but_are_not_equal():
     param = SparseParameter("x", make())
     matrices = [make(name) for name in FORMATS] + [make(size=2), make(value=3)]
-    param._explore(matrices * 3)
+    leaf_calls.explore(param, matrices * 3)
 
     items = items_of(param)
     twin = SparseParameter("x")
-    twin._decode(items, "utf8")
+    leaf_calls.decode(twin, items)
 
     assert set(items) == {"data__spsp__", "explored_data__spsp__"} | {
         f"xspm__spsp__{index:08d}" for index in range(len(FORMATS) + 2)
     }
     assert all(map(identical, twin.f_get_range(), matrices * 3))
-    assert param._values_of_same_type(make("csr_matrix"), make("csc_matrix"))
-    assert not param._equal_values(make("csr_matrix"), make("csc_matrix"))
-    assert not param._equal_values(make("csr_matrix"), make("csr_array"))
-    assert all(param._equal_values(make(name), make(name)) for name in FORMATS)
-    assert not param._equal_values(make(), make(value=3))
+    assert leaf_calls.same_type(param, make("csr_matrix"), make("csc_matrix"))
+    assert not leaf_calls.equal_values(param, make("csr_matrix"), make("csc_matrix"))
+    assert not leaf_calls.equal_values(param, make("csr_matrix"), make("csr_array"))
+    assert all(leaf_calls.equal_values(param, make(name), make(name)) for name in FORMATS)
+    assert not leaf_calls.equal_values(param, make(), make(value=3))
 
 
 def test_sparse_and_dense_differ():
     param = SparseParameter("x")
 
-    assert not param._values_of_same_type(make(), np.eye(2))
-    assert not param._equal_values(np.eye(2), make())
-    assert param._equal_values(np.eye(2), np.eye(2))
+    assert not leaf_calls.same_type(param, make(), np.eye(2))
+    assert not leaf_calls.equal_values(param, np.eye(2), make())
+    assert leaf_calls.equal_values(param, np.eye(2), np.eye(2))
     with pytest.raises(TypeError, match="Entry 0"):
-        SparseParameter("x", make())._explore([np.eye(2)])
+        leaf_calls.explore(SparseParameter("x", make()), [np.eye(2)])
 
 
 def test_subclasses_are_refused():
@@ -94,7 +95,7 @@ def test_subclasses_are_refused():
     ("name", "kept"), [("lil_matrix", "csr"), ("lil_array", "csr"), ("dok_array", "coo")]
 )
 def test_formats_without_archives_are_kept_as_others_for_readers_of_the_layout(name, kept):
-    (item,) = SparseParameter("x", make(name))._encode("utf8")
+    (item,) = leaf_calls.encode(SparseParameter("x", make(name)), "utf8")
 
     archive = BytesIO(bytes.fromhex(item.value.item().decode()))
     found = sparse.load_npz(archive)
@@ -107,10 +108,10 @@ def test_coordinates_keep_duplicates_and_their_order():
     places = ([1, 0, 1], [2, 0, 2])
     matrix = sparse.coo_array(([3.0, 1.0, 4.0], places), shape=(2, 3))
     twin = SparseParameter("x")
-    twin._decode(items_of(SparseParameter("x", matrix)), "utf8")
+    leaf_calls.decode(twin, items_of(SparseParameter("x", matrix)), "utf8")
 
     assert twin.f_get().data.tolist() == [3.0, 1.0, 4.0]
-    assert not SparseParameter("x")._equal_values(matrix, matrix.tocsr().tocoo())
+    assert not leaf_calls.equal_values(SparseParameter("x"), matrix, matrix.tocsr().tocoo())
 
 
 def test_arrays_of_one_axis_come_back():
@@ -118,7 +119,7 @@ def test_arrays_of_one_axis_come_back():
         pytest.skip("scipy knows none")
     for array in (sparse.coo_array([0, 1, 0]), sparse.dok_array([0, 1.5, 0])):
         twin = SparseResult("r")
-        twin._decode(items_of(SparseResult("r", a=array)), "utf8")
+        leaf_calls.decode(twin, items_of(SparseResult("r", a=array)), "utf8")
         assert identical(twin.a, array)
 
 
@@ -127,7 +128,7 @@ def test_dictionaries_of_keys_are_equal_in_any_order():
     one[0, 0], one[1, 1] = 1, 2
     other[1, 1], other[0, 0] = 2, 1
 
-    assert SparseParameter("x")._equal_values(one, other)
+    assert leaf_calls.equal_values(SparseParameter("x"), one, other)
 
 
 @pytest.mark.parametrize(
@@ -138,18 +139,18 @@ def test_dense_data_is_stored_as_by_array_parameter(data, name):
     twin = SparseParameter("x")
 
     assert list(items_of(param)) == [name]
-    twin._decode(items_of(param), "utf8")
+    leaf_calls.decode(twin, items_of(param))
     assert same(twin.f_get(), data)
 
 
 def test_parameter_store_dictionary_and_items_agree():
     pytest.importorskip("pandas")
     param = SparseParameter("x", make())
-    param._explore([make(), make(value=1)])
+    leaf_calls.explore(param, [make(), make(value=1)])
 
-    stored = param._store()
+    stored = leaf_calls.store(param)
     twin = SparseParameter("y")
-    twin._load(stored)
+    leaf_calls.load(twin, stored)
 
     assert set(stored) == set(items_of(param))
     assert all(map(identical, twin.f_get_range(), param.f_get_range()))
@@ -162,13 +163,13 @@ def test_results_mark_sparse_items(name):
 
     items = items_of(result)
     assert set(items) == {"m__spsp__", "plain", "protocol"}
-    assert result._store().keys() == items.keys()
-    twin._decode(items, "utf8")
+    assert leaf_calls.store(result).keys() == items.keys()
+    leaf_calls.decode(twin, items)
 
     assert identical(twin.m, result.m)
     assert (twin.plain, twin.protocol, twin.other) == (7, 5, 1)
     again = SparseResult("results.r")
-    again._load(result._store())
+    leaf_calls.load(again, leaf_calls.store(result))
     assert identical(again.m, result.m)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import pypet
 from pypet import Environment, load_batch, load_trajectory, merge_batches, split_into_batches
+from pypet.runs import run_table_of
 
 pytest.importorskip("h5py")
 
@@ -210,7 +211,7 @@ def test_the_runs_of_a_batch_do_not_become_more(env):
     with pytest.raises(RuntimeError, match="No runs can be added to a batch"):
         batch.f_expand({"x": [7]})
     assert len(batch) == NUMBER_OF_RUNS
-    assert pickle.loads(pickle.dumps(batch._runs)).selected_count == 3
+    assert pickle.loads(pickle.dumps(run_table_of(batch))).selected_count == 3
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pypet.trajectory import Trajectory, make_run_name, make_set_name
+from tests import leaf_calls
 
 
 @pytest.mark.parametrize("run", [1, "run_00000001", np.int64(1)])
@@ -56,8 +57,8 @@ def test_parameter_that_cannot_follow_leaves_all_in_the_old_run(explored):
     explored.f_set_crun(1)
     broken = explored.f_get("y")
     broken.f_unlock()
-    broken._shrink()
-    broken._explore([0.5, 1.5])
+    leaf_calls.shrink(broken)
+    leaf_calls.explore(broken, [0.5, 1.5])
     with pytest.raises(ValueError, match="no entry 2"):
         explored.f_set_crun(2)
     assert (explored.v_idx, explored.x) == (1, 11)

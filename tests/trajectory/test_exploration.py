@@ -9,6 +9,7 @@ from pypet.errors import NotUniqueNodeError
 from pypet.leaves import Parameter
 from pypet.trajectory import Trajectory
 from pypet.trajectory.parameter_space import cartesian_product
+from tests import leaf_calls
 
 # ----- exploring -------------------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ def test_run_names_of_users_have_to_differ():
 
 def test_added_parameter_brings_its_range_along(traj):
     parameter = Parameter("ranged", 1)
-    parameter._explore([1, 2, 3])
+    leaf_calls.explore(parameter, [1, 2, 3])
     traj.f_add_parameter(parameter)
     assert len(traj) == 3
     assert "parameters.ranged" in traj.f_get_explored_parameters()
@@ -160,7 +161,7 @@ def test_added_parameter_brings_its_range_along(traj):
 
 def test_added_range_of_another_length_is_refused(explored):
     parameter = Parameter("ranged", 1)
-    parameter._explore([1, 2])
+    leaf_calls.explore(parameter, [1, 2])
     with pytest.raises(ValueError, match="2 values"):
         explored.f_add_parameter(parameter)
     assert "ranged" not in explored

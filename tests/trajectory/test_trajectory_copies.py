@@ -12,6 +12,11 @@ from pypet.trajectory import Trajectory
 from pypet.tree import NNGroupNode, ResultGroup
 
 
+def copy_into(target, source, **kwargs):
+    """Copy nodes as the established method does."""
+    target._copy_from(source, **kwargs)
+
+
 class OwnGroup(NNGroupNode):
     """A group of users, with state of its own."""
 
@@ -226,7 +231,7 @@ def test_copy_keeps_presets_and_service(traj, service):
 def test_tree_can_be_put_into_another(filled):
     other = Trajectory("other")
     other.f_add_result("z", 1)
-    other._copy_from(filled)
+    copy_into(other, filled)
     assert other.z == 1
     assert other.special.inside == 1
     assert other.own.back is other.special
@@ -238,7 +243,7 @@ def test_overwriting_takes_over_state(filled):
     other = Trajectory("other")
     other.f_add_result("z", 1)
     other.f_add_group("own.group", comment="old")
-    other._copy_from(filled, overwrite=True)
+    copy_into(other, filled, overwrite=True)
     assert other.z == 5
     assert other.f_get("z").v_comment == "a result"
     assert other.own.group.v_comment == "a group"
@@ -248,25 +253,25 @@ def test_overwriting_takes_over_state(filled):
 
 def test_single_leaf_can_be_put_into_another_tree(filled):
     other = Trajectory("other")
-    other._copy_from(filled.f_get("special.inside"))
+    copy_into(other, filled.f_get("special.inside"))
     assert other.special.inside == 1
-    other._copy_from(filled.f_get("z"), copy_leaves=False)
+    copy_into(other, filled.f_get("z"), copy_leaves=False)
     assert other.f_get("z") is filled.f_get("z")
 
 
 def test_tree_is_not_put_into_itself(filled):
     with pytest.raises(ValueError, match="part of already"):
-        filled._copy_from(filled)
+        copy_into(filled, filled)
     with pytest.raises(ValueError, match="part of already"):
-        filled._copy_from(filled.f_get("z"))
+        copy_into(filled, filled.f_get("z"))
     with pytest.raises(ValueError, match="not part of a trajectory"):
-        filled._copy_from(Parameter("alone", 1))
+        copy_into(filled, Parameter("alone", 1))
     with pytest.raises(ValueError, match="not part of a trajectory"):
-        filled._copy_from(ResultGroup("alone"))
+        copy_into(filled, ResultGroup("alone"))
 
 
 def test_group_and_leaf_of_one_name_do_not_mix(filled):
     other = Trajectory("other")
     other.f_add_leaf(Result("own", 1))
     with pytest.raises(AttributeError, match="`own`"):
-        other._copy_from(filled)
+        copy_into(other, filled)

@@ -19,6 +19,7 @@ from pypet.naturalnaming import (
 )
 from pypet.trajectory import Trajectory
 from pypet.tree.lookup import LookupSettings
+from pypet.tree.tree import tree_of
 
 
 class Runs:
@@ -29,7 +30,7 @@ class Runs:
         self.length = 10
 
     def find(self, name):
-        idx = self.root._tree.wildcards.run_index(name)
+        idx = tree_of(self.root).wildcards.run_index(name)
         return idx if idx is not None and idx < self.length else None
 
 
@@ -59,6 +60,10 @@ class Root(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
     def v_storage_service(self):
         return self._storage_service
 
+    @v_storage_service.setter
+    def v_storage_service(self, service):
+        object.__setattr__(self, "_storage_service", service)
+
     def set_length(self, length):
         self._runs.length = length
 
@@ -85,6 +90,11 @@ class Root(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
         self._is_run = False
         self._tree.remove_new_nodes()
         self.set_run(-1)
+
+
+def lookup_settings_of(root):
+    """Return what lookups below a root do by default."""
+    return root._lookup
 
 
 class FullRoot(Trajectory):

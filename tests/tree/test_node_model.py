@@ -23,6 +23,7 @@ from pypet.naturalnaming import (
     ParameterGroup,
     ResultGroup,
 )
+from tests import leaf_calls
 
 
 def test_attached_nodes_know_their_place(traj):
@@ -252,7 +253,7 @@ def test_the_bare_leaf_says_what_it_lacks():
     assert leaf.f_supports_fast_access() is False
     assert leaf.f_val_to_str() == ""
     assert leaf._store_flags() == {} == leaf._load_flags()
-    for call in (leaf.f_is_empty, leaf.f_empty, leaf._store, lambda: leaf._load({})):
+    for call in (leaf.f_is_empty, leaf.f_empty, leaf._store, lambda: leaf_calls.load(leaf, {})):
         with pytest.raises(NotImplementedError, match="NNLeafNode"):
             call()
 

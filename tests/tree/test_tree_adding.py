@@ -16,6 +16,7 @@ from pypet.naturalnaming import (
     ParameterGroup,
     ResultGroup,
 )
+from pypet.tree.tree import tree_of
 
 TYPED = [
     ("f_add_parameter", "parameters", "par"),
@@ -256,7 +257,7 @@ def test_sets_of_runs(traj):
     for idx in range(2001):
         traj.start_run(idx)
         traj.f_add_result("$set.$", idx)
-        traj._tree.forget_new_nodes()
+        tree_of(traj).forget_new_nodes()
         traj.end_run()
     assert traj.results.f_groups() == 3
     assert traj.results.run_set_00001.f_children() == 1000
@@ -304,17 +305,17 @@ def test_what_a_run_adds_is_remembered_in_order(traj):
     first = traj.f_add_result("b", 1)
     second = traj.f_add_result("a", 1)
     traj.results.f_add_link("l", first)
-    assert list(traj._tree.new_nodes) == [
+    assert list(tree_of(traj).new_nodes) == [
         "results.runs",
         "results.runs.run_00000002",
         "results.runs.run_00000002.b",
         "results.runs.run_00000002.a",
     ]
-    assert traj._tree.new_links == {("results", "l"): first}
-    traj._tree.remove_item(second)
+    assert tree_of(traj).new_links == {("results", "l"): first}
+    tree_of(traj).remove_item(second)
     traj.results.f_remove_link("l")
-    assert "results.runs.run_00000002.a" not in traj._tree.new_nodes
-    assert not traj._tree.new_links
+    assert "results.runs.run_00000002.a" not in tree_of(traj).new_nodes
+    assert not tree_of(traj).new_links
 
 
 def test_after_a_run_its_nodes_and_links_are_gone(traj):
@@ -326,18 +327,18 @@ def test_after_a_run_its_nodes_and_links_are_gone(traj):
     traj.results.runs.f_add_link("k", traj.f_get("a.b"))
     traj.end_run()
     assert traj.f_to_dict() == before
-    assert list(traj._tree.groups) == ["", "results", "results.runs"]  # holds the runs: it stays
+    assert list(tree_of(traj).groups) == ["", "results", "results.runs"]  # holds the runs: it stays
     assert not traj.results.runs.f_has_children()
     assert "b" not in traj
-    assert not traj._tree.new_nodes
-    assert not traj._tree.new_links
-    assert not traj._tree.links
+    assert not tree_of(traj).new_nodes
+    assert not tree_of(traj).new_links
+    assert not tree_of(traj).links
 
 
 def test_runs_can_be_forgotten_without_removing(traj):
     traj.start_run(2)
     traj.f_add_result("a", 1)
-    traj._tree.forget_new_nodes()
+    tree_of(traj).forget_new_nodes()
     traj.end_run()
     assert "results.runs.run_00000002.a" in traj
 
@@ -345,7 +346,7 @@ def test_runs_can_be_forgotten_without_removing(traj):
 def test_failed_additions_leave_no_groups_behind(traj):
     """Groups made on the way disappear if the node cannot be added."""
     traj.f_add_result("a.x", 1)
-    nodes = set(traj._tree.groups) | set(traj._tree.leaves)
+    nodes = set(tree_of(traj).groups) | set(tree_of(traj).leaves)
     with pytest.raises(TypeError):
         traj.f_add_parameter("new.group.y", object())
     with pytest.raises(TypeError):
@@ -354,7 +355,7 @@ def test_failed_additions_leave_no_groups_behind(traj):
         traj.f_add_result("a.new.bad name", 1)
     with pytest.raises(AttributeError):
         traj.f_add_result("a.x.new.y", 1)
-    assert set(traj._tree.groups) | set(traj._tree.leaves) == nodes
+    assert set(tree_of(traj).groups) | set(tree_of(traj).leaves) == nodes
 
 
 def test_a_refused_leaf_is_taken_out_again(traj, monkeypatch):
@@ -367,15 +368,15 @@ def test_a_refused_leaf_is_taken_out_again(traj, monkeypatch):
         traj.f_add_parameter(instance)
     assert instance.v_full_name == "new.group.x"
     assert not traj.f_has_children()
-    assert "x" not in traj._tree.index
-    assert not traj._tree.leaves
+    assert "x" not in tree_of(traj).index
+    assert not tree_of(traj).leaves
 
 
 def test_the_root_is_told_about_leaves(traj):
     leaf = traj.f_add_result("a.x", 1)
     traj.f_add_group("g")
-    traj._tree.insert_leaf("results.b.y", Result("y", 1))
-    traj._tree.remove_item(leaf)
+    tree_of(traj).insert_leaf("results.b.y", Result("y", 1))
+    tree_of(traj).remove_item(leaf)
     assert traj._told == [
         ("added", "results.a.x"),
         ("added", "results.b.y"),
@@ -403,7 +404,7 @@ def test_one_instance_has_one_place(traj, make_root):
 def test_a_leaf_can_be_shared_under_the_same_name(traj, make_root):
     leaf = traj.f_add_result("a.x", 1)
     other = make_root()
-    other._tree.insert_leaf("results.a.x", leaf)
+    tree_of(other).insert_leaf("results.a.x", leaf)
     traj.f_remove_child("results", recursive=True)
     assert other.f_get("x") is leaf
     other.f_remove_child("results", recursive=True)
@@ -440,7 +441,7 @@ def test_paths_through_links_take_nothing(traj):
 
 
 def test_exact_insertion_for_loading(traj):
-    tree = traj._tree
+    tree = tree_of(traj)
     group = tree.insert_group("results._odd.$.g", None, "comment")
     assert (type(group), group.v_comment) == (ResultGroup, "comment")
     assert tree.insert_group("results._odd.$.g") is group

@@ -8,6 +8,7 @@ from pypet.errors import ParameterLockedException
 from pypet.leaves.parameter import Parameter
 from pypet.leaves.result import Result
 from pypet.naturalnaming import NNGroupNode
+from tests import leaf_calls
 
 
 def test_values_go_to_leaves_that_exist(traj):
@@ -29,7 +30,7 @@ def test_locked_and_explored_parameters_refuse_values(traj):
     with pytest.raises(ParameterLockedException):
         traj.x = 5
     explored = traj.f_add_parameter("y", 4)
-    explored._explore([1, 2])
+    leaf_calls.explore(explored, [1, 2])
     explored.f_unlock()
     with pytest.raises(AttributeError):
         traj.y = 5

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from pypet.leaves.result import Result
+from pypet.tree.tree import tree_of
 
 
 def grow(traj, runs):
     traj.set_length(max(runs, 1))
     for idx in range(runs):
         full_name = f"results.runs.run_{idx:08d}.z"
-        traj._tree.insert_leaf(full_name, Result(full_name, idx))
+        tree_of(traj).insert_leaf(full_name, Result(full_name, idx))
 
 
 LOOKUPS = {
@@ -51,7 +52,7 @@ def test_names_of_every_run_do_not_slow_down_lookups_below_one(make_root, count_
         traj = make_root()
         grow(traj, runs)
         for idx in range(runs):
-            traj._tree.insert_leaf(f"results.runs.run_{idx:08d}.deep.q", Result("q", idx))
+            tree_of(traj).insert_leaf(f"results.runs.run_{idx:08d}.deep.q", Result("q", idx))
         costs.append(count_calls(lambda traj=traj: traj.run_00000003.f_get("q")))
     assert costs[1] <= 3 * costs[0]
 
@@ -81,7 +82,7 @@ def test_adding_a_result_of_a_run_takes_few_calls(traj, count_calls):
 
     def add_and_remove():
         traj.f_add_result("z", 4.0)
-        traj._tree.remove_new_nodes()
+        tree_of(traj).remove_new_nodes()
 
     assert count_calls(add_and_remove) <= made + 75
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pypet.tree.tree import tree_of
+
 
 @pytest.fixture
 def tree(traj):
@@ -75,7 +77,7 @@ def test_leaves_named_like_runs_are_found_by_run(traj):
     for idx in range(3):
         traj.start_run(idx)
         traj.f_add_leaf("bucket.$set.$", idx)
-        traj._tree.forget_new_nodes()
+        tree_of(traj).forget_new_nodes()
     traj.set_run(-1)
     for runs in ((1,), ("run_00000001",)):
         leaves = (leaf for leaf in traj.f_iter_nodes(predicate=runs) if leaf.v_is_leaf)
@@ -92,7 +94,7 @@ def test_the_tree_may_change_while_iterating(traj):
     for idx in range(5):
         traj.f_add_leaf(f"g.x{idx}", idx)
     for leaf in traj.f_iter_leaves():
-        traj._tree.remove_node(leaf)
+        tree_of(traj).remove_node(leaf)
     assert not traj.g.f_has_children()
 
 

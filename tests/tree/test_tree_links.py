@@ -6,6 +6,7 @@ import pytest
 
 from pypet.errors import NotUniqueNodeError
 from pypet.leaves.result import Result
+from pypet.tree.tree import tree_of
 
 
 def test_forms_of_links(traj):
@@ -67,7 +68,7 @@ def test_links_that_are_refused(traj, make_root):
     traj.f_add_leaf("g.taken", 1)
     with pytest.raises(AttributeError, match="already"):
         group.f_add_link("taken", leaf)
-    assert not traj._tree.links
+    assert not tree_of(traj).links
 
 
 @pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
@@ -159,7 +160,7 @@ def test_removing_links(traj):
     for name in ("l", "x", "a"):
         with pytest.raises(ValueError):
             traj.f_remove_link(name)
-    assert not traj._tree.links
+    assert not tree_of(traj).links
 
 
 def test_links_vanish_with_their_target_and_with_their_group(traj):
@@ -169,14 +170,14 @@ def test_links_vanish_with_their_target_and_with_their_group(traj):
     traj.f_add_group("g").f_add_link("m", leaf)
     traj.g.f_add_link("n", keep)
     traj.f_add_link("to_g", traj.g)
-    assert traj._tree.links.linked_by.keys() == {"a.x", "keep", "g"}
+    assert tree_of(traj).links.linked_by.keys() == {"a.x", "keep", "g"}
     traj.f_remove_child("a", recursive=True)
     assert list(traj.f_get_children()) == ["keep", "g", "to_g"]
     assert list(traj.g.f_get_children()) == ["n"]
     traj.g.f_remove()
     assert list(traj.f_get_children()) == ["keep"]
-    assert not traj._tree.links
-    assert not traj._tree.links.linked_by
+    assert not tree_of(traj).links
+    assert not tree_of(traj).links.linked_by
 
 
 def test_a_name_that_leads_to_a_link_removes_only_the_link(traj):
@@ -184,14 +185,14 @@ def test_a_name_that_leads_to_a_link_removes_only_the_link(traj):
     leaf = traj.f_add_leaf("a.b.x", 1)
     traj.f_add_link("g.l", leaf)
     traj.g.f_add_link("x", leaf)
-    traj._tree.remove_item("g.l")
+    tree_of(traj).remove_item("g.l")
     assert list(traj.g.f_get_children()) == ["x"]
     traj.f_add_link("g.other", traj.a.b)
-    traj._tree.remove_item("g.other")
-    traj._tree.remove_item("x")  # shallower than the real one
+    tree_of(traj).remove_item("g.other")
+    tree_of(traj).remove_item("x")  # shallower than the real one
     assert not traj.g.f_has_children()
     assert traj.f_get("x") is leaf
-    traj._tree.remove_item("x")
+    tree_of(traj).remove_item("x")
     assert "x" not in traj
 
 
@@ -199,10 +200,12 @@ def test_registry_lists_all_links(traj):
     leaf = traj.f_add_leaf("a.x", 1)
     traj.f_add_link("l", leaf)
     traj.f_add_link("g.m", traj.a)
-    listed = {(group.v_full_name, name, node.v_full_name) for group, name, node in traj._tree.links}
+    listed = {
+        (group.v_full_name, name, node.v_full_name) for group, name, node in tree_of(traj).links
+    }
     assert listed == {("", "l", "a.x"), ("g", "m", "a")}
-    assert "m" in traj._tree.links
-    assert "x" not in traj._tree.links
+    assert "m" in tree_of(traj).links
+    assert "x" not in tree_of(traj).links
 
 
 def test_many_links_do_not_slow_down_lookups_above_them(traj, count_calls):

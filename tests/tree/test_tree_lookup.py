@@ -14,6 +14,9 @@ import pypet
 from pypet.errors import DataNotInStorageError, NotUniqueNodeError, ParameterLockedException
 from pypet.leaves.parameter import Parameter
 from pypet.leaves.result import Result
+from pypet.tree.tree import tree_of
+from tests import leaf_calls
+from tests.tree.conftest import lookup_settings_of
 
 # ----- attributes and items ----------------------------------------------------------------
 
@@ -45,7 +48,7 @@ def test_fast_access_needs_a_single_value_of_the_leafs_name(traj):
     one = traj.f_add_result("one", 1)
     assert (traj.many, traj.other, traj.empty) == (many, other, None)
     assert traj.one == 1
-    traj._lookup.fast_access = False
+    lookup_settings_of(traj).fast_access = False
     assert traj.one is one
     assert traj.f_get("one", fast_access=True) == 1
     assert traj.f_get("one") is one
@@ -199,7 +202,7 @@ def test_without_shortcuts_only_children_count(traj):
     for name in ("x", "a.x", "par.x"):
         with pytest.raises(AttributeError):
             traj.f_get(name, shortcuts=False)
-    traj._lookup.shortcuts = False
+    lookup_settings_of(traj).shortcuts = False
     assert not hasattr(traj, "x")
     assert traj.par.a.x == 1
 
@@ -234,10 +237,10 @@ def test_more_components_than_max_depth(traj):
     with pytest.raises(AttributeError, match="max_depth"):
         traj.f_get("a.b.x", shortcuts=False, max_depth=2)
     assert not traj.f_contains("a.b.x", max_depth=2)
-    traj._lookup.max_depth = 2
+    lookup_settings_of(traj).max_depth = 2
     assert not hasattr(traj, "x")
     assert traj.a.x == 1
-    traj._lookup.max_depth = 0
+    lookup_settings_of(traj).max_depth = 0
     with pytest.raises(ValueError):
         traj.a
 
@@ -318,11 +321,11 @@ def test_contains_by_name_has_no_shortcuts_but_in_has(traj):
     assert not traj.f_contains("x")
     assert traj.f_contains("x", shortcuts=True)
     assert "x" in traj
-    traj._lookup.shortcuts = False
+    lookup_settings_of(traj).shortcuts = False
     assert "x" not in traj
     assert "par.a.x" in traj
-    traj._lookup.shortcuts = True
-    traj._lookup.max_depth = 2
+    lookup_settings_of(traj).shortcuts = True
+    lookup_settings_of(traj).max_depth = 2
     assert "x" not in traj
 
 
@@ -355,7 +358,7 @@ def test_links_can_be_hidden(traj):
         with pytest.raises(AttributeError):
             look()
     assert not traj.f_contains("g.l", with_links=False)
-    traj._lookup.with_links = False
+    lookup_settings_of(traj).with_links = False
     assert "l" not in traj
     assert not hasattr(traj.g, "l")
     assert traj.x == 4
@@ -430,7 +433,7 @@ class Storage:
         self.traj = traj
         self.stored = {name.replace("__", "."): value for name, value in stored.items()}
         self.asked = []
-        traj._storage_service = self
+        traj.v_storage_service = self
 
     def load(self, msg, node, *args, trajectory_name, **kwargs):
         self.asked.append((msg, node.v_full_name, *args))
@@ -442,12 +445,12 @@ class Storage:
         if path not in self.stored:
             raise DataNotInStorageError(path)
         kind = Parameter if path.startswith("parameters") else Result
-        self.traj._tree.insert_leaf(path, kind(path, self.stored[path]))
+        tree_of(self.traj).insert_leaf(path, kind(path, self.stored[path]))
 
 
 def test_missing_nodes_are_loaded_from_their_exact_path(traj):
     storage = Storage(traj, parameters__a__x=4)
-    traj._lookup.auto_load = True
+    lookup_settings_of(traj).auto_load = True
     assert traj["par.a.x"] == 4
     assert storage.asked == [("TREE", "", "parameters.a.x")]
     assert traj.x == 4
@@ -470,9 +473,9 @@ def test_empty_leaves_are_filled_also_by_shortcuts(traj):
 
 def test_loaded_explored_parameters_stand_at_the_current_run(traj):
     parameter = Parameter("parameters.x", 0)
-    parameter._explore([10, 11, 12])
+    leaf_calls.explore(parameter, [10, 11, 12])
     storage = Storage(traj, parameters__x=0)
-    storage.load = lambda *args, **kwargs: traj._tree.insert_leaf("parameters.x", parameter)
+    storage.load = lambda *args, **kwargs: tree_of(traj).insert_leaf("parameters.x", parameter)
     traj.set_run(2)
     assert traj.f_get("parameters.x", fast_access=True, auto_load=True) == 12
 
@@ -508,7 +511,7 @@ def test_automatic_loading_without_storage_or_links(traj):
         def load(self, *args, **kwargs):
             raise ValueError("no such file")
 
-    traj._storage_service = Unreadable()
+    traj.v_storage_service = Unreadable()
     with pytest.raises(DataNotInStorageError, match="no such file"):
         traj.f_get("x", auto_load=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pypet import Result, Trajectory
+from pypet.tree.tree import tree_of
 
 CONTENTS = {"net": {"n": 3, "deep": {"rate": 0.5}, "bare": {}}, "x": None, "a.b": "text"}
 LEAVES = {"net.n": 3, "net.deep.rate": 0.5, "x": None, "a.b": "text"}
@@ -97,20 +98,20 @@ def test_results_of_a_run_lie_below_it(traj):
 )
 def test_all_of_it_is_added_or_nothing(traj, bad, error, text):
     traj.f_add_parameter("net.n", 3)
-    before = set(traj._tree.groups), set(traj._tree.leaves)
+    before = set(tree_of(traj).groups), set(tree_of(traj).leaves)
     for add in (traj.f_add_parameters, traj.f_add_parameter_group):
         with pytest.raises(error, match=text):
             add(bad)
-        assert (set(traj._tree.groups), set(traj._tree.leaves)) == before
+        assert (set(tree_of(traj).groups), set(tree_of(traj).leaves)) == before
     with pytest.raises((error, TypeError, ValueError)):
         traj.f_add_parameter_group("whole", {"m": 1, "y": object()})
-    assert (set(traj._tree.groups), set(traj._tree.leaves)) == before
+    assert (set(tree_of(traj).groups), set(tree_of(traj).leaves)) == before
 
 
 def test_nothing_is_left_in_an_empty_trajectory(traj):
     with pytest.raises(TypeError):
         traj.f_add_parameters({"net": {"n": 1, "m": object()}})
-    assert not traj._tree.leaves
+    assert not tree_of(traj).leaves
     assert "net" not in traj
 
 

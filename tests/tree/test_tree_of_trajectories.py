@@ -10,6 +10,7 @@ import weakref
 import pytest
 
 from pypet.trajectory import Trajectory
+from pypet.tree.tree import tree_of
 
 
 @pytest.fixture
@@ -90,14 +91,14 @@ def test_methods_closed_during_a_run_disappear_from_dir(full):
 
 
 def test_a_finished_run_leaves_the_tree_as_it_was(full):
-    before = set(full._tree.groups) | set(full._tree.leaves)
+    before = set(tree_of(full).groups) | set(tree_of(full).leaves)
     full.f_set_crun(1)
     full.f_start_run()
     leaf = full.f_add_result("new.z", 1)
     full.f_add_link("m", leaf)
     assert leaf.v_full_name == "results.runs.run_00000001.new.z"
     full.f_finalize_run(store_meta_data=False)
-    assert set(full._tree.groups) | set(full._tree.leaves) == before
+    assert set(tree_of(full).groups) | set(tree_of(full).leaves) == before
     assert list(full.f_get_links()) == ["l"]
 
 

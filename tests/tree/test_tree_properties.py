@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pypet.errors import NotUniqueNodeError
 from pypet.leaves.result import Result
 from pypet.trajectory import Trajectory
+from pypet.tree.tree import tree_of
 from pypet.tree.wildcards import Wildcards
 
 COMPONENT = st.sampled_from(["a", "b", "ab", "c"])
@@ -128,15 +129,15 @@ def build(paths, links):
             with pytest.raises(AttributeError):
                 traj.f_add_leaf(".".join(path), 1)
     for path, target in links:
-        node = traj._tree.get_node(".".join(target))
+        node = tree_of(traj).get_node(".".join(target))
         if model.add_link(path, target):
-            traj._tree.insert_link(".".join(path), node)
+            tree_of(traj).insert_link(".".join(path), node)
     return traj, model
 
 
 def check_find(traj, model, names, start, with_links, limit):
     expected = model.find(names, start, with_links, limit)
-    group = traj._tree.get_node(".".join(start))
+    group = tree_of(traj).get_node(".".join(start))
 
     def ask():
         return group.f_get(".".join(names), with_links=with_links, max_depth=limit)
@@ -172,7 +173,7 @@ def test_removing_and_adding_keeps_index_and_links_right(paths, gone, links, que
     for path in gone:
         if path in model.kinds:
             model.remove(path)
-            traj._tree.remove_item(traj._tree.get_node(".".join(path)), recursive=True)
+            tree_of(traj).remove_item(tree_of(traj).get_node(".".join(path)), recursive=True)
     for path in again:
         if model.add_leaf(path):
             traj.f_add_leaf(".".join(path), 1)
@@ -180,7 +181,7 @@ def test_removing_and_adding_keeps_index_and_links_right(paths, gone, links, que
         (*((group.v_full_name or ()) and group.v_full_name.split(".")), name): tuple(
             node.v_full_name.split(".")
         )
-        for group, name, node in traj._tree.links
+        for group, name, node in tree_of(traj).links
     }
     assert listed == model.links
     assert {node.v_full_name for node in traj.f_iter_nodes()} == {
@@ -212,7 +213,7 @@ def test_all_matches_are_those_of_the_model(paths, names, limit, shortcuts):
             and (limit is None or len(path) - len(start) <= limit)
             and fits(path[len(start) :])
         }
-        group = traj._tree.get_node(".".join(start))
+        group = tree_of(traj).get_node(".".join(start))
         found = group.f_get_all(".".join(names), max_depth=limit, shortcuts=shortcuts)
         assert Counter(node.v_full_name for node in found) == Counter(expected)
         depths = [node.v_depth for node in found]
@@ -224,23 +225,23 @@ def test_all_matches_are_those_of_the_model(paths, names, limit, shortcuts):
 def test_copies_and_pickles_have_the_same_tree(paths, links):
     traj, model = build(paths, links)
     for twin in (copy.copy(traj), pickle.loads(pickle.dumps(traj))):
-        assert set(twin._tree.leaves) == {
+        assert set(tree_of(twin).leaves) == {
             ".".join(path) for path, kind in model.kinds.items() if kind == "leaf"
         }
         assert str(twin) == str(traj)
         for path, target in model.links.items():
             assert twin[".".join(path)] is not traj
-            assert twin.f_get(".".join(path)) is twin._tree.get_node(".".join(target))
+            assert twin.f_get(".".join(path)) is tree_of(twin).get_node(".".join(target))
 
 
 @quick
 @given(PATHS, LINKS, st.booleans())
 def test_dictionaries_hold_what_iteration_finds(paths, links, with_links):
     traj, _ = build(paths, links)
-    for group in list(traj._tree.groups.values()):
+    for group in list(tree_of(traj).groups.values()):
         leaves = {leaf.v_full_name: leaf for leaf in group.f_iter_leaves(with_links=with_links)}
         if group is traj:
-            leaves = dict(traj._tree.leaves)
+            leaves = dict(tree_of(traj).leaves)
         assert group.f_to_dict(with_links=with_links) == leaves
         nested = group.f_to_dict(with_links=with_links, nested=True)
         flat = Counter()
@@ -267,7 +268,7 @@ def test_any_text_is_added_and_found_or_refused(name):
         assert not traj.f_contains("x." + name)
     else:
         assert traj.f_get("x." + name, shortcuts=False) is leaf
-        assert traj._tree.get_node(leaf.v_full_name) is leaf
+        assert tree_of(traj).get_node(leaf.v_full_name) is leaf
 
 
 @quick

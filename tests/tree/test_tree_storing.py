@@ -6,6 +6,8 @@ import pytest
 
 from pypet.errors import DataNotInStorageError, NoSuchServiceError
 from pypet.leaves.result import Result
+from pypet.tree.tree import tree_of
+from tests.tree.conftest import lookup_settings_of
 
 
 class Recorder:
@@ -25,13 +27,13 @@ class Recorder:
             path = ".".join((node.v_full_name, *args)).lstrip(".")
             if path not in self.stored:
                 raise DataNotInStorageError(path)
-            self.traj._tree.insert_leaf(path, Result(path, 1))
+            tree_of(self.traj).insert_leaf(path, Result(path, 1))
 
 
 @pytest.fixture
 def service(traj):
-    traj._storage_service = Recorder(traj, "results.a.y", "results.run_ALL.z")
-    return traj._storage_service
+    traj.v_storage_service = Recorder(traj, "results.a.y", "results.run_ALL.z")
+    return traj.v_storage_service
 
 
 def test_groups_store_themselves(traj, service):
@@ -121,7 +123,7 @@ def test_listing_names_loads_the_skeleton_only_with_automatic_loading(traj, serv
     group.f_add_leaf("x", 1)
     assert group.f_dir_data() == ["x"]
     assert not service.messages
-    traj._lookup.auto_load = True
+    lookup_settings_of(traj).auto_load = True
     assert group.f_dir_data() == ["x"]
     assert service.messages == [
         (
@@ -139,6 +141,6 @@ def test_listing_names_survives_a_storage_that_fails(traj):
         def load(self, *args, **kwargs):
             raise DataNotInStorageError("gone")
 
-    traj._storage_service = Broken()
-    traj._lookup.auto_load = True
+    traj.v_storage_service = Broken()
+    lookup_settings_of(traj).auto_load = True
     assert traj.f_add_group("g").f_dir_data() == []

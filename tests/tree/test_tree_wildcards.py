@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+from pypet.tree.tree import tree_of
 from pypet.tree.wildcards import Wildcards, make_run_name, make_set_name
 
 
@@ -131,14 +132,14 @@ def test_adding_wildcards_is_all_or_nothing():
 
 def test_a_name_may_become_a_wildcard_later(traj):
     assert traj.f_add_group("x.later").v_name == "later"
-    traj._tree.wildcards.add({"later": constant})
+    tree_of(traj).wildcards.add({"later": constant})
     assert traj.f_add_group("x.later").v_name == "same"
 
 
 @pytest.mark.filterwarnings("ignore:The name .* stands for:SyntaxWarning")
 def test_users_can_name_runs_and_sets(make_root):
     traj = make_root({("$", "crun"): upper_run, ("$set", "crunset"): bucket})
-    wildcards = traj._tree.wildcards
+    wildcards = tree_of(traj).wildcards
     wildcards.check_run_names(10)
     assert (wildcards.run_name(3), wildcards.set_name(3), wildcards.dummy) == (
         "RUN3",

@@ -7,11 +7,12 @@ import pytest
 
 from pypet import ArrayParameter, BaseResult, Parameter, PickleParameter, PickleResult, Result
 from pypet.utils.comparisons import parameters_equal, results_equal
+from tests import leaf_calls
 
 
 def explored(values, default=None):
     parameter = Parameter("parameters.x", values[0] if default is None else default)
-    parameter._explore(values)
+    leaf_calls.explore(parameter, values)
     return parameter
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from pypet import NotStoredError, load_trajectory
 from pypet.interfaces import Outcome
+from pypet.runs import run_table_of
 from pypet.testing.wrap_modes import OPTIONS, RUNS, sample_trajectory
 from pypet.wrap_modes._local import store_message
 from pypet.wrap_modes._local.run_tables import self_contained_rows
@@ -344,7 +345,7 @@ def test_rows_of_finished_runs_are_stored_while_the_mode_is_active(service, acti
         outcome = store_run(mode, traj, index, index)
         mode.accept(outcome._replace(payload=mode.collect(traj)))
     wait_until(lambda: mode.store_run_table(traj))
-    assert not traj._runs.columns.changed.any()
+    assert not run_table_of(traj).columns.changed.any()
     mode.stop()
     assert mode.has_stored_run_table
     assert completed_rows(service) == [0, 1]
