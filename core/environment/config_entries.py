@@ -13,6 +13,7 @@ from pypet.leaves import Parameter
 from pypet.pypetconstants import OVERWRITE_DATA
 from pypet.support.processes import main_script
 from pypet.trajectory.seeds import ENVIRONMENTS, HEXSHA, SEED, TIMESTAMP
+from pypet.tree.tree import tree_of
 
 if TYPE_CHECKING:
     from pypet.interfaces import WrapMode
@@ -92,7 +93,7 @@ class EnvironmentConfig:
 
     def put_wildcards(self) -> None:
         """Record the wildcard functions with name, docstring and source, if available."""
-        functions = self._trajectory._tree.wildcards.functions
+        functions = tree_of(self._trajectory).wildcards.functions
         for number, (aliases, function) in enumerate(functions.items()):
             for entry in _wildcard(f"wildcards.function_{number}", aliases, function):
                 self.put(entry)
@@ -154,9 +155,9 @@ def transfer_config(former: Trajectory, trajectory: Trajectory, name: str) -> En
     branch: Any = former._children.get("config")
     for leaf in () if branch is None else branch.f_iter_leaves():
         full_name = leaf.v_full_name
-        if target._tree.get_node(full_name) is None:
+        if tree_of(target).get_node(full_name) is None:
             twin = Parameter(full_name, leaf.f_get(), leaf.v_comment)
-            target._tree.insert_leaf(full_name, twin)
+            tree_of(target).insert_leaf(full_name, twin)
             twin.f_lock()
     config = EnvironmentConfig(trajectory, name)
     for entry in (

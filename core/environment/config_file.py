@@ -17,6 +17,7 @@ from pypet.options.collection import KnownOptions, map_deprecated
 from pypet.trajectory import Trajectory
 from pypet.trajectory.properties import PROPERTY_PREFIX, settable_properties
 from pypet.tree.names import check_trajectory_name
+from pypet.tree.tree import tree_of
 
 _LOGGING = frozenset(
     ("log_config", "log_folder", "log_level", "log_levels", "log_multiproc", "logger_names")
@@ -108,7 +109,7 @@ def check_leaves(
     if not content.parameters and not content.config:
         return
     trial = Trajectory("trial")
-    trial._tree.wildcards = trajectory._tree.wildcards
+    tree_of(trial).wildcards = tree_of(trajectory).wildcards
     trial.v_standard_parameter = trajectory.v_standard_parameter
     trial.v_no_clobber = trajectory.v_no_clobber
     service = f"{PROPERTY_PREFIX}{_SERVICE}"

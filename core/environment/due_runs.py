@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypet.environment.pipeline import Results
 from pypet.errors import NotStoredError
+from pypet.runs import run_table_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,7 @@ def due_runs(trajectory: Trajectory, first: int) -> Indices:
     RuntimeError
         The trajectory was loaded without its run table.
     """
-    runs = trajectory._runs
+    runs = run_table_of(trajectory)
     if not runs.knows_all:
         raise RuntimeError(
             f"It is not known which of the {len(runs)} runs of trajectory "
@@ -42,7 +43,7 @@ def first_pending(trajectory: Trajectory, first: int) -> int:
 
     If there is none it is the number of runs.
     """
-    runs = trajectory._runs
+    runs = run_table_of(trajectory)
     if first >= len(runs):
         return first
     pending = runs.pending(first)
@@ -60,7 +61,7 @@ def discard_runs(
     They count as failed if ``error``, the reason, is given.
     """
     lost = frozenset(indices)
-    runs = trajectory._runs
+    runs = run_table_of(trajectory)
     if error is None:
         runs.mark_incomplete(sorted(lost))
     else:
@@ -102,7 +103,7 @@ def remove_unfinished_runs(trajectory: Trajectory) -> None:
                 index: Any = trajectory.f_idx_to_run(name)
             except KeyError:  # the name outside of runs, ``run_ALL``
                 index = None
-            is_completed[name] = index is None or bool(trajectory._runs.completed(index))
+            is_completed[name] = index is None or bool(run_table_of(trajectory).completed(index))
         if not is_completed[name] and (not node.v_is_leaf or node.f_is_empty()):
             found.append(node)
     _remove_stored(trajectory, found)

@@ -25,7 +25,6 @@ from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.pipeline import PostProcessing, Results, call_pipeline
 from pypet.environment.plugin_set import PluginSet, debug_options, make_plugin_set, manager_for
 from pypet.environment.reporting import ExperimentSummary
-from pypet.environment.seeds import SeedChoice
 from pypet.environment.storage_choice import StoragePlan, plan_storage
 from pypet.errors import OptionWarning
 from pypet.interfaces import LogContext
@@ -34,6 +33,7 @@ from pypet.support.decorators import deprecated, kwargs_api_change, prefix_namin
 from pypet.support.processes import refuse_in_loaded_script
 from pypet.support.tracebacks import user_tracebacks
 from pypet.trajectory import Trajectory
+from pypet.trajectory.seeds import SeedChoice
 
 if TYPE_CHECKING:
     from pypet.interfaces import ConfigContent, Restored
@@ -145,7 +145,7 @@ class Environment(EnvironmentHandle):
             options,
             self.timestamp,
             self.hexsha,
-            self._seed_choice.set(self._existing),
+            self._seed_choice.set(self._existing.seed),
             plugins.wrap_mode,
             plugins.scheduler.describe(options),
             plugins.fixed_url,
@@ -394,7 +394,9 @@ class Environment(EnvironmentHandle):
 
     def _plan(self, job: Job) -> ExperimentPlan:
         job.check_signature()
-        self._seed_choice.adopt_loaded(self._trajectory, self._config, self.name)
+        loaded_seed = self._seed_choice.adopt_loaded(self._trajectory, self.name)
+        if loaded_seed is not None:
+            self._config.put_seed(loaded_seed)
         return ExperimentPlan(job, self._postprocessing)
 
     def _pre_process(

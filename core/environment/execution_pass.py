@@ -21,6 +21,7 @@ from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
+from pypet.runs import run_table_of
 from pypet.services.storage_failures import (
     MAX_CONSECUTIVE_FAILURES,
     MAX_FINAL_FAILURES,
@@ -105,7 +106,7 @@ class ExecutionPass:
         trajectory, indices = self._trajectory, self._indices
         try:
             with (
-                self._progress(trajectory._runs.selected_count, len(indices)),
+                self._progress(run_table_of(trajectory).selected_count, len(indices)),
                 self._storage or nullcontext(),
                 kept_open(trajectory, self._storage),
             ):
@@ -145,7 +146,7 @@ class ExecutionPass:
         self._trajectory.v_storage_service = self._service
         # Not taken from the results, which post-processing may have changed.
         added = range(self._length, len(self._trajectory))
-        runs = self._trajectory._runs
+        runs = run_table_of(self._trajectory)
         completed = [run for run in (*self._indices.tolist(), *added) if runs.completed(run)]
         try:
             self._journal.settle(completed)
@@ -164,7 +165,7 @@ class ExecutionPass:
         counts.
         """
         assert self._journal is not None
-        table = self._trajectory._runs
+        table = run_table_of(self._trajectory)
         unreported = {
             run.index: run
             for run in self._journal.committed_untold(runs)

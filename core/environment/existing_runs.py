@@ -20,6 +20,7 @@ from pypet.environment.config_entries import ADDED_RUNS, GROUP
 from pypet.environment.reporting import NAMES_SHOWN, where_stored
 from pypet.errors import ExistingTrajectoryError
 from pypet.options.checks import EXTEND
+from pypet.runs import run_table_of
 from pypet.trajectory.continuation.comparison import check_same_parameters
 from pypet.trajectory.continuation.extension import become_stored, points_of, replace_added_runs
 from pypet.trajectory.continuation.point_matching import Point, match_points
@@ -34,6 +35,7 @@ from pypet.trajectory.continuation.stored import (
     remove_nodes,
 )
 from pypet.trajectory.seeds import latest_seed
+from pypet.tree.tree import tree_of
 
 if TYPE_CHECKING:
     from pypet.environment.config_entries import EnvironmentConfig
@@ -72,7 +74,7 @@ class ExistingRuns:
     def seed(self) -> int | None:
         """Return the seed of the stored trajectory, None if there is none."""
         trajectory = self._trajectory
-        if self._policy is None or trajectory._stored:
+        if self._policy is None or trajectory.v_stored:
             return None
         stored = find_stored(trajectory)
         return None if stored is None else latest_seed(stored)
@@ -103,7 +105,7 @@ class ExistingRuns:
                 f"Trajectory {trajectory.v_name!r} has become the stored one only in part, because "
                 "of an error: start the script again."
             )
-        if trajectory._stored:
+        if trajectory.v_stored:
             return
         stored = find_stored(trajectory)
         if stored is None:
@@ -118,10 +120,10 @@ class ExistingRuns:
     def _adopt(self, stored: Any, job: Job | None, *, post_processes: bool) -> None:
         trajectory, where = self._trajectory, where_stored(self._trajectory)
         check_same_parameters(trajectory, stored)
-        names = list(stored._explored)
-        parameters = [trajectory._tree.leaves[name] for name in names]
+        names = list(stored.f_get_explored_parameters(copy=False))
+        parameters = [tree_of(trajectory).leaves[name] for name in names]
         points = points_of(trajectory, names)
-        completed = frozenset(stored._runs.completed_indices().tolist())
+        completed = frozenset(run_table_of(stored).completed_indices().tolist())
         known = enumerate(points_of(stored, names))
         matches = match_points(parameters, known, points, completed)
         missing = [points[place] for place, index in enumerate(matches) if index is None]
@@ -139,7 +141,7 @@ class ExistingRuns:
         self._has_failed = True
         become_stored(trajectory, stored, _columns(names, missing))
         self._has_failed = False
-        trajectory._runs.select([*runs, *added])
+        run_table_of(trajectory).select([*runs, *added])
         self._has_adopted = self._loads_nodes = True
         self._length = len(trajectory)
         self._unclaimed = unclaimed
@@ -179,12 +181,12 @@ class ExistingRuns:
         first = self._length
         if not self._has_adopted or len(trajectory) <= first:
             return False
-        names = list(trajectory._explored)
-        parameters = [trajectory._tree.leaves[name] for name in names]
+        names = list(trajectory.f_get_explored_parameters(copy=False))
+        parameters = [tree_of(trajectory).leaves[name] for name in names]
         points = points_of(trajectory, names, first)
         stored = points_of(trajectory, names)
         known = [(index, stored[index]) for index in sorted(self._unclaimed)]
-        runs = trajectory._runs
+        runs = run_table_of(trajectory)
         completed = frozenset(runs.completed_indices().tolist())
         matches = match_points(parameters, known, points, completed)
         claimed = [index for index in matches if index is not None]
@@ -249,7 +251,7 @@ def added_runs(stored: Any) -> set[int]:
     load_if_stored(stored, f"config.{GROUP}", constants.LOAD_SKELETON)
     leaves = [
         leaf
-        for leaf in stored._tree.leaves.values()
+        for leaf in tree_of(stored).leaves.values()
         if leaf._branch == "config" and leaf._parent._name == ADDED_RUNS
     ]
     if leaves:

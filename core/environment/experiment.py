@@ -29,6 +29,7 @@ from pypet.environment.rescue import check_storage, rescue, watched
 from pypet.environment.shared_storage import kept_open
 from pypet.environment.signals import sigint_handling, sigterm_handling
 from pypet.interfaces import Snapshot
+from pypet.runs import run_table_of
 from pypet.support import run_banners
 from pypet.support.collections import result_sort
 from pypet.support.processes import MAIN_GUARD_ADVICE, is_importing_main_script
@@ -208,7 +209,7 @@ class Experiment:
                         self._inputs.store()
                     self._execute_passes(plan)
             self._finish()
-            completed = bool(self._trajectory._runs.all_completed())
+            completed = bool(run_table_of(self._trajectory).all_completed())
         except BaseException as error:
             stores = bool(self._options["automatic_storing"])
             rescued = rescue(self._trajectory, error, self._results, stores=stores)
@@ -346,11 +347,11 @@ class Experiment:
         self._existing.record_added(job, length)
         trajectory._leave_run()
         self._store_expansion(plan)
-        added = self._existing.with_claimed(trajectory._runs.pending(length))
+        added = self._existing.with_claimed(run_table_of(trajectory).pending(length))
         job.check_runs(len(added))
         for reporter in self._plugins.progress:
-            total = trajectory._runs.selected_count
-            reporter.start(total, total - len(trajectory._runs.pending()))
+            total = run_table_of(trajectory).selected_count
+            reporter.start(total, total - len(run_table_of(trajectory).pending()))
         return added
 
     # ----- the end --------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
 from pypet.environment.shared_storage import kept_open
+from pypet.runs import run_table_of
 from pypet.services.backend import RecordBackend
 from pypet.services.early import EarlyNodes
 
@@ -74,7 +75,7 @@ class InputStoring:
     @contextmanager
     def _without_completed(self) -> Iterator[None]:
         """Store no completed runs in the block: another process may not have stored their data."""
-        runs = self._trajectory._runs
+        runs = run_table_of(self._trajectory)
         rows = runs.changed_rows()
         completed = rows[runs.columns.completed[rows] == 1]
         runs.mark_changed(completed, False)
@@ -89,12 +90,12 @@ class InputStoring:
         if own is None or own.early is None:
             return
         nodes = own.early.nodes
-        for parameter in self._trajectory._explored.values():
-            if parameter is not None and parameter._stored and id(parameter) not in nodes:
+        for parameter in self._trajectory.f_get_explored_parameters(copy=False).values():
+            if parameter is not None and parameter.v_stored and id(parameter) not in nodes:
                 own.early.note([parameter])
 
     def _store_branch(self, service: Any, branch: Any) -> None:
-        new = [node for node in _nodes(branch) if not node._stored]
+        new = [node for node in _nodes(branch) if not node.v_stored]
         if not new:
             return
         service.store(

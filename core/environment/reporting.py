@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pypet.interfaces import without_adapter
+from pypet.runs import run_table_of
 from pypet.support.tracebacks import FILES_ONLY, ErrorText, log_error
 from pypet.trajectory.storage_choice import DEFAULT_SERVICE
 from pypet.tree.storage import storage_service_of
@@ -119,7 +120,7 @@ class ExperimentSummary:
         is_resumable
             The journal logs how to resume.
         """
-        runs = trajectory._runs
+        runs = run_table_of(trajectory)
         total, pending = runs.selected_count, runs.pending()
         elapsed = f"Elapsed time: {_duration(seconds)}"
         if len(pending):
@@ -185,7 +186,7 @@ def how_to_go_on(trajectory: Trajectory, may_start_again: bool = False) -> str:
         f"load_trajectory({trajectory.v_name!r}, filename={path!r}, "
         f"load_derived_parameters=2{kind})"
     )
-    if trajectory._runs.is_batch:
+    if run_table_of(trajectory).is_batch:
         load = f"load_batch({path!r})"
     return (
         f"{start} in this process: {here}\n"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pypet.environment.due_runs import discard_runs
 from pypet.environment.pipeline import Results
 from pypet.errors import NotStoredError, StorageFormatError, StorageLostError
+from pypet.runs import run_table_of
 from pypet.support.tracebacks import log_error
 from pypet.trajectory.rescue_files import rescue_metadata, runs_with_data
 from pypet.tree.node import put
@@ -59,7 +60,11 @@ def _runs_without_data(trajectory: Trajectory) -> list[int]:
     if service is None or service.check_in_place(trajectory.v_name):
         return []
     there = runs_with_data(service, trajectory)
-    return [index for index in trajectory._runs.completed_indices().tolist() if index not in there]
+    return [
+        index
+        for index in run_table_of(trajectory).completed_indices().tolist()
+        if index not in there
+    ]
 
 
 class Rescued(NamedTuple):
@@ -83,7 +88,7 @@ def rescue(
     stored because the storage is lost, it is that error. Runs whose data is lost do not count as
     completed anymore, and their return values are dropped from ``results``.
     """
-    completed: list[int] = trajectory._runs.completed_indices().tolist()
+    completed: list[int] = run_table_of(trajectory).completed_indices().tolist()
     is_stored = False
     try:
         discard_runs(trajectory, _runs_without_data(trajectory), results)
@@ -105,7 +110,7 @@ def rescue(
             trajectory.v_name,
             error=failure,
         )
-    lost = [index for index in completed if not trajectory._runs.completed(index)]
+    lost = [index for index in completed if not run_table_of(trajectory).completed(index)]
     return Rescued(error, lost, is_stored)
 
 
@@ -134,11 +139,11 @@ def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
 
     Where it is stored meanwhile, there is no data of runs except for what is in memory.
     """
-    runs, former = trajectory._runs, trajectory._storage_service
-    nodes = [(node, node._stored) for node in trajectory.f_iter_nodes()]
+    runs, former = run_table_of(trajectory), trajectory._storage_service
+    nodes = [(node, node.v_stored) for node in trajectory.f_iter_nodes()]
     trajectory._runs = runs.copy()
-    trajectory._runs.mark_incomplete(runs.completed_indices())
-    trajectory._runs.mark_changed()
+    run_table_of(trajectory).mark_incomplete(runs.completed_indices())
+    run_table_of(trajectory).mark_changed()
     trajectory._stored = False
     for node, _ in nodes:
         node._stored = False

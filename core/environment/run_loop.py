@@ -22,6 +22,7 @@ from pypet.errors import (
 )
 from pypet.interfaces import Outcome, ProgressReporter, Scheduler, Task
 from pypet.options.checks import RAISE, RETRY_PREFIX
+from pypet.runs import run_table_of
 from pypet.services.storage_failures import (
     MAX_CONSECUTIVE_FAILURES,
     MAX_FINAL_FAILURES,
@@ -74,7 +75,7 @@ class RunLoop:
         decode: Callable[[Any], Any] | None = None,
     ) -> None:
         self._environment = environment
-        self._runs = environment.trajectory._runs
+        self._runs = run_table_of(environment.trajectory)
         self._hexsha = environment.hexsha
         self._scheduler = scheduler
         self._job = job

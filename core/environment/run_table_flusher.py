@@ -10,6 +10,7 @@ import numpy as np
 
 from pypet.environment.signals import sigterm_handling
 from pypet.errors import NotStoredError
+from pypet.runs import run_table_of
 from pypet.services.backend import RecordBackend
 from pypet.support.processes import deferred_interrupts
 
@@ -77,11 +78,11 @@ class RunTableFlusher:
         """Mark rows as changed that may not have been stored; call it when the storage stopped."""
         unconfirmed, self._unconfirmed = self._unconfirmed, []
         if unconfirmed and self._storage is not None and not self._storage.has_stored_run_table:
-            self._trajectory._runs.mark_changed(np.concatenate(unconfirmed))
+            run_table_of(self._trajectory).mark_changed(np.concatenate(unconfirmed))
 
     def _flush(self) -> None:
         trajectory = self._trajectory
-        changed = trajectory._runs.changed_rows()
+        changed = run_table_of(trajectory).changed_rows()
         if self._storage is None:
             is_stored = _store_here(trajectory)
         else:

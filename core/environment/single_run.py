@@ -13,6 +13,7 @@ from pypet.environment.signals import sigterm_handling
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
 from pypet.records import CommitRun
+from pypet.runs import run_table_of
 from pypet.services.piecewise import store_run_in_parts
 from pypet.support import run_banners
 from pypet.tree.storage import attached_service
@@ -98,7 +99,7 @@ class SingleRun:
                             value = commit.value
                 stores = False
             finished = time()
-            trajectory._runs.finish(index, finished, self._hexsha)
+            run_table_of(trajectory).finish(index, finished, self._hexsha)
             trajectory._end_run(clean_up=self._clean_up)
         except BaseException as error:
             if self._encode is not None:

@@ -15,7 +15,6 @@ from pypet.environment import shared_warnings
 from pypet.environment.job import Job
 from pypet.environment.signals import sigint_handling
 from pypet.environment.single_run import SingleRun
-from pypet.environment.state_snapshot import StateSnapshot
 from pypet.errors import RunSkippedError
 from pypet.interfaces import (
     LogContext,
@@ -28,6 +27,7 @@ from pypet.interfaces import (
 )
 from pypet.interfaces._worker_setup import ForkAware, RunAware
 from pypet.interfaces.scheduling import pickled
+from pypet.runs import run_table_of
 from pypet.support import run_banners
 from pypet.trajectory.pickling import (
     bare_and_full,
@@ -36,6 +36,7 @@ from pypet.trajectory.pickling import (
     pickled_by_name,
     restore_flags,
 )
+from pypet.trajectory.state_snapshot import StateSnapshot
 from pypet.tree.node import put
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ class WorkerRun(TaskFunction, ForkAware):
         self._prepare()
         if isinstance(self._settings.service, ForkAware):
             self._settings.service.prepare_fork()
-        self._trajectory._runs.columns.unshare()  # or each of the processes copies the run table
+        # Or each process that is forked from here copies the run table.
+        run_table_of(self._trajectory).columns.unshare()
 
     def reset_after_crash(self) -> None:
         """Let the service replace what a process that died may have left unfinished."""

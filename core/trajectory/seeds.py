@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError, NoSuchServiceError
 from pypet.runs.information import run_information
 from pypet.tree.storage import load_below, load_data_of
+
+if TYPE_CHECKING:
+    from pypet.trajectory.state import TrajectoryState
 
 ENVIRONMENTS = "environment"
 """Group below ``config`` that has a group for each environment."""
@@ -120,3 +123,48 @@ def _value(traj: Any, environment: Any, name: str) -> Any:
         except _NOT_STORED:
             return None
     return None if leaf.f_is_empty() else leaf.f_get()
+
+
+class SeedChoice:
+    """Chooses the seed of an environment; made before the storage service is replaced.
+
+    A seed that was drawn gives way to one that is found later, as long as no number depends on it:
+    of a stored trajectory that the script continues, or that is loaded after the environment was
+    made.
+    """
+
+    def __init__(self, trajectory: TrajectoryState, given: int | None) -> None:
+        self._trajectory = trajectory
+        seed = given if given is not None else trajectory._seed
+        if seed is None:
+            seed = latest_seed(trajectory)
+        self._is_drawn = seed is None
+        self._seed = draw_seed() if seed is None else seed
+
+    def set(self, stored_seed: Callable[[], int | None]) -> int:
+        """Set the seed of the trajectory and return it.
+
+        ``stored_seed`` is called if the seed was drawn; it returns that of a stored trajectory
+        which the script continues, None without one.
+        """
+        if self._is_drawn:
+            known = stored_seed()
+            if known is not None:
+                self._seed, self._is_drawn = known, False
+        self._trajectory._seed = self._seed
+        return self._seed
+
+    def adopt_loaded(self, trajectory: TrajectoryState, environment_name: str) -> int | None:
+        """Replace a drawn seed by that of a trajectory which was loaded since; return the new one.
+
+        Called before the first runs, with the trajectory that they use.
+        """
+        if not self._is_drawn:
+            return None
+        self._is_drawn = False
+        if trajectory._generators:
+            return None  # random numbers of the seed that was drawn are in use
+        seed = latest_seed(trajectory, but=environment_name)
+        if seed is not None:
+            trajectory._seed = seed
+        return seed
