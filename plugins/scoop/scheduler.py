@@ -16,36 +16,37 @@ from pypet.interfaces.scheduling import pickled
 from pypet.options.established import established
 from pypet.plugins._workers.outcomes import deserialize, unreadable_outcome
 from pypet.plugins._workers.task_queue import BatchSizing, TaskQueue, as_task_function
-from pypet.plugins.scoop import guest
-from pypet.plugins.scoop.launch import (
+from pypet.plugins.scoop import worker as scoop_worker
+from pypet.plugins.scoop.scoop_internals import (
     EXTRA,
-    how_to_launch,
+    launch_command,
     number_of_workers,
+    reason_against_scoop,
     require_scoop,
-    why_not_here,
 )
-from pypet.plugins.scoop.member import Batch, Member
-from pypet.plugins.scoop.workforce import Report, Workforce, workforce
+from pypet.plugins.scoop.worker import BatchSettings, overdue_outcome
+from pypet.plugins.scoop.worker_handle import Batch, WorkerHandle
+from pypet.plugins.scoop.worker_registry import Report, WorkerRegistry, registry
 
-WAIT_SECONDS = 0.1
-"""The longest time between two looks at workers."""
+POLL_SECONDS = 0.1
+"""The longest time between two checks of workers."""
 STOP_SECONDS = 5.0
-"""How long active batches may take to end when everything is given up."""
+"""How long active batches may take to end when the experiment is given up."""
 BATCHES_PER_WORKER = 2
-"""One that is executed, one that is here when it ends."""
+"""One that is executed and one that is here, ready to be sent, when that ends."""
 BUSY_SECONDS = 0.2
-"""A worker whose run waits for futures of its own is left alone for so long."""
-MOST_LOSSES = 3
-"""A run whose worker was lost so often is not tried again: it may be what ends workers."""
+"""A worker whose run waits for futures of its own gets no batch for so long."""
+MAX_LOSSES = 3
+"""A run that has lost so many workers fails: it may be what ends them."""
 
 _logger = logging.getLogger("pypet.scoop")
 
 
 class ScoopScheduler(TaskQueue[Task]):
-    """Gives each worker one batch at a time, and what runs share once.
+    """Sends each worker one batch at a time, and the task function once.
 
-    Runs whose worker is gone are executed again by another one, alone, and at last by the stand-in
-    of the main process, which can be replaced.
+    A run that was lost with its worker is executed again by another one, alone, and at last by the
+    local worker, which can be replaced.
     """
 
     name: ClassVar[str] = "scoop"
@@ -70,25 +71,26 @@ class ScoopScheduler(TaskQueue[Task]):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
-        self._terms = guest.Terms(
+        self._settings = BatchSettings(
             timeout=options.get("timeout"),
             niceness=options.get("niceness"),
             logs_each_run=not options.get("freeze_input", False),
-            origin=os.getpid(),
+            main_pid=os.getpid(),
             address=("", 0),
         )
-        self._work: bytes | None = None
-        self._name = ""
+        self._function: bytes | None = None
+        """The serialized task function."""
+        self._function_name = ""
         self._alone: deque[Task] = deque()
-        """Tasks whose worker was lost."""
+        """Tasks that were lost with their worker."""
         self._losses: Counter[int] = Counter()
         self._pending = 0
-        """Tasks that workers have."""
+        """The number of tasks that workers have."""
         self._sizing = BatchSizing()
 
     @classmethod
     def fallback_reason(cls, options: Mapping[str, Any]) -> str | None:
-        """Return why runs are executed in the main process, and how to start the script instead.
+        """Return why runs have to execute in the main process, and how to start the script instead.
 
         Raises
         ------
@@ -98,12 +100,12 @@ class ScoopScheduler(TaskQueue[Task]):
             SCOOP is not installed.
         """
         require_scoop()
-        reason = why_not_here()
+        reason = reason_against_scoop()
         if reason is None:
             return None
         text = (
             f"Runs were to be executed by SCOOP, but {reason}. To use SCOOP, start the script "
-            f"by\n\n    {how_to_launch()}\n"
+            f"by\n\n    {launch_command()}\n"
         )
         if not options.get("scoop_fallback", True):
             raise ValueError(text)
@@ -114,7 +116,7 @@ class ScoopScheduler(TaskQueue[Task]):
 
     @classmethod
     def resolve_options(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return ``ncores`` as it is in effect: the number of workers that SCOOP was asked for.
+        """Return ``ncores`` as it is in effect: the number of workers that SCOOP was started with.
 
         Raises
         ------
@@ -129,7 +131,7 @@ class ScoopScheduler(TaskQueue[Task]):
         return {"ncores": number_of_workers()}
 
     def start(self, execute: Callable[[Task], Outcome]) -> None:
-        """Pickle what workers get.
+        """Serialize the task function, and find workers.
 
         Raises
         ------
@@ -138,23 +140,23 @@ class ScoopScheduler(TaskQueue[Task]):
         WorkerDiedError
             No worker can be started.
         """
-        self._work = pickled(as_task_function(execute).serialized())
-        self._name = uuid.uuid4().hex
-        self._terms = self._terms._replace(address=self._force.address)
-        self._force.muster()
+        self._function = pickled(as_task_function(execute).serialized())
+        self._function_name = uuid.uuid4().hex
+        self._settings = self._settings._replace(address=self._registry.address)
+        self._registry.complete()
 
     def free_slots(self) -> int:
         """Return how many tasks to submit so that workers do not run out of them.
 
-        Workers that are not there yet count: nobody asks again before a run has ended.
+        Workers that were not found yet count: this is not called again before a run has ended.
         """
-        wanted = BATCHES_PER_WORKER * self._force.strength * self._sizing.batch_size
+        wanted = BATCHES_PER_WORKER * self._registry.expected_size * self._sizing.batch_size
         waiting = len(self._queue)
         return wanted - waiting if 2 * waiting <= wanted else 0
 
     @property
     def _is_started(self) -> bool:
-        return self._work is not None
+        return self._function is not None
 
     def _is_busy(self) -> bool:
         return bool(self._queue or self._alone or self._pending)
@@ -163,13 +165,13 @@ class ScoopScheduler(TaskQueue[Task]):
         self._queue.extend(tasks)
 
     def activity(self) -> Activity:
-        """Return which runs may be executed now: the first of each batch."""
+        """Return the first run of each batch: which one is active is unknown."""
         running = [
-            member.batch.tasks[0].index
-            for member in self._force.busy()
-            if member.batch is not None and member.batch.round == self._name
+            worker.batch.tasks[0].index
+            for worker in self._registry.busy()
+            if worker.batch is not None and worker.batch.function == self._function_name
         ]
-        return Activity(self._force.size, running)
+        return Activity(self._registry.size, running)
 
     def cancel(self) -> int:
         """Give up the tasks that no worker has."""
@@ -178,69 +180,71 @@ class ScoopScheduler(TaskQueue[Task]):
         return count
 
     def stop(self) -> None:
-        """Give up what did not begin, and wait a while for the rest; workers stay for later."""
-        if self._work is None:
+        """Give up what has not begun, and wait `STOP_SECONDS` for the rest; workers stay."""
+        if self._function is None:
             return
         self.cancel()
-        self._work = None
+        self._function = None
         self._arrived.clear()
         deadline = monotonic() + STOP_SECONDS
         try:
             while self._pending and monotonic() < deadline:
-                for report in self._force.collect(WAIT_SECONDS):
-                    if report.batch.round == self._name:
+                for report in self._registry.collect(POLL_SECONDS):
+                    if report.batch.function == self._function_name:
                         self._pending -= len(report.batch.tasks)
-        except WorkerDiedError as error:  # nothing depends on them any more
+        except WorkerDiedError as error:  # their outcomes are not needed any more
             _logger.warning("While active runs were given up: %s", error)
         finally:
             self._pending = 0
-            self._force.abandon(self._name)
+            self._registry.abandon(self._function_name)
 
     @property
-    def _force(self) -> Workforce:
-        return workforce()
+    def _registry(self) -> WorkerRegistry:
+        return registry()
 
     # ----- batches --------------------------------------------------------------------------
 
     def _dispatch(self) -> None:
-        """Give every idle worker something to do."""
-        for member in self._force.idle():
-            batch = self._next_batch(member)
+        """Send every idle worker a batch."""
+        for worker in self._registry.idle():
+            batch = self._next_batch(worker)
             if batch:
-                self._hand_out(member, batch)
+                self._send_batch(worker, batch)
             elif not self._alone:
                 return
 
-    def _next_batch(self, member: Member) -> list[Task]:
+    def _next_batch(self, worker: WorkerHandle) -> list[Task]:
         if self._alone:
             task = self._alone[0]
-            last_chance = self._losses[task.index] == MOST_LOSSES - 1
-            if not last_chance or self._force.is_stand_in(member):
+            last_chance = self._losses[task.index] == MAX_LOSSES - 1
+            if not last_chance or self._registry.is_local(worker):
                 return [self._alone.popleft()]
-        # Near the end everybody gets a part of what is left.
-        fair = -(-len(self._queue) // self._force.size)
+        # Near the end the rest is divided among workers.
+        fair = -(-len(self._queue) // self._registry.size)
         count = min(self._sizing.batch_size, fair)
         return [self._queue.popleft() for _ in range(count)]
 
-    def _hand_out(self, member: Member, batch: list[Task]) -> None:
-        work = None if member.knows == self._name else self._work
-        member.knows = self._name
+    def _send_batch(self, worker: WorkerHandle, batch: list[Task]) -> None:
+        function = None if worker.function == self._function_name else self._function
+        worker.function = self._function_name
         try:
             tasks = pickled(batch)
         except Exception as error:
             error.add_note("pypet: arguments of a run cannot be sent to workers.")
             raise
         self._pending += len(batch)
-        self._force.give(member, batch, self._name, self._name, work, tasks, self._terms)
+        self._registry.send_batch(
+            worker, batch, self._function_name, function, tasks, self._settings
+        )
 
     def _wait(self) -> None:
-        """Wait until a batch ends, at most for a moment."""
-        for report in self._force.collect(WAIT_SECONDS):
-            if report.batch.round == self._name:
+        """Collect batches that end within `POLL_SECONDS`."""
+        for report in self._registry.collect(POLL_SECONDS):
+            if report.batch.function == self._function_name:
                 self._pending -= len(report.batch.tasks)
                 self._take(report)
         self._give_up_overdue()
-        self._dispatch()  # before what has arrived is stored
+        self._dispatch()  # before the run loop stores what has arrived
         self._check_if_due()
 
     def _take(self, report: Report) -> None:
@@ -248,15 +252,15 @@ class ScoopScheduler(TaskQueue[Task]):
         if report.error is not None:
             raise WorkerDiedError(f"SCOOP cannot execute runs: {report.error!r}") from report.error
         if reply is None:
-            self._lose(report.member, batch)
+            self._lose(report.worker, batch)
             return
-        if reply.trouble is not None:
-            raise WorkerDiedError(f"{report.member} cannot execute runs: {reply.trouble}")
+        if reply.error is not None:
+            raise WorkerDiedError(f"{report.worker} cannot execute runs: {reply.error}")
         if reply.outcomes is None:
             if reply.is_busy:
-                report.member.rests_until = monotonic() + BUSY_SECONDS
+                report.worker.rests_until = monotonic() + BUSY_SECONDS
             else:
-                report.member.knows = ""
+                report.worker.function = ""
             self._queue.extendleft(reversed(batch.tasks))
             return
         self._queue.extendleft(reversed(batch.tasks[reply.done :]))
@@ -269,39 +273,39 @@ class ScoopScheduler(TaskQueue[Task]):
         self._sizing.learn(outcomes)
         self._arrived += outcomes
 
-    def _lose(self, member: Member, batch: Batch) -> None:
-        """Execute the tasks of a worker that is gone again, or report them as failed."""
-        timeout = self._terms.timeout
+    def _lose(self, worker: WorkerHandle, batch: Batch) -> None:
+        """Queue the tasks of a lost batch again, or report them as failed."""
+        timeout = self._settings.timeout
         single = len(batch.tasks) == 1
         if timeout is not None and single and batch.began and monotonic() - batch.began > timeout:
-            self._arrived.append(guest.overdue(batch.tasks[0].index, timeout, batch.started))
+            self._arrived.append(overdue_outcome(batch.tasks[0].index, timeout, batch.started))
             return
         for task in batch.tasks:
-            if batch.message is None:  # else the worker has never had it
+            if batch.message is None:  # otherwise it was never sent
                 self._losses[task.index] += 1
             losses = self._losses[task.index]
-            if losses < MOST_LOSSES:
+            if losses < MAX_LOSSES:
                 self._alone.append(task)
                 continue
             error = WorkerDiedError(
-                f"The worker of run {task.index} ({member}) {member.describe_exit()}. The run was "
+                f"The worker of run {task.index} ({worker}) {worker.describe_exit()}. The run was "
                 f"lost with its worker {losses} times."
             )
             self._arrived.append(Outcome(task.index, None, 0.0, 0.0, error))
 
     def _give_up_overdue(self) -> None:
-        """Give up workers that should have ended themselves, because their time is up."""
-        timeout = self._terms.timeout
+        """Give up workers that did not end although their run has exceeded its timeout."""
+        timeout = self._settings.timeout
         if timeout is None:
             return
-        for member in self._force.busy():
-            batch = member.batch
-            if batch is None or batch.round != self._name or batch.message is not None:
+        for worker in self._registry.busy():
+            batch = worker.batch
+            if batch is None or batch.function != self._function_name or batch.message is not None:
                 continue
-            limit = timeout * len(batch.tasks) + 3 * guest.GRACE_SECONDS
+            limit = timeout * len(batch.tasks) + 3 * scoop_worker.GRACE_SECONDS
             if monotonic() - batch.began > limit:
-                _logger.error("%s does not react any more; it is given up.", member)
-                report = self._force.dismiss(member)
+                _logger.error("%s has stopped responding; it is given up.", worker)
+                report = self._registry.drop(worker)
                 if report is not None:
                     self._pending -= len(batch.tasks)
-                    self._lose(member, batch)
+                    self._lose(worker, batch)

@@ -31,14 +31,14 @@ GATED = f'''
 import json, os, socket, sys, time
 from pathlib import Path
 from pypet import Environment
-from pypet.plugins.scoop import member, origin_watch
+from pypet.plugins.scoop import worker, worker_handle
 
 MODE, IS_SHORT, IS_BEHIND_A_WALL = sys.argv[1], "short" in sys.argv, "wall" in sys.argv
 if IS_SHORT:
-    member.UNREACHABLE_SECONDS = 4
-    origin_watch.KNOCK_SECONDS = origin_watch.LOST_SECONDS = 1
+    worker_handle.UNREACHABLE_SECONDS = 4
+    worker.CONNECT_SECONDS = worker.LOST_SECONDS = 1
 if IS_BEHIND_A_WALL:  # that swallows what comes to the ports of workers
-    member.Door._knock = lambda self: None
+    worker_handle.PortProbe._connect = lambda self: None
 
 
 def wait(traj):

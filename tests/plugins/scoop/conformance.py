@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pypet.plugins.scoop.scheduler import ScoopScheduler
-from pypet.plugins.scoop.workforce import workforce
+from pypet.plugins.scoop.worker_registry import registry
 from pypet.testing.schedulers import ProcessesConformance
 
 
@@ -18,9 +18,9 @@ class TestScoop(ProcessesConformance):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _end_stand_in():
+def _end_local_worker():
     yield
-    workforce().close()
+    registry().close()
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from pypet import Environment, Result
 from pypet.interfaces import StorageService
-from pypet.plugins.scoop import guest, member, workforce
-from pypet.plugins.scoop.link import Link
+from pypet.plugins.scoop import worker, worker_handle, worker_registry
+from pypet.plugins.scoop.scoop_internals import Link
 from tests.processes import meet
 
-guest.GRACE_SECONDS = 0.5  # also in workers, which import this script
+worker.GRACE_SECONDS = 0.5  # also in workers, which import this script
 
 
 class Pair(Result):
@@ -204,13 +204,13 @@ def swallowed():
 
     def lose_first(self, worker, message):
         is_first = b"-" not in worker and worker in (lost or [worker])
-        if len(lost) < 2 and is_first:  # the stand-in has a hyphen in its name
+        if len(lost) < 2 and is_first:  # the local worker has a hyphen in its name
             lost.append(worker)
             return True
         return send(self, worker, message)
 
     Link.send = lose_first
-    member.DOUBT_SECONDS = workforce.LATE_SECONDS = 0.5
+    worker_handle.DOUBT_SECONDS = worker_registry.LATE_SECONDS = 0.5
     Path("meeting").mkdir()
     results = environment(3).run(gather, os.path.abspath("meeting"))
     return {"lost": len(lost), "indices": [index for index, _ in results]}

@@ -1,4 +1,4 @@
-"""When the main process takes a worker of SCOOP for gone, without SCOOP."""
+"""When the main process counts a worker of SCOOP as gone, without SCOOP."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import socket
 import pytest
 
 from pypet.interfaces import Task
-from pypet.plugins.scoop import member, remedies
-from pypet.plugins.scoop.member import UNREACHABLE_SECONDS, Batch, Member
+from pypet.plugins.scoop import scoop_internals, worker_handle
+from pypet.plugins.scoop.worker_handle import UNREACHABLE_SECONDS, Batch, WorkerHandle
 from tests.processes import wait_until
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time that members see, in a list."""
+    """The time that handles of workers see, in a list."""
     now = [1000.0]
-    monkeypatch.setattr(member, "monotonic", lambda: now[0])
+    monkeypatch.setattr(worker_handle, "monotonic", lambda: now[0])
     return now
 
 
@@ -29,22 +29,22 @@ def port():
 
 @pytest.fixture
 def worker(clock, port):
-    each = Member(f"127.0.0.1:{port}".encode(), "host", 1)
+    each = WorkerHandle(f"127.0.0.1:{port}".encode(), "host", 1)
     yield each
-    each.leave()
+    each.close()
 
 
 def give(worker):
-    worker.begin(Batch(1, [Task(0, (), {})], "round", None))
+    worker.begin(Batch(1, [Task(0, (), {})], "function", None))
 
 
 def look(worker, clock):
     clock[0] += 0.1
     assert not worker.is_gone
-    return worker.door.has_opened
+    return worker.probe.was_accepted
 
 
-def test_time_without_a_batch_is_not_held_against_a_worker(worker, clock):
+def test_time_without_a_batch_does_not_count_as_silence(worker, clock):
     give(worker)
     wait_until(lambda: look(worker, clock))
     worker.batch = None
@@ -65,23 +65,23 @@ def test_a_worker_that_never_answered_is_given_up_in_the_same_time(worker, clock
     assert not worker.is_gone
     clock[0] += 2
     assert worker.is_gone
-    assert not worker.door.has_opened
+    assert not worker.probe.was_accepted
 
 
-def test_who_is_heard_of_is_not_given_up(worker, clock):
+def test_worker_with_a_sign_of_life_is_not_given_up(worker, clock):
     give(worker)
     wait_until(lambda: look(worker, clock))
     clock[0] += UNREACHABLE_SECONDS - 1
     assert not worker.is_gone
-    worker.note_heard()
+    worker.note_alive()
     clock[0] += 2
     assert not worker.is_gone
 
 
-def test_the_refusal_of_a_host_says_that_a_worker_is_gone(clock):
+def test_worker_is_gone_when_its_host_refuses_the_connection(clock):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    worker = Member(f"127.0.0.1:{port}".encode(), "host", 1)
+    worker = WorkerHandle(f"127.0.0.1:{port}".encode(), "host", 1)
     give(worker)
     wait_until(lambda: worker.is_gone)
 
@@ -96,7 +96,7 @@ def test_connections_to_the_port_end_when_the_other_side_is_silent():
         address = server.getsockname()
         with socket.create_connection(address) as early:
             early_end, _ = server.accept()
-            remedies.end_silent_connections(address[1], 7.0)
+            scoop_internals.end_silent_connections(address[1], 7.0)
             with early_end, socket.create_connection(address):
                 late_end, _ = server.accept()
                 with late_end:

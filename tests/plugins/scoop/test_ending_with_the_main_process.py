@@ -11,9 +11,9 @@ import pytest
 
 WORKER = """
 import sys, time
-from pypet.plugins.scoop import origin_watch
-origin_watch.KNOCK_SECONDS, origin_watch.LOST_SECONDS = 0.05, 0.2
-origin_watch.end_without(("127.0.0.1", int(sys.argv[1])))
+from pypet.plugins.scoop import worker
+worker.CONNECT_SECONDS, worker.LOST_SECONDS = 0.05, 0.2
+worker.end_without(("127.0.0.1", int(sys.argv[1])))
 time.sleep(1000)
 """
 SECONDS = 60

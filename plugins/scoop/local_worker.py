@@ -1,7 +1,7 @@
-"""A worker in place of the main process, which has to store, to watch and to hand out runs.
+"""The local worker: a process that executes runs in place of the main process.
 
-The main process of a script under SCOOP counts as one of the workers. It would be deaf as long as
-it executes a run, so it starts a process for that, which is replaced if it dies.
+SCOOP counts the main process of a script as one of its workers. It could not store, watch workers
+or hand out runs while it executes one, so it starts a process for that, and replaces it if it dies.
 """
 
 from __future__ import annotations
@@ -13,35 +13,35 @@ import subprocess
 import sys
 import types
 
-COMMAND = "import sys; from pypet.plugins.scoop.stand_in import main; main(sys.argv[1])"
-REPLY = b"RP"
-"""What SCOOP calls messages with a future that has ended."""
+from pypet.plugins.scoop import scoop_internals
+
+COMMAND = "import sys; from pypet.plugins.scoop.local_worker import main; main(sys.argv[1])"
 
 
 def launch(address: tuple[str, int], name: bytes) -> subprocess.Popen[bytes]:
     """Start the process that connects to the main process under a name."""
     import scoop
 
-    facts = {
+    settings = {
         "address": list(address),
         "name": name.decode(),
-        "origin": os.getpid(),
+        "main_pid": os.getpid(),
         "script": scoop.MAIN_MODULE,
         "path": sys.path,
         "argv": sys.argv,
     }
     return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, json.dumps(facts)], stdin=subprocess.DEVNULL
+        [sys.executable, "-c", COMMAND, json.dumps(settings)], stdin=subprocess.DEVNULL
     )
 
 
-def main(facts: str) -> None:
-    """Execute what comes, until the main process is gone."""
+def main(settings: str) -> None:
+    """Execute futures until the main process is gone."""
     from pypet.plugins._workers.lifetime import end_with
 
-    known = json.loads(facts)
-    end_with(known["origin"])
-    if os.getppid() != known["origin"]:
+    known = json.loads(settings)
+    end_with(known["main_pid"])
+    if os.getppid() != known["main_pid"]:
         sys.exit("The main process is gone.")
     sys.argv = known["argv"]
     sys.path[:] = known["path"]
@@ -50,18 +50,16 @@ def main(facts: str) -> None:
 
 
 def _import_main_script(path: str) -> None:
-    """Import it as workers of SCOOP do."""
+    """Import the main script as workers of SCOOP do."""
     import scoop
 
-    from pypet.plugins.scoop import remedies
-
     scoop.IS_RUNNING, scoop.IS_ORIGIN = True, False
-    module = types.ModuleType(remedies.WORKER_MAIN)
-    sys.modules[remedies.WORKER_MAIN] = sys.modules["__main__"] = module
+    module = types.ModuleType(scoop_internals.WORKER_MAIN)
+    sys.modules[scoop_internals.WORKER_MAIN] = sys.modules["__main__"] = module
     import runpy
 
-    module.__dict__.update(runpy.run_path(path, run_name=remedies.WORKER_MAIN))
-    remedies.adopt(module)
+    module.__dict__.update(runpy.run_path(path, run_name=scoop_internals.WORKER_MAIN))
+    scoop_internals.adopt(module)
 
 
 def _serve(address: tuple[str, int], name: bytes) -> None:
@@ -78,4 +76,6 @@ def _serve(address: tuple[str, int], name: bytes) -> None:
         future.resultValue = future.callable(*future.args, **future.kargs)
         future.isDone = True
         future.callable = future.args = future.kargs = None
-        channel.send_multipart([REPLY, pickle.dumps(future, pickle.HIGHEST_PROTOCOL)])
+        channel.send_multipart(
+            [scoop_internals.REPLY, pickle.dumps(future, pickle.HIGHEST_PROTOCOL)]
+        )
