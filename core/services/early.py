@@ -75,8 +75,8 @@ def _state_of(node: Any) -> _State | None:
     try:
         annotations = node._annotations
         notes = None if annotations is None else _digest(annotations.f_to_dict())
-        described: tuple[Any, ...] = (node._comment, notes)
-        if not node._is_leaf or node.f_is_empty():
+        described: tuple[Any, ...] = (node.v_comment, notes)
+        if not node.v_is_leaf or node.f_is_empty():
             return _State(described)
         if not (isinstance(node, Parameter) and type(node).__module__.startswith(_BUILT_IN)):
             return _State((*described, _digest(encode_leaf(node))))

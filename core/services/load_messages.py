@@ -11,6 +11,7 @@ from pypet.records import LINK
 from pypet.services.message_arguments import check_loading, split_entries
 from pypet.services.node_loader import NodeLoader
 from pypet.services.settings import replace_settings
+from pypet.tree.node import set_stored
 
 
 def _load_trajectory(
@@ -56,7 +57,7 @@ def _load_trajectory(
         traj._adopt_meta(
             meta, as_new=as_new, with_run_information=with_run_information, force=force
         )
-    traj._stored = not as_new
+    set_stored(traj, not as_new)
     if not any(levels.values()) and not load_other_data:
         return
     if max_depth is not None and max_depth < 1:
@@ -102,7 +103,7 @@ def _load_tree(
     names = child_name.split(".")
     if max_depth is not None:
         names, max_depth = names[:max_depth], max(max_depth - len(names), 0)
-    path = loader.load_path(parent._full_name, names, load_data, with_links=with_links)
+    path = loader.load_path(parent.v_full_name, names, load_data, with_links=with_links)
     loader.load_nodes(
         path, load_data, recursive=recursive, max_depth=max_depth, with_links=with_links
     )
@@ -122,7 +123,7 @@ def _load_group(
         return
     loader.set_root(group.v_root)
     loader.load_nodes(
-        group._full_name,
+        group.v_full_name,
         load_data,
         recursive=recursive,
         max_depth=max_depth,
@@ -144,14 +145,14 @@ def _load_leaf(
         return
     if load_only is not None and load_except is not None:
         raise ValueError(
-            f"Load {leaf._full_name!r} either with `load_only` or with `load_except`, not both."
+            f"Load {leaf.v_full_name!r} either with `load_only` or with `load_except`, not both."
         )
     if leaf._parent is None:
         raise ValueError(f"{leaf!r} is part of no trajectory, so nothing can be loaded into it.")
     loader.set_root(leaf._parent.v_root)
     loader.flags = load_flags
     if load_only is None and load_except is None:
-        loader.load_nodes(leaf._full_name, load_data, recursive=False)
+        loader.load_nodes(leaf.v_full_name, load_data, recursive=False)
     else:
         loader.load_items(leaf, _names(load_only), _names(load_except))
     loader.flags = None

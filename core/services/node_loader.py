@@ -14,6 +14,8 @@ from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
 from pypet.records import LEAF, LINK, NodeRecord
 from pypet.services.backend import RecordBackend
+from pypet.tree.node import set_stored
+from pypet.tree.tree import tree_of
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ class NodeLoader:
     def set_root(self, root: Any) -> None:
         """Set the trajectory object that the records are loaded into."""
         self._root = root
-        self._tree = root._tree
+        self._tree = tree_of(root)
         self._policy.allow(root._dynamic_imports)
 
     def report_skipped(self) -> None:
@@ -158,7 +160,7 @@ class NodeLoader:
             self._new_group(record)
         else:
             _refresh(node, record, level)
-            node._stored = True
+            set_stored(node, True)
 
     def _new_group(self, record: NodeRecord) -> None:
         kind = None
@@ -167,7 +169,7 @@ class NodeLoader:
         group = self._tree.insert_group(record.path, kind, record.comment)
         if record.annotations:
             group.v_annotations.f_set(**record.annotations)
-        group._stored = not self.as_new
+        set_stored(group, not self.as_new)
 
     def _new_leaf(self, record: NodeRecord) -> None:
         if record.class_name is None:
@@ -184,7 +186,7 @@ class NodeLoader:
         if record.annotations:
             leaf.v_annotations.f_set(**record.annotations)
         self._fill(leaf, record)
-        leaf._stored = not self.as_new
+        set_stored(leaf, not self.as_new)
         self._tree.insert_leaf(record.path, leaf)
 
     def _refill_leaf(self, leaf: Any, record: NodeRecord, level: int) -> None:
@@ -195,7 +197,7 @@ class NodeLoader:
         _refresh(leaf, record, level)
         if level == constants.OVERWRITE_DATA or leaf.f_is_empty():
             self._fill(leaf, record)
-        leaf._stored = not self.as_new
+        set_stored(leaf, not self.as_new)
 
     def _fill(self, leaf: Any, record: NodeRecord) -> None:
         if isinstance(leaf, BaseParameter):
@@ -217,7 +219,7 @@ class NodeLoader:
         group = self._tree.get_node(location) if location else self._root
         if group is None or record.target is None:
             return
-        if name in group._links and level != constants.OVERWRITE_DATA:
+        if name in group.f_get_links(copy=False) and level != constants.OVERWRITE_DATA:
             return
         try:
             target = self._skeleton(record.target)
@@ -234,8 +236,8 @@ class NodeLoader:
                 record.target,
             )
             return
-        if name in group._children:
-            if name not in group._links:
+        if name in group.f_get_children(copy=False):
+            if name not in group.f_get_links(copy=False):
                 return
             self._tree.remove_link(group, name)
         self._tree.insert_link(record.path, target)
@@ -294,7 +296,7 @@ class NodeLoader:
         """Load chosen items into ``leaf``, whether it is empty or not."""
         if leaf.v_is_parameter and leaf.v_locked:
             raise ParameterLockedException(
-                f"Parameter {leaf._full_name!r} is locked; unlock it with `f_unlock()` before "
+                f"Parameter {leaf.v_full_name!r} is locked; unlock it with `f_unlock()` before "
                 "you load parts of it."
             )
         seen: set[str] = set()
@@ -305,7 +307,7 @@ class NodeLoader:
 
         for record in self.service.read_nodes(
             self.trajectory,
-            leaf._full_name,
+            leaf.v_full_name,
             recursive=False,
             max_depth=None,
             wants=lambda path: True,
@@ -313,12 +315,12 @@ class NodeLoader:
         ):
             _refresh(leaf, record, constants.LOAD_SKELETON)
             self._fill(leaf, record)
-            leaf._stored = True
+            set_stored(leaf, True)
         missing = sorted(set(only if only is not None else but or ()) - seen)
         if missing:
             logger.warning(
                 "%s: no stored items named %s; there are %s.",
-                leaf._full_name,
+                leaf.v_full_name,
                 ", ".join(missing),
                 ", ".join(sorted(seen)) or "none",
             )
@@ -327,10 +329,10 @@ class NodeLoader:
 def _refresh(node: Any, record: NodeRecord, level: int) -> None:
     """Fill in comment and annotations of a node in memory, or replace them at the highest level."""
     replace = level == constants.OVERWRITE_DATA
-    if record.comment and (replace or not node._comment):
-        node._comment = record.comment
+    if record.comment and (replace or not node.v_comment):
+        node.v_comment = record.comment
     elif replace:
-        node._comment = ""
+        node.v_comment = ""
     annotations = node._annotations
     if replace and annotations is not None:
         annotations.f_empty()

@@ -16,6 +16,7 @@ from pypet.records import PutNode, StoreRequest
 from pypet.services.failure_log import trial
 from pypet.services.storage_failures import REST_STORED
 from pypet.tree.node import put
+from pypet.tree.tree import tree_of
 
 T = TypeVar("T")
 Entry = tuple[Any, ...]
@@ -68,16 +69,16 @@ def _node_entries(traj: Any) -> list[Entry]:
         (constants.LEAF, node)
         if node.v_is_leaf
         else (constants.GROUP, node, (), {"recursive": False})
-        for node in traj._new_nodes.values()
-        if not node._stored
+        for node in tree_of(traj).new_nodes.values()
+        if not node.v_stored
     ]
 
 
 def _link_entries(traj: Any) -> list[Entry]:
-    get_node = traj._tree.get_node
+    get_node = tree_of(traj).get_node
     return [
         (constants.TREE, get_node(location) if location else traj, (name,))
-        for location, name in traj._new_links
+        for location, name in tree_of(traj).new_links
     ]
 
 

@@ -17,8 +17,10 @@ from pypet.records import (
     PutNode,
     StoreRequest,
 )
+from pypet.runs.table import RunTable
 from pypet.services.backend import RecordBackend
 from pypet.services.origin import OUTSIDE, Origin
+from pypet.tree.node import set_stored
 
 _RANGE_ENTRIES_SHOWN = constants.HDF5_STRCOL_MAX_RANGE_LENGTH // 3 + 10
 _PLAIN_GROUPS = frozenset(
@@ -31,13 +33,15 @@ _NO_ANNOTATIONS: Mapping[str, Any] = {}
 class RequestBuilder:
     """Collects what one message stores: operations, and the nodes that will then be stored."""
 
-    __slots__ = ("_nodes", "_operations", "commit", "origin", "service", "trajectory")
+    __slots__ = ("_nodes", "_operations", "commit", "origin", "run_table", "service", "trajectory")
 
     def __init__(self, service: RecordBackend, trajectory: str, origin: Origin = OUTSIDE) -> None:
         self.service = service
         self.trajectory = trajectory
         self.origin = origin
         self.commit: CommitRun | None = None
+        self.run_table: RunTable | None = None
+        """The table whose changed rows are part of the request."""
         self._operations: list[Operation] = []
         self._nodes: list[Any] = []
 
@@ -51,7 +55,9 @@ class RequestBuilder:
     def confirm(self) -> None:
         """Mark what was collected as stored; to be called once the request was accepted."""
         for node in self._nodes:
-            node._stored = True
+            set_stored(node, True)
+        if self.run_table is not None:
+            self.run_table.mark_stored()
         early = self.service.early
         if early is not None and early.nodes:
             early.forget(self._nodes)
@@ -84,12 +90,12 @@ class RequestBuilder:
             if asks_for_nothing_new and early.is_unchanged(leaf):
                 return
             level = constants.OVERWRITE_DATA
-        if level == constants.STORE_DATA_SKIPPING and leaf._stored:
+        if level == constants.STORE_DATA_SKIPPING and leaf.v_stored:
             return
         if level == constants.OVERWRITE_DATA:
             overwrite = True
-        path = leaf._full_name
-        comment = leaf._comment
+        path = leaf.v_full_name
+        comment = leaf.v_comment
         service = self.service
         self.add(
             PutNode(
@@ -117,15 +123,15 @@ class RequestBuilder:
             if level != constants.OVERWRITE_DATA and early.is_unchanged(group):
                 return
             level = constants.OVERWRITE_DATA
-        if level == constants.STORE_DATA_SKIPPING and group._stored:
+        if level == constants.STORE_DATA_SKIPPING and group.v_stored:
             return
         class_name = group.f_get_class_name()
         self.add(
             PutNode(
-                group._full_name,
+                group.v_full_name,
                 False,
                 None if class_name in _PLAIN_GROUPS else class_name,
-                group._comment,
+                group.v_comment,
                 annotations_of(group),
                 (),
                 level == constants.OVERWRITE_DATA,
@@ -135,16 +141,16 @@ class RequestBuilder:
 
     def put_link(self, group: Any, name: str, target: Any) -> None:
         """Add a link of ``group``, and before it its target if that was never stored."""
-        if not target._stored:
+        if not target.v_stored:
             self.put_path(target, constants.STORE_DATA_SKIPPING)
-        location = group._full_name
-        self.add(PutLink(f"{location}.{name}" if location else name, target._full_name))
+        location = group.v_full_name
+        self.add(PutLink(f"{location}.{name}" if location else name, target.v_full_name))
 
     def put_path(self, node: Any, level: int) -> None:
         """Add a node alone, after those of its parents that were never stored."""
         missing: list[Any] = []
         parent = node._parent
-        while parent is not None and not parent.v_is_root and not parent._stored:
+        while parent is not None and not parent.v_is_root and not parent.v_stored:
             missing.append(parent)
             parent = parent._parent
         for group in reversed(missing):
@@ -170,9 +176,9 @@ class RequestBuilder:
             if left is not None and left <= 0:
                 continue
             below = None if left is None else left - 1
-            links = parent._links
+            links = parent.f_get_links(copy=False)
             subgroups = []
-            for name, child in parent._children.items():
+            for name, child in parent.f_get_children(copy=False).items():
                 if name in links:
                     if with_links:
                         self.put_link(parent, name, child)
@@ -214,7 +220,7 @@ def identity_of_call(leaf: Any) -> int:
         root = root._parent
     if not (getattr(root, "_is_run", False) and root._run_by_environment):
         return secrets.randbits(8 * _BYTES) or 1
-    path = leaf._full_name
+    path = leaf.v_full_name
     count = root._calls_in_run.get(path, 0)
     root._calls_in_run[path] = count + 1
     text = repr((root.v_name, root._timestamp, root._idx, path, count))

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pypet.leaves.parameter import Parameter
+from pypet.tree.tree import tree_of
 
 
 def note_settings(traj: Any, config_group: str, settings: Mapping[str, tuple[Any, str]]) -> None:
     """Add those settings that ``config.<config_group>`` of the trajectory does not hold yet."""
     if not settings:
         return
-    tree = traj._tree
+    tree = tree_of(traj)
     tree.insert_group(
         f"config.{config_group}",
         comment="Settings of the storage service; change them before the first storing.",
@@ -25,12 +26,12 @@ def note_settings(traj: Any, config_group: str, settings: Mapping[str, tuple[Any
 
 def read_settings(traj: Any, config_group: str | None) -> dict[str, Any]:
     """Return the settings that the trajectory holds in memory, by name below the group."""
-    group = None if config_group is None else traj._tree.get_node(f"config.{config_group}")
+    group = None if config_group is None else tree_of(traj).get_node(f"config.{config_group}")
     if group is None:
         return {}
-    skip = len(group._full_name) + 1
+    skip = len(group.v_full_name) + 1
     return {
-        leaf._full_name[skip:]: leaf.f_get()
+        leaf.v_full_name[skip:]: leaf.f_get()
         for leaf in group.f_iter_leaves(with_links=False)
         if not leaf.f_is_empty()
     }
@@ -43,7 +44,7 @@ def replace_settings(traj: Any, config_group: str | None, settings: Mapping[str,
     settings of the file when the trajectory is stored again.
     """
     for name, value in settings.items():
-        leaf = traj._tree.get_node(f"config.{config_group}.{name}")
-        if leaf is not None and leaf.v_is_leaf and not leaf._stored:
+        leaf = tree_of(traj).get_node(f"config.{config_group}.{name}")
+        if leaf is not None and leaf.v_is_leaf and not leaf.v_stored:
             leaf.f_unlock()
             leaf.f_set(value)

@@ -8,10 +8,12 @@ from typing import Any
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
 from pypet.records import CommitRun, DeleteItems, DeleteLink, DeleteNode, PutMeta
+from pypet.runs import run_table_of
 from pypet.runs.serialization import to_rows
 from pypet.services.message_arguments import check_storing, split_entries
 from pypet.services.request_builder import RequestBuilder, annotations_of
 from pypet.services.settings import read_settings
+from pypet.tree.tree import tree_of
 
 
 def _store_trajectory(
@@ -28,14 +30,15 @@ def _store_trajectory(
         PutMeta(
             traj._info(),
             annotations_of(traj),
-            to_rows(traj._runs, changed_only=traj._stored),
+            to_rows(run_table_of(traj), changed_only=traj.v_stored),
             tuple(traj._explored),
             settings,
-            not traj._stored,
+            not traj.v_stored,
             store_data == constants.OVERWRITE_DATA,
         ),
-        _MetaStored(traj),
+        traj,
     )
+    builder.run_table = run_table_of(traj)
     if not only_init and store_data != constants.STORE_NOTHING:
         builder.put_below(traj, store_data, with_links=True, depth_left=max_depth)
 
@@ -46,25 +49,7 @@ def _prepare_merge(
     """Write the longer run table and the ranges of the parameters that a merge changed."""
     _store_trajectory(builder, traj, only_init=True)
     for name in changed_parameters:
-        builder.put_leaf(traj._tree.leaves[name], constants.OVERWRITE_DATA)
-
-
-class _MetaStored:
-    """Stands for the trajectory among the stored nodes: its run table is then up to date."""
-
-    __slots__ = ("_traj",)
-
-    def __init__(self, traj: Any) -> None:
-        self._traj = traj
-
-    @property
-    def _stored(self) -> bool:
-        return bool(self._traj._stored)
-
-    @_stored.setter
-    def _stored(self, value: bool) -> None:
-        self._traj._stored = value
-        self._traj._runs.mark_stored()
+        builder.put_leaf(tree_of(traj).leaves[name], constants.OVERWRITE_DATA)
 
 
 def _store_single_run(
@@ -76,12 +61,12 @@ def _store_single_run(
     commit: CommitRun | None = None,
 ) -> None:
     check_storing(store_data, max_depth)
-    for node in traj._new_nodes.values():
-        if not node._stored and (max_depth is None or node._depth <= max_depth):
+    for node in tree_of(traj).new_nodes.values():
+        if not node.v_stored and (max_depth is None or node.v_depth <= max_depth):
             builder.put_node(node, store_data)
-    for (location, name), target in traj._new_links.items():
-        group = traj if not location else traj._tree.get_node(location)
-        if max_depth is None or group._depth < max_depth:
+    for (location, name), target in tree_of(traj).new_links.items():
+        group = traj if not location else tree_of(traj).get_node(location)
+        if max_depth is None or group.v_depth < max_depth:
             builder.put_link(group, name, target)
     builder.commit = commit
 
@@ -99,14 +84,14 @@ def _store_tree(
     check_storing(store_data, max_depth)
     if max_depth is not None and max_depth <= 0:
         return
-    if not parent.v_is_root and not parent._stored:
+    if not parent.v_is_root and not parent.v_stored:
         builder.put_path(parent, constants.STORE_DATA_SKIPPING)
     node = parent
     for depth, name in enumerate(child_name.split("."), start=1):
         if max_depth is not None and depth > max_depth:
             return
-        group, node = node, node._children[name]
-        if name in group._links:
+        group, node = node, node.f_get_children(copy=False)[name]
+        if name in group.f_get_links(copy=False):
             if with_links:
                 builder.put_link(group, name, node)
             return
@@ -144,7 +129,7 @@ def _store_leaf(
 ) -> None:
     check_storing(store_data)
     missing = leaf._parent
-    if missing is not None and not missing.v_is_root and not missing._stored:
+    if missing is not None and not missing.v_is_root and not missing.v_stored:
         builder.put_path(missing, constants.STORE_DATA_SKIPPING)
     builder.put_leaf(
         leaf,
@@ -167,7 +152,7 @@ def _names_to_overwrite(
     if isinstance(overwrite, list | tuple | set | frozenset):
         return frozenset(overwrite)
     raise ValueError(
-        f"`overwrite` for {leaf._full_name!r} takes True, an item name or a list of item names, "
+        f"`overwrite` for {leaf.v_full_name!r} takes True, an item name or a list of item names, "
         f"not {overwrite!r}."
     )
 
@@ -193,7 +178,7 @@ def _delete(
     recursive: bool = False,
     **_: Any,
 ) -> None:
-    path = node._full_name
+    path = node.v_full_name
     if delete_only is None:
         builder.add(DeleteNode(path, recursive))
         return
