@@ -1,4 +1,4 @@
-"""Let workers collect what they store; the main process stores it when the run comes home."""
+"""Let workers collect what they store; the main process stores it with the outcome."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pypet.wrap_modes._local.store_message import Failure, StoreMessage, dump_co
 
 
 class ReferenceWrapper(Sender):
-    """What runs see with wrap mode LOCAL: keeps what is to be stored until the run comes home.
+    """What runs see with wrap mode LOCAL: keeps what is to be stored until the run is over.
 
     Each message is kept as it was when it was stored; what the run changes later is not seen.
     Removing data in a run frees no memory.
@@ -92,7 +92,7 @@ class LocalWrapMode(WrapMode):
         return references
 
     def accept(self, outcome: Outcome) -> None:
-        """Store what came home.
+        """Store the payload of an outcome.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class LocalWrapMode(WrapMode):
         return store_run_table(service, service, trajectory)
 
     def stop(self) -> None:
-        """Forget the service: everything that came home is stored."""
+        """Forget the service: every payload is stored."""
         self._service = self._wrapper = None
 
 

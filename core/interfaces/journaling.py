@@ -38,7 +38,7 @@ class Restored(NamedTuple):
 
 
 class CommittedRun(NamedTuple):
-    """A run that was committed without anybody being told."""
+    """A run that was committed, but whose outcome was never reported."""
 
     index: int  # type: ignore[assignment]  # hides the method of tuples, which nobody needs
     value: Any

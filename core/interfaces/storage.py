@@ -51,8 +51,8 @@ class StorageService(Feature):
     """The storage is open because of `kept_open`: nobody has sent ``OPEN_FILE``."""
     early: Any = None
     """What an experiment that is under way has stored before its first run, see
-    `pypet.services.early`; set by the environment. Services that do not look at it store such
-    nodes again only if they are told to."""
+    `pypet.services.early`; set by the environment. Services that ignore it store such
+    nodes again only with `OVERWRITE_DATA`."""
 
     @property
     def is_open(self) -> bool:
@@ -92,7 +92,7 @@ class StorageService(Feature):
     def reading(self) -> AbstractContextManager[Any]:
         """Keep the storage open for reading within a ``with`` block, if that saves anything.
 
-        Who loads many single items one after the other enters it.
+        Enter it to load many single items one after the other.
         """
         return nullcontext(self)
 
@@ -170,9 +170,9 @@ class StorageService(Feature):
         return
 
     def rescue_services(self, trajectory_name: str) -> Iterable[StorageService]:
-        """Return services that may store what this one cannot, to be tried in turn.
+        """Return services that may store what this one cannot, to be tried in order.
 
-        Each is new and empty, and has a ``filename`` that tells people where it stores. The
+        Each is new and empty, and has a ``filename``, which is shown to users. The
         environment asks when it could not store a trajectory at the end of an experiment.
         """
         return ()

@@ -345,7 +345,7 @@ def _refresh(node: Any, record: NodeRecord, level: int) -> None:
 
 logger = logging.getLogger(__name__)
 
-_MOST_LINES = 20
+_MAX_LINES = 20
 """Nodes that one warning lists."""
 
 
@@ -369,9 +369,9 @@ class SkippedNodes:
         if not reasons:
             return
         root._load_errors.update(reasons)
-        lines = [f"  {path}: {reason}" for path, reason in list(reasons.items())[:_MOST_LINES]]
-        if len(reasons) > _MOST_LINES:
-            lines.append(f"  and {len(reasons) - _MOST_LINES} more")
+        lines = [f"  {path}: {reason}" for path, reason in list(reasons.items())[:_MAX_LINES]]
+        if len(reasons) > _MAX_LINES:
+            lines.append(f"  and {len(reasons) - _MAX_LINES} more")
         logger.warning(
             "%d nodes of trajectory `%s` could not be loaded from %r and are left out; "
             "`v_load_errors` keeps the list:\n%s",

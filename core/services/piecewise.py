@@ -23,7 +23,7 @@ Entry = tuple[Any, ...]
 Failed = list[tuple[str, Exception]]
 """What was not stored, and why."""
 
-MOST_NAMED = 10
+MAX_NAMED = 10
 _OF_THE_STORAGE = (OSError, NotStoredError, StorageFormatError, NotImplementedError)
 """Whatever is stored next, these are raised again, maybe after a long wait."""
 
@@ -182,9 +182,9 @@ def store_parts(
 
 def _raise(failed: Failed, *, has_stored: bool) -> NoReturn:
     error = failed[0][1]
-    names = "; ".join(name for name, _ in failed[:MOST_NAMED])
-    if len(failed) > MOST_NAMED:
-        names += f"; and {len(failed) - MOST_NAMED} more"
+    names = "; ".join(name for name, _ in failed[:MAX_NAMED])
+    if len(failed) > MAX_NAMED:
+        names += f"; and {len(failed) - MAX_NAMED} more"
     rest = f"; {REST_STORED}" if has_stored else ""
     error.add_note(f"pypet: cannot be stored: {names}{rest}.")
     raise error

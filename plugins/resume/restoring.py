@@ -14,7 +14,7 @@ from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.requests import joined
 from pypet.plugins.resume.journal.segments import SegmentWriter, sync_segments
-from pypet.plugins.resume.journal.service import MOST_BYTES_TOGETHER, MOST_TOGETHER
+from pypet.plugins.resume.journal.service import MAX_BYTES_OF_JOINED_RUN, MAX_RUNS_PER_REQUEST
 from pypet.plugins.resume.journal.values import decode_value
 from pypet.plugins.resume.run_progress import RunProgress
 from pypet.plugins.resume.snapshot_file import load
@@ -207,11 +207,11 @@ def _store_commits(service: Any, commits: Iterable[Committed]) -> None:
         if request is None:
             continue
         request = request._replace(replayed=True)
-        if each.size > MOST_BYTES_TOGETHER:
+        if each.size > MAX_BYTES_OF_JOINED_RUN:
             service.apply(request)
             continue
         batch.append(request)
-        if len(batch) >= MOST_TOGETHER:
+        if len(batch) >= MAX_RUNS_PER_REQUEST:
             _apply_together(service, batch)
             batch = []
     _apply_together(service, batch)

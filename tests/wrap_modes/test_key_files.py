@@ -137,7 +137,7 @@ def test_one_folder_that_can_be_written_is_enough(tmp_path):
         key_files.write([tmp_path / "file" / "folder"], SECRET)
 
 
-def test_a_worker_without_the_file_is_told_what_to_do(tmp_path):
+def test_a_worker_without_the_file_gets_advice(tmp_path):
     with pytest.raises(PermissionError, match=r"on host .* key file .*lost\.key \(No such file"):
         key_files.read([str(tmp_path / "lost.key")])
     key = pickle.dumps(WorkerKey(b"s" * 40, b"t" * 32, (str(tmp_path / "lost.key"),)))
@@ -192,7 +192,7 @@ def test_a_file_system_without_modes_gets_no_key(tmp_path, monkeypatch):
     assert list(tmp_path.glob(".pypet-*")) == []
 
 
-def test_what_is_no_key_is_told(tmp_path):
+def test_a_file_that_is_no_key_is_reported(tmp_path):
     (place,) = key_files.write([tmp_path], b"something else")
     with pytest.raises(ValueError, match="no key file of pypet"):
         pickle.loads(pickle.dumps(WorkerKey(b"", b"", (place,))))

@@ -76,7 +76,7 @@ def test_an_address_without_a_port_gets_a_free_one(url_with):
     assert port_of(url) > 0
 
 
-def test_workers_on_other_hosts_are_told_an_address_of_this_one(url_with):
+def test_workers_on_other_hosts_get_an_address_of_this_one(url_with):
     url = url_with(across_hosts=True)
     assert url.rpartition(":")[0] == f"tcp://{own_host()}"
 

@@ -344,7 +344,7 @@ def test_large_data_is_on_its_way_while_the_next_run_is_executed(serving):
 
 
 def test_a_worker_keeps_only_so_much(serving, monkeypatch):
-    monkeypatch.setattr(channels, "_MOST_UNANSWERED_BYTES", LARGE.nbytes // 2)
+    monkeypatch.setattr(channels, "_MAX_UNANSWERED_BYTES", LARGE.nbytes // 2)
     with channel_to(serving) as channel:
         with channel:
             channel.put(message(0, LARGE))

@@ -17,9 +17,9 @@ from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService
 from pypet.wrap_modes.queue.ring_buffer import (
     IS_POSSIBLE,
-    LEAST_BYTES,
-    LEAST_ROOM,
     MESSAGES,
+    MIN_BYTES,
+    MIN_CAPACITY,
     RingBufferReader,
     RingBufferWriter,
 )
@@ -27,7 +27,7 @@ from pypet.wrap_modes.queue.ring_buffer import (
 if not IS_POSSIBLE:
     pytest.skip("the platform has no files that are in memory only", allow_module_level=True)
 
-LARGE = LEAST_ROOM // MESSAGES
+LARGE = MIN_CAPACITY // MESSAGES
 """So many bytes that the smallest memory has room for `MESSAGES` of them."""
 
 
@@ -75,7 +75,7 @@ class Reader:
         self._theirs.close()
 
 
-sizes = st.lists(st.integers(0, 3 * LEAST_BYTES), min_size=1, max_size=3)
+sizes = st.lists(st.integers(0, 3 * MIN_BYTES), min_size=1, max_size=3)
 
 
 @settings(max_examples=30, deadline=None)
@@ -88,7 +88,7 @@ def test_buffers_arrive_as_they_were_and_stay_so_until_they_are_released(message
         if reader.put(buffers):
             expected.append(buffers)
         else:
-            assert sum(message) < LEAST_BYTES
+            assert sum(message) < MIN_BYTES
     reader.close()
     assert reader.read == expected
 
@@ -118,14 +118,14 @@ def test_who_finds_no_room_waits_until_something_is_released():
 
 def test_larger_messages_get_more_memory():
     reader = Reader(kept=0)
-    sizes = [LEAST_BYTES, 3 * LEAST_ROOM, LEAST_BYTES]
+    sizes = [MIN_BYTES, 3 * MIN_CAPACITY, MIN_BYTES]
     for number, size in enumerate(sizes):
         assert reader.put([content(number, size)])
     reader.close()
     assert [len(message[0]) for message in reader.read] == sizes
 
 
-def test_who_waits_for_a_writer_that_has_gone_is_told():
+def test_waiting_for_a_writer_that_is_gone_raises():
     reader = Reader(kept=9)
     for number in range(MESSAGES):
         reader.put([content(number, LARGE)])
@@ -151,8 +151,8 @@ def test_what_somebody_keeps_is_never_overwritten():
 
 def test_many_answers_that_nobody_reads_are_not_lost():
     reader = Reader(kept=0)
-    large = bytes(600 * LEAST_BYTES)
-    small = bytes(LEAST_BYTES)
+    large = bytes(600 * MIN_BYTES)
+    small = bytes(MIN_BYTES)
     assert reader.put([large])
     for _ in range(600):
         assert reader.put([small])
@@ -170,11 +170,11 @@ def test_a_writer_that_cannot_open_the_memory_gets_what_comes_next_through_the_c
     with monkeypatch.context() as patch:
         patch.setattr("mmap.mmap", fail)
         with pytest.raises(OSError, match="no memory"):
-            reader.put([content(0, LEAST_BYTES)])
+            reader.put([content(0, MIN_BYTES)])
     with pytest.raises(OSError, match="could not be opened"):
-        reader.put([content(1, LEAST_BYTES)])
+        reader.put([content(1, MIN_BYTES)])
     reader._ring_buffer.refuse()
-    assert not reader.put([content(2, LEAST_BYTES)])
+    assert not reader.put([content(2, MIN_BYTES)])
     reader.close()
 
 
@@ -184,7 +184,7 @@ def test_without_such_memory_buffers_are_sent(monkeypatch):
 
     monkeypatch.setattr(os, "memfd_create", fail)
     reader = Reader(kept=0)
-    assert not reader.put([content(0, LEAST_BYTES)])
+    assert not reader.put([content(0, MIN_BYTES)])
     reader.close()
 
 

@@ -174,7 +174,7 @@ def test_an_interruption_from_the_keyboard_does_not_end_the_writer(service, acti
 
 
 @BOTH
-def test_what_cannot_be_stored_is_told_with_run_and_cause(tmp_path, active, mode_class):
+def test_what_cannot_be_stored_is_reported_with_run_and_cause(tmp_path, active, mode_class):
     service = FullDisk(filename=str(tmp_path / "data.hdf5"))
     traj = sample_trajectory(service)
     mode = active(mode_class, service)

@@ -1,4 +1,4 @@
-"""A process that a wrap mode starts: how it begins, and what is said when it ends by itself."""
+"""Start the helper process of a wrap mode, and describe how one died."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def start_helper(
     with deferred_interrupts(signal.SIGTERM):
         try:
             process.start()
-        except FileNotFoundError:  # new interpreters are told the working folder
+        except FileNotFoundError:  # new interpreters start in the working folder
             working_folder()
             raise
     return process

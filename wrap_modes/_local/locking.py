@@ -154,8 +154,8 @@ class LockWrapper(WorkerService):
 
 logger = logging.getLogger("pypet.wrap_modes")
 
-_MOST_REQUESTS = 512
-_MOST_BYTES_OF_ITEM = 16384
+_MAX_REQUESTS = 512
+_MAX_BYTES_OF_ITEM = 16384
 """Larger data is stored at once: to keep a copy of it costs more than is won."""
 
 
@@ -183,7 +183,7 @@ class DeferredRequests(AbstractContextManager[None]):
 
     def take(self, request: StoreRequest, run: int | None) -> bool:
         """Keep a request for later, if that is wanted and worth it; return whether it was."""
-        if not self._takes or run is None or len(self._waiting) >= _MOST_REQUESTS:
+        if not self._takes or run is None or len(self._waiting) >= _MAX_REQUESTS:
             return False
         if not all(map(_is_small, request.operations)):
             return False
@@ -224,7 +224,7 @@ def _store_together(messages: Sequence[StoreMessage], service: RecordBackend) ->
 
 def _is_small(operation: Operation) -> bool:
     return type(operation) is PutNode and all(
-        type(item) is ArrayItem and item.value.nbytes <= _MOST_BYTES_OF_ITEM
+        type(item) is ArrayItem and item.value.nbytes <= _MAX_BYTES_OF_ITEM
         for item in operation.items
     )
 

@@ -49,7 +49,7 @@ class Sender(WorkerService):
         NoSuchServiceError
             A value has a type that cannot be stored.
         RuntimeError
-            Who should store is gone.
+            The process that stores is gone.
         """
         if is_about_the_file(msg):
             return

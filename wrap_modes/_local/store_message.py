@@ -35,18 +35,21 @@ class ServiceCall(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """Stands for content that got lost on the way."""
+    """Replaces content that was lost on the way."""
 
     error: Exception
 
 
 class StatusRequest(NamedTuple):
-    """Asks for a report. What runs have handed over that are known to be finished is older."""
+    """Asks the writer for a report.
+
+    Data of runs that are known to be finished was sent before it.
+    """
 
     number: int
-    """Ascends; a report tells up to which question everything is durable."""
+    """Ascends; a report says up to which request everything is durable."""
     known_failures: int
-    """How many failures were told of."""
+    """How many failures were reported before."""
     rows: StoreRequest | None = None
     """Rows of the run table, to be stored after everything that is older than the question."""
 
@@ -82,7 +85,7 @@ class StoreMessage(NamedTuple):
             return
         except Exception as error:
             failure = error
-        # Nobody who made the data is there to be told: the rest of it must not be lost.
+        # The run that made the data is over and cannot react: save the rest of the data.
         if isinstance(content, StoreRequest):
             apply_in_parts(service, content, failure)
         elif isinstance(content, ServiceCall) and content.message == constants.SINGLE_RUN:
@@ -100,7 +103,7 @@ class StoreMessage(NamedTuple):
             name = getattr(content.stuff, "v_full_name", "")
             return f"{content.message} {name}".rstrip()
         if isinstance(content, StatusRequest):
-            return "a question"
+            return "a status request"
         paths = [getattr(each, "path", "") or content.trajectory for each in content.operations]
         rest = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         return f"{paths[-1]}{rest}"
@@ -190,7 +193,7 @@ def _plain(content: Any) -> Any:
 
 
 TEXT_LENGTH = 400
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 
 
 class Failure(NamedTuple):
@@ -226,8 +229,8 @@ def not_stored(mode: str, failures: Iterable[Failure], *, is_final: bool = False
         if failure.run != NO_RUN:
             known = causes.get(failure.run)
             causes[failure.run] = f"{known}; {failure}" if known else f"Not stored: {failure}"
-    shown = "; ".join(map(str, listed[:MOST_SHOWN]))
-    rest = f"; and {len(listed) - MOST_SHOWN} more" if len(listed) > MOST_SHOWN else ""
+    shown = "; ".join(map(str, listed[:MAX_SHOWN]))
+    rest = f"; and {len(listed) - MAX_SHOWN} more" if len(listed) > MAX_SHOWN else ""
     return NotStoredError(
         f"With wrap_mode={mode!r} not everything was stored ({shown}{rest}).",
         runs=sorted({failure.run for failure in listed if failure.run != NO_RUN}),

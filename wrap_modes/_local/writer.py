@@ -21,7 +21,7 @@ from pypet.wrap_modes._local.sink import FLUSH_SECONDS, StorageSink
 from pypet.wrap_modes._local.store_message import NO_RUN, Failure, StatusRequest, StoreMessage
 
 FINISH = "finish"
-MOST_FAILURES_TOLD = 20
+MAX_FAILURES_PER_REPORT = 20
 """A report fits into the buffer of a pipe, so that the writer never waits for its reader."""
 SELECTS_ALL = sys.platform != "win32"
 """Whether a selector can look at pipes and processes, too, not only at sockets."""
@@ -36,8 +36,8 @@ class StatusReport(NamedTuple):
     """What became of messages since the last report."""
 
     durable: int
-    """Everything is durable that is older than the request of this number, or is a failure that
-    was told of."""
+    """Everything is durable that is older than the request of this number, or is a failure
+    that was reported."""
     failures: list[Failure]
     refusals: int
     """How many messages were refused since the last one that was stored."""
@@ -102,7 +102,7 @@ class Writer:
         self._maxsize = setup.maxsize
         self._store = StorageSink(setup.service, setup.gc_interval)
         self._messages: deque[StoreMessage] = deque()
-        self._told_durable = 0
+        self._reported_durable = 0
         self._finishing = False
         self._selector = selectors.DefaultSelector()
 
@@ -155,7 +155,7 @@ class Writer:
             self._store.store_rows(request.rows, request.known_failures)
         self._store.pass_mark(request.number)
 
-    # ----- what the main process says ------------------------------------------------------
+    # ----- commands of the main process ------------------------------------------------------
 
     def _take_command(self, messages: deque[StoreMessage]) -> None:
         try:
@@ -166,13 +166,13 @@ class Writer:
         if command == FINISH:
             self._finishing = True
             return
-        self._tell(self._next_report())
+        self._send_report(self._next_report())
         # What finished runs have handed over is here, or in a buffer: before the request.
         self._source.sweep(messages)
         messages.append(StoreMessage(NO_RUN, command))
 
     def _take_last_question(self) -> None:
-        """Take what the main process has asked before it was gone."""
+        """Take a status request that the main process sent before it died."""
         with contextlib.suppress(EOFError, OSError):
             if self._control.poll(0):
                 self._take_command(self._messages)
@@ -183,14 +183,14 @@ class Writer:
 
     def _next_report(self) -> StatusReport:
         store = self._store
-        failures = store.failures[:MOST_FAILURES_TOLD]
-        del store.failures[:MOST_FAILURES_TOLD]
+        failures = store.failures[:MAX_FAILURES_PER_REPORT]
+        del store.failures[:MAX_FAILURES_PER_REPORT]
         if not store.failures:
-            self._told_durable = store.durable_mark
-        return StatusReport(self._told_durable, failures, store.refusals, store.has_lost_rows)
+            self._reported_durable = store.durable_mark
+        return StatusReport(self._reported_durable, failures, store.refusals, store.has_lost_rows)
 
     def _finish(self) -> None:
-        """Store everything that was sent, then tell what became of it."""
+        """Store everything that was sent, then send the last report."""
         store = self._store
         self._take_last_question()
         self._source.drain(self._messages)
@@ -202,10 +202,10 @@ class Writer:
         last = StatusReport(
             store.durable_mark, store.failures, store.refusals, store.has_lost_rows, is_last=True
         )
-        self._tell(last)
+        self._send_report(last)
 
-    def _tell(self, report: StatusReport) -> None:
-        with contextlib.suppress(OSError):  # nobody is there to be told
+    def _send_report(self, report: StatusReport) -> None:
+        with contextlib.suppress(OSError):  # the main process is gone
             self._control.send(report)
 
 
@@ -216,18 +216,18 @@ class Relay:
     """Makes a socket readable when a connection or the sentinel of a process is ready.
 
     A thread waits for them, as long as the process lives. It goes on when `take` was called, so
-    that nothing is told twice.
+    that nothing is reported twice.
     """
 
     def __init__(self, takers: Mapping[Any, Callable[..., None]]) -> None:
-        """``takers`` says what is called, with the arguments of `take`, if a thing is ready."""
+        """``takers``: called, with the arguments of `take`, when the key is ready."""
         self._takers = takers
         self._ready: list[Any] = []
         self._ours, self._theirs = socket.socketpair()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def fileno(self) -> int:
-        """Return what a selector can be told to look at."""
+        """Return the descriptor for a selector."""
         return self._ours.fileno()
 
     def take(self, *args: Any) -> None:

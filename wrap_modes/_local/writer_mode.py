@@ -30,7 +30,7 @@ from pypet.wrap_modes._local.user_queue import GivenQueueWriter
 from pypet.wrap_modes._local.writer import FINISH, Source, StatusReport, WriterSetup, write
 
 SECONDS_BETWEEN_QUESTIONS = 0.1
-MOST_RUNS_NAMED = 20
+MAX_RUNS_NAMED = 20
 
 
 class WriterProcess:
@@ -203,8 +203,8 @@ class WriterProcess:
         runs = sorted((self._accepted | self._failed.keys()) - {NO_RUN})
         self._failed.clear()
         if runs:
-            names = ", ".join(map(str, runs[:MOST_RUNS_NAMED]))
-            rest = ", ..." if len(runs) > MOST_RUNS_NAMED else ""
+            names = ", ".join(map(str, runs[:MAX_RUNS_NAMED]))
+            rest = ", ..." if len(runs) > MAX_RUNS_NAMED else ""
             text += f"; that may concern {len(runs)} finished runs: {names}{rest}"
         return NotStoredError(text + ".", runs, is_final=True)
 

@@ -1,4 +1,4 @@
-"""Where a server listens, and what workers are told about that."""
+"""Where a server listens, and which address workers connect to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pypet.support.network import convert_ipv6, is_ipv6, port_to_tcp
 
 LOOPBACK = "127.0.0.1"
 _EVERYWHERE = ("*", "0.0.0.0", "[::]", "[::0]")
-_MOST_ATTEMPTS = 200
+_MAX_ATTEMPTS = 200
 
 Port = int | str | tuple[int, int] | None
 """A port, a range ``low <= port < high``, a complete address, or None for any free port."""
@@ -46,8 +46,8 @@ def bind(server: Any, port: Port, *, reachable: bool) -> str:
         bound = server.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
         return _as_seen_by_workers(bound)
     raise OSError(
-        f"port={port!r}: nothing can listen at {_told(candidates)} ({refusal}). Give another port, "
-        "a range like (7777, 9999), or leave it out for any free port."
+        f"port={port!r}: nothing can listen at {_listed(candidates)} ({refusal}). Give another "
+        "port, a range like (7777, 9999), or leave it out for any free port."
     )
 
 
@@ -68,7 +68,7 @@ def fixed_address(port: Port, *, reachable: bool) -> str | None:
 def own_host() -> str:
     """Return the address under which other hosts reach this one, as URLs have it.
 
-    That is what the name of this host stands for. Where that is the loopback device, as on
+    That is the address of this host's name. Where that is the loopback device, as on
     Debian, it is the address from which fragments leave for elsewhere.
     """
     host = port_to_tcp(0)[len("tcp://") :].rpartition(":")[0]
@@ -89,7 +89,7 @@ def _ports(port: int | tuple[int, int] | None) -> list[int | str]:
     if isinstance(port, tuple):
         low, high = port
         count = max(1, high - low)
-        return [low + each for each in random.sample(range(count), min(count, _MOST_ATTEMPTS))]
+        return [low + each for each in random.sample(range(count), min(count, _MAX_ATTEMPTS))]
     return [port]
 
 
@@ -107,7 +107,7 @@ def _as_seen_by_workers(bound: str) -> str:
     return f"tcp://{host}:{port}"
 
 
-def _told(candidates: list[str]) -> str:
+def _listed(candidates: list[str]) -> str:
     if len(candidates) == 1:
         return candidates[0]
     return f"any of {len(candidates)} ports at {candidates[0].rpartition(':')[0]}"

@@ -20,7 +20,7 @@ from pypet.wrap_modes._net.server_socket import (
 
 _CONNECT_MILLISECONDS = 2_000
 _RECONNECT_MILLISECONDS = 50
-_MOST_RECONNECT_MILLISECONDS = 1_000
+_MAX_RECONNECT_MILLISECONDS = 1_000
 
 _inherited: list[Any] = []
 """Sockets of a parent process: they may not be used here, not even to be closed."""
@@ -141,7 +141,7 @@ class ClientSocket:
             (zmq.IPV6, int(is_ipv6(self.url))),
             (zmq.CONNECT_TIMEOUT, _CONNECT_MILLISECONDS),
             (zmq.RECONNECT_IVL, _RECONNECT_MILLISECONDS),
-            (zmq.RECONNECT_IVL_MAX, _MOST_RECONNECT_MILLISECONDS),
+            (zmq.RECONNECT_IVL_MAX, _MAX_RECONNECT_MILLISECONDS),
             (zmq.HEARTBEAT_IVL, HEARTBEAT_MILLISECONDS),
             (zmq.HEARTBEAT_TIMEOUT, SILENCE_MILLISECONDS),
         ):

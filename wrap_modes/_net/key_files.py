@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _IS_POSIX = os.name == "posix"
-_MOST_BYTES = 4096
+_MAX_BYTES = 4096
 _REMEDY = (
     "What workers are sent can be read by others, so the key of the network wrap mode reaches them "
     "by this file, in a folder that all hosts have to see at the same path. Let hosts share the "
@@ -92,7 +92,7 @@ def _read(path: str) -> bytes:
     with open(os.open(path, flags), "rb") as file:
         if _IS_POSIX:
             _check(os.fstat(file.fileno()))
-        return file.read(_MOST_BYTES)
+        return file.read(_MAX_BYTES)
 
 
 def _check(status: os.stat_result) -> None:

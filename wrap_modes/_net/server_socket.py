@@ -1,4 +1,4 @@
-"""The socket of a server: encrypted, and deaf to whoever lacks the key of the experiment.
+"""The socket of a server: encrypted, and closed to connections without the key of the experiment.
 
 A message is a header (`HEADER`: token of the experiment, session of the sender, number), and a
 body in frames of at most `FRAME_BYTES`. An answer is the number that it is about, and a body.
@@ -23,17 +23,17 @@ SESSION_BYTES = 16
 HEADER = struct.Struct(f"<{TOKEN_BYTES}s{SESSION_BYTES}sQ")
 ANSWER = struct.Struct("<Q")
 FRAME_BYTES = 1 << 20
-"""Larger bodies are cut, so that a stranger's connection cannot take more memory than this."""
-_MOST_FRAME_BYTES = FRAME_BYTES + 256
+"""Larger bodies are cut, so that a foreign connection cannot take more memory than this."""
+_MAX_FRAME_BYTES = FRAME_BYTES + 256
 """With what encryption adds to a frame."""
 HANDSHAKE_MILLISECONDS = 5_000
-"""Who has not proved by then that he has the key is cut off."""
+"""Connections that have not proved by then that they have the key are closed."""
 HEARTBEAT_MILLISECONDS = 2_000
 SILENCE_MILLISECONDS = 10_000
 """A peer whose machine has not answered for so long is taken to be disconnected."""
 BACKLOG = 1024
 
-STRANGER = "a connection without the key of this experiment"
+FOREIGN_CONNECTION = "a connection without the key of this experiment"
 WRONG_TOKEN = "a message without the token of this experiment"
 MALFORMED = "a malformed message"
 REPEATED = "a message that was there already"
@@ -66,7 +66,7 @@ class ServerSocket:
         key.secure(zmq, socket)
         for option, value in (
             (zmq.LINGER, 1000),
-            (zmq.MAXMSGSIZE, _MOST_FRAME_BYTES),
+            (zmq.MAXMSGSIZE, _MAX_FRAME_BYTES),
             (zmq.HANDSHAKE_IVL, HANDSHAKE_MILLISECONDS),
             (zmq.HEARTBEAT_IVL, HEARTBEAT_MILLISECONDS),
             (zmq.HEARTBEAT_TIMEOUT, SILENCE_MILLISECONDS),
@@ -142,7 +142,7 @@ class ServerSocket:
         zmq, monitor = self._zmq, self._monitor
         while monitor.getsockopt(zmq.EVENTS) & zmq.POLLIN:
             monitor.recv_multipart()
-            self.refusals.count(STRANGER)
+            self.refusals.count(FOREIGN_CONNECTION)
 
 
 def _joined(parts: list[memoryview]) -> memoryview:

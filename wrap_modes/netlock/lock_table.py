@@ -1,4 +1,4 @@
-"""Who has the lock and who waits for it: the rules of the server, without a network."""
+"""The owner of the lock and the processes that wait for it: rules without a network."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class LockTable:
         return owner
 
     def forget(self, claim: Claim) -> None:
-        """Forget an owner that cannot be told that it has the lock; it will ask again."""
+        """Forget an owner that cannot be notified that it has the lock; it will ask again."""
         if claim == self.owner:
             self.owner = None
 

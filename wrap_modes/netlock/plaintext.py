@@ -85,7 +85,7 @@ class TimeOutLockerServer(LockerServer):
         super().__init__(url)
         self.timeout = timeout
         self._timed_out: set[tuple[str, str]] = set()
-        """Names of locks and those who lost them and were not told yet."""
+        """(lock, client) for each client that lost a lock and was not notified yet."""
 
     def _lock(self, name: str, client: str) -> str:
         owner, now = self._owners.get(name), time.monotonic()

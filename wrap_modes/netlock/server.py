@@ -57,7 +57,7 @@ def serve(setup: LockServerSetup) -> None:
 
 
 class LockServer:
-    """Answers claims; whom it gives the lock later is told then."""
+    """Answers claims, and notifies the owner when the lock passes on."""
 
     def __init__(self, socket: ServerSocket, table: LockTable) -> None:
         self._socket = socket
@@ -91,7 +91,7 @@ class LockServer:
             return
         owner = table.owner
         if owner is not None:
-            lost = table.take_away(now, is_reachable=self._tell(owner, PROBE))
+            lost = table.take_away(now, is_reachable=self._notify(owner, PROBE))
             if lost is not None:
                 _logger.warning(
                     "A worker had the lock of the storage for too long, or is out of reach; the "
@@ -106,16 +106,16 @@ class LockServer:
         command = bytes(request.body[:16])
         if command == ACQUIRE:
             if table.acquire(claim, now):
-                self._tell_granted(claim, now)
+                self._notify_granted(claim, now)
             else:
-                self._tell(claim, WAITING)
+                self._notify(claim, WAITING)
         elif command == RENEW:
             if table.renew(claim, now):
-                self._tell_granted(claim, now)
+                self._notify_granted(claim, now)
             else:
-                self._tell(claim, LOST)
+                self._notify(claim, LOST)
         elif command == RELEASE:
-            self._tell(claim, RELEASED if table.release(claim) else LOST)
+            self._notify(claim, RELEASED if table.release(claim) else LOST)
             # Each claim comes with its route, and there may be a process for each of many runs.
             self._routes.pop(request.session, None)
             self._grant_next(now)
@@ -123,18 +123,18 @@ class LockServer:
             self._socket.refusals.count(MALFORMED)
 
     def _grant_next(self, now: float) -> None:
-        """Give a free lock to the first one that can be told."""
+        """Give a free lock to the first process that can be notified."""
         table = self._table
         while table.owner is None:
             claim = table.next_owner(now)
-            if claim is None or self._tell_granted(claim, now):
+            if claim is None or self._notify_granted(claim, now):
                 return
             table.forget(claim)
 
-    def _tell_granted(self, claim: Claim, now: float) -> bool:
-        return self._tell(claim, GRANTED + SECONDS.pack(self._table.lease(now)))
+    def _notify_granted(self, claim: Claim, now: float) -> bool:
+        return self._notify(claim, GRANTED + SECONDS.pack(self._table.lease(now)))
 
-    def _tell(self, claim: Claim, what: bytes) -> bool:
+    def _notify(self, claim: Claim, what: bytes) -> bool:
         route = self._routes.get(claim.session)
         if route is not None and self._socket.answer(route, claim.number, what):
             return True

@@ -16,14 +16,14 @@ from pypet.wrap_modes._net.keys import WorkerKey
 
 RESEND_SECONDS = 5.0
 """The first time after which an answer is overdue; it doubles as long as none comes."""
-MOST_RESEND_SECONDS = 60.0
+MAX_RESEND_SECONDS = 60.0
 RECONNECT_SECONDS = 30.0
 """How long the writer's machine may be out of reach."""
-_MOST_UNANSWERED = 4
-_MOST_UNANSWERED_BYTES = 32 << 20
+_MAX_UNANSWERED = 4
+_MAX_UNANSWERED_BYTES = 32 << 20
 """So much a worker keeps, to send it again, while it goes on with its next runs."""
 _BATCH_BYTES = 1 << 18
-_MOST_PARCELS = 256
+_MAX_PARCELS = 256
 
 
 class _Message(NamedTuple):
@@ -84,10 +84,10 @@ class Channel(AbstractContextManager[None]):
         try:
             if not gathers:
                 self._send()
-                self._wait(_MOST_UNANSWERED if self._gathers else 0)
-            elif self._size >= _BATCH_BYTES or len(self._runs) >= _MOST_PARCELS:
+                self._wait(_MAX_UNANSWERED if self._gathers else 0)
+            elif self._size >= _BATCH_BYTES or len(self._runs) >= _MAX_PARCELS:
                 self._send()
-                self._wait(_MOST_UNANSWERED)
+                self._wait(_MAX_UNANSWERED)
         except ConnectionError as error:
             raise self._gone(message.what(), error) from error
         except BaseException as error:
@@ -142,10 +142,10 @@ class Channel(AbstractContextManager[None]):
         self._socket.send(message.number, message.frames)
 
     def _wait(self, most: int) -> None:
-        """Wait until at most so many messages are without an answer, and not too large ones."""
+        """Wait until at most ``most`` messages are unanswered, and those are not too large."""
         patience = RESEND_SECONDS
         unanswered = self._unanswered
-        while len(unanswered) > most or self._unanswered_bytes() > _MOST_UNANSWERED_BYTES:
+        while len(unanswered) > most or self._unanswered_bytes() > _MAX_UNANSWERED_BYTES:
             answer = self._socket.receive(patience)
             if answer is not None:
                 while unanswered and unanswered[0].number <= answer[0]:
@@ -158,7 +158,7 @@ class Channel(AbstractContextManager[None]):
                 )
             for message in unanswered:
                 self._socket.send(message.number, message.frames)
-            patience = min(2 * patience, MOST_RESEND_SECONDS)
+            patience = min(2 * patience, MAX_RESEND_SECONDS)
 
     def _unanswered_bytes(self) -> int:
         return sum(message.size for message in self._unanswered)

@@ -17,7 +17,7 @@ from pypet.wrap_modes._net.addresses import Port
 from pypet.wrap_modes._net.keys import ServerKey
 from pypet.wrap_modes._net.server_socket import MALFORMED, REPEATED, Request, ServerSocket
 
-_MOST_SESSIONS = 100_000
+_MAX_SESSIONS = 100_000
 """Workers of which it is remembered what they have sent; the latest ones."""
 
 
@@ -29,13 +29,13 @@ class NetworkListener(Source):
 
     stores_between_looks: ClassVar[int] = 16
 
-    def __init__(self, mode: str, key: ServerKey, port: Port, reachable: bool, told: Connection):
-        """Listen as soon as it is registered, and tell through ``told`` where, or why not."""
+    def __init__(self, mode: str, key: ServerKey, port: Port, reachable: bool, replies: Connection):
+        """Listen once registered; send the address, or the error, to ``replies``."""
         self._mode = mode
         self._key = key
         self._port = port
         self._reachable = reachable
-        self._told = told
+        self._replies = replies
         self._taken: OrderedDict[bytes, int] = OrderedDict()
         self._server: ServerSocket | None = None
         self._unregister: list[Callable[[], object]] = []
@@ -46,21 +46,21 @@ class NetworkListener(Source):
         Raises
         ------
         SystemExit
-            That is impossible, and was told.
+            It cannot listen; the error was sent.
         """
         server = ServerSocket(self._mode, self._key)
         try:
             url = server.bind(self._port, reachable=self._reachable)
         except OSError as error:
-            self._told.send(error)
+            self._replies.send(error)
             server.close()
             raise SystemExit(1) from error
         self._server = server
         for descriptor in server.descriptors():
             selector.register(descriptor, selectors.EVENT_READ, self.sweep)
             self._unregister.append(partial(selector.unregister, descriptor))
-        self._told.send(url)
-        self._told.close()
+        self._replies.send(url)
+        self._replies.close()
 
     def sweep(self, messages: deque[StoreMessage]) -> None:
         """Take everything that has arrived and answer it."""
@@ -110,5 +110,5 @@ class NetworkListener(Source):
         messages.extend(found)
         taken[request.session] = request.number
         taken.move_to_end(request.session)
-        if len(taken) > _MOST_SESSIONS:
+        if len(taken) > _MAX_SESSIONS:
             taken.popitem(last=False)

@@ -108,25 +108,25 @@ class NetQueueWrapMode(WriterMode[NetQueueSender]):
             return
         zmq = require("zmq", plugin=self.name, extra=self.extra)
         key = self._key = ServerKey.make_for(zmq, service, self._options)
-        told, tells = mp_context.Pipe(duplex=False)
+        address_pipe, theirs = mp_context.Pipe(duplex=False)
         reachable = bool(self._options.get("across_hosts"))
-        source = NetworkListener(self.name, key, self._options.get("port"), reachable, tells)
+        source = NetworkListener(self.name, key, self._options.get("port"), reachable, theirs)
         writer = WriterProcess(self.name, source, service, mp_context, self._options)
-        tells.close()
+        theirs.close()
         try:
-            with told:
-                self._url = self._address(writer, told)
+            with address_pipe:
+                self._url = self._address(writer, address_pipe)
         except BaseException:
             self._withdraw_key()
             raise
         self._writer = writer
         self._sender = NetQueueSender(Channel(self._url, key.for_workers()), service)
 
-    def _address(self, writer: WriterProcess, told: Any) -> str:
+    def _address(self, writer: WriterProcess, address_pipe: Any) -> str:
         """Return where the writer listens, once it does."""
-        wait([told, writer.sentinel])
+        wait([address_pipe, writer.sentinel])
         try:
-            answer = told.recv()
+            answer = address_pipe.recv()
         except EOFError:
             answer = writer.give_up()
         if isinstance(answer, Exception):

@@ -37,14 +37,14 @@ class QueuingServerMessageListener(ZMQServer):
     """Puts into a queue what clients send, as long as there is room."""
 
     def __init__(self, url: str, queue: Any, queue_maxsize: int = 0) -> None:
-        """``queue_maxsize`` 0 stands for any number of items."""
+        """``queue_maxsize`` 0 means no limit."""
         super().__init__(url)
         self.queue = queue
         self.queue_maxsize = queue_maxsize
         self._promises: deque[float] = deque()
 
     def listen(self) -> None:
-        """Serve until a client sends ``'DONE'``; then the queue is told that this was all.
+        """Serve until a client sends ``'DONE'``; then put the command that ends the queue.
 
         Raises
         ------

@@ -43,7 +43,7 @@ class PipeStorageServiceSender(Sender):
 
 
 class PipeWrapMode(WriterMode[PipeStorageServiceSender]):
-    """Workers send what they store to one process, one at a time, and are told what arrived."""
+    """Workers send what they store to one process, one at a time, through a pipe that all share."""
 
     name: ClassVar[str] = "PIPE"
     needs_fork: ClassVar[bool] = True

@@ -18,7 +18,7 @@ from pypet.wrap_modes._local.writer import Source
 
 CAPACITY_BYTES = 1 << 20
 """What a pipe should hold: it must not be full, or empty, as soon as somebody has to wait."""
-MOST_CAPACITY_BYTES = 4 << 20
+MAX_CAPACITY_BYTES = 4 << 20
 """No pipe holds more than that."""
 READ_BYTES = 1 << 16
 
@@ -129,7 +129,7 @@ class PipeReader(Source):
 
     def sweep(self, messages: deque[StoreMessage]) -> None:
         """Take what the pipe holds, however fast others fill it again."""
-        for _ in range(1 + MOST_CAPACITY_BYTES // READ_BYTES):
+        for _ in range(1 + MAX_CAPACITY_BYTES // READ_BYTES):
             if not self._take(messages):
                 return
 
@@ -154,7 +154,7 @@ class PipeReader(Source):
 # ----- counts ---------------------------------------------------------------------------------
 
 
-MOST_SENDERS = 1 << 20
+MAX_SENDERS = 1 << 20
 """Processes that have a count of their own; more of them share."""
 _COUNT = struct.Struct("<Q")
 
@@ -163,14 +163,14 @@ class MessageCounts:
     """How many messages every process sent, and how many arrived, in memory that all share."""
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _COUNT.size * (2 + MOST_SENDERS))
+        self._memory = mmap.mmap(-1, _COUNT.size * (2 + MAX_SENDERS))
         """Count of what arrived, count of senders, counts of senders."""
 
     def new_sender(self) -> int:
         """Return the place of a new sender; to be called under a lock."""
         number: int = _COUNT.unpack_from(self._memory, _COUNT.size)[0]
         _COUNT.pack_into(self._memory, _COUNT.size, number + 1)
-        place: int = _COUNT.size * (2 + number % MOST_SENDERS)
+        place: int = _COUNT.size * (2 + number % MAX_SENDERS)
         return place
 
     def add_sent(self, place: int) -> None:
@@ -184,7 +184,7 @@ class MessageCounts:
     @property
     def missing(self) -> int:
         """How many messages were sent but have not arrived."""
-        senders = min(_COUNT.unpack_from(self._memory, _COUNT.size)[0], MOST_SENDERS)
+        senders = min(_COUNT.unpack_from(self._memory, _COUNT.size)[0], MAX_SENDERS)
         counts = struct.unpack_from(f"<{senders}Q", self._memory, 2 * _COUNT.size)
         missing: int = sum(counts) - _COUNT.unpack_from(self._memory)[0]
         return max(0, missing)

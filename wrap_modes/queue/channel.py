@@ -92,7 +92,7 @@ class Channel:
         if not self._is_inheritable or self._pid != os.getppid():
             return False
         self._pid, self._is_inheritable = os.getpid(), False
-        self._ring_buffer = None  # what is released would be told to the process that comes next
+        self._ring_buffer = None  # its answers would reach the next process
         return True
 
     def _connect(self) -> socket.socket:

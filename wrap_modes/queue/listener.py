@@ -22,7 +22,7 @@ _logger = logging.getLogger("pypet.wrap_modes")
 
 SECRET_BYTES = 32
 BACKLOG = 1024
-MOST_BUFFERED_BYTES = 16 << 20
+MAX_BUFFERED_BYTES = 16 << 20
 """More than any connection holds that nobody has read yet."""
 DRAIN_SECONDS = 10.0
 """How long the end waits for the rest of what a worker is still sending."""
@@ -136,7 +136,7 @@ class Listener(Source):
         """Take what is in the connections, without waiting for the rest of a frame."""
         self._accept(messages)
         for client in list(self._clients):
-            former, enough = -1, client.received + MOST_BUFFERED_BYTES
+            former, enough = -1, client.received + MAX_BUFFERED_BYTES
             while client in self._clients and former < client.received < enough:
                 former = client.received
                 self._take(client, messages)

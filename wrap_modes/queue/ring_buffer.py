@@ -27,12 +27,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-LEAST_BYTES = 1 << 18
+MIN_BYTES = 1 << 18
 """Fewer bytes are sent as quickly."""
-LEAST_ROOM, MOST_ROOM = 8 << 20, 256 << 20
+MIN_CAPACITY, MAX_CAPACITY = 8 << 20, 256 << 20
 MESSAGES = 2
 """There is room for so many messages like the first one, so that nobody waits for the other."""
-MOST_TAKEN = 64
+MAX_UNRELEASED = 64
 """Answers to so many messages fit into the connection although nobody reads them."""
 _PART = 1 << 30
 """The kernel takes two gigabytes at once, at most."""
@@ -87,7 +87,7 @@ class RingBufferWriter:
         """
         lengths = [len(buffer) for buffer in buffers]
         size = sum(lengths)
-        if size < LEAST_BYTES:
+        if size < MIN_BYTES:
             return None
         with suppress(BlockingIOError):  # there is no answer
             self._wait(socket.MSG_DONTWAIT)
@@ -119,7 +119,7 @@ class RingBufferWriter:
             self._descriptor, self._size = -1, 0
         if self._is_refused:
             return False
-        room = max(size, min(max(MESSAGES * size, LEAST_ROOM), MOST_ROOM))
+        room = max(size, min(max(MESSAGES * size, MIN_CAPACITY), MAX_CAPACITY))
         try:
             self._descriptor = os.memfd_create("pypet-queue", os.MFD_CLOEXEC)
             os.ftruncate(self._descriptor, room)
@@ -134,7 +134,7 @@ class RingBufferWriter:
             if not self._taken:
                 return 0
             first, last = self._taken[0][0], self._taken[-1][1]
-            if len(self._taken) < MOST_TAKEN:
+            if len(self._taken) < MAX_UNRELEASED:
                 if last <= first:
                     if last + size <= first:
                         return last
@@ -147,7 +147,7 @@ class RingBufferWriter:
 
     def _wait(self, flags: int = 0) -> None:
         """Wait until the writer answers; ``flags`` as for `socket.socket.recv`."""
-        answers = self._connection.recv(MOST_TAKEN, flags)
+        answers = self._connection.recv(MAX_UNRELEASED, flags)
         if not answers:
             raise ConnectionResetError("The writer has gone.")
         for _ in answers:

@@ -9,7 +9,7 @@ import numpy as np
 from pypet.plugins.resume.reading import RUNNING, ExperimentReport
 from pypet.runs.states import COMMITTED
 
-_MOST_SECONDS = 253_000_000_000.0
+_MAX_SECONDS = 253_000_000_000.0
 """Roughly the year 9987, the last that `datetime` knows everywhere."""
 
 
@@ -48,7 +48,7 @@ def pace_of(report: ExperimentReport) -> Pace:
 
 def _known(times: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return those that are times: a damaged row has anything."""
-    return times[(times > 0) & (times < _MOST_SECONDS)]
+    return times[(times > 0) & (times < _MAX_SECONDS)]
 
 
 def _extremes(durations: np.ndarray[Any, Any]) -> tuple[float, float, float] | None:

@@ -23,9 +23,9 @@ from pypet.plugins.resume.journal.frames import SIGNATURE, Frame, Scan
 from pypet.support.filesystem import sync_folder
 
 SUFFIX = ".rcnt"
-_MOST_BUFFERS = 512
+_MAX_BUFFERS = 512
 """At most so many buffers go into one system call; POSIX guarantees 16, Linux and macOS 1024."""
-_MOST_GATHERED_BYTES = 1 << 16
+_MAX_GATHERED_BYTES = 1 << 16
 _numbers = itertools.count(1)
 fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has none
 
@@ -95,7 +95,7 @@ class SegmentWriter:
             with self._alone():
                 self._end = os.fstat(self._descriptor).st_size
                 return self._append(buffers)
-        if sum(map(len, buffers)) > _MOST_GATHERED_BYTES:
+        if sum(map(len, buffers)) > _MAX_GATHERED_BYTES:
             self.write()
             return self._append(buffers)
         gathered = self._gathered
@@ -103,7 +103,7 @@ class SegmentWriter:
         start = self._end + before
         for buffer in buffers:
             gathered += buffer
-        if len(gathered) > _MOST_GATHERED_BYTES or monotonic() - self._written_at > self.interval:
+        if len(gathered) > _MAX_GATHERED_BYTES or monotonic() - self._written_at > self.interval:
             try:
                 self.write()
             except OSError:
@@ -232,8 +232,8 @@ def _create(folder: str) -> tuple[int, str]:
 def _write(descriptor: int, buffers: Sequence[Any], position: int) -> int:
     """Write all buffers, one behind the other; return how many bytes that were."""
     done = 0
-    for first in range(0, len(buffers), _MOST_BUFFERS):
-        some = buffers[first : first + _MOST_BUFFERS]
+    for first in range(0, len(buffers), _MAX_BUFFERS):
+        some = buffers[first : first + _MAX_BUFFERS]
         size = sum(len(each) for each in some)
         written = os.pwritev(descriptor, some, position + done)
         if written < size:

@@ -39,9 +39,9 @@ from pypet.services.overlay import Overlay
 _DELETIONS = frozenset((DeleteNode, DeleteItems, DeleteLink))
 _LARGE_BYTES = 1 << 18
 """Data of a run from this size on is not written twice."""
-MOST_TOGETHER = 256
+MAX_RUNS_PER_REQUEST = 256
 """So many runs at the most are stored at once."""
-MOST_BYTES_TOGETHER = 16384
+MAX_BYTES_OF_JOINED_RUN = 16384
 """Runs that store more are stored one by one."""
 
 
@@ -263,7 +263,7 @@ class JournaledService(ForwardingService):
                 continue
             here.committed.add(run)
             batch.append(committed)
-            if len(batch) >= MOST_TOGETHER:
+            if len(batch) >= MAX_RUNS_PER_REQUEST:
                 self._fold_together(here, batch)
                 batch = []
         self._fold_together(here, batch)
@@ -271,7 +271,7 @@ class JournaledService(ForwardingService):
     def _fold_together(self, here: _Here, batch: Sequence[Committed]) -> None:
         """Let the storage have what runs have committed, at once if it takes all of it."""
         requests = [(each, request) for each in batch if (request := each.request()) is not None]
-        small = [request for each, request in requests if each.size <= MOST_BYTES_TOGETHER]
+        small = [request for each, request in requests if each.size <= MAX_BYTES_OF_JOINED_RUN]
         is_applied = False
         if len(small) == len(requests) > 1:
             with suppress(Exception):  # which one it is shows when each is applied alone
