@@ -12,7 +12,7 @@ from pypet.support.loggers import HasLogger
 class Annotations(HasSlots):
     """Names and values, as attributes or items: ``a.x = 5``, ``a['x']``, ``a.f_get('x')``.
 
-    Integers stand for positional annotations: 0 for ``annotation``, n for ``annotation_n``.
+    Integers are positional annotations: 0 for ``annotation``, n for ``annotation_n``.
     Values may be anything, but most services keep only small ones.
     """
 
@@ -86,7 +86,7 @@ class Annotations(HasSlots):
         return AttributeError(f"There is no annotation {name!r}; there are: {known}.")
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_dict":  # asked for before it is set: while unpickling
+        if name == "_dict":  # looked up before it is set, while unpickling
             raise AttributeError(name)
         return self._value(name)
 
@@ -153,7 +153,7 @@ def _name_of(key: Any) -> Any:
 
 
 class WithAnnotations(HasLogger, HasSlots):
-    """Gives nodes annotations; the container is made when somebody first asks for it."""
+    """Gives nodes annotations; the container is created on first access."""
 
     __slots__ = ("_annotations",)
 

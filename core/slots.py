@@ -27,7 +27,7 @@ def _mangled(cls: type, name: str) -> str:
 
 
 def _instance_dict(instance: object) -> dict[str, Any]:
-    # Not getattr, here and below: classes with `__getattr__` would be asked for what is not set.
+    # Not getattr, here and below: it would call `__getattr__` of classes for unset slots.
     try:
         own: dict[str, Any] = object.__getattribute__(instance, "__dict__")
     except AttributeError:
@@ -66,7 +66,7 @@ class HasSlots(metaclass=MetaSlotMachine):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Set what `__getstate__` returned."""
-        # Not setattr: classes whose `__setattr__` adds data must not take their state for it.
+        # Not setattr: some classes have a `__setattr__` that adds user data.
         put = object.__setattr__
         for name, value in state.items():
             put(self, name, value)

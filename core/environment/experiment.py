@@ -33,6 +33,7 @@ from pypet.runs import run_table_of
 from pypet.support import run_banners
 from pypet.support.collections import result_sort
 from pypet.support.processes import MAIN_GUARD_ADVICE, is_importing_main_script
+from pypet.trajectory.run_control import leave_run
 from pypet.tree.storage import attached_service
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ class Experiment:
             run_banners.flush()
             sigint_handling.finalize()
             trajectory._run_by_environment = False
-            trajectory._leave_run()
+            leave_run(trajectory)
             # The next call begins where this one was interrupted, if it was.
             environment.current_idx = first_pending(trajectory, environment.current_idx)
 
@@ -270,7 +271,7 @@ class Experiment:
             if postprocessing is None or sigterm_handling.hit:
                 return
             length = len(trajectory)
-            trajectory._leave_run()
+            leave_run(trajectory)
             trajectory.f_store(only_init=True)
             _logger.info("Calling post-processing with %d results", len(self._results))
             with sigterm_handling.interruptible():
@@ -285,7 +286,7 @@ class Experiment:
             )
             self._config.put_expansion()
             self._existing.record_added(job, length)
-            trajectory._leave_run()
+            leave_run(trajectory)
             if cleaner is not None:
                 cleaner.clean()
             self._store_expansion(plan)
@@ -345,7 +346,7 @@ class Experiment:
             return None
         self._config.put_expansion()
         self._existing.record_added(job, length)
-        trajectory._leave_run()
+        leave_run(trajectory)
         self._store_expansion(plan)
         added = self._existing.with_claimed(run_table_of(trajectory).pending(length))
         job.check_runs(len(added))

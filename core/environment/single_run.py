@@ -16,6 +16,7 @@ from pypet.records import CommitRun
 from pypet.runs import run_table_of
 from pypet.services.piecewise import store_run_in_parts
 from pypet.support import run_banners
+from pypet.trajectory.run_control import abandon_run, begin_run, end_run, enter_run
 from pypet.tree.storage import attached_service
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ class SingleRun:
         stores = False
         raises = sigterm_handling.raises
         try:
-            trajectory._enter_run(index)
-            trajectory._begin_run(started)
+            enter_run(trajectory, index)
+            begin_run(trajectory, started)
             value = self._call(trajectory, task)
             sigterm_handling.hold()  # a run that has returned is stored and counts
             if self._stores:
@@ -100,11 +101,11 @@ class SingleRun:
                 stores = False
             finished = time()
             run_table_of(trajectory).finish(index, finished, self._hexsha)
-            trajectory._end_run(clean_up=self._clean_up)
+            end_run(trajectory, clean_up=self._clean_up)
         except BaseException as error:
             if self._encode is not None:
                 _abandon(trajectory, index, started)
-            trajectory._abandon_run()
+            abandon_run(trajectory)
             if not isinstance(error, Exception):
                 raise
             sigterm_handling.release(raises)

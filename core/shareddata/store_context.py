@@ -9,8 +9,8 @@ from weakref import WeakSet
 
 from pypet import pypetconstants as constants
 from pypet.support.decorators import prefix_naming
-from pypet.tree.group import NNGroupNode
 from pypet.tree.storage import storage_service_of
+from pypet.tree.typed_groups import RootGroup
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class StorageContextManager:
             There is no trajectory.
         """
         traj = self._traj
-        if not isinstance(traj, NNGroupNode) or traj.v_root is not traj:
+        if not isinstance(traj, RootGroup):
             raise TypeError(f"The store to open is that of a trajectory, not {self._traj!r:.80}.")
         service = storage_service_of(traj)
         self._joined = service.is_kept_open

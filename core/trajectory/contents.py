@@ -47,7 +47,7 @@ class Contents(TrajectoryState):
 
     @not_in_run
     def f_is_empty(self) -> bool:
-        """Say whether there are no leaves except below ``config``."""
+        """Return whether there are no leaves except below ``config``."""
         return all(leaf._branch == "config" for leaf in self._tree.leaves.values())
 
     def f_get_parameters(self, fast_access: bool = False, copy: bool = True) -> Mapping[str, Any]:

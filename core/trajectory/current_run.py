@@ -13,10 +13,10 @@ import numpy as np
 
 from pypet.support.arguments import is_integer
 from pypet.support.decorators import kwargs_api_change, not_in_run
+from pypet.trajectory.run_control import enter_run, leave_run
 from pypet.trajectory.run_search import RunSearch, load_tree_of_runs
 from pypet.trajectory.seeds import draw_seed, latest_seed, make_generator, seed_of_run
 from pypet.trajectory.state import TrajectoryState
-from pypet.tree.node import put
 from pypet.tree.storage import attached_service
 
 _logger = logging.getLogger(__name__)
@@ -77,18 +77,18 @@ class CurrentRun(TrajectoryState):
             The argument is neither a name nor an index.
         """
         if type(name_or_idx) is int and name_or_idx >= 0:
-            self._enter_run(name_or_idx)
+            enter_run(self, name_or_idx)
             return
         idx = -1 if name_or_idx is None else self._index_of(name_or_idx)
         if idx < 0:
-            self._leave_run()
+            leave_run(self)
         else:
-            self._enter_run(idx)
+            enter_run(self, idx)
 
     @not_in_run
     def f_restore_default(self) -> None:
         """Set the trajectory to no particular run: explored parameters have their defaults."""
-        self._leave_run()
+        leave_run(self)
 
     @not_in_run
     def f_iter_runs(
@@ -125,11 +125,11 @@ class CurrentRun(TrajectoryState):
             raise ValueError(f"`f_iter_runs` cannot go on to stop={stop}: there are {length} runs.")
         try:
             for idx in range(start, stop, step):
-                self._enter_run(idx)
+                enter_run(self, idx)
                 yield self._yielded(kind)
         finally:
             if not self._is_run:
-                self._leave_run()
+                leave_run(self)
 
     def _yielded(self, kind: str) -> Any:
         if kind == "name":
@@ -192,9 +192,9 @@ class CurrentRun(TrajectoryState):
                 values = search.values() if fast_access else search.items
         finally:
             if current < 0:
-                self._leave_run()
+                leave_run(self)
             else:
-                self._enter_run(current)
+                enter_run(self, current)
         if not values:
             search.check_name()
         name_of = self._runs.name
@@ -298,40 +298,6 @@ class CurrentRun(TrajectoryState):
                 f"Trajectory `{self._name}` with {len(self._runs)} runs knows no run {name!r}."
             )
         return idx
-
-    # ----- switching -----------------------------------------------------------------------
-
-    def _enter_run(self, idx: int) -> None:
-        """Set the trajectory to the known run ``idx``; nothing changes if that fails."""
-        name = self._runs.name(idx)
-        try:
-            for parameter in self._explored.values():
-                if parameter is not None:
-                    parameter._set_parameter_access(idx)
-        except BaseException:
-            self._access(self._idx)
-            raise
-        state = self.__dict__  # half the price of setting attributes, and paid for every run
-        state["_idx"] = idx
-        state["_run_name"] = name
-        generators = state["_generators"]
-        if generators:  # those of runs start again; those for no particular run go on
-            state["_generators"] = {key: each for key, each in generators.items() if key[0] < 0}
-
-    def _leave_run(self) -> None:
-        """Set the trajectory to no particular run."""
-        self._access(-1)
-        put(self, "_idx", -1)
-        put(self, "_run_name", None)
-
-    def _access(self, idx: int) -> None:
-        for parameter in self._explored.values():
-            if parameter is None:
-                continue
-            if idx < 0:
-                parameter._restore_default()
-            elif parameter.f_has_range() and idx < parameter.f_get_range_length():
-                parameter._set_parameter_access(idx)
 
 
 def _as_index(idx: object) -> int:

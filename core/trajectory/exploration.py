@@ -15,6 +15,7 @@ from pypet.support.arguments import check_callable, check_flag, check_mapping
 from pypet.support.decorators import not_in_run
 from pypet.support.spelling import did_you_mean
 from pypet.trajectory.contents import Contents
+from pypet.trajectory.run_control import leave_run
 from pypet.tree.node import put
 from pypet.tree.storage import attached_service
 
@@ -136,7 +137,7 @@ class Exploration(Contents):
                 f"Trajectory `{self._name}` was stored, so its runs cannot be taken back. Use "
                 "`force=True` to do it in memory only."
             )
-        self._leave_run()
+        leave_run(self)
         for parameter in self._explored.values():
             if parameter is not None:
                 unexplore(parameter)
@@ -287,7 +288,7 @@ class Exploration(Contents):
     # ----- book-keeping --------------------------------------------------------------------
 
     def _register_explored(self, name: str, parameter: Any) -> None:
-        """Note that a parameter is explored; it follows the current run from now on."""
+        """Register a parameter as explored; from now on it follows the current run."""
         self._explored[name] = parameter
         if self._full_copy:
             parameter.v_full_copy = True
@@ -295,7 +296,7 @@ class Exploration(Contents):
             parameter._set_parameter_access(self._idx)
 
     def _leaf_added(self, leaf: Any) -> None:
-        """Set what was preset, and note explored parameters.
+        """Apply presets to a new leaf, and register it if it is explored.
 
         Raises
         ------
@@ -314,7 +315,7 @@ class Exploration(Contents):
                 self._adopt_range(leaf)
 
     def _adopt_range(self, leaf: Any) -> None:
-        """Accept a parameter that was explored elsewhere."""
+        """Register a parameter that was explored before it was added."""
         length = leaf.f_get_range_length()
         if not self._explored and not self._runs.any_completed() and length != len(self._runs):
             self._runs.reset(length)
@@ -326,7 +327,7 @@ class Exploration(Contents):
         self._register_explored(leaf._full_name, leaf)
 
     def _leaf_removed(self, leaf: Any) -> None:
-        """Keep no reference to a leaf that goes; without the last range one run remains."""
+        """Drop references to a leaf that is removed; without the last range one run remains."""
         name = leaf._full_name
         if leaf._is_parameter and self._has_all_parameters:
             put(self, "_has_all_parameters", False)
@@ -337,11 +338,11 @@ class Exploration(Contents):
             return
         del self._explored[name]
         if not self._explored and not self._is_run:
-            self._leave_run()
+            leave_run(self)
             self._runs.reset(1)
 
     def _truncate(self, name: str, parameter: Any, length: int) -> None:
-        """Take back what was appended to a range."""
+        """Undo an expansion of a range."""
         if parameter.f_get_range_length() == length:
             parameter.f_lock()
             return
@@ -359,7 +360,7 @@ class Exploration(Contents):
         """Delete parameters from the storage, because what it has is out of date.
 
         During an experiment those that will be written anew stay until then: without its ranges
-        nobody could use the file of an experiment that is killed.
+        the file of an experiment that is killed could not be used.
         """
         service = attached_service(self)
         early = None if service is None else service.early
@@ -390,19 +391,19 @@ def _check_length(name: str, length: int, expected: int, origin: str) -> None:
 
 
 def unexplore(parameter: Any) -> None:
-    """Take the range of a parameter away, if it has one; its value stays."""
+    """Remove the range of a parameter, if it has one; its value stays."""
     if parameter.f_has_range():
         parameter.f_unlock()
         parameter._shrink()
 
 
 def _check_predicate(predicate: Any, names: list[str]) -> None:
-    """Raise TypeError unless a function of so many values is given."""
+    """Raise TypeError unless ``predicate`` can be called with one value per name."""
     what = "`f_find_idx` needs a function of one value per name, like `lambda x: x > 1`"
     check_callable(predicate, what)
     try:
         inspect.signature(predicate).bind(*names)
-    except ValueError:  # built-in functions need not tell
+    except ValueError:  # built-in functions may have no signature
         return
     except TypeError as err:
         listed = ", ".join(map(repr, names))

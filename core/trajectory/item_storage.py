@@ -173,7 +173,7 @@ class ItemStorage(TrajectoryState):
         remove_from_item: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Delete nodes from the storage; in memory they stay unless said otherwise.
+        """Delete nodes from the storage; by default they stay in memory.
 
         Parameters
         ----------
@@ -304,7 +304,7 @@ class ItemStorage(TrajectoryState):
 def _entries(
     tree: Tree, action: str, items: Iterable[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterator[Entry]:
-    """Yield the entries for ``items``; ``args`` and ``kwargs`` serve those that bring none.
+    """Yield the entries for ``items``; ``args`` and ``kwargs`` are for items without their own.
 
     Raises
     ------

@@ -45,7 +45,7 @@ def load_trajectory(
     name, index
         Which one: by name, or by its place in alphabetical order, negative from the end. Neither:
         the only one that is there. A ``name`` that ends like an HDF5 file, such as ``'my.hdf5'``,
-        is taken for ``filename``, since no trajectory can be called so.
+        is used as ``filename``, since no trajectory can have such a name.
     new_name, add_time
         Name of the trajectory with ``as_new``.
     **kwargs
@@ -117,13 +117,13 @@ def _only_name(service: Any) -> str:
     Raises
     ------
     ValueError
-        It has none or several, or does not tell.
+        It has none or several, or cannot list them.
     """
     names = adapted(service).trajectory_names()
     if names is None:
         raise ValueError(
-            f"{service!r} does not tell which trajectories it has: give the name or the index of "
-            "the one to load; neither was given."
+            f"{service!r} cannot list its trajectories: give the name or the index of the one to "
+            "load; neither was given."
         )
     if len(names) != 1:
         known = f"has several: {', '.join(map(repr, names))}" if names else "has none"

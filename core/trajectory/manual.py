@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from pypet.trajectory.run_control import abandon_run
 from pypet.trajectory.state import TrajectoryState
 
 R = TypeVar("R")
@@ -48,7 +49,7 @@ def manual_run(
                 result = func(traj, *args, **kwargs)
             except BaseException as error:
                 failure = error if isinstance(error, Exception) else None
-                traj._abandon_run(clean_up=clean_up, error=failure)
+                abandon_run(traj, clean_up=clean_up, error=failure)
                 raise
             traj.f_finalize_run(store_meta_data=store_meta_data, clean_up=clean_up)
             return result

@@ -54,7 +54,7 @@ class Properties(TrajectoryState):
 
     @property
     def v_comment(self) -> str:
-        """What users say about the trajectory; cannot be set during a run."""
+        """Description by the user; cannot be set during a run."""
         return self._comment
 
     @v_comment.setter
@@ -267,7 +267,7 @@ class Properties(TrajectoryState):
         return self._tree.wildcards.name(wildcard, self._idx if run_idx is None else run_idx)
 
     def f_is_wildcard(self, name: str) -> bool:
-        """Say whether a component of a name is a wildcard."""
+        """Return whether a component of a name is a wildcard."""
         return self._tree.wildcards.knows(name)
 
     def f_get_wildcards(self) -> list[str]:

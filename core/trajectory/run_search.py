@@ -15,6 +15,7 @@ from pypet.errors import (
 )
 from pypet.pypetconstants import LEAF, LIST, LOAD_DATA, LOAD_NOTHING, LOAD_SKELETON
 from pypet.support.spelling import did_you_mean
+from pypet.trajectory.run_control import enter_run
 from pypet.tree.node import NO_RUN_BRANCH
 from pypet.tree.storage import load_data_of, storage_service_of
 
@@ -55,7 +56,7 @@ class RunSearch:
         links = self._links_by_name() if self._options["with_links"] else {}
         missing: list[int] = []
         for idx in indices:
-            trajectory._enter_run(idx)
+            enter_run(trajectory, idx)
             item = self._search(trajectory._run_name or dummy, links)
             if item is _NOTHING:
                 missing.append(idx)
@@ -91,7 +92,7 @@ class RunSearch:
             if item._is_leaf:
                 if item.f_supports_fast_access():
                     if item._is_parameter and item.f_has_range():
-                        self._trajectory._enter_run(idx)
+                        enter_run(self._trajectory, idx)
                     item = item.f_get()
                 elif item._means_none():
                     item = None
@@ -107,12 +108,12 @@ class RunSearch:
         return values
 
     def check_name(self) -> None:
-        """Raise if nothing in any run is called so, rather than excluded by the other arguments.
+        """Raise if no run has anything of this name, whatever the other arguments exclude.
 
         Raises
         ------
         AttributeError, DataNotInStorageError
-            That is so.
+            No run has.
         """
         tree = self._tree
         name = str(self._name).rpartition(".")[2]

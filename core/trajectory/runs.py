@@ -8,6 +8,7 @@ from typing import Any
 from pypet.runs.information import RunInformation, run_information
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.current_run import CurrentRun
+from pypet.trajectory.run_control import begin_run, end_run
 
 
 class Runs(CurrentRun):
@@ -157,7 +158,7 @@ class Runs(CurrentRun):
                 f"Trajectory `{self._name}` is set to no particular run; choose one with "
                 "`f_set_crun`, `f_iter_runs`, or as an argument."
             )
-        self._begin_run(time.time(), turn_into_run=turn_into_run)
+        begin_run(self, time.time(), turn_into_run=turn_into_run)
         return self
 
     def f_finalize_run(self, store_meta_data: bool = True, clean_up: bool = True) -> Any:
@@ -175,43 +176,10 @@ class Runs(CurrentRun):
         if not self._run_started:
             return self
         self._runs.finish(self._idx, time.time(), self._environment_hexsha)
-        self._end_run(clean_up=clean_up)
+        end_run(self, clean_up=clean_up)
         if store_meta_data:
             self.f_store(only_init=True)
         return self
-
-    def _begin_run(self, timestamp: float, *, turn_into_run: bool = True) -> None:
-        """Record the start of the current run, and behave as during a run."""
-        self._runs.start(self._idx, timestamp)
-        tree = self._tree
-        if tree.new_nodes or tree.new_links:
-            tree.forget_new_nodes()
-        state = self.__dict__  # half the price of setting attributes, and paid for every run
-        state["_run_started"] = True
-        state["_is_run"] = turn_into_run
-        if state["_calls_in_run"]:
-            state["_calls_in_run"] = {}
-
-    def _end_run(self, *, clean_up: bool) -> None:
-        """Stop behaving as during a run; remove what it added, or make that ordinary data."""
-        state = self.__dict__
-        was_run = state["_is_run"]
-        state["_run_started"] = state["_is_run"] = False
-        tree = self._tree
-        if not (tree.new_nodes or tree.new_links):
-            return
-        if clean_up and was_run:
-            tree.remove_new_nodes()
-        else:
-            tree.forget_new_nodes()
-
-    def _abandon_run(self, *, clean_up: bool = True, error: BaseException | None = None) -> None:
-        """End a run that failed: it stays incomplete, with ``error`` as its error if given."""
-        if self._run_started or self._is_run:
-            if error is not None:
-                self._runs.fail(self._idx, error, time.time())
-            self._runs.deactivate()
-            self._end_run(clean_up=clean_up)
 
     @property
     def _new_nodes(self) -> dict[str, Any]:

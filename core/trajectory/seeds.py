@@ -82,7 +82,7 @@ def seed_of_run(traj: Any, idx: int) -> int | None:
 
 
 def _search(traj: Any, fits: Any) -> list[RecordedSeed]:
-    """Return the fitting records in order of time; look into the storage if none is in memory."""
+    """Return the fitting records in order of time; search the storage if none is in memory."""
     found = sorted(filter(fits, _in_memory(traj)))
     if not found and traj._stored:
         try:

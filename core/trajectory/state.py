@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pypet.runs.table import RunTable
-from pypet.tree.group import NNGroupNode
-from pypet.tree.lookup import LookupSettings
-from pypet.tree.tree import Tree
+from pypet.tree.typed_groups import RootGroup
 
 
-class TrajectoryState(NNGroupNode):
+class TrajectoryState(RootGroup):
     """The private state of a trajectory that its parts share.
 
     `Trajectory` derives from parts without state of their own, one a module: `Exploration` (with
@@ -20,23 +17,17 @@ class TrajectoryState(NNGroupNode):
 
     __slots__ = ()
 
-    _tree: Tree
-    _runs: RunTable
     _explored: dict[str, Any]
     """Explored parameters by full name; None for those that are not in memory."""
     _presets: dict[str, tuple[tuple[Any, ...], dict[str, Any]]]
     """Arguments for ``f_set`` of leaves to come, by full name."""
 
-    _storage_service: Any
     _dynamic_imports: list[Any]
     _has_all_parameters: bool
     """A merge loaded all parameters, and none was removed from memory since."""
     _load_errors: dict[str, str]
     """Why stored nodes are not in memory, by full name."""
 
-    _idx: int
-    _run_name: str | None
-    _is_run: bool
     _run_started: bool
     _run_by_environment: bool
     """An environment drives the runs."""
@@ -58,13 +49,6 @@ class TrajectoryState(NNGroupNode):
     _python: str
 
     _full_copy: bool
-    _lookup: LookupSettings
-    _iter_recursive: bool
-    _auto_run_prepend: bool
-    _no_clobber: bool
-    _standard_parameter: type
-    _standard_result: type
-    _standard_leaf: type
 
     if TYPE_CHECKING:
         # What parts use that do not derive from the one that has it.
@@ -72,5 +56,3 @@ class TrajectoryState(NNGroupNode):
         def f_add_to_dynamic_imports(self, dynamic_imports: Any) -> None: ...
         def f_copy(self, copy_leaves: bool | str = True, with_links: bool = True) -> Any: ...
         def f_store(self, *args: Any, **kwargs: Any) -> None: ...
-        def _enter_run(self, idx: int) -> None: ...
-        def _leave_run(self) -> None: ...

@@ -27,7 +27,6 @@ from pypet.tree.lookup import LookupSettings
 from pypet.tree.names import check_trajectory_name
 from pypet.tree.node import put
 from pypet.tree.tree import Tree
-from pypet.tree.typed_groups import RootGroup
 from pypet.tree.views import trajectory_text
 from pypet.tree.wildcards import WildcardFunction
 from pypet.version import __version__
@@ -35,7 +34,7 @@ from pypet.version import __version__
 _PYTHON = platform.python_version()
 
 
-class Trajectory(Exploration, Runs, Merging, Properties, RootGroup):
+class Trajectory(Exploration, Runs, Merging, Properties):
     """The root of a tree of parameters, config data and results, explored over runs.
 
     Parameters
@@ -45,19 +44,18 @@ class Trajectory(Exploration, Runs, Merging, Properties, RootGroup):
     add_time
         Append the current time to the name: ``name_2015_10_21_04h29m00s``.
     comment
-        Says what the trajectory is about.
+        Description of the trajectory.
     dynamic_imports
-        A class of one's own, its import string ``'module.Class'``, or a list of these: what
-        loading has to find by bare class names.
+        A class, its import string ``'module.Class'``, or a list of these: classes that loading
+        should find by their bare names.
     wildcard_functions
         Name of a wildcard, or a tuple of names for it -> function of the run index, -1 for no
-        particular run. The one of ``('$', 'crun')`` names the runs, that of ``('$set',
-        'crunset')`` their sets.
+        particular run. The function of ``('$', 'crun')`` names the runs, the function of
+        ``('$set', 'crunset')`` their sets.
     storage_service
         A registered name such as ``'hdf5'``, an instance, a class, or an import string.
     **kwargs
-        Arguments to make the storage service with. ``filename`` alone chooses the service by its
-        extension.
+        Arguments for the storage service. ``filename`` alone selects the service by its extension.
 
     Raises
     ------
@@ -173,7 +171,7 @@ class Trajectory(Exploration, Runs, Merging, Properties, RootGroup):
         put(twin, "_tree", tree)
         put(twin, "_runs", self._runs.copy())
         twin._runs.bind(tree.wildcards, twin._explored)
-        with _Filling(twin):
+        with _WithoutEvents(twin):
             TreeTransfer(self, twin, copy_leaves, overwrite=False).copy_below(self, with_links)
         twin._explored.update({name: tree.leaves.get(name) for name in self._explored})
         self._copy_new_nodes(tree, with_links)
@@ -183,7 +181,7 @@ class Trajectory(Exploration, Runs, Merging, Properties, RootGroup):
         return self.f_copy()
 
     def _copy_new_nodes(self, tree: Tree, with_links: bool) -> None:
-        """Let the copy remember what was added during the run, too."""
+        """Track in the copy, too, what was added during the run."""
         tree.new_nodes = {name: tree.get_node(name) for name in self._tree.new_nodes}
         if with_links:
             tree.new_links = {
@@ -265,14 +263,14 @@ class Trajectory(Exploration, Runs, Merging, Properties, RootGroup):
         put(self, "_explored", {})
         tree = Tree(self)
         put(self, "_tree", tree)
-        with _Filling(self):
+        with _WithoutEvents(self):
             restore_tree(tree, flat)
         self._explored.update({name: tree.leaves.get(name) for name in explored})
         self._runs.bind(tree.wildcards, self._explored)
 
 
-class _Filling:
-    """Puts nodes into a trajectory that have their state already: no run, no side effects."""
+class _WithoutEvents:
+    """A block that puts complete nodes into a trajectory: not in a run, without events."""
 
     def __init__(self, root: Any) -> None:
         self._root = root

@@ -28,7 +28,7 @@ class GroupState(NamedTuple):
     stored: bool
     run_branch: str
     own: dict[str, Any]
-    """What a class of one's own adds to the state of groups."""
+    """What the group's class adds to the state of groups."""
 
 
 class TreeState(NamedTuple):
@@ -132,7 +132,7 @@ def group_from(state: GroupState, root: Any) -> Any:
 
 
 def is_mixed(group: Any) -> bool:
-    """Say whether the order of children does not follow from that of its groups or leaves."""
+    """Return whether the order of children does not follow from that of its groups or leaves."""
     return bool(group._links) or bool(group._groups and group._leaves)
 
 

@@ -1,4 +1,4 @@
-"""Which stored trajectories this version of pypet reads."""
+"""Compatibility of stored trajectories with this version of pypet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAJOR = re.compile(r"([1-9]\d*)\.\d")
 
 
 def is_readable(version: str) -> bool:
-    """Say whether what ``version`` of pypet wrote has a layout that this version knows."""
+    """Return whether this version of pypet knows the layout that ``version`` wrote."""
     major = _MAJOR.match(version)
     if major is not None:
         return int(major[1]) <= int(__version__.partition(".")[0])
@@ -41,5 +41,5 @@ def check_version(info: Info, force: bool) -> None:
         f"pypet {__version__} reads what 0.1b to {__version__.partition('.')[0]}.x wrote."
     )
     if not force:
-        raise VersionMismatchError(f"{text} Load it with `force=True` to try nonetheless.")
-    logger.warning("%s It is loaded nonetheless.", text)
+        raise VersionMismatchError(f"{text} Load it with `force=True` to try anyway.")
+    logger.warning("%s It is loaded anyway.", text)

@@ -9,6 +9,7 @@ from pypet.records import Info, MetaRecord
 from pypet.support.arguments import check_flag, check_path, is_integer, on_error_keyword
 from pypet.support.decorators import kwargs_api_change, kwargs_mutual_exclusive, not_in_run
 from pypet.trajectory.item_storage import ItemStorage
+from pypet.trajectory.run_control import enter_run, leave_run
 from pypet.trajectory.storage_choice import choose_storage
 from pypet.trajectory.versions import check_version
 from pypet.tree.names import check_trajectory_name
@@ -29,7 +30,7 @@ LOAD_KEYWORDS = (
     "storage_service",
     "on_error",
 )
-"""Keywords of `Trajectory.f_load`, as far as anybody might misspell them."""
+"""Keywords of `Trajectory.f_load` to suggest for misspelled ones."""
 
 
 class WholeStorage(ItemStorage):
@@ -62,7 +63,7 @@ class WholeStorage(ItemStorage):
             `STORE_DATA` 2: add what is new, never change what is there; `OVERWRITE_DATA` 3:
             write everything anew.
         max_depth
-            Only store nodes that are at most so many steps below the root.
+            Only store nodes that are at most this many steps below the root.
 
         Raises
         ------
@@ -136,18 +137,18 @@ class WholeStorage(ItemStorage):
         load_parameters, load_derived_parameters, load_results, load_other_data
             How much of each branch: `LOAD_NOTHING` 0; `LOAD_SKELETON` 1: nodes with comments and
             annotations; `LOAD_DATA` 2: also the data of empty leaves; `OVERWRITE_DATA` 3: empty
-            everything that is not locked and load it anew. ``load_parameters`` rules ``config``
-            too.
+            everything that is not locked and load it anew. ``load_parameters`` applies to
+            ``config`` too.
         load_data
             Replaces these four.
         recursive
             If False, only load the direct children of the root.
         max_depth
-            Only load nodes that are at most so many steps below the root.
+            Only load nodes that are at most this many steps below the root.
         force
             Also load what a version wrote whose layout is not known.
         dynamic_imports
-            Classes of one's own, or their import strings, to be found by name.
+            Classes, or their import strings, that are found by their bare names.
         with_run_information
             If False, only learn how many runs there are.
         with_meta_data
@@ -324,7 +325,7 @@ class WholeStorage(ItemStorage):
         check_version(info, force)
         put(self, "_has_all_parameters", False)
         current = -1 if as_new else self._idx
-        self._leave_run()
+        leave_run(self)
         if as_new:
             put(self, "_comment", self._comment or info.comment)
             self._runs.reset(info.length)
@@ -338,7 +339,7 @@ class WholeStorage(ItemStorage):
         leaves = self._tree.leaves
         self._explored.update({name: leaves.get(name) for name in meta.explorations})
         if current >= 0 and self._runs.knows(current):
-            self._enter_run(current)
+            enter_run(self, current)
 
     def _adopt_runs(self, meta: MetaRecord, with_run_information: bool) -> None:
         info = meta.info
@@ -362,7 +363,7 @@ class WholeStorage(ItemStorage):
 
 
 def _check_which(name: Any, index: Any) -> None:
-    """Raise unless a name is text and an index a number, as far as they are given."""
+    """Raise unless the name is a string and the index an integer, if they are given."""
     if name is not None and not isinstance(name, str):
         raise TypeError(
             f"The name of a trajectory is text, not {name!r}; its place in the file is `index=`."

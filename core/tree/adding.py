@@ -23,14 +23,14 @@ _EXAMPLE = "{'net': {'n': 3}}"
 
 
 class Kind(NamedTuple):
-    """What a method adds: the typed methods have a branch, the generic ones have none."""
+    """What a method adds; only methods for one branch have a ``branch``."""
 
     method: str
     is_leaf: bool
     branch: str | None = None
     run_prefix: bool = False
     is_parameter: bool = True
-    """What the leaves of the branch have to be; the generic methods take both."""
+    """What leaves of the branch must be; methods without branch take both."""
 
 
 PARAMETER = Kind("f_add_parameter", True, "parameters")
@@ -63,14 +63,14 @@ _Order = tuple[str, Any, Any, tuple[Any, ...]]
 def add(
     tree: Tree, start: NNGroupNode, kind: Kind, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Add what the arguments of ``kind.method``, called on ``start``, describe; return the node.
+    """Add the node that the arguments of ``kind.method``, called on ``start``, describe; return it.
 
     Raises
     ------
     ValueError
         No name is given, or the name breaks a rule.
     AttributeError
-        The place is taken, or the path leads through a leaf or link.
+        The name is in use, or the path leads through a leaf or link.
     TypeError
         The node does not belong there, or not during a run.
     """
@@ -120,7 +120,7 @@ def warn_of_translation(
 ) -> None:
     """Warn if a name that is added below ``start`` becomes another one by surprise.
 
-    During a run names for the current one are meant as such.
+    During a run, names that are translated to the current run are no surprise.
     """
     root = tree.root
     tree.rules.warn_of_translation(
@@ -134,7 +134,7 @@ def warn_of_translation(
 
 
 def _read(kind: Kind, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Order:
-    """Find name, class or instance among the arguments; takes the name out of ``kwargs``."""
+    """Find name, class or instance among the arguments; pop the name from ``kwargs``."""
     if args:
         first = args[0]
         if isinstance(first, str):
@@ -284,7 +284,7 @@ class _Transaction:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._added: list[tuple[Any, int]] = []
-        """New nodes, each with the number of groups on the way to it that are new."""
+        """New nodes, each with the number of new groups above it."""
 
     def add_below(
         self, start: NNGroupNode, kind: Kind, groups: Kind, nested: Mapping[str, Any]

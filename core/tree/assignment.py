@@ -123,7 +123,7 @@ def add_link(
     ValueError
         The target is missing, the root or not of this tree; the name is not possible.
     AttributeError
-        The name is taken, a group on the way is none, or no node has the target's name.
+        The name is in use, the path leads through a leaf or link, or no node has the target's name.
     """
     name: Any = name_or_item
     target: Any = full_name_or_item

@@ -32,7 +32,7 @@ class NNGroupNode(Navigation, KnowsTrajectory):
     child ``x`` or the shallowest node ``x`` further down, and gives its value if it is a leaf
     with a single one, None for a parameter that was added without a value. The trajectory's
     settings ``v_fast_access``, ``v_shortcuts``, ``v_max_depth``, ``v_with_links`` and
-    ``v_auto_load`` rule this and item access.
+    ``v_auto_load`` apply to this and to item access.
     """
 
     __slots__ = ()
@@ -42,10 +42,14 @@ class NNGroupNode(Navigation, KnowsTrajectory):
     def __getattr__(self, name: str) -> Any:
         if name[:1] == "_":
             raise AttributeError(f"`{type(self).__name__}` has no attribute `{name}`.")
+        root = self._root
+        if root is None:
+            raise AttributeError(
+                f"Group `{self._full_name}` has no `{name}`: it is not part of a trajectory."
+            )
         child = self._children.get(name)
         if child is None and name in BRANCH_SHORTCUTS:
             child = self._children.get(BRANCH_SHORTCUTS[name])
-        root = self._root
         # Direct children, which run functions mostly ask for, take no search at all.
         if child is not None:
             settings = root._lookup
@@ -54,10 +58,6 @@ class NNGroupNode(Navigation, KnowsTrajectory):
                     return child
                 if not settings.auto_load:
                     return value_or_leaf(child) if settings.fast_access else child
-        if root is None:
-            raise AttributeError(
-                f"Group `{self._full_name}` has no `{name}`: it is not part of a trajectory."
-            )
         try:
             return lookup.get_attribute(root._tree, self, name)
         except AttributeError as err:
@@ -95,7 +95,7 @@ class NNGroupNode(Navigation, KnowsTrajectory):
 
     def __dir__(self) -> list[str]:
         names = list(super().__dir__())
-        # The debugger asks for all of them, which would load and show whole trees.
+        # The debugger reads all of them, which would load and show whole trees.
         if "pydevd" not in sys.modules:
             names += self.f_dir_data()
         return names
@@ -113,7 +113,7 @@ class NNGroupNode(Navigation, KnowsTrajectory):
         return group
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickle a group of a trajectory as the trajectory and the way to the group."""
+        """Pickle a group of a trajectory as the trajectory and the full name of the group."""
         root = self._root
         if root is None or root is self or root._tree.groups.get(self._full_name) is not self:
             return super().__reduce_ex__(protocol)
@@ -124,19 +124,18 @@ class NNGroupNode(Navigation, KnowsTrajectory):
     def f_add_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below this one and return it.
 
-        Arguments are an instance, or a name and a comment; a class may stand before the name.
-        Groups on the way of a dotted name are made too. A nested dictionary behind the name, or
-        alone, gives the contents: dictionaries in it are groups, everything else the value of a
-        leaf. All of it is added or, after an error, nothing. Given alone, the contents are added
-        to this group (for the methods of a branch, to the group of the branch), which is
-        returned.
+        Arguments are an instance, or a name and a comment; a class may precede the name. Missing
+        groups of a dotted name are created. A nested dictionary after the name, or alone, gives
+        the contents: dictionaries in it are groups, everything else is the value of a leaf. After
+        an error nothing is added. A dictionary alone is added to this group (by methods for a
+        branch, to the group of the branch), which is returned.
 
         Raises
         ------
         ValueError
             There is no name, or the name breaks a rule.
         AttributeError
-            The place is taken, or the way leads through a leaf or link.
+            The name is in use, or the path leads through a leaf or link.
         TypeError
             A group of this class does not belong there, or not during a run.
         """
@@ -145,10 +144,10 @@ class NNGroupNode(Navigation, KnowsTrajectory):
         )
 
     def f_add_leaf(self, *args: Any, **kwargs: Any) -> Any:
-        """Add a leaf below this group and return it; its class follows from the branch.
+        """Add a leaf below this group and return it; the branch determines its class.
 
         Arguments are an instance, or a name and what the class takes beside it; a class may
-        stand before the name. Errors are those of `f_add_group`.
+        precede the name. Errors are those of `f_add_group`.
         """
         return adding.add(self._require_tree(), self, adding.ANY_LEAF, args, kwargs)
 
@@ -162,7 +161,7 @@ class NNGroupNode(Navigation, KnowsTrajectory):
         ValueError
             The target cannot be linked to, or the name is not possible.
         AttributeError
-            The name is taken, or the target's name leads nowhere.
+            The name is in use, or there is no node of the target's name.
         """
         return add_link(self._require_tree(), self, name_or_item, full_name_or_item)
 

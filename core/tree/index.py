@@ -114,7 +114,7 @@ def _two_below(
     """Return the nodes of a level that lie below ``start``, at most two.
 
     Either all nodes of the level are checked or all groups below ``start`` that could be their
-    parents. One of both can be huge while the other is tiny, so both advance in turn.
+    parents. Either can be huge while the other is tiny, so both advance alternately.
     """
     if not prefix:
         return list(islice(level.values(), 2))
@@ -162,11 +162,11 @@ class LinkRegistry:
         self._depths: dict[int, int] = {}
 
     def __bool__(self) -> bool:
-        """Say whether there is any link."""
+        """Return whether there is any link."""
         return bool(self._names)
 
     def __contains__(self, name: str) -> bool:
-        """Say whether any link has this name."""
+        """Return whether any link has this name."""
         return name in self._names
 
     def __iter__(self) -> Iterator[tuple[Navigation, str, NNTreeNode]]:
@@ -176,20 +176,20 @@ class LinkRegistry:
                 yield group, name, group._links[name]
 
     def within(self, depth: int, steps: int | None) -> bool:
-        """Say whether groups of depth ``depth`` to ``depth + steps - 1`` hold links anywhere."""
+        """Return whether groups of depth ``depth`` to ``depth + steps - 1`` hold links anywhere."""
         return any(
             held >= depth and (steps is None or held < depth + steps) for held in self._depths
         )
 
     def enter(self, group: Navigation, name: str, target: NNTreeNode) -> None:
-        """Note a link."""
+        """Enter a link."""
         users = self.linked_by.setdefault(target._full_name, {})
         users[group._full_name, name] = group
         self._names[name] = self._names.get(name, 0) + 1
         self._depths[group._depth] = self._depths.get(group._depth, 0) + 1
 
     def forget(self, group: Navigation, name: str, target: NNTreeNode) -> None:
-        """Take a link out."""
+        """Remove a link."""
         users = self.linked_by[target._full_name]
         del users[group._full_name, name]
         if not users:

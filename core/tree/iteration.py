@@ -64,7 +64,7 @@ def _walk(
 
 
 def _children(group: Navigation, with_links: bool) -> tuple[Any, ...]:
-    """Return the children as they are now: whoever iterates may change the tree."""
+    """Return the children as they are now: the tree may change during the iteration."""
     if with_links:
         return tuple(group._children.values())
     return (*group._groups.values(), *group._leaves.values())
@@ -85,7 +85,7 @@ def run_filter(tree: Tree, runs: Iterable[int | str]) -> Callable[[Any], bool]:
         elif operator.index(run) == -1:
             names.add(tree.wildcards.run_name(-1))
         else:
-            names.add(tree.root.f_idx_to_run(run))
+            names.add(str(tree.root.f_idx_to_run(run)))
     return lambda node: node._run_branch in names
 
 
@@ -158,7 +158,7 @@ _Route = tuple[tuple[str, ...], Any]
 
 
 def _routes(start: Navigation, with_links: bool) -> Iterator[_Route]:
-    """Yield each leaf once, with the names on the way to it.
+    """Yield each leaf once, with the names of its path.
 
     What lies below ``start`` comes first, by its own path, then what links lead to.
     """
@@ -178,7 +178,7 @@ def _routes(start: Navigation, with_links: bool) -> Iterator[_Route]:
 def _real_routes(
     route: tuple[str, ...], node: Any, seen: set[int], links: list[_Route]
 ) -> Iterator[_Route]:
-    """Yield ``node`` or the leaves below it; collect the links on the way."""
+    """Yield ``node`` or the leaves below it; collect the links on their paths."""
     if node._is_leaf:
         yield route, node
         return

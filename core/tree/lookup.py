@@ -57,7 +57,7 @@ def get(tree: Tree, start: Navigation, name: Key, settings: LookupSettings) -> A
     AttributeError
         There is none; as `NotUniqueNodeError`, there are several equally good ones.
     DataNotInStorageError
-        There is none, in the storage neither (only with ``auto_load``).
+        There is none, not in the storage either (only with ``auto_load``).
     ValueError
         The name has more than ``max_depth`` components; ``auto_load`` without ``with_links``.
     TypeError

@@ -51,7 +51,7 @@ def check_component(name: str) -> None:
     if not _ALLOWED.fullmatch(name):
         raise ValueError(
             f"The name {name!r} has other characters than A-Z, a-z, 0-9, '_' and '-'; "
-            "if it should be a wildcard, it is none that the trajectory knows."
+            "if it should be a wildcard, the trajectory does not know it."
         )
     if len(name) >= HDF5_STRCOL_MAX_NAME_LENGTH:
         raise ValueError(
@@ -80,18 +80,18 @@ def check_trajectory_name(name: object) -> None:
 
 
 class NameRules:
-    """Checks components and remembers those that were fine.
+    """Checks components, and caches those that are valid.
 
     ``root_class`` is the class of the trajectory: a component that equals one of its attributes
-    hides behind that attribute and earns a SyntaxWarning, as Python keywords do. So does a
-    component that stands for another name, the first one of each kind.
+    is hidden by that attribute and causes a SyntaxWarning, as Python keywords do. So does the
+    first component of each kind that is translated to another name.
     """
 
-    __slots__ = ("_fine", "_hiding", "_told")
+    __slots__ = ("_hiding", "_valid", "_warned")
 
     def __init__(self, root_class: type) -> None:
-        self._fine: set[str] = set()
-        self._told: set[str] = set()
+        self._valid: set[str] = set()
+        self._warned: set[str] = set()
         # Not hasattr: attributes of the metaclass, like `mro`, hide nothing.
         self._hiding = {name for cls in root_class.__mro__ for name in vars(cls)}
 
@@ -105,33 +105,33 @@ class NameRules:
         """
         if not components:
             check_component("")
-        fine = self._fine
-        if fine.issuperset(components):
+        valid = self._valid
+        if valid.issuperset(components):
             return
         for name in components:
-            if name not in fine:
+            if name not in valid:
                 check_component(name)
                 if not self._warn(name):
-                    if len(fine) >= _CACHE_SIZE:
-                        fine.clear()
-                    fine.add(name)
+                    if len(valid) >= _CACHE_SIZE:
+                        valid.clear()
+                    valid.add(name)
 
     def warn_of_translation(
         self, written: Sequence[str], used: Sequence[str], parent: str | None
     ) -> None:
-        """Warn about components that might be meant as they are, but stand for other names.
+        """Warn about components that are translated to other names, perhaps by surprise.
 
-        ``used`` is what becomes of those ``written``; ``parent`` is the name of the group that
-        they are below, None for the trajectory. Nobody is surprised by ``par`` in front of a full
-        name, by ``$``, or by ``r_1`` and ``crun`` where groups of runs belong.
+        ``written`` are the components, ``used`` their translations; ``parent`` is the name of the
+        group above, None for the trajectory. There is no warning for ``par`` before a full name,
+        for ``$``, and for ``r_1`` and ``crun`` where groups of runs belong.
         """
         above = parent
         for name, result in zip(written, used, strict=True):
             if name != result:
                 kind = _kind_of(name)
                 is_plain = above is None if kind == _BRANCH else _holds_runs(above)
-                if kind is not None and not is_plain and kind not in self._told:
-                    self._told.add(kind)
+                if kind is not None and not is_plain and kind not in self._warned:
+                    self._warned.add(kind)
                     other = name.replace("_", "") if "_" in name else f"{name}_"
                     _warn_outside(
                         f"The name `{name}` stands for {kind}, so the node is called `{result}`. "
@@ -155,7 +155,7 @@ class NameRules:
 
 
 def _kind_of(name: str) -> str | None:
-    """Return what a name stands for, None for what nobody would choose as an ordinary name."""
+    """Return what a name is translated to, None for names that are not chosen by accident."""
     if name in BRANCH_SHORTCUTS:
         return _BRANCH
     head = name.partition("_")[0]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pypet.tree.iteration import Predicate
     from pypet.tree.lookup import Key
     from pypet.tree.tree import Tree
+    from pypet.tree.typed_groups import RootGroup
 
 
 class Navigation(NNTreeNode):
@@ -30,10 +31,10 @@ class Navigation(NNTreeNode):
     _groups: dict[str, Any]
     _leaves: dict[str, Any]
     _links: dict[str, Any]
-    _root: Any
+    _root: RootGroup | None
 
     def __init__(
-        self, full_name: str = "", trajectory: NNGroupNode | None = None, comment: str = ""
+        self, full_name: str = "", trajectory: RootGroup | None = None, comment: str = ""
     ) -> None:
         NNTreeNode.__init__(self, full_name, comment)
         _set_children(self, {})
@@ -55,8 +56,7 @@ class Navigation(NNTreeNode):
             raise TypeError(
                 f"Group `{self._full_name}` is not part of a trajectory; add it to one first."
             )
-        tree: Tree = root._tree
-        return tree
+        return root._tree
 
     # ----- parent and children -------------------------------------------------------------
 

@@ -123,8 +123,8 @@ class NNTreeNode(WithAnnotations):
     def v_run_branch(self) -> str:
         """Name of the run that the node belongs to, ``'trajectory'`` if there is none.
 
-        It is called like the run, or lies below a group that is. Only runs count that there were
-        when the node was added, and ``run_ALL`` is none.
+        It is called like the run, or lies below a group that is. Only runs that
+        existed when the node was added count, and ``run_ALL`` is not one.
         """
         return self._run_branch
 
@@ -135,7 +135,7 @@ class NNTreeNode(WithAnnotations):
 
     @property
     def v_comment(self) -> str:
-        """What users say about the node; anything assigned becomes text."""
+        """Description by the user; assigned values are converted to text."""
         return self._comment
 
     @v_comment.setter
@@ -210,11 +210,11 @@ class NNLeafNode(NNTreeNode):
         return self._is_parameter
 
     def f_supports_fast_access(self) -> bool:
-        """Say whether natural naming may give `f_get`'s value in place of the leaf."""
+        """Return whether natural naming may give `f_get`'s value in place of the leaf."""
         return False
 
     def _means_none(self) -> bool:
-        """Say whether natural naming gives None in place of the leaf: it has no value anywhere."""
+        """Return whether natural naming gives None in place of the leaf, which has no value."""
         return False
 
     def f_val_to_str(self) -> str:
@@ -222,7 +222,7 @@ class NNLeafNode(NNTreeNode):
         return ""
 
     def f_is_empty(self) -> bool:
-        """Say whether the leaf holds no data.
+        """Return whether the leaf holds no data.
 
         Raises
         ------
@@ -266,14 +266,14 @@ class NNLeafNode(NNTreeNode):
         return {}
 
     def _load_flags(self) -> dict[str, str]:
-        """Return how to read items, by item name, where the storage does not know."""
+        """Return how to read items, by item name, where the storage has no flag."""
         return {}
 
     def __str__(self) -> str:
         return self._full_name
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state without the parent: who pickles a leaf does not mean the whole tree."""
+        """Return the state without the parent, which would pickle the whole tree."""
         state: dict[str, Any] = super().__getstate__()
         state.pop("_parent", None)
         return state

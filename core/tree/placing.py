@@ -1,7 +1,7 @@
-"""Placing: putting nodes at their full names, all of it or nothing.
+"""Placing nodes at their full names, completely or not at all.
 
-Everything that can be refused is checked before the first group is made; if a node cannot be
-attached after all, what was made for it is taken back.
+Everything is checked before the first group is created; if a node cannot be
+attached after all, the groups created for it are removed.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def check_place(tree: Tree, full_name: str, branch: str) -> None:
 
 
 def path_conflict(group: NNGroupNode, name: str, wanted: str) -> AttributeError:
-    """Return the error for a child ``name`` that is no group, but on the way to ``wanted``."""
+    """Return the error for a child ``name`` on the path to ``wanted`` that is not a group."""
     child = group._children[name]
     if name in group._links:
         return AttributeError(
@@ -146,7 +146,7 @@ def name_conflict(tree: Tree, group: NNGroupNode, name: str) -> Any:
 
 @functools.cache
 def knows_trajectory(node_class: type) -> bool:
-    """Say whether instances are made with the trajectory as second argument."""
+    """Return whether instances are made with the trajectory as second argument."""
     return bool(getattr(node_class, "KNOWS_TRAJECTORY", False))
 
 
@@ -165,7 +165,7 @@ def _check_group_class(tree: Tree, group: Any, branch: str, full_name: str) -> N
 
 
 def _check_free(tree: Tree, node: Any, full_name: str) -> None:
-    """Refuse instances that have a place already or bring children along."""
+    """Refuse instances that are in a tree already or have children."""
     if tree.get_node(node._full_name) is node:
         raise AttributeError(
             f"`{node._full_name}` is part of the trajectory already and cannot be added as "

@@ -12,15 +12,15 @@ from pypet.tree.index import walk
 
 if TYPE_CHECKING:
     from pypet.interfaces import StorageService
-    from pypet.tree.group import NNGroupNode
     from pypet.tree.navigation import Navigation
     from pypet.tree.node import NNTreeNode
     from pypet.tree.tree import Tree
+    from pypet.tree.typed_groups import RootGroup
 
 logger = logging.getLogger(__name__)
 
 
-def attached_service(root: NNGroupNode) -> StorageService | None:
+def attached_service(root: RootGroup) -> StorageService | None:
     """Return the storage service of a trajectory with its whole interface; None without.
 
     That is ``v_storage_service``, behind an adapter if it is not of pypet's own kind.
@@ -29,7 +29,7 @@ def attached_service(root: NNGroupNode) -> StorageService | None:
     return service
 
 
-def storage_service_of(trajectory: NNGroupNode) -> StorageService:
+def storage_service_of(trajectory: RootGroup) -> StorageService:
     """Return the storage service of a trajectory.
 
     Raises

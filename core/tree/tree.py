@@ -19,7 +19,7 @@ from pypet.tree.node import (
     set_parent,
     set_run_branch,
 )
-from pypet.tree.typed_groups import GROUP_CLASSES
+from pypet.tree.typed_groups import GROUP_CLASSES, RootGroup
 from pypet.tree.wildcards import WildcardFunction, Wildcards
 
 if TYPE_CHECKING:
@@ -46,13 +46,10 @@ def tree_of(trajectory: Any) -> Tree:
 
 
 class Tree:
-    """Ties nodes, index, links and wildcards of one trajectory together.
+    """Nodes, index, links and wildcards of one trajectory.
 
-    ``root`` is the trajectory, itself a group. The tree reads its settings (``_is_run``, ``_idx``,
-    ``_lookup``, ``_no_clobber``, ``_auto_run_prepend``, ``_standard_parameter``, ...) and asks
-    its table ``_runs`` for the index of a run by name. It calls ``root._leaf_added(leaf)`` after
-    adding a leaf and ``root._leaf_removed(leaf)`` right before removing one. If the former
-    raises, the leaf is taken out again.
+    ``root`` is the trajectory. It is notified of leaves right after one was added and right before
+    one is removed. If it raises an exception for a new leaf, the leaf is removed again.
     """
 
     __slots__ = (
@@ -69,10 +66,10 @@ class Tree:
 
     def __init__(
         self,
-        root: NNGroupNode,
+        root: RootGroup,
         wildcard_functions: Mapping[str | tuple[str, ...], WildcardFunction] | None = None,
     ) -> None:
-        self.root: Any = root
+        self.root = root
         self.wildcards = Wildcards(wildcard_functions)
         self.rules = NameRules(type(root))
         self.index = NameIndex()
@@ -93,7 +90,7 @@ class Tree:
         return GROUP_CLASSES.get(branch, NNGroupNode)
 
     def is_standard_group_class(self, cls: type) -> bool:
-        """Say whether ``cls`` is one of the classes that belong to certain branches only."""
+        """Return whether ``cls`` is one of the classes that belong to certain branches only."""
         return cls in _STANDARD_CLASSES
 
     def leaf_class(self, branch: str) -> type[Any]:
@@ -129,7 +126,7 @@ class Tree:
         Raises
         ------
         AttributeError
-            The place is taken, or something on the way is no group.
+            The name is in use, or the path leads through a leaf or link.
         """
         location, _, name = full_name.rpartition(".")
         parent = self.groups.get(location)
@@ -148,7 +145,7 @@ class Tree:
         Raises
         ------
         AttributeError
-            A leaf or link has the name, or is on the way.
+            A leaf or link has the name, or is on the path.
         """
         group = self.groups.get(full_name)
         if group is not None:
@@ -173,7 +170,7 @@ class Tree:
         Raises
         ------
         AttributeError
-            The place is taken by something else, or something on the way is no group.
+            Another node has the name, or the path leads through a leaf or link.
         ValueError
             The target is no node of this tree that links can point to.
         """
@@ -190,7 +187,7 @@ class Tree:
         return target
 
     def create_parents(self, full_name: str) -> tuple[Any, Any]:
-        """Create the group ``full_name`` and those above it, as far as they do not exist.
+        """Create the group ``full_name`` and those above it, unless they exist.
 
         Returns
         -------
@@ -217,7 +214,7 @@ class Tree:
         return group, group if first_new is None else first_new
 
     def attach(self, parent: NNGroupNode, node: Any) -> None:
-        """Enter a node that has its full name already into the tree; its place must be free."""
+        """Attach a node that has its full name already; no other node may have it."""
         root = self.root
         name = node._name
         set_parent(node, parent)
@@ -291,7 +288,7 @@ class Tree:
         self.new_links.pop((group._full_name, name), None)
 
     def detach(self, node: Any) -> None:
-        """Take one node without children out of the tree, with all links to it."""
+        """Remove a single node without children from the tree, with all links to it."""
         full_name = node._full_name
         name = node._name
         linked_by = self.links.linked_by

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet.tree import adding
 from pypet.tree.group import NNGroupNode
+
+if TYPE_CHECKING:
+    from pypet.runs.table import RunTable
+    from pypet.tree.lookup import LookupSettings
+    from pypet.tree.tree import Tree
 
 
 def _refused_in_run(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -148,9 +153,37 @@ class ConfigGroup(NNGroupNode):
 
 
 class RootGroup(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
-    """The root of a tree, from which names may begin with a branch or leave it out."""
+    """The root of a tree, with the state that the tree reads; the trajectory is one."""
 
     __slots__ = ()
+
+    _tree: Tree
+    _runs: RunTable
+    _storage_service: Any
+
+    _idx: int
+    """Index of the current run, -1 for no particular run."""
+    _run_name: str | None
+    _is_run: bool
+
+    _lookup: LookupSettings
+    _iter_recursive: bool
+    _auto_run_prepend: bool
+    _no_clobber: bool
+    _standard_parameter: type[Any]
+    _standard_result: type[Any]
+    _standard_leaf: type[Any]
+
+    if TYPE_CHECKING:
+        v_storage_service: Any
+
+        def f_idx_to_run(self, name_or_idx: str | int) -> str | int: ...
+
+        def _leaf_added(self, leaf: Any) -> None:
+            """React to a leaf right after it was added; an exception takes it out again."""
+
+        def _leaf_removed(self, leaf: Any) -> None:
+            """React to a leaf right before it is removed."""
 
 
 GROUP_CLASSES: dict[str, type[NNGroupNode]] = {

@@ -15,7 +15,7 @@ _SHOWN_CHILDREN = 6
 
 
 def _is_member(node: NNTreeNode, name: str) -> bool:
-    """Say whether ``name`` is an attribute of the node itself, not user data found through it."""
+    """Return whether ``name`` is an attribute of the node itself, not of the user's data."""
     if any(name in vars(cls) for cls in type(node).__mro__):
         return True
     try:

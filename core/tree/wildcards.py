@@ -126,7 +126,7 @@ class Wildcards:
         return list(self._groups)
 
     def knows(self, name: str) -> bool:
-        """Say whether ``name`` is a wildcard."""
+        """Return whether ``name`` is a wildcard."""
         return name in self._groups
 
     def add(self, functions: Mapping[str | tuple[str, ...], WildcardFunction]) -> None:
@@ -221,7 +221,7 @@ class Wildcards:
             indices[name] = idx
 
     def run_index(self, name: str) -> int | None:
-        """Return which run is called ``name``; None if no run can be, as far as is known.
+        """Return which run is called ``name``; None if no run can be, as far as known.
 
         Built-in names are known for every index, those of a user's function for the indices
         given to `check_run_names`.
