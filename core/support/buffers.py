@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from pypet.support.tricks import is_on
+
 _LARGEST_BLOCK = (32 << 20) - (8 << 10)
 """Just below the size up to which the GNU C library learns from freed blocks, see mallopt(3)."""
 
@@ -23,6 +25,8 @@ def keep_freed_memory() -> None:
     memory for others up to that size (at most 64 MB); so it sees one, which is never touched.
     Elsewhere this does nothing.
     """
+    if not is_on("allocator_hint"):
+        return
     with contextlib.suppress(MemoryError):  # where address space is scarce it must be enough
         np.empty(_LARGEST_BLOCK, np.uint8)
 

@@ -61,12 +61,12 @@ def test_half_a_message_of_a_killed_run_spoils_no_other(tmp_path, monkeypatch):
     send = framing.send
     main = os.getpid()
 
-    def send_half_and_die(connection, number, pieces, *ancillary):
+    def send_half_and_die(connection, number, pieces):
         name = f"run_{DEADLY:08d}".encode()
         if os.getpid() != main and any(name in bytes(piece) for piece in pieces):
             connection.sendall(b"".join(framing.encode(number, pieces))[:-100])
             os.kill(os.getpid(), signal.SIGKILL)
-        send(connection, number, pieces, *ancillary)
+        send(connection, number, pieces)
 
     monkeypatch.setattr(framing, "send", send_half_and_die)
     traj = experiment(tmp_path, store_much, on_error="continue")

@@ -71,15 +71,8 @@ def pieces_of(body: memoryview) -> list[memoryview]:
     return pieces
 
 
-def send(
-    connection: socket.socket,
-    number: int,
-    pieces: Sequence[Any],
-    ancillary: Sequence[tuple[int, int, Any]] = (),
-) -> None:
+def send(connection: socket.socket, number: int, pieces: Sequence[Any]) -> None:
     """Send a frame, waiting as long as there is no room for it.
-
-    ``ancillary`` data comes along, see `socket.socket.sendmsg`.
 
     Raises
     ------
@@ -90,9 +83,6 @@ def send(
     if not hasattr(connection, "sendmsg"):
         connection.sendall(b"".join(buffers))
         return
-    if ancillary:
-        first = connection.sendmsg(buffers[:1], ancillary)
-        buffers[0] = memoryview(buffers[0])[first:]
     write_buffers(connection.sendmsg, buffers)
 
 
@@ -136,7 +126,7 @@ class Inbox:
             The bytes are no frames.
         """
         try:
-            count = self._receive_into(self._buffer[self._end :])
+            count = self.connection.recv_into(self._buffer[self._end :])
         except BlockingIOError:
             return
         except ConnectionError:
@@ -146,9 +136,6 @@ class Inbox:
         self._end += count
         self.received += count
         yield from self._complete()
-
-    def _receive_into(self, buffer: memoryview) -> int:
-        return self.connection.recv_into(buffer)
 
     def _complete(self) -> Iterator[Frame]:
         start, buffer = 0, self._buffer

@@ -60,7 +60,7 @@ class StorageSink:
 
     def store(self, message: StoreMessage) -> None:
         """Store a message."""
-        run, release = message.run, message.release
+        run = message.run
         try:
             name = message.trajectory
             if name and name != self._trajectory:
@@ -71,10 +71,6 @@ class StorageSink:
             self._fail([failure])
             _logger.error("Not stored: %s", failure, exc_info=error)
             return
-        finally:
-            del message
-            if release is not None:
-                release()
         self._refusals = 0
         if run != NO_RUN:
             self._unflushed.add(run)

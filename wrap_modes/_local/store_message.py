@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pypet import pypetconstants as constants
@@ -16,10 +16,12 @@ from pypet.services.piecewise import apply_in_parts, store_run_in_parts
 from pypet.services.record_service import RecordStorageService
 from pypet.services.storage_failures import REST_STORED, is_storage_failure, notes_of
 from pypet.services.store_messages import PREPARERS
+from pypet.support.tricks import is_on
 from pypet.tree.node import put
 
 OUT_OF_BAND_BYTES = 16384
 """Buffers of arrays from this size on are not copied into the pickle."""
+_IS_COMPACT = is_on("compact_requests")
 NO_RUN = -1
 _RUN = struct.Struct("<q")
 _LOCATION = ("filename", "file_title")
@@ -59,8 +61,6 @@ class StoreMessage(NamedTuple):
 
     run: int
     content: StoreRequest | ServiceCall | Unreadable | StatusRequest
-    release: Callable[[], None] | None = None
-    """To be called when the content has been stored and nobody here refers to it any more."""
 
     @property
     def trajectory(self) -> str:
@@ -169,7 +169,7 @@ def dump_copy(message: StoreMessage) -> list[bytes]:
 
 def load(pieces: Sequence[Any]) -> StoreMessage:
     """Return the message whose dump gave the pieces; one without content if that fails."""
-    run = run_in(pieces)
+    run: int = _RUN.unpack(pieces[0])[0]
     try:
         content = pickle.loads(pieces[1], buffers=pieces[2:])
         return StoreMessage(
@@ -179,14 +179,8 @@ def load(pieces: Sequence[Any]) -> StoreMessage:
         return StoreMessage(run, Unreadable(error))
 
 
-def run_in(pieces: Sequence[Any]) -> int:
-    """Return the run of a message from its dump."""
-    run: int = _RUN.unpack(pieces[0])[0]
-    return run
-
-
 def _plain(content: Any) -> Any:
-    return flatten(content) if type(content) is StoreRequest else content
+    return flatten(content) if _IS_COMPACT and type(content) is StoreRequest else content
 
 
 # ----- what was not stored --------------------------------------------------------------------

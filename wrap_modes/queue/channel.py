@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import os
 import socket
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from pypet.errors import NotStoredError
 from pypet.wrap_modes._local import framing
 from pypet.wrap_modes._local.store_message import StoreMessage, dump
-from pypet.wrap_modes.queue.ring_buffer import IS_POSSIBLE, RingBufferWriter
 
 
 class Channel:
@@ -25,13 +23,12 @@ class Channel:
         self._address = address
         self._secret = secret
         self._connection: socket.socket | None = None
-        self._ring_buffer: RingBufferWriter | None = None
         self._number = 0
         self._pid = -1
         self._is_inheritable = False
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {"_connection": None, "_ring_buffer": None, "_pid": -1, "_is_inheritable": False}
+        own = {"_connection": None, "_pid": -1, "_is_inheritable": False}
         return {**self.__dict__, **own}
 
     def prepare_fork(self) -> None:
@@ -53,7 +50,7 @@ class Channel:
             if connection is None or (self._pid != os.getpid() and not self._inherit()):
                 connection = self._connect()
             self._number += 1
-            self._send(connection, pieces)
+            framing.send(connection, self._number, pieces)
         except OSError as error:
             self.close()
             raise NotStoredError(
@@ -65,24 +62,8 @@ class Channel:
             self.close()  # half a frame may be on its way; the next one begins afresh
             raise
 
-    def _send(self, connection: socket.socket, pieces: list[Any]) -> None:
-        """Send pieces, the third and following ones by way of shared memory if they are large."""
-        placement = None if self._ring_buffer is None else self._ring_buffer.put(pieces[2:])
-        if placement is None:
-            framing.send(connection, self._number, [b"", *pieces])
-        elif placement.descriptor is None:
-            framing.send(connection, self._number, [placement.places, *pieces[:2]])
-        else:
-            rights = (
-                socket.SOL_SOCKET,
-                socket.SCM_RIGHTS,
-                array.array("i", [placement.descriptor]),
-            )
-            framing.send(connection, self._number, [placement.places, *pieces[:2]], [rights])
-
     def close(self) -> None:
         """Close the connection of this process; it is made again when it is needed."""
-        self._ring_buffer = None
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -92,7 +73,6 @@ class Channel:
         if not self._is_inheritable or self._pid != os.getppid():
             return False
         self._pid, self._is_inheritable = os.getpid(), False
-        self._ring_buffer = None  # its answers would reach the next process
         return True
 
     def _connect(self) -> socket.socket:
@@ -106,6 +86,4 @@ class Channel:
             connection.close()
             raise
         self._connection, self._pid, self._number = connection, os.getpid(), 0
-        if IS_POSSIBLE and self._family == socket.AF_UNIX and RingBufferWriter.is_worth_it():
-            self._ring_buffer = RingBufferWriter(connection)
         return connection

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from pypet.wrap_modes._local import framing
-from pypet.wrap_modes._local.store_message import NO_RUN, StoreMessage, Unreadable, load, run_in
+from pypet.wrap_modes._local.store_message import NO_RUN, StoreMessage, Unreadable, load
 from pypet.wrap_modes._local.writer import Source
-from pypet.wrap_modes.queue.ring_buffer import IS_POSSIBLE, RingBufferReader
 
 _logger = logging.getLogger("pypet.wrap_modes")
 
@@ -45,7 +44,6 @@ class _Client(framing.Inbox):
 
     def __init__(self, connection: socket.socket, secret: bytes) -> None:
         super().__init__(connection)
-        self._ring_buffer = RingBufferReader(connection) if IS_POSSIBLE else None
         self._secret = secret
         self._known = b""
 
@@ -54,28 +52,11 @@ class _Client(framing.Inbox):
         if len(self._known) < SECRET_BYTES and not self._introduce():
             return
         for frame in self.receive():
-            yield self._load(frame.pieces)
+            yield load(frame.pieces)
 
     def close(self) -> None:
         """Close the connection; messages that came through it stay readable."""
-        if self._ring_buffer is not None:
-            self._ring_buffer.close()
         self.connection.close()
-
-    def _receive_into(self, buffer: memoryview) -> int:
-        if self._ring_buffer is None:
-            return super()._receive_into(buffer)
-        return self._ring_buffer.receive_into(buffer)
-
-    def _load(self, pieces: list[memoryview]) -> StoreMessage:
-        places, *pieces = pieces
-        if not places or self._ring_buffer is None:
-            return load(pieces)
-        try:
-            buffers, release = self._ring_buffer.buffers(places)
-        except OSError as error:
-            return StoreMessage(run_in(pieces), Unreadable(error), self._ring_buffer.refuse)
-        return load([*pieces, *buffers])._replace(release=release)
 
     def _introduce(self) -> bool:
         try:
