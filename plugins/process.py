@@ -24,6 +24,7 @@ from pypet.plugins._workers.task_queue import WAIT_SECONDS, as_task_function
 from pypet.plugins._workers.worker_pool import WorkerPool
 from pypet.plugins._workers.worker_process import STARTED, TaskRunner, run_single_task
 from pypet.support.processes import MAIN_GUARD_ADVICE, deferred_interrupts, describe_exit
+from pypet.support.tricks import is_on
 
 _numbers = itertools.count(1)
 
@@ -47,7 +48,8 @@ class ProcessScheduler(ProcessExecutor):
     def from_options(cls, options: Mapping[str, Any]) -> Scheduler:
         """Return a scheduler for the start method: fork servers where it is ``'fork'``."""
         method = resolve_process_options(options, cls.name)["start_method"]
-        return ForkServerScheduler(options) if method == "fork" else cls(options)
+        uses_server = method == "fork" and is_on("fork_server")
+        return ForkServerScheduler(options) if uses_server else cls(options)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
@@ -59,14 +61,16 @@ class ProcessScheduler(ProcessExecutor):
         self._any_started = False
 
     def start(self, execute: Callable[[Task], Outcome]) -> None:
-        """Execute tasks by ``execute``, which is serialized here, from now on.
+        """Execute tasks by ``execute``, which is serialized here unless processes inherit it.
 
         Raises
         ------
         Exception
             It cannot be pickled.
         """
-        self._function = as_task_function(execute).serialized()
+        function = as_task_function(execute)
+        forks = self._context.get_start_method() == "fork"
+        self._function = function if forks else function.serialized()
 
     def free_slots(self) -> int:
         """Return how many processes could be started now."""

@@ -12,6 +12,7 @@ from h5py import h5d, h5z
 
 from pypet.storage_backends.hdf5.compression.deflate import Chooser, Compress, quick
 from pypet.support.buffers import keep_freed_memory
+from pypet.support.tricks import is_on
 
 Array = np.ndarray[Any, Any]
 Offset = tuple[int, ...]
@@ -155,7 +156,7 @@ def write_row_chunks(table: h5d.DatasetID, start: int, rows: Array) -> slice:
 
 def is_worth_it(values: Array) -> bool:
     """Return whether it saves time to write the chunks of an array whole."""
-    return values.nbytes >= LEAST_BYTES and not values.dtype.hasobject
+    return values.nbytes >= LEAST_BYTES and not values.dtype.hasobject and is_on("whole_chunks")
 
 
 def compressed_chunks(

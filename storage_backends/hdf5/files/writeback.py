@@ -6,6 +6,8 @@ import ctypes
 import sys
 from typing import Any
 
+from pypet.support.tricks import is_on
+
 LATE_BYTES = 32 << 20
 """The most bytes that wait in memory before the disk begins to write them."""
 
@@ -25,7 +27,7 @@ class Writeback:
         self._late += nbytes
         if self._late > LATE_BYTES:
             self._late = 0
-            if _sync_file_range is not None:
+            if _sync_file_range is not None and is_on("write_back"):
                 _sync_file_range(descriptor, 0, 0, _SYNC_FILE_RANGE_WRITE)
 
 

@@ -32,6 +32,7 @@ from pypet.storage_backends.hdf5.objects.templates import (
     TEMPLATES,
     BatchShape,
     batch_shape,
+    describe_group,
     may_stay_small,
 )
 from pypet.storage_backends.hdf5.settings.creation_options import (
@@ -179,10 +180,10 @@ class NodeWriter:
         own = [node for node in nodes if node.path == root]
         first = own[0] if own else PutNode(root, False, None, "", {}, ())
         if first.is_leaf:
-            group = self._copy_bare(parent, name, root, first)
+            group = self._make_bare(parent, name, root, first)
             self._fill_new(group, first, first.items)
         elif may_stay_small(root, nodes):
-            group = self._copy_bare(parent, name, root, first)
+            group = self._make_bare(parent, name, root, first)
             self._fill_new(group, first, ())
         else:
             group = create_group(parent, name, self._filters)
@@ -193,11 +194,14 @@ class NodeWriter:
         for node in own[1:]:
             self._complete(group, node)
 
-    def _copy_bare(self, parent: h5g.GroupID, name: bytes, path: str, node: PutNode) -> h5g.GroupID:
-        """Make a node from a template without what differs from node to node."""
+    def _make_bare(self, parent: h5g.GroupID, name: bytes, path: str, node: PutNode) -> h5g.GroupID:
+        """Make a node without what differs from node to node, from a template if there are any."""
         bare = [node._replace(path=path, items=(), options={}, comment="", annotations={})]
         shape = batch_shape(path, bare)
-        assert shape is not None
+        if shape is None:  # templates are switched off
+            group = create_group(parent, name, filters=packed(self._filters))
+            describe_group(group, node)
+            return group
         TEMPLATES.copy_subtree(parent, name, path, bare, self._filters, shape.shape, ())
         return h5g.open(parent, name)
 

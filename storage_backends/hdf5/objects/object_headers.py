@@ -26,6 +26,8 @@ from typing import Any, NamedTuple
 import h5py
 from h5py import h5f, h5fd
 
+from pypet.support.tricks import is_on
+
 _QUESTION = b"Four score and seven years ago"
 _ANSWER = 0x17770551
 
@@ -36,6 +38,8 @@ Checksum = Callable[[bytes, int, int], int]
 @functools.cache
 def checksum_function() -> Checksum | None:
     """Return what computes the checksum of bytes, None if the library does not offer it."""
+    if not is_on("object_headers"):
+        return None
     try:
         function = ctypes.CDLL(h5py.h5.__file__).H5_checksum_lookup3
     except (AttributeError, OSError):  # as on Windows, where a library does not show others'

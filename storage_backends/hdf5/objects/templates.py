@@ -45,10 +45,12 @@ from pypet.storage_backends.hdf5.objects.tables import (
     write_types,
 )
 from pypet.storage_backends.hdf5.settings.settings import Filters
+from pypet.support.tricks import is_on
 
 # ----- shapes: what stored things have in common that differ in their values only -----------------
 
 
+_IS_ON = is_on("templates")
 ITEM_BYTES = 4096
 """Larger items are written where they belong: there copying saves nothing."""
 TEXT_BYTES = 64
@@ -86,6 +88,8 @@ class BatchShape(NamedTuple):
 
 def item_shape(item: Item) -> Shape | None:
     """Return the shape of an item, None if it is not to be made from a template."""
+    if not _IS_ON:
+        return None
     if type(item) is ArrayItem:
         value = item.value
         limit = TEXT_BYTES if value.dtype.kind == "S" else ITEM_BYTES
@@ -102,7 +106,7 @@ def item_shape(item: Item) -> Shape | None:
 
 def batch_shape(root: str, nodes: list[PutNode]) -> BatchShape | None:
     """Return the shape of the subtree at ``root``; None if it cannot be made from a template."""
-    if len(nodes) > BATCH_NODES:
+    if not _IS_ON or len(nodes) > BATCH_NODES:
         return None
     skip = len(root)
     shape: list[Any] = []
@@ -296,7 +300,7 @@ class Templates:
                     raise ValueError(f"Node {node.path!r} occurs twice.")
                 described.add(path)
                 group = _make_group(groups, path, filters)
-                _describe(group, node)
+                describe_group(group, node)
                 for item in node.items:
                     if id(item) in copied:
                         name = item.name.encode("utf8")
@@ -374,7 +378,8 @@ def _make_group(groups: dict[str, h5g.GroupID], path: str, filters: Filters) -> 
     return groups[parent]
 
 
-def _describe(group: h5g.GroupID, node: PutNode) -> None:
+def describe_group(group: h5g.GroupID, node: PutNode) -> None:
+    """Write the attributes that say what a new node is."""
     if node.class_name is not None:
         write_text(group, CLASS_NAME, node.class_name)
     if node.is_leaf:
