@@ -199,7 +199,7 @@ class NodeWriter:
         bare = [node._replace(path=path, items=(), options={}, comment="", annotations={})]
         shape = batch_shape(path, bare)
         if shape is None:  # templates are switched off
-            group = create_group(parent, name, filters=packed(self._filters))
+            group = create_group(parent, name, self._filters)
             describe_group(group, node)
             return group
         TEMPLATES.copy_subtree(parent, name, path, bare, self._filters, shape.shape, ())
