@@ -61,7 +61,7 @@ class Chooser:
         """Return the fastest that makes ``samples`` about as small as a zlib level of 1 to 9.
 
         ``glance`` are smaller samples, to decide whether a former choice can be reused.
-        None if no fast library is installed: HDF5 then compresses by itself.
+        None if no fast library is installed; HDF5 then compresses.
         """
         first = _isal(ISAL_LEVELS[0]) or _zlib_ng(1)
         if first is None:
@@ -100,7 +100,7 @@ def _try(samples: Sequence[bytes], level: int) -> Compress | None:
 
 
 def _is_mostly_noise(sample: bytes, compress: Compress) -> bool:
-    """Return whether higher levels gain nothing: what is asked for need not be tried, slowly.
+    """Return whether higher levels gain nothing, so that trying the requested one would waste time.
 
     Deflate gains by codes that are as short as the entropy of single bytes allows, and by what
     repeats. If a compressor has found nothing to repeat and is as good as its codes can be,

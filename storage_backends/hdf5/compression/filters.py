@@ -173,7 +173,7 @@ _KEPT: list[Any] = []
 
 def _register_filter_of_pytables(number: int) -> bool:
     """Register PyTables' function of a filter with h5py; return whether that can be done."""
-    if not is_installed("tables") or sys.platform == "win32":  # where nobody can find it
+    if not is_installed("tables") or sys.platform == "win32":  # where Python cannot find it
         return False
     import tables
 
@@ -253,7 +253,7 @@ def filters_attribute(filters: Filters) -> Encoded:
 def chunked(chunk: tuple[int, ...], filters: Filters, itemsize: int, kind: str) -> h5p.PropDCID:
     """Return the creation properties of a chunked dataset, which are those that PyTables takes.
 
-    ``kind`` is the flag of arrays, and ``TABLE`` for whatever has rows.
+    ``kind`` is the flag of arrays, or ``TABLE`` for everything that has rows.
 
     Raises
     ------
@@ -269,7 +269,7 @@ def chunked(chunk: tuple[int, ...], filters: Filters, itemsize: int, kind: str) 
     if not 0 <= filters.complevel <= 9:
         raise ValueError(f"The compression level is one of 0..9, not {filters.complevel!r}.")
     number = _compress(properties, filters, itemsize, kind) if filters.complevel else 0
-    # Rows of tables that grow have no checksum of ours.
+    # Rows of tables that grow get no `SRVC_CHECKSUM`.
     needs_check = number in _UNCHECKED and filters.checksums and kind == constants.TABLE
     if filters.fletcher32 or needs_check:
         # After the compressor, so that it is given no chunk that is damaged.
@@ -312,7 +312,7 @@ def _check_available(number: int, complib: str) -> None:
 
 
 def check_library(complib: str) -> None:
-    """Raise ValueError if data cannot be compressed with a library, and say what to do.
+    """Raise ValueError, with advice, if data cannot be compressed with a library.
 
     A warning in the log says if others will not be able to read it.
     """

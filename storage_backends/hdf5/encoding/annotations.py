@@ -98,7 +98,7 @@ def _unpickled(raw: bytes, policy: UnpicklingPolicy, where: str) -> Any:
             return policy.loads(raw, where, "latin1")
     except RefusedPickleError:
         raise
-    except Exception as err:  # whatever unpickling runs into, the text is what is known
+    except Exception as err:  # unpickling raises anything; the bytes are still known
         logger.debug("%s is not unpickled: %s", where, err)
         return np.bytes_(raw)
 

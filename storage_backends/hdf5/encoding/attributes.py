@@ -4,8 +4,8 @@ Text is a UTF-8 string of fixed length, booleans are bit fields, numbers and num
 themselves; everything else is pickled (protocol 0, or the next that can) into a byte string. So
 are text and byte strings that PyTables would change on reading (NULs, bytes that look like a
 pickle), and arrays of classes that have more than values: masks, units. Of a class derived from a
-number or text, enumerations among them, only the number or text is kept: whoever loads it need
-not have the class.
+number or text, enumerations among them, only the number or text is kept: loading it does not
+need the class.
 
 Attributes are read one by one, only those that are needed, and nothing is unpickled but text.
 """
@@ -39,7 +39,7 @@ _Buffer = tuple["np.ndarray[Any, Any]", h5t.TypeID]
 
 def _fast_buffer(size: int) -> _Buffer:
     # DiskSpace for `size` elements of this size each, so that an array of shorter texts, which
-    # nobody expects where a text is read, cannot be written beyond the end.
+    # is unexpected where a text is read, cannot be written beyond the end.
     return np.zeros((size, size), dtype=np.uint8), text_type(size, h5t.CSET_UTF8)
 
 

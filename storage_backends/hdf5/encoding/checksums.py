@@ -112,7 +112,7 @@ def check_values(dataset: h5d.DatasetID, crc: Callable[[], int], size: int) -> N
     Raises
     ------
     StorageFormatError
-        They are others, and nothing says that another program changed the dataset.
+        They differ, and there is no sign that another program changed the dataset.
     """
     kept, noted_size = note_of(dataset)
     if size != noted_size:

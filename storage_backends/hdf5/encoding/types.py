@@ -154,7 +154,7 @@ def _make_compound_dtype(kind: h5t.TypeID) -> np.dtype[Any]:
 
 
 def _check_apart(offsets: list[int], formats: list[np.dtype[Any]]) -> None:
-    """Raise if two members of a compound share bytes, which nobody writes."""
+    """Raise if two members of a compound share bytes, which no library writes."""
     end = 0
     for offset, dtype in sorted(zip(offsets, formats, strict=True), key=lambda member: member[0]):
         if offset < end:

@@ -1,4 +1,4 @@
-"""Telling that a file is damaged: what the HDF5 library says names neither file nor node."""
+"""Errors about damaged files: those of the HDF5 library name neither file nor node."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ T = TypeVar("T")
 
 @contextmanager
 def damage_reported(file: str, what: Callable[[], str]) -> Iterator[None]:
-    """Raise what comes up in a ``with`` block as damage of ``what()`` in the file.
+    """Raise errors of a ``with`` block as damage of ``what()`` in the file.
 
     Raises
     ------
     StorageFormatError
-        In place of any exception that nobody raised deliberately.
+        In place of any exception that was not raised deliberately.
     """
     try:
         yield
@@ -48,9 +48,9 @@ def damage_reported(file: str, what: Callable[[], str]) -> Iterator[None]:
 
 
 def reporting_damage(records: Iterator[T], file: str, what: Callable[[], str]) -> Iterator[T]:
-    """Yield ``records``; if reading one fails, say so as `damage_reported` does.
+    """Yield ``records``; if reading one fails, raise as `damage_reported` does.
 
-    What the caller does with a record is none of this.
+    Errors of the caller, who works with a record between two reads, pass through.
     """
     while True:
         try:
@@ -65,7 +65,8 @@ def reporting_damage(records: Iterator[T], file: str, what: Callable[[], str]) -
 
 
 def as_damage(error: Exception, file: str, what: str) -> Exception:
-    """Return the error about damage that stands behind an exception, or what was deliberate."""
+    """Return the error about damage for an exception that is a symptom of it, else the
+    exception."""
     if isinstance(error, SYMPTOMS) and not isinstance(error, _DELIBERATE):
         return damaged(file, what, error, "Restore it from a backup.")
     return error

@@ -260,7 +260,7 @@ class DiskSpace:
     def _free(self) -> int | None:
         """Return how many bytes are free on the disk of the file, None if that is unknown.
 
-        Some file systems on networks or in user space say that they have no bytes at all.
+        Some file systems on networks or in user space report a size of zero.
         """
         try:
             if not hasattr(os, "statvfs"):

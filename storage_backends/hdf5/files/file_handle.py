@@ -1,4 +1,4 @@
-"""A file that h5py has open, and how what is written to it becomes part of it."""
+"""A file that h5py has open, and how its writes are committed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pypet.storage_backends.hdf5.objects.file_structures import superblock
 from pypet.support.leases import check_leases
 
 _ABANDONED: list[Any] = []
-"""HDF5 files that are never closed, as that takes time and has no effect any more."""
+"""HDF5 files that are not closed before the process ends: that takes time and has no effect."""
 
 
 class FileHandle:
@@ -66,7 +66,7 @@ class FileHandle:
 class Writer(FileHandle, ABC):
     """A file that is open for writing.
 
-    However it commits, what `options` says is done.
+    All commits follow `options`.
     """
 
     is_writable = True
@@ -86,8 +86,8 @@ class Writer(FileHandle, ABC):
         """Make what was written so far part of the file, for other processes, too.
 
         Waits at most ``timeout`` seconds, by default as long as when the file was opened, until
-        nobody reads; returns whether that was so. If not, the next commit has it all. With
-        ``durable``, or if that is demanded, it also survives that the machine loses its power.
+        there are no readers; returns whether that happened. If not, the next commit has it all.
+        With ``durable``, or if `options` require that, it also survives a loss of power.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class Writer(FileHandle, ABC):
 
 
 class PlainWriter(Writer):
-    """A file that the HDF5 library writes itself: without transactions, where there are none."""
+    """A file that the HDF5 library writes itself, where the system lacks what transactions need."""
 
     def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
         """Hand everything to the operating system, or if it is to be durable to the disk."""
@@ -147,7 +147,7 @@ class TransactionalWriter(Writer):
         self._superblock = superblock(storage.descriptor)
 
     def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
-        """Let HDF5 write all that it has, and make it part of the file; see `Writer`."""
+        """Have HDF5 write its caches, and make all of it part of the file; see `Writer`."""
         h5f.flush(self.id)
         storage = self.storage
         durable = durable or self.options.durable
@@ -211,7 +211,7 @@ class TransactionalWriter(Writer):
             except BlockingIOError:
                 if timeout is not None:
                     return False
-                self._timeout = 0.0  # nobody is to wait a second time
+                self._timeout = 0.0  # closing the file should not wait for the same readers again
                 raise
             finally:
                 locks.withdraw()

@@ -1,9 +1,9 @@
-"""Which file an experiment stores in, and whether it is still the same one.
+"""The identity of the file that an experiment stores in: is it still the same one?
 
 A file may be deleted, replaced or overwritten while an experiment goes on. What is stored then is
 lost, and what was stored before may be. So an experiment writes a *generation* into the file when
-it begins, a random number that no other file has. Whoever opens the file for the experiment looks
-for it there, and so does whoever has the file open before each flush.
+it begins, a random number that no other file has. It is looked up whenever
+the file is opened for the experiment, and before each flush while it is open.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def check_identity(file: OpenFile, group: h5g.GroupID | None, identity: Identity
 
 
 def watch(file: OpenFile, identity: Identity) -> Watch:
-    """Return what looks whether a file stays in place that was opened just now.
+    """Return the watch over a file that was opened just now.
 
     Raises
     ------
@@ -141,10 +141,10 @@ def lost(path: str) -> StorageLostError:
 
 
 class Watch:
-    """Looks past the HDF5 library whether an open file is still in place.
+    """Checks, past the HDF5 library, whether an open file is still in place.
 
-    The library keeps what it has read, so it would not notice that somebody wrote other content
-    into the file, and would mix its own with it.
+    The library caches what it has read. It would not notice that another program wrote other
+    content into the file, and would mix its own with it.
     """
 
     __slots__ = ("_inode", "_offset", "identity")
@@ -181,7 +181,7 @@ class Watch:
         Raises
         ------
         StorageLostError
-            It is not so, or was not once.
+            It is not, or was not at an earlier check.
         """
         found = self._look()
         if found == _ELSEWHERE and content_only:
@@ -195,7 +195,7 @@ class Watch:
 
 
 def _look(identity: Identity, inode: tuple[int, int] | None, offset: int | None) -> str:
-    """Return what can be said of the file at the path; ``inode`` is of the one that is open."""
+    """Return the state of the file at the path; ``inode`` is that of the file that is open."""
     try:
         descriptor = os.open(identity.path, _READING)
     except (FileNotFoundError, NotADirectoryError):

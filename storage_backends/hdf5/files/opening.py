@@ -1,4 +1,4 @@
-"""Opening and creating files, and what to say when that fails."""
+"""Opening and creating files, with errors that explain why that failed."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def open_file(
     """Open an existing file, and finish a commit in which a writer was killed.
 
     Waits for at most ``timeout`` seconds, and to read not longer than `READING_SECONDS`, while
-    another process has the file open. ``options`` says how a writer commits.
+    another process has the file open. ``options`` are those of a writer's commits.
 
     Raises
     ------
@@ -213,12 +213,12 @@ def create_file(
 ) -> Writer:
     """Create a file at a vacant path, with its folders, that PyTables takes for its own.
 
-    ``options`` says how it commits.
+    ``options`` are those of its commits.
 
     Raises
     ------
     OSError
-        A folder cannot be made or written to; the message says which.
+        A folder cannot be made or written to; the message names it.
     """
     _check_is_regular(path)
     folder = os.path.dirname(path)
@@ -236,19 +236,21 @@ def create_file(
         raise _explained(err, path, writable=True) from err
     try:
         _fill(handle.id, title, filters)
-        handle.commit(durable=False, timeout=timeout)  # an empty file is none for others
+        handle.commit(
+            durable=False, timeout=timeout
+        )  # other programs take an empty file for damaged
         try:
             publish()
         except OSError as err:
             raise _explained(err, path, writable=True) from err
     except BaseException:
-        handle.abandon()  # or HDF5 would close it after Python has gone
+        handle.abandon()  # else HDF5 would close it when Python's file object is gone
         raise
     return handle
 
 
 def _fill(file: h5f.FileID, title: str, filters: Filters) -> None:
-    """Write what PyTables looks for in a new file."""
+    """Write the attributes that PyTables expects in a file."""
     write_text(file, b"CLASS", "GROUP")
     write_text(file, b"PYTABLES_FORMAT_VERSION", PYTABLES_FORMAT)
     write_text(file, b"TITLE", title)
@@ -261,7 +263,7 @@ def _created(
 ) -> tuple[Writer, Callable[[], None]]:
     """Make a file; return it, and what gives it its name once it is whole.
 
-    An empty file is filled: somebody made it beforehand, or was killed in doing so.
+    An empty file is filled: it was made beforehand, or its writer was killed.
     """
     exists = os.path.exists(path)
     if not IS_TRANSACTIONAL:
@@ -291,30 +293,31 @@ def _created(
 def _give_name(descriptor: int, path: str) -> None:
     """Give a nameless file its name; FileExistsError if another one has it."""
     folder = os.open("/proc/self/fd", os.O_RDONLY)
-    try:  # only with a folder does Python follow the link to the file itself
+    try:  # Python follows the link to the file itself only if a folder is given
         os.link(str(descriptor), path, src_dir_fd=folder, follow_symlinks=True)
     finally:
         os.close(folder)
 
 
 def _nameless(folder: str) -> int | None:
-    """Open a new file without a name, so that no half of it is found; None where that is not."""
+    """Open a new file without a name, so that no incomplete file is found; None where the system
+    has none."""
     if not hasattr(os, "O_TMPFILE") or not os.path.isdir("/proc/self/fd"):
         return None
     try:
         return os.open(folder or ".", os.O_TMPFILE | os.O_RDWR, 0o666)
-    except OSError:  # a file system that has none; what else is wrong shows with a name
+    except OSError:  # a file system without them; other errors come up again with a name
         return None
 
 
-# ----- what to say -----------------------------------------------------------------------------
+# ----- explanations ----------------------------------------------------------------------------
 
 
 def _check_is_regular(path: str) -> None:
     """Raise for what is neither a file nor a folder: to open a FIFO may wait for ever."""
     try:
         mode = os.stat(path).st_mode
-    except (OSError, ValueError):  # what is wrong shows when it is opened
+    except (OSError, ValueError):  # opening it raises a better error
         return
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         kinds = {stat.S_ISFIFO: "a FIFO", stat.S_ISSOCK: "a socket"}

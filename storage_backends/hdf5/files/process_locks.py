@@ -96,7 +96,7 @@ class WriterLocks:
     __slots__ = ("_can_share", "_descriptor", "is_exclusive")
 
     def __init__(self, descriptor: int) -> None:
-        """Lock a file that was opened for writing, so that nobody else can open it.
+        """Lock a file that was opened for writing, so that no other process can open it.
 
         Raises
         ------

@@ -132,7 +132,7 @@ def write_at(
 def _write_rest(
     descriptor: int, parts: Iterable[bytes | bytearray | memoryview], position: int, written: int
 ) -> None:
-    """Write what the system did not take at once, because of a signal or a limit of its own."""
+    """Write what one system call did not, because of a signal or a limit of the system."""
     rest = memoryview(b"".join(parts))
     while written < len(rest):
         written += os.pwrite(descriptor, rest[written:], position + written)

@@ -168,7 +168,7 @@ def _is_completed_by_closing(file_id: h5f.FileID) -> bool:
 
 
 def _close(file: OpenFile) -> None:
-    """Close a file; one whose content somebody has overwritten is left alone.
+    """Close a file; one whose content another program has overwritten is left alone.
 
     HDF5 would still write what it holds in memory, into content that is not its own.
     """
@@ -197,7 +197,7 @@ def closed_meanwhile(path: str) -> Iterator[None]:
 
 @blocking_forks
 def close_path(path: str) -> None:
-    """Close whatever is open at ``path``, whoever holds it: the file is to be deleted."""
+    """Close the file at ``path`` for all holders: it is to be deleted."""
     forget(path)
     file = _OPEN.pop(os.path.realpath(path), None)
     if file is not None:

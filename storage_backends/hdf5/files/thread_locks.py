@@ -25,11 +25,15 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 FORK_LOCK = threading.RLock()
-"""Held by a thread that opens, changes, flushes or closes files, and by one that forks."""
+"""Held by a thread that opens, changes, flushes or closes files, and by one that forks.
+
+In the process that a fork makes there is only one thread. What others were doing to a file at that
+moment would be half done in what is flushed before the fork, so it waits for them.
+"""
 
 
 def blocking_forks(method: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Decorate what changes files: it holds the lock, and waits for others that do."""
+    """Decorate functions that change files: they hold `FORK_LOCK`."""
 
     @functools.wraps(method)
     def holding(*args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -59,7 +63,7 @@ class FileLock:
         self.reset()
 
     def reset(self) -> None:
-        """Be free, whoever held it: that thread does not exist in a process that was forked."""
+        """Release it: the thread that held it does not exist in a process that was forked."""
         self._lock = threading.RLock()
         self._owner: int | None = None
         self._depth = 0
@@ -75,7 +79,9 @@ class FileLock:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._owner != threading.get_ident():  # went on without it, or inherited it in a fork
+        if (
+            self._owner != threading.get_ident()
+        ):  # `__enter__` went on without the lock, or it is inherited
             return
         self._depth -= 1
         if not self._depth:
@@ -141,7 +147,7 @@ def exclusive(*locks: FileLock) -> Iterator[None]:
 def stepwise(records: Iterator[T], lock: FileLock) -> Iterator[T]:
     """Yield from an iterator that uses a file, holding the lock for each step only.
 
-    For whoever reads outside of messages, and may never come to the end.
+    For reading outside of messages, where the caller may never exhaust the iterator.
     """
     while True:
         with lock:
@@ -161,5 +167,5 @@ def _reset_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # What `guard` and `handles` do at forks frames this: nobody changes files or locks meanwhile.
+    # `registry` holds FORK_LOCK around forks, so no thread changes files or locks meanwhile.
     os.register_at_fork(after_in_child=_reset_in_child)

@@ -197,7 +197,7 @@ class TransactionalFile:
         return page
 
     def _write_new(self) -> None:
-        """Write the pages behind the committed end, which nobody refers to yet."""
+        """Write the pages behind the committed end, to which nothing refers yet."""
         if self._new_count:
             first = -(-self._committed >> _SHIFT)
             new = {number: page for number, page in self._pages.items() if number >= first}
@@ -214,7 +214,7 @@ class TransactionalFile:
     def commit(self, *, durable: bool, needs_log: bool = False) -> None:
         """Make everything that was written part of the file, in one step.
 
-        HDF5 must have flushed before, and nobody else may read the file meanwhile. With
+        HDF5 must have flushed before, and no other process may read the file meanwhile. With
         ``durable`` that holds also if the machine loses its power at any moment. Without room for
         the redo log the commit is made all the same, unless it ``needs_log``.
 
@@ -253,7 +253,7 @@ class TransactionalFile:
         Raises
         ------
         OSError
-            The file system still refuses it. Whoever opens the file later can do it.
+            The file system still refuses it. The next process that opens the file can do it.
         """
         if self._is_unfinished:
             log = read_log(self.descriptor)
@@ -265,7 +265,7 @@ class TransactionalFile:
         """Write what the log refers to but does not contain.
 
         The disk may write in any order: without waiting here, it could have a complete log and not
-        yet the new pages, and whoever carries the log out would refer to garbage.
+        yet the new pages, and completing the commit would then refer to garbage.
         """
         if self._new_count > _FEW_NEW_PAGES or not self._is_synced:
             self._write_new()

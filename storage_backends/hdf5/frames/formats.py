@@ -1,4 +1,4 @@
-"""Choosing the pandas format of an object, such that what is read is what was stored."""
+"""Choosing the pandas format of an object in which it is read as it was stored."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _same_name(name: Any, found: Any) -> bool:
 
 
 class Attempts:
-    """The formats that were tried, and why they do not do."""
+    """The formats that were tried, and why they failed."""
 
     def __init__(self) -> None:
         self._reasons: list[str] = []
@@ -107,7 +107,7 @@ class Attempts:
             reason = attempt(name)
         except (OSError, MemoryError):
             raise
-        except Exception as err:  # pandas raises whatever it comes upon
+        except Exception as err:  # pandas raises anything
             if not self._reasons:
                 self.error = err
             reason = " ".join(str(err).split())

@@ -54,7 +54,7 @@ def _read_copy(store: Any, path: str, file: str) -> Any:
         return read_frame(store, path, look_at_codes=True)
     except StorageFormatError:
         raise
-    except Exception as err:  # pandas raises whatever it comes upon
+    except Exception as err:  # pandas raises anything
         raise StorageFormatError(
             f"The pandas data at {path} in {file} cannot be read, it may be damaged: {err}"
         ) from err

@@ -98,7 +98,7 @@ class PendingFrame(NamedTuple):
 
 
 def put_frame(store: Any, frame: PendingFrame) -> None:
-    """Write one pandas item with PyTables' attribute that says what it is.
+    """Write one pandas item with the attribute of its kind.
 
     Without options for pandas, the other format is taken if the one of the service would fail or
     lose something.
@@ -108,7 +108,7 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
     TypeError
         Neither format keeps it as it is.
     Exception
-        With options: whatever pandas raises for data that it cannot keep in this way.
+        With options: any error of pandas about data that it cannot keep in this way.
     """
     chosen = {**frame.item.options, **frame.options}
     is_addition = bool(chosen.get("append"))

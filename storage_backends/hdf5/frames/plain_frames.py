@@ -74,7 +74,7 @@ def plain_frame(parts: list[Part], policy: UnpicklingPolicy, where: str) -> Any:
         _NotCommonError,
         OSError,
         StorageFormatError,
-    ):  # pandas says what is wrong, if something is
+    ):  # pandas raises a better error, if something is wrong
         return None
 
 
@@ -203,7 +203,7 @@ class _Reader:
             values = self._policy.loads(row.tobytes(), f"The pandas data at {self._where}")
         except RefusedPickleError:
             raise
-        except Exception as err:  # whatever unpickling runs into, pandas does, too
+        except Exception as err:  # unpickling raises anything; pandas will fail in the same way
             raise _NotCommonError from err
         _need(type(values) is np.ndarray and values.ndim == axes and values.dtype == object)
         array: Array = values

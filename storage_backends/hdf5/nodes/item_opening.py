@@ -1,4 +1,4 @@
-"""Which items of a leaf are read: those whose values are in the file, if they are not too large."""
+"""Opening items of leaves, if their values are in the file and not too large."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_LEVELS = 100
 
 
 class ItemOpener:
-    """Opens what is in leaves, once it is known where that leads and how large it is."""
+    """Opens items after checking where their links lead and how large they are."""
 
     def __init__(
         self,
@@ -35,10 +35,10 @@ class ItemOpener:
         limit: SizeLimit | None,
         has_own_values: Callable[[int | None], bool],
     ) -> None:
-        """Take what a reading has so far.
+        """Check items against the limits of one reading.
 
-        ``has_own_values`` says of a header at an address that the values of its dataset are
-        known to be in the file; that is faster than to ask the library.
+        ``has_own_values(address)`` is whether the values of the dataset with this header are
+        known to be in the file, which is faster than asking the library.
         """
         self._file = file
         self._paths = paths
@@ -102,7 +102,7 @@ class ItemOpener:
     def check_allowed(
         self, location: Any, address: int | None, path: bytes, name: str, *, is_shared: bool
     ) -> None:
-        """Make sure that an item may be read, before anything else is asked about it.
+        """Make sure that an item may be read, before anything else of it is opened.
 
         What is shared is not read now, so that its size does not matter.
 

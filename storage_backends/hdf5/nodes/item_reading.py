@@ -54,9 +54,9 @@ _TABLES = frozenset((constants.TABLE, constants.DICT))
 _FRAMES = frozenset((constants.FRAME, constants.SERIES))
 
 _PYTHON_SCALARS = frozenset(("int", "float", "complex", "str", "bytes"))
-"""Types of scalars whose flavor goes without saying."""
+"""Types of scalars whose flavor is always Python."""
 _NONE = np.array(NONE.encode())
-"""How None is kept, and the text of the same letters: only of these it is asked which one it is."""
+"""None is stored like the text of these letters; another attribute distinguishes the two."""
 
 ItemFilter = Callable[[str], bool]
 
@@ -97,10 +97,10 @@ class ItemReader:
         RefusedPickleError
             Something that pandas or PyTables would unpickle may not be.
         MissingFilterError
-            An item is compressed with what nobody has here.
+            An item is compressed by a filter that neither h5py nor PyTables has.
         StorageFormatError
             An item is damaged, its values are not in the file or take more memory than allowed,
-            or there is something that does not say which kind of item it is.
+            or there is an object that has no attribute with the kind of item.
         """
         items: list[Item] = []
         frames: list[_Found] = []

@@ -43,7 +43,7 @@ _MOST_REMEMBERED = 1024
 
 
 class PlainNodes:
-    """Reads plain nodes of an open file, and says which ones are not.
+    """Reads the plain nodes of an open file, and returns None for others.
 
     Only while no service of this process writes to the file; other processes cannot.
     """

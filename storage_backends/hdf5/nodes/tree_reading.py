@@ -81,7 +81,7 @@ class _Level:
         """None if it was not necessary to open it."""
         self.generation = generation
         self.address: int | None = None
-        """Where its header is, as the link says that led to it."""
+        """Where its header is, according to the link that led to it."""
         self.position = 0
         self.children: list[tuple[bytes, int | None]]
         self.links: list[bytes]

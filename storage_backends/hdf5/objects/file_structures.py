@@ -21,9 +21,9 @@ def superblock(descriptor: int) -> bytes:
 
 
 def noted_end(descriptor: int, size: int) -> int:
-    """Return where the content of a file ends, ``size`` if it does not say so plainly.
+    """Return where the content of a file ends, ``size`` if that is not plain.
 
-    A file is longer than that if a writer was killed; what is behind belongs to nobody.
+    A file is longer than that if a writer was killed; the rest is not part of it.
 
     Notes
     -----

@@ -78,7 +78,7 @@ def child_addresses(group: h5g.GroupID) -> tuple[list[tuple[bytes, int | None]],
         else:
             links.append(name)
 
-    # In whatever order they are kept: HDF5 takes longer to sort a few names than Python.
+    # In the order in which they are kept: HDF5 takes longer to sort a few names than Python.
     group.links.iterate(note, info=True, order=h5.ITER_NATIVE)
     children.sort()
     links.sort()

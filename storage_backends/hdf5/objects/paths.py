@@ -22,7 +22,7 @@ _MOST_HOPS = 8
 
 
 class OwnPaths:
-    """Says which absolute paths lead somewhere within an open file, without leaving it."""
+    """Checks that absolute paths lead to something within an open file, without leaving it."""
 
     def __init__(self, file: h5f.FileID) -> None:
         self._file = file
@@ -76,12 +76,12 @@ def link_text(group: Any, name: bytes) -> str:
 def members(group: h5g.GroupID, where: str) -> list[tuple[bytes, int | None]]:
     """Return the names in a group in alphabetical order, with addresses; None for links.
 
-    ``where`` says which file it is in, for the message.
+    ``where`` is the file, for the message.
 
     Raises
     ------
     StorageFormatError
-        A name is there twice, so that nobody knows what it means.
+        A name is there twice, so that it is ambiguous.
     """
     children, links = child_addresses(group)
     if not links:

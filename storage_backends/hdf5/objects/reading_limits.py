@@ -47,8 +47,8 @@ def find_inflated_chunk(
 ) -> tuple[int, ...] | None:
     """Return where a chunk begins that unpacks to more than ``allowed(stored size)`` bytes.
 
-    ``number`` is that of the compressor of the dataset. Of LZO, which does not say how large its
-    content is, it is a chunk that might. Chunks of compressors that PyTables does not have are not
+    ``number`` is that of the compressor of the dataset. For LZO, which does not record the size of
+    its content, it is a chunk that might. Chunks of compressors that PyTables does not have are not
     looked at.
     """
     if number not in (h5z.FILTER_DEFLATE, LZO, *_UNPACKS_TO_MORE):
@@ -88,7 +88,7 @@ def _stream_unpacks_to_more(stream: Any, raw: bytes, most: int) -> bool:
             size += step
             if stream.eof or not step:
                 return size > most
-    except (OSError, ValueError, zlib.error):  # not compressed, or damaged: HDF5 says so
+    except (OSError, ValueError, zlib.error):  # not compressed, or damaged: HDF5 raises the error
         return size > most
     return True
 
@@ -98,7 +98,7 @@ def _has_large_content(raw: bytes, most: int) -> bool:
     sizes = [0]
     if raw[_FRAME_PLACE] == _FRAME:
         if len(raw) < _FRAME_SIZES.size:
-            return False  # damaged: HDF5 says so
+            return False  # damaged: HDF5 raises the error
         start, *sizes = _FRAME_SIZES.unpack_from(raw)
         raw = raw[start:]
     if len(raw) >= _BLOSC_SIZE.size:
@@ -136,7 +136,7 @@ class Visits:
     __slots__ = ("_left", "_times", "_where")
 
     def __init__(self, file_size: int, where: Callable[[], str]) -> None:
-        """Take the size of the file, and what says which node is visited."""
+        """``where()`` names the node that is visited, for messages."""
         self._left = max(_LEAST_BYTES, file_size)
         self._times: dict[int | None, int] = {}
         self._where = where
@@ -225,14 +225,14 @@ def charge_dataset(
     *,
     row_size: int | None = None,
 ) -> None:
-    """Charge what reading a whole dataset takes; ``what`` says which one it is.
+    """Charge what reading a whole dataset takes; ``what()`` names it, for messages.
 
     ``row_size`` is in bytes, where less than whole rows is kept.
 
     Raises
     ------
     StorageFormatError
-        The limit is exceeded, or it is compressed in a way that nobody knows a limit for; nothing
+        The limit is exceeded, or it is compressed in a way for which no limit is known; nothing
         was unpacked.
     """
     shape = dataset.shape

@@ -1,1 +1,1 @@
-"""What only PyTables can read, and what has to be looked at before it reads it."""
+"""Reading through PyTables and pandas, and the checks before they read anything."""

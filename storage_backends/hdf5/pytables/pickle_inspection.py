@@ -138,7 +138,7 @@ PSEUDO_ATOM = b"PSEUDOATOM"
 FILTERS = b"FILTERS"
 FORMAT_VERSION = b"PYTABLES_FORMAT_VERSION"
 TEXT_ATTRIBUTES = frozenset((b"CLASS", b"FLAVOR", b"TITLE", b"VERSION", FORMAT_VERSION))
-"""PyTables reads them as text without a look at their types."""
+"""PyTables reads them as text without checking their types."""
 _VERSION = re.compile(rb"\d{1,3}(\.\d{1,3}){0,3}|unknown|")
 INDEX_PREFIX = b"_i_"
 """Groups of this prefix and the name of a table hold the indexes of its columns."""

@@ -43,7 +43,7 @@ class StoreHandle:
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody closed it behind our back."""
+        """Whether it is still open: users can close it through the nodes that they were given."""
         return bool(self.store.is_open)
 
     def flush(self, *, durable: bool) -> None:
@@ -62,7 +62,7 @@ class StoreHandle:
 def opened_store(
     path: str, mode: Literal["a", "r", "r+", "w"], settings: Settings | None = None, **driver: Any
 ) -> Iterator[Any]:
-    """Open a file that nobody else has open as a pandas ``HDFStore``."""
+    """Open a file, which is not open elsewhere in this process, as a pandas ``HDFStore``."""
     with quiet(), _new_store(path, mode, settings, **driver) as store:
         yield store
 

@@ -1,4 +1,4 @@
-"""Names of the layout that scripts read from the class of the service."""
+"""Constants of the layout that established scripts read from the class of the service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pypet.storage_backends.hdf5.encoding import layout
 
 
 class _TypeFlags:
-    """Makes the mapping when it is asked for: it needs pandas."""
+    """Makes the mapping on access: it needs pandas."""
 
     def __get__(self, instance: Any, owner: Any = None) -> dict[type, str]:
         import numpy as np

@@ -178,8 +178,7 @@ class FileAccess(RecordStorageService, ABC):
     def close_on_exit(self) -> None:
         """Write everything to the disk and leave the file to others; see `close` for the error.
 
-        HDF5 does not empty its memory for that, which takes its time, so only do it at the end
-        of a process.
+        HDF5 does not free its caches, which would take time, so this is for the end of a process.
         """
         with self.file_lock:
             file, self._file = self._file, None
@@ -198,7 +197,7 @@ class FileAccess(RecordStorageService, ABC):
     def try_flush(self, *, durable: bool) -> bool:
         """Commit unless others read the file; return whether that was done. For errors see `close`.
 
-        Without ``durable`` a loss of power may take it back.
+        Without ``durable`` a loss of power may undo it.
         """
         with self.file_lock, FORK_LOCK:
             if self._file is None:
@@ -359,7 +358,8 @@ class FileAccess(RecordStorageService, ABC):
             twin._identity = twin._file_lock = twin.early = None
             twin._filename = twin._file_title = _vacant(place, stem, extension)
             yield twin
-            twin._delete_file()  # whoever asks for another place could not store here
+            # The caller asks for another place only if it could not store here.
+            twin._delete_file()
 
     def _renewed_identity(self, trajectory: str) -> Identity | None:
         if not os.path.exists(self._filename):

@@ -86,7 +86,7 @@ class Inspecting(Reading, ABC):
             yield from stepwise(nodes, self.file_lock)
 
     def inspect_items(self, trajectory: str, path: str) -> tuple[Item, ...]:
-        """Return the items of the leaf at ``path``, whatever is wrong with its attributes.
+        """Return the items of the leaf at ``path``, also if its attributes are damaged.
 
         The limit of sizes is for this leaf alone.
 

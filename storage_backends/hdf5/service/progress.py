@@ -1,4 +1,4 @@
-"""A line in the log now and then, so that people see that a long operation goes on."""
+"""Progress of long operations, logged at intervals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Progress:
     """Counts nodes and logs their number and rate when `Progresses.interval` seconds are over."""
 
     def __init__(self, text: str, together: Progresses) -> None:
-        """Take the line, with places for number, file, and nodes per second."""
+        """``text`` is the line, with places for number, file, and nodes per second."""
         self._text = text
         self._together = together
         self.where = ""
@@ -36,7 +36,7 @@ class Progress:
 
 
 class Progresses:
-    """The progress of everything that a service does, each of them with a count of its own."""
+    """The progress of all operations of a service, each of which is counted separately."""
 
     def __init__(self, interval: float) -> None:
         self.interval = interval

@@ -43,8 +43,8 @@ class Reading(FileAccess, ABC):
     def size_limit(self) -> int | None:
         """Bytes of memory for values beyond ten times what is stored of them; None: no limit.
 
-        It is for all values that one call loads. Without a limit of its own a service that does
-        not trust pickles has one of 1 GiB. Shared data is not loaded and not limited.
+        It applies to all values that one call loads. A service that does not trust pickles has a
+        limit of 1 GiB by default. Shared data is not loaded and not limited.
         """
         if self._size_limit is None and self._unpickle != TRUST:
             return SAFE_SIZE_LIMIT

@@ -97,13 +97,13 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
     ) -> None:
         """Take the settings; the file itself is first touched by the first message.
 
-        ``overwrite_file`` deletes an existing file at once. ``unpickle`` says what is loaded of
-        pickles: with ``'trust'`` all, with ``'safe'`` plain data and the classes among the
+        ``overwrite_file`` deletes an existing file at once. ``unpickle`` restricts what is loaded
+        of pickles: with ``'trust'`` all, with ``'safe'`` plain data and the classes among the
         trajectory's dynamic imports, with ``'never'`` none. ``lock_timeout`` is how many seconds
         storing waits while another program has the file open; loading waits ten at the most.
-        ``size_limit`` is in bytes, see the property. ``checksums`` says whether values that HDF5
-        does not check get a checksum when they are stored, and whether they are compared with it
-        when they are loaded. None of these is kept in the file.
+        ``size_limit`` is in bytes, see the property. With ``checksums``, values that HDF5 does
+        not check get a checksum when they are stored, and are compared with it when they are
+        loaded. None of these is kept in the file.
 
         ``complib`` is ``'zlib'``, ``'blosc'``, ``'bzip2'``, ``'lzo'`` or ``'blosc2'``; blosc and
         blosc2 have compressors to choose: ``'blosc:lz4'``, ``'blosc:zstd'``. LZO needs a PyTables

@@ -35,7 +35,7 @@ class SharedAccess(FileAccess, ABC):
     ) -> Any:
         """Create, read or change shared data; see `RecordBackend.access_data`.
 
-        It is done by PyTables and pandas, which keep the file while nothing else is asked for.
+        PyTables and pandas do it. They keep the file open until h5py needs it again.
 
         Raises
         ------

@@ -52,7 +52,7 @@ def creation_options(options: Mapping[str, Any], filters: Filters) -> CreationOp
 
 
 def check_options(options: Mapping[str, Any], path: str, *, has_frames: bool) -> None:
-    """Raise for options that nobody reads.
+    """Raise for options that have no effect.
 
     Raises
     ------

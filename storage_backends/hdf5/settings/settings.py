@@ -97,7 +97,7 @@ class Filters(NamedTuple):
     shuffle: bool = True
     fletcher32: bool = False
     checksums: bool = True
-    """Whether values get a checksum of ours, see `encoding.checksums`."""
+    """Whether values get a checksum, see `encoding.checksums`."""
 
 
 FILTER_NAMES = ("complevel", "complib", "shuffle", "fletcher32")
@@ -123,7 +123,7 @@ class Settings:
 
     @property
     def filters(self) -> Filters:
-        """The part that says how data is compressed."""
+        """The settings of compression and checksums."""
         return Filters(
             self.complevel,
             self.complib,
@@ -236,7 +236,7 @@ class SettingsProperties:
 
     @property
     def checksums(self) -> bool:
-        """Whether values get checksums of ours and are compared with them, see the constructor."""
+        """Whether values get checksums and are compared with them, see the constructor."""
         return self._settings.checksums
 
     @checksums.setter

@@ -140,8 +140,8 @@ def _read_from_copy(
         location = ItemLocation(store, settings, *item)
         try:
             value = _SPECIAL[request](location, **(kwargs or {}))
-        except Exception as err:  # pandas raises whatever it comes upon
-            if kwargs:  # what was asked for may be at fault
+        except Exception as err:  # pandas raises anything
+            if kwargs:  # the arguments may be at fault
                 raise
             raise StorageFormatError(
                 f"The shared data at {path} in {file.path} cannot be read, it may be damaged: {err}"

@@ -132,7 +132,7 @@ def create(
     ValueError
         There is something already.
     RuntimeError
-        Neither ``flag`` nor ``obj`` says how the data is to be kept, or there is no such way.
+        Neither ``flag`` nor ``obj`` determines how the data is kept, or it cannot be kept so.
     TypeError, Exception
         The content or the options do not go with the way.
     """

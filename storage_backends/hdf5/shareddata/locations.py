@@ -1,4 +1,4 @@
-"""Where one item of shared data is, and how the file says that it is shared."""
+"""The location of one item of shared data, and the attributes that mark it as shared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHECKSUM = CHECKSUM.decode()
 
 
 class ItemLocation:
-    """The place of an item in a file that pandas has open as ``store``."""
+    """The location of an item in a file that pandas has open as ``store``."""
 
     __slots__ = ("_names", "file", "item", "leaf", "path", "settings", "store")
 
@@ -107,7 +107,7 @@ class ItemLocation:
     # ----- attributes ----------------------------------------------------------------------
 
     def flag(self) -> str:
-        """Return how the file says that the item is kept, '' if it does not say."""
+        """Return the flag of the item, '' if it has none."""
         attributes = self.node()._v_attrs
         return str(attributes[_STORED_AS]) if _STORED_AS in attributes else ""
 

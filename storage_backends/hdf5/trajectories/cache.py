@@ -132,7 +132,7 @@ def cache_of(file: OpenFile, trajectory: str) -> TrajectoryCache:
 def trajectory_names(file: OpenFile) -> list[str]:
     """Return the names of all trajectories in alphabetical order; other groups are left out.
 
-    A group that cannot be opened counts as a trajectory, so that loading it says what is wrong.
+    A group that cannot be opened counts as a trajectory, so that loading it raises the error.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def _may_be_one(file: OpenFile, name: bytes) -> bool:
         group = h5g.open(file.id, name)
     except (KeyError, OSError, RuntimeError):
         return True
-    except ValueError:  # somebody's dataset, or a group that is damaged
+    except ValueError:  # a dataset of another program, or a group that is damaged
         return _is_unreadable(file, name)
     try:
         return has_child(group, b"overview")

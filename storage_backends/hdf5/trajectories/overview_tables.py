@@ -105,7 +105,7 @@ def explored_row(node: PutNode) -> Row:
 
 
 class Place(Protocol):
-    """Where the tables of a trajectory are: something that opens groups of it by full name."""
+    """Opens groups of a trajectory by full name."""
 
     def group(self, path: str) -> h5g.GroupID | None:
         """Return an open group, None if it is not in the file."""
@@ -137,9 +137,9 @@ class OverviewTable:
 
     @contextmanager
     def harmless(self) -> Iterator[None]:
-        """Take a table whose damage shows up in a ``with`` block for one that is not there.
+        """Treat a table whose damage shows up in a ``with`` block as missing.
 
-        It is for people to read only, so it keeps nobody from storing.
+        It is for people to read only, so its damage does not prevent storing.
         """
         try:
             yield

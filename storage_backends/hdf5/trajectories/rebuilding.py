@@ -43,7 +43,7 @@ _RANGE = b"explored_data"
 
 
 class RefusedTableError(StorageFormatError):
-    """A table is not read on purpose; to rebuild it would hide what somebody has made of it."""
+    """A table is not read on purpose; rebuilding it would hide that it was forged."""
 
 
 _REFUSALS = (RefusedPickleError, RefusedTableError, MissingFilterError)
@@ -55,8 +55,8 @@ class OverviewDamage:
     def __init__(self, file: str, trajectory: str, *, notes_refusals: bool = False) -> None:
         """Take what the warning names.
 
-        With ``notes_refusals`` a table that is not read on purpose counts as damaged: for whoever
-        shows what is found, and stores nothing in its place.
+        With ``notes_refusals`` a table that is not read on purpose counts as damaged: for callers
+        that only show what is found.
         """
         self._file = file
         self._trajectory = trajectory
@@ -65,13 +65,13 @@ class OverviewDamage:
 
     @property
     def found(self) -> tuple[str, ...]:
-        """What is wrong with each table, and what is taken instead."""
+        """What is wrong with each table, and its substitute."""
         return tuple(self._found)
 
     def read(self, table: str, read: Callable[[], T | None], instead: str) -> T | None:
         """Return what ``read()`` gives, None if that fails because of damage.
 
-        ``instead`` says what is taken in its place.
+        ``instead`` describes the substitute.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class OverviewDamage:
         return found
 
     def note(self, table: str, what: str, instead: str) -> None:
-        """Note that something is wrong with a table, and what is taken instead."""
+        """Note what is wrong with a table, and its substitute."""
         self._found.append(f"overview/{table} {what}: {instead}")
 
     def log(self) -> None:
@@ -135,7 +135,7 @@ def _range_length(leaf: h5g.GroupID) -> int:
 
 
 def explored_leaves(root: h5g.GroupID) -> Iterator[tuple[str, h5g.GroupID]]:
-    """Yield full name and group of the parameters that have a range, or say so."""
+    """Yield full name and group of the parameters that have a range."""
     seen: set[int | None] = set()
     for branch in _BRANCHES:
         group = _opened(root, branch)

@@ -87,7 +87,7 @@ def _stretches(idx: Any) -> Iterator[tuple[int, int]]:
 
 
 def _append_unstarted(table: h5d.DatasetID, dtype: np.dtype[Any], start: int, stop: int) -> None:
-    """Append rows of runs that nobody said anything about."""
+    """Append rows of runs that were not started."""
     for first in range(start, stop, BLOCK_ROWS):
         unstarted = _unstarted(np.arange(first, min(first + BLOCK_ROWS, stop)))
         append_rows(table, fitted(_columns(unstarted, dtype), len(unstarted), dtype))
@@ -138,7 +138,7 @@ def _encoded(texts: Sequence[str], dtype: np.dtype[Any], column: str) -> Any:
 def read_runs(table: h5d.DatasetID | Rows, length: int) -> tuple[RunRows, int]:
     """Return the rows of a table, or those given, and how many of the ``length`` runs lost theirs.
 
-    A row is lost if its chunk cannot be read, or if it says what no row says; the run then counts
+    A row is lost if its chunk cannot be read, or if its content is impossible; the run then counts
     as not started. Text columns are only as wide as their longest text.
     """
     blocks = list(_blocks(table))
@@ -148,7 +148,7 @@ def read_runs(table: h5d.DatasetID | Rows, length: int) -> tuple[RunRows, int]:
 
 
 def unstarted_runs(length: int) -> RunRows:
-    """Return rows of runs about which nothing is known."""
+    """Return rows of runs that were not started."""
     return _unstarted(np.arange(length))
 
 
