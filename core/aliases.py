@@ -1,7 +1,7 @@
-"""Public names whose home is a plugin, and the paths under which scripts know them.
+"""Public names of plugins under the established paths of scripts.
 
-This table is the only place where pypet's core knows plugins by name. Importing an alias loads
-nothing; a plugin is loaded when one of its names is used.
+This table is the only place where pypet's core refers to plugins by name. Importing a module with
+aliases loads nothing; a plugin is loaded when one of its names is used.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pypet.support.optional import install_hint
 
 
 class Alias(NamedTuple):
-    """Where a name really is."""
+    """The plugin that defines a name."""
 
     entry: str
     """Name of the entry point."""
@@ -104,26 +104,26 @@ ALIASES: MappingProxyType[tuple[str, str], Alias] = MappingProxyType(
         },
     }
 )
-"""(module path, public name) -> its home."""
+"""(module path, public name) -> the plugin that defines it."""
 
 
 def alias_names(module_name: str) -> list[str]:
-    """Return the names that a module gives without having them, for its ``__dir__``."""
+    """Return the aliases of a module, for its ``__dir__``."""
     return [name for module, name in ALIASES if module == module_name]
 
 
 def module_getattr(module_name: str) -> Callable[[str], Any]:
-    """Return a ``__getattr__`` for the module of this name: it gives the module's aliases.
+    """Return a ``__getattr__`` that resolves the aliases of a module.
 
-    The function raises AttributeError for names that are no alias, MissingDependencyError if the
-    plugin is not installed or switched off, and PluginError if it cannot be loaded.
+    It raises AttributeError for other names, MissingDependencyError if the plugin is not installed
+    or switched off, and PluginError if it cannot be loaded.
     """
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the module's own
         alias = ALIASES.get((module_name, name))
         if alias is None:
             raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
-        # Not before it is needed: importing an alias must stay cheap.
+        # Deferred, because importing an alias module must stay cheap.
         from pypet.manager import get_manager
 
         return get_manager().attribute(

@@ -68,7 +68,7 @@ def pypet_register_commands() -> list[Command]:
     return [
         Command(
             "plugins",
-            "List all plugins, what they give, and why one is not in use.",
+            "List all plugins, their features, and why one is not in use.",
             list_plugins,
             _add_arguments,
         )

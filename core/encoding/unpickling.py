@@ -1,4 +1,4 @@
-"""UnpicklingPolicy under a policy that restricts which names a pickle may use, and thus call.
+"""Unpickling under a policy that restricts which names a pickle may use, and thus call.
 
 With the `UnpicklingPolicy` ``'trust'`` any pickle is loaded; with ``'safe'`` only data of numpy,
 pandas, scipy and Python's own types, and declared classes; with ``'never'`` none.

@@ -1,7 +1,8 @@
 """Writing and reading of the items of leaves, as Python values or encoded items.
 
 A class describes its items once, in ``_write_items(writer)`` and ``_read_items(reader)``;
-``_store`` and ``_load`` exchange dictionaries of values, ``_encode`` and ``_decode`` items."""
+``_store`` and ``_load`` exchange dictionaries of values, ``_encode`` and ``_decode`` items.
+"""
 
 from __future__ import annotations
 

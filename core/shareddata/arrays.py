@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pypet import pypetconstants as constants
-from pypet.shareddata.forwarding import forwarded, forwarded_if_open
-from pypet.shareddata.handle import SharedData, attribute
+from pypet.shareddata.handle import SharedData, attribute, forwarded, forwarded_if_open
 
 
 class SharedArray(SharedData):
-    """An array of fixed shape, kept as it is.
+    """An array of fixed shape, stored contiguously.
 
     `create_shared_data` takes ``obj``, or ``shape`` and ``atom``.
     """
@@ -62,7 +61,7 @@ class SharedArray(SharedData):
 
 
 class SharedCArray(SharedArray):
-    """An array of fixed shape, kept in compressed chunks."""
+    """An array of fixed shape, stored in compressed chunks."""
 
     FLAG: ClassVar[str] = constants.CARRAY
 

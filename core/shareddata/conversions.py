@@ -21,7 +21,7 @@ def make_shared_result(
     trajectory: Any,
     new_class: type[SharedData] | None = None,
 ) -> SharedResult:
-    """Turn a stored item into shared data and replace it in memory by a handle.
+    """Convert a stored item to shared data and replace it in memory by a handle.
 
     ``new_class`` is the class of the handle; by default it follows from the type of the item.
 
@@ -56,9 +56,9 @@ def make_shared_result(
 def make_ordinary_result(
     result: SharedResult, key: str | int, trajectory: Any = None, reload: bool = True
 ) -> SharedResult:
-    """Turn shared data into an ordinary item, which is stored and loaded with its result.
+    """Convert shared data to an ordinary item, which is stored and loaded with its result.
 
-    With ``reload`` the whole result is loaded anew; otherwise the item is only gone from memory.
+    With ``reload`` the whole result is reloaded; otherwise the item is only removed from memory.
     ``trajectory`` is by default the one of the handle.
 
     Returns

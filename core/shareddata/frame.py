@@ -9,7 +9,7 @@ from pypet.shareddata.handle import SharedData
 
 
 class SharedPandasFrame(SharedData):
-    """A frame that is kept by pandas; by default as a table, which can grow and be searched."""
+    """A frame stored by pandas; by default as a table, which can grow and be searched."""
 
     FLAG: ClassVar[str] = constants.FRAME
 

@@ -1,23 +1,54 @@
-"""`SharedData`: the base of all handles."""
+"""`SharedData`: the base class of all handles."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
 from pypet.tree.storage import attached_service
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def forwarded(method: F) -> F:
+    """Implement a method without body by calling the stored object's method of the same name.
+
+    Arguments are passed by name, including defaults.
+    """
+    return _forwarding(method, "_call")
+
+
+def forwarded_if_open(method: F) -> F:
+    """Like `forwarded`, for results that need an open store; a closed one is a TypeError."""
+    return _forwarding(method, "_call_open")
+
+
+def _forwarding(method: F, call: str) -> F:
+    signature = inspect.signature(method)
+    name = method.__name__
+
+    @functools.wraps(method)
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        handle, *_ = given.args
+        del given.arguments["self"]
+        return getattr(handle, call)(name, **given.arguments)
+
+    return forward  # type: ignore[return-value]
+
 
 class SharedData:
     """A handle on data that stays in the storage.
 
-    Belongs to a `SharedResult`, which tells the handle its place when it is added. Every access
-    goes through the storage service of the trajectory; a result that was never stored is stored
-    first. With the store closed every access opens it anew: surround many of them with
-    `StorageContextManager`.
+    Belongs to a `SharedResult`, which sets its location when the handle is added. Each access goes
+    through the storage service of the trajectory; a result that was never stored is stored first.
+    If the store is closed, each access opens it: use `StorageContextManager` around many of them.
     """
 
     FLAG: ClassVar[str] = ""
@@ -30,7 +61,7 @@ class SharedData:
         trajectory: Any = None,
         add_to_parent: bool = False,
     ) -> None:
-        """Make a handle; nothing is accessed yet.
+        """Create a handle without accessing the storage.
 
         ``add_to_parent`` adds the handle to the result ``parent`` as item ``name``.
         """
@@ -100,11 +131,11 @@ class SharedData:
         return self._call("__thenode__")
 
     def _call(self, request: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Have a method of the stored object called."""
+        """Call a method of the stored object."""
         return self._access(request, args, kwargs)
 
     def _call_open(self, request: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Have a method called whose result lives only as long as the store is open."""
+        """Call a method whose result is only valid while the store is open."""
         self._check_open(request)
         return self._access(request, args, kwargs)
 

@@ -17,10 +17,10 @@ from pypet.tree.node import KnowsTrajectory, put
 
 
 class SharedResult(Result, KnowsTrajectory):
-    """A result that takes handles beside all that `Result` takes.
+    """A result for handles on shared data, and all data of a `Result`.
 
-    Handles learn their place when they are added. Storing the result leaves shared data alone;
-    loading it gives handles and reads none of their data.
+    Handles get their location when they are added. Storing the result does not change shared data;
+    loading it creates handles and reads none of their data.
     """
 
     __slots__ = ("_traj",)
@@ -68,7 +68,7 @@ class SharedResult(Result, KnowsTrajectory):
         return type(item) in self.FLAG_CLASS_MAPPING.values() or super()._supports(item)
 
     def f_set_single(self, name: str, item: Any) -> None:
-        """Set or replace one item; a handle is told its place.
+        """Set or replace one item; a handle gets its location.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class SharedResult(Result, KnowsTrajectory):
     # ----- storing and loading -------------------------------------------------------------
 
     def _store(self) -> dict[str, Any]:
-        """Return the data that is stored with the result: all but the handles."""
+        """Return the data that is stored with the result: all items but handles."""
         return {
             name: value for name, value in self._data.items() if not isinstance(value, SharedData)
         }
@@ -100,7 +100,7 @@ class SharedResult(Result, KnowsTrajectory):
         )
 
     def _load(self, load_dict: Mapping[str, Any]) -> None:
-        """Adopt data; shared items become handles."""
+        """Replace the data; shared items become handles."""
         super()._load({name: self._loaded(name, value) for name, value in load_dict.items()})
 
     def _loaded(self, name: str, value: Any) -> Any:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from pypet import pypetconstants as constants
-from pypet.shareddata.forwarding import forwarded, forwarded_if_open
-from pypet.shareddata.handle import SharedData, attribute
+from pypet.shareddata.handle import SharedData, attribute, forwarded, forwarded_if_open
 
 
 class SharedTable(SharedData):
@@ -268,11 +267,11 @@ class SharedTable(SharedData):
         )
 
     def reindex(self, colname: str | None = None) -> Any:
-        """Make the index of a column anew, or all of the table."""
+        """Rebuild the index of a column, or all indexes of the table."""
         return self._call_column("reindex", colname)
 
     def reindex_dirty(self, colname: str | None = None) -> Any:
-        """Make the index of a column, or all of the table, anew where it is out of date."""
+        """Rebuild outdated indexes of a column, or of the table."""
         return self._call_column("reindex_dirty", colname)
 
     def remove_index(self, colname: str) -> Any:
@@ -281,10 +280,10 @@ class SharedTable(SharedData):
 
     @forwarded_if_open
     def flush_rows_to_index(self, _lastrow: bool = True) -> Any:
-        """Bring the indexes up to date; needs an open store."""
+        """Update the indexes; needs an open store."""
 
     def _call_column(self, request: str, colname: str | None, **kwargs: Any) -> Any:
-        """Have a method of a column called, of the table if there is no name."""
+        """Call a method of a column; of the table without a name."""
         if colname is None:
             return self._call(request, **kwargs)
         return self._call(request, colname=colname, _col_func=True, **kwargs)

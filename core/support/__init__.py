@@ -1,1 +1,1 @@
-"""What several parts of the core need and that knows nothing of any of them."""
+"""Foundations shared by several packages of the core, without knowledge of any of them."""

@@ -10,14 +10,14 @@ from typing import Any
 
 
 def check_mapping(value: Any, what: str, example: str) -> Mapping[Any, Any]:
-    """Return a dictionary, or anything else with ``items()``.
+    """Return ``value`` if it has ``items()``.
 
-    ``what`` begins the message, ``example`` is shown in it.
+    The message of the error starts with ``what`` and shows ``example``.
 
     Raises
     ------
     TypeError
-        It has no ``items()``.
+        The value has no ``items()``.
     """
     if not callable(getattr(value, "items", None)):
         raise TypeError(f"{what} a dictionary like {example}, not {_shown(value)}.")
@@ -25,14 +25,14 @@ def check_mapping(value: Any, what: str, example: str) -> Mapping[Any, Any]:
 
 
 def check_iterable(value: Any, method: str, single: str) -> Iterable[Any]:
-    """Return an iterable that is no text: a text would be taken for its letters.
+    """Return ``value`` if it is an iterable but not text, which would be iterated by letters.
 
-    ``method`` is what was called, ``single`` the method that takes one item.
+    The message names the called ``method`` and the method for a ``single`` item.
 
     Raises
     ------
     TypeError
-        It is no iterable, or text.
+        The value is not iterable, or text.
     """
     if isinstance(value, str | bytes) or not _is_iterable(value):
         raise TypeError(
@@ -43,24 +43,24 @@ def check_iterable(value: Any, method: str, single: str) -> Iterable[Any]:
 
 
 def check_flag(value: Any, name: str, advice: str) -> None:
-    """Refuse a text where True or False is meant: it would count as True.
+    """Reject text in place of True or False, since any text is true.
 
     Raises
     ------
     TypeError
-        It is text.
+        The value is text.
     """
     if isinstance(value, str | bytes) and value:
         raise TypeError(f"{name}={value!r}: give True or False, not text. {advice}")
 
 
 def skips_errors(on_error: Any) -> bool:
-    """Return whether loading leaves out nodes that cannot be loaded, for ``on_error='skip'``.
+    """Return whether loading skips nodes that cannot be loaded (``on_error='skip'``).
 
     Raises
     ------
     ValueError
-        It is neither ``'raise'`` nor ``'skip'``.
+        The value is neither ``'raise'`` nor ``'skip'``.
     """
     if on_error not in ("raise", "skip"):
         raise ValueError(
@@ -71,17 +71,17 @@ def skips_errors(on_error: Any) -> bool:
 
 
 def on_error_keyword(on_error: Any) -> dict[str, str]:
-    """Return the keyword for a storage service: none by default, not every service knows it."""
+    """Return the keyword for a storage service; none by default, since not all services take it."""
     return {"on_error": on_error} if skips_errors(on_error) else {}
 
 
 def check_callable(value: Any, what: str) -> Callable[..., Any]:
-    """Return a callable; ``what`` begins the message.
+    """Return ``value`` if it is callable; the message of the error starts with ``what``.
 
     Raises
     ------
     TypeError
-        It cannot be called.
+        The value is not callable.
     """
     if not callable(value):
         raise TypeError(f"{what}, not {_shown(value)}.")
@@ -89,23 +89,23 @@ def check_callable(value: Any, what: str) -> Callable[..., Any]:
 
 
 def is_integer(value: Any) -> bool:
-    """Return whether something is a whole number of any type, but not True or False."""
+    """Return whether a value is an integer of any type, but not True or False."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def check_signature(function: Any, role: str, given: str, /, *args: Any, **kwargs: Any) -> None:
-    """Refuse a function that cannot be called with these arguments, without calling it.
+    """Check that a function accepts arguments, without calling it.
 
-    ``role`` says in messages what the function is for, ``given`` what it is called with. What
-    tells no signature, as some built-in functions do, passes.
+    Messages describe the function by ``role`` and the arguments by ``given``. Functions without
+    signature, like some built-in ones, pass.
 
     Raises
     ------
     TypeError
-        The function takes others.
+        The function does not accept the arguments.
     """
     try:
-        # Decorators may give their function more arguments than they take themselves.
+        # A decorator may pass arguments to its function that it does not accept itself.
         signature = inspect.signature(function, follow_wrapped=False)
     except (TypeError, ValueError):
         return
@@ -119,14 +119,14 @@ def check_signature(function: Any, role: str, given: str, /, *args: Any, **kwarg
 
 
 def check_path(value: Any, name: str) -> None:
-    """Refuse what is no path of a file or folder.
+    """Check that a value is a path of a file or folder.
 
     Raises
     ------
     TypeError
-        It is neither text nor a path.
+        The value is neither text nor a path.
     ValueError
-        It is empty, or has a null character.
+        The path is empty, or has a null character.
     """
     if not isinstance(value, str | os.PathLike):
         raise TypeError(f"{name} takes a path, not {_shown(value)}.")
@@ -155,10 +155,10 @@ _BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWOR
 
 
 def get_matching_kwargs(func: Callable[..., Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of ``kwargs`` that a function, method or class constructor accepts.
+    """Return the entries of ``kwargs`` that a function, method or class constructor accepts.
 
-    All of them if it takes ``**kwargs``; none for built-ins and for classes without an
-    ``__init__`` written in Python.
+    All of them if it accepts ``**kwargs``; none for built-ins and for classes without an
+    ``__init__`` in Python.
     """
     bound: set[str] = set()
     target: Callable[..., Any] = func

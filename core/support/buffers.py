@@ -13,21 +13,21 @@ import numpy as np
 from pypet.support.tricks import is_on
 
 _LARGEST_BLOCK = (32 << 20) - (8 << 10)
-"""Just below the size up to which the GNU C library learns from freed blocks, see mallopt(3)."""
+"""Just below the largest block that adapts the threshold of the GNU C library, see mallopt(3)."""
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Let this process use freed memory again for blocks of megabytes.
+    """Let this process reuse freed memory for blocks of megabytes.
 
-    The GNU C library returns large blocks to the system, and to get them back page by page can
-    take as long as to compress what is put there. Once it has seen a block being freed, it keeps
-    memory for others up to that size (at most 64 MB); so it sees one, which is never touched.
-    Elsewhere this does nothing.
+    The GNU C library returns large blocks to the system, and page faults of new ones can take as
+    long as compressing their content. Once a block was freed, the library keeps memory for blocks
+    up to that size (at most 64 MB). This function therefore frees one, whose pages are never
+    touched. With other libraries it has no effect.
     """
     if not is_on("allocator_hint"):
         return
-    with contextlib.suppress(MemoryError):  # where address space is scarce it must be enough
+    with contextlib.suppress(MemoryError):  # address space may be limited
         np.empty(_LARGEST_BLOCK, np.uint8)
 
 
@@ -36,7 +36,7 @@ _MOST_AT_ONCE = 512
 
 
 def enlarge_pipe(descriptor: int, size: int) -> None:
-    """Let a pipe hold ``size`` bytes, where that can be set and the user may have so much."""
+    """Set the capacity of a pipe in bytes, where the platform and the user's limits allow it."""
     import fcntl
 
     if hasattr(fcntl, "F_SETPIPE_SZ"):
@@ -45,9 +45,10 @@ def enlarge_pipe(descriptor: int, size: int) -> None:
 
 
 def write_buffers(write: Callable[[Sequence[Any]], int], pieces: Sequence[Any]) -> None:
-    """Write all bytes of ``pieces`` in order, as `os.writev` or `socket.sendmsg` does with some.
+    """Write all bytes of ``pieces`` in order.
 
-    ``write`` takes a sequence of buffers and returns how many of their bytes it has written.
+    ``write``, such as `os.writev` or `socket.sendmsg`, takes a sequence of buffers and returns the
+    number of bytes written, which may be less than all.
     """
     rest = list(pieces)
     while rest:

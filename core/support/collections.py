@@ -50,9 +50,9 @@ T = TypeVar("T")
 
 
 class IteratorChain(Generic[T]):
-    """Goes through several iterables in turn; further ones may be added while it does.
+    """Iterates over several iterables one after the other; more may be added meanwhile.
 
-    After it has come to its end, `add` makes it usable again.
+    After exhaustion, `add` makes it usable again.
     """
 
     def __init__(self, *iterables: Iterable[T]) -> None:

@@ -1,4 +1,4 @@
-"""Where things stand in ini and TOML files, for messages; and reading their text."""
+"""Reading the text of ini and TOML files, and locating entries in it for messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAME = re.compile(r"(?P<indent>\s*)(?P<name>[^\s=:#;\[][^=:]*?)\s*[=:]")
 def read_config_text(path: Path, what: str = "config file") -> str:
     """Return the content of a file in UTF-8, with or without a byte order mark.
 
-    ``what`` says in messages what file it is.
+    ``what`` is the kind of file in messages.
 
     Raises
     ------
@@ -35,13 +35,13 @@ def read_config_text(path: Path, what: str = "config file") -> str:
 
 
 class SourceLocations:
-    """Says file and line of sections and options."""
+    """Finds file and line of sections and options."""
 
     def __init__(self, name: str, text: str = "", *, continued: bool = True) -> None:
-        """``text`` is the content of the file ``name``; without it no lines are known.
+        """``text`` is the content of the file ``name``; without it lines are unknown.
 
-        ``continued`` tells whether a line that is indented more than an option goes on with the
-        value of that, as in ini files.
+        With ``continued``, a line that is indented more than an option continues its value, as in
+        ini files.
         """
         self._name = name
         self._lines: dict[tuple[str, str], int] = {}
@@ -59,10 +59,10 @@ class SourceLocations:
                 least = len(option["indent"])
                 self._lines.setdefault((section, option["name"].strip("\"' ").lower()), number)
 
-    def of(self, section: str, option: str = "") -> str:
-        """Return where a section or an option in it stands."""
+    def locate(self, section: str, option: str = "") -> str:
+        """Return file, line and name of a section or an option."""
         line = self._lines.get((section, option.lower()))
-        if line is None:  # in TOML it may be a table of its own
+        if line is None:  # in TOML it may be a table
             line = self._lines.get((f"{section}.{option}", ""))
         place = f"{self._name}, line {line}" if line is not None else self._name
         return f"{place}, {f'[{section}] ' if section else ''}{option}".rstrip(" ,")

@@ -19,9 +19,9 @@ _NOT_IN_RUN_NOTE = "Not available during a single run."
 
 
 def not_in_run(func: F) -> F:
-    """Refuse a method with TypeError while ``self._is_run`` is true.
+    """Make a method raise TypeError while ``self._is_run`` is true.
 
-    The returned method carries the attribute ``_not_in_run`` and says so in its docstring.
+    The method gets the attribute ``_not_in_run`` and a note in its docstring.
     """
 
     @functools.wraps(func)
@@ -39,7 +39,7 @@ def not_in_run(func: F) -> F:
 
 
 def with_open_store(func: F) -> F:
-    """Refuse a method with TypeError unless the store of ``self.traj`` is open."""
+    """Make a method raise TypeError unless the store of ``self.traj`` is open."""
 
     @functools.wraps(func)
     def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -126,14 +126,14 @@ def kwargs_mutual_exclusive(
 def copydoc(
     fromfunc: Callable[..., Any], sep: str = "\n"
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Put the docstring of ``fromfunc`` before that of the decorated function, joined by ``sep``.
+    """Prepend the docstring of ``fromfunc`` to that of the decorated function, joined by ``sep``.
 
-    Lines of the copied docstring that contain ``ABSTRACT`` are left out.
+    Lines of the copied docstring that contain ``ABSTRACT`` are omitted.
     """
 
     def decorate(func: Callable[P, R]) -> Callable[P, R]:
         lines = (fromfunc.__doc__ or "").split("\n")
-        # Each part is dedented by itself: together they would have no common indentation.
+        # Each part is dedented separately, since they need not share their indentation.
         parts = ["\n".join(line for line in lines if "ABSTRACT" not in line)]
         if func.__doc__ is not None:
             parts.append(func.__doc__)
@@ -193,7 +193,7 @@ def _with_note(doc: str | None, note: str) -> str:
 
 
 def prefix_naming(cls: C) -> C:
-    """Let ``obj.f_x`` and ``obj.v_x`` of the decorated class stand for ``obj.x``, also to set.
+    """Make ``obj.f_x`` and ``obj.v_x`` aliases of ``obj.x``, also for assignment to ``v_x``.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def prefix_naming(cls: C) -> C:
     def __getattr__(self: Any, name: str) -> Any:  # noqa: N807
         bare = name[2:] if name.startswith(("f_", "v_")) else ""
         if bare and (bare in getattr(self, "__dict__", ()) or hasattr(type(self), bare)):
-            return getattr(self, bare)  # what a property raises passes
+            return getattr(self, bare)  # errors of properties propagate
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
         )

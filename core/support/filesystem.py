@@ -1,4 +1,4 @@
-"""Helpers around files and folders."""
+"""Creation and synchronization of folders, and errors for a deleted working folder."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import errno
 import os
 
 _HARMLESS = (
-    *(errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP),  # file systems that cannot do that
-    *(errno.EACCES, errno.EPERM),  # folders in which one may write, but not read
-    *(errno.ENOENT, errno.ENOTDIR),  # gone with all names, of which nobody can lose one any more
+    *(errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP),  # not supported by the file system
+    *(errno.EACCES, errno.EPERM),  # the folder is writable but not readable
+    *(errno.ENOENT, errno.ENOTDIR),  # the folder was removed, there are no names to lose
 )
 
 
 def racedirs(path: str | os.PathLike[str]) -> None:
-    """Create the folder ``path`` with all parents; several processes may do so at once.
+    """Create the folder ``path`` with all parents; safe in several processes at once.
 
     Raises
     ------
     OSError
-        There is a file at ``path``, or the system refuses.
+        There is a file at ``path``, or the system denies it.
     """
     try:
         os.makedirs(path, exist_ok=True)
@@ -29,12 +29,12 @@ def racedirs(path: str | os.PathLike[str]) -> None:
 
 
 def make_durable_folders(folder: str) -> None:
-    """Make a folder with those that it is in, so that they survive a loss of power.
+    """Create a folder with all parents, so that they survive a loss of power.
 
     Raises
     ------
     OSError
-        One cannot be made, or something else has its name.
+        A folder cannot be created, or its name is taken.
     """
     missing = []
     path = os.path.abspath(folder)
@@ -47,15 +47,15 @@ def make_durable_folders(folder: str) -> None:
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:
-    """Wait until the names in a folder are on the disk, where the system knows how to.
+    """Wait until the names in a folder are on disk, where the system supports it.
 
-    That a file is synchronized says nothing about its name on every file system: that is in the
-    folder, which has to be synchronized as well (POSIX.1-2017, fsync(); fsync(2) on Linux).
+    Synchronizing a file does not synchronize its name on all file systems; the name belongs to the
+    folder, which needs its own fsync (POSIX.1-2017, fsync(); fsync(2) on Linux).
 
     Raises
     ------
     OSError
-        The disk refuses it.
+        The disk reports an error.
     """
     if not hasattr(os, "O_DIRECTORY"):
         return
@@ -80,7 +80,7 @@ def working_folder() -> str:
     Raises
     ------
     FileNotFoundError
-        Somebody deleted it; the message says what to do.
+        The folder was deleted.
     """
     try:
         return os.getcwd()
@@ -94,7 +94,7 @@ def absolute_path(path: str | os.PathLike[str]) -> str:
     Raises
     ------
     FileNotFoundError
-        The path is relative and somebody deleted the current folder.
+        The path is relative and the current folder was deleted.
     """
     try:
         return os.path.abspath(path)

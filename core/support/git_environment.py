@@ -1,7 +1,7 @@
-"""Let git find a repository by its folder although this process was started by git itself.
+"""The environment variables with which git selects a repository.
 
-A hook, an alias or ``git rebase --exec`` exports which repository, index and object folder git is
-working on; every git below it would use these, whatever folder it is started in.
+Hooks, aliases and ``git rebase --exec`` export the repository, index and object folder in use. A
+git that such a process starts would use these instead of the repository of its folder.
 """
 
 from __future__ import annotations
@@ -28,16 +28,13 @@ REPOSITORY_VARIABLES = (
     "GIT_REPLACE_REF_BASE",
     "GIT_CONFIG",
 )
-"""Variables that belong to one repository: ``git rev-parse --local-env-vars`` and what receiving a
-push sets, without the user's own settings (``GIT_CONFIG_COUNT``, ``GIT_CONFIG_PARAMETERS``)."""
+"""Variables of a single repository: those of ``git rev-parse --local-env-vars`` and of hooks that
+receive a push, without the user's settings (``GIT_CONFIG_COUNT``, ``GIT_CONFIG_PARAMETERS``)."""
 
 
 @contextmanager
 def without_git_environment() -> Iterator[None]:
-    """Hide the variables for the length of a block, then put them back.
-
-    They are hidden from the whole process. Outside of hooks there are none, and nothing happens.
-    """
+    """Remove the variables from the environment of the process during a ``with`` block."""
     hidden = {name: os.environ.pop(name) for name in REPOSITORY_VARIABLES if name in os.environ}
     try:
         yield

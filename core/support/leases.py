@@ -1,8 +1,7 @@
-"""Permissions to write that may run out: who writes asks whether they still hold.
+"""Leases of write permission, which storage services check before they change a file.
 
-A lock over a network can pass to another process while its former owner still works, if that is
-slow or out of reach. Storage services ask here before they change a file; see
-`pypet.wrap_modes.netlock`.
+A network lock can pass to another process while its former owner is still writing, if that is slow
+or unreachable; see `pypet.wrap_modes.netlock`.
 """
 
 from __future__ import annotations
@@ -12,18 +11,18 @@ from collections.abc import Callable
 _checks: dict[int, Callable[[], None]] = {}
 
 
-def hold(owner: object, check: Callable[[], None]) -> None:
-    """Let ``check`` be asked from now on; it raises if the permission has run out."""
+def register(owner: object, check: Callable[[], None]) -> None:
+    """Register a ``check``, which raises if the lease of ``owner`` has expired."""
     _checks[id(owner)] = check
 
 
-def let_go(owner: object) -> None:
-    """Ask no more."""
+def unregister(owner: object) -> None:
+    """Remove the check of ``owner``."""
     _checks.pop(id(owner), None)
 
 
 def check_leases() -> None:
-    """Raise if something is not to be written any more.
+    """Raise unless all leases are still valid.
 
     Raises
     ------

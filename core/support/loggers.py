@@ -1,4 +1,4 @@
-"""`HasLogger`: a logger per class, made when it is first used."""
+"""`HasLogger`: a logger for each class, looked up on use."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import logging
 
 
 class HasLogger:
-    """Gives instances a ``_logger`` named ``<module>.<ClassName>``.
+    """Mixin with a ``_logger`` named ``<module>.<ClassName>``.
 
-    It costs an instance nothing: the logger is looked up by name when it is used, and pickles
-    carry none. Only `_set_logger` with another name keeps something, the name, in the instance's
-    ``__dict__`` or, for slotted classes, in a slot ``_logger_name`` that the class declares.
+    Instances and their pickles hold no logger; it is looked up by name on use. Only `_set_logger`
+    with another name stores that name, in the instance's ``__dict__`` or, for slotted classes, in a
+    slot ``_logger_name``, which the class has to declare.
     """
 
     __slots__ = ()
 
     def _set_logger(self, name: str | None = None) -> None:
-        """Choose the name of the instance's logger; None stands for that of the class.
+        """Set the name of the instance's logger; None selects the one of the class.
 
         Raises
         ------
@@ -52,7 +52,7 @@ class HasLogger:
     def _logger_own_name(self) -> str | None:
         """Return the name that was set for this instance, None without."""
         try:
-            # Not getattr: classes with `__getattr__` would be asked about user data.
+            # Not getattr, because `__getattr__` of a class may look up user data.
             name: str = object.__getattribute__(self, "_logger_name")
         except AttributeError:
             return None

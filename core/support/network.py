@@ -1,4 +1,4 @@
-"""Addresses of this host in the form that ``tcp://`` URLs need."""
+"""Addresses of this host in ``tcp://`` URLs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import socket
 
 
 def is_ipv6(url: str) -> bool:
-    """Return whether a URL contains an IPv6 address, which stands in brackets."""
+    """Return whether a URL contains an IPv6 address, which is written in brackets."""
     return "[" in url
 
 
 def convert_ipv6(host: str) -> str:
-    """Return a host as it is written in a URL: IPv6 addresses in brackets, without their zone."""
+    """Return a host as written in URLs: IPv6 addresses in brackets, without zone."""
     address = host.partition("%")[0]
     return f"[{address}]" if ":" in address else address
 
@@ -20,8 +20,7 @@ def convert_ipv6(host: str) -> str:
 def port_to_tcp(port: int | str | tuple[int, int] | None = None) -> str:
     """Return ``tcp://<this host>:<port>``.
 
-    None stands for any port that is free now, ``(min, max)`` for one with
-    ``min <= port < max``.
+    None selects any free port, ``(min, max)`` a free one with ``min <= port < max``.
 
     Raises
     ------
@@ -35,10 +34,10 @@ def port_to_tcp(port: int | str | tuple[int, int] | None = None) -> str:
 
 
 def _own_address() -> tuple[int, str]:
-    """Return family and address under which other hosts reach this one, loopback without one."""
+    """Return family and address by which other hosts reach this one; loopback if there is none."""
     try:
         found = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)
-    except OSError:  # the host name resolves nowhere
+    except OSError:  # the host name does not resolve
         return socket.AF_INET, "127.0.0.1"
     family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     return family, str(address[0])

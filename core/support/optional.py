@@ -1,4 +1,4 @@
-"""Optional packages: asking for them, and telling what to install if they are missing."""
+"""Optional packages: whether they are installed, and errors with the command that installs them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pypet.errors import MissingDependencyError
 
 
 def is_installed(import_name: str) -> bool:
-    """Return whether a top-level package is there, without importing it.
+    """Return whether a top-level package is installed, without importing it.
 
-    A folder that merely has the name of the package, and no ``__init__.py``, does not count.
+    A folder with the name of the package but without ``__init__.py`` does not count.
     """
     top = import_name.partition(".")[0]
     if top in sys.modules:
@@ -24,10 +24,10 @@ def is_installed(import_name: str) -> bool:
 
 
 def install_hint(extra: str | None, *, builtin: bool = True) -> str:
-    """Return the command that installs what a feature needs, ``''`` if nobody said.
+    """Return the command that installs the requirements of a feature, ``''`` without ``extra``.
 
-    A bare word is an extra of pypet itself if the feature is one of pypet's (``builtin``);
-    everything else is a requirement in full, like ``my-dist[s3]``.
+    For features of pypet (``builtin``) a bare word is an extra of pypet; everything else is a
+    complete requirement, like ``my-dist[s3]``.
     """
     if not extra:
         return ""
@@ -56,12 +56,12 @@ def require(import_name: str, *, plugin: str, extra: str | None) -> ModuleType:
         raise MissingDependencyError(
             f"{plugin!r} needs {missing}" + (f": {hint}" if hint else ", which is not installed.")
         ) from err
-    except Exception as err:  # whatever a damaged package, or one for another numpy, raises
+    except Exception as err:  # damaged packages, or ones for another numpy, raise various types
         raise _broken(import_name, plugin, f"{type(err).__name__}: {err}") from err
 
 
 def _broken(import_name: str, plugin: str, reason: str) -> MissingDependencyError:
-    """Return the error for a package that is there but of no use: an extra would change nothing."""
+    """Return the error for a package that is installed but broken, so that no extra would help."""
     top = import_name.partition(".")[0]
     place = getattr(importlib.util.find_spec(top), "origin", None)
     distributions = metadata.packages_distributions().get(top, ())

@@ -12,35 +12,35 @@ from contextlib import contextmanager
 def effective_start_method(given: str | None = None) -> str:
     """Return the start method for processes of this program.
 
-    ``given`` is the value of the option. Without it the method that the program has chosen for
-    all its processes counts, by `multiprocessing.set_start_method` or by having used the default
-    of `multiprocessing` already: who asks for ``'spawn'`` may hold what no child may inherit, such
-    as threads or a CUDA context. In a program that has chosen nothing processes are forked where
-    the platform can, whatever the default of this version of Python is.
+    ``given`` is the value of the option. It defaults to the method of the program, set by
+    `multiprocessing.set_start_method` or by using the default of `multiprocessing`: a program that
+    chooses ``'spawn'`` may hold resources that children must not inherit, such as threads or a
+    CUDA context. Otherwise processes are forked where possible, whatever the default of this
+    version of Python.
     """
-    # Without `allow_none` this question would itself settle the method for the whole program.
+    # Without `allow_none` the call would fix the method for the whole program.
     if chosen := given or multiprocessing.get_start_method(allow_none=True):
         return chosen
     return "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
 
 
 _loading: list[str] = []
-"""Scripts that are being executed for what they define, the innermost last."""
+"""Scripts that are being executed for their definitions only, the innermost last."""
 
 
 def main_script() -> str | None:
-    """Return the path of the main script as Python was given it, None in interactive sessions.
+    """Return the path of the main script as passed to Python, None in interactive sessions.
 
-    In a process that multiprocessing started without a fork it is that of the main process.
+    In processes that multiprocessing starts without fork, this is the script of the main process.
     """
     path: str | None = getattr(sys.modules.get("__main__"), "__file__", None)
     return path
 
 
 def is_importing_main_script() -> bool:
-    """Return whether this process was not forked and is importing the main script.
+    """Return whether this process was started without fork and is importing the main script.
 
-    multiprocessing starts no processes meanwhile: that would never end. It marks the process so.
+    multiprocessing marks such processes, and starts no processes in them, to avoid recursion.
     """
     from multiprocessing.process import current_process
 
@@ -49,7 +49,7 @@ def is_importing_main_script() -> bool:
 
 @contextmanager
 def loading_script(path: str) -> Iterator[None]:
-    """Mark a script as being executed for what it defines only, within a ``with`` block."""
+    """Mark a script, within a ``with`` block, as being executed for its definitions only."""
     _loading.append(path)
     try:
         yield
@@ -58,12 +58,12 @@ def loading_script(path: str) -> Iterator[None]:
 
 
 def refuse_in_loaded_script(what: str) -> None:
-    """Raise if a script does ``what`` while it is executed for what it defines only.
+    """Raise if a script is being executed for its definitions only.
 
     Raises
     ------
     RuntimeError
-        It does: another process loads it to resume an experiment, whose data is at stake.
+        The script is being loaded to resume an experiment, and ``what`` would affect its data.
     """
     if _loading:
         raise RuntimeError(
@@ -74,18 +74,18 @@ def refuse_in_loaded_script(what: str) -> None:
 
 @contextmanager
 def deferred_interrupts(*others: signal.Signals) -> Iterator[None]:
-    """Let CTRL+C, and other signals, wait during a ``with`` block, say while a process starts.
+    """Block SIGINT and other signals during a ``with`` block, for example to start a process.
 
-    In the middle of a fork it would leave locks of Python held, and a process that has just begun
-    could not yet say what it does about it. A process that is started here inherits that they
-    wait, until it lets them in.
+    An interrupt in the middle of a fork would leave locks of Python held, and a new process has not
+    installed its handlers yet. A process started in the block inherits the blocked signals until it
+    unblocks them.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     former = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        # Raises what came before, when interrupts are already held back.
+        # Raises a KeyboardInterrupt that arrived before, with signals already blocked.
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *others))
         yield
     finally:
@@ -93,7 +93,7 @@ def deferred_interrupts(*others: signal.Signals) -> Iterator[None]:
 
 
 def deliver_pending_interrupt() -> None:
-    """Let in an interrupt that has to wait, if one came; for loops that may take long."""
+    """Deliver a blocked interrupt, if there is one; for loops that may take long."""
     if hasattr(signal, "sigpending") and signal.SIGINT in signal.sigpending():
         former = signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
@@ -103,11 +103,11 @@ MAIN_GUARD_ADVICE = (
     "Processes that are not forked import the main script, so what it executes has to stand below "
     "if __name__ == '__main__'."
 )
-"""What to look for if such a process ended with exit code 1 before it said anything."""
+"""Advice for a process that ended with exit code 1 before it sent anything."""
 
 
 def describe_exit(exit_code: int | None) -> str:
-    """Return how a process ended, as part of a sentence; ``exit_code`` is multiprocessing's."""
+    """Return the way a process ended as part of a sentence, from multiprocessing's exit code."""
     if exit_code is None:
         return "is gone"
     if exit_code >= 0:

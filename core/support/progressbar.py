@@ -1,4 +1,4 @@
-"""Text progress bars for loops, without set-up before the loop or tidying after it."""
+"""Text progress bars for loops, without set-up or clean-up."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ PRINT = "print"
 
 
 class ProgressBar:
-    """Remembers where a loop is and says something when enough has happened.
+    """Tracks a loop and formats its progress when an output is due.
 
-    One bar serves one loop after the other: it starts again by itself when the index does not
-    increase or the total changes.
+    A bar can be reused: it restarts when the index does not increase or the total changes.
     """
 
     def __init__(self) -> None:
@@ -39,9 +38,9 @@ class ProgressBar:
         """Return the bar as text if it is due after step ``index`` of ``total``, else None.
 
         It is due at the first call, whenever another ``percentage_step`` percent are done, and
-        at the last step. ``remaining`` gives the seconds to the end, None if it does not know;
-        otherwise they follow from the pace since the loop began. The other arguments are those
-        of `progressbar`.
+        at the last step. ``remaining`` returns the remaining seconds, None if unknown; by
+        default they are extrapolated from the pace of the loop. The other arguments are those of
+        `progressbar`.
 
         Raises
         ------
@@ -69,7 +68,7 @@ class ProgressBar:
         return f"{text}, remaining: {left}"
 
     def _remaining(self) -> timedelta:
-        """Return the expected time to the end, from the pace since the loop began."""
+        """Return the remaining time, extrapolated from the pace of the loop."""
         index = self._index or 0
         elapsed = clock.monotonic() - self._first_time
         seconds = elapsed / (index - self._first_index) * (self._total - index - 1)
@@ -97,37 +96,37 @@ def progressbar(
 
         [========            ] 40.0%, remaining: 0:01:10
 
-    Nothing needs to be set up: the bar starts again when ``index`` does not increase, ``total``
-    changes, or ``reset`` is true. A resumed loop may begin at any index. There is one bar in a
-    process; loops inside each other need a `ProgressBar` each.
+    The bar needs no set-up: it restarts when ``index`` does not increase, ``total`` changes, or
+    ``reset`` is true. A resumed loop may start at any index. All calls in a process share one bar;
+    nested loops need a `ProgressBar` each.
 
     Parameters
     ----------
     index
-        The iteration that is finished, counted from 0.
+        The finished iteration, counted from 0.
     total
         Number of iterations.
     percentage_step
         Percent between two outputs, > 0, also below 1.
     logger
-        ``'print'`` writes to stdout, else a logger or its name; None only returns the text.
+        ``'print'`` for stdout, a logger or its name; None only returns the text.
     log_level
-        Level of the records if a logger is used.
+        Level of log records.
     reprint
-        When printing, overwrite the line instead of beginning a new one.
+        When printing, overwrite the line instead of starting a new one.
     time
-        Tell the expected remaining time, ``H:MM:SS``.
+        Show the estimated remaining time, ``H:MM:SS``.
     length
         Width of the bar in characters.
     fmt_string
-        Text around the bar, with one ``%s`` where the bar is.
+        Template with one ``%s`` for the bar.
     reset
-        Start again.
+        Restart the bar.
 
     Returns
     -------
     str | None
-        The text, None if nothing was due.
+        The text, None if no output was due.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Tracebacks as users need them: without the frames of pypet between those of their own code."""
+"""Tracebacks of users' code, without the frames of pypet in between."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
 FULL_TRACEBACK = "pypet_full_traceback"
-"""Name of an attribute of log records of errors: the text of the whole traceback. Handlers that
-write to files put it in place of the short one."""
+"""Attribute of log records with the text of the complete traceback, which handlers that write to
+files use instead of the short one."""
 FILES_ONLY = "pypet_files_only"
-"""Name of an attribute that is true on log records that would only be noise on the console."""
+"""Attribute that is true for log records that are not shown on the console."""
 RAISED_IN = "pypet: raised in "
-"""Begins the note of an error that a run has raised."""
+"""Start of the note of an error raised by a run."""
 
 _LIBRARY = os.path.dirname(os.__file__)
 
@@ -25,7 +25,7 @@ class RemoteTraceback(Exception):  # noqa: N818 - not raised, only shown as a ca
     """The traceback of an exception in the process where it was raised, as text."""
 
     def __init__(self, text: str, full: str = "") -> None:
-        """``full`` is the text with all frames, where ``text`` lacks some."""
+        """``full`` is the text with all frames, if ``text`` lacks some."""
         super().__init__(text)
         self.text = text
         self.full = full or text
@@ -35,14 +35,14 @@ class RemoteTraceback(Exception):  # noqa: N818 - not raised, only shown as a ca
 
 
 class ErrorText:
-    """What can be told about an error; afterwards the error itself has no frames of pypet.
+    """Message and tracebacks of an error; removes the frames of pypet from the error itself.
 
     At level DEBUG of the logger ``pypet`` all frames are kept.
     """
 
     def __init__(self, error: BaseException) -> None:
         self.message = "".join(traceback.format_exception_only(error)).rstrip()
-        """Only its type, what it says, and its notes."""
+        """Its type, message and notes."""
         cause = error.__cause__
         if isinstance(cause, RemoteTraceback):
             self.full, self.short = cause.full.rstrip(), cause.text.rstrip()
@@ -57,24 +57,24 @@ class ErrorText:
 
 
 def format_exception(error: BaseException) -> str:
-    """Return what Python prints of an error that nobody catches, without the last line end."""
+    """Return the traceback of an error as Python prints it, without trailing newline."""
     return "".join(traceback.format_exception(error)).rstrip()
 
 
 def keeps_all_frames() -> bool:
-    """Return whether somebody wants to see the frames of pypet, too."""
+    """Return whether frames of pypet are shown, too."""
     return _logger.isEnabledFor(logging.DEBUG)
 
 
 def hide_own_frames(error: BaseException, *, unless_alone: bool = False) -> None:
-    """Take the frames of pypet out of the tracebacks of an error and of those that led to it.
+    """Remove the frames of pypet from the tracebacks of an error, its causes and contexts.
 
-    With ``unless_alone`` an error that has no others keeps them.
+    With ``unless_alone`` an error that has no other frames keeps them.
     """
     if keeps_all_frames():
         return
-    # An interrupt comes anywhere; in the standard library it says nothing.
-    hides = _is_own if isinstance(error, Exception) else _is_not_the_user_s
+    # An interrupt may arrive anywhere; frames of the standard library are meaningless for it.
+    hides = _is_own if isinstance(error, Exception) else _is_not_user_code
     for each in _chain(error):
         kept = _without(hides, each.__traceback__)
         if kept is not None or each is not error or not unless_alone:
@@ -82,10 +82,10 @@ def hide_own_frames(error: BaseException, *, unless_alone: bool = False) -> None
 
 
 class user_tracebacks:  # noqa: N801 - a context manager
-    """Let errors that leave a ``with`` block show the frames of the user's code only.
+    """Restrict tracebacks of errors that leave a ``with`` block to the user's frames.
 
-    A class and no generator, which would add frames of its own. It belongs into the function that
-    users call: frames that the error passes later are not hidden.
+    A class, because a generator would add frames. Use it in the function that users call: frames
+    that the error passes later are not hidden.
     """
 
     def __enter__(self) -> None:
@@ -109,10 +109,10 @@ def log_error(
     text: ErrorText | None = None,
     shown: str | None = None,
 ) -> None:
-    """Log an error: with the user's frames, and in files with all frames.
+    """Log an error with the user's frames, and in files with all frames.
 
-    ``text`` is that of the error if it is known already, ``shown`` what is told in place of the
-    user's frames.
+    ``text`` is the `ErrorText` of the error, if it exists already. ``shown`` replaces the user's
+    frames.
     """
     if not logger.isEnabledFor(logging.ERROR):
         return
@@ -129,15 +129,15 @@ def log_error(
         "log_error",
         {FULL_TRACEBACK: text.full},
     )
-    # Formatters take it as it is; `exc_info` stays for handlers that look at the error itself.
+    # Formatters use `exc_text` unchanged; `exc_info` is for handlers that inspect the error.
     record.exc_text = text.short if shown is None else shown
     logger.handle(record)
 
 
 def _is_told(error: BaseException) -> bool:
-    """Return whether an error needs no frames of pypet.
+    """Return whether an error is understood without frames of pypet.
 
-    It was raised on purpose, or by a run and its frames are in the log.
+    It is an error of pypet, or was raised by a run, whose frames are in the log.
     """
     if type(error).__module__ == "pypet.errors" or not isinstance(error, Exception):
         return True
@@ -163,13 +163,13 @@ def _is_own(frame: FrameType) -> bool:
     return isinstance(name, str) and (name == "pypet" or name.startswith("pypet."))
 
 
-def _is_not_the_user_s(frame: FrameType) -> bool:
+def _is_not_user_code(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
     return _is_own(frame) or (file.startswith(_LIBRARY) and "site-packages" not in file)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all that led to it, each once."""
+    """Yield an error with all its causes and contexts, each once."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:

@@ -1,4 +1,4 @@
-"""Versions of Python and of the packages that matter for reading data again."""
+"""Versions of Python, and of packages that affect stored data."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _DISTRIBUTIONS = {
 
 
 def collect_versions() -> dict[str, str]:
-    """Return the versions of pypet, Python, the platform and of packages, ``'N/A'`` if absent.
+    """Return the versions of pypet, Python, the platform and packages, ``'N/A'`` if missing.
 
-    No package is imported: versions come from the metadata of what is installed. HDF5's is known
-    only if h5py or PyTables is imported already.
+    Versions come from the metadata of distributions; no package is imported. The version of HDF5 is
+    known only if h5py or PyTables is imported already.
     """
     versions = {"pypet": __version__, "python": platform.python_version()}
     versions.update((key, _distribution_version(name)) for key, name in _DISTRIBUTIONS.items())
@@ -43,13 +43,13 @@ def _distribution_version(name: str) -> str:
 
 
 def _platform_text() -> str:
-    """Return the fields of ``uname`` but the last, which some systems only tell a new process."""
+    """Return the fields of ``uname`` except the last, for which some systems start a process."""
     uname = platform.uname()
     return ", ".join((uname.system, uname.node, uname.release, uname.version, uname.machine))
 
 
 def _hdf5_version() -> str:
-    """Return the version of the HDF5 library in this process; each wheel brings its own."""
+    """Return the version of the HDF5 library in this process; each wheel includes its own."""
     h5py = sys.modules.get("h5py")
     if h5py is not None:
         return str(h5py.version.hdf5_version)

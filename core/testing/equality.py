@@ -1,4 +1,4 @@
-"""Assertions that two trees, leaves or values are the same, types included."""
+"""Assertions of equality of trees, leaves and values, including types."""
 
 from __future__ import annotations
 

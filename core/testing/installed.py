@@ -1,4 +1,4 @@
-"""What `pypet.test` runs: the suites over all plugins that are in use, and whole experiments."""
+"""The tests of `pypet.test`: suites for all plugins in use, and whole experiments."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _SERIAL: dict[str, Any] = {}
 
 
 def suites() -> dict[str, type]:
-    """Return classes of tests by name: one for each storage service and wrap mode, and one more.
+    """Return test classes by name: for each storage service and wrap mode, and for experiments.
 
-    Loads all plugins. Those that lack a package have none.
+    Loads all plugins. Plugins with missing packages have no class.
     """
     found: dict[str, type] = {"TestExperiments": TestExperiments}
     manager = get_manager()
@@ -38,7 +38,7 @@ def suites() -> dict[str, type]:
         found[name] = type(name, (_InstalledStorage,), members)
     for mode in manager.wrap_modes():
         if mode.name.upper() == constants.WRAP_MODE_NONE:
-            continue  # it shares nothing
+            continue  # does not share a service
         name = f"TestWrapMode{mode.name.title()}"
         members = {"mode_class": mode, "tags": ("wrapping", mode.name)}
         found[name] = type(name, (_InstalledWrapMode,), members)
@@ -93,19 +93,19 @@ def _skip_without_fork(mode: str) -> None:
 
 
 def multiply(traj: Trajectory) -> float:
-    """Be the run of an experiment."""
+    """The run function of the experiments."""
     product: float = traj.x * traj.y
     traj.f_add_result("z", product, comment="product of both")
     return product
 
 
 class TestExperiments:
-    """Experiments as users make them, from exploring to loading."""
+    """Complete experiments, from exploring to loading."""
 
     tags: ClassVar[tuple[str, ...]] = ("experiment",)
 
     def test_runs_in_memory(self) -> None:
-        """Even a bare installation can do this."""
+        """Works with a bare installation, too."""
         env = _environment("memory")
         self._check(env.run(multiply))
         loaded = load_trajectory(env.traj.v_name, storage_service=env.traj.v_storage_service)

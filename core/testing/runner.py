@@ -1,4 +1,4 @@
-"""Running the tests that come with pypet, over what is installed."""
+"""`pypet.test`: tests of the installed plugins."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def test(
 ) -> int:
     """Test this installation: every storage service and wrap mode, and whole experiments.
 
-    What is not installed, or switched off, is left out. Needs pytest, which writes to stdout, and
-    takes a minute or two. Scripts call it below ``if __name__ == "__main__"``, as it starts
-    processes.
+    Plugins that are not installed or switched off are skipped. Needs pytest, which writes to
+    stdout, and takes a minute or two. Call it below ``if __name__ == "__main__"`` in scripts, since
+    it starts processes.
 
     Parameters
     ----------
     folder
-        Where a folder is made for the data of the tests; None: among temporary files.
+        Parent of the folder with the data of the tests; None: the one for temporary files.
     remove
-        Whether that folder is removed at the end.
+        Whether to remove the data at the end.
     predicate
         Called with the names of class and test and a set of tags, for example
-        ``{'storage', 'hdf5'}``; tests for which it returns something false are left out. None:
-        all are executed.
+        ``{'storage', 'hdf5'}``; tests for which it returns a false value are skipped. None: all
+        tests run.
 
     Returns
     -------
@@ -78,7 +78,7 @@ setattr(test, "__test__", False)  # noqa: B010 - no test of pytest where somebod
 
 
 class _Choice:
-    """The plugin of pytest that leaves out what a predicate does not choose."""
+    """A pytest plugin that deselects tests by a predicate."""
 
     def __init__(self, predicate: Predicate | None) -> None:
         self._predicate = predicate

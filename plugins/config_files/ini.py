@@ -1,6 +1,6 @@
-"""Ini files, and parsers of `configparser` that hold the same.
+"""Ini files, and parsers of `configparser` with the same content.
 
-Values are Python literals. Names are in lower case, as `configparser` makes them.
+Values are Python literals. `configparser` converts names to lower case.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pypet.interfaces import ConfigReader, Option
 from pypet.interfaces.config_reading import ConfigContent, ConfigEntry
 from pypet.interfaces.logging import WORKER_PREFIX
 from pypet.options.established import established
-from pypet.plugins.config_files.places import (
+from pypet.plugins.config_files.sections import (
     LEAF_SECTIONS,
     OPTION_SECTIONS,
     is_toml,
@@ -46,24 +46,24 @@ class IniReader(ConfigReader):
     @classmethod
     def read(cls, source: Any) -> ConfigContent:
         """Return the content of a file or parser; see `ConfigReader.read`."""
-        parser, places = _parsed(source)
+        parser, locations = _parsed(source)
         log_where = ""
         for section in parser.sections():
             if _is_logging(section):
-                log_where = log_where or places.of(section)
+                log_where = log_where or locations.locate(section)
             elif section not in (*OPTION_SECTIONS, *LEAF_SECTIONS):
-                raise unknown_section(section, places.of(section), _LOGGING)
-        if not log_where:  # it may be full of what logging sections share
-            _check_defaults(parser, places)
+                raise unknown_section(section, locations.locate(section), _LOGGING)
+        if not log_where:  # [DEFAULT] often holds what logging sections share
+            _check_defaults(parser, locations)
         keywords = [
             ConfigEntry(name, value, where)
             for section in OPTION_SECTIONS
-            for name, value, where in _values(parser, places, section)
+            for name, value, where in _values(parser, locations, section)
         ]
         parameters, config = (
             [
                 _leaf(relative(name, section), value, where)
-                for name, value, where in _values(parser, places, section)
+                for name, value, where in _values(parser, locations, section)
             ]
             for section in LEAF_SECTIONS
         )
@@ -89,17 +89,17 @@ def _is_logging(section: str) -> bool:
 
 
 def _values(
-    parser: configparser.RawConfigParser, places: SourceLocations, section: str
+    parser: configparser.RawConfigParser, locations: SourceLocations, section: str
 ) -> Iterator[tuple[str, Any, str]]:
-    """Yield name, value and place of all options of a section, if there is such."""
+    """Yield name, value and location of all options of a section, if it exists."""
     if not parser.has_section(section):
         return
     defaults = parser.defaults()
-    # What stands in [DEFAULT] is no option of each section, it is there to be referred to.
+    # Entries of [DEFAULT] are not options of each section; values refer to them.
     for name in parser.options(section):
         if name in defaults and parser.get(section, name, raw=True) == defaults[name]:
             continue
-        where = places.of(section, name)
+        where = locations.locate(section, name)
         try:
             text = parser.get(section, name)
         except configparser.InterpolationError as error:
@@ -108,7 +108,7 @@ def _values(
 
 
 def _literal(text: Any, where: str) -> Any:
-    """Return the value that a text stands for; parsers may have None for a missing one."""
+    """Return the value of a literal; parsers may have None for a missing one."""
     try:
         return ast.literal_eval("" if text is None else str(text).strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
@@ -118,8 +118,8 @@ def _literal(text: Any, where: str) -> Any:
         raise ValueError(f"{where}: {text!r} is no Python literal; {advice}.") from error
 
 
-def _check_defaults(parser: configparser.RawConfigParser, places: SourceLocations) -> None:
-    """Refuse what stands in [DEFAULT] and no value refers to: it would be ignored."""
+def _check_defaults(parser: configparser.RawConfigParser, locations: SourceLocations) -> None:
+    """Reject options in [DEFAULT] that no value refers to, since they would be ignored."""
     head = parser.default_section
     values = [
         str(value)
@@ -130,13 +130,13 @@ def _check_defaults(parser: configparser.RawConfigParser, places: SourceLocation
         reference = re.compile(rf"%\({re.escape(name)}\)s|\$\{{{re.escape(name)}\}}", re.IGNORECASE)
         if not any(reference.search(value) for value in values):
             raise ValueError(
-                f"{places.of(head, name)}: no value refers to %({name})s. [{head}] holds "
+                f"{locations.locate(head, name)}: no value refers to %({name})s. [{head}] holds "
                 f"texts for that purpose; options stand in {', '.join(OPTION_SECTIONS)}."
             )
 
 
 def _leaf(name: str, value: Any, where: str) -> ConfigEntry:
-    """Return a parameter from a value, or a tuple of value and comment."""
+    """Return a parameter from a value, or from a tuple of value and comment."""
     if not isinstance(value, tuple):
         return ConfigEntry(name, value, where)
     if len(value) not in (1, 2) or not all(isinstance(each, str) for each in value[1:]):

@@ -1,4 +1,4 @@
-"""Config files for functions of one's own, as environments read them."""
+"""Config files as keywords of custom functions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ConfigInterpreter:
         raise RuntimeError(f"config={source!r} is neither a path nor a parser.")
 
     def interpret(self) -> dict[str, Any]:
-        """Return the keywords with those of the file; those given in Python win."""
+        """Return the keywords of file and call; those of the call take precedence."""
         read = {entry.name: self._value(entry) for entry in self._content.keywords}
         if self._content.log_config is not None:
             read.setdefault("log_config", self._content.log_config)
@@ -58,9 +58,9 @@ class ConfigInterpreter:
 
 
 def parse_config(function: Function) -> Function:
-    """Let a function take ``config=``: it gets the keywords of the file beside its own.
+    """Let a function accept ``config=``, whose keywords are added to its own.
 
-    What the function gets by position or keyword wins.
+    Arguments given by position or keyword take precedence.
     """
     signature = inspect.signature(function)
 

@@ -17,7 +17,7 @@ from pypet.interfaces.config_reading import ConfigContent, ConfigEntry
 from pypet.interfaces.logging import WORKER_PREFIX
 from pypet.markers import hookimpl
 from pypet.options.established import established
-from pypet.plugins.config_files.places import (
+from pypet.plugins.config_files.sections import (
     LEAF_SECTIONS,
     OPTION_SECTIONS,
     is_toml,
@@ -46,7 +46,7 @@ _LEAF_KEYS = frozenset(("value", "comment"))
 
 
 class TomlReader(ConfigReader):
-    """Reads files with the ending ``.toml``."""
+    """Reads files with the suffix ``.toml``."""
 
     name: ClassVar[str] = "toml"
     options: ClassVar[tuple[Option, ...]] = established("config")
@@ -64,55 +64,55 @@ class TomlReader(ConfigReader):
             tables = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"The config file {str(path)!r} is malformed: {error}") from error
-        places = SourceLocations(str(path), text, continued=False)
+        locations = SourceLocations(str(path), text, continued=False)
         for name, table in tables.items():
-            _check_table(name, table, places)
+            _check_table(name, table, locations)
         keywords = [
-            ConfigEntry(name, value, places.of(section, name))
+            ConfigEntry(name, value, locations.locate(section, name))
             for section in OPTION_SECTIONS
             for name, value in tables.get(section, {}).items()
         ]
         parameters, config = (
-            list(_leaves(tables.get(section, {}), section, places)) for section in LEAF_SECTIONS
+            list(_leaves(tables.get(section, {}), section, locations)) for section in LEAF_SECTIONS
         )
         return ConfigContent(
             keywords,
             parameters,
             config,
             tables.get(LOGGING),
-            places.of(LOGGING),
+            locations.locate(LOGGING),
             has_only_lists=True,
         )
 
 
-def _check_table(name: str, table: Any, places: SourceLocations) -> None:
-    """Raise ValueError unless something at the top of a file is a table that is read."""
+def _check_table(name: str, table: Any, locations: SourceLocations) -> None:
+    """Raise ValueError unless a top-level entry is a known table."""
     if name not in (*OPTION_SECTIONS, *LEAF_SECTIONS, LOGGING):
         if isinstance(table, dict | list):
-            raise unknown_section(name, places.of(name), [LOGGING])
+            raise unknown_section(name, locations.locate(name), [LOGGING])
         raise ValueError(
-            f"{places.of('', name)}: stands in no table; options belong below [environment], "
-            "parameters below [parameters]."
+            f"{locations.locate('', name)}: stands in no table; options belong below "
+            "[environment], parameters below [parameters]."
         )
     if not isinstance(table, dict):
-        raise ValueError(f"{places.of(name)}: has to be a table, [{name}].")
+        raise ValueError(f"{locations.locate(name)}: has to be a table, [{name}].")
     if name == LOGGING:
         for key in table:
             if key.removeprefix(WORKER_PREFIX) not in _LOGGING_KEYS:
                 known = [*_LOGGING_KEYS, *(f"{WORKER_PREFIX}{each}" for each in _LOGGING_KEYS)]
                 raise ValueError(
-                    f"{places.of(LOGGING, key)}: configurations of logging have no {key!r}."
+                    f"{locations.locate(LOGGING, key)}: configurations of logging have no {key!r}."
                     f"{did_you_mean(key, known)}"
                 )
 
 
 def _leaves(
-    table: Mapping[str, Any], branch: str, places: SourceLocations, prefix: str = ""
+    table: Mapping[str, Any], branch: str, locations: SourceLocations, prefix: str = ""
 ) -> Iterator[ConfigEntry]:
-    """Yield the parameters of a table and of those in it."""
+    """Yield the parameters of a table and its subtables."""
     for key, value in table.items():
         name = f"{prefix}{key}"
-        where = places.of(f"{branch}.{prefix}".rstrip("."), key)
+        where = locations.locate(f"{branch}.{prefix}".rstrip("."), key)
         if not isinstance(value, dict):
             yield ConfigEntry(relative(name, branch), value, where)
         elif "value" in value:
@@ -124,7 +124,7 @@ def _leaves(
             comment = value.get("comment", "")
             yield ConfigEntry(relative(name, branch), value["value"], where, comment)
         else:
-            yield from _leaves(value, branch, places, f"{name}.")
+            yield from _leaves(value, branch, locations, f"{name}.")
 
 
 @hookimpl

@@ -1,7 +1,7 @@
-"""Remember the code of an experiment as a git commit, or as a difference to one.
+"""Record the code of an experiment as a git commit, or as a difference to one.
 
-Needs ``pip install "pypet[git]"`` and git. With ``git_commit=False`` the repository is left
-alone; `checkout_code` or ``pypet checkout`` brings back the code of either kind.
+Needs ``pip install "pypet[git]"`` and git. With ``git_commit=False`` the repository is not
+changed; `checkout_code` or ``pypet checkout`` restores the code of either kind.
 """
 
 from __future__ import annotations

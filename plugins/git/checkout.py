@@ -1,4 +1,4 @@
-"""Bring back the code of an experiment into a folder."""
+"""Restore the code of an experiment into a folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pypet.errors import GitError
 from pypet.interfaces import TrajectoryLike
 from pypet.plugins.git.difference import Difference
 from pypet.plugins.git.record import storable
-from pypet.plugins.git.remembered import (
+from pypet.plugins.git.recorded_code import (
     FILES,
     Origin,
     check_paths,
@@ -22,7 +22,7 @@ from pypet.plugins.git.remembered import (
     read_difference,
 )
 from pypet.plugins.git.repository import open_repository
-from pypet.plugins.git.scratch import Scratch, scratch_repository
+from pypet.plugins.git.temporary_repository import TemporaryRepository, temporary_repository
 from pypet.support.optional import require
 
 _logger = logging.getLogger("pypet")
@@ -48,7 +48,7 @@ def checkout_code(
     filters: bool = False,
     size_limit: int = SIZE_LIMIT,
 ) -> Path:
-    """Write the code that a trajectory remembers into a folder and return it.
+    """Write the code recorded by a trajectory into a folder and return the folder.
 
     The trajectory's config must be loaded. ``repository`` is where the commit can be found, by
     default the repository of the current folder. What the trajectory says about its repository is
@@ -82,8 +82,8 @@ def checkout_code(
         git = require("git", plugin="git", extra="git")
         limit = max(size_limit, _LEAST_ALLOCATION)
         try:
-            with scratch_repository(repo, filters=filters, allocation_limit=limit) as scratch:
-                _restore(traj, scratch, difference, origins[name], target)
+            with temporary_repository(repo, filters=filters, allocation_limit=limit) as temporary:
+                _restore(traj, temporary, difference, origins[name], target)
         except git.GitCommandError as err:
             raise GitError(
                 f"git cannot restore {difference.base or 'the files'} from "
@@ -94,7 +94,7 @@ def checkout_code(
 
 @contextmanager
 def _opened(repository: str | os.PathLike[str] | None, origin: Origin) -> Iterator[Any]:
-    """Give the repository that the user named or is in."""
+    """Open the given repository, or the one of the current folder."""
     if repository is None:
         repository = os.curdir
         git = require("git", plugin="git", extra="git")
@@ -119,53 +119,59 @@ def _advice(origin: Origin) -> str:
 
 
 def _restore(
-    traj: TrajectoryLike, scratch: Scratch, difference: Difference, origin: Origin, target: Path
+    traj: TrajectoryLike,
+    temporary: TemporaryRepository,
+    difference: Difference,
+    origin: Origin,
+    target: Path,
 ) -> None:
-    """Write the files, once it is known that all of them belong into the folder."""
+    """Write the files after checking that all of them stay in the folder."""
     base, patch, unconverted = difference
-    _check_commit(scratch, base, origin)
-    scratch.git("read-tree", *([base] if base else ["--empty"]))
+    _check_commit(temporary, base, origin)
+    temporary.git("read-tree", *([base] if base else ["--empty"]))
     if patch:
-        (scratch.folder / "patch").write_bytes(patch)
+        (temporary.folder / "patch").write_bytes(patch)
         applied = ("apply", "--cached", "--binary", "--whitespace=nowarn")
-        scratch.git(*applied, str(scratch.folder / "patch"))
-    entries = list(_entries(scratch))
+        temporary.git(*applied, str(temporary.folder / "patch"))
+    entries = list(_entries(temporary))
     check_paths(traj, entries)
     target.mkdir(parents=True, exist_ok=True)
     names = set(unconverted)
     as_they_are = {e for e in entries if e[0] in FILES and storable(e[2]) in names}
     converted = [entry[2] for entry in entries if entry not in as_they_are]
-    if not scratch.runs_filters:
-        _tell_filters(scratch, converted)
-    _write_as_they_are(scratch, as_they_are, target)
-    with _listed(scratch, converted) as stream:
-        scratch.git("checkout-index", "-z", "--stdin", f"--prefix={target}{os.sep}", istream=stream)
+    if not temporary.runs_filters:
+        _tell_filters(temporary, converted)
+    _write_as_they_are(temporary, as_they_are, target)
+    with _listed(temporary, converted) as stream:
+        temporary.git(
+            "checkout-index", "-z", "--stdin", f"--prefix={target}{os.sep}", istream=stream
+        )
 
 
-def _check_commit(scratch: Scratch, base: str, origin: Origin) -> None:
+def _check_commit(temporary: TemporaryRepository, base: str, origin: Origin) -> None:
     git = require("git", plugin="git", extra="git")
     if not base:
         return
     try:
-        scratch.git("cat-file", "-e", f"{base}^{{commit}}")
+        temporary.git("cat-file", "-e", f"{base}^{{commit}}")
     except git.GitCommandError as err:
-        root = scratch.repository.working_tree_dir
+        root = temporary.repository.working_tree_dir
         raise GitError(f"Commit {base} is not in {root}. {_advice(origin)}") from err
 
 
-def _entries(scratch: Scratch) -> Iterator[Entry]:
-    """Yield mode, hash and path of all files to write."""
-    for line in scratch.git("ls-files", "--stage", "-z").split(b"\0"):
+def _entries(temporary: TemporaryRepository) -> Iterator[Entry]:
+    """Yield mode, hash and path of the files to write."""
+    for line in temporary.git("ls-files", "--stage", "-z").split(b"\0"):
         entry, _, path = os.fsdecode(line).partition("\t")
         if path:
             mode, sha, _ = entry.split(" ")
             yield mode, sha, path
 
 
-def _tell_filters(scratch: Scratch, paths: Sequence[str]) -> None:
-    """Warn of files that a filter would have changed."""
-    with _listed(scratch, paths) as stream:
-        found = scratch.git("check-attr", "--cached", "-z", "--stdin", "filter", istream=stream)
+def _tell_filters(temporary: TemporaryRepository, paths: Sequence[str]) -> None:
+    """Warn about files that a filter would have changed."""
+    with _listed(temporary, paths) as stream:
+        found = temporary.git("check-attr", "--cached", "-z", "--stdin", "filter", istream=stream)
     words = os.fsdecode(found).split("\0")
     pairs = zip(words[::3], words[2::3], strict=False)
     filtered = [path for path, value in pairs if value not in _NO_FILTER]
@@ -180,20 +186,22 @@ def _tell_filters(scratch: Scratch, paths: Sequence[str]) -> None:
 
 
 @contextmanager
-def _listed(scratch: Scratch, paths: Sequence[str]) -> Iterator[Any]:
-    """Give a file with paths for git to read."""
-    listing = scratch.folder / "paths"
+def _listed(temporary: TemporaryRepository, paths: Sequence[str]) -> Iterator[Any]:
+    """Write paths to a file for git to read."""
+    listing = temporary.folder / "paths"
     listing.write_bytes(b"".join(os.fsencode(path) + b"\0" for path in paths))
     with listing.open("rb") as stream:
         yield stream
 
 
-def _write_as_they_are(scratch: Scratch, entries: Iterable[Entry], target: Path) -> None:
+def _write_as_they_are(
+    temporary: TemporaryRepository, entries: Iterable[Entry], target: Path
+) -> None:
     """Write files without any conversion."""
     for mode, sha, path in entries:
         file = target / path
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("xb") as stream:
-            stream.write(scratch.git("cat-file", "blob", sha))
+            stream.write(temporary.git("cat-file", "blob", sha))
         if mode == EXECUTABLE:
             file.chmod(file.stat().st_mode | 0o111)

@@ -25,7 +25,7 @@ def _run(arguments: argparse.Namespace) -> int:
         traj = load_trajectory(
             arguments.trajectory,
             filename=arguments.file,
-            unpickle="safe",  # it may come from anywhere
+            unpickle="safe",  # the file may be of unknown origin
             load_parameters=2,
             load_derived_parameters=0,
             load_results=0,
@@ -33,7 +33,7 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     except (OSError, PypetError, VersionMismatchError):
         raise
-    except Exception as err:  # leaves find in it what they cannot make anything of
+    except Exception as err:  # damaged data makes leaves raise various types
         raise GitError(f"{arguments.file}: {err}") from err
     git = require("git", plugin="git", extra="git")
     try:

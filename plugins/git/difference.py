@@ -10,8 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pypet.plugins.git.repository import WorkTree, read_bytes, separate_index
-from pypet.plugins.git.untracked import Untracked
+from pypet.plugins.git.repository import Untracked, WorkTree, read_bytes, separate_index
 
 PATCH = (
     *("diff-index", "--cached", "--patch", "--binary", "--full-index", "--no-renames"),
@@ -24,7 +23,7 @@ LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}
 
 
 class Difference(NamedTuple):
-    """Leads from a commit to the files."""
+    """A patch that turns the files of a commit into those of the work tree."""
 
     base: str
     """SHA-1 of the commit; empty if there is none yet."""
@@ -38,14 +37,14 @@ class Difference(NamedTuple):
 def make_difference(repository: Any, state: WorkTree, untracked: Untracked) -> Difference:
     """Return the difference between the last commit and the files, untracked ones included.
 
-    Ignored files, large untracked ones and untracked repositories are left out; a submodule is
-    its commit. Without a commit yet, the patch starts from nothing. Nothing is written to the
-    repository.
+    It excludes ignored files, large untracked files and untracked repositories; a submodule is
+    represented by its commit. Without any commit, the patch starts from an empty tree. The
+    repository is not changed.
     """
     with separate_index(repository) as (folder, env):
         index = Path(repository.git_dir) / "index"
         if index.exists():
-            # Its notes of times and sizes spare git the reading of files that did not change.
+            # The cached times and sizes save git from reading files that did not change.
             shutil.copy2(index, folder / "index")
         root = repository.working_tree_dir
         _add_all(repository, untracked.left_out, folder, env)
@@ -62,14 +61,14 @@ def make_difference(repository: Any, state: WorkTree, untracked: Untracked) -> D
 
 
 def last_commit(repository: Any) -> str:
-    """Return the SHA-1 of HEAD; empty if there is no commit yet."""
+    """Return the SHA-1 of HEAD, ``''`` without any commit."""
     return str(repository.head.commit.hexsha) if repository.head.is_valid() else ""
 
 
 def read_entries(
     repository: Any, paths: Iterable[str], env: dict[str, str]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield mode, SHA-1 and path of files in the index that ``env`` names."""
+    """Yield mode, SHA-1 and path of the files in the index given by ``env``."""
     listing = ("-C", repository.working_tree_dir, "ls-files", "--stage", "-z", "--")
     for part in _parts(paths):
         for line in read_bytes(repository, *listing, *part, env=env | LITERAL).split(b"\0"):
@@ -80,7 +79,7 @@ def read_entries(
 
 
 def _add_all(repository: Any, left_out: tuple[str, ...], folder: Path, env: dict[str, str]) -> None:
-    """Bring the index to what is in the work tree."""
+    """Update the index to the work tree."""
     wanted = folder / "wanted"
     excluded = (b":(exclude,literal)" + os.fsencode(path) for path in left_out)
     wanted.write_bytes(b"\0".join((b".", *excluded)))
@@ -91,7 +90,7 @@ def _add_all(repository: Any, left_out: tuple[str, ...], folder: Path, env: dict
 def _changed_by_git(
     repository: Any, files: list[str], folder: Path, env: dict[str, str]
 ) -> Iterator[str]:
-    """Yield the files that would be others if git checked them out."""
+    """Yield the files whose content would differ after a checkout."""
     if not files:
         return
     root = Path(repository.working_tree_dir)
@@ -99,7 +98,7 @@ def _changed_by_git(
     names.write_bytes(b"\0".join(os.fsencode(path) for path in files))
     written = ("checkout-index", "-z", "--stdin", f"--prefix={tree}{os.sep}")
     with names.open("rb") as stream:
-        # A filter that fails leaves its file out; it is one of those that git cannot bring back.
+        # A failing filter omits its file, which git could not restore either.
         read_bytes(
             *(repository, "-C", str(root), *written),
             env=env,
@@ -113,7 +112,7 @@ def _changed_by_git(
 
 
 def _take_as_they_are(repository: Any, paths: tuple[str, ...], env: dict[str, str]) -> None:
-    """Put the bytes of files into the index instead of what git made of them."""
+    """Add the exact bytes of files to the index, without git's conversions."""
     root = repository.working_tree_dir
     for part in _parts(paths):
         writing = ("hash-object", "-w", "--no-filters", "--", *part)
@@ -133,7 +132,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _parts(paths: Iterable[str]) -> Iterator[tuple[str, ...]]:
-    """Yield the paths in portions that fit in a command line."""
+    """Yield the paths in batches that fit in a command line."""
     iterator = iter(paths)
     while part := tuple(islice(iterator, ARGUMENTS)):
         yield part

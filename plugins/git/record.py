@@ -1,8 +1,8 @@
-"""What a trajectory remembers about its code.
+"""The record of the code in a trajectory.
 
 Below ``config.git`` there is a group for each commit and each difference, which experiments may
-share. What belongs to one experiment is below ``config.environment.<name>.code``: which of those
-groups it is, where the repository was, and what was lying around.
+share. Below ``config.environment.<name>.code`` each experiment names its group, the path of the
+repository, and untracked files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CODE = "code"
 
 
 class Snapshot(NamedTuple):
-    """What was found when an experiment was set up."""
+    """State of the repository at the start of an experiment."""
 
     group: str
     """Name of the group below ``config.git`` that holds the code."""
@@ -38,7 +38,7 @@ class Snapshot(NamedTuple):
 
 
 def add_commit_variables(traj: TrajectoryLike, commit: Any) -> None:
-    """Add what identifies a commit, once: hexsha, name_rev, committed_date and message.
+    """Add the config of a commit once: hexsha, name_rev, committed_date and message.
 
     ``commit`` is GitPython's; ``committed_date`` is in seconds since the epoch. The group is
     ``config.git.commit_<7 characters of the SHA-1>_<local time of the commit>``.
@@ -85,7 +85,7 @@ def add_difference(traj: TrajectoryLike, difference: Difference) -> str:
 
 
 def add_snapshot(traj: TrajectoryLike, environment_name: str, snapshot: Snapshot) -> None:
-    """Add, below the group of an environment, what was found; empty lists are left out."""
+    """Add a snapshot below the group of an environment, without empty lists."""
     group = f"environment.{environment_name}.{CODE}"
     for name, value, comment in (
         ("snapshot", snapshot.group, "Group below config.git with the code of the experiment."),
@@ -100,7 +100,7 @@ def add_snapshot(traj: TrajectoryLike, environment_name: str, snapshot: Snapshot
 
 
 def storable(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-    """Write bytes of file names that are no UTF-8 as escapes."""
+    """Escape bytes of file names that are not UTF-8."""
     if isinstance(value, tuple):
         return tuple(str(storable(item)) for item in value)
     return value.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""What a work tree looks like compared with its last commit, read without a write to it."""
+"""State of a work tree relative to its last commit, read without changing the repository."""
 
 from __future__ import annotations
 
@@ -31,15 +31,16 @@ class WorkTree(NamedTuple):
 
     @property
     def uncommitted(self) -> tuple[str, ...]:
-        """Everything tracked that no commit holds."""
+        """All uncommitted changes of tracked files."""
         return tuple(sorted({*self.changed, *self.conflicts, *self.dirty_submodules}))
 
 
 @contextmanager
 def open_repository(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Give GitPython's ``Repo`` whose work tree holds the path; ``~`` is expanded.
+    """Open the repository whose work tree contains the path, as GitPython's ``Repo``.
 
-    Until it is closed again, the variables of a git that started this process are hidden.
+    ``~`` is expanded. Environment variables of a git that started this process are hidden until
+    the repository is closed.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def open_repository(path: str | os.PathLike[str]) -> Iterator[Any]:
     with without_git_environment(), _found(git, path) as repository:
         if repository.bare:
             raise git.InvalidGitRepositoryError(f"{path} is bare: it has no files to commit.")
-        # Asking for the status would otherwise refresh the index, a write.
+        # `git status` would otherwise refresh the index, which is a write.
         repository.git.update_environment(GIT_OPTIONAL_LOCKS="0")
         yield repository
 
@@ -81,7 +82,7 @@ def _gitpython() -> Any:
 
 
 def read_work_tree(repository: Any) -> WorkTree:
-    """Return how the work tree differs from the last commit; staged or not is all the same."""
+    """Return the differences between work tree and last commit, staged or not."""
     changed, conflicts, submodules, untracked = [], [], [], []
     for line in read_bytes(
         repository,
@@ -116,7 +117,7 @@ def read_submodules(repository: Any) -> tuple[str, ...]:
 
 
 def read_bytes(repository: Any, *arguments: str, **options: Any) -> bytes:
-    """Return exactly what a git command writes to stdout."""
+    """Return the exact output of a git command."""
     output: bytes = repository.git.execute(
         ["git", *arguments],
         stdout_as_string=False,
@@ -128,10 +129,10 @@ def read_bytes(repository: Any, *arguments: str, **options: Any) -> bytes:
 
 @contextmanager
 def separate_index(repository: Any) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Give a folder and an environment in which git has an index and new objects of its own.
+    """Create a folder with a separate index and object store, and the environment for git.
 
-    Commands that get the environment read the repository and write to the folder, which is
-    removed afterwards. Source: ``git help git``, GIT_INDEX_FILE and GIT_OBJECT_DIRECTORY.
+    With this environment, commands read the repository and write to the folder, which is removed
+    afterwards. Source: ``git help git``, GIT_INDEX_FILE and GIT_OBJECT_DIRECTORY.
     """
     with TemporaryDirectory(prefix="pypet-git-") as name:
         folder = Path(name)
@@ -144,3 +145,41 @@ def separate_index(repository: Any) -> Iterator[tuple[Path, dict[str, str]]]:
                 "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(Path(repository.common_dir) / "objects"),
             },
         )
+
+
+LARGE_BYTES = 10_000_000
+"""Larger files are considered data, not code."""
+
+
+class Untracked(NamedTuple):
+    """Untracked files, as paths relative to the root of the work tree, without ignored ones."""
+
+    paths: tuple[str, ...]
+    """All untracked files; paths with a trailing slash are separate repositories."""
+    large: dict[str, int]
+    """Files larger than `LARGE_BYTES` -> size in bytes, the largest first."""
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """Folders that are separate repositories, whose files git does not list."""
+        return tuple(path for path in self.paths if path.endswith("/"))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Paths that no difference includes."""
+        return (*self.large, *self.repositories)
+
+
+def measure_untracked(root: Path, paths: tuple[str, ...]) -> Untracked:
+    """Return untracked files with the sizes of large ones."""
+    sizes = {path: _size(root / path) for path in paths}
+    large = sorted((path for path in paths if sizes[path] > LARGE_BYTES), key=lambda p: -sizes[p])
+    return Untracked(paths, {path: sizes[path] for path in large})
+
+
+def _size(path: Path) -> int:
+    """Return the size in bytes; 0 for folders, links and vanished files."""
+    try:
+        return path.lstat().st_size if path.is_file() and not path.is_symlink() else 0
+    except OSError:
+        return 0

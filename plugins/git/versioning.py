@@ -1,4 +1,4 @@
-"""The versioning feature: commit, refuse, or note the difference, before anything is stored."""
+"""The versioning feature: commit changes, reject them, or record the difference."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ from pypet.plugins.git.record import (
     commit_group,
 )
 from pypet.plugins.git.repository import (
+    LARGE_BYTES,
+    Untracked,
     WorkTree,
+    measure_untracked,
     open_repository,
     read_bytes,
     read_submodules,
     read_work_tree,
 )
-from pypet.plugins.git.untracked import LARGE_BYTES, Untracked, measure
 from pypet.support.optional import require
 
 _logger = logging.getLogger("pypet")
@@ -38,27 +40,27 @@ UNFINISHED = {
     "rebase-merge": "rebase",
     "rebase-apply": "rebase",
 }
-"""Files in the folder of git that tell of something unfinished -> what it is."""
+"""Files in the folder of git -> the unfinished operation they indicate."""
 MAX_NAMES = 5
 
 
-class Found(NamedTuple):
-    """What a snapshot found, until the environment has a name and log files to note it in."""
+class SnapshotResult(NamedTuple):
+    """Result of a snapshot, kept until the environment has a name and log files."""
 
     snapshot: Snapshot
     untracked: Untracked
     head: str
-    """SHA-1 of the last commit; empty if there is none."""
+    """SHA-1 of the last commit, ``''`` without any."""
     new_commit: str | None
-    """SHA-1 of the commit, if it was made for the experiment."""
+    """SHA-1 of the commit made for the experiment, if there is one."""
     news: str
-    """What to log."""
+    """Message for the log."""
     size: int = 0
     """Length of the difference, in bytes."""
 
 
 class GitVersioning(Versioning):
-    """Pins the code down in a git repository, if ``git_repository`` names one."""
+    """Records the code in a git repository, if ``git_repository`` names one."""
 
     name: ClassVar[str] = "git"
     requires: ClassVar[tuple[str, ...]] = ("git",)
@@ -72,7 +74,7 @@ class GitVersioning(Versioning):
         self._message = options["git_message"]
         self._fails = bool(options["git_fail"])
         self._commits = bool(options["git_commit"])
-        self._found: Found | None = None
+        self._found: SnapshotResult | None = None
 
     def snapshot(self, environment: EnvironmentLike) -> str | None:
         """Return the SHA-1 of the new commit, None if there was nothing to commit.
@@ -98,7 +100,7 @@ class GitVersioning(Versioning):
         return self._found.new_commit
 
     def environment_named(self, environment: EnvironmentLike) -> None:
-        """Note and log what was found."""
+        """Record and log the snapshot."""
         if self._found is not None:
             _tell(environment, self._found)
             self._found = None
@@ -110,7 +112,7 @@ def make_git_commit(
     user_message: str,
     git_fail: bool,
 ) -> tuple[bool, str]:
-    """Commit changes of tracked files and note the commit in the environment's trajectory.
+    """Commit changes of tracked files and record the commit in the environment's trajectory.
 
     Returns whether there is a new commit, and the SHA-1 of the last commit. Raises what
     `GitVersioning.snapshot` raises.
@@ -121,7 +123,9 @@ def make_git_commit(
     return found.new_commit is not None, found.head
 
 
-def _commit_code(traj: TrajectoryLike, repository: Any, user_message: str, *, fails: bool) -> Found:
+def _commit_code(
+    traj: TrajectoryLike, repository: Any, user_message: str, *, fails: bool
+) -> SnapshotResult:
     state = read_work_tree(repository)
     if fails:
         _refuse_changes(repository, state)
@@ -136,8 +140,8 @@ def _commit_code(traj: TrajectoryLike, repository: Any, user_message: str, *, fa
     commit = repository.head.commit
     add_commit_variables(traj, commit)
     head = str(commit.hexsha)
-    untracked = measure(Path(repository.working_tree_dir), state.untracked)
-    return Found(
+    untracked = measure_untracked(Path(repository.working_tree_dir), state.untracked)
+    return SnapshotResult(
         _snapshot(repository, state, commit_group(commit)),
         untracked,
         head=head,
@@ -146,12 +150,12 @@ def _commit_code(traj: TrajectoryLike, repository: Any, user_message: str, *, fa
     )
 
 
-def _note_difference(traj: TrajectoryLike, repository: Any, *, fails: bool) -> Found:
+def _note_difference(traj: TrajectoryLike, repository: Any, *, fails: bool) -> SnapshotResult:
     state = read_work_tree(repository)
     if fails:
         _refuse_changes(repository, state)
     git = require("git", plugin="git", extra="git")
-    untracked = measure(Path(repository.working_tree_dir), state.untracked)
+    untracked = measure_untracked(Path(repository.working_tree_dir), state.untracked)
     try:
         difference = make_difference(repository, state, untracked)
     except git.GitCommandError as err:
@@ -161,7 +165,7 @@ def _note_difference(traj: TrajectoryLike, repository: Any, *, fails: bool) -> F
     if difference.base:
         add_commit_variables(traj, repository.head.commit)
     group = add_difference(traj, difference)
-    return Found(
+    return SnapshotResult(
         _snapshot(repository, state, group, left_out=untracked.left_out),
         untracked,
         head=difference.base,
@@ -185,8 +189,8 @@ def _snapshot(
     )
 
 
-def _tell(environment: EnvironmentLike, found: Found) -> None:
-    """Note what belongs to the environment, and log what the user should know."""
+def _tell(environment: EnvironmentLike, found: SnapshotResult) -> None:
+    """Record the snapshot below the group of the environment, and log its messages."""
     add_snapshot(environment.trajectory, environment.name, found.snapshot)
     _logger.info("%s", found.news)
     dirty, untracked = found.snapshot.dirty_submodules, found.untracked
@@ -221,7 +225,7 @@ def _refuse_changes(repository: Any, state: WorkTree) -> None:
 
 
 def _differs(repository: Any) -> bool:
-    """Return whether there is anything to commit: what was staged may be put back in the files."""
+    """Return whether there is anything to commit: staged changes may be reverted in the files."""
     if not last_commit(repository):
         return True
     comparison = ("diff", "--quiet", "--no-ext-diff", "--ignore-submodules=dirty", "HEAD", "--")
@@ -236,7 +240,7 @@ def _differs(repository: Any) -> bool:
 
 
 def _commit(repository: Any, message: str) -> None:
-    """Commit all tracked files; if that fails, files, index and HEAD are as they were."""
+    """Commit all tracked files; on failure files, index and HEAD are unchanged."""
     root = repository.working_tree_dir
     for name, what in UNFINISHED.items():
         if (Path(repository.git_dir) / name).exists():
@@ -261,7 +265,7 @@ def _message(traj: TrajectoryLike, user_message: str) -> str:
 
 
 def _reason(err: Any) -> str:
-    """Return what git wrote to stderr, else the whole error."""
+    """Return git's error output, else the whole error."""
     text = str(err.stderr or "").strip()
     return text.removeprefix("stderr: ").strip("'\n ") or str(err)
 

@@ -136,10 +136,10 @@ def _from_sections(
 ) -> tuple[Configuration, Configuration | None]:
     read = ini.read_ini(source)
     main, worker = _split(read.sections)
-    ini.check_sections(main, read.places)
+    ini.check_sections(main, read.locations)
     if not worker:
         return IniConfiguration(main), None
-    ini.check_sections(worker, read.places, WORKER_PREFIX)
+    ini.check_sections(worker, read.locations, WORKER_PREFIX)
     return IniConfiguration(main), IniConfiguration(worker)
 
 

@@ -36,7 +36,7 @@ class IniFile(NamedTuple):
     """The sections of an ini file or parser as plain text, and where they stand."""
 
     sections: Sections
-    places: SourceLocations
+    locations: SourceLocations
 
 
 def read_ini(source: str | os.PathLike[str] | configparser.RawConfigParser) -> IniFile:
@@ -49,21 +49,21 @@ def read_ini(source: str | os.PathLike[str] | configparser.RawConfigParser) -> I
     """
     if isinstance(source, configparser.RawConfigParser):
         parser: configparser.RawConfigParser = source
-        places = SourceLocations("The logging configuration given by a parser")
+        locations = SourceLocations("The logging configuration given by a parser")
     else:
         path = Path(source).expanduser()
         text = read_config_text(path, "logging configuration file")
-        places = SourceLocations(str(path), text)
+        locations = SourceLocations(str(path), text)
         parser = NoInterpolationParser()
         try:
             parser.read_string(text, source=str(path))
         except configparser.Error as err:
             raise ValueError(f"{str(path)!r} is no ini file: {err}") from err
     sections = {name: dict(parser.items(name, raw=True)) for name in parser.sections()}
-    return IniFile(sections, places)
+    return IniFile(sections, locations)
 
 
-def check_sections(sections: Sections, places: SourceLocations, prefix: str = "") -> None:
+def check_sections(sections: Sections, locations: SourceLocations, prefix: str = "") -> None:
     """Raise ValueError unless all sections, classes, levels and names that are needed exist.
 
     Files are not opened and arguments are not evaluated; so faults of the configuration of
@@ -72,8 +72,9 @@ def check_sections(sections: Sections, places: SourceLocations, prefix: str = ""
     missing = [f"[{prefix}{name}]" for name in REQUIRED_SECTIONS if name not in sections]
     if missing:
         raise ValueError(
-            f"{places.of('')}: the logging configuration{' of workers' if prefix else ''} lacks "
-            f"{', '.join(missing)}. Its layout is that of Python's `logging.config.fileConfig`."
+            f"{locations.locate('')}: the logging configuration{' of workers' if prefix else ''} "
+            f"lacks {', '.join(missing)}. Its layout is that of Python's "
+            "`logging.config.fileConfig`."
         )
 
     @contextlib.contextmanager
@@ -81,7 +82,7 @@ def check_sections(sections: Sections, places: SourceLocations, prefix: str = ""
         try:
             yield
         except ValueError as err:
-            raise ValueError(f"{places.of(f'{prefix}{section}', option)}: {err}") from err
+            raise ValueError(f"{locations.locate(f'{prefix}{section}', option)}: {err}") from err
 
     keys = {name: _keys(sections, name) for name in REQUIRED_SECTIONS}
     for plural, names in keys.items():

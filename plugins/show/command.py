@@ -37,7 +37,7 @@ def show(arguments: argparse.Namespace) -> int:
             f"{path} is a folder: name the file in it that has the trajectory "
             f"{arguments.trajectory!r}. `pypet show {path}` lists them."
         )
-    from pypet.plugins.show.text import folder_lines
+    from pypet.plugins.show.formatting import folder_lines
 
     folder = files.listed_folder(path, recursive=arguments.recursive)
     _write(arguments, folder_lines(folder), folder=folder)
@@ -50,7 +50,7 @@ def show(arguments: argparse.Namespace) -> int:
 
 def _show_file(path: str, arguments: argparse.Namespace) -> int:
     from pypet.plugins.show import files
-    from pypet.plugins.show.text import file_lines, trajectory_lines
+    from pypet.plugins.show.formatting import file_lines, trajectory_lines
 
     if arguments.trajectory is None:
         listing = files.listed_file(path)

@@ -1,6 +1,6 @@
-"""What a script imports, found by Sumatra in a process of its own.
+"""The imports of a script, found by Sumatra in a separate process.
 
-Sumatra looks for modules relative to the current folder, which belongs to the whole process.
+Sumatra looks for modules relative to the current folder, which all threads of a process share.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ sys.stdout.buffer.write(pickle.dumps(found))
 
 
 def find_dependencies(main_file: str, folder: Path) -> list[Any]:
-    """Return Sumatra's dependencies of a script in a project; a warning if it fails at that."""
+    """Return Sumatra's dependencies of a script in a project; warn if it cannot find them."""
     command = [sys.executable, "-W", "ignore", "-c", _SCRIPT, main_file]
     try:
         done = subprocess.run(

@@ -1,8 +1,8 @@
-"""A Sumatra project, as far as it is needed here.
+"""Records of experiments in a Sumatra project.
 
-Sumatra's own `launch` (0.8) starts a program; here the program runs already. So a record is made
-and filled in as `sumatra.projects.Project.new_record` and `sumatra.records.Record.run` do, but
-saved in the end only.
+Sumatra's own `launch` (0.8) starts a program; here the program is already running. A record is
+therefore created and filled in like in `sumatra.projects.Project.new_record` and
+`sumatra.records.Record.run`, but saved only at the end.
 """
 
 from __future__ import annotations
@@ -18,22 +18,65 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pypet.errors import GitDiffError
+from pypet.interfaces import TrajectoryLike
 from pypet.plugins.sumatra.dependencies import find_dependencies
-from pypet.plugins.sumatra.parameters import parameters_as_json
 from pypet.support.git_environment import without_git_environment
 from pypet.support.processes import main_script
 
+MAX_VALUES = 1000
+"""Of longer ranges only the first and last values are stored."""
+MAX_CHARACTERS = 10_000
+"""Longer text is truncated; the trajectory has all of it."""
+_ENDS = 3
+
+
+def parameters_as_json(trajectory: TrajectoryLike) -> str:
+    """Return all parameters by full name, explored ones with their ranges."""
+    values: dict[str, Any] = {}
+    for name, parameter in trajectory.f_get_parameters(copy=False).items():
+        if parameter.f_has_range():
+            values[name] = _range(parameter.f_get_range(copy=False))
+        elif not parameter.f_is_empty():
+            values[name] = _plain(parameter.f_get())
+    return json.dumps(values)
+
+
+def _range(values: Any) -> list[Any] | str:
+    """Return the values of a range; of a long one its length and the first and last values."""
+    if len(values) <= MAX_VALUES:
+        return [_plain(value) for value in values]
+    first, last = (
+        ", ".join(str(_plain(value)) for value in ends)
+        for ends in (values[:_ENDS], values[-_ENDS:])
+    )
+    return f"{len(values)} values: {first}, ..., {last}"
+
+
+def _plain(value: Any) -> bool | int | float | str:
+    """Return a value that JSON preserves, else its ``repr``."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool | int | float) and type(value) in (bool, int, float):
+        return value
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) <= MAX_CHARACTERS:
+        return str(text)
+    return f"{text[:MAX_CHARACTERS]}... ({len(text)} characters)"
+
+
 _FINISHED = "__finished__"
-"""Sumatra's tag of records of programs that ended well."""
+"""Sumatra's tag for records of successful programs."""
 _OUTCOME = "All runs are completed."
 _STORES = ("record_store", "data_store", "input_datastore")
 _OWN_FOLDER = "server_url"
-"""Setting of a record store that makes a folder where the process is: its cache."""
+"""Setting of a record store that creates a cache in the current folder."""
 
 
 class SumatraProject:
-    """Makes and saves records of one project."""
+    """Creates and saves records of one project."""
 
     def __init__(self, folder: Path) -> None:
         """Open the project in ``folder``.
@@ -41,7 +84,7 @@ class SumatraProject:
         Raises
         ------
         ValueError
-            There is none, or Sumatra cannot open it.
+            There is no project, or Sumatra cannot open it.
         """
         self._folder = folder
         if not (folder / ".smt").is_dir():
@@ -53,10 +96,10 @@ class SumatraProject:
                 raise ValueError(f"The Sumatra project in {folder} has no repository of its code.")
 
     def check_label(self, label: str | None) -> None:
-        """Raise ValueError if there is a record of this label, or if records cannot be read."""
+        """Raise ValueError if there is a record with this label, or records cannot be read."""
         with self._opened() as project:
             try:
-                # A server does not know the project before its first record.
+                # A server has no entry of the project before its first record.
                 is_known = project.record_store.has_project(project.name)
                 labels = project.get_labels() if is_known else []
             except Exception as err:  # stores raise all kinds
@@ -81,8 +124,8 @@ class SumatraProject:
                     "`smt configure --on-changed=store-diff`."
                 )
 
-    def new_record(self, trajectory: Any, reason: str, label: str | None) -> Any:
-        """Return a record of an experiment that starts now; it is not saved.
+    def new_record(self, trajectory: TrajectoryLike, reason: str, label: str | None) -> Any:
+        """Return a record of an experiment that starts now, without saving it.
 
         Raises
         ------
@@ -131,7 +174,7 @@ class SumatraProject:
         record.tags = {_FINISHED}
         with self._opened() as project:
             record.output_data = record.datastore.find_new_data(record.timestamp)
-            # Not `add_record`: it tries for a quarter of an hour, and gives up without an error.
+            # Not `add_record`, which retries for 15 minutes and then gives up without an error.
             project.save_record(record)
             project._most_recent = record.label
             project.save()
@@ -151,7 +194,7 @@ class SumatraProject:
     def _opened(self) -> Iterator[Any]:
         """Open the project, without the warnings of Sumatra's own code.
 
-        It is closed afterwards: other processes may record their experiments meanwhile.
+        It is closed afterwards, because other processes may record experiments meanwhile.
         """
         with contextlib.ExitStack() as stack:
             stack.enter_context(without_git_environment())
@@ -171,10 +214,10 @@ class SumatraProject:
             yield project
 
     def _is_relative(self) -> bool:
-        """Return whether the project names its stores relative to its folder.
+        """Return whether the project has paths of stores relative to its folder.
 
-        Sumatra looks for them relative to the current one; as that belongs to all threads of the
-        process, it is only changed if need be. What `smt init` writes by default is absolute.
+        Sumatra resolves them relative to the current folder, which all threads of the process
+        share, so that it is only changed if necessary. Paths by `smt init` are absolute by default.
         """
         settings = json.loads((self._folder / ".smt" / "project").read_text(encoding="utf-8"))
         for store in (settings.get(name) for name in _STORES):
@@ -202,7 +245,7 @@ def _close(store: Any) -> None:
 
 
 def _machine() -> dict[str, str]:
-    """Return what Sumatra notes of the machine; its own function for it asks the internet."""
+    """Return Sumatra's information on the machine; its own function accesses the internet."""
     bits, linkage = platform.architecture()
     return {
         "architecture_bits": bits,

@@ -1,4 +1,4 @@
-"""When records are prepared and saved."""
+"""The versioning feature: prepares and saves records."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class SumatraRecords(Versioning):
     )
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Open the project, if there is to be a record.
+        """Open the project, if records are requested.
 
         Raises
         ------
         ValueError
-            There is no such project, or it has a record of this label already.
+            There is no such project, or it already has a record with this label.
         MissingDependencyError
             Sumatra is not installed.
         """
@@ -55,7 +55,7 @@ class SumatraRecords(Versioning):
         self._project.check_label(self._label)
 
     def snapshot(self, environment: EnvironmentLike) -> str | None:
-        """Raise if the project does not want changed code, before anything is stored.
+        """Raise if the project forbids changed code, before anything is stored.
 
         Raises
         ------
@@ -67,7 +67,7 @@ class SumatraRecords(Versioning):
         return None
 
     def experiment_started(self, environment: EnvironmentLike) -> None:
-        """Prepare the record: parameters are complete."""
+        """Prepare the record, now that parameters are complete."""
         if self._project is not None:
             self._project.check_label(self._label)
             self._record = self._project.new_record(
@@ -75,9 +75,9 @@ class SumatraRecords(Versioning):
             )
 
     def experiment_finished(self, environment: EnvironmentLike) -> None:
-        """Save the record, and note its label and reason in the config.
+        """Save the record, and add its label and reason to the config.
 
-        What goes wrong with it is logged: the results are stored and returned all the same.
+        Errors are logged; they do not affect the results.
         """
         record, self._record = self._record, None
         if self._project is None or record is None:
@@ -91,7 +91,7 @@ class SumatraRecords(Versioning):
             )
             return
         trajectory = environment.trajectory
-        # Sumatra allows more characters than names of nodes can have.
+        # Sumatra's labels allow more characters than names of nodes.
         group = f"sumatra.record_{re.sub(r'[^A-Za-z0-9_-]', '_', record.label)}"
         leaves = [
             trajectory.f_add_config(f"{group}.label", str(record.label), comment="Its label."),

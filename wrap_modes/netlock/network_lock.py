@@ -72,7 +72,7 @@ class NetworkLock:
             self.close()  # whatever the server thinks: this process is another one from now on
             raise
         self._depth = 1
-        leases.hold(self, self.check)
+        leases.register(self, self.check)
         return True
 
     def release(self) -> None:
@@ -87,7 +87,7 @@ class NetworkLock:
             self._depth -= 1
             return
         self._depth = 0
-        leases.let_go(self)
+        leases.unregister(self)
         try:
             if not self._ask(RELEASE):
                 raise LeaseLostError(
@@ -119,7 +119,7 @@ class NetworkLock:
 
     def close(self) -> None:
         """End the connection of this process."""
-        leases.let_go(self)
+        leases.unregister(self)
         self._depth = 0
         if self._socket.is_mine():
             self._socket.close()

@@ -9,7 +9,7 @@ import pytest
 
 from pypet import Environment, GitDiffError
 from pypet.errors import GitError
-from pypet.plugins.git.untracked import LARGE_BYTES
+from pypet.plugins.git.repository import LARGE_BYTES
 from pypet.utils import gitintegration
 from tests.plugins.git.conftest import code_group, with_submodule
 

@@ -10,7 +10,7 @@ import pytest
 
 from pypet import Environment
 from pypet.plugins.git import checkout_code
-from pypet.plugins.git.untracked import LARGE_BYTES
+from pypet.plugins.git.repository import LARGE_BYTES
 from tests.plugins.git.conftest import code_group, files_in
 
 UNIX, DOS, MIXED = b"a\nb\nc\n", b"a\r\nb\r\nc\r\n", b"a\r\nb\nc\r\n"

@@ -16,7 +16,7 @@ pytest.importorskip("git")
 pytest.importorskip("sumatra")
 
 from pypet import Environment, GitDiffError
-from pypet.plugins.sumatra.parameters import parameters_as_json
+from pypet.plugins.sumatra.project import parameters_as_json
 
 INIT = "import sys; from sumatra.commands import init; init(['demo', '--store', sys.argv[1]])"
 STORE = ".smt/records.shelf"

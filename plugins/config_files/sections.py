@@ -1,4 +1,4 @@
-"""Sections of config files, and opening one."""
+"""Sections of config files, and reading of their text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAF_SECTIONS = ("parameters", "config")
 
 
 def is_toml(source: str | os.PathLike[str]) -> bool:
-    """Return whether a path has the ending of TOML files."""
+    """Return whether a path has the suffix of TOML files."""
     return Path(os.fsdecode(source)).suffix.lower() == ".toml"
 
 
@@ -33,7 +33,7 @@ def text_of(source: Any) -> tuple[Path, str]:
 
 
 def unknown_section(name: str, where: str, known: Iterable[str]) -> ValueError:
-    """Return the error about a section that nobody reads."""
+    """Return the error for an unknown section."""
     sections = [*OPTION_SECTIONS, *LEAF_SECTIONS, *known]
     near = closest_match(name, sections)
     suggestion = f"did you mean [{near}]?" if near else f"there are {', '.join(sections)}."
@@ -41,5 +41,5 @@ def unknown_section(name: str, where: str, known: Iterable[str]) -> ValueError:
 
 
 def relative(name: str, branch: str) -> str:
-    """Return the name of a parameter without that of its branch."""
+    """Return the name of a parameter relative to its branch."""
     return name.removeprefix(f"{branch}.")

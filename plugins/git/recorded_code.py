@@ -1,7 +1,7 @@
-"""What a trajectory says about its code, looked at before anything is done with it.
+"""Reading and validation of the code recorded in a trajectory.
 
-The trajectory may come from anybody's file: a value that is used in a command has to be exactly
-what it is meant to be, and what is compressed has to be small enough.
+The trajectory may come from a file of unknown origin: values that are used in commands must have
+exactly the expected form, and compressed data a limited size.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SUBMODULE = "160000"
 
 
 class Origin(NamedTuple):
-    """Where a group below ``config.git`` comes from, as far as is known."""
+    """Origin of a group below ``config.git``, as far as known."""
 
     repository: str | None = None
     environment: str | None = None
@@ -57,7 +57,7 @@ def find_origins(traj: TrajectoryLike) -> dict[str, Origin]:
 
 
 def _groups(traj: TrajectoryLike, path: str) -> list[str]:
-    """Return the names of groups at a path, where anything else may be as well."""
+    """Return the names of groups at a path, which need not be a group."""
     node = traj.f_get_default(path, shortcuts=False)
     return [str(name) for name in node.f_get_groups()] if getattr(node, "v_is_group", 0) else []
 
@@ -65,7 +65,7 @@ def _groups(traj: TrajectoryLike, path: str) -> list[str]:
 def choose_snapshot(
     traj: TrajectoryLike, origins: Mapping[str, Origin], snapshot: str | None
 ) -> str:
-    """Return the group to restore; a commit that is the base of a difference does not count."""
+    """Return the group to restore; commits that are the base of a difference do not count."""
     if snapshot is None and len(origins) == 1:
         return next(iter(origins))
     if snapshot in origins:
@@ -81,13 +81,13 @@ def choose_snapshot(
 
 
 def read_difference(traj: TrajectoryLike, name: str, size_limit: int) -> Difference:
-    """Return the commit to start from, and what to do with it.
+    """Return the base commit and the difference to apply.
 
     Raises
     ------
     GitError
-        Something is missing or is not what pypet stores: another type, an abbreviated hash or
-        none at all, a patch that makes more than ``size_limit`` bytes.
+        A value is missing or invalid: a wrong type, an abbreviated hash or none at all, a patch
+        that expands to more than ``size_limit`` bytes.
     """
     group = f"config.git.{name}"
     if not traj.f_contains(f"{group}.patch", shortcuts=False):
@@ -102,7 +102,7 @@ def read_difference(traj: TrajectoryLike, name: str, size_limit: int) -> Differe
 
 
 def check_paths(traj: TrajectoryLike, entries: Iterable[tuple[str, str, str]]) -> None:
-    """Make sure that files with these modes, hashes and paths all stay in their folder.
+    """Check that files with these modes, hashes and paths stay in their folder.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def _is_plain_name(name: str) -> bool:
 
 
 def _folded(path: str) -> str:
-    """Return what file systems that ignore case or the composition of letters compare."""
+    """Return a name as compared by file systems that ignore case or Unicode normalization."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
@@ -184,7 +184,7 @@ def _patch(traj: TrajectoryLike, name: str, size_limit: int) -> bytes:
 
 
 def _unpacked_size(patch: bytes) -> int:
-    """Return how many bytes git makes of the binary parts of a patch, which are compressed too."""
+    """Return the size of the binary parts of a patch, in bytes, once git has decompressed them."""
     size = 0
     for found in _BINARY.finditer(patch):
         kind, number = found.groups()
@@ -197,7 +197,7 @@ def _unpacked_size(patch: bytes) -> int:
 
 
 def _delta_result(patch: bytes, start: int) -> int:
-    """Return the size of what a delta makes, which its data begins with.
+    """Return the size of the result of a delta, from the header of its data.
 
     Notes
     -----

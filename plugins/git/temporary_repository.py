@@ -1,7 +1,8 @@
-"""A repository for one moment that reads the objects of another one and none of its settings.
+"""A temporary repository that reads the objects of another one but none of its settings.
 
-What git runs while it writes files (filters, hooks, file system monitors, programs that fetch what
-a partial clone lacks) is named by the settings of a repository and of the user. Here nothing is.
+The settings of a repository and of the user name programs that git runs while it writes files:
+filters, hooks, file system monitors, programs that fetch missing objects of a partial clone. The
+temporary repository has no such settings.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ _GUARDED = (
 )
 
 
-class Scratch(NamedTuple):
-    """Runs git with an index, an empty work tree and new objects in a folder of its own."""
+class TemporaryRepository(NamedTuple):
+    """Runs git with an index, an empty work tree and new objects in a separate folder."""
 
     repository: Any
-    """The one whose objects are read."""
+    """The repository whose objects are read."""
     folder: Path
     env: dict[str, str]
     settings: tuple[str, ...]
     runs_filters: bool
 
     def git(self, *arguments: str, **options: Any) -> bytes:
-        """Return what a git command writes to stdout.
+        """Return the output of a git command.
 
         Raises
         ------
@@ -52,20 +53,20 @@ class Scratch(NamedTuple):
 
 
 @contextmanager
-def scratch_repository(
+def temporary_repository(
     repository: Any, *, filters: bool, allocation_limit: int
-) -> Iterator[Scratch]:
-    """Give what writes files from the objects of a repository, without a write to it.
+) -> Iterator[TemporaryRepository]:
+    """Create a temporary repository with the objects of another one, which is not changed.
 
-    With ``filters`` the settings of the repository count, so that its filters run; hooks and
-    monitors never do. ``allocation_limit`` is in bytes, for single allocations of git.
+    With ``filters`` the settings of the other repository apply, so that its filters run; hooks and
+    monitors never do. ``allocation_limit`` limits single allocations of git, in bytes.
     """
     with separate_index(repository) as (folder, env):
         (folder / "empty").mkdir()
         env |= {"GIT_WORK_TREE": str(folder / "empty"), "GIT_ALLOC_LIMIT": str(allocation_limit)}
         if filters:
             env["GIT_DIR"] = str(repository.git_dir)
-            yield Scratch(repository, folder, env, _GUARDED, runs_filters=True)
+            yield TemporaryRepository(repository, folder, env, _GUARDED, runs_filters=True)
             return
         root = repository.working_tree_dir
         form = read_bytes(repository, "-C", root, "rev-parse", "--show-object-format").decode()
@@ -78,11 +79,11 @@ def scratch_repository(
             (own / "info" / "attributes").write_bytes(attributes.read_bytes())
         env |= {**_NO_SETTINGS, "GIT_DIR": str(own)}
         settings = (*_conversions(repository), *_GUARDED)
-        yield Scratch(repository, folder, env, settings, runs_filters=False)
+        yield TemporaryRepository(repository, folder, env, settings, runs_filters=False)
 
 
 def _conversions(repository: Any) -> tuple[str, ...]:
-    """Return how the user wants line ends, as arguments of git."""
+    """Return the user's settings for line ends as arguments of git."""
     git = require("git", plugin="git", extra="git")
     listing = ("config", "--null", "--get-regexp", _CONVERSIONS)
     try:
