@@ -1,4 +1,4 @@
-"""Keep with an experiment what it was executed with: Python, packages, machine, command line.
+"""Records the environment of an experiment: Python, packages, machine, command line.
 
 A few leaves below ``config.environment.<name of the environment>.record``, once per environment.
 """
@@ -20,24 +20,24 @@ from pypet.options.established import established
 
 GROUP = "record"
 NOTEBOOK = "JPY_SESSION_NAME"
-"""Variable that Jupyter Server sets for its kernels, whose command line tells nothing of it."""
+"""Variable with the notebook, set by Jupyter Server: the command line of kernels lacks it."""
 _METADATA = re.compile(r"(?P<name>.+?)(-(?P<version>[^-]+))?(-py[\d.]+)?\.(dist|egg)-info")
 """Names of folders with the metadata of a distribution (PEP 376, PEP 427)."""
 
 
 class EnvironmentRecord(Versioning):
-    """Adds the record when runs are about to start."""
+    """Adds the record when an experiment starts."""
 
     name: ClassVar[str] = "environment_record"
     options: ClassVar[tuple[Option, ...]] = established("record_environment")
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Read whether a record is wanted."""
-        self._is_wanted = bool(options["record_environment"])
+        """Read the option."""
+        self._is_enabled = bool(options["record_environment"])
 
     def experiment_started(self, environment: EnvironmentLike) -> None:
         """Add the record, unless an earlier experiment of this environment did."""
-        if not self._is_wanted:
+        if not self._is_enabled:
             return
         trajectory = environment.trajectory
         group = f"environment.{environment.name}.{GROUP}"
@@ -49,7 +49,7 @@ class EnvironmentRecord(Versioning):
 
 
 def _entries() -> Iterator[tuple[str, str, str]]:
-    """Yield name, value and comment of what is recorded."""
+    """Yield name, value and comment of each leaf of the record."""
     yield "python", f"{platform.python_implementation()} {sys.version}", "The interpreter."
     yield "executable", sys.executable or "", "Path of the interpreter."
     yield "platform", platform.platform(), "Operating system and processor."
@@ -68,7 +68,7 @@ def _entries() -> Iterator[tuple[str, str, str]]:
 def _working_directory() -> str:
     try:
         return os.getcwd()
-    except FileNotFoundError:  # somebody removed it
+    except FileNotFoundError:  # it was removed
         return ""
 
 
@@ -76,8 +76,8 @@ def _working_directory() -> str:
 def distributions(path: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Return name and version of the distributions on a search path, in alphabetical order.
 
-    Both are in the name of the folder with their metadata; to read what is in there, as
-    `importlib.metadata` does, takes twenty times longer. What is first on the path counts.
+    Both are taken from the names of the metadata folders: reading the metadata itself, as
+    `importlib.metadata` does, takes twenty times longer. The first one on the path counts.
     """
     found: dict[str, tuple[str, str]] = {}
     for folder in path:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pypet.interfaces import LoggingSetup
 from pypet.markers import hookimpl
-from pypet.plugins.logging.filenames import (
+from pypet.plugins.logging.ini import NoInterpolationParser
+from pypet.plugins.logging.log_files import (
     FILENAME_INDICATORS,
     get_strings,
     rename_log_file,
     try_make_dirs,
 )
-from pypet.plugins.logging.ini import NoInterpolationParser
 from pypet.plugins.logging.setup import ExperimentLogging
 from pypet.plugins.logging.simple import LOGGING_DICT, simple_logging_config, use_simple_logging
 from pypet.plugins.logging.stdout import StdoutToLogger

@@ -1,4 +1,4 @@
-"""Put handlers on loggers and take them off again, leaving everybody else's alone."""
+"""Attaches handlers to loggers and detaches them, without touching any other handlers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterable
-from typing import NamedTuple
+from numbers import Integral
+from typing import Any, NamedTuple
 
 from pypet.plugins.logging.lines import LineFileHandler
 from pypet.support import run_banners
 
 
 class LoggerPlan(NamedTuple):
-    """What a configuration wants of one logger. ``name`` is ``''`` for the root."""
+    """The configuration of one logger. ``name`` is ``''`` for the root."""
 
     name: str
     level: int | None
@@ -27,32 +28,51 @@ class LoggingPlan(NamedTuple):
 
     loggers: tuple[LoggerPlan, ...]
     handlers: tuple[logging.Handler, ...]
-    """All handlers, also those that no logger has."""
+    """All handlers, also those of no logger."""
     disables_others: bool = False
-    """Loggers that exist but are not mentioned fall silent."""
+    """Disable existing loggers that are not mentioned."""
 
 
-class _Before(NamedTuple):
+class _SavedLogger(NamedTuple):
     logger: logging.Logger
     level: int
     propagate: bool
     disabled: bool
 
 
+def level_number(level: Any) -> int:
+    """Return the number of a level that is given by name or number.
+
+    Raises
+    ------
+    ValueError
+        No level has this name, or it is neither.
+    """
+    if not isinstance(level, bool) and isinstance(level, Integral):
+        return int(level)
+    name = level.strip() if isinstance(level, str) else ""
+    if name.isdigit():
+        return int(name)
+    number = logging.getLevelName(name.upper())
+    if not isinstance(number, int):
+        raise ValueError(f"There is no logging level {level!r}; use for example 'INFO' or 20.")
+    return number
+
+
 class Attachment:
-    """A plan that can be put in force with `attach`, as often as it is suspended."""
+    """A logging plan that can be attached, suspended and attached again."""
 
     def __init__(self, plan: LoggingPlan) -> None:
         self._plan = plan
-        self._before: list[_Before] = []
+        self._before: list[_SavedLogger] = []
         self._silenced: list[logging.Logger] = []
 
     def attach(self) -> None:
-        """Configure the loggers and note what they were; does nothing while that holds."""
+        """Configure the loggers and save their former settings; does nothing if attached."""
         if self._before:
             return
         plan = self._plan
-        self._before = [_remember(each.name) for each in plan.loggers]
+        self._before = [_saved(each.name) for each in plan.loggers]
         self._silenced = _others(plan) if plan.disables_others else []
         for each, before in zip(plan.loggers, self._before, strict=True):
             _configure(before.logger, each)
@@ -65,24 +85,24 @@ class Attachment:
         return list(dict.fromkeys(os.path.dirname(name) for name in names if name))
 
     def suspend(self) -> None:
-        """Take the handlers off and restore loggers, unless they were changed since.
+        """Remove the handlers and restore the loggers, unless these were changed since.
 
-        Files that can be opened again are closed until the next record.
+        Files that can be reopened are closed until the next record.
         """
-        self._take_off()
+        self._remove_handlers()
         for handler in self._plan.handlers:
             if isinstance(handler, LineFileHandler) and handler.mode == "a":
                 handler.close()
 
     def detach(self) -> None:
-        """Take the handlers off for good: close them."""
-        self._take_off()
+        """Remove and close the handlers."""
+        self._remove_handlers()
         close_handlers(self._plan.handlers)
 
-    def _take_off(self) -> None:
+    def _remove_handlers(self) -> None:
         run_banners.flush()
         before, self._before = self._before, []
-        # The last one first: a logger that is named twice gets what it was at the beginning.
+        # In reverse: a logger that is configured twice gets its first settings back.
         for each, remembered in reversed(list(zip(self._plan.loggers, before, strict=False))):
             _restore(each, remembered)
         for logger in self._silenced:
@@ -91,8 +111,8 @@ class Attachment:
 
 
 def close_handlers(handlers: Iterable[logging.Handler]) -> None:
-    """Flush and close handlers; streams that are closed already do no harm."""
-    # The last one first: it may hand what it has on to one that was made before it.
+    """Flush and close handlers; streams may be closed already."""
+    # In reverse: a handler may flush its records to one that was made before it.
     for handler in reversed(list(handlers)):
         with contextlib.suppress(OSError, ValueError):
             handler.flush()
@@ -100,9 +120,9 @@ def close_handlers(handlers: Iterable[logging.Handler]) -> None:
             handler.close()
 
 
-def _remember(name: str) -> _Before:
+def _saved(name: str) -> _SavedLogger:
     logger = logging.getLogger(name or None)
-    return _Before(logger, logger.level, logger.propagate, logger.disabled)
+    return _SavedLogger(logger, logger.level, logger.propagate, logger.disabled)
 
 
 def _configure(logger: logging.Logger, plan: LoggerPlan) -> None:
@@ -117,7 +137,7 @@ def _configure(logger: logging.Logger, plan: LoggerPlan) -> None:
         logger.addHandler(handler)
 
 
-def _restore(plan: LoggerPlan, before: _Before) -> None:
+def _restore(plan: LoggerPlan, before: _SavedLogger) -> None:
     logger = before.logger
     for handler in plan.handlers:
         logger.removeHandler(handler)

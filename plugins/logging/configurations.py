@@ -1,4 +1,4 @@
-"""What the options say is to be configured, from whatever form it is given in."""
+"""Reads the options of logging, in any of their forms, as configurations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 from pypet.interfaces.logging import WORKER_PREFIX
 from pypet.plugins.logging import dictionary, ini
 from pypet.plugins.logging.attachment import LoggingPlan
-from pypet.plugins.logging.lines import STANDARD_DOUBLES, WORKER_DOUBLES, Doubles
-from pypet.plugins.logging.placing import LogFilePlaces
+from pypet.plugins.logging.lines import HANDLER_CLASSES, WORKER_HANDLER_CLASSES, Replacements
+from pypet.plugins.logging.log_files import LogFilePlaces
 from pypet.plugins.logging.simple import (
     SIMPLE_KEYWORDS,
     both_given,
@@ -24,16 +24,16 @@ from pypet.pypetconstants import DEFAULT_LOGGING
 
 
 class Configuration(ABC):
-    """A configuration that was checked, and of which nothing is made yet; can be pickled."""
+    """A configuration that was checked, but has no handlers yet; can be pickled."""
 
     @abstractmethod
     def file_names(self) -> list[str]:
-        """Return the names of log files, with wildcards, as far as they are known."""
+        """Return the names of log files, with wildcards, as far as they are literals."""
 
     def build(self, places: LogFilePlaces, *, for_worker: bool = False) -> LoggingPlan:
         """Return handlers with their files in ``places``, all of them or none.
 
-        Files of workers are made when there is something to write.
+        Files of workers are made when they have something to write.
 
         Raises
         ------
@@ -41,13 +41,15 @@ class Configuration(ABC):
             A handler cannot be made.
         """
         try:
-            return self._build(places.place, WORKER_DOUBLES if for_worker else STANDARD_DOUBLES)
+            return self._build(
+                places.place, WORKER_HANDLER_CLASSES if for_worker else HANDLER_CLASSES
+            )
         except BaseException:
-            places.take_back()
+            places.remove_empty()
             raise
 
     @abstractmethod
-    def _build(self, place: Callable[[str], str], doubles: Doubles) -> LoggingPlan:
+    def _build(self, place: Callable[[str], str], replacements: Replacements) -> LoggingPlan:
         """Make handlers; ``place`` turns each file name into the one to open."""
 
 
@@ -61,8 +63,8 @@ class IniConfiguration(Configuration):
         """Return those among the arguments of handlers."""
         return ini.file_names(self._sections)
 
-    def _build(self, place: Callable[[str], str], doubles: Doubles) -> LoggingPlan:
-        return ini.build_from_sections(self._sections, place, doubles)
+    def _build(self, place: Callable[[str], str], replacements: Replacements) -> LoggingPlan:
+        return ini.build_from_sections(self._sections, place, replacements)
 
 
 class DictConfiguration(Configuration):
@@ -75,8 +77,8 @@ class DictConfiguration(Configuration):
         """Return every ``filename``, at any depth."""
         return dictionary.file_names(self._config)
 
-    def _build(self, place: Callable[[str], str], doubles: Doubles) -> LoggingPlan:
-        return dictionary.build_from_dictionary(self._config, place, doubles)
+    def _build(self, place: Callable[[str], str], replacements: Replacements) -> LoggingPlan:
+        return dictionary.build_from_dictionary(self._config, place, replacements)
 
 
 def configurations(
@@ -144,7 +146,7 @@ def _from_sections(
 
 
 def _split(parts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Separate what is for workers, without its prefix."""
+    """Split sections into those of the main process and those of workers, without prefix."""
     main = {name: part for name, part in parts.items() if not name.startswith(WORKER_PREFIX)}
     worker = {
         name.removeprefix(WORKER_PREFIX): part

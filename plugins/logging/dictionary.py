@@ -7,16 +7,15 @@ import logging.config
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
-from pypet.plugins.logging.filenames import handler_error
-from pypet.plugins.logging.levels import level_number
-from pypet.plugins.logging.lines import STANDARD_DOUBLES, Doubles, LineFormatter
+from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers, level_number
+from pypet.plugins.logging.lines import HANDLER_CLASSES, LineFormatter, Replacements
+from pypet.plugins.logging.log_files import handler_error
 
 
 def check_dictionary(config: Mapping[str, Any]) -> None:
     """Raise ValueError unless it is a full configuration whose classes, levels and names exist.
 
-    Nothing is opened; so faults of the configuration of workers are told before there is a worker.
+    Opens no files, so that errors in the configuration of workers are raised before they start.
     """
     if config.get("version") != 1:
         raise ValueError(
@@ -70,19 +69,19 @@ def _undefined(what: str, name: Any) -> ValueError:
 def build_from_dictionary(
     config: Mapping[str, Any],
     place: Callable[[str], str],
-    doubles: Doubles = STANDARD_DOUBLES,
+    replacements: Replacements = HANDLER_CLASSES,
 ) -> LoggingPlan:
     """Create the handlers; ``place`` turns each ``filename`` into the one to open.
 
-    Unlike `logging.config.dictConfig`, loggers that are not mentioned only fall silent if
-    ``disable_existing_loggers`` is there and true.
+    Unlike `logging.config.dictConfig`, existing loggers are only disabled if
+    ``disable_existing_loggers`` is given and true.
 
     Raises
     ------
     ValueError
         Something is missing, or a handler cannot be made.
     """
-    builder = _Builder(_with_places(config, place), doubles)
+    builder = _Builder(_with_places(config, place), replacements)
     try:
         return builder.build()
     except BaseException:
@@ -94,16 +93,16 @@ def file_names(config: Any) -> list[str]:
     """Return the names of log files, with wildcards: every ``filename``, at any depth."""
     found: list[str] = []
 
-    def note(name: str) -> str:
+    def collect(name: str) -> str:
         found.append(name)
         return name
 
-    _with_places(config, note)
+    _with_places(config, collect)
     return found
 
 
 def _with_places(config: Any, place: Callable[[str], str]) -> Any:
-    """Return a copy in which every ``filename``, at any depth, is where the file shall be."""
+    """Return a copy with every ``filename``, at any depth, replaced by the one to open."""
     if isinstance(config, Mapping):
         return {
             key: place(value)
@@ -117,17 +116,17 @@ def _with_places(config: Any, place: Callable[[str], str]) -> Any:
 
 
 class _Builder(logging.config.DictConfigurator):
-    """Makes what a dictionary describes, without touching any logger."""
+    """Makes the handlers of a dictionary, without touching any logger."""
 
-    def __init__(self, config: dict[str, Any], doubles: Doubles) -> None:
+    def __init__(self, config: dict[str, Any], replacements: Replacements) -> None:
         super().__init__(config)
-        self._doubles = doubles
+        self._replacements = replacements
         self.handlers: dict[str, logging.Handler] = {}
 
     def resolve(self, s: str) -> Any:
         """Find an object by its dotted name; some standard classes are replaced."""
         found = super().resolve(s)
-        return self._doubles.get(found, found) if isinstance(found, type) else found
+        return self._replacements.get(found, found) if isinstance(found, type) else found
 
     def build(self) -> LoggingPlan:
         for kind, make in (
@@ -155,7 +154,7 @@ class _Builder(logging.config.DictConfigurator):
         return LineFormatter.like(formatter)
 
     def _make_handlers(self) -> None:
-        """Make handlers; those that name another one wait until it is made."""
+        """Make handlers; those that reference another one are made after it."""
         group = self.config.get("handlers", {})
         waiting = sorted(group)
         while waiting:

@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers
-from pypet.plugins.logging.filenames import get_strings, handler_error, is_filename
-from pypet.plugins.logging.levels import level_number
-from pypet.plugins.logging.lines import STANDARD_DOUBLES, Doubles, LineFormatter
+from pypet.plugins.logging.attachment import LoggerPlan, LoggingPlan, close_handlers, level_number
+from pypet.plugins.logging.lines import HANDLER_CLASSES, LineFormatter, Replacements
+from pypet.plugins.logging.log_files import get_strings, handler_error, is_filename
 from pypet.support.config_text import SourceLocations, read_config_text
 from pypet.support.spelling import did_you_mean
 
@@ -33,14 +32,14 @@ class NoInterpolationParser(configparser.ConfigParser):
 
 
 class IniFile(NamedTuple):
-    """The sections of an ini file or parser as plain text, and where they stand."""
+    """The sections of an ini file or parser as plain text, and their places."""
 
     sections: Sections
     locations: SourceLocations
 
 
 def read_ini(source: str | os.PathLike[str] | configparser.RawConfigParser) -> IniFile:
-    """Return what an ini file or parser holds.
+    """Return the content of an ini file or parser.
 
     Raises
     ------
@@ -66,8 +65,8 @@ def read_ini(source: str | os.PathLike[str] | configparser.RawConfigParser) -> I
 def check_sections(sections: Sections, locations: SourceLocations, prefix: str = "") -> None:
     """Raise ValueError unless all sections, classes, levels and names that are needed exist.
 
-    Files are not opened and arguments are not evaluated; so faults of the configuration of
-    workers are told before there is a worker. ``prefix`` is that of the sections in the file.
+    Opens no files and evaluates no arguments, so that errors in the configuration of workers are
+    raised before they start. ``prefix`` is that of the sections in the file.
     """
     missing = [f"[{prefix}{name}]" for name in REQUIRED_SECTIONS if name not in sections]
     if missing:
@@ -104,12 +103,12 @@ def check_sections(sections: Sections, locations: SourceLocations, prefix: str =
 
 
 def build_from_sections(
-    sections: Sections, place: Callable[[str], str], doubles: Doubles = STANDARD_DOUBLES
+    sections: Sections, place: Callable[[str], str], replacements: Replacements = HANDLER_CLASSES
 ) -> LoggingPlan:
     """Create the handlers; ``place`` turns each file name into the one to open.
 
-    As with `logging.config.fileConfig`, classes and arguments of handlers are Python
-    expressions that are evaluated: whoever writes the file decides what runs.
+    As with `logging.config.fileConfig`, classes and arguments of handlers are Python expressions
+    that are evaluated: the file can execute arbitrary code.
 
     Raises
     ------
@@ -124,7 +123,7 @@ def build_from_sections(
         }
         for key in _keys(sections, "handlers"):
             section = _section(sections, f"handler_{key}")
-            handlers[key] = _handler(key, section, formatters, place, doubles)
+            handlers[key] = _handler(key, section, formatters, place, replacements)
         _set_targets(sections, handlers)
         loggers = tuple(
             _logger_plan(key, _section(sections, f"logger_{key}"), handlers)
@@ -137,7 +136,7 @@ def build_from_sections(
 
 
 def file_names(sections: Sections) -> list[str]:
-    """Return the names of log files, with wildcards, as far as the arguments tell them plainly."""
+    """Return the names of log files, with wildcards, that are literals in the arguments."""
     return [
         text
         for key in _keys(sections, "handlers")
@@ -202,7 +201,7 @@ def _handler(
     section: Mapping[str, str],
     formatters: Mapping[str, logging.Formatter],
     place: Callable[[str], str],
-    doubles: Doubles,
+    replacements: Replacements,
 ) -> logging.Handler:
     kind = _find_class(section["class"])
     try:
@@ -210,7 +209,7 @@ def _handler(
         kwargs = eval(section.get("kwargs") or "{}", vars(logging))
         args = tuple(_placed(value, place) for value in args)
         kwargs = {name: _placed(value, place) for name, value in kwargs.items()}
-        handler: logging.Handler = doubles.get(kind, kind)(*args, **kwargs)
+        handler: logging.Handler = replacements.get(kind, kind)(*args, **kwargs)
     except Exception as err:
         raise handler_error(f"of section [handler_{key}]", err) from err
     handler.name = key
@@ -226,7 +225,7 @@ def _placed(value: Any, place: Callable[[str], str]) -> Any:
 
 
 def _set_targets(sections: Sections, handlers: Mapping[str, logging.Handler]) -> None:
-    """Connect handlers that hand on to others, which may be listed later."""
+    """Connect handlers that forward records to others, which may be listed later."""
     for key, handler in handlers.items():
         target = sections[f"handler_{key}"].get("target")
         if target and hasattr(handler, "setTarget"):

@@ -1,4 +1,4 @@
-"""Cheaper and tidier doubles of standard classes: log lines in files and on the console."""
+"""Faster replacements of standard classes: log lines in files and on the console."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pypet.support.tracebacks import FILES_ONLY, FULL_TRACEBACK
 
 
 class LineFormatter(logging.Formatter):
-    """Gives what `logging.Formatter` gives, with fewer steps for each record."""
+    """Formats like `logging.Formatter`, with fewer calls for each record."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class LineFormatter(logging.Formatter):
 
     @classmethod
     def like(cls, formatter: logging.Formatter) -> logging.Formatter:
-        """Return a double of ``formatter``, or itself if that is of a derived class."""
+        """Return an equivalent of ``formatter``, or itself if it is of a derived class."""
         if type(formatter) is not logging.Formatter:
             return formatter
         double = cls()
@@ -42,7 +42,7 @@ class LineFormatter(logging.Formatter):
 
     def _prepare(self) -> None:
         self._second: tuple[int, str] = (-1, "")
-        self._tells_time = self.usesTime()
+        self._uses_time = self.usesTime()
         style = self._style
         is_plain = type(style) is logging.PercentStyle and not getattr(style, "_defaults", None)
         self._plain = style._fmt if is_plain else None
@@ -54,35 +54,35 @@ class LineFormatter(logging.Formatter):
         attributes = record.__dict__
         if run_banners.RUN_BANNER not in attributes or "message" not in attributes:
             record.message = record.getMessage()
-        if self._tells_time:
+        if self._uses_time:
             record.asctime = self.formatTime(record, self.datefmt)
         return self._plain % attributes
 
     def formatTime(  # noqa: N802 - the name is logging's
         self, record: logging.LogRecord, datefmt: str | None = None
     ) -> str:
-        """Return the time of the record's creation as text; the seconds are made once each."""
+        """Return the time of the record's creation as text; seconds are formatted once."""
         if datefmt:
             return super().formatTime(record, datefmt)
         second, text = self._second
         if second != int(record.created):
             second = int(record.created)
             text = time.strftime(self.default_time_format, self.converter(second))
-            self._second = (second, text)  # at once, for other threads
+            self._second = (second, text)  # one assignment, for other threads
         return f"{text},{int(record.msecs):03d}"
 
 
 class _LineHandler(logging.StreamHandler[Any]):
-    """Does what the standard handler does, with half of its calls for each record.
+    """Behaves like the standard handler, with half of its calls for each record.
 
-    It takes part in `pypet.support.run_banners`.
+    It writes the records of `pypet.support.run_banners` together.
     """
 
     _before = ""
-    """What comes before the text of each record, in the same write."""
+    """Prefix of the text of each record."""
 
     def handle(self, record: logging.LogRecord) -> Any:
-        """Write a record unless a filter refuses it."""
+        """Write a record unless a filter rejects it."""
         if run_banners.RUN_BANNER not in record.__dict__:
             run_banners.flush()
         if self.filters or self.lock is None:
@@ -92,7 +92,7 @@ class _LineHandler(logging.StreamHandler[Any]):
         return record
 
     def handle_run_banners(self, records: Sequence[logging.LogRecord]) -> None:
-        """Write several records, except those that a filter refuses."""
+        """Write several records, except those that a filter rejects."""
         if self.filters or self.lock is None:
             for record in records:
                 super().handle(record)
@@ -105,7 +105,7 @@ class _LineHandler(logging.StreamHandler[Any]):
         try:
             lines = [f"{self._before}{self.format(each)}{self.terminator}" for each in records]
         except Exception:
-            lines = []  # the next lines tell which record it was
+            lines = []  # the records are formatted one by one below, to find the faulty one
         if lines and self.stream is not None:
             self._write("".join(lines), records[-1])
             return
@@ -142,7 +142,7 @@ class _LineHandler(logging.StreamHandler[Any]):
 
 
 class LineFileHandler(_LineHandler, logging.FileHandler):
-    """Writes each record to a file at once, errors with their whole tracebacks."""
+    """Writes each record to a file immediately, errors with their full tracebacks."""
 
     _has_written = False
 
@@ -157,17 +157,17 @@ class LineFileHandler(_LineHandler, logging.FileHandler):
     def _write(self, text: str, record: logging.LogRecord) -> None:
         if not self._has_written:
             self._has_written = True
-            self._open_again_if_removed()
+            self._reopen_if_removed()
         super()._write(text, record)
 
-    def _open_again_if_removed(self) -> None:
-        """Make the file again: another experiment that logs there removed it, as it was empty."""
+    def _reopen_if_removed(self) -> None:
+        """Make the file again if another experiment that logs there removed it as empty."""
         if os.path.lexists(self.baseFilename):
             return
         try:
             os.makedirs(os.path.dirname(self.baseFilename), exist_ok=True)
             stream = self._open()
-        except OSError:  # what is written is lost, as with any file that is removed
+        except OSError:  # the output is lost, as for any file that is removed
             return
         former, self.stream = self.stream, stream
         if former is not None:
@@ -175,9 +175,9 @@ class LineFileHandler(_LineHandler, logging.FileHandler):
 
 
 class DelayedFileHandler(LineFileHandler):
-    """Makes its file when there is something to write: most workers have little to tell.
+    """Makes its file with the first record: most workers log nothing.
 
-    A file that is to be written anew (mode ``w``) is made at once.
+    A file that is to be overwritten (mode ``w``) is made immediately.
     """
 
     def __init__(
@@ -192,14 +192,14 @@ class DelayedFileHandler(LineFileHandler):
 
 
 class ConsoleHandler(_LineHandler):
-    """Writes whole lines above a live display, and leaves out what that shows."""
+    """Writes whole lines above a live display, and skips what that shows."""
 
     leaves_out_shown_live = True
 
     def __init__(self, stream: Any = None) -> None:
         super().__init__(stream)
         self._terminal: Any = self.stream if is_terminal(self.stream) else None
-        self._bars = _LiveBars()
+        self._bars = _TqdmBars()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
@@ -213,7 +213,7 @@ class ConsoleHandler(_LineHandler):
             if attributes.get(SHOWN_LIVE) or run_banners.RUN_BANNER in attributes:
                 return
             if live_display.is_elsewhere:
-                # The bar of a notebook is no line of text.
+                # In a notebook the bar is a widget: there is no line to erase.
                 self._before = WIPE_LINE if stream is self._terminal else ""
                 super().emit(record)
                 self._before = ""
@@ -227,7 +227,7 @@ class ConsoleHandler(_LineHandler):
             bar.refresh()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
-        """Show what went wrong, unless whoever owns the stream has closed it: nobody looks."""
+        """Print the error, unless the owner of the stream has closed it."""
         if not getattr(self.stream, "closed", False):
             super().handleError(record)
 
@@ -241,28 +241,28 @@ class ConsoleHandler(_LineHandler):
             bar.refresh()
 
 
-class _LiveBars:
-    """The bars of tqdm that are on the terminal; whoever draws one has tqdm imported.
+class _TqdmBars:
+    """The bars of tqdm that are on the terminal, if tqdm was imported.
 
-    Drawing a bar again costs as much as a trivial run. In a burst of lines this is done only
-    `REDRAWS` times a second; where lines come more slowly, after each.
+    Redrawing a bar costs as much as a trivial run, so the rate is limited by a token bucket: after
+    `BURST` lines in quick succession bars are redrawn `REDRAWS` times a second.
     """
 
     REDRAWS = 50
-    SAVED_UP = 20
+    BURST = 20
 
     def __init__(self) -> None:
-        self._credit = float(self.SAVED_UP)
+        self._credit = float(self.BURST)
         self._last = time.monotonic()
 
     def hide(self) -> list[Any]:
-        """Wipe all bars off the terminal and return those that should be drawn again."""
+        """Erase all bars from the terminal and return those to redraw."""
         tqdm = sys.modules.get("tqdm")
         bars = list(getattr(tqdm.tqdm, "_instances", ())) if tqdm is not None else []
         for bar in bars:
             bar.clear()
         now = time.monotonic()
-        self._credit = min(self.SAVED_UP, self._credit + (now - self._last) * self.REDRAWS)
+        self._credit = min(self.BURST, self._credit + (now - self._last) * self.REDRAWS)
         self._last = now
         if not bars or self._credit < 1:
             return []
@@ -270,11 +270,11 @@ class _LiveBars:
         return bars
 
 
-Doubles = Mapping[Any, type[logging.Handler]]
-"""Handler classes that are replaced where a configuration names exactly them."""
+Replacements = Mapping[Any, type[logging.Handler]]
+"""By standard handler class: the class that replaces it in configurations."""
 
-STANDARD_DOUBLES: Doubles = {
+HANDLER_CLASSES: Replacements = {
     logging.FileHandler: LineFileHandler,
     logging.StreamHandler: ConsoleHandler,
 }
-WORKER_DOUBLES: Doubles = {**STANDARD_DOUBLES, logging.FileHandler: DelayedFileHandler}
+WORKER_HANDLER_CLASSES: Replacements = {**HANDLER_CLASSES, logging.FileHandler: DelayedFileHandler}

@@ -46,7 +46,7 @@ LOGGING_DICT: dict[str, Any] = {
     "multiproc_formatters": {"file": _FILE_FORMAT},
     "multiproc_handlers": _file_handlers("$run_$host_$proc_"),
 }
-"""What the keywords fill in: the folder before the file names, and the loggers."""
+"""Template that the keywords complete with the folder and the loggers."""
 
 
 def use_simple_logging(kwargs: Mapping[str, Any]) -> bool:
@@ -61,13 +61,13 @@ def simple_dictionary(
     log_level: Any = None,
     log_multiproc: bool | None = None,
 ) -> dict[str, Any]:
-    """Return the configuration that the keywords stand for.
+    """Return the configuration of the keywords.
 
     Raises
     ------
     ValueError
-        Both ``log_level`` and ``log_levels`` are given, or there are fewer levels than names and
-        not just one. More levels than names are a warning.
+        Both ``log_level`` and ``log_levels`` are given, or there are fewer levels than names, but
+        more than one. More levels than names only cause a warning.
     """
     names = [logger_names or ""] if isinstance(logger_names, str | None) else list(logger_names)
     levels = _levels(log_levels, log_level, names)
@@ -93,7 +93,7 @@ def simple_logging_config(kwargs: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        ``log_config`` is there, too, or the keywords contradict each other.
+        ``log_config`` is given, too, or the keywords contradict each other.
     """
     if not any(name in kwargs for name in SIMPLE_KEYWORDS):
         return dict(kwargs)

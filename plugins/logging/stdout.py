@@ -1,4 +1,4 @@
-"""Log what is printed: a text stream that stands in for stdout."""
+"""Logs printed text: a stream that replaces stdout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 class StdoutSettings(NamedTuple):
-    """What ``log_stdout`` asks for."""
+    """The parsed value of ``log_stdout``."""
 
     logger_name: str
     level: int
@@ -50,13 +50,13 @@ def parse_log_stdout(value: Any) -> StdoutSettings | None:
 
 
 class StdoutToLogger(io.TextIOBase):
-    """A text stream that makes a log record of each line; `start` puts it in place of stdout.
+    """A text stream that logs each line; `start` replaces stdout by it.
 
-    Lines lose their trailing blanks, and blank lines at the end of what is written at once are
-    left out. A line without end is logged when the stream is flushed or finalised. What no
-    handler would take, and what handlers print themselves, goes to the stream that was there
-    before; so does everything after `finalize`. Any thread may write. In a process that is
-    forked the line that the parent began does not go on; a pickle brings name and level only.
+    Trailing blanks of lines are removed, and blank lines at the end of one write are dropped. An
+    incomplete line is logged when the stream is flushed or finalized. Text for which there is no
+    handler, or that handlers print themselves, is passed to the former stream, and so is everything
+    after `finalize`. All threads may write. A forked process drops the incomplete line of its
+    parent; a pickle has name and level only.
     """
 
     def __init__(self, logger_name: str = DEFAULT_LOGGER, log_level: int = logging.INFO) -> None:
@@ -65,21 +65,21 @@ class StdoutToLogger(io.TextIOBase):
         self._logger = logging.getLogger(logger_name)
         self._before: Any = None
         self._is_active = False
-        self._begun = ""
+        self._partial_line = ""
         self._pid = os.getpid()
         self._lock = threading.RLock()
-        self._inside = threading.local()
+        self._thread_state = threading.local()
 
     def start(self) -> None:
-        """Stand in for `sys.stdout` from now on; does nothing if it does already."""
+        """Replace `sys.stdout`; a second call does nothing."""
         if not self._is_active:
             self._before = sys.stdout
             self._is_active = True
             sys.stdout = self
-            atexit.register(self.finalize)  # the last line may have no end
+            atexit.register(self.finalize)  # the last line may be incomplete
 
     def finalize(self) -> None:
-        """Log the line that was begun, and put the former stream back if it is still in use."""
+        """Log the incomplete line; restore the former stream unless stdout was replaced since."""
         if not self._is_active:
             return
         self.flush()
@@ -88,9 +88,9 @@ class StdoutToLogger(io.TextIOBase):
         if sys.stdout is self:
             sys.stdout = self._target()
 
-    def adopt(self) -> None:
-        """Begin anew in a process that inherited the stream, without the parent's line."""
-        self._begun, self._pid = "", os.getpid()
+    def reset_after_fork(self) -> None:
+        """Drop the incomplete line of the parent, in a process that inherited the stream."""
+        self._partial_line, self._pid = "", os.getpid()
         self._lock = threading.RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -104,22 +104,22 @@ class StdoutToLogger(io.TextIOBase):
         Raises
         ------
         TypeError
-            It is no text.
+            It is not a string.
         """
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        if not self._is_active or getattr(self._inside, "logging", False):
+        if not self._is_active or getattr(self._thread_state, "logging", False):
             self._target().write(text)
             return len(text)
         if self._pid != os.getpid():
-            self.adopt()
+            self.reset_after_fork()
         with self._lock:
             *lines, rest = _LINE_END.split(text)
             if not lines:
-                self._begun += rest
+                self._partial_line += rest
                 return len(text)
-            lines[0] = self._begun + lines[0]
-            self._begun = rest
+            lines[0] = self._partial_line + lines[0]
+            self._partial_line = rest
             while lines and not lines[-1].strip() and not rest:
                 lines.pop()
             for line in lines:
@@ -127,24 +127,24 @@ class StdoutToLogger(io.TextIOBase):
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:  # type: ignore[override]
-        """Write each of some texts."""
+        """Write each string of an iterable."""
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
-        """Log the line that was begun, and flush the former stream."""
+        """Log the incomplete line, and flush the former stream."""
         if self._pid != os.getpid():
-            self.adopt()
+            self.reset_after_fork()
         with self._lock:
-            begun, self._begun = self._begun, ""
-            if begun.strip():
-                self._log(begun)
+            partial, self._partial_line = self._partial_line, ""
+            if partial.strip():
+                self._log(partial)
         flush = getattr(self._target(), "flush", None)
         if flush is not None:
             flush()
 
     def isatty(self) -> bool:
-        """Return False: nobody sees colours or cursors in a log."""
+        """Return False: a log shows no colours or cursors."""
         return False
 
     def writable(self) -> bool:
@@ -152,7 +152,7 @@ class StdoutToLogger(io.TextIOBase):
         return True
 
     def fileno(self) -> int:
-        """Return the descriptor of the former stream; what is written there is not logged."""
+        """Return the descriptor of the former stream; output to it is not logged."""
         number: int = self._target().fileno()
         return number
 
@@ -168,21 +168,21 @@ class StdoutToLogger(io.TextIOBase):
 
     @property
     def buffer(self) -> Any:
-        """That of the former stream; what is written there is not logged."""
+        """That of the former stream; output to it is not logged."""
         return self._target().buffer
 
     def close(self) -> None:
-        """Finalise; the former stream stays open."""
+        """Finalize; the former stream stays open."""
         self.finalize()
 
     def __del__(self) -> None:
-        """Do nothing: who loses the last reference does not want to close anything."""
+        """Do not close the former stream with the last reference, as streams do."""
 
     def _target(self) -> Any:
-        """Return the stream that was there before; finalised ones among several are left out.
+        """Return the former stream that is still in use.
 
-        Whoever put it there, such as pytest or a notebook, may have closed it meanwhile: then it
-        is that of the process, if that is still open.
+        Its owner, such as pytest or a notebook, may have closed it: then it is the stream of the
+        process, if that is open.
         """
         stream = self._before
         while isinstance(stream, StdoutToLogger) and not stream._is_active:
@@ -190,35 +190,35 @@ class StdoutToLogger(io.TextIOBase):
         for each in (stream, sys.__stdout__):
             if each is not None and not _is_closed(each):
                 return each
-        return _NOWHERE
+        return _NULL_STREAM
 
     def _log(self, line: str) -> None:
-        """Hand a line on; whatever handlers print meanwhile does not come back."""
-        self._inside.logging = True
+        """Log a line; text that handlers print meanwhile is not logged again."""
+        self._thread_state.logging = True
         try:
-            if _is_heard(self._logger, self._level):
+            if _has_handler_for(self._logger, self._level):
                 self._logger.log(self._level, "%s", line.rstrip())
             else:
                 self._target().write(f"{line}\n")
         finally:
-            self._inside.logging = False
+            self._thread_state.logging = False
 
 
-class _Nowhere(io.TextIOBase):
-    """Takes what is written where no stream is left."""
+class _NullStream(io.TextIOBase):
+    """Discards its input; used if all other streams are closed."""
 
     def write(self, text: str) -> int:
         return len(text)
 
 
-_NOWHERE = _Nowhere()
+_NULL_STREAM = _NullStream()
 
 
 def _is_closed(stream: Any) -> bool:
     return bool(getattr(stream, "closed", False))
 
 
-def _is_heard(logger: logging.Logger, level: int) -> bool:
+def _has_handler_for(logger: logging.Logger, level: int) -> bool:
     """Return whether some handler takes records of this level."""
     if not logger.isEnabledFor(level):
         return False

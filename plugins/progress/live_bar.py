@@ -1,4 +1,4 @@
-"""A bar of tqdm that says in one line how far the runs are and what the workers do."""
+"""A bar of tqdm that shows the progress of the runs and the workers in one line."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 WIDTH, HEIGHT = 80, 24
-"""Size of terminals that do not tell theirs."""
-LEAST_BAR = 4
+"""Assumed size of terminals that do not report theirs."""
+MIN_BAR_WIDTH = 4
 PERCENTAGE = "{percentage:3.0f}%|{bar}| "
 PERCENTAGE_WIDTH = 7
 
 
 class Facts(NamedTuple):
-    """What the bar tells beside its length; None is not known."""
+    """What the bar shows beside its length; None for what is unknown."""
 
     ended: int
     total: int
@@ -43,8 +43,8 @@ class Facts(NamedTuple):
 
 
 def line_format(parts: Sequence[str], width: int) -> str:
-    """Return the format of a line of tqdm: as many parts as there is room for in ``width``."""
-    room = width - PERCENTAGE_WIDTH - max(LEAST_BAR, width // 6)
+    """Return the format of a line of tqdm, with as many parts as fit in ``width``."""
+    room = width - PERCENTAGE_WIDTH - max(MIN_BAR_WIDTH, width // 6)
     text = parts[0]
     for part in parts[1:]:
         if len(text) + 2 + len(part) <= room:
@@ -53,7 +53,7 @@ def line_format(parts: Sequence[str], width: int) -> str:
 
 
 def make_live_bar(total: int, done: int, facts: Callable[[], Facts]) -> Any:
-    """Return a new bar, on stderr or in the notebook; None if what it needs is not installed."""
+    """Return a new bar, on stderr or in the notebook; None if a package is not installed."""
     widgets = in_notebook()
     try:
         if widgets:
@@ -68,22 +68,22 @@ def make_live_bar(total: int, done: int, facts: Callable[[], Facts]) -> Any:
     class LiveBar(tqdm):  # type: ignore[misc]
         # No thread that redraws bars: processes are forked while the bar is shown.
         monitor_interval = 0
-        make_room: Callable[[], None] | None = None
-        """Called before a line is drawn or wiped: something else may stand on it."""
+        end_open_line: Callable[[], None] | None = None
+        """Called before the bar is drawn or erased: printed text may be on its line."""
 
         def clear(self, *args: Any, **kwargs: Any) -> None:
-            if self.make_room is not None:
-                self.make_room()
+            if self.end_open_line is not None:
+                self.end_open_line()
             super().clear(*args, **kwargs)
 
         def display(self, *args: Any, **kwargs: Any) -> Any:
-            if self.make_room is not None:
-                self.make_room()
+            if self.end_open_line is not None:
+                self.end_open_line()
             return super().display(*args, **kwargs)
 
         @property
         def format_dict(self) -> dict[str, Any]:
-            """What a line is made of."""
+            """The values from which tqdm formats the line."""
             values: dict[str, Any] = super().format_dict
             width = values.get("ncols")
             width = width if isinstance(width, int) and width > 0 else WIDTH

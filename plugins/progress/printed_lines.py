@@ -1,4 +1,4 @@
-"""What is printed while a bar is shown: whole lines above it, not text behind it."""
+"""Prints whole lines above a live bar, instead of text behind it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from typing import Any
 from pypet.support.terminal import WIPE_LINE
 
 SECONDS_BETWEEN_DRAWINGS = 0.02
-"""Drawing a bar costs as much as a trivial run: in a burst of lines it is left out."""
+"""Drawing a bar costs as much as a trivial run: in a burst of lines it is skipped."""
 
 
 class PrintedLines:
-    """Stands in for `sys.stdout` from `start` to `stop`, and passes on what it does not know.
+    """Replaces `sys.stdout` from `start` to `stop`; all other attributes are those of the stream.
 
-    A line is written when it is complete or flushed. Text that moves the cursor itself is passed
-    on at once. Threads may write, and forked processes, whose lines end when they are flushed:
-    the bar is drawn without their knowledge. After `stop` everything passes.
+    A line is written when it is complete or flushed. Text with control characters of the cursor is
+    written immediately. Threads may write, and so may forked processes: these end a line when they
+    flush it, because they cannot know when the bar is drawn. After `stop` everything is passed
+    through.
     """
 
     def __init__(self, bar: Any) -> None:
         """``bar`` is one of tqdm that is on the same terminal."""
         self._bar = bar
         self._stream: Any = sys.stdout
-        self._begun = ""
+        self._partial_line = ""
         self._is_open = False
         self._drawn = 0.0
         self._pid = os.getpid()
@@ -34,56 +35,56 @@ class PrintedLines:
         self._lock = threading.RLock()
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_stream":  # not even that is there yet
+        if name == "_stream":  # before `__init__`, as when it is unpickled
             raise AttributeError(name)
         return getattr(self._stream, name)
 
     def start(self) -> None:
-        """Take the place of stdout."""
-        self._bar.make_room = self._make_room
+        """Replace stdout."""
+        self._bar.end_open_line = self._end_open_line
         sys.stdout = self
 
     def stop(self) -> None:
-        """Give stdout back, if nobody else has taken the place; called when the bar is closed."""
+        """Restore stdout, unless it was replaced since; called when the bar is closed."""
         with self._lock:
             self._bar = None
-            begun, self._begun = self._begun, ""
-            if begun:
-                self._stream.write(begun)
+            partial, self._partial_line = self._partial_line, ""
+            if partial:
+                self._stream.write(partial)
         if sys.stdout is self:
             sys.stdout = self._stream
 
     def write(self, text: str) -> int:
-        """Take text; return its length."""
-        self._notice_fork()
+        """Write text; return its length."""
+        self._reset_after_fork()
         with self._lock:
             if self._bar is None:
                 self._stream.write(text)
             elif "\r" in text or "\033" in text:
-                begun, self._begun = self._begun, ""
-                self._stream.write(f"{begun}{text}")
+                partial, self._partial_line = self._partial_line, ""
+                self._stream.write(f"{partial}{text}")
             else:
-                lines, end, self._begun = f"{self._begun}{text}".rpartition("\n")
+                lines, end, self._partial_line = f"{self._partial_line}{text}".rpartition("\n")
                 if end:
                     self._show(f"{lines}\n")
         return len(text)
 
     def writelines(self, lines: Any) -> None:
-        """Write each of some texts."""
+        """Write each string of an iterable."""
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
-        """Show the line that was begun: somebody may be asked something in it."""
-        self._notice_fork()
+        """Write the incomplete line: it may be a prompt."""
+        self._reset_after_fork()
         with self._lock:
-            begun, self._begun = self._begun, ""
-            if begun:
-                self._show(begun if self._pid == self._owner else f"{begun}\n")
+            partial, self._partial_line = self._partial_line, ""
+            if partial:
+                self._show(partial if self._pid == self._owner else f"{partial}\n")
         self._stream.flush()
 
-    def _make_room(self) -> None:
-        """End the line that is on the screen, if its end is open, before the bar is drawn."""
+    def _end_open_line(self) -> None:
+        """End an incomplete line on the screen before the bar is drawn."""
         if self._is_open:
             with self._lock:
                 self._is_open = False
@@ -105,9 +106,9 @@ class PrintedLines:
                 self._drawn = now
                 self._bar.refresh()
 
-    def _notice_fork(self) -> None:
-        """Begin anew in a forked process: neither the parent's line nor its lock go on."""
+    def _reset_after_fork(self) -> None:
+        """Drop the incomplete line and the lock of the parent in a forked process."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
-            self._begun = ""
+            self._partial_line = ""
             self._lock = threading.RLock()

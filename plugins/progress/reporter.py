@@ -1,4 +1,4 @@
-"""The reporter: counts runs, and says something when enough of them have ended."""
+"""The progress reporter: counts runs, logs lines and draws a live bar."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class RunProgress(ProgressReporter):
         self._live: Any = None
         self._printed: PrintedLines | None = None
         self._needs_newline = False
-        self._ask: Callable[[], Activity | None] | None = None
+        self._activity: Callable[[], Activity | None] | None = None
         self._seen: dict[int, float] | None = None
-        """The runs that were active when that was last asked, and since when."""
+        """Active runs at the last query: index and time at which each was first seen."""
         self._workers = 1
 
     def start(self, total: int, done: int = 0) -> None:
-        """Begin, or begin again, with ``done`` of ``total`` runs finished."""
+        """Begin or restart with ``done`` of ``total`` runs finished."""
         if self._settings is None:
             return
         grows = self._live is not None
@@ -75,31 +75,31 @@ class RunProgress(ProgressReporter):
         self._report()
 
     def watch(self, activity: Callable[[], Activity | None]) -> None:
-        """Remember who knows what the workers do."""
-        self._ask = activity
+        """Keep the function that returns the activity of the workers."""
+        self._activity = activity
         self._seen = None
 
     def advance(self, finished: int = 1, failed: int = 0) -> None:
-        """Count runs that have ended; failed ones count as ended, too."""
+        """Count runs that have ended, failed ones included."""
         if self._settings is None:
             return
         ended = finished + failed
         self._ended += ended
         self._failed += failed
-        self._throughput.note(ended, self._workers)
+        self._throughput.record(ended, self._workers)
         if self._live is not None:
             self._live.update(ended)
         self._report()
 
     def refresh(self) -> None:
-        """Draw the bar again, if there is one."""
+        """Redraw the bar, if there is one."""
         if self._live is not None:
-            self._note_activity()
+            self._update_activity()
             self._live.refresh()
 
     def stop(self) -> None:
-        """Close the bar; what was shown stays on the terminal."""
-        self._ask = self._seen = None
+        """Close the bar; it stays on the terminal."""
+        self._activity = self._seen = None
         if self._live is not None:
             self._live.refresh()
             self._live.close()
@@ -116,7 +116,7 @@ class RunProgress(ProgressReporter):
             sys.stdout.write("\n")
 
     def _facts(self) -> Facts:
-        """Return what the bar shows now."""
+        """Return the facts that the bar shows."""
         running = longest = None
         if self._seen is not None:
             now = monotonic()
@@ -125,13 +125,13 @@ class RunProgress(ProgressReporter):
         pace = self._throughput.seconds_per_run()
         return Facts(self._ended, self._total, self._failed, pace, running, longest)
 
-    def _note_activity(self) -> None:
-        """Ask what the workers do.
+    def _update_activity(self) -> None:
+        """Query the activity of the workers.
 
-        The bar is drawn at any time, also when a run has just ended and its worker has not yet
-        been given the next one. So what it tells of workers is what was true at the last refresh.
+        Only at refreshes: the bar is also drawn when a run has just ended and its worker has not
+        received the next one yet.
         """
-        activity = self._ask() if self._ask is not None else None
+        activity = self._activity() if self._activity is not None else None
         if activity is not None:
             now, seen = monotonic(), self._seen or {}
             self._workers = activity.workers
@@ -172,7 +172,7 @@ class RunProgress(ProgressReporter):
 
 
 def _can_be_live() -> bool:
-    """Return whether a line on the terminal can be written over, and somebody sees it meanwhile."""
+    """Return whether the terminal supports a live bar and is not that of a CI service."""
     environment = os.environ
     is_dumb = environment.get("TERM", "").lower() in ("dumb", "unknown")
     is_ci = environment.get("CI", "").lower() not in ("", "0", "false", "no")

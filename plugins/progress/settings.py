@@ -10,13 +10,13 @@ DEFAULT_LOGGER = "pypet"
 
 
 class ProgressSettings(NamedTuple):
-    """What ``report_progress`` asks for."""
+    """The parsed value of ``report_progress``."""
 
     step_percent: float
     target: str
     """Name of a logger, or ``'print'``."""
     level: int
-    """Level of the records; with ``'print'`` and 0 the line is printed over the last one."""
+    """Level of the records; with ``'print'`` and 0 each line overwrites the last one."""
 
 
 def parse_report_progress(value: Any) -> ProgressSettings | None:

@@ -1,14 +1,14 @@
-"""How long the runs that are left will take, judged by those that have ended."""
+"""Estimates the throughput of runs from the times at which they ended."""
 
 from __future__ import annotations
 
 from time import monotonic
 from typing import NamedTuple
 
-SHORTEST_SECONDS = 0.1
-"""Outcomes arrive in bursts; within less time their number says little."""
-MOST_BATCHES = 32
-FEWEST_BATCHES = 5
+MIN_BATCH_SECONDS = 0.1
+"""Outcomes arrive in bursts, so that shorter batches are not representative."""
+MAX_BATCHES = 32
+MIN_BATCHES = 5
 
 
 class _Batch(NamedTuple):
@@ -17,7 +17,7 @@ class _Batch(NamedTuple):
 
 
 class ThroughputEstimate:
-    """Estimates the seconds between the ends of runs, whatever order these end in.
+    """Estimates the time between the ends of two successive runs, in any order.
 
     Notes
     -----
@@ -36,27 +36,27 @@ class ThroughputEstimate:
         self._first = self._begun
         self._all = 0
 
-    def note(self, runs: int, at_once: int = 1) -> None:
-        """Take note that ``runs`` have just ended, of ``at_once`` that are active together."""
+    def record(self, runs: int, at_once: int = 1) -> None:
+        """Record that ``runs`` have just ended, of ``at_once`` that are active together."""
         self._runs += runs
         self._all += runs
         if self._runs < max(self._size, at_once):
             return
         now = monotonic()
         seconds = now - self._begun
-        if seconds < SHORTEST_SECONDS:
+        if seconds < MIN_BATCH_SECONDS:
             return
         self._batches.append(_Batch(self._runs, seconds))
         self._runs, self._begun = 0, now
-        if len(self._batches) == MOST_BATCHES:
+        if len(self._batches) == MAX_BATCHES:
             pairs = zip(self._batches[::2], self._batches[1::2], strict=True)
             self._batches = [_Batch(a.runs + b.runs, a.seconds + b.seconds) for a, b in pairs]
             self._size = max(2 * self._size, min(batch.runs for batch in self._batches))
 
     def seconds_per_run(self) -> float | None:
-        """Return the seconds from one end of a run to the next; None if nothing is known."""
-        recent = self._batches[-MOST_BATCHES // 2 :]
-        if len(recent) < FEWEST_BATCHES:
+        """Return the seconds from the end of one run to the next; None without any data."""
+        recent = self._batches[-MAX_BATCHES // 2 :]
+        if len(recent) < MIN_BATCHES:
             return (monotonic() - self._first) / self._all if self._all else None
         recent.sort(key=lambda batch: batch.seconds / batch.runs)
         middle = sum(batch.runs for batch in recent) / 2

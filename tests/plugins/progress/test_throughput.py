@@ -25,7 +25,7 @@ def test_the_first_runs_give_the_mean(clock):
     each = throughput.ThroughputEstimate()
     for _ in range(3):
         clock.now += 2
-        each.note(1)
+        each.record(1)
     assert each.seconds_per_run() == pytest.approx(2)
 
 
@@ -33,7 +33,7 @@ def test_outliers_do_not_spoil_the_estimate(clock):
     each = throughput.ThroughputEstimate()
     for run in range(500):
         clock.now += 3600 if run in (50, 450) else 1
-        each.note(1)
+        each.record(1)
     assert each.seconds_per_run() == pytest.approx(1, rel=0.01)
 
 
@@ -42,7 +42,7 @@ def test_runs_that_arrive_in_bursts_count_together(clock):
     for _ in range(100):
         clock.now += 8
         for _ in range(8):
-            each.note(1, at_once=8)
+            each.record(1, at_once=8)
     assert each.seconds_per_run() == pytest.approx(1, rel=0.15)
 
 
@@ -50,7 +50,7 @@ def test_a_new_pace_is_noticed(clock):
     each = throughput.ThroughputEstimate()
     for run in range(1000):
         clock.now += 1 if run < 300 else 3
-        each.note(1)
+        each.record(1)
     assert each.seconds_per_run() == pytest.approx(3, rel=0.01)
 
 

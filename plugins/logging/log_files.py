@@ -1,17 +1,19 @@
-"""Names of log files: wildcards, and the folders that they need."""
+"""Log files: wildcards in their names, their folders, and removing those that stay empty."""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import multiprocessing
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from pathlib import Path
 
 from pypet import pypetconstants as constants
-from pypet.interfaces import TrajectoryLike
+from pypet.interfaces import LogContext, TrajectoryLike
 from pypet.support.filesystem import absolute_path
 
 FILENAME_INDICATORS = frozenset(
@@ -46,17 +48,17 @@ def rename_log_file(
 ) -> str:
     """Replace the wildcards in the name of a log file.
 
-    ``$env``, ``$traj``, ``$run`` and ``$set`` stand for names of the environment, the
+    ``$env``, ``$traj``, ``$run`` and ``$set`` are replaced by the names of the environment, the
     trajectory, its current run and run set (``run_ALL`` and ``run_set_ALL`` outside runs),
-    ``$proc`` for the process and ``$host`` for the computer. Names that are given win over
-    those of ``trajectory``.
+    ``$proc`` by that of the process and ``$host`` by that of the computer. Given names take
+    precedence over those of ``trajectory``.
 
     Raises
     ------
     ValueError
         A wildcard is used whose name is neither given nor known from the trajectory.
     TypeError
-        The name is no text, or the trajectory none.
+        The name is not a string, or the trajectory not a trajectory.
     """
     if not isinstance(filename, str):
         raise TypeError(f"The name of a log file is text, not {filename!r:.80}.")
@@ -89,7 +91,7 @@ def rename_log_file(
 
 
 def try_make_dirs(filename: str) -> None:
-    """Create the folder of a file with all parents; a failure is only told on stderr."""
+    """Create the folder of a file with all parents; a failure is only written to stderr."""
     folder = os.path.dirname(absolute_path(filename))
     try:
         os.makedirs(folder, exist_ok=True)
@@ -98,7 +100,7 @@ def try_make_dirs(filename: str) -> None:
 
 
 def handler_error(handler: str, err: Exception) -> ValueError:
-    """Return the error for a log handler that cannot be made; with advice if it is for its file."""
+    """Return the error for a log handler that cannot be made, with a remedy if its file is why."""
     text = f"Cannot make the log handler {handler}: {err}"
     if isinstance(err, OSError) or isinstance(err.__cause__, OSError):
         text += ". Give another `log_folder`, or log_config=None for no log files."
@@ -130,3 +132,62 @@ def current_process_name() -> str:
 def current_host_name() -> str:
     """Return the full name of this computer, with ``-`` for dots."""
     return socket.getfqdn().replace(".", "-")
+
+
+class LogFilePlaces:
+    """Resolves the names of log files, creates their folders, and removes what stays empty."""
+
+    def __init__(self, context: LogContext) -> None:
+        """``context`` has the names for the wildcards."""
+        self._context = context
+        self._new: list[Path] = []
+        self._pid = os.getpid()
+
+    def place(self, filename: str) -> str:
+        """Replace the wildcards in a file name and create the folder of the file."""
+        renamed = self._renamed(filename)
+        path = Path(absolute_path(renamed))
+        with contextlib.suppress(OSError):
+            new = [each for each in (path, *path.parents) if not each.exists()]
+            self._new.extend(reversed(new))
+        try_make_dirs(renamed)
+        return renamed
+
+    def check(self, filenames: Iterable[str]) -> None:
+        """Raise ValueError if other processes will not be able to make files of these names.
+
+        Nothing is made now, so a folder may turn out not to be writable all the same.
+        """
+        for filename in filenames:
+            path = Path(absolute_path(self._renamed(filename)))
+            folder = next((each for each in path.parents if os.path.lexists(each)), path.parent)
+            if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+                error: OSError = PermissionError(f"nothing can be made in {str(folder)!r}")
+                if not folder.is_dir():
+                    error = NotADirectoryError(f"{str(folder)!r} is no folder")
+                raise handler_error(f"for {filename!r} of workers", error)
+
+    def _renamed(self, filename: str) -> str:
+        names = self._context
+        return rename_log_file(
+            filename,
+            env_name=names.environment_name,
+            traj_name=names.trajectory_name,
+            run_name=names.run_name,
+            set_name=names.set_name,
+        )
+
+    def remove_empty(self) -> None:
+        """Remove the new files and folders that are empty.
+
+        Does nothing in processes that were forked since: the files belong to their parent.
+        """
+        if self._pid != os.getpid():
+            return
+        for path in reversed(self._new):
+            with contextlib.suppress(OSError):
+                if path.is_dir():
+                    path.rmdir()
+                elif path.stat().st_size == 0:
+                    path.unlink()
+        self._new.clear()
