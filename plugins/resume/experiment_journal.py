@@ -27,7 +27,7 @@ from pypet.options.established import established
 from pypet.plugins.resume.folders import experiment_folder, resume_folder, snapshot_path
 from pypet.plugins.resume.journal.following import Follower, repeated_runs
 from pypet.plugins.resume.journal.frames import Kind, encode
-from pypet.plugins.resume.journal.segments import SegmentWriter, segment_paths
+from pypet.plugins.resume.journal.segments import SegmentWriter, SharedSegmentWriter, segment_paths
 from pypet.plugins.resume.journal.service import JournaledService
 from pypet.plugins.resume.journal.values import decode_value, encode_value
 from pypet.plugins.resume.locking import ExperimentLock
@@ -157,7 +157,7 @@ class ExperimentJournal(Journal):
         assert self._folder is not None
         assert isinstance(service, RecordStorageService)
         if self._segment is None:
-            self._segment = SegmentWriter(self._folder, shared=shared)
+            self._segment = (SharedSegmentWriter if shared else SegmentWriter)(self._folder)
         if shared and self._follower is None:
             self._follower = Follower(self._folder)
         self._service = JournaledService(

@@ -19,7 +19,7 @@ from pypet.environment.input_storing import InputStoring
 from pypet.environment.pipeline import PostProcessing
 from pypet.environment.run_table_flusher import RunTableFlusher
 from pypet.plugins.resume import experiment_journal, restoring
-from pypet.plugins.resume.journal import segments, service
+from pypet.plugins.resume.journal import segments, service, synced_file
 from pypet.plugins.resume.snapshots import replacing
 from pypet.storage_backends.hdf5.files import transactional_file
 
@@ -29,7 +29,7 @@ _CALLS = ("pwrite", "pwritev", "ftruncate", "fsync", "fdatasync", "replace", "mk
 _REMOVALS = ("unlink", "rmdir", "rename")
 _POINTS: tuple[tuple[str, Any, str], ...] = (
     ("append", segments.SegmentWriter, "append"),
-    ("sync of a segment", segments, "fdatasync"),
+    ("sync of a segment", synced_file, "fdatasync"),
     ("fold", service.JournaledService, "_fold"),
     ("fold of several", service.JournaledService, "_fold_together"),
     ("commit of the file", transactional_file.TransactionalFile, "commit"),
@@ -90,7 +90,7 @@ class KillPoints:
         """Put the points into their places, for the rest of the life of this process."""
         for name, owner, attribute in _POINTS:
             setattr(owner, attribute, self._around(name, getattr(owner, attribute)))
-        segments.fdatasync = self._counting("fdatasync", segments.fdatasync)
+        synced_file.fdatasync = self._counting("fdatasync", synced_file.fdatasync)
         for name in (*_CALLS, *_REMOVALS):
             setattr(os, name, self._counting(name, self._calls[name]))
 

@@ -1,83 +1,52 @@
-"""Segments: the files of a journal, each written by one process."""
+"""Segments: the files of a journal, each written by one process, or by several of one host."""
 
 from __future__ import annotations
 
-import errno
-import itertools
 import mmap
 import os
-import socket
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from threading import Thread
 from time import monotonic
 from typing import Any
 
 try:
     import fcntl
-except ImportError:  # on Windows nobody gets as far as to use it
+except ImportError:  # on Windows, where no journal can be written
     fcntl = None  # type: ignore[assignment]
 
 from pypet.errors import StorageFormatError
+from pypet.plugins.resume.journal import synced_file
 from pypet.plugins.resume.journal.frames import SIGNATURE, Frame, Scan
-from pypet.support.filesystem import sync_folder
+from pypet.plugins.resume.journal.synced_file import SUFFIX, SyncedFile
 
-SUFFIX = ".rcnt"
-_MAX_BUFFERS = 512
-"""At most so many buffers go into one system call; POSIX guarantees 16, Linux and macOS 1024."""
 _MAX_GATHERED_BYTES = 1 << 16
-_numbers = itertools.count(1)
-fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has none
 
 
 class SegmentWriter:
-    """Appends frames to a segment.
+    """Appends frames to a segment of its own.
 
-    One that is shared is written by several processes of a host, which inherit it or open it
-    again by its path; each appends while no other does. Otherwise small frames are gathered for
-    `interval` seconds, so that only runs of this time can be lost if the process is killed.
+    Small frames are gathered for `interval` seconds, so that only runs of this time can be lost
+    if the process is killed.
     """
 
     interval = 0.05
 
-    def __init__(self, folder: str, *, shared: bool = False) -> None:
-        """Make the file, whose name tells host and process.
+    def __init__(self, folder: str) -> None:
+        """Make the file.
 
         Raises
         ------
         OSError
             The folder is gone, or cannot be written.
         """
-        self._shared = shared
-        self._descriptor, self.path = _create(folder)
+        self._file = SyncedFile.create(folder, SIGNATURE)
         self._end = len(SIGNATURE)
-        self._synced = 0
         self._gathered = bytearray()
         self._written_at = 0.0
-        self._thread: Thread | None = None
-        self._refusal: OSError | None = None
-        """Why the disk did not take what it was given."""
-        try:
-            _write(self._descriptor, [SIGNATURE], 0)
-            fdatasync(self._descriptor)  # without its beginning all that follows would be lost
-            sync_folder(folder)
-        except BaseException as error:
-            os.close(self._descriptor)
-            if isinstance(error, OSError):
-                raise _named(error, self.path) from error
-            raise
 
-    @classmethod
-    def reopened(cls, path: str) -> SegmentWriter:
-        """Return another writer of a shared segment of this host; OSError if it is gone."""
-        writer = cls.__new__(cls)
-        writer._shared = True
-        writer._descriptor = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
-        writer.path = path
-        writer._end = writer._synced = 0
-        writer._gathered = bytearray()
-        writer._thread = writer._refusal = None
-        return writer
+    @property
+    def path(self) -> str:
+        """The path of the file, whose name contains host and process."""
+        return self._file.path
 
     def append(self, buffers: Sequence[Any]) -> int:
         """Append the buffers of one or several frames; return where they begin.
@@ -90,11 +59,10 @@ class SegmentWriter:
         OSError
             The disk is full or broken. The segment is as before.
         """
-        self._check()
-        if self._shared:
-            with self._alone():
-                self._end = os.fstat(self._descriptor).st_size
-                return self._append(buffers)
+        self._file.check()
+        return self._add(buffers)
+
+    def _add(self, buffers: Sequence[Any]) -> int:
         if sum(map(len, buffers)) > _MAX_GATHERED_BYTES:
             self.write()
             return self._append(buffers)
@@ -107,7 +75,7 @@ class SegmentWriter:
             try:
                 self.write()
             except OSError:
-                del gathered[before:]  # what came earlier was accepted, and waits for room
+                del gathered[before:]  # earlier frames were accepted, and wait for space
                 raise
         return start
 
@@ -120,131 +88,77 @@ class SegmentWriter:
 
     def _append(self, buffers: Sequence[Any]) -> int:
         start = self._end
-        try:
-            self._end += _write(self._descriptor, buffers, start)
-        except OSError as error:
-            os.ftruncate(self._descriptor, start)
-            raise _named(error, self.path) from error
+        self._end += self._file.write(buffers, start)
         return start
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Let no other process append within a ``with`` block; the lock of a dead one is free."""
-        fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
-
     def start_sync(self) -> None:
-        """Have everything brought to the disk by a thread, without waiting for it.
+        """Begin to sync in a thread, without waiting for it.
 
         Raises
         ------
         OSError
-            That has failed before.
+            An earlier sync has failed.
         """
-        self._check()
+        self._file.check()
         self.write()
-        thread = self._thread
-        if thread is not None and thread.is_alive():
-            return
-        self._thread = Thread(target=self._sync_in_thread, args=(self._end,), daemon=True)
-        self._thread.start()
-
-    def _sync_in_thread(self, end: int) -> None:
-        try:
-            fdatasync(self._descriptor)
-            self._synced = max(self._synced, end)
-        except OSError as error:
-            self._refusal = error
-
-    def _check(self) -> None:
-        refusal = self._refusal
-        if refusal is not None:
-            raise OSError(
-                refusal.errno,
-                f"The disk did not take what the journal was given ({refusal.strerror}), so no run "
-                "counts as completed any more. Make sure that it is sound, and resume the "
-                "experiment",
-                self.path,
-            ) from refusal
+        self._file.start_sync(self._end)
 
     def sync(self) -> None:
-        """Wait until everything is on the disk, also what other processes have appended.
+        """Wait until everything is on the disk.
 
         Raises
         ------
         OSError
-            The disk refuses it, or has done so before: the system may have dropped what it could
-            not write, and says so only once.
+            The disk refuses it, or has done so before.
         """
-        if self._thread is not None:
-            self._thread.join()
-        self._check()
+        self._file.wait_for_thread()
         self.write()
-        end = os.fstat(self._descriptor).st_size if self._shared else self._end
-        if self._synced < end:
-            try:
-                fdatasync(self._descriptor)
-            except OSError as error:
-                self._refusal = error
-                self._check()
-            self._synced = end
+        self._file.sync(self._end)
 
     def read(self, position: int, end: int) -> bytes:
         """Return what was appended between two positions."""
         self.write()
-        return os.pread(self._descriptor, end - position, position)
+        return self._file.read(position, end)
 
     def close(self) -> None:
         """Sync and close the file; safe to call twice."""
-        if self._descriptor < 0:
+        if self._file.descriptor < 0:
             return
         try:
             self.sync()
         finally:
-            os.close(self._descriptor)
-            self._descriptor = -1
+            self._file.close()
 
 
-def _named(error: OSError, path: str) -> OSError:
-    """Return an error that names the file; that of the system knows only its descriptor."""
-    return OSError(
-        error.errno,
-        f"The journal cannot be written ({error.strerror}), so the run does not count as "
-        "completed. Make room there, and resume the experiment",
-        path,
-    )
+class SharedSegmentWriter(SegmentWriter):
+    """Appends frames to a segment that several processes of this host share.
 
+    They inherit the writer or reopen the file by its path. Each appends while no other does;
+    nothing is gathered.
+    """
 
-def _create(folder: str) -> tuple[int, str]:
-    host = socket.gethostname().partition(".")[0] or "host"
-    while True:
-        path = os.path.join(folder, f"{host}-{os.getpid()}-{next(_numbers):04}{SUFFIX}")
+    @classmethod
+    def reopen(cls, path: str) -> SharedSegmentWriter:
+        """Return another writer of the same segment; OSError if it is gone."""
+        writer = cls.__new__(cls)
+        writer._file = SyncedFile.reopen(path)
+        writer._end = 0
+        writer._gathered = bytearray()
+        return writer
+
+    def _add(self, buffers: Sequence[Any]) -> int:
+        # The system frees the lock if its holder dies.
+        fcntl.lockf(self._file.descriptor, fcntl.LOCK_EX)
         try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-            return os.open(path, flags, 0o644), path
-        except FileExistsError:  # of an earlier process with this number
-            continue
+            self._end = self._file.size
+            return self._append(buffers)
+        finally:
+            fcntl.lockf(self._file.descriptor, fcntl.LOCK_UN)
 
-
-def _write(descriptor: int, buffers: Sequence[Any], position: int) -> int:
-    """Write all buffers, one behind the other; return how many bytes that were."""
-    done = 0
-    for first in range(0, len(buffers), _MAX_BUFFERS):
-        some = buffers[first : first + _MAX_BUFFERS]
-        size = sum(len(each) for each in some)
-        written = os.pwritev(descriptor, some, position + done)
-        if written < size:
-            rest = memoryview(b"".join(some))
-            while written < size:
-                count = os.pwrite(descriptor, rest[written:], position + done + written)
-                if not count:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                written += count
-        done += size
-    return done
+    def sync(self) -> None:
+        """Wait until everything is on the disk, also what other processes have appended."""
+        self._file.wait_for_thread()
+        self._file.sync(self._file.size)
 
 
 # ----- reading ---------------------------------------------------------------------------------
@@ -274,7 +188,7 @@ def sync_segments(paths: Iterable[str]) -> None:
     """
     for path in paths:
         with open(path, "rb") as file:
-            fdatasync(file.fileno())
+            synced_file.fdatasync(file.fileno())
 
 
 class SegmentReader:

@@ -18,7 +18,7 @@ from pypet.plugins.resume.journal.requests import (
     joined,
     request_in,
 )
-from pypet.plugins.resume.journal.segments import SegmentWriter
+from pypet.plugins.resume.journal.segments import SegmentWriter, SharedSegmentWriter
 from pypet.records import (
     NO_RUN,
     ArrayItem,
@@ -230,7 +230,7 @@ class JournaledService(ForwardingService):
         if self._shared and socket.gethostname() == self._host:
             if self._here is not None:
                 return self._here.segment  # inherited
-            return SegmentWriter.reopened(self._segment_path)
+            return SharedSegmentWriter.reopen(self._segment_path)
         return SegmentWriter(self._folder)
 
     # ----- outside of runs -----------------------------------------------------------------

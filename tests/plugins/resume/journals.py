@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pypet.plugins.resume.journal.following import Follower
-from pypet.plugins.resume.journal.segments import SegmentWriter
+from pypet.plugins.resume.journal.segments import SegmentWriter, SharedSegmentWriter
 from pypet.plugins.resume.journal.service import JournaledService
 from pypet.records import CommitRun, StoreRequest
 from pypet.storage_backends.memory import MemoryStorageService
@@ -21,7 +21,7 @@ def storage():
 
 def journaled(folder, service, *, shared=False, committed=()):
     """Return a service that journals into a folder, and its segment."""
-    segment = SegmentWriter(str(folder), shared=shared)
+    segment = (SharedSegmentWriter if shared else SegmentWriter)(str(folder))
     follower = Follower(str(folder)) if shared else None
     journal = JournaledService(
         service, str(folder), segment, committed=set(committed), follower=follower, interval=0.2

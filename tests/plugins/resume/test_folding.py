@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 from pypet.plugins.resume.journal.following import Follower
 from pypet.plugins.resume.journal.frames import SIGNATURE, Kind, encode
 from pypet.plugins.resume.journal.requests import commit_frame, data_frame
-from pypet.plugins.resume.journal.segments import SegmentReader, SegmentWriter, segment_paths
+from pypet.plugins.resume.journal.segments import (
+    SegmentReader,
+    SegmentWriter,
+    SharedSegmentWriter,
+    segment_paths,
+)
 from tests.plugins.resume.journals import commit, contents, data, journaled, put, storage
 
 RUNS = st.integers(0, 4)
@@ -135,12 +140,12 @@ def test_every_changed_byte_costs_one_run_at_the_most(tmp_path):
 def test_a_follower_goes_on_where_it_stopped(tmp_path):
     follower = Follower(str(tmp_path))
     assert follower.new_commits() == []
-    first, second = (SegmentWriter(str(tmp_path), shared=True) for _ in range(2))
+    first, second = (SharedSegmentWriter(str(tmp_path)) for _ in range(2))
     first.append(data_frame(data(0, put(0, "a", 1))))
     second.append(commit_frame(commit(1), 0))
     assert [each.run for each in follower.new_commits()] == [1]
     first.append(commit_frame(commit(0), 1))
-    third = SegmentWriter(str(tmp_path), shared=True)
+    third = SharedSegmentWriter(str(tmp_path))
     third.append(commit_frame(commit(2), 0))
     assert [each.run for each in follower.new_commits()] == [0, 2]
     assert follower.new_commits() == []
@@ -150,7 +155,7 @@ def test_a_follower_goes_on_where_it_stopped(tmp_path):
 
 
 def test_a_follower_knows_what_was_started_and_what_does_not_count(tmp_path):
-    writer = SegmentWriter(str(tmp_path), shared=True)
+    writer = SharedSegmentWriter(str(tmp_path))
     writer.append(encode(Kind.STARTED, [struct.pack("<3q", 4, 5, 6)], started=10.0))
     writer.append(encode(Kind.STARTED, [struct.pack("<q", 5)], started=20.0))
     writer.append(commit_frame(commit(4, started=1.0), 0))

@@ -8,9 +8,9 @@ import os
 import pytest
 
 from pypet.errors import StorageFormatError
-from pypet.plugins.resume.journal import segments
+from pypet.plugins.resume.journal import synced_file
 from pypet.plugins.resume.journal.frames import SIGNATURE, Kind, encode
-from pypet.plugins.resume.journal.segments import SegmentReader, SegmentWriter
+from pypet.plugins.resume.journal.segments import SegmentReader, SegmentWriter, SharedSegmentWriter
 
 
 def frame(run):
@@ -27,7 +27,7 @@ def fail(descriptor):
 
 def test_the_beginning_of_a_segment_is_on_the_disk_before_anything_else(tmp_path, monkeypatch):
     sizes = []
-    monkeypatch.setattr(segments, "fdatasync", lambda fd: sizes.append(os.fstat(fd).st_size))
+    monkeypatch.setattr(synced_file, "fdatasync", lambda fd: sizes.append(os.fstat(fd).st_size))
     writer = SegmentWriter(tmp_path)
     writer.append(frame(1))
     writer.close()
@@ -53,16 +53,17 @@ def test_other_files_are_no_segments(tmp_path):
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("how", ["sync", "start_sync"])
 def test_nothing_counts_any_more_after_the_disk_refused_to_sync(tmp_path, monkeypatch, shared, how):
-    writer = SegmentWriter(tmp_path, shared=shared)
+    writer = (SharedSegmentWriter if shared else SegmentWriter)(tmp_path)
     writer.append(frame(1))
     with monkeypatch.context() as patched:
-        patched.setattr(segments, "fdatasync", fail)
+        patched.setattr(synced_file, "fdatasync", fail)
         if how == "sync":
             with pytest.raises(OSError, match=r"did not take what the journal was given.*rcnt"):
                 writer.sync()
         else:
             writer.start_sync()
-            writer._thread.join()
+            with pytest.raises(OSError, match="did not take"):
+                writer._file.wait_for_thread()
     for call in (writer.sync, writer.start_sync, writer.sync, lambda: writer.append(frame(2))):
         with pytest.raises(OSError, match=r"did not take what the journal was given.*rcnt"):
             call()

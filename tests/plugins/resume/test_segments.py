@@ -12,9 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pypet.errors import StorageFormatError
-from pypet.plugins.resume.journal import segments
+from pypet.plugins.resume.journal import synced_file
 from pypet.plugins.resume.journal.frames import SIGNATURE, Kind, encode
-from pypet.plugins.resume.journal.segments import SegmentReader, SegmentWriter, segment_paths
+from pypet.plugins.resume.journal.segments import (
+    SegmentReader,
+    SegmentWriter,
+    SharedSegmentWriter,
+    segment_paths,
+)
 
 SHARED = pytest.mark.parametrize("shared", [False, True], ids=["one process", "shared"])
 
@@ -24,8 +29,8 @@ def writer_of():
     """Make writers, which are closed in the end."""
     made = []
 
-    def make(folder, **options):
-        made.append(SegmentWriter(str(folder), **options))
+    def make(folder, *, shared=False):
+        made.append((SharedSegmentWriter if shared else SegmentWriter)(str(folder)))
         return made[-1]
 
     yield make
@@ -61,7 +66,9 @@ def test_a_segment_is_followed_while_it_is_written(tmp_path, writer_of, shared):
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.integers(0, 200_000), max_size=8), st.booleans(), st.booleans())
 def test_what_was_appended_can_be_read_by_its_place(tmp_path_factory, sizes, shared, syncs):
-    writer = SegmentWriter(str(tmp_path_factory.mktemp("segment")), shared=shared)
+    writer = (SharedSegmentWriter if shared else SegmentWriter)(
+        str(tmp_path_factory.mktemp("segment"))
+    )
     places = []
     for run, size in enumerate(sizes):
         buffers = frame(run, size)
@@ -82,7 +89,7 @@ def test_many_buffers_are_one_frame(tmp_path, writer_of):
 
 
 def append_many(path, first):
-    writer = SegmentWriter.reopened(path)
+    writer = SharedSegmentWriter.reopen(path)
     for run in range(first, first + 200):
         writer.append(frame(run, run % 50))
     writer.close()
@@ -160,7 +167,7 @@ def test_a_full_disk_costs_what_was_refused_only(tmp_path, writer_of, shared, mo
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as full:
-        full.setattr(segments.os, "pwritev", refuse)
+        full.setattr(synced_file.os, "pwritev", refuse)
         full.setattr(writer, "interval", -1.0)
         for size in (10, 100_000):
             with pytest.raises(OSError, match="No space") as caught:
@@ -189,7 +196,7 @@ def test_a_failed_sync_is_told_with_the_next_one(tmp_path, writer_of, monkeypatc
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as broken:
-        broken.setattr(segments, "fdatasync", refuse)
+        broken.setattr(synced_file, "fdatasync", refuse)
         writer.start_sync()
         with pytest.raises(OSError, match="Input/output"):
             writer.sync()
