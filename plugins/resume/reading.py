@@ -13,7 +13,7 @@ from pypet.errors import PypetError, RefusedPickleError, ResumeError, VersionMis
 from pypet.manager import get_manager
 from pypet.plugins.resume.folders import snapshot_path
 from pypet.plugins.resume.journal.following import Committed, Follower
-from pypet.plugins.resume.journal.segments import SUFFIX
+from pypet.plugins.resume.journal.synced_file import SUFFIX
 from pypet.plugins.resume.locking import LOCK_NAME, is_running, read_holder
 from pypet.plugins.resume.run_progress import RunProgress
 from pypet.plugins.resume.snapshots.container import read_header, script_of

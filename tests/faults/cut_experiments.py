@@ -31,7 +31,8 @@ from pypet.errors import ResumeError, StorageFormatError
 from pypet.plugins.resume import experiment_journal
 from pypet.plugins.resume.folders import SNAPSHOT_NAME
 from pypet.plugins.resume.journal.following import Attempt, Follower
-from pypet.plugins.resume.journal.segments import SUFFIX, SegmentWriter
+from pypet.plugins.resume.journal.segments import SegmentWriter
+from pypet.plugins.resume.journal.synced_file import SUFFIX
 from tests.faults.kill_points import Kill
 from tests.faults.resume_scenarios import (
     FILE_NAME,
