@@ -38,6 +38,18 @@ def pytest_configure(config):
         settings.load_profile("suite")
 
 
+def pytest_collection_modifyitems(config, items):
+    """Let pytest-xdist execute the tests of a file in one process, and those with clusters in one.
+
+    Fixtures of modules are then made once, and each bed of hosts, too.
+    """
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            folder = item.path.parent
+            group = folder if folder.name == "clusters" else item.path
+            item.add_marker(pytest.mark.xdist_group(str(group)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_is_left_behind(tmp_path_factory):
     own = tmp_path_factory.mktemp("temporary")
