@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pypet.trajectory.batches import split_into_batches as split_into_batches
     from pypet.trajectory.loader import load_trajectory as load_trajectory
     from pypet.trajectory.manual import manual_run as manual_run
-    from pypet.trajectory.merging.folder import merge_all_in_folder as merge_all_in_folder
+    from pypet.trajectory.folder_merging import merge_all_in_folder as merge_all_in_folder
     from pypet.trajectory.rescue_files import merge_rescued as merge_rescued
     from pypet.tree import ConfigGroup as ConfigGroup
     from pypet.tree import DerivedParameterGroup as DerivedParameterGroup
@@ -102,7 +102,7 @@ _HOMES = {
     "pypet.trajectory.batches": ("load_batch", "merge_batches", "split_into_batches"),
     "pypet.trajectory.loader": ("load_trajectory",),
     "pypet.trajectory.rescue_files": ("merge_rescued",),
-    "pypet.trajectory.merging.folder": ("merge_all_in_folder",),
+    "pypet.trajectory.folder_merging": ("merge_all_in_folder",),
     "pypet.trajectory.manual": ("manual_run",),
     "pypet.tree": (
         "ConfigGroup",

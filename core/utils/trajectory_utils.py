@@ -1,5 +1,5 @@
 """The established home of what works on several trajectories."""
 
-from pypet.trajectory.merging.folder import merge_all_in_folder
+from pypet.trajectory.folder_merging import merge_all_in_folder
 
 __all__ = ["merge_all_in_folder"]
