@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from pypet.trajectory.batches import load_batch as load_batch
     from pypet.trajectory.batches import merge_batches as merge_batches
     from pypet.trajectory.batches import split_into_batches as split_into_batches
+    from pypet.trajectory.folder_merging import merge_all_in_folder as merge_all_in_folder
     from pypet.trajectory.loader import load_trajectory as load_trajectory
     from pypet.trajectory.manual import manual_run as manual_run
-    from pypet.trajectory.folder_merging import merge_all_in_folder as merge_all_in_folder
     from pypet.trajectory.rescue_files import merge_rescued as merge_rescued
     from pypet.tree import ConfigGroup as ConfigGroup
     from pypet.tree import DerivedParameterGroup as DerivedParameterGroup
