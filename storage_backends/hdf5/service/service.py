@@ -177,7 +177,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
         return {**self.__dict__, **closed, "_told": set(), "is_kept_open": False}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        if "_demand" in state:  # pickled before version 1.1
+        if "_demand" in state:  # pickled by an earlier version
             state["_commit_options"] = state.pop("_demand")
         self.__dict__.update(state)
 

@@ -410,3 +410,25 @@ def test_without_space_for_the_log_a_durable_commit_is_refused(tmp_path, monkeyp
     assert names_in(service.filename) == before
     apply(service, leaf("results.new", number("x", 1)))
     assert names_in(service.filename) == {"new"}
+
+
+def test_durable_commits_end_with_what_was_set_before(tmp_path):
+    service = new_service(tmp_path)
+    service.commit_interval = 5.0
+    with service.durable_commits(interval=1.0):
+        assert (service.durable, service.commit_interval) == (True, 1.0)
+        with service.durable_commits():
+            assert (service.durable, service.commit_interval) == (True, 1.0)
+        assert service.durable
+    assert (service.durable, service.commit_interval) == (False, 5.0)
+
+
+def test_services_that_earlier_versions_pickled_are_restored(tmp_path):
+    service = new_service(tmp_path)
+    service.durable = True
+    state = service.__getstate__()
+    state["_demand"] = state.pop("_commit_options")
+    restored = HDF5StorageService.__new__(HDF5StorageService)
+    restored.__setstate__(state)
+    assert restored.durable
+    assert restored.filename == service.filename
