@@ -1,4 +1,4 @@
-"""Start no process for a run while CPU, memory or swap are used more than the user allows.
+"""Start no process for a run while the usage of CPU, memory or swap exceeds its cap.
 
 Needs ``pip install "pypet[monitor]"``. With all caps at 100 percent nothing is measured.
 """
@@ -20,7 +20,7 @@ _logger = logging.getLogger("pypet")
 
 UNLIMITED = 100.0
 CPU_SECONDS = 0.5
-"""How old a measurement of the CPU usage may be."""
+"""Maximum age of a measurement of the CPU usage; psutil averages since the previous one."""
 MAX_WARNINGS = 10
 BYTES_PER_MB = 1024 * 1024
 
@@ -73,7 +73,7 @@ class ResourceCaps(AdmissionGate):
         return not self._is_needed
 
     def admits(self, active: int) -> bool:
-        """Return whether no cap is exceeded; the first one that is gets logged."""
+        """Return whether no cap is exceeded; the first excess is logged."""
         if not self._is_needed:
             return True
         excess = next(self._excesses(active), None)
@@ -103,7 +103,7 @@ class ResourceCaps(AdmissionGate):
                 yield _Excess("swap", swap, self._swap_cap)
 
     def _cpu_percent(self) -> float:
-        """Return the usage of all cores, measured not long ago."""
+        """Return the usage of all cores, measured at most `CPU_SECONDS` ago."""
         if self._cpu_cap >= UNLIMITED:
             return 0.0
         now = monotonic()
@@ -113,9 +113,9 @@ class ResourceCaps(AdmissionGate):
         return self._cpu
 
     def _memory_percent(self, active: int) -> float:
-        """Return the usage to be expected once another process has its memory.
+        """Return the usage to expect once another process has allocated its memory.
 
-        Processes that are active may still grow to the estimate.
+        Active processes may still grow to the estimate, too.
         """
         memory = self._psutil.virtual_memory()
         percent = float(memory.percent)
@@ -131,7 +131,7 @@ class ResourceCaps(AdmissionGate):
         used = 0
         for child in psutil.Process(os.getpid()).children():
             try:
-                # A process that starts those of runs shares its memory with them.
+                # A fork server shares its memory with the processes of runs.
                 used += sum(each.memory_info().rss for each in child.children() or [child])
             except psutil.Error:
                 continue  # it has just ended

@@ -10,11 +10,11 @@ from pypet.interfaces import Outcome, Scheduler, Task
 from pypet.markers import hookimpl
 
 BATCH = 64
-"""Tasks that are accepted ahead; only how often the run loop turns depends on it."""
+"""Number of tasks accepted ahead. It only sets how often the run loop iterates."""
 
 
 class SerialScheduler(Scheduler):
-    """Runs a task when its outcome is asked for, on the trajectory of the environment itself."""
+    """Executes a task when its outcome is requested, on the trajectory of the environment."""
 
     name: ClassVar[str] = "serial"
     in_process: ClassVar[bool] = True
@@ -30,7 +30,7 @@ class SerialScheduler(Scheduler):
         self._execute = execute
 
     def free_slots(self) -> int:
-        """Return how many tasks may be submitted: `BATCH` when none is pending, else none."""
+        """Return `BATCH` if no task is pending, otherwise 0."""
         return 0 if self._pending else BATCH
 
     def submit(self, tasks: Sequence[Task]) -> None:
@@ -38,7 +38,7 @@ class SerialScheduler(Scheduler):
         self._pending.extend(tasks)
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Execute the pending tasks in their order, each when it is asked for.
+        """Execute the pending tasks in order, each when its outcome is requested.
 
         Raises
         ------

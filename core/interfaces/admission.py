@@ -10,23 +10,23 @@ from pypet.interfaces.feature import Feature
 
 
 class AdmissionGate(Feature, ABC):
-    """Holds back new worker processes, for example while memory is short.
+    """Delays new worker processes, for example while memory is short.
 
-    Asked in the main process before each start of a process while at least one is active (with
-    none active a process always starts, so that no gate can stop an experiment). Made once for
-    each environment, with the values of its options.
+    Asked in the main process before each start of a process while at least one is active. With
+    none active a process always starts, so that no gate can stop an experiment. There is one
+    instance for each environment, made with the values of its options.
     """
 
     @property
     def admits_all(self) -> bool:
-        """Whether the gate admits every process, so that it need not be asked."""
+        """Whether the gate admits every process; then it is not asked, and tasks go in batches."""
         return False
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Read the options."""
 
     def start(self) -> None:
-        """Be told that processes will be started from now on."""
+        """Get ready; called before the first process of each pass of runs."""
 
     @abstractmethod
     def admits(self, active: int) -> bool:

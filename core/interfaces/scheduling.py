@@ -18,7 +18,7 @@ __getattr__ = former_names(__name__)
 class Task(NamedTuple):
     """One run to execute: its index and the arguments that only this run has."""
 
-    index: int  # type: ignore[assignment]  # hides the method of tuples, which nobody needs
+    index: int  # type: ignore[assignment]  # hides `tuple.index`, which has no use here
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = {}
 
@@ -26,7 +26,7 @@ class Task(NamedTuple):
 class Outcome(NamedTuple):
     """The result of one run: what it returned or raised, and when."""
 
-    index: int  # type: ignore[assignment]  # hides the method of tuples, which nobody needs
+    index: int  # type: ignore[assignment]  # hides `tuple.index`, which has no use here
     value: Any
     """What the run function returned."""
     started: float
@@ -124,7 +124,7 @@ class Scheduler(Feature, ABC):
     in_process: ClassVar[bool] = False
     """Runs execute in the main process, on the trajectory itself."""
     works_across_hosts: ClassVar[bool] = False
-    """Workers are processes that somebody else starts, maybe on other machines. They inherit
+    """Workers are processes that this process does not start, maybe on other machines. They inherit
     nothing, so only wrap modes that work across hosts can be used."""
     workers_stay: ClassVar[bool] = False
     """Workers execute many runs each, so that these can share their input."""
@@ -191,7 +191,7 @@ class Scheduler(Feature, ABC):
 
     @classmethod
     def is_private(cls, options: Mapping[str, Any]) -> bool:
-        """Return whether nobody else can read the messages to workers, with these options.
+        """Return whether messages to workers are secret, with these options.
 
         True if they stay on this host or are encrypted. Otherwise wrap modes send no keys along.
         """
@@ -199,7 +199,7 @@ class Scheduler(Feature, ABC):
 
     @classmethod
     def has_external_workers(cls, options: Mapping[str, Any]) -> bool:
-        """Return whether somebody else decides how many workers there are, with these options."""
+        """Return whether the number of workers is set elsewhere, with these options."""
         return cls.works_across_hosts
 
     has_given_workers = FormerMethod("has_external_workers")

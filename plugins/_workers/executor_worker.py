@@ -1,4 +1,4 @@
-"""What a worker of somebody else's executor does: execute batches by a named task function.
+"""The worker's side of `submitting`: execute batches by a named task function.
 
 The task function is large and the same for all batches. So it is sent along only until every
 worker has it: a worker that gets an unknown name asks for the function. Workers of some executors

@@ -169,7 +169,7 @@ def _read_message(reading: int, is_readable: Callable[[], bool]) -> bytes | None
             (length,) = _LENGTH.unpack_from(received)
             if len(received) - _LENGTH.size == length:
                 return bytes(memoryview(received)[_LENGTH.size :])
-    return None  # it has ended, and somebody else still holds the other end
+    return None  # it has ended, and another process still has the pipe open
 
 
 def _poll(poller: select.poll, child: _Child) -> bool:
@@ -208,7 +208,7 @@ def _be_process(function: TaskFunction, task: Task, writing: int, server: int) -
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
     except BrokenPipeError:
-        exit_code = 0  # nobody wants to know
+        exit_code = 0  # the fork server has ended, so the outcome is not needed
     except BaseException:
         traceback.print_exc()
     finally:

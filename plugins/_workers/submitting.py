@@ -1,4 +1,4 @@
-"""Submitting batches of runs, as futures, to processes that somebody else starts.
+"""Submitting batches of runs, as futures, to workers that pypet does not start.
 
 The task function is large and travels to each worker once. The executor chooses the worker of a
 batch, so a worker may get a batch before it has the function: then it returns the batch, which is

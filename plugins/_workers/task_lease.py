@@ -71,7 +71,7 @@ class TaskLeases:
     """The leases of one worker on tasks, numbered as they are sent to it.
 
     The worker acquires tasks from the front, the main process revokes from the end, and there is
-    one token for each task in between; taking a token is atomic, so that nobody needs a lock. The
+    one token for each task in between; taking a token is atomic, so no lock is needed. The
     main process may revoke again only after the worker has reported a task that it got later, and
     so has passed the revoked ones: there is only one range of these.
 

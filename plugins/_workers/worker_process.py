@@ -111,8 +111,8 @@ class WorkerEnds(NamedTuple):
     connection: Connection
     """To the main process."""
     foreign: Sequence[Connection]
-    """Inherited ends of other pipes. While a worker keeps them open, nobody notices that the
-    process at the other end of such a pipe has died."""
+    """Inherited ends of other pipes. While a worker keeps one open, the process at its other end
+    cannot notice that its peer has died."""
 
 
 def _set_up_process(niceness: int | None) -> None:

@@ -128,11 +128,11 @@ class DaskScheduler(SubmittingScheduler):
         One that was started here stays until `wait_closed` if it is idle; else it ends at once.
         """
         linked = self._connection
-        nobody = self._monitor is not None and self._monitor.workers == 0
+        has_no_workers = self._monitor is not None and self._monitor.workers == 0
         is_own = linked is not None and linked.is_own_cluster
         is_idle = not self._is_busy()
         try:
-            if is_own or nobody:
+            if is_own or has_no_workers:
                 # Nobody needs to wait for runs: they end with the workers, if there are any.
                 self._batches.clear()
             super().stop()

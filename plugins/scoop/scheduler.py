@@ -37,7 +37,7 @@ BATCHES_PER_WORKER = 2
 BUSY_SECONDS = 0.2
 """A worker whose run waits for futures of its own gets no batch for so long."""
 MAX_LOSSES = 3
-"""A run that has lost so many workers fails: it may be what ends them."""
+"""A run fails when this many workers were lost with it: it may be what ends them."""
 
 _logger = logging.getLogger("pypet.scoop")
 

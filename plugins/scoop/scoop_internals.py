@@ -36,7 +36,7 @@ TASK = b"T"
 REPLY = b"RP"
 """Type of messages with a future that has ended."""
 STATUS_ANSWER, STATUS_GIVEN = b"SA", b"G"
-"""The answer that somebody has a future, which workers ignore."""
+"""Type and value of the answer that a worker has a future; other workers ignore it."""
 
 _STATUS_REPORT_SECONDS = 10**8
 _WORKERS_IN_EXAMPLE = 4

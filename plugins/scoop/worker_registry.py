@@ -29,7 +29,7 @@ MAX_INVITATIONS = 4
 PATIENCE_SECONDS = 30.0
 """Time after which a warning says how many workers are missing."""
 MAX_FALSE_STARTS = 3
-"""The experiment fails when so many local workers in a row ended before they executed a batch."""
+"""The experiment fails after this many local workers in a row that executed no batch."""
 
 _logger = logging.getLogger("pypet.scoop")
 _local_worker_numbers = itertools.count(1)

@@ -98,7 +98,7 @@ def local(freeze, mode="LOCAL"):
 
 
 def everything():
-    """Several rounds: `run_map`, expansion by hand, post-processing that expands, and `run`."""
+    """Several rounds: `run_map`, expanding, post-processing that expands, and `run`."""
     env = environment(3, freeze_input=True)
     mapped = env.run_map(take, range(3), (c for c in "abc"), three=[7, 8, 9])
     env.traj.f_expand({"x": [10, 11]})
@@ -198,7 +198,7 @@ def logged(freeze):
 
 def swallowed():
     """Lose the first messages for a worker of SCOOP on their way, as if a connection had broken:
-    its batch, and the question what has become of that."""
+    its batch, and the question about that."""
     lost = []
     send = Link.send
 

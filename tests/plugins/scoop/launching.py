@@ -24,7 +24,7 @@ RESULT = "RESULT: "
 
 
 class Launched:
-    """What a script did: exit status ``returncode``, ``output`` and the ``result`` that it told."""
+    """What a script did: exit status ``returncode``, ``output`` and the printed ``result``."""
 
     def __init__(self, returncode, output):
         self.returncode = returncode

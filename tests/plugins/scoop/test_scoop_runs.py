@@ -16,13 +16,13 @@ from tests.plugins.scoop.launching import CONFORMANCE, launch
 @pytest.mark.parametrize("freeze", ["false", "true"])
 def test_runs_are_executed_by_workers_and_stored_by_the_main_process(tmp_path, freeze):
     launched = launch(tmp_path, "local", freeze)
-    told = launched.result
-    assert told["indices"] == told["values"] == list(range(8))
-    assert told["stored"] == [3 * x for x in range(8)]
-    assert all(told["points"])  # of a class of the script
-    assert told["elsewhere"]
-    assert told["kind"]
-    assert told["settings"] == {
+    found = launched.result
+    assert found["indices"] == found["values"] == list(range(8))
+    assert found["stored"] == [3 * x for x in range(8)]
+    assert all(found["points"])  # of a class of the script
+    assert found["elsewhere"]
+    assert found["kind"]
+    assert found["settings"] == {
         "multiproc": True,
         "use_scoop": True,
         "scheduler": "scoop",
@@ -36,21 +36,21 @@ def test_runs_are_executed_by_workers_and_stored_by_the_main_process(tmp_path, f
 
 @pytest.mark.parametrize("mode", ["NETLOCK", "NETQUEUE"])
 def test_workers_store_over_the_network(tmp_path, mode):
-    told = launch(tmp_path, "local", "true", f'"{mode}"').result
-    assert told["values"] == list(range(8))
-    assert told["stored"] == [3 * x for x in range(8)]
-    assert told["settings"]["wrap_mode"] == mode
+    found = launch(tmp_path, "local", "true", f'"{mode}"').result
+    assert found["values"] == list(range(8))
+    assert found["stored"] == [3 * x for x in range(8)]
+    assert found["settings"]["wrap_mode"] == mode
 
 
 @pytest.mark.parametrize("mode", ["NETLOCK", "NETQUEUE"])
 def test_keys_reach_workers_by_a_file(tmp_path, mode):
     pytest.importorskip("zmq")
-    told = launch(tmp_path, "keys", f'"{mode}"').result
-    assert told["keys"] == 0
-    assert told["names"] >= 1
-    assert told["modes"] == [[0o600]] * 8
-    assert told["left"] == []
-    assert told["stored"] == list(range(8))
+    found = launch(tmp_path, "keys", f'"{mode}"').result
+    assert found["keys"] == 0
+    assert found["names"] >= 1
+    assert found["modes"] == [[0o600]] * 8
+    assert found["left"] == []
+    assert found["stored"] == list(range(8))
 
 
 def test_one_worker_is_enough(tmp_path):
@@ -60,40 +60,40 @@ def test_one_worker_is_enough(tmp_path):
 
 
 def test_many_rounds_in_one_script(tmp_path):
-    told = launch(tmp_path, "everything", workers=3).result
-    assert told["mapped"] == [[i, [i, i, "abc"[i], 7 + i]] for i in range(3)]
-    assert told["more"] == [[3, [10, 0, "d", 5]], [4, [11, 1, "e", 6]]]
-    assert told["rest"] == [[5, 12], [6, 100], [7, 101]]
-    assert told["other"] == list(range(600))
+    found = launch(tmp_path, "everything", workers=3).result
+    assert found["mapped"] == [[i, [i, i, "abc"[i], 7 + i]] for i in range(3)]
+    assert found["more"] == [[3, [10, 0, "d", 5]], [4, [11, 1, "e", 6]]]
+    assert found["rest"] == [[5, 12], [6, 100], [7, 101]]
+    assert found["other"] == list(range(600))
 
 
 def test_an_overdue_run_is_skipped_and_incomplete(tmp_path):
-    told = launch(tmp_path, "overdue", '"sleep_at_two"', "null").result
-    assert told["results"] == [[x, x] for x in range(6) if x != 2]
-    assert told["completed"] == [x != 2 for x in range(6)]
-    assert told["errors"] == {"run_00000002": "pypet.errors.RunTimeoutError"}
-    assert told["timeout"] == 0.5
+    found = launch(tmp_path, "overdue", '"sleep_at_two"', "null").result
+    assert found["results"] == [[x, x] for x in range(6) if x != 2]
+    assert found["completed"] == [x != 2 for x in range(6)]
+    assert found["errors"] == {"run_00000002": "pypet.errors.RunTimeoutError"}
+    assert found["timeout"] == 0.5
 
 
 def test_an_overdue_run_that_cannot_be_interrupted_ends_its_worker(tmp_path):
-    told = launch(tmp_path, "overdue", '"never_mind_at_two"', "null").result
-    assert told["results"] == [[x, x] for x in range(6) if x != 2]
-    assert told["errors"] == {"run_00000002": "pypet.errors.RunTimeoutError"}
+    found = launch(tmp_path, "overdue", '"never_mind_at_two"', "null").result
+    assert found["results"] == [[x, x] for x in range(6) if x != 2]
+    assert found["errors"] == {"run_00000002": "pypet.errors.RunTimeoutError"}
 
 
 def test_runs_of_a_killed_worker_are_executed_again(tmp_path):
-    told = launch(tmp_path, "killed", '"kill_worker_once"', workers=3).result
-    assert told["results"] == [[x, x] for x in range(8)]
-    assert told["stored"] == list(range(8))
-    assert told["errors"] == {}
+    found = launch(tmp_path, "killed", '"kill_worker_once"', workers=3).result
+    assert found["results"] == [[x, x] for x in range(8)]
+    assert found["stored"] == list(range(8))
+    assert found["errors"] == {}
 
 
 def test_a_run_that_kills_its_workers_fails_and_nothing_else(tmp_path):
-    told = launch(tmp_path, "killed", '"kill_worker"').result
-    assert told["results"] == [[x, x] for x in range(8) if x != 3]
-    assert told["stored"] == [x for x in range(8) if x != 3]
-    assert told["errors"] == {"run_00000003": "pypet.errors.WorkerDiedError"}
-    assert told["after"] == [[0, 0], [1, 1], [2, 2]]
+    found = launch(tmp_path, "killed", '"kill_worker"').result
+    assert found["results"] == [[x, x] for x in range(8) if x != 3]
+    assert found["stored"] == [x for x in range(8) if x != 3]
+    assert found["errors"] == {"run_00000003": "pypet.errors.WorkerDiedError"}
+    assert found["after"] == [[0, 0], [1, 1], [2, 2]]
 
 
 def test_an_error_of_a_run_is_raised(tmp_path):
@@ -103,9 +103,9 @@ def test_an_error_of_a_run_is_raised(tmp_path):
 
 
 def test_others_go_on_without_a_failing_run(tmp_path):
-    told = launch(tmp_path, "failing", '"continue"').result
-    assert told["results"] == [[0, 0], [1, 1], [3, 3]]
-    assert told["errors"] == {"run_00000002": "ValueError"}
+    found = launch(tmp_path, "failing", '"continue"').result
+    assert found["results"] == [[0, 0], [1, 1], [3, 3]]
+    assert found["errors"] == {"run_00000002": "ValueError"}
 
 
 def test_all_workers_are_used_while_the_first_run_is_executed(tmp_path):
@@ -113,27 +113,27 @@ def test_all_workers_are_used_while_the_first_run_is_executed(tmp_path):
 
 
 def test_a_batch_that_is_lost_on_the_way_is_given_out_again(tmp_path):
-    told = launch(tmp_path, "swallowed", workers=3).result
-    assert told == {"lost": 2, "indices": [0, 1, 2]}
+    found = launch(tmp_path, "swallowed", workers=3).result
+    assert found == {"lost": 2, "indices": [0, 1, 2]}
 
 
 def test_workers_store_themselves_without_wrapping(tmp_path):
-    told = launch(tmp_path, "unwrapped", workers=3).result
-    assert told["results"] == [0, 1, 2, 3]
-    assert told["writers"] >= 1
+    found = launch(tmp_path, "unwrapped", workers=3).result
+    assert found["results"] == [0, 1, 2, 3]
+    assert found["writers"] >= 1
 
 
 def test_each_run_has_log_files_if_input_is_not_frozen(tmp_path):
-    told = launch(tmp_path, "logged", "false").result
-    logs = [name.rpartition("_LOG")[0] for name in told["files"] if name.startswith("run_")]
+    found = launch(tmp_path, "logged", "false").result
+    logs = [name.rpartition("_LOG")[0] for name in found["files"] if name.startswith("run_")]
     assert [name[:12] for name in logs] == [f"run_{x:08d}" for x in range(4)]
-    assert {int(name.rpartition("-")[2]) for name in logs} == set(told["pids"])
+    assert {int(name.rpartition("-")[2]) for name in logs} == set(found["pids"])
 
 
 def test_each_worker_has_log_files_if_input_is_frozen(tmp_path):
-    told = launch(tmp_path, "logged", "true").result
-    logs = [name.rpartition("_LOG")[0] for name in told["files"] if name.startswith("run_ALL_")]
-    assert sorted(int(name.rpartition("-")[2]) for name in logs) == told["pids"]
+    found = launch(tmp_path, "logged", "true").result
+    logs = [name.rpartition("_LOG")[0] for name in found["files"] if name.startswith("run_ALL_")]
+    assert sorted(int(name.rpartition("-")[2]) for name in logs) == found["pids"]
 
 
 def test_runs_may_have_futures_of_their_own(tmp_path):
@@ -150,7 +150,7 @@ def test_the_data_is_the_same_as_without_scoop(tmp_path, tmp_path_factory):
     matrix.assert_same(actual, reference)
 
 
-def test_a_script_without_guard_is_told(tmp_path):
+def test_a_script_without_guard_is_reported(tmp_path):
     script = tmp_path / "unguarded.py"
     script.write_text(
         "from pypet import Environment\n"
