@@ -23,8 +23,8 @@ TRICKS: Final = {
     "object_headers": "Headers of objects are read from the file, past the HDF5 library.",
     "whole_chunks": "Chunks of arrays are compressed by ISA-L and written past HDF5's filters.",
     "fork_server": "Processes for single runs are forked from one that has set up everything.",
-    "compact_requests": "Requests are pickled as tuples of builtin types.",
     "write_back": "The disk begins early with what a durable flush waits for.",
+    "compact_requests": "Requests are pickled as tuples of builtin types.",
     "allocator_hint": "The C library keeps freed memory of megabytes.",
 }
 """Name of each trick -> what it does."""
