@@ -45,7 +45,7 @@ nothing, like the defaults, are taken; all others are an error that says so (`ti
 
 
 def list_options(arguments: argparse.Namespace) -> int:
-    """Write all options, or what is known about one, to stdout."""
+    """Write all options, or the description of one, to stdout."""
     options = describe_options(get_manager())
     if arguments.name is not None:
         text = "\n".join(details(_named(arguments.name, options))) + "\n"
@@ -58,7 +58,7 @@ def list_options(arguments: argparse.Namespace) -> int:
 
 
 def table(options: Sequence[OptionDescription], width: int) -> str:
-    """Return all options as lines of a terminal of ``width`` columns, by section and family."""
+    """Return all options as lines for a terminal with ``width`` columns, by section and family."""
     names = max(len(option.name) for option in options) + len(GAP)
     if width - names < LEAST_WIDTH:
         names = 2 * len(GAP)
@@ -159,7 +159,7 @@ def _cell(text: str) -> str:
 
 
 def _written(value: Any) -> str | None:
-    """Return a value as TOML has it; None if it has no such."""
+    """Return a value as TOML represents it, None if TOML cannot."""
     if isinstance(value, bool | int | float | str):
         return json.dumps(value)
     if isinstance(value, tuple | list):

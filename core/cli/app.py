@@ -8,8 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from pypet import errors
-from pypet.cli.messages import tell, told_on_stderr
-from pypet.cli.streams import open_missing_streams
+from pypet.cli.messages import messages_on_stderr, open_missing_streams, write_stderr
 from pypet.interfaces import Command
 from pypet.manager import PluginManager, get_manager
 from pypet.version import __version__
@@ -26,7 +25,7 @@ EXPECTED_ERRORS: tuple[type[Exception], ...] = (
         if isinstance(item, type) and issubclass(item, Exception) and not issubclass(item, Warning)
     ),
 )
-"""What ends as one line on stderr; anything else is a bug and shows its traceback."""
+"""Errors shown as one line on stderr; any other is a bug and shows its traceback."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,16 +39,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     open_missing_streams()
     try:
-        with told_on_stderr():
+        with messages_on_stderr():
             status = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has gone, e.g. `pypet plugins | head`: nothing is left to be told, and
-        # without this the interpreter would complain when it flushes at exit.
+        # The reader has exited, as in `pypet plugins | head`. Without the null device the
+        # interpreter would report an error when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return STATUS_ERROR
     except EXPECTED_ERRORS as err:
-        tell(f"{PROGRAM}: error: {' '.join(str(err).split())}")
+        write_stderr(f"{PROGRAM}: error: {' '.join(str(err).split())}")
         return STATUS_ERROR
     except KeyboardInterrupt:
         print(f"{PROGRAM}: interrupted", file=sys.stderr)
@@ -61,7 +60,7 @@ def _run(arguments: list[str]) -> int:
     manager = get_manager()
     parser = build_parser(_needed_commands(manager, arguments))
     chosen, unknown = parser.parse_known_args(arguments)
-    if unknown:  # the parser of the sub-command has the usage that is asked for
+    if unknown:  # the parser of the sub-command prints the right usage
         chosen._parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     command: Command | None = chosen.command
     if command is None:
@@ -71,7 +70,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _needed_commands(manager: PluginManager, arguments: list[str]) -> Iterable[Command]:
-    """Return only the command that is called, so that only its plugin is loaded, or all."""
+    """Return only the called command, to load no other plugin, or all for help."""
     if arguments and not arguments[0].startswith("-"):
         return (manager.command(arguments[0]),)
     if "--version" in arguments:
@@ -80,7 +79,7 @@ def _needed_commands(manager: PluginManager, arguments: list[str]) -> Iterable[C
 
 
 def build_parser(commands: Iterable[Command]) -> argparse.ArgumentParser:
-    """Return the parser of ``pypet`` with these sub-commands."""
+    """Return the parser of ``pypet`` with sub-commands."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM, description="Look at pypet's plugins and at experiments."
     )

@@ -1,8 +1,9 @@
-"""What is said on stderr while a command runs: it may quote a file that anybody has written."""
+"""Output of commands: messages on stderr, escaped for terminals, and missing standard streams."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -11,13 +12,33 @@ from typing import Any
 
 from pypet.support.terminal_text import write_lines
 
+_STREAMS = ("stdin", "stdout", "stderr")
+
+
+def open_missing_streams() -> None:
+    """Open closed standard streams (``pypet ... >&-``) on the null device.
+
+    Otherwise the system would assign their descriptors to the next opened files, and libraries that
+    write to standard error would write into these files.
+    """
+    if all(getattr(sys, name) is not None for name in _STREAMS):
+        return
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor < len(_STREAMS):
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
+    for number, name in enumerate(_STREAMS):
+        if getattr(sys, name) is None:
+            stream = os.fdopen(number, "w" if number else "r", encoding="utf8", closefd=False)
+            setattr(sys, name, stream)
+
 
 class _Stderr(logging.Handler):
     """Writes warnings and errors of the log to stderr, as Python does without any handler."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        # A plugin that cannot be loaded is a line of `pypet plugins`, not noise on every command.
+        # `pypet plugins` lists plugins that cannot be loaded; other commands need not mention them.
         self.addFilter(lambda record: not record.name.startswith("pypet.manager"))
         self._about_errors: list[logging.LogRecord] = []
 
@@ -28,16 +49,16 @@ class _Stderr(logging.Handler):
             self._write(record)
 
     def write_errors(self, raised: BaseException | None = None) -> None:
-        """Write records about exceptions, but not about what ends the command: that is told."""
-        told = list(_chain(raised))
+        """Write records about exceptions except the one that ends the command, shown elsewhere."""
+        shown = list(_chain(raised))
         for record in self._about_errors:
-            if not any(record.exc_info and record.exc_info[1] is error for error in told):
+            if not any(record.exc_info and record.exc_info[1] is error for error in shown):
                 self._write(record)
         self._about_errors.clear()
 
     def _write(self, record: logging.LogRecord) -> None:
         try:
-            tell(self.format(record))
+            write_stderr(self.format(record))
         except Exception:
             self.handleError(record)
 
@@ -49,16 +70,16 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def tell(text: str) -> None:
-    """Write text to stderr, with what a terminal would obey as escapes."""
+def write_stderr(text: str) -> None:
+    """Write text to stderr, escaped for terminals."""
     write_lines(sys.stderr, text.splitlines())
 
 
 @contextmanager
-def told_on_stderr() -> Iterator[None]:
-    """Let log and warnings go to stderr, fit for a terminal, within a ``with`` block.
+def messages_on_stderr() -> Iterator[None]:
+    """Write log and warnings to stderr, escaped for terminals, within a ``with`` block.
 
-    A log that somebody has configured is left to the handlers that it has.
+    If the log has handlers already, it is left to them.
     """
     logger = logging.getLogger("pypet")
     handler = _Stderr()
@@ -82,4 +103,4 @@ def told_on_stderr() -> Iterator[None]:
 def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
 ) -> None:
-    tell(f"{category.__name__}: {message}")
+    write_stderr(f"{category.__name__}: {message}")

@@ -17,16 +17,16 @@ _STATUS_INCOMPLETE = 1
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """Write what a file or folder holds, or what is in a trajectory, to stdout.
+    """Write the content of a file, folder or trajectory to stdout.
 
-    The status is 1 if something that is there cannot be read; the rest is shown.
+    The status is 1 if a part cannot be read; the rest is shown.
 
     Raises
     ------
     OSError, StorageFormatError
         Nothing can be shown: no such file or trajectory, or it cannot be read at all.
     """
-    # Only here: the command is registered with every start of `pypet`.
+    # Deferred, because each start of `pypet` registers this command.
     from pypet.plugins.show import files
 
     path: str = arguments.file

@@ -1,4 +1,4 @@
-"""Gathering what is in a trajectory from the descriptions of its nodes."""
+"""The content of a trajectory, gathered from the descriptions of its nodes."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ _BRANCHES_OF_PARAMETERS = _BRANCHES[:3]
 
 
 def described_contents(service: Any, trajectory: str, meta: MetaRecord, mode: str) -> Contents:
-    """Return what is in a trajectory.
+    """Return the content of a trajectory.
 
-    ``mode`` says what may be unpickled to show the values of parameters.
+    ``mode`` is the unpickling policy for values of parameters.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def described_contents(service: Any, trajectory: str, meta: MetaRecord, mode: st
 
 
 class _Gathered:
-    """Nodes as they come, leaves of the same name in different runs together."""
+    """Collects nodes, and groups leaves of the same name in different runs."""
 
     def __init__(self, run_names: Collection[str] | None) -> None:
         self._run_names = frozenset(run_names or ())
@@ -112,7 +112,7 @@ class _Gathered:
         group.add(node, run)
 
     def _without_run(self, path: str) -> tuple[str, str | None]:
-        """Return a name with ``$`` in place of the run, and the run."""
+        """Return a name with ``$`` instead of the run, and the run."""
         parts = path.split(".")
         run = None
         for position, part in enumerate(parts[:-1]):
@@ -126,7 +126,7 @@ class _Gathered:
 
 
 class _LeafGroup:
-    """The leaves of one name."""
+    """Leaves with the same name."""
 
     def __init__(self, *, is_of_runs: bool) -> None:
         self.runs: set[str] | None = set() if is_of_runs else None
@@ -161,7 +161,7 @@ class _LeafGroup:
 
 
 class _ItemGroup:
-    """The items of one name in the leaves of one name."""
+    """Items with the same name in leaves with the same name."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -221,7 +221,7 @@ _SPARSE = "__spsp__"
 
 
 def _type(item: StoredItem) -> str:
-    """Return what an item is in Python."""
+    """Return the Python type of an item."""
     if item.name.endswith(_SPARSE):
         return "sparse matrix"
     if item.collection == COLL_SCALAR:
@@ -256,7 +256,7 @@ _PLAIN_ITEMS = ("data", "explored_data")
 
 
 def _scalar(item: StoredItem) -> str:
-    """Return the type of the scalars in an item, as it is called today."""
+    """Return the current name of the scalar type of an item."""
     if item.scalar is None:
         return "" if item.collection != COLL_SCALAR else item.dtype or ""
     try:

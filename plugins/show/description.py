@@ -1,4 +1,4 @@
-"""What is said about files, trajectories, runs and nodes, for people and for programs.
+"""Descriptions of files, trajectories, runs and nodes, for people and programs.
 
 `to_json` makes the output of ``--json``: field names are its keys, and part of what is promised in
 ``docs/command_line.md``.
@@ -40,7 +40,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """What became of the runs of a trajectory; each is in one of the first four."""
+    """State of the runs of a trajectory; each run is in one of the first four fields."""
 
     total: int
     completed: int
@@ -91,7 +91,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The items of one name, in one leaf or in the leaves of many runs."""
+    """Items with the same name, of one leaf or of leaves in many runs."""
 
     name: str
     count: int
@@ -113,7 +113,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Leaves:
-    """One leaf, or the leaves that are called alike in many runs."""
+    """One leaf, or the leaves with the same name in many runs."""
 
     name: str
     """In which ``$`` stands for the name of the run, ``$set`` for that of a set of runs."""
@@ -143,7 +143,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that cannot be read."""
+    """A part that cannot be read."""
 
     node: str
     problem: str
@@ -151,7 +151,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A trajectory as the list of a file has it."""
+    """A trajectory in the list of a file."""
 
     name: str
     time: str
@@ -169,7 +169,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is in one trajectory."""
+    """Content of one trajectory."""
 
     explored: tuple[str, ...]
     """Names of explored parameters, also of those that were never stored."""

@@ -1,4 +1,4 @@
-"""Files and folders: which of them hold trajectories, and what each trajectory is."""
+"""Files and folders with trajectories, and a summary of each trajectory."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _service_of(path: str) -> Any:
 
 
 def listed_file(path: str) -> FileListing:
-    """Return what is said about a file and each of its trajectories.
+    """Return the description of a file and its trajectories.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def listed_file(path: str) -> FileListing:
 
 
 def described_trajectory(path: str, name: str) -> tuple[Summary, Contents]:
-    """Return what is said about one trajectory of a file.
+    """Return the description of a trajectory of a file.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _in_a_line(error: Exception) -> str:
 
 
 def listed_folder(path: str, *, recursive: bool) -> FolderListing:
-    """Return the files of a folder that hold trajectories, or that might if they could be read.
+    """Return the files of a folder that contain trajectories, or cannot be read.
 
     Links are followed to files, but not to folders. With ``recursive`` folders in it are read,
     too.

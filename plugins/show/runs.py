@@ -1,4 +1,4 @@
-"""What became of runs, from the rows of a run table."""
+"""State of the runs, from the rows of a run table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED
 
 
 def described_runs(meta: MetaRecord) -> Runs:
-    """Return what is known about the runs of a trajectory."""
+    """Return the state of the runs of a trajectory."""
     rows = meta.runs
     assert rows is not None
     completed = rows.completed.astype(bool)
@@ -37,7 +37,7 @@ def described_runs(meta: MetaRecord) -> Runs:
 
 
 def _failures(rows: RunRows) -> tuple[Failure, ...]:
-    """Return which runs are known to have failed."""
+    """Return the runs that are known to have failed."""
     completed = frozenset(rows.idx[rows.completed.astype(bool)].tolist()) if rows.errors else ()
     return tuple(
         Failure(run, error.type, error.message, error.traceback)

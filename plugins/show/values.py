@@ -1,4 +1,4 @@
-"""Describing values of parameters; nothing of unknown size is written out in full."""
+"""Descriptions of values of parameters, of limited size."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _array_text(array: np.ndarray[Any, Any]) -> str:
 
 
 def described_value(value: Any) -> Value:
-    """Return what is said about one value."""
+    """Return the description of a value."""
     least, most = _bounds([value])
     is_array = isinstance(value, np.ndarray) or _is_sparse(value)
     return Value(
@@ -74,7 +74,7 @@ def described_value(value: Any) -> Value:
 
 
 def described_range(values: Sequence[Any]) -> Range:
-    """Return what is said about the values of a parameter over all runs."""
+    """Return the description of the values of a parameter over all runs."""
     found, indices = deduplicate(values, _key)
     counts = np.bincount(indices, minlength=len(found)) if indices else np.zeros(0, int)
     least, most = _bounds(found)
@@ -112,7 +112,7 @@ def _is_sparse(value: Any) -> bool:
 
 
 def _native(value: Any) -> Any:
-    """Return a value as JSON has it, None if JSON has no such."""
+    """Return a value as JSON represents it, None if JSON cannot."""
     if isinstance(value, np.generic) and value.dtype.kind in "biuf":
         value = value.item()
     if type(value) not in _NATIVE or (type(value) is float and not math.isfinite(value)):
@@ -121,7 +121,7 @@ def _native(value: Any) -> Any:
 
 
 def _bounds(values: Iterable[Any]) -> tuple[Any, Any]:
-    """Return the least and the greatest real number, None for each if anything else is there."""
+    """Return the smallest and the largest value, None for both unless all are real numbers."""
     least, most = None, None
     for value in values:
         array = value if isinstance(value, np.ndarray) else None

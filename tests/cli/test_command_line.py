@@ -97,7 +97,7 @@ def test_log_and_warnings_do_not_command_the_terminal(tmp_path):
     script.write_text(
         "import logging, sys, warnings\n"
         "from pypet.cli import messages\n"
-        "with messages.told_on_stderr():\n"
+        "with messages.messages_on_stderr():\n"
         "    logging.getLogger('pypet.x').warning('a %s', '\\x1b[2J')\n"
         "    logging.getLogger('pypet.x').info('nothing')\n"
         "    logging.getLogger('pypet.manager').warning('no plugin')\n"
@@ -117,7 +117,7 @@ def test_an_error_is_not_told_again_by_the_log(tmp_path):
         "from pypet.cli import messages\n"
         "log = logging.getLogger('pypet.x')\n"
         "try:\n"
-        "    with messages.told_on_stderr():\n"
+        "    with messages.messages_on_stderr():\n"
         "        try:\n"
         "            1 / 0\n"
         "        except ZeroDivisionError as err:\n"
