@@ -52,21 +52,6 @@ _VERSIONS = {
 _EXTENDED_AXIS: Encoded = encode_attribute(np.int32(0))
 
 
-def array_shape(item: ArrayItem) -> tuple[Any, ...]:
-    """Return what items have in common whose datasets differ in their values only."""
-    value = item.value
-    return (
-        item.flag,
-        value.dtype,
-        value.shape,
-        item.collection,
-        item.scalar,
-        item.flavor,
-        item.order,
-        item.types,
-    )
-
-
 def create_array(
     parent: Any,
     name: bytes,

@@ -43,26 +43,6 @@ class Chunk(NamedTuple):
 # ----- from items to rows and back -------------------------------------------------------------
 
 
-def table_shape(item: TableItem) -> tuple[Any, ...]:
-    """Return what items have in common whose tables differ in their values only."""
-    return (
-        item.name,
-        item.flag,
-        *[
-            (
-                column.name,
-                column.values.dtype,
-                column.values.shape,
-                column.collection,
-                column.scalar,
-                column.order,
-                column.types,
-            )
-            for column in item.columns
-        ],
-    )
-
-
 def row_dtype(columns: tuple[Column, ...]) -> np.dtype[Any]:
     """Return the dtype of the rows of a table with these columns."""
     return np.dtype(

@@ -35,13 +35,12 @@ from pypet.storage_backends.hdf5.encoding.layout import (
     STORED_AS,
 )
 from pypet.storage_backends.hdf5.encoding.types import file_type, native
-from pypet.storage_backends.hdf5.objects.arrays import array_shape, create_array
+from pypet.storage_backends.hdf5.objects.arrays import create_array
 from pypet.storage_backends.hdf5.objects.groups import create_group
 from pypet.storage_backends.hdf5.objects.tables import (
     create_table,
     row_dtype,
     rows_of,
-    table_shape,
     write_types,
 )
 from pypet.storage_backends.hdf5.settings.settings import Filters
@@ -94,14 +93,49 @@ def item_shape(item: Item) -> Shape | None:
         value = item.value
         limit = TEXT_BYTES if value.dtype.kind == "S" else ITEM_BYTES
         if value.nbytes <= limit and item.flag in _COPIED_FLAGS:
-            return array_shape(item)
+            return _array_shape(item)
     elif (
         type(item) is TableItem
         and len(item.columns) <= TABLE_COLUMNS
         and sum(column.values.nbytes for column in item.columns) <= ITEM_BYTES
     ):
-        return table_shape(item)
+        return _table_shape(item)
     return None
+
+
+def _array_shape(item: ArrayItem) -> tuple[Any, ...]:
+    """Return what items have in common whose datasets differ in their values only."""
+    value = item.value
+    return (
+        item.flag,
+        value.dtype,
+        value.shape,
+        item.collection,
+        item.scalar,
+        item.flavor,
+        item.order,
+        item.types,
+    )
+
+
+def _table_shape(item: TableItem) -> tuple[Any, ...]:
+    """Return what items have in common whose tables differ in their values only."""
+    return (
+        item.name,
+        item.flag,
+        *[
+            (
+                column.name,
+                column.values.dtype,
+                column.values.shape,
+                column.collection,
+                column.scalar,
+                column.order,
+                column.types,
+            )
+            for column in item.columns
+        ],
+    )
 
 
 def batch_shape(root: str, nodes: list[PutNode]) -> BatchShape | None:
