@@ -17,6 +17,10 @@ from types import ModuleType
 from typing import Any
 
 MOVED: dict[tuple[str, str], tuple[str, str]] = {
+    **{
+        ("pypet.records.stored", name): ("pypet.records.nodes", name)
+        for name in ("Finding", "StoredItem", "StoredNode")
+    },
     ("pypet.leaves.base_result", "BaseResult"): ("pypet.leaves.result", "BaseResult"),
     **{
         (f"pypet.leaves.{former}", name): (f"pypet.leaves.{present}", name)

@@ -6,7 +6,16 @@ sent over a socket, appended to a journal and applied twice with the effect of o
 
 from pypet.records.items import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
 from pypet.records.meta import Info, MetaRecord
-from pypet.records.nodes import GROUP, LEAF, LINK, NodeRecord
+from pypet.records.nodes import (
+    DAMAGED,
+    GROUP,
+    LEAF,
+    LINK,
+    Finding,
+    NodeRecord,
+    StoredItem,
+    StoredNode,
+)
 from pypet.records.requests import (
     NO_RUN,
     CommitRun,
@@ -22,7 +31,6 @@ from pypet.records.requests import (
 )
 from pypet.records.run_errors import RunError
 from pypet.records.run_rows import RunRows
-from pypet.records.stored import DAMAGED, Finding, StoredItem, StoredNode
 
 __all__ = [
     "DAMAGED",

@@ -13,8 +13,7 @@ from pypet.services.direct_messages import DIRECT
 from pypet.services.failure_log import log_failure, note_that_nothing_is_stored
 from pypet.services.load_messages import LOADERS
 from pypet.services.node_loader import NodeLoader, SkippedNodes
-from pypet.services.origin import origin_of
-from pypet.services.request_builder import RequestBuilder
+from pypet.services.request_builder import RequestBuilder, origin_of
 from pypet.services.settings import note_settings
 from pypet.services.store_messages import PREPARERS
 from pypet.support.arguments import skips_errors

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pypet import pypetconstants as constants
 from pypet.leaves.codec import encode_leaf
 from pypet.records import (
+    NO_RUN,
     CommitRun,
     Exploration,
     Operation,
@@ -19,7 +20,6 @@ from pypet.records import (
 )
 from pypet.runs.table import RunTable
 from pypet.services.backend import RecordBackend
-from pypet.services.origin import OUTSIDE, Origin
 from pypet.tree.node import set_stored
 
 _RANGE_ENTRIES_SHOWN = constants.HDF5_STRCOL_MAX_RANGE_LENGTH // 3 + 10
@@ -28,6 +28,32 @@ _PLAIN_GROUPS = frozenset(
 )
 """Group classes that follow from the place in the tree and are not recorded."""
 _NO_ANNOTATIONS: Mapping[str, Any] = {}
+
+
+class Origin(NamedTuple):
+    """Who sends a message: one attempt at a run, or `OUTSIDE`; see `pypet.records.StoreRequest`."""
+
+    run: int = NO_RUN
+    started: float = 0.0
+
+
+OUTSIDE = Origin()
+
+
+def origin_of(stuff: Any) -> Origin:
+    """Return the run that a node, a trajectory or a list of entries is stored by."""
+    if isinstance(stuff, list):
+        if not stuff:
+            return OUTSIDE
+        stuff = stuff[0][1]
+    parent = getattr(stuff, "_parent", None)
+    root = getattr(stuff if parent is None else parent, "_root", None)
+    if not getattr(root, "_is_run", False):
+        return OUTSIDE
+    run: int = root._idx  # type: ignore[union-attr]
+    if run < 0:
+        return OUTSIDE
+    return Origin(run, root._runs.start_timestamp(run))  # type: ignore[union-attr]
 
 
 class RequestBuilder:

@@ -21,7 +21,7 @@ from pypet.plugins.resume.snapshots.container import check_snapshot
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.replacing import UNFINISHED_SUFFIX
 from pypet.records import Finding
-from pypet.records.stored import ERROR, NOTE
+from pypet.records.nodes import ERROR, NOTE
 
 _EXECUTED_AGAIN = "nothing: resuming executes these runs again"
 

@@ -24,7 +24,7 @@ from pypet.plugins.resume.snapshots.container import read_header, read_payload, 
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.records import MetaRecord, PutNode
-from pypet.records.stored import ERROR
+from pypet.records.nodes import ERROR
 from pypet.tree.node import put
 
 _PATIENCE_SECONDS = 10.0

@@ -13,7 +13,7 @@ from pypet.errors import DataNotInStorageError
 from pypet.plugins.resume.journal_check import check_journal
 from pypet.plugins.resume.reading import UNREADABLE, experiments_in, in_a_line, service_of
 from pypet.records import Finding
-from pypet.records.stored import ERROR, NOTE, WARNING
+from pypet.records.nodes import ERROR, NOTE, WARNING
 from pypet.support.terminal_text import write_lines
 
 FORMAT = 1

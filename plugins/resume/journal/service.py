@@ -33,8 +33,8 @@ from pypet.records.compact import PickledRequest
 from pypet.services import RecordStorageService
 from pypet.services.backend import is_applied
 from pypet.services.forwarding import ForwardingService
-from pypet.services.origin import OUTSIDE, origin_of
 from pypet.services.overlay import Overlay
+from pypet.services.request_builder import OUTSIDE, origin_of
 
 _DELETIONS = frozenset((DeleteNode, DeleteItems, DeleteLink))
 _LARGE_BYTES = 1 << 18

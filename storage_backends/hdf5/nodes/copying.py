@@ -12,7 +12,7 @@ import numpy as np
 from h5py import h5a, h5f, h5g, h5l, h5o, h5s, h5t
 
 from pypet.records import GROUP, LEAF, LINK, PutLink, PutNode, StoreRequest
-from pypet.records.stored import StoredNode
+from pypet.records.nodes import StoredNode
 from pypet.services.backend import RecordBackend
 from pypet.services.transfer import NodeCopy
 from pypet.storage_backends.hdf5.compression.filters import make_all_available

@@ -15,7 +15,7 @@ from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import NEVER, UnpicklingPolicy
 from pypet.errors import RefusedPickleError, StorageFormatError
 from pypet.records import DAMAGED, LEAF, LINK, Finding, MetaRecord, RunRows, StoredItem, StoredNode
-from pypet.records.stored import ERROR, NOTE, WARNING
+from pypet.records.nodes import ERROR, NOTE, WARNING
 from pypet.storage_backends.hdf5.compression.filters import (
     MissingFilterError,
     check_readable,
