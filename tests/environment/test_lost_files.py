@@ -171,7 +171,7 @@ def test_a_file_that_is_lost_during_the_final_store_ends_the_experiment(place, h
 
 
 @pytest.mark.parametrize("harm", ["deleted", "namesake", "overwritten"])
-@pytest.mark.parametrize("point", ["open", "_apply", "close"])
+@pytest.mark.parametrize("point", ["open", "_apply_to", "close"])
 def test_a_file_that_is_lost_at_any_point_of_the_final_store_ends_the_experiment(
     place, harm, point, monkeypatch
 ):
