@@ -7,6 +7,7 @@ import copy
 import pytest
 
 from pypet import DataNotInStorageError, NNGroupNode, Parameter, Trajectory
+from pypet.tree.tree import tree_of
 
 
 @pytest.fixture
@@ -82,18 +83,18 @@ def test_removing_what_is_linked_removes_links(tree):
     x = tree.f_get("x")
     tree.f_add_link("l", x)
     tree.results.f_add_link("b.l", x)
-    assert set(tree._linked_by) == {"parameters.a.x"}
+    assert set(tree_of(tree).links.linked_by) == {"parameters.a.x"}
     tree.f_remove_item(x)
     assert "l" not in tree.f_get_children()
     assert not tree.f_get("results.b").f_has_links()
-    assert not tree._linked_by
+    assert not tree_of(tree).links.linked_by
 
 
 def test_removing_a_group_removes_its_links(tree):
     y = tree.f_get("y")
     tree.f_get("results.b").f_add_link("l", y)
     tree.f_get("results.b").f_remove(recursive=True)
-    assert not tree._linked_by
+    assert not tree_of(tree).links.linked_by
     assert tree.y == 2
     tree.f_add_link("l", y)
     tree.f_remove_child("l")

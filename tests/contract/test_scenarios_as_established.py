@@ -149,7 +149,7 @@ def test_a_run_leaves_only_the_empty_frames_behind(traj, names_of):
     assert names_of(traj) == before | frames
     assert not tree_of(traj).new_nodes
     assert not tree_of(traj).new_links
-    assert not traj._linked_by
+    assert not tree_of(traj).links.linked_by
 
 
 def test_established_names():

@@ -194,12 +194,13 @@ def test_an_active_context_pickles_as_a_handle(tmp_path, mode):
     service = traj.v_storage_service
     with MultiprocContext(traj, wrap_mode=mode) as context:
         handle = pickle.loads(pickle.dumps(context))
-        wrapper = handle._trajectory.v_storage_service
+        handled = handle._trajectory
+        wrapper = handled.v_storage_service
         assert type(wrapper) is type(traj.v_storage_service)
         handle.start()
-        assert handle._trajectory.v_storage_service is wrapper
+        assert handled.v_storage_service is wrapper
         handle.finalize()
-        assert handle._trajectory.v_storage_service is wrapper
+        assert handled.v_storage_service is wrapper
         traj.f_add_result("z", 1)
         if mode != "LOCAL":
             traj.f_store()

@@ -399,9 +399,9 @@ def test_equality_of_values(a, b, verdict):
 
 
 def test_two_unsupported_values_cannot_be_compared():
-    for compare in (Parameter("x")._values_of_same_type, Parameter("x")._equal_values):
+    for compare in (leaf_calls.same_type, leaf_calls.equal_values):
         with pytest.raises(TypeError, match="supports neither"):
-            compare({}, object())
+            compare(Parameter("x"), {}, object())
 
 
 # ----- text -------------------------------------------------------------------------------------
@@ -555,9 +555,9 @@ def test_items_have_the_established_names_and_flags():
 
 
 def test_storing_an_empty_parameter_is_a_type_error():
-    for store in (Parameter("x")._store, lambda: leaf_calls.encode(Parameter("x"))):
+    for store in (leaf_calls.store, leaf_calls.encode):
         with pytest.raises(TypeError, match="'x' is empty"):
-            store()
+            store(Parameter("x"))
 
 
 def test_store_dictionary_and_items_agree():
@@ -629,10 +629,10 @@ def test_abstract_methods_say_what_is_missing():
         param.f_has_range,
         param.f_is_empty,
         param.f_empty,
-        param._restore_default,
-        param._set_parameter_access,
-        param._shrink,
-        param._store,
+        lambda: leaf_calls.restore_default(param),
+        lambda: leaf_calls.set_run(param),
+        lambda: leaf_calls.shrink(param),
+        lambda: leaf_calls.store(param),
         lambda: param.f_set(1),
         lambda: leaf_calls.explore(param, [1]),
         lambda: leaf_calls.expand(param, [1]),

@@ -38,31 +38,41 @@ class NamedTalker(HasLogger):
     __slots__ = ("_logger_name",)
 
 
+def set_logger(talker, *name):
+    """Set the logger as a class does in its constructor."""
+    talker._set_logger(*name)
+
+
+def logger_of(talker):
+    """Return the logger that the class itself uses."""
+    return talker._logger
+
+
 def test_the_logger_is_named_after_the_class():
     talker = SlottedTalker()
-    talker._set_logger()
-    assert talker._logger.name == f"{SlottedTalker.__module__}.SlottedTalker"
+    set_logger(talker)
+    assert logger_of(talker).name == f"{SlottedTalker.__module__}.SlottedTalker"
     assert not hasattr(talker, "__dict__")
 
 
 @pytest.mark.parametrize("make", [Talker, NamedTalker])
 def test_a_logger_name_of_its_own_is_kept_until_reset(make):
     talker = make()
-    talker._set_logger("mine")
-    assert talker._logger is logging.getLogger("mine")
-    talker._set_logger()
-    assert talker._logger.name == f"{make.__module__}.{make.__name__}"
+    set_logger(talker, "mine")
+    assert logger_of(talker) is logging.getLogger("mine")
+    set_logger(talker)
+    assert logger_of(talker).name == f"{make.__module__}.{make.__name__}"
 
 
 def test_the_logger_name_survives_pickling():
     talker = Talker()
-    talker._set_logger("mine")
-    assert pickle.loads(pickle.dumps(talker))._logger is logging.getLogger("mine")
+    set_logger(talker, "mine")
+    assert logger_of(pickle.loads(pickle.dumps(talker))) is logging.getLogger("mine")
 
 
 def test_a_slotted_class_without_room_says_what_to_add():
     with pytest.raises(TypeError, match="_logger_name"):
-        SlottedTalker()._set_logger("mine")
+        set_logger(SlottedTalker(), "mine")
 
 
 def test_times_are_local_and_readable():

@@ -55,16 +55,21 @@ def files(folder):
     return sorted(folder.rglob(".pypet-*.key"))
 
 
+def key_of(mode):
+    """Return the key of a server, which nobody else should see."""
+    return mode._key
+
+
 def test_a_pickle_has_the_names_of_files_and_these_have_the_key(mode, service, tmp_path):
     mode.start(service, multiprocessing.get_context())
     try:
         shared = mode.worker_service()
-        token = mode._key.token
+        token = key_of(mode).token
         pickled = pickle.dumps(shared, 5)
         found = files(tmp_path)
         assert [path.parent.name for path in found] == ["current", "data"]
         assert token not in pickled
-        assert mode._key.public not in pickled
+        assert key_of(mode).public not in pickled
         assert all(str(path).encode() in pickled for path in found)
         for path in found:
             assert token in path.read_bytes()
@@ -86,7 +91,7 @@ def test_there_is_no_file_if_tasks_are_private(service, tmp_path, name):
     mode.start(service, multiprocessing.get_context())
     try:
         assert files(tmp_path) == []
-        assert mode._key.token in pickle.dumps(mode.worker_service(), 5)
+        assert key_of(mode).token in pickle.dumps(mode.worker_service(), 5)
     finally:
         mode.stop()
         mode.wait_closed()

@@ -327,16 +327,24 @@ def test_a_writer_that_is_gone_is_an_error_of_the_runs(serving, monkeypatch):
 LARGE = np.arange(1 << 18, dtype=float)
 
 
+def socket_of(channel):
+    """Return the socket of a channel, to disturb it."""
+    return channel._socket
+
+
 def test_large_data_is_on_its_way_while_the_next_run_is_executed(serving):
     values = LARGE.copy()
     with channel_to(serving) as channel:
-        receive, channel._socket.receive = channel._socket.receive, None  # nobody waits for it
+        receive, socket_of(channel).receive = (
+            socket_of(channel).receive,
+            None,
+        )  # nobody waits for it
         with channel:
             for run in range(4):
                 values[0] = run
                 channel.put(message(run, values))
         values[:] = -1.0  # it is theirs
-        channel._socket.receive = receive
+        socket_of(channel).receive = receive
         assert channel.flush() == {}
     serving.stop()
     assert [taken.content.stuff[0] for taken in serving.messages] == [0, 1, 2, 3]
@@ -392,10 +400,10 @@ def test_so_does_an_interruption(serving):
     with channel_to(serving) as channel:
         with channel:
             channel.put(message(4))
-        receive, channel._socket.receive = channel._socket.receive, interrupt
+        receive, socket_of(channel).receive = socket_of(channel).receive, interrupt
         with pytest.raises(KeyboardInterrupt):
             channel.put(message(5))
-        channel._socket.receive = receive
+        socket_of(channel).receive = receive
         channel.put(message(6))
         assert sorted(channel.flush()) == [4, 5]
 
