@@ -21,6 +21,83 @@ KEPT_BY_PYTHON = {"forkserver", "resource_tracker"}
 """Helpers of `multiprocessing` that stay until the interpreter ends."""
 PATIENCE_SECONDS = 30
 
+SLOW_FOLDERS = frozenset(
+    [
+        "bare",
+        "benchmarks",
+        "clusters",
+        "docs",
+        "examples",
+        "faults",
+        "interop",
+        "packaging",
+        "third_party",
+        "plugins/dask",
+        "plugins/scoop",
+        "plugins/sumatra",
+    ]
+)
+"""Folders of tests that are marked ``slow`` as a whole; `SLOW_MODULES` has single modules."""
+SLOW_MODULES = frozenset(
+    [
+        "contract/test_merging_as_established",
+        "contract/test_stateful_trajectory",
+        "environment/test_early_storing",
+        "environment/test_error_output",
+        "environment/test_execution_matrix",
+        "environment/test_existing_trajectories",
+        "environment/test_faults",
+        "environment/test_killed_experiments",
+        "environment/test_log_file_counts",
+        "environment/test_log_files",
+        "environment/test_lost_files",
+        "environment/test_nothing_is_retained",
+        "environment/test_parallel_runs",
+        "environment/test_platforms_without_fork",
+        "environment/test_reading_meanwhile",
+        "environment/test_restarted_scripts",
+        "environment/test_resumable_modes",
+        "environment/test_resuming",
+        "environment/test_searches",
+        "environment/test_small_clients",
+        "environment/test_start_methods",
+        "environment/test_unfinished_contexts",
+        "environment/test_unguarded_scripts",
+        "plugins/git/test_code_of_strangers",
+        "plugins/git/test_dirty_tree_matrix",
+        "plugins/resume/test_ends_of_experiments",
+        "plugins/resume/test_interrupted_experiments",
+        "plugins/resume/test_journal_faults",
+        "plugins/resume/test_main_scripts",
+        "plugins/resume/test_repair_command",
+        "plugins/resume/test_resume_command",
+        "plugins/resume/test_size_of_the_journal",
+        "plugins/resume/test_status_command",
+        "plugins/resume/test_verify_command",
+        "plugins/test_process_scheduler",
+        "plugins/test_strange_executors",
+        "plugins/test_worker_activity",
+        "plugins/test_worker_reports",
+        "services/test_overlay",
+        "storage_backends/hdf5/compression/test_hdf5_fast_compression",
+        "storage_backends/hdf5/compression/test_hdf5_filters",
+        "storage_backends/hdf5/files/test_hdf5_damage",
+        "storage_backends/hdf5/files/test_hdf5_forks",
+        "storage_backends/hdf5/files/test_hdf5_threads",
+        "storage_backends/hdf5/frames/test_hdf5_appending",
+        "storage_backends/hdf5/frames/test_hdf5_pandas_dtypes",
+        "storage_backends/hdf5/nodes/test_hdf5_foreign_structures",
+        "storage_backends/hdf5/nodes/test_hdf5_kinds_of_data",
+        "storage_backends/hdf5/objects/test_hdf5_templates",
+        "storage_backends/hdf5/overview/test_hdf5_damaged_overview",
+        "storage_backends/hdf5/pytables/test_hdf5_plain_copies",
+        "tree/test_tree_properties",
+        "wrap_modes/test_network_security",
+        "wrap_modes/test_writer_faults",
+    ]
+)
+"""Modules whose tests take more than about 6 s of processor time, or start many processes."""
+
 
 def pytest_configure(config):
     """Let hypothesis try the same examples each time, however long they take.
@@ -39,14 +116,18 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Let pytest-xdist execute the tests of a file in one process, and those with clusters in one.
+    """Mark slow tests, and have pytest-xdist execute those that belong together in one process.
 
-    Fixtures of modules are then made once, and each bed of hosts, too.
+    These are the tests of a file, whose fixtures are then made once, and all tests with clusters.
     """
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            folder = item.path.parent
-            group = folder if folder.name == "clusters" else item.path
+    root = Path(__file__).parent
+    for item in items:
+        module = item.path.relative_to(root)
+        folders = {parent.as_posix() for parent in module.parents}
+        if module.with_suffix("").as_posix() in SLOW_MODULES or folders & SLOW_FOLDERS:
+            item.add_marker("slow")
+        if config.pluginmanager.hasplugin("xdist"):
+            group = item.path.parent if item.path.parent.name == "clusters" else item.path
             item.add_marker(pytest.mark.xdist_group(str(group)))
 
 

@@ -335,16 +335,14 @@ def socket_of(channel):
 def test_large_data_is_on_its_way_while_the_next_run_is_executed(serving):
     values = LARGE.copy()
     with channel_to(serving) as channel:
-        receive, socket_of(channel).receive = (
-            socket_of(channel).receive,
-            None,
-        )  # nobody waits for it
+        socket = socket_of(channel)
+        receive, socket.receive = socket.receive, None  # nobody waits for it
         with channel:
             for run in range(4):
                 values[0] = run
                 channel.put(message(run, values))
         values[:] = -1.0  # it is theirs
-        socket_of(channel).receive = receive
+        socket.receive = receive
         assert channel.flush() == {}
     serving.stop()
     assert [taken.content.stuff[0] for taken in serving.messages] == [0, 1, 2, 3]
