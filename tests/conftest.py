@@ -89,7 +89,7 @@ SLOW_MODULES = frozenset(
         "storage_backends/hdf5/nodes/test_hdf5_foreign_structures",
         "storage_backends/hdf5/nodes/test_hdf5_kinds_of_data",
         "storage_backends/hdf5/objects/test_hdf5_templates",
-        "storage_backends/hdf5/overview/test_hdf5_damaged_overview",
+        "storage_backends/hdf5/trajectories/test_hdf5_damaged_overview",
         "storage_backends/hdf5/pytables/test_hdf5_plain_copies",
         "tree/test_tree_properties",
         "wrap_modes/test_network_security",

@@ -140,10 +140,10 @@ def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
     Where it is stored meanwhile, there is no data of runs except for what is in memory.
     """
     runs, former = run_table_of(trajectory), trajectory._storage_service
+    former_runs = runs.copy()
     nodes = [(node, node.v_stored) for node in trajectory.f_iter_nodes()]
-    trajectory._runs = runs.copy()
-    run_table_of(trajectory).mark_incomplete(runs.completed_indices())
-    run_table_of(trajectory).mark_changed()
+    runs.mark_incomplete(runs.completed_indices())
+    runs.mark_changed()
     trajectory._stored = False
     for node, _ in nodes:
         node._stored = False
@@ -153,7 +153,7 @@ def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
     finally:
         put(trajectory, "_storage_service", former)
         trajectory._stored = True
-        trajectory._runs = runs
+        runs.restore(former_runs)
         for node, stored in nodes:
             node._stored = stored
 

@@ -18,6 +18,7 @@ from pypet.errors import (
     ParameterLockedException,
 )
 from pypet.interfaces.storage import StorageService
+from pypet.runs import run_table_of
 from pypet.shareddata import SharedArray, SharedResult
 from pypet.testing.equality import assert_same_tree
 from pypet.testing.storage_data import DataConformance
@@ -74,8 +75,8 @@ class StorageConformance(DataConformance):
         try:
             raise ValueError("Grüße, " + "long " * 500)
         except ValueError as failure:
-            stored._runs.fail(1, failure, 12.5)
-        stored._runs.fail(0, KeyError("x"), 13.5)
+            run_table_of(stored).fail(1, failure, 12.5)
+        run_table_of(stored).fail(0, KeyError("x"), 13.5)
         stored.f_store(only_init=True)
         loaded = self.load(stored, tmp_path)
         if not loaded.f_get_run_errors():
@@ -88,17 +89,17 @@ class StorageConformance(DataConformance):
         self, stored: Trajectory, tmp_path: Path
     ) -> None:
         for idx in (0, 1):
-            stored._runs.fail(idx, ValueError(f"attempt at {idx}"), 12.5)
+            run_table_of(stored).fail(idx, ValueError(f"attempt at {idx}"), 12.5)
         stored.f_store(only_init=True)
-        stored._runs.complete(1, 13.0, 14.0)
-        stored._runs.fail(0, ValueError("another one"), 15.0)
+        run_table_of(stored).complete(1, 13.0, 14.0)
+        run_table_of(stored).fail(0, ValueError("another one"), 15.0)
         stored.f_store(only_init=True)
         loaded = self.load(stored, tmp_path)
         assert loaded.f_get_run_errors(1) is None
         assert loaded.f_get_run_states(1) == "completed"
         if loaded.f_get_run_errors():
             assert loaded.f_get_run_errors(0).message == "another one"
-        stored._runs.reset(len(stored))
+        run_table_of(stored).reset(len(stored))
         stored.f_store(only_init=True)
         assert self.load(stored, tmp_path).f_get_run_errors() == {}
 
