@@ -1,8 +1,8 @@
 """Look into files of trajectories: ``pypet show FILE [TRAJECTORY]`` and ``pypet show FOLDER``.
 
-A file may come from anywhere and be damaged, so no node of it is made, nothing that is pickled in
-it and might run code is loaded, sizes are limited as with ``unpickle='safe'``, and nothing that a
-terminal would obey is printed. Text and JSON come from the same description (`description`).
+Files may be of unknown origin or damaged. No node is created, pickles are loaded only if they
+cannot run code, sizes are limited as with ``unpickle='safe'``, and output is escaped for
+terminals. Text and JSON are made from the same description (`description`).
 """
 
 from pypet.interfaces import Command
