@@ -252,7 +252,7 @@ def added_runs(stored: Any) -> set[int]:
     leaves = [
         leaf
         for leaf in tree_of(stored).leaves.values()
-        if leaf._branch == "config" and leaf._parent._name == ADDED_RUNS
+        if leaf.v_branch == "config" and leaf.v_location.endswith(f".{ADDED_RUNS}")
     ]
     if leaves:
         stored.f_load_items(leaves)

@@ -13,7 +13,7 @@ from pypet.errors import NotStoredError, StorageFormatError, StorageLostError
 from pypet.runs import run_table_of
 from pypet.support.tracebacks import log_error
 from pypet.trajectory.rescue_files import rescue_metadata, runs_with_data
-from pypet.tree.node import put
+from pypet.tree.node import put, set_stored
 from pypet.tree.storage import attached_service
 
 if TYPE_CHECKING:
@@ -144,18 +144,18 @@ def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
     nodes = [(node, node.v_stored) for node in trajectory.f_iter_nodes()]
     runs.mark_incomplete(runs.completed_indices())
     runs.mark_changed()
-    trajectory._stored = False
+    set_stored(trajectory, False)
     for node, _ in nodes:
-        node._stored = False
+        set_stored(node, False)
     put(trajectory, "_storage_service", service)
     try:
         yield
     finally:
         put(trajectory, "_storage_service", former)
-        trajectory._stored = True
+        set_stored(trajectory, True)
         runs.restore(former_runs)
         for node, stored in nodes:
-            node._stored = stored
+            set_stored(node, stored)
 
 
 def _advice(

@@ -16,7 +16,7 @@ from pypet.support.decorators import not_in_run
 from pypet.support.spelling import did_you_mean
 from pypet.trajectory.contents import Contents
 from pypet.trajectory.run_control import leave_run
-from pypet.tree.node import put
+from pypet.tree.node import put, set_stored
 from pypet.tree.storage import attached_service
 
 logger = logging.getLogger(__name__)
@@ -366,7 +366,7 @@ class Exploration(Contents):
         early = None if service is None else service.early
         for parameter in parameters:
             if early is not None and id(parameter) in early.nodes:
-                put(parameter, "_stored", False)
+                set_stored(parameter, False)
         stored = [parameter for parameter in parameters if parameter._stored]
         if not stored or not self._stored:
             return

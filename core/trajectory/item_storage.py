@@ -11,7 +11,7 @@ from pypet.support.arguments import check_flag, check_iterable, on_error_keyword
 from pypet.support.decorators import kwargs_api_change
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.lookup import find
-from pypet.tree.node import NNTreeNode
+from pypet.tree.node import NNTreeNode, set_stored
 from pypet.tree.storage import storage_service_of
 from pypet.tree.tree import Tree
 
@@ -225,7 +225,7 @@ class ItemStorage(TrajectoryState):
 
     def _forget_storage(self, node: Any, remove: bool) -> None:
         for gone in list(_nodes_from(node)):
-            gone._stored = False
+            set_stored(gone, False)
         if remove and self._tree.get_node(node._full_name) is node:
             self._tree.remove_node(node, recursive=True)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pypet.slots import HasSlots
 from pypet.tree.group import NNGroupNode
-from pypet.tree.node import NO_RUN_BRANCH, put
+from pypet.tree.node import NO_RUN_BRANCH, put, set_stored
 from pypet.tree.tree import Tree
 from pypet.tree.wildcards import Wildcards
 
@@ -125,7 +125,7 @@ def group_from(state: GroupState, root: Any) -> Any:
     group: Any = state.group_class.__new__(state.group_class)
     NNGroupNode.__init__(group, state.full_name, root, state.comment)
     put(group, "_annotations", state.annotations)
-    put(group, "_stored", state.stored)
+    set_stored(group, state.stored)
     for name, value in state.own.items():
         put(group, name, value)
     return group

@@ -13,7 +13,7 @@ from pypet.trajectory.run_control import enter_run, leave_run
 from pypet.trajectory.storage_choice import choose_storage
 from pypet.trajectory.versions import check_version
 from pypet.tree.names import check_trajectory_name
-from pypet.tree.node import put
+from pypet.tree.node import put, set_stored
 from pypet.tree.storage import storage_service_of
 
 LOAD_KEYWORDS = (
@@ -287,7 +287,7 @@ class WholeStorage(ItemStorage):
         if not in_store:
             self._runs.mark_changed()
             for node in (*self._tree.groups.values(), *self._tree.leaves.values()):
-                put(node, "_stored", False)
+                set_stored(node, False)
 
     def _take_service(
         self, caller: str, service: Any, kwargs: dict[str, Any], *, stored_name: str | None = None

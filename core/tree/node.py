@@ -72,7 +72,7 @@ class NNTreeNode(WithAnnotations):
         except AttributeError:
             raise TypeError(f"The name of a node is text, not {full_name!r:.80}.") from None
         _set_comment(self, comment if type(comment) is str else str(comment))
-        _set_stored(self, False)
+        set_stored(self, False)
         set_depth(self, 0)
         set_branch(self, None)
         set_run_branch(self, NO_RUN_BRANCH)
@@ -170,7 +170,6 @@ _set_annotations = slot_setter(WithAnnotations, "_annotations")
 _set_full_name = slot_setter(NNTreeNode, "_full_name")
 _set_name = slot_setter(NNTreeNode, "_name")
 _set_comment = slot_setter(NNTreeNode, "_comment")
-_set_stored = slot_setter(NNTreeNode, "_stored")
 set_depth = slot_setter(NNTreeNode, "_depth")
 set_branch = slot_setter(NNTreeNode, "_branch")
 set_run_branch = slot_setter(NNTreeNode, "_run_branch")

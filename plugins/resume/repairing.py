@@ -25,7 +25,7 @@ from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.records import MetaRecord, PutNode
 from pypet.records.nodes import ERROR
-from pypet.tree.node import put
+from pypet.tree.node import put, set_stored
 
 _PATIENCE_SECONDS = 10.0
 
@@ -188,7 +188,7 @@ def _restored(
             for node in trajectory.f_iter_leaves()
             if node.v_full_name not in there and not node.f_is_empty()
         ]
-        trajectory._stored = meta is not None
+        set_stored(trajectory, meta is not None)
         trajectory.f_store(store_data=constants.STORE_DATA)
         runs = trajectory._runs
         for run, each in sorted(commits.items()):

@@ -23,6 +23,7 @@ from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.records import DeleteNode, MetaRecord, StoreRequest
 from pypet.runs.states import ABANDONED
+from pypet.tree.node import set_stored
 
 _logger = logging.getLogger("pypet")
 
@@ -69,7 +70,7 @@ def restore(
         _check_needs_nothing(trajectory, before)
         _declare_void(folder, commits.values())
         return TakenUp(Restored(snapshot, [], context), set(), follower)
-    trajectory._stored = True
+    set_stored(trajectory, True)
     stored = _completed_in(meta)
     found = _without_lost(service, str(trajectory.v_name), commits, stored)
     _declare_void(folder, [each for run, each in commits.items() if run not in found])
