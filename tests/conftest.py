@@ -98,7 +98,6 @@ SLOW_MODULES = frozenset(
         "tree/test_tree_costs",
         "tree/test_tree_properties",
         "wrap_modes/test_network_security",
-        "wrap_modes/test_shared_buffers",
         "wrap_modes/test_writer_faults",
     ]
 )
