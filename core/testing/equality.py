@@ -31,6 +31,15 @@ def assert_same_value(actual: Any, expected: Any) -> None:
         assert nested_equal(actual, expected), f"{actual!r} instead of {expected!r}"
 
 
+def assert_same_annotation(actual: Any, expected: Any) -> None:
+    """Assert equality of annotations; a scalar of numpy may stand for the one of Python."""
+    if isinstance(actual, np.generic) and isinstance(expected, bool | int | float | complex | str):
+        dtype = np.asarray(expected).dtype
+        assert actual.dtype == dtype or actual.dtype.kind == dtype.kind == "U", type(actual)
+        actual = actual.item()
+    assert_same_value(actual, expected)
+
+
 def assert_same_leaf(actual: Any, expected: Any) -> None:
     """Assert that two leaves have the same name, class, comment and data."""
     assert type(actual) is type(expected)

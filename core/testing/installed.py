@@ -59,11 +59,6 @@ class _InstalledStorage(StorageConformance):
     def make_service(self, folder: Path) -> StorageService:
         return _made(self.service_class, folder)
 
-    def reopen(self, service: StorageService, folder: Path) -> StorageService:
-        if service.main_process_only:
-            return service  # which has all in memory
-        return self.make_service(folder)
-
 
 class _InstalledWrapMode(WrapModeConformance):
     start_methods = (_QUICKEST,)

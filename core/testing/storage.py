@@ -106,8 +106,7 @@ class StorageConformance(DataConformance):
     def test_only_init_stores_no_data(self, service: StorageService, tmp_path: Path) -> None:
         traj = sample_trajectory(service)
         traj.f_store(only_init=True)
-        if not service.keeps_data:
-            pytest.skip("the service declares that it keeps no data")
+        self.skip_without_data(service)
         loaded = self.load(traj, tmp_path)
         assert len(loaded) == len(traj)
         assert "parameters.numbers.x" not in loaded
@@ -117,7 +116,7 @@ class StorageConformance(DataConformance):
         other.f_add_parameter("x", 99)
         other.f_store()
         assert self.load(stored, tmp_path).f_get("numbers.x").f_get_default() == 1.5
-        service = self.reopen(other.v_storage_service, tmp_path)
+        service = self.reopened(other.v_storage_service, tmp_path)
         assert load_trajectory("other_one", storage_service=service, load_data=2).x == 99
         assert load_trajectory(index=1, storage_service=service, load_data=2).v_name == "other_one"
         assert load_trajectory(index=-2, storage_service=service, load_data=2).v_name == NAME
@@ -202,8 +201,7 @@ class StorageConformance(DataConformance):
         assert "more" not in loaded.f_get("results.outcome")
 
     def test_depth_limits_storing(self, service: StorageService, tmp_path: Path) -> None:
-        if not service.keeps_data:
-            pytest.skip("the service declares that it keeps no data")
+        self.skip_without_data(service)
         traj = sample_trajectory(service)
         traj.f_store(max_depth=2)
         loaded = self.load(traj, tmp_path)

@@ -15,7 +15,10 @@ from pypet.leaves import PickleResult
 from pypet.records import DeleteLink, DeleteNode, PutNode, StoreRequest
 from pypet.services.record_service import RecordStorageService
 from pypet.testing.equality import assert_same_value
-from pypet.testing.storage_suite import NAME, StorageSuite
+from pypet.testing.storage_processes import ProcessConformance
+from pypet.testing.storage_runs import RunConformance
+from pypet.testing.storage_suite import NAME
+from pypet.testing.storage_values import ValueConformance
 from pypet.trajectory import Trajectory
 
 VALUES: list[Any] = [
@@ -54,14 +57,13 @@ class Undeclared:
     """A class that a pickle may hold and nobody declared."""
 
 
-class DataConformance(StorageSuite):
+class DataConformance(ValueConformance, RunConformance, ProcessConformance):
     """Whatever is stored comes back as it was."""
 
     # ----- robustness ----------------------------------------------------------------------
 
     def test_stored_data_is_a_copy(self, service: StorageService, tmp_path: Path) -> None:
-        if not service.keeps_data:
-            pytest.skip("the service declares that it keeps no data")
+        self.skip_without_data(service)
         traj = Trajectory(NAME, storage_service=service)
         array = np.arange(5)
         traj.f_add_result("array", array)
@@ -108,7 +110,7 @@ class DataConformance(StorageSuite):
             pytest.skip("the service has no rule about pickles")
         stored.f_store_item(stored.f_add_result(PickleResult, "data", [1, None]))
         stored.f_store_item(stored.f_add_result(PickleResult, "code", Undeclared()))
-        reader: Any = self.reopen(service, tmp_path)
+        reader: Any = self.reopened(service, tmp_path)
         before, reader.unpickle = reader.unpickle, "safe"
         try:
             again = Trajectory(NAME, add_time=False, storage_service=reader)
@@ -200,8 +202,7 @@ class DataConformance(StorageSuite):
     def test_value_types_come_back(
         self, service: StorageService, tmp_path: Path, value: Any
     ) -> None:
-        if not service.keeps_data:
-            pytest.skip("the service declares that it keeps no data")
+        self.skip_without_data(service)
         traj = Trajectory(NAME, storage_service=service)
         traj.f_add_result("thing", item=value)
         traj.f_store()

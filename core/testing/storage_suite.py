@@ -24,8 +24,27 @@ class StorageSuite(ABC):
         """Return a new service that keeps its data, if anywhere outside itself, in ``folder``."""
 
     def reopen(self, service: StorageService, folder: Path) -> StorageService:
-        """Return a service that reads what ``service`` stored."""
-        return service
+        """Return another service that reads what ``service`` stored.
+
+        By default a new one for the same folder; where all data is in the memory of the main
+        process (``main_process_only``) it can only be the same object.
+        """
+        return service if service.main_process_only else self.make_service(folder)
+
+    def reopened(self, service: StorageService, folder: Path) -> StorageService:
+        """Return what `reopen` gives, and make sure that nothing is read from the same object."""
+        reader = self.reopen(service, folder)
+        if reader is service and not service.main_process_only:
+            pytest.fail(
+                f"`reopen` returned the {type(service).__name__} that stored, which may read from "
+                "its own memory. Return another one, or declare `main_process_only`."
+            )
+        return reader
+
+    def skip_without_data(self, service: StorageService) -> None:
+        """Skip a test of what is stored if the service declares to keep nothing."""
+        if not service.keeps_data:
+            pytest.skip("the service declares that it keeps no data")
 
     # ----- fixtures ------------------------------------------------------------------------
 
@@ -42,15 +61,14 @@ class StorageSuite(ABC):
     @pytest.fixture
     def stored(self, traj: Trajectory, service: StorageService) -> Trajectory:
         """The same, stored; services that keep nothing skip."""
-        if not service.keeps_data:
-            pytest.skip("the service declares that it keeps no data")
+        self.skip_without_data(service)
         traj.f_store()
         return traj
 
     def load(self, stored: Trajectory, folder: Path, **kwargs: Any) -> Trajectory:
         """Load what was stored into a new trajectory, all data unless told otherwise."""
         kwargs.setdefault("load_data", 2)
-        service = self.reopen(stored.v_storage_service, folder)
+        service = self.reopened(stored.v_storage_service, folder)
         return load_trajectory(stored.v_name, storage_service=service, **kwargs)
 
 

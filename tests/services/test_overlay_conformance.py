@@ -23,6 +23,8 @@ from pypet.trajectory import Trajectory
 class WaitingService(RecordStorageService):
     """Applies what it is given about trajectories themselves; everything else waits."""
 
+    main_process_only = True
+
     def __init__(self, inner: RecordStorageService) -> None:
         self.inner = inner
         self.overlay = Overlay(inner)
