@@ -30,7 +30,7 @@ from pypet.records.requests import (
     StoreRequest,
 )
 from pypet.records.run_errors import RunError
-from pypet.records.run_rows import RunRows
+from pypet.records.run_rows import RunRows, merged_rows
 
 __all__ = [
     "DAMAGED",
@@ -62,4 +62,5 @@ __all__ = [
     "StoredItem",
     "StoredNode",
     "TableItem",
+    "merged_rows",
 ]

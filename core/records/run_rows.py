@@ -163,7 +163,7 @@ def self_contained(rows: RunRows) -> RunRows:
 # ----- updates ---------------------------------------------------------------------------
 
 
-def merged(older: RunRows, newer: RunRows) -> RunRows:
+def merged_rows(older: RunRows, newer: RunRows) -> RunRows:
     """Return the rows of ``older``, updated and extended by those of ``newer``.
 
     ``older`` holds all rows from index 0 on; ``newer`` any of them.

@@ -1,31 +1,25 @@
-"""A tree of records in dictionaries, and what requests do to it."""
+"""A tree of records in dictionaries."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from pypet.errors import DataNotInStorageError
 from pypet.records import (
     GROUP,
-    LEAF,
     LINK,
     ArrayItem,
-    DeleteItems,
-    DeleteLink,
-    DeleteNode,
     FrameItem,
     Item,
     NodeRecord,
-    Operation,
-    PutLink,
-    PutMeta,
     PutNode,
     TableItem,
 )
+from pypet.services.node_store import NodeStore, link_conflict
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +45,10 @@ class Node:
         return self.kind == LINK
 
 
-class RecordTree:
+class RecordTree(NodeStore):
     """The nodes of one trajectory, below a root that always exists."""
 
-    __slots__ = ("_calls", "_grow", "_keep", "_warn", "root")
+    __slots__ = ("_calls", "_grow", "_keep", "_report", "root")
 
     def __init__(
         self,
@@ -73,71 +67,65 @@ class RecordTree:
         self.root = Node(GROUP) if root is None else root
         self._keep = copied if keep is None else keep
         self._grow = grow
-        self._warn = warn
+        self._report = warn
         self._calls: set[tuple[str, str, int]] = set()
         """What grew by which call: path, item and call."""
 
-    # ----- changing the tree -----------------------------------------------------------------
+    # ----- primitives ------------------------------------------------------------------------
 
-    def apply_operations(self, operations: Iterable[Operation], *, replayed: bool = False) -> None:
-        """Carry out operations in order; of `PutMeta` what concerns the root.
+    def get(self, path: str) -> NodeRecord | None:
+        """Return the record of a node; see `NodeStore.get`."""
+        node = self._look(path)
+        return None if node is None else bare_record(path, node)
 
-        Raises
-        ------
-        DataNotInStorageError
-            Something to delete is not there, and the request is not ``replayed``.
-        TypeError
-            A node to delete has children, and neither is that asked for nor the request replayed.
-        ValueError
-            There is a link where a node should be.
-        """
-        for operation in operations:
-            try:
-                self.apply(operation)
-            except (DataNotInStorageError, TypeError):
-                if not replayed:
-                    raise
+    def put(self, record: NodeRecord) -> None:
+        """Create or change a node; see `NodeStore.put`."""
+        node = self.made(record.path) if record.path else self.root
+        node.kind, node.class_name, node.comment = record.kind, record.class_name, record.comment
+        node.annotations = copy.deepcopy(dict(record.annotations)) if record.annotations else {}
+        node.target = record.target
 
-    def apply(self, operation: Operation) -> None:
-        """Carry out one operation that is not replayed; see `apply_operations`."""
-        if isinstance(operation, PutNode):
-            self._put_node(operation)
-        elif isinstance(operation, PutLink):
-            self._put_link(operation)
-        elif isinstance(operation, PutMeta):
-            describe(
-                self.root,
-                operation.info.comment,
-                operation.annotations,
-                replace=operation.overwrite,
-            )
-        elif isinstance(operation, DeleteNode):
-            self._delete_node(operation)
-        elif isinstance(operation, DeleteItems):
-            self._delete_items(operation)
-        else:
-            self._delete_link(operation)
+    def children(self, path: str) -> list[NodeRecord]:
+        """Return the children of a node; see `NodeStore.children`."""
+        prefix = f"{path}." if path else ""
+        children = self.node(path).children
+        return [bare_record(prefix + name, node) for name, node in children.items()]
 
-    def _put_node(self, operation: PutNode) -> None:
-        """Create or complete a group or leaf, with its parents."""
-        node = self.made(operation.path)
-        replace = operation.overwrite is True
-        if operation.is_leaf:
-            node.kind = LEAF
-        if operation.class_name is not None and (replace or node.class_name is None):
-            node.class_name = operation.class_name
-        describe(node, operation.comment, operation.annotations, replace=replace)
-        names = operation.overwrite if isinstance(operation.overwrite, frozenset) else frozenset()
-        for item in operation.items:
-            if replace or item.name not in node.items or item.name in names:
-                node.items[item.name] = self._keep(item)
-                self._note_call(operation, item)
-            elif self._grow is not None and self._note_call(operation, item):
-                old = node.items[item.name]
-                node.items[item.name] = self._grow(old, item, operation.options)
-        missing = names - {item.name for item in operation.items}
-        if missing:
-            self._warn("%s has no items named %s to overwrite.", operation.path, ", ".join(missing))
+    def delete(self, path: str) -> None:
+        """Remove a node and everything below it; see `NodeStore.delete`."""
+        location, _, name = path.rpartition(".")
+        del self.node(location).children[name]
+
+    def item_names(self, path: str) -> list[str]:
+        """Return the names of the items of a node; see `NodeStore.item_names`."""
+        return list(self.node(path).items)
+
+    def get_items(self, path: str, names: Collection[str] | None = None) -> Iterator[Item]:
+        """Return copies of items; see `NodeStore.get_items`."""
+        items = self.node(path).items
+        return (copied(items[name]) for name in (items if names is None else names))
+
+    def put_item(self, path: str, item: Item) -> None:
+        """Create or replace an item; see `NodeStore.put_item`."""
+        self.node(path).items[item.name] = self._keep(item)
+
+    def delete_item(self, path: str, name: str) -> None:
+        """Remove an item; see `NodeStore.delete_item`."""
+        del self.node(path).items[name]
+
+    def _create_parents(self, path: str) -> None:
+        """Leave it to `put`, which creates all nodes on its way."""
+
+    # ----- items that grow -------------------------------------------------------------------
+
+    def _put_item(self, operation: PutNode, item: Item, *, exists: bool) -> None:
+        """Put an item, or let the one that exists grow by it."""
+        if not exists:
+            self.put_item(operation.path, item)
+            self._note_call(operation, item)
+        elif self._grow is not None and self._note_call(operation, item):
+            items = self.node(operation.path).items
+            items[item.name] = self._grow(items[item.name], item, operation.options)
 
     def _note_call(self, operation: PutNode, item: Item) -> bool:
         """Note who put an item with options; return whether it was so, for the first time."""
@@ -148,48 +136,10 @@ class RecordTree:
         self._calls.add(key)
         return is_first
 
-    def _put_link(self, operation: PutLink) -> None:
-        """Create a link unless its place is taken."""
-        location, _, name = operation.path.rpartition(".")
-        group = self.made(location) if location else self.root
-        group.children.setdefault(name, Node(LINK, target=operation.target))
+    def _warn(self, message: str, *args: object) -> None:
+        self._report(message, *args)
 
-    def _delete_node(self, operation: DeleteNode) -> None:
-        """Remove a node; TypeError if it has children and that is not asked for."""
-        group, name = self._holder(operation.path)
-        if group.children[name].kind == LINK:
-            raise DataNotInStorageError(
-                f"{operation.path!r} is stored, but it is a link and no node."
-            )
-        if group.children[name].children and not operation.recursive:
-            raise TypeError(
-                f"{operation.path!r} has children in the storage; delete it with `recursive=True`."
-            )
-        del group.children[name]
-
-    def _delete_items(self, operation: DeleteItems) -> None:
-        """Remove items of a leaf; missing ones are reported in the log."""
-        node = self.find(operation.path)
-        for name in operation.names:
-            below = [other for other in node.items if other.startswith(f"{name}.")]
-            for other in below:
-                del node.items[other]
-            if node.items.pop(name, None) is None and not below:
-                self._warn("%s has no stored item %r to delete.", operation.path, name)
-
-    def _delete_link(self, operation: DeleteLink) -> None:
-        """Remove a link."""
-        group, name = self._holder(operation.path)
-        if group.children[name].kind != LINK:
-            raise DataNotInStorageError(f"{operation.path!r} is stored, but it is no link.")
-        del group.children[name]
-
-    def _holder(self, path: str) -> tuple[Node, str]:
-        location, _, name = path.rpartition(".")
-        group = self.find(location)
-        if name not in group.children:
-            raise DataNotInStorageError(f"There is no stored node {path!r}.")
-        return group, name
+    # ----- nodes -----------------------------------------------------------------------------
 
     def made(self, path: str) -> Node:
         """Return the node at ``path``, which is made if necessary, as all on the way to it.
@@ -205,75 +155,25 @@ class RecordTree:
             if child is None:
                 child = node.children[name] = Node(GROUP)
             elif child.kind == LINK:
-                raise ValueError(
-                    f"{path!r} cannot be stored: there is a link {name!r} on the way. Delete it "
-                    "first."
-                )
+                raise link_conflict(path, name)
             node = child
         return node
 
-    # ----- reading the tree ------------------------------------------------------------------
-
-    def find(self, path: str, trajectory: str | None = None) -> Node:
+    def node(self, path: str) -> Node:
         """Return the node at ``path``; DataNotInStorageError if there is none."""
-        node = self.root
-        if path:
-            for name in path.split("."):
-                child = node.children.get(name)
-                if child is None:
-                    where = "" if trajectory is None else f" of trajectory {trajectory!r}"
-                    raise DataNotInStorageError(f"There is no stored node {path!r}{where}.")
-                node = child
+        node = self._look(path)
+        if node is None:
+            raise DataNotInStorageError(f"There is no stored node {path!r}.")
         return node
 
-
-def describe(node: Node, comment: str, annotations: Mapping[str, Any], *, replace: bool) -> None:
-    """Add comment and annotations that a node lacks, or ``replace`` them."""
-    if comment and (replace or not node.comment):
-        node.comment = comment
-    if replace:
-        node.annotations.clear()
-    for name, value in annotations.items():
-        if name not in node.annotations:
-            node.annotations[name] = copy.deepcopy(value)
-
-
-# ----- records ---------------------------------------------------------------------------------
-
-
-def below(
-    path: str,
-    node: Node,
-    max_depth: int | None,
-    wants: Callable[[str], bool],
-    item_filter: Callable[[str], bool] | None,
-) -> Iterator[NodeRecord]:
-    """Yield the records of what is below a node, in the order of `RecordBackend.read_nodes`."""
-    if max_depth is not None and max_depth <= 0:
-        return
-    left = None if max_depth is None else max_depth - 1
-    for name in sorted(node.children, key=lambda key: (node.children[key].rank, key)):
-        child = node.children[name]
-        child_path = f"{path}.{name}" if path else name
-        yield record(child_path, child, wants, item_filter)
-        yield from below(child_path, child, left, wants, item_filter)
-
-
-def record(
-    path: str,
-    node: Node,
-    wants: Callable[[str], bool],
-    item_filter: Callable[[str], bool] | None,
-) -> NodeRecord:
-    """Return the record of a node, which is the caller's."""
-    items: tuple[Item, ...] | None = None
-    if node.kind == LEAF and wants(path):
-        items = tuple(
-            copied(node.items[name])
-            for name in sorted(node.items)
-            if item_filter is None or item_filter(name)
-        )
-    return bare_record(path, node)._replace(items=items)
+    def _look(self, path: str) -> Node | None:
+        node: Node | None = self.root
+        if path:
+            for name in path.split("."):
+                node = node.children.get(name)  # type: ignore[union-attr]
+                if node is None:
+                    break
+        return node
 
 
 def bare_record(path: str, node: Node) -> NodeRecord:

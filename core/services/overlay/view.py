@@ -162,7 +162,8 @@ class OverlayView:
         """Yield the records of all nodes."""
         path = self._path
         self.carry_out(alone=not recursive)
-        node = self.tree.find(path, self._trajectory)
+        self.tree.find(path, self._trajectory)
+        node = self.tree.node(path)
         is_stored = self.is_stored(path, node)
         stored: Iterator[NodeRecord] = iter(())
         if is_stored and (recursive or node.kind == UNREADABLE):
@@ -222,7 +223,7 @@ class OverlayView:
         None if it was removed.
         """
         known, place = self._path, self._pending.place(self._path)
-        node: Node | None = self.tree.find(known)
+        node: Node | None = self.tree.node(known)
         names = path[len(known) :].lstrip(".").split(".") if path != known else []
         while node is not None and self.is_stored(known, node):
             if node.kind == UNREADABLE:
