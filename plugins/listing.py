@@ -12,6 +12,7 @@ from typing import Any
 from pypet.interfaces import Command
 from pypet.manager import FeatureReport, get_manager, report
 from pypet.markers import hookimpl
+from pypet.options.collection import KnownOptions
 
 HEADER = ("FAMILY", "NAME", "DISTRIBUTION", "STATUS", "CAPABILITIES", "REASON")
 GAP = "  "
@@ -19,7 +20,9 @@ GAP = "  "
 
 def list_plugins(arguments: argparse.Namespace) -> int:
     """Write the list to stdout; ``arguments.json`` chooses JSON instead of a table."""
-    rows = report(get_manager())
+    manager = get_manager()
+    KnownOptions(manager)  # finds options that two plugins declare
+    rows = report(manager)
     if arguments.json:
         sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2, default=str) + "\n")
     else:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.due_runs import discard_runs
+from pypet.environment.guards import Origin
 from pypet.environment.job import Job
 from pypet.environment.pipeline import Results
 from pypet.environment.reporting import FailureLog
@@ -78,7 +79,8 @@ class ExecutionPass:
         self._first = len(results)
         self._failures = failures
         self._refill = refill
-        self._scheduler = plugins.scheduler.from_options(plugins.options)
+        with Origin.of(plugins.scheduler, plugins.manager).named():
+            self._scheduler = plugins.scheduler.from_options(plugins.options)
         self._service = self._trajectory.v_storage_service
         self._journal = plugins.journal if len(indices) else None
         if self._journal is not None:

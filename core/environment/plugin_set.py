@@ -12,6 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pypet.environment.guards import (
+    GuardedGate,
+    GuardedLogging,
+    GuardedReporter,
+    GuardedVersioning,
+    Origin,
+)
 from pypet.environment.option_conflicts import check_options, wrap_mode_name
 from pypet.manager import PluginManager, get_manager
 from pypet.options import ESTABLISHED, OptionValues
@@ -20,6 +27,7 @@ from pypet.pypetconstants import DEFAULT_LOGGING
 if TYPE_CHECKING:
     from pypet.interfaces import (
         AdmissionGate,
+        Feature,
         Journal,
         LoggingSetup,
         ProgressReporter,
@@ -118,6 +126,7 @@ def make_plugin_set(options: OptionValues, manager: PluginManager) -> PluginSet:
         Two options contradict each other, or what they ask for is not available.
     """
     scheduler = _choose_scheduler(options, manager)
+    _validate_own_options(options, scheduler)
     if not scheduler.in_process:
         options.update({flag: True for flag, name in _PARALLEL if name == scheduler.name})
         options["multiproc"] = True
@@ -130,14 +139,32 @@ def make_plugin_set(options: OptionValues, manager: PluginManager) -> PluginSet:
         options=options,
         scheduler=scheduler,
         wrap_mode=_resolve_parallel_runs(options, scheduler, manager),
-        gates=[gate(options) for gate in manager.admission_gates()],
-        logging=[setup(options) for setup in manager.logging_setups()],
-        progress=[reporter(options) for reporter in manager.progress_reporters()],
+        gates=[
+            GuardedGate(options, kind, Origin.of(kind, manager))
+            for kind in manager.admission_gates()
+        ],
+        logging=[
+            GuardedLogging(options, kind, Origin.of(kind, manager))
+            for kind in manager.logging_setups()
+        ],
+        progress=[
+            GuardedReporter(options, kind, Origin.of(kind, manager))
+            for kind in manager.progress_reporters()
+        ],
         fallback=fallback,
-        versionings=[versioning(options) for versioning in manager.versionings()],
-        # That there is one was checked with the options.
-        journal=manager.journals()[0](options) if options["resumable"] else None,
+        versionings=[
+            GuardedVersioning(options, kind, Origin.of(kind, manager))
+            for kind in manager.versionings()
+        ],
+        journal=_make_journal(options, manager) if options["resumable"] else None,
     )
+
+
+def _make_journal(options: OptionValues, manager: PluginManager) -> Journal:
+    """Return the first journal; that there is one was checked with the options."""
+    kind = manager.journals()[0]
+    with Origin.of(kind, manager).named():
+        return kind(options)
 
 
 def _choose_scheduler(options: Mapping[str, Any], manager: PluginManager) -> type[Scheduler]:
@@ -179,12 +206,14 @@ def _resolve_parallel_runs(
     """
     if scheduler.in_process:
         return None
-    options.update(scheduler.resolve_options(options))
+    with Origin.of(scheduler, manager).named():
+        options.update(scheduler.resolve_options(options))
     if options["queue_maxsize"] < 0:
         options["queue_maxsize"] = QUEUE_LENGTH_PER_CORE * options["ncores"]
     mode = manager.wrap_mode(wrap_mode_name(options))
     if scheduler.works_across_hosts and not mode.works_across_hosts:
         _check_foreign_workers(mode, scheduler, options)
+    _validate_own_options(options, mode)
     method = options["start_method"]
     if mode.needs_fork and method != "fork":
         raise ValueError(
@@ -193,6 +222,21 @@ def _resolve_parallel_runs(
             "wrap mode, for example 'QUEUE', or give start_method='fork'."
         )
     return mode
+
+
+def _validate_own_options(options: OptionValues, feature: type[Feature]) -> None:
+    """Check given options against the declarations of the scheduler or wrap mode in use.
+
+    `pypet.options.collect` leaves those of third parties out, as it cannot know who is used.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `Option.validate`.
+    """
+    for option in feature.options:
+        if option.name in options.given and options[option.name] != option.default:
+            option.validate(options[option.name])
 
 
 def _check_foreign_workers(

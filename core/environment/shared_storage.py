@@ -11,6 +11,7 @@ from multiprocessing.context import BaseContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from pypet.environment.guards import Origin
 from pypet.environment.storage_choice import check_service
 from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, WrapMode
 from pypet.support.processes import effective_start_method
@@ -131,7 +132,8 @@ def share_storage(
     options = plugins.options
     names = LogContext.of(trajectory, environment_name)
     setup = functools.partial(_log_in_helper, plugins.logging, names)
-    mode = plugins.wrap_mode({**plugins.wrap_mode_options, "helper_setup": setup})
+    with Origin.of(plugins.wrap_mode, plugins.manager).named():
+        mode = plugins.wrap_mode({**plugins.wrap_mode_options, "helper_setup": setup})
     context = multiprocessing.get_context(effective_start_method(options["start_method"]))
     return SharedStorage(trajectory, mode, context)
 

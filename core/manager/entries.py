@@ -53,6 +53,8 @@ class PluginEntry:
     features: list[RegisteredFeature] = field(default_factory=list)
     options: tuple[Option, ...] = ()
     """Options of the plugin itself, beside those of its features."""
+    option_clashes: dict[str, str] = field(default_factory=dict)
+    """Options that another plugin declares differently -> that plugin, whose declaration counts."""
     leaf_classes: tuple[str, ...] = ()
     """Dotted paths of classes of parameters and results."""
 

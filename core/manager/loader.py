@@ -12,6 +12,7 @@ import pluggy
 
 from pypet import hookspecs
 from pypet.errors import MissingDependencyError, PluginError, PluginWarning
+from pypet.interfaces import Option
 from pypet.manager.entries import PluginEntry, RegisteredFeature, Status, normalized
 from pypet.manager.families import Family
 from pypet.manager.lookup_errors import SWITCHED_OFF
@@ -125,7 +126,7 @@ class Loader:
             return Status.SHADOWED, f"{feature.name!r} is taken by {winner.entry.label}"
         if feature.missing_packages():
             return Status.UNAVAILABLE, feature.unmet_requirements()
-        return Status.LOADED, ""
+        return Status.LOADED, _clash_reasons(feature.entry, feature.options)
 
     def _blocks(self, entry: PluginEntry) -> bool:
         """Return whether the user switched a plugin off; mark its entry as blocked if so."""
@@ -194,6 +195,15 @@ class Loader:
             self.update_status(changed)
         return clashes
 
+    def note_option_clash(self, entry: PluginEntry, option: str, winner: str) -> bool:
+        """See `PluginManager.note_option_clash`."""
+        with self._lock:
+            if option in entry.option_clashes:
+                return False
+            entry.option_clashes[option] = winner
+        self.update_status(entry)
+        return True
+
     def update_status(self, entry: PluginEntry) -> None:
         """Derive the state of a loaded plugin, and its reason, from those of its features."""
         if entry.plugin is None or entry.status is Status.FAILED:
@@ -201,7 +211,18 @@ class Loader:
         states = [self.feature_state(feature) for feature in entry.features]
         kinds = {status for status, _ in states}
         entry.status = kinds.pop() if len(kinds) == 1 else Status.LOADED
-        entry.reason = "; ".join(dict.fromkeys(reason for _, reason in states if reason))
+        reasons = [*(reason for _, reason in states), _clash_reasons(entry, entry.options)]
+        entry.reason = "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+
+
+def _clash_reasons(entry: PluginEntry, options: Iterable[Option]) -> str:
+    """Return which of these options of a plugin are declared by another one, ``''`` for none."""
+    clashes = entry.option_clashes
+    return "; ".join(
+        f"option {option.name!r} is declared by {clashes[option.name]}"
+        for option in options
+        if option.name in clashes
+    )
 
 
 def _record_fault(entry: PluginEntry, err: BaseException) -> None:
@@ -222,7 +243,10 @@ def _record_fault(entry: PluginEntry, err: BaseException) -> None:
 
 def _is_foreign(missing: str | None, module: str) -> bool:
     """Return whether a missing module belongs to another package than the plugin."""
-    return missing is not None and missing.partition(".")[0] != module.partition(".")[0]
+    if missing is None:
+        return False
+    # A module that this version of pypet lacks is no package to install.
+    return missing.partition(".")[0] not in (module.partition(".")[0], PROJECT_NAME)
 
 
 def _one_line(err: BaseException) -> str:

@@ -274,6 +274,17 @@ class PluginManager(LifecycleHooks):
         """Return the features of a family from all loaded plugins; winners of clashes only."""
         return self._registry.of(family)
 
+    def note_option_clash(self, entry: PluginEntry, option: str, winner: str) -> bool:
+        """Note that the declaration of an option by ``winner`` counts instead of that of a plugin.
+
+        `PluginEntry.reason` then says so. Returns False if it was noted before.
+        """
+        return self._loader.note_option_clash(entry, option, winner)
+
+    def registered(self, item: object) -> RegisteredFeature | None:
+        """Return what is known of a class or command of a loaded plugin; None for others."""
+        return next((feature for feature in self._registry if feature.item is item), None)
+
     def hooks_of(self, entry: PluginEntry) -> tuple[str, ...]:
         """Return the names of the hooks that a loaded plugin implements."""
         callers = self._loader.pluggy.get_hookcallers(entry.plugin) or ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,8 @@ class FeatureReport:
     reason: str = ""
     capabilities: dict[str, Any] = field(default_factory=dict)
     """Name of each capability -> its value."""
+    traceback: str = ""
+    """Of the exception with which the plugin failed, or why it is unavailable."""
 
 
 def report(manager: PluginManager) -> list[FeatureReport]:
@@ -74,6 +77,7 @@ def _row(
         status,
         reason,
         capabilities or {},
+        "" if entry.error is None else "".join(traceback.format_exception(entry.error)),
     )
 
 

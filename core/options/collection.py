@@ -6,9 +6,11 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pypet.errors import OptionWarning, UnknownOptionError
+from pypet.errors import OptionWarning, PluginWarning, UnknownOptionError
 from pypet.interfaces import Option
+from pypet.interfaces.option import type_name
 from pypet.manager import DeclaredOption, PluginManager
+from pypet.manager.entries import RegisteredFeature
 from pypet.manager.families import STORAGE
 from pypet.options.established import ESTABLISHED, POSITIONAL_COUNT
 from pypet.options.ineffective import (
@@ -103,9 +105,11 @@ class KnownOptions(Mapping[str, Option]):
     """All options of pypet and the installed plugins by name, with all their declarations."""
 
     def __init__(self, manager: PluginManager) -> None:
-        """Load all plugins, since each may declare options."""
+        """Load all plugins, since each may declare options. Warn of clashes, once per manager."""
         self.declared = _by_name(manager.options())
         self._options = known_options(manager, self.declared)
+        for name, declarations in self.declared.items():
+            _warn_of_clashes(manager, self._options[name], declarations)
 
     def __getitem__(self, name: str) -> Option:
         return self._options[name]
@@ -117,10 +121,12 @@ class KnownOptions(Mapping[str, Option]):
         return len(self._options)
 
     def validate(self, name: str, value: Any, service: str | None = None) -> None:
-        """Check a value against the effective declaration and those of the other plugins.
+        """Check a value against the effective declaration and those that agree with it.
 
         Among declarations of storage services only that of the service named ``service`` counts;
-        while the service is unknown, none does.
+        while the service is unknown, none does. Declarations of third parties do not count if
+        they contradict the effective one, or if they are those of schedulers and wrap modes, which
+        are asked when they are chosen: no plugin can spoil an option for those who do not use it.
 
         Raises
         ------
@@ -131,13 +137,66 @@ class KnownOptions(Mapping[str, Option]):
         if value is option.default:
             return
         option.validate(value)
-        for other, _, feature in self.declared.get(name, ()):
-            if other is not option and (
-                feature is None
-                or feature.family is not STORAGE
-                or feature.name.lower() == str(service).lower()
-            ):
+        for other, entry, feature in self.declared.get(name, ()):
+            if other is option:
+                continue
+            if feature is not None and feature.family is STORAGE:
+                if feature.name.lower() == str(service).lower():
+                    other.validate(value)
+            elif entry.builtin or not (_is_selected(feature) or _contradict(other, option)):
                 other.validate(value)
+
+
+def _warn_of_clashes(
+    manager: PluginManager, option: Option, declarations: Sequence[DeclaredOption]
+) -> None:
+    """Warn of declarations that contradict the effective one; each is noted in its entry.
+
+    Those of two storage services do not clash: an environment has one of them, which gets only
+    what is given.
+    """
+    winner = next((each for each in declarations if each.option is option), None)
+    for each in declarations:
+        is_storage = each.feature is not None and each.feature.family is STORAGE
+        if is_storage and (option.family == STORAGE.name or _declares_storage(winner)):
+            continue
+        if each.option is option or each.entry.builtin or not _contradict(each.option, option):
+            continue
+        by = "pypet itself" if winner is None else winner.entry.label
+        if manager.note_option_clash(each.entry, option.name, by):
+            warnings.warn(
+                f"Two plugins declare the option {option.name!r} differently: the declaration of "
+                f"{by} counts, with the default {option.default!r}; that of {each.entry.label} "
+                f"({_described(each.option)}) does not. Switch one of them off with "
+                "`disable_plugins` or PYPET_DISABLE_PLUGINS, or rename the option of the plugin.",
+                PluginWarning,
+                stacklevel=2,
+            )
+
+
+def _declares_storage(declaration: DeclaredOption | None) -> bool:
+    feature = None if declaration is None else declaration.feature
+    return feature is not None and feature.family is STORAGE
+
+
+def _is_selected(feature: RegisteredFeature | None) -> bool:
+    """Return whether a feature is in use only if an option selects it by name."""
+    return feature is not None and feature.family.option is not None
+
+
+def _contradict(one: Option, other: Option) -> bool:
+    """Return whether two declarations have another default, or types without a common one."""
+    # By their text: comparing values of somebody else's class may raise.
+    if type(one.default) is not type(other.default) or repr(one.default) != repr(other.default):
+        return True
+    names = {type_name(kind) for kind in one.types}
+    others = {type_name(kind) for kind in other.types}
+    return bool(names and others and names.isdisjoint(others))
+
+
+def _described(option: Option) -> str:
+    types = " or ".join(type_name(kind) for kind in option.types)
+    return f"{types + ', ' if types else ''}default {option.default!r}"
 
 
 class Collected(NamedTuple):

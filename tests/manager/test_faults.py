@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from pypet.errors import MissingDependencyError, PluginError, UnknownPluginError
-from pypet.manager import Status
+from pypet.manager import Status, report
 from tests.plugin_folders import storage_plugin
 
 HOOK = """
@@ -77,6 +77,20 @@ def test_a_plugin_that_imports_a_missing_package_is_unavailable(install, third_p
     assert "package_that_nobody_has" in reason_of(manager, status=Status.UNAVAILABLE)
     with pytest.raises(MissingDependencyError, match="package_that_nobody_has"):
         manager.storage_service("shelf")
+
+
+def test_a_plugin_that_imports_a_missing_module_of_pypet_is_a_failure(install, third_party):
+    install("shelves", shelf="import pypet.module_of_another_version")
+    reason = reason_of(third_party())
+    assert "raised ModuleNotFoundError" in reason
+    assert "pypet.module_of_another_version" in reason
+
+
+def test_the_report_of_a_failed_plugin_has_the_traceback(install, third_party):
+    install("wrecks", wreck="def sink():\n    1 / 0\n\nsink()")
+    (row,) = report(third_party())
+    assert "in sink" in row.traceback
+    assert row.traceback.rstrip().endswith("ZeroDivisionError: division by zero")
 
 
 def test_a_register_hook_that_raises_makes_the_whole_plugin_fail(install, third_party):

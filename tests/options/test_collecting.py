@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pypet.errors import MissingDependencyError, UnknownOptionError, UnknownPluginError
+from pypet.errors import (
+    MissingDependencyError,
+    PluginWarning,
+    UnknownOptionError,
+    UnknownPluginError,
+)
 from pypet.interfaces import Option, ProgressReporter, StorageService, Versioning
 from pypet.markers import hookimpl
 from pypet.options import ESTABLISHED, collect, established, unknown_option_error
@@ -167,7 +172,9 @@ def test_the_check_of_the_plugin_counts_beside_that_of_the_table(manager):
 
 def test_a_plugin_cannot_change_an_established_default(manager):
     manager.register(versioning((Option("git_fail", True),)), "git")
-    assert collect(manager, (), {}).values["git_fail"] is False
+    with pytest.warns(PluginWarning, match="declaration of pypet itself counts"):
+        values = collect(manager, (), {}).values
+    assert values["git_fail"] is False
 
 
 def test_checks_of_storage_options_are_left_to_the_service(manager):

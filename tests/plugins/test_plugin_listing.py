@@ -111,7 +111,9 @@ def test_json_holds_the_same(manager, capsys):
             "main_process_only": False,
             "supports_loading": True,
         },
+        "traceback": "",
     }
+    assert "RuntimeError: no luck" in rows[4]["traceback"]
 
 
 def test_columns_are_as_wide_as_their_widest_cell():

@@ -1,0 +1,217 @@
+"""The fault of a plugin names it, and ends no experiment that does not need the plugin."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from pypet.interfaces import AdmissionGate, LoggingSetup, ProgressReporter, Scheduler, Versioning
+from pypet.manager import PluginEntry, get_manager
+from pypet.markers import hookimpl
+
+pytestmark = pytest.mark.filterwarnings("ignore:disable_plugins. there is no plugin")
+
+SWITCH = "disable_plugins='faulty'"
+
+
+class FaultyLogging(LoggingSetup):
+    name = "faulty_logging"
+    fails_in = ""
+
+    def __init__(self, options):
+        self._call("__init__")
+
+    def _call(self, method):
+        if method == self.fails_in:
+            raise RuntimeError("broken logging")
+
+    def start(self, context):
+        self._call("start")
+
+    def start_worker(self, context):
+        self._call("start_worker")
+
+    def stop(self, *, remove_all_handlers=True):
+        self._call("stop")
+
+    @property
+    def folders(self):
+        self._call("folders")
+        return ()
+
+
+class FaultyVersioning(Versioning):
+    name = "faulty_versioning"
+    fails_in = ""
+
+    def __init__(self, options):
+        self._call("__init__")
+
+    def _call(self, method):
+        if method == self.fails_in:
+            raise RuntimeError("broken versioning")
+
+    def snapshot(self, environment):
+        self._call("snapshot")
+
+    def environment_named(self, environment):
+        self._call("environment_named")
+
+    def experiment_started(self, environment):
+        self._call("experiment_started")
+
+    def experiment_finished(self, environment):
+        self._call("experiment_finished")
+
+
+class FaultyReporter(ProgressReporter):
+    name = "faulty_reporter"
+    fails_in = ""
+    called = []
+
+    def __init__(self, options):
+        self._call("__init__")
+        self.called.clear()
+
+    def _call(self, method):
+        self.called.append(method)
+        if method == self.fails_in:
+            raise RuntimeError("broken reporter")
+
+    def start(self, total, done=0):
+        self._call("start")
+
+    def advance(self, finished=1, failed=0):
+        self._call("advance")
+
+    def stop(self):
+        self._call("stop")
+
+
+class FaultyGate(AdmissionGate):
+    name = "faulty_gate"
+
+    def start(self):
+        raise RuntimeError("broken gate")
+
+    def admits(self, active):
+        return True
+
+
+class FaultyScheduler(Scheduler):
+    name = "faulty_scheduler"
+    in_process = True
+
+    def __init__(self, options):
+        raise RuntimeError("broken scheduler")
+
+    def start(self, execute): ...
+    def free_slots(self): ...
+    def submit(self, tasks): ...
+    def outcomes(self): ...
+    def stop(self): ...
+
+
+HOOKS = {
+    LoggingSetup: "pypet_register_logging",
+    Versioning: "pypet_register_versioning",
+    ProgressReporter: "pypet_register_progress_reporters",
+    AdmissionGate: "pypet_register_admission_gates",
+    Scheduler: "pypet_register_schedulers",
+}
+
+
+@pytest.fixture
+def make_faulty(make_env, request):
+    """Make an environment with one more plugin, which gives a faulty feature."""
+
+    def make(feature, fails_in="", **options):
+        kind = type(feature.__name__, (feature,), {"fails_in": fails_in})
+        hook = next(HOOKS[base] for base in feature.__mro__ if base in HOOKS)
+        plugin = type("Plugin", (), {hook: hookimpl(lambda self: [kind])})()
+        # A set of disabled names of its own gives a manager of its own.
+        name = f"nobody-{request.node.name}"
+        manager = get_manager((name,))
+        manager._loader.add(PluginEntry("faulty", "faulty", "faults", "2.1", lambda: plugin))
+        env = make_env(disable_plugins=(name,), **options)
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": range(3)})
+        return env
+
+    return make
+
+
+def note_of(caught):
+    (note,) = caught.value.__notes__
+    return note
+
+
+@pytest.mark.parametrize("feature", [FaultyLogging, FaultyVersioning, FaultyReporter])
+def test_a_constructor_that_raises_is_named(make_faulty, feature):
+    with pytest.raises(RuntimeError, match="broken") as caught:
+        make_faulty(feature, "__init__")
+    assert "plugin 'faulty' of faults 2.1" in note_of(caught)
+    assert SWITCH in note_of(caught)
+
+
+@pytest.mark.parametrize(
+    ("feature", "method"),
+    [
+        (FaultyLogging, "start"),
+        (FaultyVersioning, "snapshot"),
+        (FaultyVersioning, "environment_named"),
+    ],
+)
+def test_what_raises_when_the_environment_is_made_is_named(make_faulty, feature, method):
+    with pytest.raises(RuntimeError, match="broken") as caught:
+        make_faulty(feature, method)
+    assert SWITCH in note_of(caught)
+
+
+def test_what_raises_when_the_experiment_starts_is_named(make_faulty):
+    env = make_faulty(FaultyVersioning, "experiment_started")
+    with pytest.raises(RuntimeError, match="broken") as caught:
+        env.run(lambda traj: traj.x)
+    assert SWITCH in note_of(caught)
+
+
+def test_a_scheduler_that_raises_is_named(make_faulty):
+    env = make_faulty(FaultyScheduler, scheduler="faulty_scheduler")
+    with pytest.raises(RuntimeError, match="broken") as caught:
+        env.run(lambda traj: traj.x)
+    assert SWITCH in note_of(caught)
+
+
+def test_a_gate_that_raises_is_named(make_faulty):
+    env = make_faulty(
+        FaultyGate, multiproc=True, ncores=2, wrap_mode="LOCAL", storage_service="memory"
+    )
+    with pytest.raises(RuntimeError, match="broken gate") as caught:
+        env.run(lambda traj: traj.x)
+    assert SWITCH in note_of(caught)
+
+
+@pytest.mark.parametrize(
+    ("feature", "method"),
+    [
+        (FaultyLogging, "folders"),
+        (FaultyLogging, "stop"),
+        (FaultyVersioning, "experiment_finished"),
+        (FaultyReporter, "start"),
+        (FaultyReporter, "advance"),
+        (FaultyReporter, "stop"),
+    ],
+)
+def test_what_raises_in_the_end_or_only_reports_is_logged(make_faulty, caplog, feature, method):
+    with make_faulty(feature, method) as env, caplog.at_level(logging.ERROR, "pypet"):
+        assert env.run(lambda traj: traj.x) == [(0, 0), (1, 1), (2, 2)]
+    assert "broken" in caplog.text
+    assert "plugin 'faulty' of faults 2.1" in caplog.text
+    assert SWITCH in caplog.text
+
+
+def test_a_reporter_that_raised_is_only_stopped(make_faulty, caplog):
+    make_faulty(FaultyReporter, "start").run(lambda traj: traj.x)
+    assert FaultyReporter.called == ["start", "stop"]
+    assert caplog.text.count("The experiment goes on without what failed") == 1
