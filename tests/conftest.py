@@ -120,20 +120,30 @@ def pytest_configure(config):
         settings.load_profile("suite")
 
 
-def pytest_collection_modifyitems(config, items):
-    """Mark slow tests, and have pytest-xdist execute those that belong together in one process.
-
-    These are the tests of a file, whose fixtures are then made once, and all tests with clusters.
-    """
+def pytest_collection_modifyitems(items):
+    """Mark slow tests."""
     root = Path(__file__).parent
     for item in items:
         module = item.path.relative_to(root)
         folders = {parent.as_posix() for parent in module.parents}
         if module.with_suffix("").as_posix() in SLOW_MODULES or folders & SLOW_FOLDERS:
             item.add_marker("slow")
-        if config.pluginmanager.hasplugin("xdist"):
-            group = item.path.parent if item.path.parent.name == "clusters" else item.path
-            item.add_marker(pytest.mark.xdist_group(str(group)))
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config, log):
+    """Execute the tests of a file in one process, whose fixtures are then made once.
+
+    All tests with clusters are in one process, too, so that there is one bed of each kind.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FileScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.partition("::")[0]
+            return "clusters" if "/clusters/" in path else path
+
+    return FileScheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,8 +7,8 @@ component is resolved that decision stands: there is no backtracking.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pypet.errors import DataNotInStorageError, NotUniqueNodeError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _NO_RUN_IS_SET = "no run is set, so choose one first, for example by `v_idx = 0`"
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class LookupSettings:
     """How names are looked up: the arguments of one `f_get`, or the settings of a trajectory.
 
@@ -113,7 +113,7 @@ def contains(
     item: Any,
     settings: LookupSettings,
 ) -> bool:
-    """Return whether ``item``, a name or a node, is found below ``start``.
+    """Return whether ``item``, a name or a node, is found below ``start``, in memory.
 
     Raises
     ------
@@ -122,6 +122,8 @@ def contains(
     """
     if isinstance(item, NNTreeNode):
         return _contains_node(tree, start, item, settings.max_depth)
+    if settings.auto_load:
+        settings = dataclasses.replace(settings, auto_load=False)
     try:
         if not tree.wildcards.parse_key(item).components:
             return False

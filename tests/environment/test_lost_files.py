@@ -398,14 +398,14 @@ def refuse(monkeypatch):
     """Return a function that lets nobody open files in a folder, and one that ends this."""
 
     def refuse_below(folder, error, *, to_read=True):
-        hold = HDF5StorageService._hold
+        acquire = HDF5StorageService._acquire
 
         def refusing(service, *, writable):
             if (writable or to_read) and service.filename.startswith(f"{folder}"):
                 raise error
-            return hold(service, writable=writable)
+            return acquire(service, writable=writable)
 
-        monkeypatch.setattr(HDF5StorageService, "_hold", refusing)
+        monkeypatch.setattr(HDF5StorageService, "_acquire", refusing)
 
     return refuse_below, monkeypatch.undo
 
