@@ -13,6 +13,7 @@ from pypet.errors import PluginError
 from pypet.interfaces import Command, Feature, Option
 from pypet.manager.entries import PluginEntry, RegisteredFeature
 from pypet.manager.families import FAMILIES, LEAF_CLASSES_HOOK, OPTIONS_HOOK, Family
+from pypet.manager.signatures import check_hook_arguments, check_methods
 from pypet.support.spelling import did_you_mean
 
 HOOK_PREFIX = "pypet_"
@@ -28,14 +29,18 @@ def check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
     Raises
     ------
     PluginError
-        A hook is misspelt, is a wrapper, or lacks its marker; or there is none.
+        A hook is misspelt, is a wrapper, takes unknown arguments, or lacks its marker; or there
+        is none.
     """
-    hooks = dict(_implementations(manager, plugin))
-    for name, options in hooks.items():
+    hooks = {}
+    for attribute, name, options in _implementations(manager, plugin):
+        hooks[name] = options
         if name not in HOOKS and not options.get("optionalhook"):
             raise PluginError(f"there is no hook {name!r}.{did_you_mean(name, HOOKS)}")
         if options.get("wrapper") or options.get("hookwrapper"):
             raise PluginError(f"hook {name!r} is marked as a wrapper, which pypet does not support")
+        if name in HOOKS:
+            check_hook_arguments(name, getattr(hookspecs, name), getattr(plugin, attribute))
     unmarked = [name for name in dir(plugin) if name.startswith(HOOK_PREFIX) and name not in hooks]
     for name in unmarked:
         if callable(getattr(plugin, name)) and name in HOOKS:
@@ -46,11 +51,12 @@ def check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
 
 def _implementations(
     manager: pluggy.PluginManager, plugin: object
-) -> Iterator[tuple[str, dict[str, object]]]:
+) -> Iterator[tuple[str, str, dict[str, object]]]:
+    """Yield the attribute, the hook and the options of each implementation."""
     for attribute in dir(plugin):
         options = manager.parse_hookimpl_opts(plugin, attribute)
         if options is not None:
-            yield options.get("specname") or attribute, dict(options)
+            yield attribute, options.get("specname") or attribute, dict(options)
 
 
 def call_register_hooks(manager: pluggy.PluginManager, entry: PluginEntry) -> None:
@@ -65,6 +71,8 @@ def call_register_hooks(manager: pluggy.PluginManager, entry: PluginEntry) -> No
     for family in FAMILIES:
         for item in _answers(manager, entry.plugin, family.hook):
             feature = RegisteredFeature(family, _checked_name(family, item), item, entry)
+            if isinstance(item, type) and not entry.builtin:  # a test checks pypet's own
+                check_methods(item)
             if any(feature.key == other.key for other in features):
                 raise PluginError(f"{family.hook} returns two {family.plural} {feature.name!r}")
             features.append(feature)
