@@ -12,7 +12,7 @@ import pytest
 from pypet.errors import DataNotInStorageError, NoSuchServiceError, RefusedPickleError
 from pypet.interfaces.storage import StorageService
 from pypet.leaves import PickleResult
-from pypet.records import DeleteLink, DeleteNode, PutNode, StoreRequest
+from pypet.records import ArrayItem, DeleteLink, DeleteNode, PutNode, StoreRequest
 from pypet.services.record_service import RecordStorageService
 from pypet.testing.equality import assert_same_value
 from pypet.testing.storage_processes import ProcessConformance
@@ -155,6 +155,35 @@ class DataConformance(ValueConformance, RunConformance, ProcessConformance):
         assert found.f_get("results.again.below").v_comment == "late"
         assert not found.f_contains("results.outcome", shortcuts=False)
         assert not found.f_contains("results.shortcut", shortcuts=False)
+
+    def test_a_replayed_request_is_applied_if_it_was_not(
+        self, stored: Trajectory, service: StorageService, tmp_path: Path
+    ) -> None:
+        if not isinstance(service, RecordStorageService):
+            pytest.skip("the service knows no requests")
+        put = PutNode("results.late", False, None, "late", {}, ())
+        service.apply(StoreRequest(NAME, (put,), replayed=True))
+        service.apply(StoreRequest(NAME, (put,), replayed=True))
+        assert self.load(stored, tmp_path).f_get("results.late").v_comment == "late"
+
+    def test_failed_replacement_keeps_the_old_value(
+        self, stored: Trajectory, service: StorageService, tmp_path: Path
+    ) -> None:
+        """A value is replaced by one that cannot be stored, which only the backend finds out."""
+        if not isinstance(service, RecordStorageService):
+            pytest.skip("the service knows no requests")
+        broken = np.array([(index for index in ())], object)  # nobody stores a generator
+        item = ArrayItem("value", "ARRAY", broken, "COLL_NDARRAY", None)
+        put = PutNode("results.outcome", True, "Result", "", {}, (item,), overwrite=True)
+        try:
+            service.apply(StoreRequest(NAME, (put,)))
+        except Exception:
+            assert self.load(stored, tmp_path).f_get("results.outcome").value == 42
+        else:
+            pytest.skip("the service keeps objects of every kind")
+        stored.f_get("results.outcome").f_set(value=43)
+        stored.f_store_item("results.outcome", overwrite=True)
+        assert self.load(stored, tmp_path).f_get("results.outcome").value == 43
 
     def test_failed_store_leaves_earlier_data_readable(
         self, stored: Trajectory, tmp_path: Path

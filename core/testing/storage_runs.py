@@ -114,7 +114,9 @@ class RunConformance(StorageSuite):
                 assert row[name] == before[run][name], (run, name)
         assert loaded.f_is_completed()
 
-    def test_single_run_updates_its_own_row_only(self, stored: Trajectory, tmp_path: Path) -> None:
+    def test_a_single_run_updates_its_own_row_only(
+        self, stored: Trajectory, tmp_path: Path
+    ) -> None:
         stored.f_set_crun(2)
         stored.f_start_run(turn_into_run=False)
         stored.f_finalize_run()

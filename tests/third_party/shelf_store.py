@@ -41,9 +41,10 @@ class ShelfStorageService(RecordStorageService):
 
     def apply(self, request: StoreRequest) -> None:
         """Apply a request in memory, where errors show, then append it to the file."""
+        pickled = pickle.dumps(request)  # what cannot be pickled changes neither
         self._memory.apply(request)
         with self.path.open("ab") as file:
-            pickle.dump(request, file)
+            file.write(pickled)
 
     def trajectory_names(self) -> list[str]:
         """Return the names of all trajectories in the file."""

@@ -1,0 +1,34 @@
+"""Each broken storage service is caught by a test of the suite whose name says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pypet.interfaces.storage import StorageService
+from pypet.testing.storage import StorageConformance
+from tests.mutants.mutant import Mutant, suites
+from tests.mutants.storage_mutants import MUTANTS, make
+from tests.third_party.shelf_store import ShelfStorageService
+
+
+def _members(mutant: Mutant) -> dict[str, Any]:
+    def make_service(self: Any, folder: Path) -> StorageService:
+        return make(mutant, folder)
+
+    return {"make_service": make_service}
+
+
+globals().update(suites(MUTANTS, StorageConformance, _members))
+
+
+class TestSoundShelf(StorageConformance):
+    """What most of the mutants derive from passes."""
+
+    def make_service(self, folder: Path) -> StorageService:
+        return ShelfStorageService(folder / "shelf.pickle")
+
+
+def test_there_are_enough_mutants():
+    assert len(MUTANTS) >= 50
+    assert len({mutant.broken for mutant in MUTANTS}) > 70
