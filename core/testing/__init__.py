@@ -9,3 +9,12 @@ thing under test, and is done::
         def make_service(self, folder):
             return MyStorageService(filename=folder / "data.my")
 """
+
+import pkgutil
+import sys
+
+_pytest = sys.modules.get("pytest")
+if _pytest is not None:
+    # a plain assert would fail in somebody else's tests without saying what was compared
+    _modules = (f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__))
+    _pytest.register_assert_rewrite(*(name for name in _modules if name not in sys.modules))

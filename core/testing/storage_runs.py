@@ -139,6 +139,9 @@ class RunConformance(StorageSuite):
         assert len(loaded) == len(POINTS)
         assert set(loaded.f_get_explored_parameters()) == {"parameters.x"}
         assert list(loaded.f_get("parameters.x").f_get_range()) == POINTS
+        bare = self.load(traj, tmp_path, load_data=0)
+        assert len(bare) == len(bare.f_get_run_names()) == len(POINTS)
+        assert set(bare.f_get_explored_parameters()) == {"parameters.x"}
 
     def test_explorations_come_back(self, experiment: Trajectory, tmp_path: Path) -> None:
         loaded = self.load(experiment, tmp_path)
@@ -152,6 +155,7 @@ class RunConformance(StorageSuite):
         first = len(experiment)
         experiment.f_expand({"x": [10.0, 20.0]})
         experiment.f_store()
+        assert len(self.load(experiment, tmp_path, load_data=0)) == first + 2
         loaded = self.load(experiment, tmp_path)
         assert len(loaded) == first + 2
         assert list(loaded.f_get("parameters.x").f_get_range()) == [*POINTS, 10.0, 20.0]

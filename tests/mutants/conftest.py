@@ -22,6 +22,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
         yield
     except pytest.skip.Exception as skipped:
         pytest.fail(f"{mutant.name} ({mutant.broken}) is skipped: {skipped}")
+    except NameError:
+        raise  # the mutant itself is wrong
     except (Exception, pytest.fail.Exception) as error:
         told = str(error).strip().splitlines() or [""]
         line = f"{type(error).__name__}: {told[0]}"[:80]
@@ -42,8 +44,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         return
     terminalreporter.section("broken plugins")
     width = max(len(row[0]) for row in rows)
-    for name, test, _ in rows:
+    for name, test, failure in rows:
         terminalreporter.write_line(f"{name:<{width}}  caught by {test}")
+        if terminalreporter.config.getoption("verbose") > 0:
+            terminalreporter.write_line(f"{'':<{width}}  {failure}")
     terminalreporter.write_line(f"{len(rows)} broken plugins caught")
 
 

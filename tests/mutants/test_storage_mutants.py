@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pypet.interfaces.storage import StorageService
 from pypet.testing.storage import StorageConformance
 from tests.mutants.mutant import Mutant, suites
-from tests.mutants.storage_mutants import MUTANTS, make
+from tests.mutants.storage_mutants import KEPT, MUTANTS, OPEN, make
 from tests.third_party.shelf_store import ShelfStorageService
+
+
+@pytest.fixture(autouse=True)
+def _tidied() -> Iterator[None]:
+    yield
+    KEPT.clear()
+    while OPEN:
+        OPEN.pop().close()
 
 
 def _members(mutant: Mutant) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pypet.interfaces import Option, StorageService
 from pypet.manager import get_manager
@@ -28,16 +28,24 @@ class ShelfStorageService(RecordStorageService):
 
     def __init__(self, shelf_file: str | Path = "shelf.pickle") -> None:
         self.path = Path(shelf_file)
+        self._replay()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what was read: a copy in another process reads the file."""
+        return {key: value for key, value in self.__dict__.items() if key != "_memory"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._replay()
+
+    def _replay(self) -> None:
         memory = get_manager().storage_service("memory")()
         assert isinstance(memory, RecordStorageService)
         self._memory = memory
         if self.path.exists():
-            self._replay()
-
-    def _replay(self) -> None:
-        with self.path.open("rb") as file:
-            while file.peek(1):
-                self._memory.apply(pickle.load(file))
+            with self.path.open("rb") as file:
+                while file.peek(1):
+                    memory.apply(pickle.load(file))
 
     def apply(self, request: StoreRequest) -> None:
         """Apply a request in memory, where errors show, then append it to the file."""
