@@ -172,7 +172,8 @@ class DataConformance(ValueConformance, RunConformance, ProcessConformance):
         """A value is replaced by one that cannot be stored, which only the backend finds out."""
         if not isinstance(service, RecordStorageService):
             pytest.skip("the service knows no requests")
-        broken = np.array([(index for index in ())], object)  # nobody stores a generator
+        broken: Any = np.empty(1, dtype=object)
+        broken[0] = (letter for letter in "generators cannot be stored")
         item = ArrayItem("value", "ARRAY", broken, "COLL_NDARRAY", None)
         put = PutNode("results.outcome", True, "Result", "", {}, (item,), overwrite=True)
         try:
