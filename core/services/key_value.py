@@ -102,13 +102,14 @@ class KeyValueStorageService(RecordStorageService):
 
     def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
         """Return the data about a trajectory; see `RecordBackend.read_meta`."""
-        stored = self._stored(trajectory)
-        meta, root = stored.get_meta(), stored.find("")
-        return meta._replace(
-            info=meta.info._replace(comment=root.comment),
-            annotations=root.annotations,
-            runs=stored.get_runs() if with_runs else None,
-        )
+        with self.reading():
+            stored = self._stored(trajectory)
+            meta, root = stored.get_meta(), stored.find("")
+            return meta._replace(
+                info=meta.info._replace(comment=root.comment),
+                annotations=root.annotations,
+                runs=stored.get_runs() if with_runs else None,
+            )
 
     def read_nodes(
         self,
@@ -121,13 +122,14 @@ class KeyValueStorageService(RecordStorageService):
         item_filter: Callable[[str], bool] | None = None,
     ) -> Iterator[NodeRecord]:
         """Yield records; see `RecordBackend.read_nodes`."""
-        stored = self._stored(trajectory)
-        yield from stored.read(
-            stored.find(path, trajectory),
-            max_depth=max_depth if recursive else 0,
-            wants=wants,
-            item_filter=item_filter,
-        )
+        with self.reading():
+            stored = self._stored(trajectory)
+            yield from stored.read(
+                stored.find(path, trajectory),
+                max_depth=max_depth if recursive else 0,
+                wants=wants,
+                item_filter=item_filter,
+            )
 
     def _stored(self, trajectory: str) -> TrajectoryStore:
         stored = self.find_trajectory(trajectory)
