@@ -43,6 +43,11 @@ class ExecutorScheduler(SubmittingScheduler):
         """How many batches carried a task function along, by its name."""
 
     @classmethod
+    def executes_on(cls, resource: Any) -> bool:
+        """Return True: `resolve_options` tells what is wrong with what is no executor."""
+        return True
+
+    @classmethod
     def resolve_options(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return ``ncores`` as it is in effect: the number of workers of the executor.
 

@@ -19,6 +19,7 @@ class PoolScheduler(WorkerPool):
 
     name: ClassVar[str] = "pool"
     options: ClassVar[tuple[Option, ...]] = (*OPTIONS, *established("use_pool", "freeze_input"))
+    chosen_by: ClassVar[str | None] = "use_pool"
     workers_stay: ClassVar[bool] = True
     default_on_error: ClassVar[str] = "raise"
     runner: ClassVar[type[TaskRunner]] = InProcessRunner

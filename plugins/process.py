@@ -42,6 +42,7 @@ class ProcessScheduler(ProcessExecutor):
     """Starts a process for each run, at most ``ncores`` at once, as far as gates admit them."""
 
     name: ClassVar[str] = "process"
+    chosen_by: ClassVar[str | None] = "multiproc"
     default_on_error: ClassVar[str] = "continue"
 
     @classmethod

@@ -17,6 +17,7 @@ class SerialScheduler(Scheduler):
     """Executes a task when its outcome is requested, on the trajectory of the environment."""
 
     name: ClassVar[str] = "serial"
+    chosen_by: ClassVar[str | None] = ""
     in_process: ClassVar[bool] = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:

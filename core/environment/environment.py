@@ -92,7 +92,7 @@ class Environment(EnvironmentHandle):
     ) -> PluginSet:
         """Resolve and check everything first, then change the trajectory and make files."""
         options, leftovers = collect(manager, args, kwargs, stacklevel=3)
-        debugged = debug_options(options)
+        debugged = debug_options(options, manager)
         options.update(debugged)
         plugins = make_plugin_set(options, manager)
         shared = {entry.name for entry in content.keywords}

@@ -20,6 +20,7 @@ from pypet.environment.guards import (
     Origin,
 )
 from pypet.environment.option_conflicts import check_options, wrap_mode_name
+from pypet.errors import MissingDependencyError
 from pypet.manager import PluginManager, get_manager
 from pypet.options import ESTABLISHED, OptionValues
 from pypet.pypetconstants import DEFAULT_LOGGING
@@ -36,16 +37,14 @@ if TYPE_CHECKING:
         WrapMode,
     )
 
-# The first flag that is set decides; without `multiproc` none of the others counts.
-_IN_PROCESS = "serial"
-_PARALLEL = (("use_scoop", "scoop"), ("use_pool", "pool"), ("multiproc", "process"))
-_EXECUTOR = "executor"
-"""Schedules on an object that is given as the option, a `concurrent.futures.Executor`."""
+_SWITCHES = ("use_scoop", "use_pool", "multiproc")
+"""Options that choose a scheduler, see `Scheduler.chosen_by`. The first one that is set decides;
+without `multiproc` none of the others counts."""
+_NO_SWITCH = ""
 
 QUEUE_LENGTH_PER_CORE = 2
 
 DEBUGGER = "pydevd"
-DEBUG_SERVICE = "lazy"
 CONSOLE_LOGGING: dict[str, Any] = {
     "version": 1,
     "formatters": {"lines": {"format": "%(processName)-10s %(name)s %(levelname)-8s %(message)s"}},
@@ -102,16 +101,27 @@ def manager_for(kwargs: Mapping[str, Any]) -> PluginManager:
     return get_manager(disabled)
 
 
-def debug_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def debug_options(options: Mapping[str, Any], manager: PluginManager) -> dict[str, Any]:
     """Return the options that ``lazy_debug`` changes, none unless it is on and a debugger active.
 
-    The storage service is the lazy one, and the default logging writes no files; a logging
-    configuration of the user stays.
+    The storage service is one that keeps nothing, and the default logging writes no files; a
+    logging configuration of the user stays.
+
+    Raises
+    ------
+    MissingDependencyError
+        No storage service keeps nothing.
     """
     if not options["lazy_debug"] or DEBUGGER not in sys.modules:
         return {}
     _logger.warning("lazy_debug: the debugger %s is active, so NOTHING is stored.", DEBUGGER)
-    changed: dict[str, Any] = {"storage_service": DEBUG_SERVICE}
+    service = next((each for each in manager.storage_services() if not each.keeps_data), None)
+    if service is None:
+        raise MissingDependencyError(
+            "lazy_debug=True needs a storage service that keeps nothing, and none is in use. "
+            "`pypet plugins` lists what there is."
+        )
+    changed: dict[str, Any] = {"storage_service": service.name}
     if options["log_config"] == DEFAULT_LOGGING:
         changed["log_config"] = CONSOLE_LOGGING
     return changed
@@ -128,12 +138,13 @@ def make_plugin_set(options: OptionValues, manager: PluginManager) -> PluginSet:
     scheduler = _choose_scheduler(options, manager)
     _validate_own_options(options, scheduler)
     if not scheduler.in_process:
-        options.update({flag: True for flag, name in _PARALLEL if name == scheduler.name})
+        if scheduler.chosen_by in _SWITCHES:
+            options[scheduler.chosen_by] = True
         options["multiproc"] = True
     check_options(options, manager, scheduler)
     fallback = scheduler.fallback_reason(options)
     if fallback is not None:
-        scheduler = manager.scheduler(_IN_PROCESS)
+        scheduler = manager.scheduler_chosen_by(_NO_SWITCH)
     return PluginSet(
         manager=manager,
         options=options,
@@ -175,21 +186,38 @@ def _choose_scheduler(options: Mapping[str, Any], manager: PluginManager) -> typ
     ValueError
         ``scheduler`` and the flags contradict each other, or there is no such scheduler.
     """
-    by_flags = _IN_PROCESS
+    switch = _NO_SWITCH
     if options["multiproc"]:
-        by_flags = next(name for flag, name in _PARALLEL if options[flag])
+        switch = next(name for name in _SWITCHES if options[name])
     wanted = options["scheduler"]
-    name = by_flags
-    if wanted is not None:
-        name = wanted if isinstance(wanted, str) else _EXECUTOR
-    scheduler = manager.scheduler(name)
+    if wanted is None:
+        return manager.scheduler_chosen_by(switch)
+    if isinstance(wanted, str):
+        scheduler = manager.scheduler(wanted)
+    else:
+        scheduler = _scheduler_on(wanted, manager)
     says_more = options["use_pool"] or options["use_scoop"]
-    if options["multiproc"] and (scheduler.in_process or (says_more and name.lower() != by_flags)):
+    if options["multiproc"] and (
+        scheduler.in_process or (says_more and scheduler.chosen_by != switch)
+    ):
         raise ValueError(
-            f"scheduler={wanted!r} and the flags multiproc, use_pool and use_scoop, which stand "
-            f"for {by_flags!r}, contradict each other: leave the flags out."
+            f"scheduler={wanted!r} and {switch}=True contradict each other: leave the flags out ("
+            "multiproc, use_pool and use_scoop)."
         )
     return scheduler
+
+
+def _scheduler_on(resource: Any, manager: PluginManager) -> type[Scheduler]:
+    """Return the scheduler that executes runs on an object, such as an executor."""
+    for kind in reversed(manager.schedulers()):
+        with Origin.of(kind, manager).named():
+            if kind.executes_on(resource):
+                return kind
+    raise MissingDependencyError(
+        f"scheduler={resource!r}: no scheduler in use executes runs on a "
+        f"{type(resource).__name__}; give the name of a scheduler. `pypet plugins` lists what "
+        "there is."
+    )
 
 
 def _resolve_parallel_runs(

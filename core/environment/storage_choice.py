@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.options import OptionValues, unknown_option_error
 from pypet.trajectory.properties import PROPERTY_PREFIX, settable_properties
-from pypet.trajectory.storage_choice import StorageChoice, choose_storage
+from pypet.trajectory.storage_choice import (
+    DEFAULT_SERVICE,
+    StorageChoice,
+    choose_storage,
+    service_of_file,
+)
 
 if TYPE_CHECKING:
     from pypet.interfaces import WrapMode
@@ -64,7 +69,7 @@ def plan_storage(
     storage.pop("storage_service", None)
     keywords = {**storage, **leftovers}
     present = None if replace else trajectory.v_storage_service
-    service = options["storage_service"] if present is None else present
+    service = _asked_service(options, manager) if present is None else present
     choice = choose_storage(service, trajectory, keywords, manager)
     check_service(choice.service, mode)
     settable = settable_properties(type(trajectory))
@@ -88,6 +93,15 @@ def plan_storage(
         raise unknown_option_error(unknown, known, _refusal(choice.service, present))
     unused = "" if "storage_service" in optional else _unused_service(options, present)
     return StoragePlan(choice, properties, ignored, unused)
+
+
+def _asked_service(options: OptionValues, manager: PluginManager) -> Any:
+    """Return the storage service of the options: without one, that of the ending of the file."""
+    asked = options["storage_service"]
+    if "storage_service" in options.given or asked != DEFAULT_SERVICE:
+        return asked
+    named = service_of_file(options["filename"], manager)
+    return asked if named is None else named
 
 
 def check_service(service: Any, mode: type[WrapMode] | None) -> None:

@@ -121,6 +121,9 @@ class Scheduler(Feature, ABC):
         "workers_stay",
         "accepts_new_work",
     )
+    chosen_by: ClassVar[str | None] = None
+    """The switch among the options that chooses the scheduler without ``scheduler``, such as
+    ``'use_pool'``; ``''``: it is used if there is no switch; None: it is chosen by name only."""
     in_process: ClassVar[bool] = False
     """Runs execute in the main process, on the trajectory itself."""
     works_across_hosts: ClassVar[bool] = False
@@ -150,6 +153,15 @@ class Scheduler(Feature, ABC):
     def from_options(cls, options: Mapping[str, Any]) -> Scheduler:
         """Return a new scheduler, for one pass of runs; its class may depend on the options."""
         return cls(options)
+
+    @classmethod
+    def executes_on(cls, resource: Any) -> bool:
+        """Return whether ``resource``, which is no name, is something to execute runs on.
+
+        Asked for values of the option ``scheduler``; the first scheduler that says so gets it.
+        Those of third parties come first.
+        """
+        return False
 
     @classmethod
     def fallback_reason(cls, options: Mapping[str, Any]) -> str | None:

@@ -45,6 +45,10 @@ class StorageService(Feature):
     supports_loading: ClassVar[bool] = True
     """``load`` works; senders of queueing wrap modes say False."""
 
+    file_extensions: ClassVar[tuple[str, ...]] = ()
+    """Endings of files or folders of the service, ``('.sqlite', '.db')``, in lower case: with them,
+    ``filename`` alone chooses it. The first one is that of files that pypet names."""
+
     filename: str | os.PathLike[str] | None = None
     """The file or folder that holds the data; None for services without one."""
     is_kept_open: bool = False

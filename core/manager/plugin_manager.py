@@ -35,6 +35,7 @@ from pypet.manager.lifecycle import LifecycleHooks
 from pypet.manager.loader import Loader
 from pypet.manager.lookup_errors import (
     SWITCHED_OFF,
+    OptionalFeature,
     entry_error,
     lookup_error,
     missing_feature_error,
@@ -99,6 +100,30 @@ class PluginManager(LifecycleHooks):
         """
         return cast("type[StorageService]", self._find(families.STORAGE, name))
 
+    def storage_service_of_file(self, extension: str, default: str) -> str | None:
+        """Return the name of the storage service that claims an ending of files; None for none.
+
+        Of several, the one named ``default`` counts, else the first one. Its requirements may be
+        missing.
+        """
+        self._loader.load(default)
+        feature = self._registry.get(families.STORAGE, default)
+        if feature is not None and extension.lower() in _extensions(feature):
+            return feature.name
+        self.load_all()
+        found = (
+            feature.name
+            for feature in self.features(families.STORAGE)
+            if extension.lower() in _extensions(feature)
+        )
+        return next(found, None)
+
+    def file_extensions(self) -> dict[str, tuple[str, ...]]:
+        """Return the endings of files that storage services claim, by name of the service."""
+        self.load_all()
+        features = self.features(families.STORAGE)
+        return {feature.name: _extensions(feature) for feature in features if _extensions(feature)}
+
     def wrap_mode(self, name: str) -> type[WrapMode]:
         """Return the wrap mode class of this name; errors as for `storage_service`."""
         return cast("type[WrapMode]", self._find(families.WRAPPING, name))
@@ -106,6 +131,21 @@ class PluginManager(LifecycleHooks):
     def scheduler(self, name: str) -> type[Scheduler]:
         """Return the scheduler class of this name; errors as for `storage_service`."""
         return cast("type[Scheduler]", self._find(families.SCHEDULING, name))
+
+    def scheduler_chosen_by(self, switch: str) -> type[Scheduler]:
+        """Return the scheduler that a switch among the options chooses, see `Scheduler.chosen_by`.
+
+        Errors are those of `storage_service`.
+        """
+        self.load_all()
+        for feature in self.features(families.SCHEDULING):
+            if cast("type[Scheduler]", feature.item).chosen_by == switch:
+                return self.scheduler(feature.name)
+        raise missing_feature_error(
+            f"{switch}=True" if switch else "Executing runs in this process",
+            OptionalFeature("scheduling"),
+            self.entries,
+        )
 
     def command(self, name: str) -> Command:
         """Return the sub-command of this name; errors as for `storage_service`."""
@@ -310,6 +350,10 @@ class PluginManager(LifecycleHooks):
     def _all(self, family: Family) -> tuple[object, ...]:
         self.load_all()
         return tuple(f.item for f in self._registry.of(family) if not f.missing_packages())
+
+
+def _extensions(feature: RegisteredFeature) -> tuple[str, ...]:
+    return cast("type[StorageService]", feature.item).file_extensions
 
 
 DISABLE_VARIABLE = "PYPET_DISABLE_PLUGINS"

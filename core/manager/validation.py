@@ -10,7 +10,7 @@ import pluggy
 
 from pypet import hookspecs
 from pypet.errors import PluginError
-from pypet.interfaces import Command, Feature, Option
+from pypet.interfaces import Command, Feature, Option, StorageService
 from pypet.manager.entries import PluginEntry, RegisteredFeature
 from pypet.manager.families import FAMILIES, LEAF_CLASSES_HOOK, OPTIONS_HOOK, Family
 from pypet.manager.signatures import check_hook_arguments, check_methods
@@ -124,6 +124,19 @@ def _check_class(family: Family, item: Any) -> None:
             raise PluginError(f"{_shown(item)}.{attribute} must be a tuple of names, not {names!r}")
     for option in item.options:
         _check_option(_shown(item), option)
+    if issubclass(item, StorageService):
+        _check_extensions(item)
+
+
+def _check_extensions(item: type[StorageService]) -> None:
+    endings = item.file_extensions
+    if not isinstance(endings, tuple) or not all(
+        isinstance(each, str) and each.startswith(".") and each == each.lower() for each in endings
+    ):
+        raise PluginError(
+            f"{_shown(item)}.file_extensions must be a tuple of endings in lower case, such as "
+            f"('.sqlite',), not {endings!r}"
+        )
 
 
 def _check_class_path(path: Any) -> None:

@@ -61,7 +61,7 @@ def _is_old(name: str) -> bool:
 
 def _translated(name: str, value: Any) -> Any:
     if name == "use_hdf5":
-        return "hdf5" if value else None
+        return ESTABLISHED["storage_service"].default if value else None
     return value
 
 

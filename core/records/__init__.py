@@ -15,6 +15,7 @@ from pypet.records.nodes import (
     NodeRecord,
     StoredItem,
     StoredNode,
+    stored_node,
 )
 from pypet.records.requests import (
     NO_RUN,
@@ -63,4 +64,5 @@ __all__ = [
     "StoredNode",
     "TableItem",
     "merged_rows",
+    "stored_node",
 ]

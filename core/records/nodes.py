@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pypet.records.items import Item
+from pypet.records.items import ArrayItem, FrameItem, Item, TableItem
 
 GROUP = "group"
 LEAF = "leaf"
@@ -73,6 +73,43 @@ class StoredNode(NamedTuple):
     target: str | None = None
     problem: str = ""
     """Why it, or what is below it, cannot be read; empty if nothing was found."""
+
+
+def stored_node(record: NodeRecord) -> StoredNode:
+    """Describe a node that was read, for backends that cannot describe one without reading it."""
+    return StoredNode(
+        record.path,
+        record.kind,
+        record.class_name,
+        record.comment,
+        tuple(map(_stored_item, record.items or ())),
+        record.target,
+    )
+
+
+def _stored_item(item: Item) -> StoredItem:
+    if isinstance(item, ArrayItem):
+        size = item.value.nbytes
+        return StoredItem(
+            item.name,
+            item.flag,
+            item.value.shape,
+            str(item.value.dtype),
+            collection=item.collection,
+            scalar=item.scalar,
+            nbytes=size,
+            stored_bytes=size,
+        )
+    if isinstance(item, TableItem):
+        size = sum(column.values.nbytes for column in item.columns)
+        rows = len(item.columns[0].values) if item.columns else 0
+        columns = tuple((column.name, str(column.values.dtype)) for column in item.columns)
+        return StoredItem(
+            item.name, item.flag, (rows,), columns=columns, nbytes=size, stored_bytes=size
+        )
+    if isinstance(item, FrameItem):
+        return StoredItem(item.name, item.flag, tuple(item.value.shape))
+    return StoredItem(item.name, item.flag, shared=True)
 
 
 ERROR, WARNING, NOTE = "error", "warning", "note"

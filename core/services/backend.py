@@ -10,7 +10,16 @@ from typing import Any, ClassVar, Self
 from pypet.errors import NoSuchServiceError, RefusedPickleError, StorageFormatError
 from pypet.interfaces.storage import StorageService
 from pypet.moved import FormerMethod
-from pypet.records import Finding, Item, MetaRecord, NodeRecord, StoreRequest
+from pypet.records import (
+    DAMAGED,
+    Finding,
+    Item,
+    MetaRecord,
+    NodeRecord,
+    StoredNode,
+    StoreRequest,
+    stored_node,
+)
 from pypet.services.early import EarlyNodes
 from pypet.services.transfer import NodeCopy, copy_trajectory
 
@@ -169,6 +178,55 @@ class RecordBackend(StorageService, ABC):
             Nothing of it can be read.
         """
         raise NoSuchServiceError(f"{type(self).__name__} cannot verify what it keeps.")
+
+    def inspect_meta(self, trajectory: str) -> tuple[MetaRecord, tuple[str, ...]]:
+        """Return the data about a trajectory with its run table, and what of it is damaged.
+
+        For ``pypet show``, as are the next two: override them where something can be shown without
+        reading values, or of damaged data.
+
+        Raises
+        ------
+        ValueError
+            The trajectory is not there.
+        StorageFormatError
+            It cannot be read.
+        """
+        return self.read_meta(trajectory, with_runs=True), ()
+
+    def inspect_nodes(self, trajectory: str) -> Iterator[StoredNode]:
+        """Yield all nodes of a trajectory without values, damaged ones with what is wrong.
+
+        Errors are those of `inspect_meta`.
+        """
+        damaged: list[StoredNode] = []
+        for record in self.read_intact_nodes(
+            trajectory,
+            "",
+            recursive=True,
+            max_depth=None,
+            wants=lambda name: True,
+            skip=lambda name, error: damaged.append(
+                StoredNode(name, DAMAGED, problem=" ".join(str(error).split()))
+            ),
+        ):
+            yield stored_node(record)
+        yield from damaged
+
+    def inspect_items(self, trajectory: str, path: str) -> tuple[Item, ...]:
+        """Return the items of the leaf at ``path``.
+
+        Raises
+        ------
+        ValueError
+            The trajectory is not there.
+        RefusedPickleError, StorageFormatError
+            An item cannot be read.
+        """
+        nodes = self.read_nodes(
+            trajectory, path, recursive=False, max_depth=None, wants=lambda name: True
+        )
+        return next(iter(nodes)).items or ()
 
     def exclusive(self, *others: RecordBackend) -> AbstractContextManager[Any]:
         """Keep other threads away from the storage, and those of ``others``, in a ``with`` block.

@@ -241,7 +241,7 @@ class WrapModeConformance(ABC):
     def assert_stored_like_serial(self, traj: Trajectory, folder: Path) -> None:
         """Assert that all runs are stored as they would be in a single process."""
         loaded = self.load(traj, folder)
-        there = folder / "serial"
+        there = folder / "unshared"
         there.mkdir()
         serial = sample_trajectory(self.make_service(there))
         for index in range(RUNS):

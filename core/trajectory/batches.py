@@ -50,7 +50,7 @@ def split_into_batches(
     Parameters
     ----------
     trajectory
-        A trajectory with the storage service of HDF5 files; its state in memory is split.
+        A trajectory whose storage service has files, such as HDF5; its state in memory is split.
     number
         Number of batches, at least 1. If fewer runs are left, each one is a batch.
     folder
@@ -236,7 +236,9 @@ def _free_files(traj: Any, number: int, folder: str | os.PathLike[str] | None) -
         folder = f"{Path(filename).with_suffix('')}_batches"
     digits = len(str(number - 1))
     place = Path(os.path.abspath(os.path.expanduser(folder)))
-    files = [place / f"{traj.v_name}_batch_{k:0{digits}}.hdf5" for k in range(number)]
+    endings = storage_service_of(traj).file_extensions
+    ending = endings[0] if endings else Path(filename).suffix
+    files = [place / f"{traj.v_name}_batch_{k:0{digits}}{ending}" for k in range(number)]
     for file in files:
         if file.exists():
             raise FileExistsError(

@@ -9,13 +9,22 @@ from typing import Any
 from pypet import pypetconstants as constants
 from pypet.interfaces import adapted
 from pypet.support.decorators import kwargs_api_change
-from pypet.trajectory.storage_choice import DEFAULT_SERVICE, HDF5_EXTENSIONS
+from pypet.trajectory.storage_choice import DEFAULT_SERVICE, service_of_file
 from pypet.trajectory.trajectory import Trajectory
 from pypet.tree.wildcards import WildcardFunction
 
 
 @kwargs_api_change("load_all", "load_data")
 @kwargs_api_change("dynamically_imported_classes", "dynamic_imports")
+class _Default(str):
+    """A default that can be told from the same text given by a caller."""
+
+    __slots__ = ()
+
+
+_DEFAULT = _Default(DEFAULT_SERVICE)
+
+
 def load_trajectory(
     name: str | os.PathLike[str] | None = None,
     index: int | None = None,
@@ -33,7 +42,7 @@ def load_trajectory(
     add_time: bool = True,
     wildcard_functions: Mapping[str | tuple[str, ...], WildcardFunction] | None = None,
     with_run_information: bool = True,
-    storage_service: Any = DEFAULT_SERVICE,
+    storage_service: Any = _DEFAULT,
     *,
     on_error: str = "raise",
     **kwargs: Any,
@@ -44,8 +53,10 @@ def load_trajectory(
     ----------
     name, index
         Which one: by name, or by its place in alphabetical order, negative from the end. Neither:
-        the only one that is there. A ``name`` that ends like an HDF5 file, such as ``'my.hdf5'``,
-        is used as ``filename``, since no trajectory can have such a name.
+        the only one that is there. A ``name`` that ends like a file of a storage service, such as
+        ``'my.hdf5'``, is used as ``filename``, since no trajectory can have such a name.
+    storage_service
+        As for `Environment`. If it is left out, the ending of the file chooses the service.
     new_name, add_time
         Name of the trajectory with ``as_new``.
     **kwargs
@@ -66,6 +77,8 @@ def load_trajectory(
     is_made_here = isinstance(storage_service, str | type)
     if is_made_here and "filename" not in kwargs and _is_file(name):
         kwargs["filename"], chosen = name, None
+    if storage_service is _DEFAULT and "filename" in kwargs:
+        storage_service = service_of_file(kwargs["filename"]) or DEFAULT_SERVICE
     if chosen is not None and index is not None:
         raise ValueError(
             "Give the name or the index of the trajectory to load, for example `index=-1` for the "
@@ -108,7 +121,7 @@ def load_trajectory(
 def _is_file(name: Any) -> bool:
     if isinstance(name, os.PathLike):
         return True
-    return isinstance(name, str) and os.path.splitext(name)[1].lower() in HDF5_EXTENSIONS
+    return isinstance(name, str) and service_of_file(name) is not None
 
 
 def _only_name(service: Any) -> str:

@@ -8,17 +8,20 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.errors import UnknownPluginError
+from pypet.interfaces import adapted
 from pypet.leaves.class_lookup import create_class, load_class
 from pypet.manager import get_manager
+from pypet.manager.lookup_errors import unusable_plugins
+from pypet.options.established import ESTABLISHED
 from pypet.support.arguments import check_path, get_matching_kwargs
 from pypet.support.spelling import did_you_mean
 
 if TYPE_CHECKING:
+    from pypet.interfaces import StorageService
     from pypet.manager import PluginManager
     from pypet.trajectory.state import TrajectoryState
 
-HDF5_EXTENSIONS = (".hdf", ".h4", ".hdf4", ".he2", ".h5", ".hdf5", ".he5")
-DEFAULT_SERVICE = "hdf5"
+DEFAULT_SERVICE: str = ESTABLISHED["storage_service"].default
 
 
 class StorageChoice(NamedTuple):
@@ -94,7 +97,7 @@ def choose_storage(
         ``service`` can neither store nor load, or a keyword's value has a wrong type.
     """
     if service is None and "filename" in kwargs:
-        service = _service_for(kwargs["filename"])
+        service = _service_for(kwargs["filename"], manager or get_manager())
     if isinstance(service, str):
         imports = () if trajectory is None else trajectory._dynamic_imports
         service = _service_named(service, imports, manager or get_manager())
@@ -124,16 +127,60 @@ def storage_factory(
     return choice.make(), set(choice.unused)
 
 
-def _service_for(filename: Any) -> str:
+def service_of_file(filename: Any, manager: PluginManager | None = None) -> str | None:
+    """Return the name of the storage service that claims the extension of a file; None for none.
+
+    The service need not be usable: a package may be missing.
+    """
+    if not isinstance(filename, str | os.PathLike):
+        return None
+    extension = os.path.splitext(os.fspath(filename).rstrip("/"))[1]
+    if not extension:
+        return None
+    return (manager or get_manager()).storage_service_of_file(extension, DEFAULT_SERVICE)
+
+
+def service_to_read(path: str | os.PathLike[str]) -> StorageService:
+    """Return a service for a file of unknown origin, which unpickles only what is safe.
+
+    The extension chooses it; without a known one it is the default service.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    MissingDependencyError, PluginError, UnknownPluginError
+        The service is not available.
+    """
+    if not os.path.exists(path):
+        if os.path.islink(path):
+            raise FileNotFoundError(f"{path} is a link to a file that does not exist.")
+        raise FileNotFoundError(f"There is no file {path}.")
+    name = service_of_file(path) or DEFAULT_SERVICE
+    keywords = {"filename": os.path.abspath(path), "unpickle": "safe"}
+    service = adapted(choose_storage(name, None, keywords).make())
+    if hasattr(service, "unpickle"):
+        # Also of services that inherit the policy and have no option for it.
+        service.unpickle = "safe"
+    return service
+
+
+def _service_for(filename: Any, manager: PluginManager) -> str:
     check_path(filename, "filename")
-    extension = os.path.splitext(os.fspath(filename))[1]
-    if extension.lower() not in HDF5_EXTENSIONS:
+    name = service_of_file(filename, manager)
+    if name is None:
+        extension = os.path.splitext(os.fspath(filename))[1]
+        known = "".join(
+            f" Files of {service!r} end in {', '.join(endings)}."
+            for service, endings in manager.file_extensions().items()
+        )
+        switched_off = "".join(f" {text}." for text in unusable_plugins(manager.entries))
         raise ValueError(
             f"The extension {extension!r} of filename={filename!r} does not tell which storage "
-            f"service to use. HDF5 files end in {', '.join(HDF5_EXTENSIONS)}; for others, or for "
-            "a folder, give `storage_service=` too."
+            f"service to use.{known}{switched_off} For others, or for a folder, give "
+            "`storage_service=` too."
         )
-    return DEFAULT_SERVICE
+    return name
 
 
 def _service_named(name: str, imports: Iterable[Any], manager: PluginManager) -> Any:

@@ -16,16 +16,15 @@ def _run(arguments: argparse.Namespace) -> int:
     """Load the config of the trajectory and write its code into the folder."""
     # Only here: the command is registered with every start of `pypet`.
     from pypet.trajectory import load_trajectory
+    from pypet.trajectory.storage_choice import service_of_file, service_to_read
 
-    if not os.path.exists(arguments.file):
-        raise FileNotFoundError(f"There is no file {arguments.file}.")
-    if os.path.isdir(arguments.file):
+    service = service_to_read(arguments.file)  # the file may be of unknown origin
+    if os.path.isdir(arguments.file) and service_of_file(arguments.file) is None:
         raise IsADirectoryError(f"{arguments.file} is a folder: name a file in it.")
     try:
         traj = load_trajectory(
             arguments.trajectory,
-            filename=arguments.file,
-            unpickle="safe",  # the file may be of unknown origin
+            storage_service=service,
             load_parameters=2,
             load_derived_parameters=0,
             load_results=0,
@@ -64,7 +63,7 @@ def _number_of_bytes(text: str) -> int:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", help="HDF5 file")
+    parser.add_argument("file", help="file with the trajectory")
     parser.add_argument("trajectory", help="name of the trajectory")
     parser.add_argument("folder", help="new folder for the code")
     parser.add_argument(

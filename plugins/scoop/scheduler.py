@@ -65,6 +65,7 @@ class ScoopScheduler(TaskQueue[Task]):
             "makes that an error.",
         ),
     )
+    chosen_by: ClassVar[str | None] = "use_scoop"
     works_across_hosts: ClassVar[bool] = True
     workers_stay: ClassVar[bool] = True
     default_on_error: ClassVar[str] = "raise"

@@ -30,7 +30,7 @@ def show(arguments: argparse.Namespace) -> int:
     from pypet.plugins.show import files
 
     path: str = arguments.file
-    if not os.path.isdir(path):
+    if not os.path.isdir(path) or files.is_storage(path):
         return _show_file(path, arguments)
     if arguments.trajectory is not None:
         raise IsADirectoryError(
@@ -58,7 +58,7 @@ def _show_file(path: str, arguments: argparse.Namespace) -> int:
         is_integer = not any(summary.problem for summary in listing.trajectories)
     else:
         summary, contents = files.described_trajectory(path, arguments.trajectory)
-        size = os.path.getsize(path)
+        size = files.size_of(path)
         lines = trajectory_lines(path, size, summary, contents)
         of_file = {"path": path, "size": size}
         _write(arguments, lines, **of_file, trajectory=summary, contents=contents)
@@ -75,7 +75,7 @@ def _write(arguments: argparse.Namespace, lines: Iterable[str], **described: Any
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", help="HDF5 file, or a folder with such files")
+    parser.add_argument("file", help="file of a storage service, or a folder with such files")
     parser.add_argument("trajectory", nargs="?", help="name of a trajectory; default: list all")
     parser.add_argument("--json", action="store_true", help="write JSON for other programs")
     parser.add_argument(

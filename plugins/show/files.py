@@ -7,13 +7,12 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from pypet.errors import DataNotInStorageError, PypetError, VersionMismatchError
-from pypet.manager import get_manager
+from pypet.errors import DataNotInStorageError, NoSuchServiceError, PypetError, VersionMismatchError
 from pypet.plugins.show.contents import described_contents
 from pypet.plugins.show.description import Contents, FileListing, FolderListing, Summary
 from pypet.plugins.show.runs import described_runs
 from pypet.records import MetaRecord
-from pypet.trajectory.storage_choice import HDF5_EXTENSIONS
+from pypet.trajectory.storage_choice import service_of_file, service_to_read
 
 UNPICKLE = "safe"
 _UNREADABLE = (OSError, PypetError, VersionMismatchError, ValueError)
@@ -32,13 +31,32 @@ def _service_of(path: str) -> Any:
     ------
     FileNotFoundError
         There is none.
+    NoSuchServiceError
+        The storage service of such files cannot describe what it keeps.
     """
-    if not os.path.exists(path):
-        if os.path.islink(path):
-            raise FileNotFoundError(f"{path} is a link to a file that does not exist.")
-        raise FileNotFoundError(f"There is no file {path}.")
-    kind: Any = get_manager().storage_service("hdf5")
-    return kind(filename=os.path.abspath(path), unpickle=UNPICKLE)
+    service: Any = service_to_read(path)
+    if not hasattr(service, "inspect_nodes"):
+        raise NoSuchServiceError(
+            f"{path} cannot be shown: storage service {service.name!r} is no "
+            "`pypet.services.RecordStorageService`."
+        )
+    return service
+
+
+def is_storage(path: str) -> bool:
+    """Return whether a folder is the storage of a service, by its name."""
+    return service_of_file(path) is not None
+
+
+def size_of(path: str) -> int:
+    """Return the bytes of a file, or of all files in a folder that is a storage."""
+    if not os.path.isdir(path):
+        return os.path.getsize(path)
+    return sum(
+        os.lstat(os.path.join(folder, name)).st_size
+        for folder, _, names in os.walk(path)
+        for name in names
+    )
 
 
 # ----- one file --------------------------------------------------------------------------------
@@ -55,7 +73,7 @@ def listed_file(path: str) -> FileListing:
     service = _service_of(path)
     names = service.trajectory_names()
     summaries = tuple(_summary(service, name) for name in names)
-    return FileListing(path, os.path.getsize(path), summaries)
+    return FileListing(path, size_of(path), summaries)
 
 
 def described_trajectory(path: str, name: str) -> tuple[Summary, Contents]:
@@ -115,10 +133,10 @@ def listed_folder(path: str, *, recursive: bool) -> FolderListing:
     without: list[str] = []
     others = 0
     for found in _files_of(path, recursive=recursive):
-        is_named_so = found.lower().endswith(HDF5_EXTENSIONS)
+        is_named_so = is_storage(found)
         size = 0
         try:
-            size = os.path.getsize(found)
+            size = size_of(found)
             if not is_named_so and not _has_signature(found):
                 others += 1
                 continue
@@ -141,7 +159,7 @@ def _files_of(path: str, *, recursive: bool) -> Iterator[str]:
         found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
     for entry in found:
         try:
-            if entry.is_file():
+            if entry.is_file() or (entry.is_dir() and is_storage(entry.path)):
                 yield entry.path
             elif recursive and entry.is_dir(follow_symlinks=False):
                 yield from _files_of(entry.path, recursive=True)

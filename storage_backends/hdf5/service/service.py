@@ -65,6 +65,15 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
     """
 
     name: ClassVar[str] = "hdf5"
+    file_extensions: ClassVar[tuple[str, ...]] = (
+        ".hdf5",
+        ".hdf",
+        ".h4",
+        ".hdf4",
+        ".he2",
+        ".h5",
+        ".he5",
+    )
     extra: ClassVar[str | None] = "hdf5"
     requires: ClassVar[tuple[str, ...]] = ("h5py", "tables", "pandas")
     options: ClassVar[tuple[Option, ...]] = OPTIONS
