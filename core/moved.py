@@ -75,6 +75,11 @@ DEPRECATED: dict[tuple[str, str], tuple[str, str]] = {
         ("pypet.interfaces.logging", name): ("pypet.support.terminal", name)
         for name in ("LiveDisplay", "WIPE_LINE", "is_terminal", "live_display")
     },
+    **{
+        ("pypet.wrap_modes._local.store_message", name): ("pypet.services.messages", name)
+        for name in ("StoreMessage", "ServiceCall", "dump", "dump_copy", "load", "not_stored")
+    },
+    ("pypet.wrap_modes._local.sender", "Sender"): ("pypet.services.sender", "Sender"),
     ("pypet.interfaces", "Work"): ("pypet.interfaces.scheduling", "TaskFunction"),
     ("pypet.interfaces.scheduling", "Work"): ("pypet.interfaces.scheduling", "TaskFunction"),
 }

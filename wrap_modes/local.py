@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from pypet.interfaces import Option, Outcome, StorageService, TrajectoryLike, WrapMode
 from pypet.markers import hookimpl
 from pypet.options.established import established
+from pypet.services.messages import Failure, StoreMessage, dump_copy, load, not_stored
+from pypet.services.sender import Sender
 from pypet.wrap_modes._local.run_tables import store_run_table
-from pypet.wrap_modes._local.sender import Sender
 from pypet.wrap_modes._local.sink import GarbageCollection
-from pypet.wrap_modes._local.store_message import Failure, StoreMessage, dump_copy, load, not_stored
 
 
 class ReferenceWrapper(Sender):

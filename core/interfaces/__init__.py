@@ -17,7 +17,12 @@ from pypet.moved import former_names
 
 __getattr__ = former_names(__name__)
 
+INTERFACE_VERSION = (1, 0)
+"""Version of what plugins may import, see docs/plugins.md: the minor number grows when something is
+added, the major number when something is removed."""
+
 __all__ = [
+    "INTERFACE_VERSION",
     "Activity",
     "AdmissionGate",
     "Command",

@@ -4,7 +4,8 @@
 `pypet.interfaces.StorageService` and asks the backend only to keep and to give back records.
 `KeyValueStorageService` also carries out what requests ask for; it leaves to the backend to get,
 put, list and delete values, see `TrajectoryStore`. Functions turn values into bytes for media
-that keep bytes.
+that keep bytes. `Sender` is what services of wrap modes derive from that send messages
+(`pypet.services.messages`) to where they are stored.
 """
 
 from pypet.services.key_value import KeyValueStorageService, TrajectoryStore
@@ -21,12 +22,14 @@ from pypet.services.record_bytes import (
     values_to_bytes,
 )
 from pypet.services.record_service import RecordStorageService
+from pypet.services.sender import Sender
 
 __all__ = [
     "KeyValueStorageService",
     "NodeStore",
     "RecordStorageService",
     "RunRecord",
+    "Sender",
     "TrajectoryStore",
     "item_from_bytes",
     "item_to_bytes",

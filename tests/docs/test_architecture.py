@@ -1,4 +1,4 @@
-"""What the page about the architecture says is there, and its plugin and its suite work."""
+"""What the pages about the architecture and about plugins say is there, and their code works."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ import pytest
 from tests.plugin_folders import write_distribution
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-PLUGIN, SUITE = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+PAGE, PLUGINS = (
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("architecture.md", "plugins.md")
+)
+PLUGIN, WRAP_MODE, SUITE = re.findall(r"^```python\n(.*?)^```$", PLUGINS, re.DOTALL | re.MULTILINE)
+PUBLIC = set(re.findall(r"^\| `(pypet[\w.]*)` \|", PLUGINS, re.MULTILINE))
+"""The modules that plugins may import."""
 FOLDERS = "core|plugins|storage_backends|wrap_modes|tests"
 
 SCRIPT = """
@@ -30,18 +34,67 @@ if __name__ == "__main__":
     print(env.traj.f_get(f"config.environment.{env.name}.data_release").f_get())
 """
 
+PARALLEL_SCRIPT = """
+from pypet import Environment, load_trajectory
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(rf"`((?:{FOLDERS})/[\w./]*)`", PAGE))))
+def simulate(traj):
+    traj.f_add_result("z", traj.x * 2)
+
+if __name__ == "__main__":
+    with Environment(
+        "demo", filename="demo.hdf5", log_config=None, multiproc=True, ncores=2, wrap_mode="SPOOL"
+    ) as env:
+        env.traj.f_add_parameter("x", 1)
+        env.traj.f_explore({"x": [0, 1, 2, 3]})
+        env.run(simulate)
+    traj = load_trajectory("demo", filename="demo.hdf5", load_results=2)
+    print([traj.f_get(f"results.runs.run_{k:08d}.z").z for k in range(4)])
+"""
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(rf"`((?:{FOLDERS})/[\w./]*)`", PAGE + PLUGINS)))
+)
 def test_every_path_exists(path):
     assert (ROOT / path).exists()
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(re.findall(r"`(pypet\.\w+(?:\.\w+)*\.[A-Z]\w+)`", PAGE)))
+    "name", sorted(set(re.findall(r"`(pypet\.\w+(?:\.\w+)*\.[A-Z]\w*[a-z]\w*)`", PAGE + PLUGINS)))
 )
 def test_every_class_exists(name):
     module, _, attribute = name.rpartition(".")
     assert isinstance(getattr(importlib.import_module(module), attribute), type)
+
+
+def test_the_public_modules_have_what_the_page_says():
+    assert "pypet.services.messages" in PUBLIC
+    for line in re.findall(r"^\| `pypet.*\|$", PLUGINS, re.MULTILINE):
+        module, *names = re.findall(r"`([\w.]+)`", line)
+        for name in names:
+            assert hasattr(importlib.import_module(module), name), (module, name)
+
+
+@pytest.mark.parametrize("code", [PLUGIN, WRAP_MODE, SUITE])
+def test_the_code_imports_public_modules_only(code):
+    imported = re.findall(r"^(?:from|import) (pypet[\w.]*)", code, re.MULTILINE)
+    assert [name for name in imported if not name.startswith(tuple(PUBLIC))] == []
+
+
+def test_the_wrap_mode_stores_what_workers_send(tmp_path):
+    write_distribution(tmp_path, "spool", {"spool": "spool"}, "1.0")
+    (tmp_path / "spool.py").write_text(WRAP_MODE, encoding="utf-8")
+    (tmp_path / "script.py").write_text(PARALLEL_SCRIPT, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "script.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.stdout.strip() == "[0, 2, 4, 6]", done.stderr
 
 
 def test_the_plugin_notes_the_release(tmp_path):

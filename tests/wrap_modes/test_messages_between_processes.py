@@ -17,9 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pypet.records import ArrayItem, DeleteLink, PutNode, StoreRequest
-from pypet.wrap_modes._local import framing
-from pypet.wrap_modes._local.file_lock import FileLock
-from pypet.wrap_modes._local.store_message import (
+from pypet.services.messages import (
     ServiceCall,
     StoreMessage,
     Unreadable,
@@ -27,6 +25,8 @@ from pypet.wrap_modes._local.store_message import (
     dump_copy,
     load,
 )
+from pypet.wrap_modes._local import framing
+from pypet.wrap_modes._local.file_lock import FileLock
 from tests.processes import DEADLINE_SECONDS, in_child
 
 needs_fork = pytest.mark.skipif(

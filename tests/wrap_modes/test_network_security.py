@@ -16,7 +16,7 @@ import pytest
 
 from pypet import Environment, load_trajectory
 from pypet.errors import NotStoredError
-from pypet.wrap_modes._local.store_message import ServiceCall, StoreMessage
+from pypet.services.messages import ServiceCall, StoreMessage
 from tests.wrap_modes import attackers
 
 pytest.importorskip("zmq")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pypet import pypetconstants as constants
+from pypet.services.messages import NO_RUN, ServiceCall, StoreMessage
 from pypet.storage_backends.memory import MemoryStorageService
 from pypet.wrap_modes._local.sink import StorageSink
-from pypet.wrap_modes._local.store_message import NO_RUN, ServiceCall, StoreMessage
 
 
 class Counting(MemoryStorageService):

@@ -17,8 +17,8 @@ import pytest
 from pypet import NotStoredError, load_trajectory
 from pypet.interfaces import Outcome
 from pypet.runs import run_table_of
+from pypet.services import messages
 from pypet.testing.wrap_modes import OPTIONS, RUNS, sample_trajectory
-from pypet.wrap_modes._local import store_message
 from pypet.wrap_modes._local.run_tables import self_contained_rows
 from pypet.wrap_modes._local.sink import StorageSink
 from pypet.wrap_modes.local import LocalWrapMode
@@ -358,7 +358,7 @@ def messages_of(traj, service, index):
     store_run(mode, traj, index, index)
     payload = mode.collect(traj)
     traj.v_storage_service = service
-    return [store_message.load(each) for group in payload.values() for each in group]
+    return [messages.load(each) for group in payload.values() for each in group]
 
 
 def test_no_row_is_stored_of_a_run_whose_data_was_not(tmp_path):

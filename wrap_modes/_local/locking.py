@@ -21,8 +21,7 @@ from pypet.interfaces import (
 from pypet.records import ArrayItem, Operation, PutNode, StoreRequest
 from pypet.services.backend import RecordBackend
 from pypet.services.failure_log import log_failure
-from pypet.wrap_modes._local.run_tables import store_run_table
-from pypet.wrap_modes._local.store_message import (
+from pypet.services.messages import (
     StoreMessage,
     can_be_prepared,
     dump_copy,
@@ -30,6 +29,7 @@ from pypet.wrap_modes._local.store_message import (
     run_of,
     understands_requests,
 )
+from pypet.wrap_modes._local.run_tables import store_run_table
 
 _logger = logging.getLogger("pypet.wrap_modes")
 

@@ -12,7 +12,7 @@ from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService, TrajectoryLike
 from pypet.records import PutMeta, StoreRequest
 from pypet.records.run_rows import self_contained
-from pypet.wrap_modes._local.store_message import understands_requests
+from pypet.services.messages import understands_requests
 
 
 def store_run_table(

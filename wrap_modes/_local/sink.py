@@ -13,8 +13,8 @@ from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService, adapted
 from pypet.records import StoreRequest
 from pypet.services.backend import RecordBackend
+from pypet.services.messages import NO_RUN, Failure, StoreMessage
 from pypet.wrap_modes._local.run_tables import without_runs
-from pypet.wrap_modes._local.store_message import NO_RUN, Failure, StoreMessage
 
 FLUSH_SECONDS = 0.5
 _logger = logging.getLogger("pypet.wrap_modes")

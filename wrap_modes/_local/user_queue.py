@@ -11,9 +11,7 @@ from typing import Any
 
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, StorageService
-from pypet.wrap_modes._local.helper_process import describe_death, start_helper
-from pypet.wrap_modes._local.sink import StorageSink
-from pypet.wrap_modes._local.store_message import (
+from pypet.services.messages import (
     NO_RUN,
     Failure,
     ServiceCall,
@@ -23,6 +21,8 @@ from pypet.wrap_modes._local.store_message import (
     load,
     not_stored,
 )
+from pypet.wrap_modes._local.helper_process import describe_death, start_helper
+from pypet.wrap_modes._local.sink import StorageSink
 
 STORE, DONE = "STORE", "DONE"
 

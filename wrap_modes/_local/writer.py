@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, ClassVar, NamedTuple
 
 from pypet.interfaces import StorageService
+from pypet.services.messages import NO_RUN, Failure, StatusRequest, StoreMessage
 from pypet.wrap_modes._local.sink import FLUSH_SECONDS, StorageSink
-from pypet.wrap_modes._local.store_message import NO_RUN, Failure, StatusRequest, StoreMessage
 
 FINISH = "finish"
 MAX_FAILURES_PER_REPORT = 20

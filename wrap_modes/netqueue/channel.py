@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from pypet.errors import NotStoredError
 from pypet.records import StoreRequest
+from pypet.services.messages import StoreMessage, dump, dump_copy
 from pypet.wrap_modes._local.framing import encode_batch
-from pypet.wrap_modes._local.store_message import StoreMessage, dump, dump_copy
 from pypet.wrap_modes._net.client_socket import ClientSocket, OnePerProcess, in_frames
 from pypet.wrap_modes._net.keys import WorkerKey
 

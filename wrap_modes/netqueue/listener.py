@@ -10,8 +10,8 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import ClassVar
 
+from pypet.services.messages import NO_RUN, StoreMessage, Unreadable, load
 from pypet.wrap_modes._local.framing import decode_batch
-from pypet.wrap_modes._local.store_message import NO_RUN, StoreMessage, Unreadable, load
 from pypet.wrap_modes._local.writer import Source
 from pypet.wrap_modes._net.addresses import Port
 from pypet.wrap_modes._net.keys import ServerKey

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 from pypet.interfaces import Option, StorageService
 from pypet.options.established import established
+from pypet.services.messages import StoreMessage
+from pypet.services.sender import Sender
 from pypet.support.optional import require
-from pypet.wrap_modes._local.sender import Sender
-from pypet.wrap_modes._local.store_message import StoreMessage
 from pypet.wrap_modes._local.user_queue import DONE, GivenQueueWriter, put_message
 from pypet.wrap_modes._local.writer_mode import WriterMode, WriterProcess
 from pypet.wrap_modes._net.addresses import fixed_address

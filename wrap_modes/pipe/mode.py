@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 from pypet.errors import NotStoredError
 from pypet.interfaces import StorageService
+from pypet.services.messages import StoreMessage
+from pypet.services.sender import Sender
 from pypet.wrap_modes._local.file_lock import FileLock
-from pypet.wrap_modes._local.sender import Sender
-from pypet.wrap_modes._local.store_message import StoreMessage
 from pypet.wrap_modes._local.user_queue import GivenPipe, GivenQueueWriter, put_message
 from pypet.wrap_modes._local.writer_mode import WriterMode, WriterProcess
 from pypet.wrap_modes.pipe.pipe import MessageCounts, PipeReader, PipeWriter, make_pipe

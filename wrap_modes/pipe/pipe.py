@@ -11,9 +11,9 @@ from collections import deque
 from typing import Any, ClassVar
 
 from pypet.errors import NotStoredError
+from pypet.services.messages import StoreMessage, Unreadable, dump, load
 from pypet.support.buffers import enlarge_pipe
 from pypet.wrap_modes._local.framing import Reassembled, Reassembly, fragments, fragments_at_once
-from pypet.wrap_modes._local.store_message import StoreMessage, Unreadable, dump, load
 from pypet.wrap_modes._local.writer import Source
 
 CAPACITY_BYTES = 1 << 20

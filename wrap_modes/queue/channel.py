@@ -7,8 +7,8 @@ import socket
 from typing import Any
 
 from pypet.errors import NotStoredError
+from pypet.services.messages import StoreMessage, dump
 from pypet.wrap_modes._local import framing
-from pypet.wrap_modes._local.store_message import StoreMessage, dump
 
 
 class Channel:

@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import ClassVar
 
+from pypet.services.messages import NO_RUN, StoreMessage, Unreadable, load
 from pypet.wrap_modes._local import framing
-from pypet.wrap_modes._local.store_message import NO_RUN, StoreMessage, Unreadable, load
 from pypet.wrap_modes._local.writer import Source
 
 _logger = logging.getLogger("pypet.wrap_modes")

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from pypet.interfaces import StorageService
 from pypet.interfaces._worker_setup import ForkAware
-from pypet.wrap_modes._local.sender import Sender
-from pypet.wrap_modes._local.store_message import StoreMessage
+from pypet.services.messages import StoreMessage
+from pypet.services.sender import Sender
 from pypet.wrap_modes._local.user_queue import DONE, GivenQueueWriter, put_message
 from pypet.wrap_modes._local.writer_mode import WriterMode, WriterProcess
 from pypet.wrap_modes.queue.channel import Channel

@@ -16,7 +16,7 @@ from pypet.plugins.resume.journal.frames import IN_STORAGE, Kind
 from pypet.plugins.resume.journal.segments import SegmentReader, segment_paths
 from pypet.records import DeleteNode, StoreRequest
 from pypet.records.compact import flatten, unflatten
-from pypet.wrap_modes._local.store_message import understands_requests
+from pypet.services.messages import understands_requests
 from tests.plugins.resume.journals import commit, contents, data, journaled, put, storage
 from tests.storage_backends.hdf5.record_makers import TRAJ, group
 

@@ -7,8 +7,8 @@ from pypet.testing.storage import StorageConformance
 
 pytest.importorskip("h5py")
 
+from pypet.services.messages import understands_requests
 from pypet.storage_backends.hdf5 import HDF5StorageService
-from pypet.wrap_modes._local.store_message import understands_requests
 
 
 class TestHDF5Storage(StorageConformance):
