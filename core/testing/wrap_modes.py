@@ -8,35 +8,52 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
-import sys
+import signal
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
-from pypet.interfaces import Outcome, StorageService, WrapMode
+from pypet.errors import NoSuchServiceError
+from pypet.interfaces import StorageService, WrapMode
 from pypet.testing.equality import assert_same_leaf
+from pypet.testing.leftovers import Leftovers, open_files, shared_memory, time_limit
+from pypet.testing.wrap_session import (
+    OPTIONS,
+    PATIENCE_SECONDS,
+    RUNS,
+    StartedMode,
+    sample_trajectory,
+)
 from pypet.testing.wrap_workers import (
     REASON,
+    ExclusiveService,
+    OrderedService,
     PickyService,
     add_bad_result,
+    add_big_results,
     add_deadly_result,
+    add_in_steps,
     add_results,
-    execute,
+    add_shared_result,
+    change_after_storing,
+    delete_results,
+    fail,
     load_parameter,
+    overwrite,
 )
 from pypet.trajectory import Trajectory, load_trajectory
 
-NAME = "conformance"
-RUNS = 8
-PATIENCE_SECONDS = 60
-OPTIONS: dict[str, Any] = {"ncores": 2, "queue_maxsize": -1, "gc_interval": None}
+__all__ = ["OPTIONS", "RUNS", "WrapModeConformance", "sample_trajectory"]
+
+BIG_BYTES = 3_000_000
 
 
 class WrapModeConformance(ABC):
@@ -44,6 +61,8 @@ class WrapModeConformance(ABC):
 
     start_methods: ClassVar[Sequence[str]] = ("fork", "spawn", "forkserver")
     """Of these, the ones that the platform has and the mode allows are tested."""
+    patience_seconds: ClassVar[float] = PATIENCE_SECONDS
+    """What takes longer hangs. No test waits for so long unless something is wrong."""
 
     @abstractmethod
     def make_mode(self, options: dict[str, Any]) -> WrapMode:
@@ -54,6 +73,11 @@ class WrapModeConformance(ABC):
         """Return a service that keeps its data in ``folder``; called again it reads that data."""
 
     # ----- fixtures ------------------------------------------------------------------------
+
+    @pytest.fixture(autouse=True)
+    def _time_limit(self) -> Iterator[None]:
+        with time_limit(2 * self.patience_seconds):
+            yield
 
     @pytest.fixture(params=("fork", "spawn", "forkserver"))
     def context(self, request: pytest.FixtureRequest) -> BaseContext:
@@ -92,7 +116,7 @@ class WrapModeConformance(ABC):
         self, service: StorageService, context: BaseContext, tmp_path: Path
     ) -> None:
         traj = sample_trajectory(service)
-        with _Started(self.make_mode(OPTIONS), traj, context) as started:
+        with StartedMode(self.make_mode(OPTIONS), traj, context) as started:
             started.execute(add_results, [range(0, RUNS, 2), range(1, RUNS, 2)])
         assert [outcome.error for outcome in started.outcomes] == [None] * RUNS
         assert not started.refusals
@@ -102,7 +126,7 @@ class WrapModeConformance(ABC):
         self, service: StorageService, context: BaseContext, tmp_path: Path
     ) -> None:
         traj = sample_trajectory(PickyService(service))
-        with _Started(self.make_mode(OPTIONS), traj, context) as started:
+        with StartedMode(self.make_mode(OPTIONS), traj, context) as started:
             started.execute(add_results, [range(0, RUNS, 2), range(1, RUNS, 2)])
         assert [outcome.error for outcome in started.outcomes] == [None] * RUNS
         assert not started.refusals
@@ -118,7 +142,7 @@ class WrapModeConformance(ABC):
     ) -> None:
         traj = sample_trajectory(service)
         mode = self.make_mode({**OPTIONS, "queue_maxsize": queue_maxsize, "gc_interval": 2})
-        with _Started(mode, traj, quick_context) as started:
+        with StartedMode(mode, traj, quick_context) as started:
             started.execute(add_results, [range(0, RUNS, 2), range(1, RUNS, 2)])
         self.assert_stored_like_serial(traj, tmp_path)
 
@@ -127,7 +151,7 @@ class WrapModeConformance(ABC):
     ) -> None:
         traj = sample_trajectory(service)
         mode = self.make_mode(OPTIONS)
-        with _Started(mode, traj, quick_context) as started:
+        with StartedMode(mode, traj, quick_context) as started:
             traj.v_storage_service = mode.main_service()
             started.execute(add_results, [range(0, RUNS, 2), range(1, RUNS, 2)])
             traj.f_add_result("aside", 42)
@@ -140,7 +164,7 @@ class WrapModeConformance(ABC):
     ) -> None:
         traj = sample_trajectory(service)
         mode = self.make_mode(OPTIONS)
-        with _Started(mode, traj, quick_context) as started:
+        with StartedMode(mode, traj, quick_context) as started:
             started.execute(load_parameter, [[0], [1]])
         errors = [outcome.error for outcome in started.outcomes]
         if mode.supports_loading:
@@ -151,13 +175,142 @@ class WrapModeConformance(ABC):
             assert all(isinstance(error, NotImplementedError) for error in errors)
             assert mode.name in str(errors[0])
 
+    # ----- what is handed over -------------------------------------------------------------
+
+    def test_large_messages_arrive(
+        self, service: StorageService, quick_context: BaseContext, tmp_path: Path
+    ) -> None:
+        loaded = self._loaded_after(add_big_results, service, quick_context, tmp_path)
+        big = loaded.f_get("results.runs.run_00000001.big")
+        assert np.array_equal(big.array, np.arange(BIG_BYTES // 8) + 1.0)
+        assert big.text == "1" * BIG_BYTES
+
+    def test_each_store_of_a_run_arrives(
+        self, service: StorageService, quick_context: BaseContext, tmp_path: Path
+    ) -> None:
+        loaded = self._loaded_after(add_in_steps, service, quick_context, tmp_path)
+        for step in range(4):
+            assert loaded.f_get(f"results.runs.run_00000001.step_{step}").f_get() == 10 + step
+
+    def test_later_stores_replace_earlier_ones(
+        self, service: StorageService, quick_context: BaseContext, tmp_path: Path
+    ) -> None:
+        loaded = self._loaded_after(overwrite, service, quick_context, tmp_path)
+        assert loaded.f_get("results.runs.run_00000001.changing").f_get() == "third of 1"
+
+    def test_what_a_run_deletes_is_deleted(
+        self, service: StorageService, quick_context: BaseContext, tmp_path: Path
+    ) -> None:
+        loaded = self._loaded_after(delete_results, service, quick_context, tmp_path)
+        assert loaded.f_get("results.runs.run_00000001.lasting").f_get() == 1
+        assert not loaded.f_contains("results.runs.run_00000001.passing")
+
+    def test_shared_data_of_runs_is_created(
+        self, service: StorageService, quick_context: BaseContext, tmp_path: Path
+    ) -> None:
+        if not self.make_mode(OPTIONS).supports_loading:
+            pytest.skip("the mode has no loading, which shared data needs")
+        traj = sample_trajectory(service)
+        try:
+            add_shared_result(traj, -1)
+        except (NoSuchServiceError, NotImplementedError):
+            pytest.skip("the storage service has no shared data")
+        traj = sample_trajectory(self.make_service(tmp_path / "other"))
+        with StartedMode(self.make_mode(OPTIONS), traj, quick_context) as started:
+            started.execute(add_shared_result, [[0], [1]])
+        assert [outcome.error for outcome in started.outcomes] == [None] * 2
+        loaded = self.load(traj, tmp_path / "other")
+        shared = loaded.f_get("results.runs.run_00000001.shared")
+        assert shared.array.read().tolist() == [1, 2, 3]
+
+    def test_what_is_changed_after_storing_is_not_stored(
+        self, service: StorageService, quick_context: BaseContext, tmp_path: Path
+    ) -> None:
+        loaded = self._loaded_after(change_after_storing, service, quick_context, tmp_path)
+        array = loaded.f_get("results.runs.run_00000001.array").f_get()
+        assert np.array_equal(array, np.arange(50_000))
+
+    def test_errors_of_runs_stay_errors_of_runs(
+        self, service: StorageService, quick_context: BaseContext, tmp_path: Path
+    ) -> None:
+        traj = sample_trajectory(service)
+        with StartedMode(self.make_mode(OPTIONS), traj, quick_context) as started:
+            started.execute(fail, [[0], [1]])
+        assert not started.refusals
+        assert sorted(str(outcome.error) for outcome in started.outcomes) == ["0", "1"]
+        # What was there before the error is stored.
+        assert self.load(traj, tmp_path).f_get("results.runs.run_00000001.before").f_get() == 1
+
+    def test_no_two_processes_use_the_storage_at_once(
+        self, service: StorageService, quick_context: BaseContext, tmp_path: Path
+    ) -> None:
+        traj = sample_trajectory(ExclusiveService(service, tmp_path))
+        with StartedMode(self.make_mode(OPTIONS), traj, quick_context) as started:
+            started.execute(add_in_steps, [range(0, RUNS, 2), range(1, RUNS, 2)])
+        assert [outcome.error for outcome in started.outcomes] == [None] * RUNS
+        assert not ExclusiveService.overlaps(tmp_path)
+
+    # ----- the run table -------------------------------------------------------------------
+
+    def test_rows_of_runs_are_stored_after_their_data(
+        self, service: StorageService, quick_context: BaseContext, tmp_path: Path
+    ) -> None:
+        traj = sample_trajectory(service)
+        if not OrderedService.extend(service, tmp_path / "order"):
+            pytest.skip("the service is not one of records")
+        mode = self.make_mode(OPTIONS)
+        has_stored = False
+        with StartedMode(mode, traj, quick_context) as started:
+            for index in range(3):
+                started.execute(add_results, [[index]])
+                traj.f_set_crun(index)
+                traj.f_start_run()
+                traj.f_finalize_run(store_meta_data=False, clean_up=False)
+                traj.f_restore_default()
+                deadline = monotonic() + 1.0  # a mode may be busy, or never do it
+                while not (has_stored := mode.store_run_table(traj)) and monotonic() < deadline:
+                    sleep(0.01)
+        order = OrderedService.order(tmp_path / "order")
+        for index in range(3):
+            data, row = f"data {index}", f"row {index}"
+            assert data in order, f"the data of run {index} is not stored"
+            if row in order:
+                assert order.index(data) < order.index(row), f"the row of run {index} was early"
+        if not has_stored:
+            pytest.skip("the mode stores no rows while runs are active")
+        assert mode.has_stored_run_table
+        assert "row 2" in order
+
     # ----- faults --------------------------------------------------------------------------
+
+    def test_a_helper_that_dies_is_noticed(
+        self, service: StorageService, quick_context: BaseContext
+    ) -> None:
+        former = set(multiprocessing.active_children())
+        mode = self.make_mode(OPTIONS)
+        mode.start(service, quick_context)
+        try:
+            helpers = set(multiprocessing.active_children()) - former
+            if not helpers:
+                pytest.skip("the mode has no helper processes")
+            for helper in helpers:
+                assert helper.pid is not None
+                os.kill(helper.pid, signal.SIGKILL)
+            with pytest.raises(RuntimeError):  # noqa: PT012 - it may take a while
+                deadline = monotonic() + self.patience_seconds / 2
+                while monotonic() < deadline:
+                    mode.check()
+                    sleep(0.01)
+        finally:
+            with suppress(RuntimeError):  # as it should: what was handed over may be lost
+                mode.stop()
+            mode.wait_closed()
 
     def test_a_worker_that_is_killed_while_it_stores_does_not_block_others(
         self, service: StorageService, quick_context: BaseContext, tmp_path: Path
     ) -> None:
         traj = sample_trajectory(service)
-        with _Started(self.make_mode(OPTIONS), traj, quick_context) as started:
+        with StartedMode(self.make_mode(OPTIONS), traj, quick_context) as started:
             assert started.execute(add_deadly_result, [[0]]) != [0]
             started.execute(add_results, [range(0, RUNS, 2), range(1, RUNS, 2)])
         self.assert_stored_like_serial(traj, tmp_path)
@@ -167,7 +320,7 @@ class WrapModeConformance(ABC):
     ) -> None:
         traj = sample_trajectory(PickyService(service))
         mode = self.make_mode(OPTIONS)
-        started = _Started(mode, traj, quick_context)
+        started = StartedMode(mode, traj, quick_context)
         errors: list[BaseException] = []
         try:
             with started:
@@ -209,30 +362,67 @@ class WrapModeConformance(ABC):
     ) -> None:
         traj, mode = sample_trajectory(service), self.make_mode(OPTIONS)
         for indices in (range(0, RUNS, 2), range(1, RUNS, 2)):
-            with _Started(mode, traj, quick_context) as started:
+            with StartedMode(mode, traj, quick_context) as started:
                 started.execute(add_results, [indices])
             traj.v_storage_service = service
         self.assert_stored_like_serial(traj, tmp_path)
 
-    def test_nothing_is_left_behind(
+    def test_no_process_is_left_behind(
+        self, service: StorageService, quick_context: BaseContext
+    ) -> None:
+        left = Leftovers()
+        self._execute_and_end(service, quick_context)
+        left.assert_no_processes()
+
+    def test_no_thread_is_left_behind(
+        self, service: StorageService, quick_context: BaseContext
+    ) -> None:
+        left = Leftovers()
+        self._execute_and_end(service, quick_context)
+        left.assert_no_threads()
+
+    def test_stop_does_not_hang(self, service: StorageService, quick_context: BaseContext) -> None:
+        with time_limit(self.patience_seconds):
+            self._execute_and_end(service, quick_context)
+
+    def test_no_file_or_memory_is_left_behind(
         self, service: StorageService, quick_context: BaseContext, temporary_folder: Path
     ) -> None:
         traj = sample_trajectory(service)
-        files, memory = _open_files(), _shared_memory()
+        files, memory = open_files(), shared_memory()
         for _ in range(2):
-            with _Started(self.make_mode(OPTIONS), traj, quick_context) as started:
+            with StartedMode(self.make_mode(OPTIONS), traj, quick_context) as started:
                 started.execute(add_results, [range(RUNS)])
             traj.v_storage_service = service
-        assert not multiprocessing.active_children()
         assert list(temporary_folder.iterdir()) == []
-        assert _open_files() == files
-        left = _shared_memory() - memory
+        assert open_files() == files
+        left = shared_memory() - memory
         deadline = monotonic() + PATIENCE_SECONDS  # what other programs use goes away again
-        while left := left & _shared_memory():
+        while left := left & shared_memory():
             assert monotonic() < deadline, f"Shared memory is left: {sorted(left)}"
             sleep(0.01)
 
     # ----- helpers -------------------------------------------------------------------------
+
+    def _execute_and_end(self, service: StorageService, context: BaseContext) -> None:
+        traj = sample_trajectory(service)
+        with StartedMode(self.make_mode(OPTIONS), traj, context) as started:
+            started.execute(add_results, [[0]])
+
+    def _loaded_after(
+        self,
+        fill: Callable[[Any, int], None],
+        service: StorageService,
+        context: BaseContext,
+        folder: Path,
+    ) -> Any:
+        """Execute runs 0 and 1, in processes of their own, and return what was stored."""
+        traj = sample_trajectory(service)
+        with StartedMode(self.make_mode(OPTIONS), traj, context) as started:
+            started.execute(fill, [[0], [1]])
+        assert [outcome.error for outcome in started.outcomes] == [None, None]
+        assert not started.refusals
+        return self.load(traj, folder)
 
     def load(self, traj: Trajectory, folder: Path) -> Any:
         """Load everything that was stored through a service of its own."""
@@ -259,86 +449,3 @@ class WrapModeConformance(ABC):
         for index in range(RUNS):
             group = loaded.f_get(f"results.runs.run_{index:08d}")
             assert group.f_get_links()["first"] is group.f_get("number")
-
-
-class _Started:
-    """A mode that is active around a trajectory, and what became of the runs."""
-
-    def __init__(self, mode: WrapMode, traj: Trajectory, context: BaseContext) -> None:
-        self._mode = mode
-        self._traj = traj
-        self._context = context
-        self.outcomes: list[Outcome] = []
-        self.refusals: list[RuntimeError] = []
-
-    def __enter__(self) -> _Started:
-        traj = self._traj
-        service, traj.v_storage_service = traj.v_storage_service, None
-        traj.v_full_copy = True
-        self._pickled = pickle.dumps(traj)
-        self._mode.start(service, self._context)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._mode.stop()
-        self._mode.wait_closed()
-
-    def execute(self, fill: Callable[[Any, int], None], indices: Sequence[Any]) -> list[int | None]:
-        """Execute runs, one process for each sequence of indices; return the exit codes."""
-        mode, workers = self._mode, []
-        for own in indices:
-            ours, theirs = self._context.Pipe(duplex=False)
-            process = self._context.Process(  # type: ignore[attr-defined]
-                target=execute,
-                args=(mode.worker_service(), mode.collect, self._pickled, fill, own, theirs),
-            )
-            process.start()
-            theirs.close()
-            workers.append((process, ours))
-        for process, connection in workers:
-            for outcome in _received(connection):
-                self.outcomes.append(outcome)
-                try:
-                    mode.accept(outcome)
-                except RuntimeError as error:
-                    self.refusals.append(error)
-            process.join(PATIENCE_SECONDS)
-            assert process.exitcode is not None, "a worker is blocked"
-        mode.check()
-        return [_exit_code(process) for process, _ in workers]
-
-
-def _received(connection: Any) -> Iterator[Outcome]:
-    with connection:
-        while connection.poll(PATIENCE_SECONDS):
-            try:
-                yield connection.recv()
-            except EOFError:
-                return
-    raise AssertionError(f"No outcome arrived within {PATIENCE_SECONDS} seconds.")
-
-
-def _exit_code(process: Any) -> int | None:
-    code: int | None = process.exitcode
-    process.close()
-    return code
-
-
-def _open_files() -> int:
-    """Return how many files this process has open, as far as one can tell."""
-    return len(os.listdir("/proc/self/fd")) if sys.platform.startswith("linux") else 0
-
-
-def _shared_memory() -> set[str]:
-    """Return the names of shared memory, of all programs and as far as one can tell."""
-    return set(os.listdir("/dev/shm")) if sys.platform.startswith("linux") else set()
-
-
-def sample_trajectory(service: StorageService) -> Trajectory:
-    """Return a stored trajectory with `RUNS` runs."""
-    traj = Trajectory(NAME, storage_service=service)
-    traj.f_add_parameter("x", 0, comment="explored")
-    traj.f_add_parameter("unchanging", "as it was")
-    traj.f_explore({"x": list(range(RUNS))})
-    traj.f_store()
-    return traj

@@ -5,17 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import re
 import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pypet.interfaces import Outcome, StorageService
 from pypet.leaves import Result
+from pypet.records import PutMeta, StoreRequest
+from pypet.services.record_service import RecordStorageService
+from pypet.shareddata import SharedArray, SharedResult
 
 BAD = "bad"
 """Name of a result that `PickyService` refuses."""
@@ -60,6 +65,68 @@ class PickyService(StorageService):
         return self._service.load(msg, stuff_to_load, *args, **kwargs)
 
 
+class ExclusiveService(PickyService):
+    """Notes when it is used by two processes at once."""
+
+    def __init__(self, service: StorageService, folder: Path) -> None:
+        super().__init__(service)
+        self._mark = folder / "in-use"
+
+    @staticmethod
+    def overlaps(folder: Path) -> bool:
+        """Return whether two processes have used it at once."""
+        return (folder / "in-use.twice").exists()
+
+    def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
+        """Store, long enough to be noticed."""
+        try:
+            os.close(os.open(self._mark, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            self._mark.with_suffix(".twice").touch()
+        time.sleep(0.005)
+        try:
+            return super().store(msg, stuff_to_store, *args, **kwargs)
+        finally:
+            self._mark.unlink(missing_ok=True)
+
+
+class OrderedService(RecordStorageService):
+    """Notes in which order data of runs and their rows of the run table are stored."""
+
+    order_path: Path
+
+    @classmethod
+    def extend(cls, service: StorageService, path: Path) -> bool:
+        """Let a service note the order in a file; False if it is none of records."""
+        if not isinstance(service, RecordStorageService):
+            return False
+        kind = type(service)
+        globals()["_Ordered"] = type(
+            "_Ordered", (cls, kind), {"__module__": __name__, "__doc__": cls.__doc__}
+        )
+        service.__class__ = globals()["_Ordered"]
+        service.order_path = path  # type: ignore[attr-defined]
+        return True
+
+    @staticmethod
+    def order(path: Path) -> list[str]:
+        """Return what was stored, in order: ``data 1`` and ``row 1`` of run 1."""
+        return path.read_text().splitlines() if path.exists() else []
+
+    def apply(self, request: StoreRequest) -> None:
+        """Apply, then note it."""
+        super().apply(request)
+        notes = []
+        for operation in request.operations:
+            if isinstance(operation, PutMeta):
+                done = operation.runs.idx[operation.runs.completed == 1]
+                notes += [f"row {index}" for index in done.tolist()]
+            elif found := re.search(r"run_(\d{8})\.field", getattr(operation, "path", "")):
+                notes.append(f"data {int(found[1])}")
+        with open(self.order_path, "a") as stream:
+            stream.writelines(f"{note}\n" for note in notes)
+
+
 def add_results(traj: Any, index: int) -> None:
     """Add what a run of the suite stores."""
     traj.f_add_result("number", index * 1.5, comment="a number")
@@ -78,6 +145,55 @@ def add_bad_result(traj: Any, index: int) -> None:
 def add_deadly_result(traj: Any, index: int) -> None:
     """Add what kills the process."""
     traj.f_add_result(DeadlyResult, "deadly", index)
+
+
+def add_big_results(traj: Any, index: int) -> None:
+    """Add results of several megabytes, an array and text."""
+    array = np.arange(3_000_000 // 8) + float(index)
+    traj.f_add_result("big", array=array, text=str(index) * 3_000_000)
+
+
+def add_in_steps(traj: Any, index: int) -> None:
+    """Store one result after the other."""
+    for step in range(4):
+        traj.f_add_result(f"step_{step}", 10 * index + step)
+        traj.f_store_item(f"results.runs.$.step_{step}")
+
+
+def overwrite(traj: Any, index: int) -> None:
+    """Store a result, then replace it twice."""
+    result = traj.f_add_result("changing", f"first of {index}")
+    traj.f_store_item(result)
+    for text in ("second", "third"):
+        result.f_set(f"{text} of {index}")
+        traj.f_store_item(result, overwrite=True)
+
+
+def delete_results(traj: Any, index: int) -> None:
+    """Store two results and delete one of them again."""
+    traj.f_add_result("lasting", index)
+    passing = traj.f_add_result("passing", index)
+    traj.f_store_item(passing)
+    traj.f_delete_item(passing, remove_from_trajectory=True)
+
+
+def add_shared_result(traj: Any, index: int) -> None:
+    """Create shared data."""
+    result = traj.f_add_result(SharedResult, "shared", array=SharedArray())
+    result.create_shared_data("array", obj=np.array([1, 2, 3]))
+
+
+def change_after_storing(traj: Any, index: int) -> None:
+    """Store an array, then change it."""
+    array = np.arange(50_000)
+    traj.f_store_item(traj.f_add_result("array", array))
+    array[:] = -1
+
+
+def fail(traj: Any, index: int) -> None:
+    """Store a result and fail."""
+    traj.f_store_item(traj.f_add_result("before", index))
+    raise ValueError(str(index))
 
 
 def load_parameter(traj: Any, index: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ from pypet.errors import WorkerDiedError
 from pypet.interfaces import Outcome, Task, TaskFunction
 from pypet.plugins._workers import task_lease, worker_pool
 from pypet.plugins.pool import PoolScheduler
-from pypet.testing import schedulers
+from pypet.testing import scheduler_tasks, schedulers
 from pypet.testing.schedulers import ProcessesConformance, execute_all, square
 from tests.processes import wait_until
 
@@ -66,6 +67,21 @@ def run():
 
 def test_workers_stay(run):
     assert len({outcome.value[1] for outcome in run(square, 200)}) <= 2
+
+
+@pytest.mark.parametrize(
+    ("execute", "words"),
+    [
+        (scheduler_tasks.kill_itself_at_three, "SIGKILL"),
+        (scheduler_tasks.exit_at_three, "exit code 7"),
+        (scheduler_tasks.call_sys_exit, r"SystemExit\(5\)"),
+        (scheduler_tasks.fail_awkwardly, "Awkward: 1 and 2"),
+    ],
+)
+def test_errors_say_how_a_worker_ended_or_what_did_not_travel(run, execute, words):
+    errors = [each.error for each in run(execute, 4) if each.error is not None]
+    assert errors
+    assert all(re.search(words, str(error)) for error in errors)
 
 
 def test_workers_are_only_started_for_tasks(run):

@@ -30,6 +30,7 @@ class TestForkedProcesses(ProcessesConformance):
 
 class TestSpawnedProcesses(ProcessesConformance):
     FEW = 4
+    SOME = 4
 
     @pytest.fixture
     def make_scheduler(self):
