@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -43,9 +44,12 @@ class KeyValueStorageService(RecordStorageService):
 
     A backend implements `trajectory_names`, `find_trajectory`, `create_trajectory`,
     `remove_trajectory` and a `TrajectoryStore`. If the medium has transactions, it overrides
-    `transaction`: each request is applied in one.
+    `transaction`: each request is applied in one. Reads are made within `reading`.
     `pypet.services.item_to_bytes` and others encode values for media that keep bytes.
     """
+
+    _before_commit: Callable[[], None] | None = None
+    _commit_process = 0
 
     @abstractmethod
     def find_trajectory(self, name: str) -> TrajectoryStore | None:
@@ -65,6 +69,24 @@ class KeyValueStorageService(RecordStorageService):
         By default changes are kept as they are made.
         """
         return nullcontext()
+
+    @property  # type: ignore[override]
+    def before_commit(self) -> Callable[[], None] | None:
+        """What this process has set to be called before each commit; see `RecordBackend`."""
+        return self._before_commit if self._commit_process == os.getpid() else None
+
+    @before_commit.setter
+    def before_commit(self, call: Callable[[], None] | None) -> None:
+        self._before_commit, self._commit_process = call, os.getpid()
+
+    def announce_commit(self) -> None:
+        """Call `before_commit`; `transaction` does it right before others see the changes."""
+        call = self.before_commit
+        if call is not None:
+            call()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_before_commit": None}
 
     def apply(self, request: StoreRequest) -> None:
         """Carry out the operations of a request; see `RecordBackend.apply`."""

@@ -305,3 +305,14 @@ def test_run_rows_come_back_from_records():
     assert back.errors == rows.errors
     assert run_rows(run_records(rows_of(2))).names is None
     assert not len(run_rows([]))
+
+
+def test_a_commit_is_announced_by_the_process_that_asked_for_it(monkeypatch):
+    service = ByteStorageService()
+    called = []
+    service.before_commit = lambda: called.append(1)
+    service.announce_commit()
+    assert pickle.loads(pickle.dumps(service)).before_commit is None
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    service.announce_commit()
+    assert called == [1]

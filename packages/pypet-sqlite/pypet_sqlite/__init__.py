@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -19,15 +20,15 @@ from pypet_sqlite.trajectory import SCHEMA, TABLES, SqliteTrajectory
 __all__ = ["SqliteStorageService"]
 
 VERSION = 1
-LEVELS = ("OFF", "NORMAL", "FULL", "EXTRA")
+LEVELS = ("OFF", "NORMAL", "FULL")
+_SYNCHRONOUS = "When to wait for the disk: 'NORMAL' (to flush and close), 'FULL' (always), 'OFF'."
 _inherited: list[sqlite3.Connection] = []
 """Connections of a parent process. SQLite forbids using them here, and closing them, too."""
 
 
 def _check_level(value: str) -> None:
     if value.upper() not in LEVELS:
-        names = ", ".join(map(repr, LEVELS))
-        raise ValueError(f"`sqlite_synchronous` is one of {names}, not {value!r}.")
+        raise ValueError(f"`sqlite_synchronous` is one of {', '.join(LEVELS)}, not {value!r}.")
 
 
 class SqliteStorageService(KeyValueStorageService):
@@ -40,15 +41,8 @@ class SqliteStorageService(KeyValueStorageService):
 
     name: ClassVar[str] = "sqlite"
     options: ClassVar[tuple[Option, ...]] = (
-        Option(
-            "sqlite_synchronous",
-            "NORMAL",
-            (str,),
-            "When SQLite waits for the disk: 'NORMAL' (to flush and close), 'FULL', 'OFF'.",
-            "storage",
-            _check_level,
-        ),
-        Option("sqlite_timeout", 300.0, (Real,), "Seconds to wait for other programs.", "storage"),
+        Option("sqlite_synchronous", "NORMAL", (str,), _SYNCHRONOUS, "storage", _check_level),
+        Option("sqlite_timeout", 300.0, (Real,), "Seconds to wait for other writers.", "storage"),
     )
 
     def __init__(
@@ -82,14 +76,8 @@ class SqliteStorageService(KeyValueStorageService):
         return f"<SqliteStorageService {self.filename!r}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            **self.__dict__,
-            "_connection": None,
-            "_users": 0,
-            "_is_open": False,
-            "is_kept_open": False,
-            "before_commit": None,
-        }
+        closed = {"_connection": None, "_users": 0, "_is_open": False, "is_kept_open": False}
+        return {**super().__getstate__(), **closed}
 
     # ----- the file ------------------------------------------------------------------------
 
@@ -106,13 +94,9 @@ class SqliteStorageService(KeyValueStorageService):
         mode = "mode=rwc" if create else "mode=rw"
         if not os.access(path.parent, os.W_OK):
             mode = "immutable=1"
-        self._connection = connection = sqlite3.connect(
-            f"{path.as_uri()}?{mode}",
-            timeout=self.sqlite_timeout,
-            isolation_level=None,
-            check_same_thread=False,
-            uri=True,
-        )
+        settings = {"uri": True, "isolation_level": None, "check_same_thread": False}
+        address, timeout = f"{path.as_uri()}?{mode}", self.sqlite_timeout
+        self._connection = connection = sqlite3.connect(address, timeout, **settings)
         self._process = os.getpid()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if create and not version:
@@ -146,8 +130,7 @@ class SqliteStorageService(KeyValueStorageService):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
-                if self.before_commit is not None:
-                    self.before_commit()
+                self.announce_commit()
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -198,23 +181,23 @@ class SqliteStorageService(KeyValueStorageService):
             return None
         connection = self._connect()
         query = "SELECT id FROM trajectories WHERE name = ?"
-        row = connection.execute(query, (name,)).fetchone()
-        return None if row is None else SqliteTrajectory(connection, row[0], self.unpickle)
+        for (key,) in connection.execute(query, (name,)).fetchall():
+            return SqliteTrajectory(connection, key, self.unpickle)
+        return None
 
     def create_trajectory(self, name: str) -> SqliteTrajectory:
         """Create a trajectory."""
         connection = self._connect()
         made = connection.execute("INSERT INTO trajectories (name) VALUES (?)", (name,))
-        assert made.lastrowid is not None
-        return SqliteTrajectory(connection, made.lastrowid, self.unpickle)
+        return SqliteTrajectory(connection, made.lastrowid or 0, self.unpickle)
 
     def remove_trajectory(self, name: str) -> None:
         """Remove a trajectory."""
         connection = self._connect()
-        key = connection.execute("SELECT id FROM trajectories WHERE name = ?", (name,)).fetchone()
         for table in TABLES:
-            connection.execute(f"DELETE FROM {table} WHERE trajectory = ?", key)
-        connection.execute("DELETE FROM trajectories WHERE id = ?", key)
+            where = "trajectory = (SELECT id FROM trajectories WHERE name = ?)"
+            connection.execute(f"DELETE FROM {table} WHERE {where}", (name,))
+        connection.execute("DELETE FROM trajectories WHERE name = ?", (name,))
 
     # ----- other files ---------------------------------------------------------------------
 
@@ -222,12 +205,9 @@ class SqliteStorageService(KeyValueStorageService):
         """Return the service for another file."""
         if filename is None:
             return self
-        return SqliteStorageService(
-            filename,
-            unpickle=self.unpickle,
-            sqlite_synchronous=self.sqlite_synchronous,
-            sqlite_timeout=self.sqlite_timeout,
-        )
+        other = copy.copy(self)  # closed
+        other.filename = str(Path(filename).absolute())
+        return other
 
     def backup_service(self, trajectory: str, filename: str | None) -> SqliteStorageService:
         """Return the service for ``backup_<name of trajectory>.sqlite`` in the same folder."""

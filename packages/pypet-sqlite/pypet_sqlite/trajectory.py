@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from pypet.records import Item, MetaRecord, NodeRecord, RunRows
@@ -92,15 +92,11 @@ class SqliteTrajectory(TrajectoryStore):
 
     def get_items(self, path: str, names: Collection[str] | None = None) -> Iterator[Item]:
         """Yield items."""
-        query = "SELECT name, data FROM items WHERE trajectory = ? AND path = ?"
-        rows: Iterable[tuple[str, bytes]]
-        if names is None:
-            rows = self._execute(query, (self._key, path)).fetchall()
-        else:
-            query += " AND name = ?"
-            found = (self._execute(query, (self._key, path, name)).fetchone() for name in names)
-            rows = (row for row in found if row is not None)
-        return (item_from_bytes(name, data, path, self._unpickle) for name, data in rows)
+        query = "SELECT data FROM items WHERE trajectory = ? AND path = ? AND name = ?"
+        for name in self.item_names(path) if names is None else names:
+            row = self._execute(query, (self._key, path, name)).fetchone()
+            if row is not None:
+                yield item_from_bytes(name, row[0], path, self._unpickle)
 
     def put_item(self, path: str, item: Item) -> None:
         """Create or replace an item."""
