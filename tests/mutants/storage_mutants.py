@@ -422,6 +422,52 @@ def shelf_mutants() -> list[Mutant]:
     return [Mutant(f"shelf_{name}", broken, Shelf, patch, by) for name, broken, patch, by in table]
 
 
+def buried(base: Any, self: Any, request: Any) -> None:
+    """Drop what is put where something was deleted before."""
+    graves = KEPT.setdefault(str(self.path), set())
+    kept = [each for each in request.operations if getattr(each, "path", None) not in graves]
+    graves.update(each.path for each in kept if isinstance(each, DeleteNode))
+    base.apply(self, request._replace(operations=tuple(kept)))
+
+
+def overwritten_once(base: Any, self: Any, request: Any) -> None:
+    """Overwrite each leaf once, and never again."""
+    done = KEPT.setdefault(str(self.path), set())
+    operations = []
+    for each in request.operations:
+        if isinstance(each, PutNode) and each.overwrite:
+            each = each._replace(overwrite=each.overwrite if each.path not in done else False)
+            done.add(each.path)
+        operations.append(each)
+    base.apply(self, request._replace(operations=tuple(operations)))
+
+
+def begun(base: Any, self: Any, request: Any) -> None:
+    """Drop a request that fails, and the next one as well."""
+    if KEPT.pop(f"failed {self.path}", False):
+        return
+    try:
+        base.apply(self, request)
+    except Exception:
+        KEPT[f"failed {self.path}"] = True
+        raise
+
+
+def stateful_mutants() -> list[Mutant]:
+    """Mutants that sequences of calls reveal."""
+    by = "test_any_sequence_of_calls_agrees_with_a_model"
+    table: list[tuple[str, str, Any]] = [
+        ("buried", "where something was deleted, nothing can be stored again", calls(apply=buried)),
+        ("overwritten_once", "a leaf is overwritten once only", calls(apply=overwritten_once)),
+        ("drops_after_faults", "after a failure the next request is lost", calls(apply=begun)),
+        ("destroys_when_failing", "replacements that fail delete the old",
+         calls(apply=deleted_first)),
+        ("merges_first_only", "of merged runs only the first has results",
+         node(lambda put: None if put.path.startswith(f"{RUNS}run_00000003") else put)),
+    ]  # fmt: skip
+    return [Mutant(f"stateful_{name}", broken, Shelf, patch, by) for name, broken, patch in table]
+
+
 def memory_mutants() -> list[Mutant]:
     """Mutants of the service that keeps everything in memory."""
     table: list[tuple[str, str, Any, str]] = [
@@ -503,7 +549,8 @@ def hdf5_mutants() -> list[Mutant]:
 
 
 MUTANTS = [*shelf_mutants(), *memory_mutants(), *hdf5_mutants()]
-CLASSES = {mutant.name: mutant.made(__name__) for mutant in MUTANTS}
+STATEFUL_MUTANTS = stateful_mutants()
+CLASSES = {mutant.name: mutant.made(__name__) for mutant in [*MUTANTS, *STATEFUL_MUTANTS]}
 globals().update(CLASSES)  # so that they can be pickled
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from pypet.interfaces.storage import StorageService
 from pypet.testing.storage import StorageConformance
+from pypet.testing.storage_machine import StatefulStorageConformance
 from tests.mutants.mutant import Mutant, suites
-from tests.mutants.storage_mutants import KEPT, MUTANTS, OPEN, make
+from tests.mutants.storage_mutants import KEPT, MUTANTS, OPEN, STATEFUL_MUTANTS, make
 from tests.third_party.shelf_store import ShelfStorageService
 
 
@@ -30,7 +31,12 @@ def _members(mutant: Mutant) -> dict[str, Any]:
     return {"make_service": make_service}
 
 
+def _members_without_shrinking(mutant: Mutant) -> dict[str, Any]:
+    return {**_members(mutant), "shrinks": False, "examples": 200}
+
+
 globals().update(suites(MUTANTS, StorageConformance, _members))
+globals().update(suites(STATEFUL_MUTANTS, StatefulStorageConformance, _members_without_shrinking))
 
 
 class TestSoundShelf(StorageConformance):

@@ -1,0 +1,336 @@
+"""Random sequences of calls to a storage service, compared with a model in dictionaries.
+
+Needs hypothesis, which finds a short sequence that fails. Derive a second class for it::
+
+    from pypet.testing.storage_machine import StatefulStorageConformance
+
+    class TestMyStorageStateful(StatefulStorageConformance):
+        def make_service(self, folder):
+            return MyStorageService(filename=folder / "data.my")
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from pypet.errors import DataNotInStorageError
+from pypet.leaves import Result
+from pypet.records import ArrayItem, DeleteNode, PutNode, StoreRequest
+from pypet.services import RecordStorageService
+from pypet.testing.equality import assert_same_annotation, assert_same_value
+from pypet.testing.storage_suite import StorageSuite
+from pypet.trajectory import Trajectory, load_trajectory
+
+NAME = "machine"
+PATHS = ("results.a", "results.b", "results.deep.a", "results.deep.er.c")
+LINKS = ("results.link", "results.deep.link")
+TARGET = "parameters.group"
+DOUBTFUL = "results.doubtful"
+"""What a request that fails would have made: a service may keep it or not."""
+KEYS = ("x", "y", "nested.z")
+MOST_MERGES = 2
+
+_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+values = st.one_of(
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False),
+    st.booleans(),
+    _text,
+    st.lists(st.floats(allow_nan=False), max_size=3),
+    st.lists(_text, min_size=1, max_size=3).map(tuple),
+    st.integers(0, 400).map(lambda n: np.arange(n, dtype=np.int32)),
+)
+items = st.dictionaries(st.sampled_from(KEYS), values, min_size=1)
+annotations = st.dictionaries(st.sampled_from("kl"), st.integers(0, 9) | _text, max_size=2)
+
+
+@dataclasses.dataclass
+class _Stored:
+    """What the model knows about a stored leaf."""
+
+    items: dict[str, Any] = dataclasses.field(default_factory=dict)
+    annotations: dict[str, Any] = dataclasses.field(default_factory=dict)
+    comment: str = ""
+
+    def put(self, leaf: Result, overwrite: bool | Collection[str]) -> None:
+        """Do what storing a leaf does: add what is missing, replace what is overwritten."""
+        replace = overwrite is True
+        names = () if isinstance(overwrite, bool) else overwrite
+        for name, value in leaf.f_to_dict().items():
+            if replace or name in names or name not in self.items:
+                self.items[name] = value
+        if leaf.v_comment and (replace or not self.comment):
+            self.comment = leaf.v_comment
+        if replace:
+            self.annotations.clear()
+        for name, value in leaf.v_annotations.f_to_dict().items():
+            self.annotations.setdefault(name, value)
+
+
+class StorageMachine(RuleBasedStateMachine):
+    """Stores, overwrites, deletes, merges, fails and reopens; all is compared on the way."""
+
+    def __init__(self, suite: StorageSuite, folder: Path) -> None:
+        super().__init__()
+        self.suite = suite
+        self.folder = folder
+        self.model: dict[str, _Stored] = {}
+        self.links: set[str] = set()
+        self.comments = 0
+        self.merges = 0
+        self.runs = 0
+
+    @initialize()
+    def begin(self) -> None:
+        """Store a trajectory with two runs and nothing else."""
+        self.service = self.suite.make_service(self.folder)
+        self.traj = self._explored(NAME, [0.0, 1.0])
+        self.runs = 2
+
+    def teardown(self) -> None:
+        """Compare once more at the end, through a reopened service."""
+        if hasattr(self, "traj"):
+            self._compare(self.suite.reopened(self.service, self.folder))
+
+    # ----- storing ---------------------------------------------------------------------------
+
+    @rule(path=st.sampled_from(PATHS), given=items, notes=annotations, commented=st.booleans())
+    def store_new(
+        self, path: str, given: dict[str, Any], notes: dict[str, Any], commented: bool
+    ) -> None:
+        """Add a result and store it."""
+        if path in self.model:
+            return
+        self.comments += 1
+        comment = f"comment {self.comments}" if commented else ""
+        leaf = self.traj.f_add_result(path, comment=comment)
+        leaf.f_set(**given)
+        leaf.v_annotations.f_set(**notes)
+        self._store(leaf, False)
+
+    @precondition(lambda self: self.model)
+    @rule(
+        data=st.data(),
+        given=items,
+        notes=annotations,
+        overwrite=st.booleans() | st.sets(st.sampled_from(KEYS), min_size=1),
+    )
+    def store_again(
+        self, data: Any, given: dict[str, Any], notes: dict[str, Any], overwrite: Any
+    ) -> None:
+        """Change a stored result, and store it with or without overwriting."""
+        leaf = self._drawn(data)
+        leaf.f_set(**given)
+        leaf.v_annotations.f_set(**notes)
+        if not isinstance(overwrite, bool):
+            overwrite = overwrite & set(given) or False
+        if overwrite is True:
+            self.comments += 1
+            leaf.v_comment = f"comment {self.comments}"
+        self._store(leaf, overwrite)
+
+    @rule()
+    def store_everything(self) -> None:
+        """Store the whole tree, which adds what is missing only."""
+        self.traj.f_store()
+        for path in self.model:
+            self.model[path].put(self.traj.f_get(path), False)
+
+    @rule(path=st.sampled_from(LINKS))
+    def link(self, path: str) -> None:
+        """Add a link and store it, or delete it."""
+        if path in self.links:
+            self.traj.f_delete_link(path, remove_from_trajectory=True)
+            self.links.remove(path)
+        else:
+            self.traj.f_add_link(path, self.traj.f_get(TARGET))
+            self.traj.f_store()
+            self.links.add(path)
+            for name in self.model:
+                self.model[name].put(self.traj.f_get(name), False)
+
+    # ----- deleting --------------------------------------------------------------------------
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data())
+    def delete(self, data: Any) -> None:
+        """Delete a result."""
+        leaf = self._drawn(data)
+        self.traj.f_delete_item(leaf, remove_from_trajectory=True)
+        del self.model[leaf.v_full_name]
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data())
+    def delete_part(self, data: Any) -> None:
+        """Delete an item of a result."""
+        leaf = self._drawn(data)
+        stored = self.model[leaf.v_full_name].items
+        both = sorted(stored.keys() & leaf.f_to_dict().keys())
+        if len(both) < 2:
+            return
+        name = data.draw(st.sampled_from(both))
+        self.traj.f_delete_item(leaf, delete_only=[name], remove_from_item=True)
+        del stored[name]
+
+    # ----- merging ---------------------------------------------------------------------------
+
+    @precondition(lambda self: self.merges < MOST_MERGES)
+    @rule(points=st.lists(st.floats(-9, 9), min_size=1, max_size=2))
+    def merge(self, points: list[float]) -> None:
+        """Merge another trajectory of the same storage; its runs follow the own ones."""
+        self.merges += 1
+        other = self._explored(f"other_{self.merges}", points)
+        for index, point in enumerate(points):
+            leaf = other.f_add_result(f"results.runs.run_{index:08d}.z", point)
+            other.f_store_item(leaf)
+        self.traj.f_merge(other, backup=False)
+        for index, point in enumerate(points):
+            path = f"results.runs.run_{self.runs + index:08d}.z"
+            self.model[path] = _Stored({"z": point})
+        self.runs += len(points)
+        self.reopen()
+
+    # ----- faults ----------------------------------------------------------------------------
+
+    @precondition(lambda self: self.model and isinstance(self.service, RecordStorageService))
+    @rule(data=st.data())
+    def fail_in_between(self, data: Any) -> None:
+        """Apply a request whose second operation fails: what was there before stays."""
+        leaf = self._drawn(data)
+        operations = (
+            PutNode(DOUBTFUL, True, "Result", "", {}, (_item("x", np.array(1)),)),
+            DeleteNode("results.never.there", recursive=False),
+            self._replacement(leaf, np.array(-1)),
+        )
+        try:
+            self.service.apply(StoreRequest(NAME, operations))  # type: ignore[attr-defined]
+        except DataNotInStorageError:
+            pass
+        else:
+            raise AssertionError("deleting what is not there did not fail")
+
+    @precondition(lambda self: self.model and isinstance(self.service, RecordStorageService))
+    @rule(data=st.data())
+    def fail_to_replace(self, data: Any) -> None:
+        """Replace an item by something that no medium takes: the old one stays."""
+        leaf = self._drawn(data)
+        broken: Any = np.empty(1, dtype=object)
+        broken[0] = (letter for letter in "generators cannot be stored")
+        request = StoreRequest(NAME, (self._replacement(leaf, broken),))
+        try:
+            self.service.apply(request)  # type: ignore[attr-defined]
+        except Exception:
+            return  # what was there is compared with the model later
+        name = request.operations[0].items[0].name  # type: ignore[union-attr]
+        leaf.f_set(**{name: self.model[leaf.v_full_name].items[name]})
+        self._store(leaf, {name})
+
+    # ----- reading ---------------------------------------------------------------------------
+
+    @rule()
+    def reopen(self) -> None:
+        """Go on with a reopened service and what it loads."""
+        self.service = self.suite.reopened(self.service, self.folder)
+        self.traj = self._compare(self.service)
+
+    @rule()
+    def read(self) -> None:
+        """Compare what the same service loads."""
+        self._compare(self.service)
+
+    def _compare(self, service: Any) -> Trajectory:
+        loaded = load_trajectory(NAME, storage_service=service, load_data=2)
+        assert len(loaded) == self.runs
+        leaves: dict[str, Any] = {
+            node.v_full_name: node
+            for node in loaded.f_iter_nodes(recursive=True)
+            if node.v_is_leaf and node.v_full_name.startswith("results.")
+        }
+        leaves.pop(DOUBTFUL, None)
+        assert set(leaves) == set(self.model)
+        for path, stored in self.model.items():
+            leaf = leaves[path]
+            assert_same_value(leaf.f_to_dict(), stored.items)
+            assert leaf.v_comment == stored.comment, path
+            notes = leaf.v_annotations.f_to_dict()
+            assert set(notes) == set(stored.annotations), path
+            for name, value in stored.annotations.items():
+                assert_same_annotation(notes[name], value)
+        for path in LINKS:
+            assert loaded.f_contains(path, shortcuts=False) == (path in self.links), path
+        return loaded
+
+    # ----- parts -----------------------------------------------------------------------------
+
+    def _explored(self, name: str, points: list[float]) -> Trajectory:
+        traj = Trajectory(name, storage_service=self.service)
+        traj.f_add_parameter("x", 0.0)
+        traj.f_add_parameter("group.y", 1)
+        traj.f_explore({"x": points})
+        traj.f_store()
+        return traj
+
+    def _drawn(self, data: Any) -> Any:
+        return self.traj.f_get(data.draw(st.sampled_from(sorted(self.model))))
+
+    def _store(self, leaf: Any, overwrite: Any) -> None:
+        chosen = overwrite if isinstance(overwrite, bool) else sorted(overwrite)
+        self.traj.f_store_item(leaf, overwrite=chosen)
+        self.model.setdefault(leaf.v_full_name, _Stored()).put(leaf, overwrite)
+
+    def _replacement(self, leaf: Any, value: Any) -> PutNode:
+        name = min(self.model[leaf.v_full_name].items)
+        put = _item(name, value)
+        return PutNode(
+            leaf.v_full_name, True, "Result", "", {}, (put,), overwrite=frozenset({name})
+        )
+
+
+def _item(name: str, value: Any) -> ArrayItem:
+    return ArrayItem(name, "ARRAY", value, "COLL_SCALAR", "int")
+
+
+class StatefulStorageConformance(StorageSuite):
+    """Derive, and implement `make_service`; the numbers may be changed."""
+
+    examples: ClassVar[int] = 15
+    """Sequences that are tried."""
+    steps: ClassVar[int] = 15
+    """Calls in one of them, at most."""
+    shrinks: ClassVar[bool] = True
+    """Whether a shorter sequence is sought when one fails, which may take minutes."""
+
+    def test_any_sequence_of_calls_agrees_with_a_model(self, tmp_path: Path) -> None:
+        self.skip_without_data(self.make_service(tmp_path / "empty"))
+        made = iter(range(1 << 30))
+
+        def machine() -> StorageMachine:
+            folder = tmp_path / f"example_{next(made)}"
+            folder.mkdir()
+            return StorageMachine(self, folder)
+
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            machine,
+            settings=settings(
+                settings(),
+                max_examples=self.examples,
+                stateful_step_count=self.steps,
+                deadline=None,
+                phases=[Phase.generate, *[Phase.shrink] * self.shrinks],
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
