@@ -55,7 +55,7 @@ values = st.one_of(
     st.integers(0, 400).map(lambda n: np.arange(n, dtype=np.int32)),
 )
 items = st.dictionaries(st.sampled_from(KEYS), values, min_size=1)
-annotations = st.dictionaries(st.sampled_from("kl"), st.integers(0, 9) | _text, max_size=2)
+noted = st.dictionaries(st.sampled_from("kl"), st.integers(0, 9) | _text, max_size=2)
 
 
 @dataclasses.dataclass
@@ -108,7 +108,7 @@ class StorageMachine(RuleBasedStateMachine):
 
     # ----- storing ---------------------------------------------------------------------------
 
-    @rule(path=st.sampled_from(PATHS), given=items, notes=annotations, commented=st.booleans())
+    @rule(path=st.sampled_from(PATHS), given=items, notes=noted, commented=st.booleans())
     def store_new(
         self, path: str, given: dict[str, Any], notes: dict[str, Any], commented: bool
     ) -> None:
@@ -126,7 +126,7 @@ class StorageMachine(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         given=items,
-        notes=annotations,
+        notes=noted,
         overwrite=st.booleans() | st.sets(st.sampled_from(KEYS), min_size=1),
     )
     def store_again(
@@ -323,8 +323,9 @@ class StatefulStorageConformance(StorageSuite):
             folder.mkdir()
             return StorageMachine(self, folder)
 
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
-            machine,
+        factory: Any = machine  # a function is documented, but only classes are declared
+        run_state_machine_as_test(
+            factory,
             settings=settings(
                 settings(),
                 max_examples=self.examples,
