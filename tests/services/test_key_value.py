@@ -113,6 +113,8 @@ class ByteStore(TrajectoryStore):
 class ByteStorageService(KeyValueStorageService):
     """Keeps everything in a dictionary of bytes."""
 
+    main_process_only = True  # a copy in another process has values of its own
+
     def __init__(self, values: dict[Any, bytes] | None = None) -> None:
         self.values = {} if values is None else values
 
