@@ -34,6 +34,7 @@ from pypet.testing.wrap_session import (
 )
 from pypet.testing.wrap_workers import (
     REASON,
+    DeadlyService,
     ExclusiveService,
     OrderedService,
     PickyService,
@@ -227,8 +228,9 @@ class WrapModeConformance(ABC):
         self, service: StorageService, quick_context: BaseContext, tmp_path: Path
     ) -> None:
         loaded = self._loaded_after(change_after_storing, service, quick_context, tmp_path)
-        array = loaded.f_get("results.runs.run_00000001.array").f_get()
-        assert np.array_equal(array, np.arange(50_000))
+        arrays = loaded.f_get("results.runs.run_00000001.arrays")
+        assert np.array_equal(arrays.small, np.arange(10))
+        assert np.array_equal(arrays.large, np.arange(50_000))
 
     def test_errors_of_runs_stay_errors_of_runs(
         self, service: StorageService, quick_context: BaseContext, tmp_path: Path
@@ -309,8 +311,10 @@ class WrapModeConformance(ABC):
     def test_a_worker_that_is_killed_while_it_stores_does_not_block_others(
         self, service: StorageService, quick_context: BaseContext, tmp_path: Path
     ) -> None:
-        traj = sample_trajectory(service)
-        with StartedMode(self.make_mode(OPTIONS), traj, quick_context) as started:
+        mode = self.make_mode(OPTIONS)
+        # Where workers store, they are to die while they have what keeps others out.
+        traj = sample_trajectory(DeadlyService(service) if mode.stores_in_workers else service)
+        with StartedMode(mode, traj, quick_context) as started:
             assert started.execute(add_deadly_result, [[0]]) != [0]
             started.execute(add_results, [range(0, RUNS, 2), range(1, RUNS, 2)])
         self.assert_stored_like_serial(traj, tmp_path)

@@ -65,6 +65,17 @@ class PickyService(StorageService):
         return self._service.load(msg, stuff_to_load, *args, **kwargs)
 
 
+class DeadlyService(PickyService):
+    """Kills the process that stores a result with the name ``deadly``, while it stores."""
+
+    def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
+        """Store, or die."""
+        new = getattr(stuff_to_store, "_new_nodes", None) or {}
+        if any(name.endswith(".deadly") for name in new):
+            DeadlyResult("deadly", 0)._store()
+        return super().store(msg, stuff_to_store, *args, **kwargs)
+
+
 class ExclusiveService(PickyService):
     """Notes when it is used by two processes at once."""
 
@@ -184,10 +195,10 @@ def add_shared_result(traj: Any, index: int) -> None:
 
 
 def change_after_storing(traj: Any, index: int) -> None:
-    """Store an array, then change it."""
-    array = np.arange(50_000)
-    traj.f_store_item(traj.f_add_result("array", array))
-    array[:] = -1
+    """Store arrays, then change them."""
+    small, large = np.arange(10), np.arange(50_000)
+    traj.f_store_item(traj.f_add_result("arrays", small=small, large=large))
+    small[:] = large[:] = -1
 
 
 def fail(traj: Any, index: int) -> None:

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 
 _events: list[threading.Event] = []
 _files: list[int] = []
 _foreign: list[subprocess.Popen[bytes]] = []
 _own: list[BaseProcess] = []
+_omitted: list[Callable[[], None]] = []
 
 
 def leak_process() -> None:
@@ -37,8 +39,15 @@ def forgotten(process: BaseProcess) -> None:
     _own.append(process)
 
 
+def later(action: Callable[[], None]) -> None:
+    """Note what a plugin should have done."""
+    _omitted.append(action)
+
+
 def remove() -> None:
     """End everything that was left."""
+    while _omitted:
+        _omitted.pop()()
     while _events:
         _events.pop().set()
     while _files:
