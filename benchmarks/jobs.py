@@ -56,9 +56,8 @@ def execute(function, runs, folder, parameters=2, synced=False, **options):
     """
     os.makedirs(folder)
     filename = os.path.join(folder, "job.hdf5")
-    env = Environment(
-        trajectory="job", filename=filename, log_config=None, report_progress=False, **options
-    )
+    settings = {"log_config": None, "report_progress": False, **options}
+    env = Environment(trajectory="job", filename=filename, **settings)
     traj = env.trajectory
     traj.f_add_parameter("x", 1.0)
     traj.f_add_parameter("y", 1.0)

@@ -40,6 +40,7 @@ JOB_OF = {
     "whole_chunks": Job("arrays", 4, {}),
     "fork_server": Job("runs", 200, {**PROCESS, **QUEUE}),
     "compact_requests": Job("runs", 6000, {**POOL, **QUEUE}),
+    "run_banners": Job("runs", 5000, {"log_config": "DEFAULT"}),
     "write_back": Job("arrays", 40, {"synced": True}),
     "allocator_hint": Job("arrays", 40, {**POOL, **QUEUE}),
 }

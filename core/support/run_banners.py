@@ -19,6 +19,8 @@ from multiprocessing.util import Finalize
 from time import time
 from typing import Any
 
+from pypet.support.tricks import is_on
+
 RUN_BANNER = "pypet_run_banner"
 """Name of an attribute that these records have, and no others."""
 HANDLE_MANY = "handle_run_banners"
@@ -28,6 +30,7 @@ LATE_SECONDS = 0.2
 MOST = 256
 """So many are gathered at once."""
 
+_GATHERS = is_on("run_banners")
 _STARTING = "Starting single run #%d of %d"
 _FINISHED = "Finished single run #%d of %d"
 _logger = logging.getLogger("pypet")
@@ -151,7 +154,9 @@ def flush_at_end_of_worker() -> None:
 
 
 def _all_take_late() -> bool:
-    """Return whether all that listen take records late."""
+    """Return whether all that listen take records late, and may."""
+    if not _GATHERS:
+        return False
     if logging.getLogRecordFactory() is not logging.LogRecord or _logger.filters:
         return False
     return all(hasattr(handler, HANDLE_MANY) for handler in _listening())

@@ -25,6 +25,7 @@ TRICKS: Final = {
     "fork_server": "Processes for single runs are forked from one that has set up everything.",
     "write_back": "The disk begins early with what a durable flush waits for.",
     "compact_requests": "Requests are pickled as tuples of builtin types.",
+    "run_banners": "Log records of runs are handled in batches.",
     "allocator_hint": "The C library keeps freed memory of megabytes.",
 }
 """Name of each trick -> what it does."""
