@@ -70,7 +70,7 @@ class KeyValueStorageService(RecordStorageService):
         """
         return nullcontext()
 
-    @property  # type: ignore[override]
+    @property
     def before_commit(self) -> Callable[[], None] | None:
         """What this process has set to be called before each commit; see `RecordBackend`."""
         return self._before_commit if self._commit_process == os.getpid() else None
