@@ -15,6 +15,7 @@ class LazyStorageService(StorageService):
     keeps_data: ClassVar[bool] = False
     multiproc_safe = True
     """Nothing is shared, so nothing can get into each other's way."""
+    multihost_safe = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Swallow all arguments."""

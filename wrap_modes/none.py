@@ -14,6 +14,7 @@ class NoWrapping(WrapMode):
     """Gives workers the raw service, which therefore must be safe to use by several processes."""
 
     name: ClassVar[str] = "NONE"
+    protects: ClassVar[bool] = False
     supports_loading: ClassVar[bool] = True
     needs_inheritance: ClassVar[bool] = False
     works_across_hosts: ClassVar[bool] = True

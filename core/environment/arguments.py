@@ -109,6 +109,7 @@ def environment_arguments(
     record_environment: bool = True,
     commit_interval: Number = 0.2,
     dask_address: Any = None,
+    force_wrap_mode: bool = False,
     disable_plugins: str | Iterable[str] = (),
     **options: Any,
 ) -> None:

@@ -139,7 +139,9 @@ class ExecutionPass:
         if mode is None:
             return False
         service = attached_service(self._trajectory)
-        return mode.stores_in_workers or (service is not None and service.multiproc_safe)
+        return mode.stores_in_workers or (
+            service is not None and self._plugins.shares_directly(service)
+        )
 
     def _settle_journal(self) -> None:
         """Move what runs have committed to the storage, and stop storing through the journal."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.guards import (
@@ -21,6 +21,7 @@ from pypet.environment.guards import (
 )
 from pypet.environment.option_conflicts import check_options, wrap_mode_name
 from pypet.errors import MissingDependencyError
+from pypet.interfaces import without_adapter
 from pypet.manager import PluginManager, get_manager
 from pypet.options import ESTABLISHED, OptionValues
 from pypet.pypetconstants import DEFAULT_LOGGING
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         LoggingSetup,
         ProgressReporter,
         Scheduler,
+        StorageService,
         Versioning,
         WrapMode,
     )
@@ -74,6 +76,8 @@ class PluginSet:
     versionings: Sequence[Versioning]
     journal: Journal | None = None
     """Records what runs store; None if the experiment is not resumable."""
+    noted: set[str] = field(default_factory=set)
+    """Notes about the storage that were logged, each once for an environment."""
     fallback: str | None = None
     """Why the scheduler is not the one that was asked for."""
 
@@ -85,6 +89,20 @@ class PluginSet:
             "across_hosts": self.scheduler.reaches_other_hosts(self.options),
             "is_private": self.scheduler.is_private(self.options),
         }
+
+    def shares_directly(self, service: StorageService) -> bool:
+        """Return whether workers use a storage service itself, without the wrap mode.
+
+        That takes a service that is safe for processes of several hosts where workers may be on
+        others. Services of users that are no `StorageService` know one kind of safety only.
+        """
+        if not service.multiproc_safe or self.options["force_wrap_mode"]:
+            return False
+        return (
+            service.multihost_safe
+            or without_adapter(service) is not service
+            or not self.scheduler.reaches_other_hosts(self.options)
+        )
 
     @property
     def fixed_url(self) -> str | None:

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pypet.environment.guards import Origin
 from pypet.environment.storage_choice import check_service
-from pypet.interfaces import LogContext, LoggingSetup, Outcome, StorageService, WrapMode
+from pypet.interfaces import (
+    LogContext,
+    LoggingSetup,
+    Outcome,
+    StorageService,
+    WrapMode,
+    without_adapter,
+)
 from pypet.support.processes import effective_start_method
 from pypet.tree.storage import attached_service, storage_service_of
 
@@ -28,21 +35,18 @@ class SharedStorage:
     """Shares the storage service of a trajectory with workers, in a ``with`` block.
 
     Within the block the trajectory has the service that the wrap mode gives to the main process.
-    A service that can be used by several processes at once is not wrapped.
+    Without a mode the service is not wrapped, as several processes can use it at once.
     """
 
-    def __init__(self, trajectory: Trajectory, mode: WrapMode, context: BaseContext) -> None:
+    def __init__(self, trajectory: Trajectory, mode: WrapMode | None, context: BaseContext) -> None:
         self._trajectory = trajectory
         self._service = storage_service_of(trajectory)
-        self._mode: WrapMode | None = mode
+        self._mode = mode
         self._context = context
         self.loss: Exception | None = None
         """Why data of runs that were reported as finished is lost; the attribute ``runs`` has their
         indices. Set at the end of the block if that ends by another error; else this one is
         raised."""
-        if self._service.multiproc_safe:
-            _logger.info("The storage service needs no wrap mode: it is safe for many processes.")
-            self._mode = None
 
     def __enter__(self) -> Self:
         if self._mode is not None:
@@ -132,10 +136,40 @@ def share_storage(
     options = plugins.options
     names = LogContext.of(trajectory, environment_name)
     setup = functools.partial(_log_in_helper, plugins.logging, names)
-    with Origin.of(plugins.wrap_mode, plugins.manager).named():
-        mode = plugins.wrap_mode({**plugins.wrap_mode_options, "helper_setup": setup})
+    service = storage_service_of(trajectory)
+    mode = None
+    if not plugins.shares_directly(service):
+        with Origin.of(plugins.wrap_mode, plugins.manager).named():
+            mode = plugins.wrap_mode({**plugins.wrap_mode_options, "helper_setup": setup})
+    _note_protection(service, mode, plugins)
     context = multiprocessing.get_context(effective_start_method(options["start_method"]))
     return SharedStorage(trajectory, mode, context)
+
+
+def _note_protection(service: StorageService, mode: WrapMode | None, plugins: PluginSet) -> None:
+    """Log once what the user may not expect of storage service and wrap mode."""
+    shown = service.name or type(without_adapter(service)).__name__
+    level, text = logging.INFO, ""
+    if mode is None:
+        text = f"Storage service {shown!r} needs no wrap mode: it is safe for many processes."
+        if "wrap_mode" in plugins.options.given and getattr(plugins.wrap_mode, "protects", True):
+            text = (
+                f"wrap_mode={plugins.options['wrap_mode']!r} is not used: storage service "
+                f"{shown!r} is safe for many processes by itself (multiproc_safe). "
+                "force_wrap_mode=True uses the wrap mode all the same."
+            )
+    elif not mode.protects and not service.multiproc_safe and service.keeps_data:
+        found = plugins.manager.registered(type(service))
+        if found is not None and found.entry.builtin:
+            level = logging.WARNING
+            text = (
+                f"wrap_mode={mode.name!r} leaves storage service {shown!r} to all workers at once, "
+                "and it is not safe for many processes: data may get lost. Choose another wrap "
+                "mode, unless something else keeps the workers apart."
+            )
+    if text and text not in plugins.noted:
+        plugins.noted.add(text)
+        _logger.log(level, "%s", text)
 
 
 def kept_open(

@@ -31,12 +31,16 @@ class StorageService(Feature):
 
     capabilities: ClassVar[tuple[str, ...]] = (
         "multiproc_safe",
+        "multihost_safe",
         "keeps_data",
         "main_process_only",
         "supports_loading",
     )
     multiproc_safe: bool = False
-    """May be used by several processes at once without a wrap mode."""
+    """May be used by several processes of one host at once without a wrap mode."""
+    multihost_safe: bool = False
+    """The same for processes of several hosts. A service that is `multiproc_safe` only, for example
+    by locks of the operating system, is wrapped where workers may be on other hosts."""
     keeps_data: ClassVar[bool] = True
     """What was stored can be loaded again."""
     main_process_only: ClassVar[bool] = False

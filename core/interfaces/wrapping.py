@@ -46,6 +46,7 @@ class WrapMode(Feature, ABC):
     """
 
     capabilities: ClassVar[tuple[str, ...]] = (
+        "protects",
         "supports_loading",
         "needs_fork",
         "needs_inheritance",
@@ -54,6 +55,9 @@ class WrapMode(Feature, ABC):
         "stores_in_main_process",
         "stores_in_workers",
     )
+    protects: ClassVar[bool] = True
+    """Workers get a service that is safe beside others; False: the storage service has to be safe
+    by itself."""
     supports_loading: ClassVar[bool] = False
     """Runs may load data through the service that they are given."""
     needs_fork: ClassVar[bool] = False

@@ -430,6 +430,13 @@ _ADDED = (
         "cluster; None: in a local cluster of ncores workers.",
         only_with="scheduler",
     ),
+    _switch(
+        "force_wrap_mode",
+        False,
+        "wrapping",
+        "Use the wrap mode also for a storage service that is safe for many processes.",
+        only_with="multiproc",
+    ),
     Option(
         "disable_plugins",
         (),

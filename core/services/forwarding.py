@@ -68,6 +68,11 @@ class ForwardingService(RecordStorageService):
         return self._inner.multiproc_safe
 
     @property
+    def multihost_safe(self) -> bool:  # type: ignore[override]
+        """Whether processes of several hosts may use it at once without a wrap mode."""
+        return self._inner.multihost_safe
+
+    @property
     def keeps_data(self) -> bool:  # type: ignore[override]
         """Whether what was stored can be loaded again."""
         return self._inner.keeps_data

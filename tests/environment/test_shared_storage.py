@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 
-from pypet.interfaces import WrapMode
+from pypet.environment.plugin_set import PluginSet
+from pypet.interfaces import StorageService, WrapMode, adapted
 from pypet.manager import get_manager
 from pypet.markers import hookimpl
 from tests.environment.file_per_run import FilePerRun
@@ -147,3 +149,65 @@ def test_losses_do_not_hide_the_error_of_a_run(make, caplog):
 
 def divide_by_zero(traj):
     return 1 / 0
+
+
+def log_of(caplog, make_env, **options):
+    with caplog.at_level(logging.INFO, "pypet"):
+        env = make_env(multiproc=True, ncores=1, **options)
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": [1, 2]})
+        env.run(lambda traj: None)
+        env.current_idx = 0
+        env.traj.f_expand({"x": [3]})
+        env.run(lambda traj: None)
+    return caplog.text
+
+
+def test_a_wrap_mode_that_is_named_but_not_used_is_logged_once(caplog, make_env):
+    text = log_of(caplog, make_env, storage_service="lazy", wrap_mode="QUEUE")
+    assert text.count("wrap_mode='QUEUE' is not used: storage service 'lazy' is safe") == 1
+    assert "force_wrap_mode=True" in text
+
+
+def test_the_default_wrap_mode_is_only_said_to_be_unnecessary(caplog, make_env):
+    text = log_of(caplog, make_env, storage_service="lazy")
+    assert "'lazy' needs no wrap mode" in text
+    assert "is not used" not in text
+
+
+def test_a_wrap_mode_can_be_forced(caplog, make_env):
+    options = {"storage_service": "lazy", "wrap_mode": "LOCAL", "force_wrap_mode": True}
+    text = log_of(caplog, make_env, **options)
+    assert "is not used" not in text
+    assert "needs no wrap mode" not in text
+
+
+def test_an_unsafe_service_without_wrap_mode_is_warned_of_once(caplog, make_env, tmp_path):
+    pytest.importorskip("h5py")
+    place = {"storage_service": "hdf5", "filename": str(tmp_path / "data.hdf5")}
+    text = log_of(caplog, make_env, wrap_mode="NONE", **place)
+    assert text.count("'hdf5' to all workers at once, and it is not safe") == 1
+
+
+def test_safety_on_one_host_does_not_count_on_several():
+    class Service(StorageService):
+        multiproc_safe = True
+
+    class Scheduler:
+        def __init__(self, reaches):
+            self.reaches_other_hosts = lambda options: reaches
+
+    def shares(service, *, reaches, force=False):
+        plugins = SimpleNamespace(options={"force_wrap_mode": force}, scheduler=Scheduler(reaches))
+        return PluginSet.shares_directly(plugins, service)
+
+    assert shares(Service(), reaches=False)
+    assert not shares(Service(), reaches=True)
+    assert not shares(Service(), reaches=False, force=True)
+    assert not shares(StorageService(), reaches=False)
+    everywhere = Service()
+    everywhere.multihost_safe = True
+    assert shares(everywhere, reaches=True)
+    # What a user wrote for the established interface says `multiproc_safe` and nothing else.
+    own = adapted(SimpleNamespace(store=print, multiproc_safe=True))
+    assert shares(own, reaches=True)

@@ -107,6 +107,7 @@ def test_json_holds_the_same(manager, capsys):
         "reason": "",
         "capabilities": {
             "multiproc_safe": True,
+            "multihost_safe": False,
             "keeps_data": True,
             "main_process_only": False,
             "supports_loading": True,

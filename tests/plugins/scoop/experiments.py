@@ -32,7 +32,7 @@ class Point:
 class Files(StorageService):
     """A file per message; safe for processes that do not know of each other."""
 
-    multiproc_safe = True
+    multiproc_safe = multihost_safe = True
 
     def __init__(self, folder):
         self.folder = folder
