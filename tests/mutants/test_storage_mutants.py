@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from pypet.interfaces.storage import StorageService
+from pypet.records import StoreRequest
 from pypet.testing.storage import StorageConformance
 from pypet.testing.storage_machine import StatefulStorageConformance
+from pypet.testing.storage_processes import ProcessConformance
 from tests.mutants.mutant import Mutant, suites
 from tests.mutants.storage_mutants import KEPT, MUTANTS, OPEN, STATEFUL_MUTANTS, make
 from tests.third_party.shelf_store import ShelfStorageService
@@ -44,6 +46,25 @@ class TestSoundShelf(StorageConformance):
 
     def make_service(self, folder: Path) -> StorageService:
         return ShelfStorageService(folder / "shelf.pickle")
+
+
+class LockedShelf(ShelfStorageService):
+    """A sound shelf for several processes."""
+
+    multiproc_safe = True
+
+    def apply(self, request: StoreRequest) -> None:
+        fcntl = pytest.importorskip("fcntl")
+        with self.path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            super().apply(request)
+
+
+class TestLockedShelf(ProcessConformance):
+    """A lock is enough for the test of processes that store at once."""
+
+    def make_service(self, folder: Path) -> StorageService:
+        return LockedShelf(folder / "shelf.pickle")
 
 
 def test_there_are_enough_mutants():
