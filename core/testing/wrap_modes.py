@@ -62,7 +62,7 @@ class WrapModeConformance(ABC):
 
     start_methods: ClassVar[Sequence[str]] = ("fork", "spawn", "forkserver")
     """Of these, the ones that the platform has and the mode allows are tested."""
-    patience_seconds: ClassVar[float] = PATIENCE_SECONDS
+    PATIENCE_SECONDS: ClassVar[float] = PATIENCE_SECONDS
     """What takes longer hangs. No test waits for so long unless something is wrong."""
 
     @abstractmethod
@@ -77,7 +77,7 @@ class WrapModeConformance(ABC):
 
     @pytest.fixture(autouse=True)
     def _time_limit(self) -> Iterator[None]:
-        with time_limit(2 * self.patience_seconds):
+        with time_limit(2 * self.PATIENCE_SECONDS):
             yield
 
     @pytest.fixture(params=("fork", "spawn", "forkserver"))
@@ -299,7 +299,7 @@ class WrapModeConformance(ABC):
                 assert helper.pid is not None
                 os.kill(helper.pid, signal.SIGKILL)
             with pytest.raises(RuntimeError):  # noqa: PT012 - it may take a while
-                deadline = monotonic() + self.patience_seconds / 2
+                deadline = monotonic() + self.PATIENCE_SECONDS / 2
                 while monotonic() < deadline:
                     mode.check()
                     sleep(0.01)
@@ -386,7 +386,7 @@ class WrapModeConformance(ABC):
         left.assert_no_threads()
 
     def test_stop_does_not_hang(self, service: StorageService, quick_context: BaseContext) -> None:
-        with time_limit(self.patience_seconds):
+        with time_limit(self.PATIENCE_SECONDS):
             self._execute_and_end(service, quick_context)
 
     def test_no_file_or_memory_is_left_behind(

@@ -43,7 +43,7 @@ def members(mutant: Mutant) -> Members:
         "_nothing_stays": _nothing_stays,
         "make_mode": lambda self, options: mode(options),
         "make_service": make_service,
-        "patience_seconds": 3.0,
+        "PATIENCE_SECONDS": 3.0,
         "start_methods": ("fork",),
     }
 
