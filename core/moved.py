@@ -70,7 +70,7 @@ DEPRECATED: dict[tuple[str, str], tuple[str, str]] = {
         ("pypet.records.run_text", name): ("pypet.records.run_rows", name)
         for name in ("NOT_FINISHED", "NOT_STARTED", "NOT_YET", "self_contained", "text_columns")
     },
-    ("pypet.records.run_merging", "merged"): ("pypet.records.run_rows", "merged"),
+    ("pypet.records.run_merging", "merged"): ("pypet.records.run_rows", "merged_rows"),
     **{
         ("pypet.interfaces.logging", name): ("pypet.support.terminal", name)
         for name in ("LiveDisplay", "WIPE_LINE", "is_terminal", "live_display")
