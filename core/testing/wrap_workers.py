@@ -126,7 +126,7 @@ class OrderedService(RecordStorageService):
 
     def apply(self, request: StoreRequest) -> None:
         """Apply, then note it."""
-        super().apply(request)
+        super().apply(request)  # type: ignore[safe-super]  # of the service that was extended
         notes = []
         for operation in request.operations:
             if isinstance(operation, PutMeta):
