@@ -15,7 +15,7 @@ BLOCKING_SECONDS = 2.0
 class AdmissionConformance(FeatureConformance):
     """What every admission gate does."""
 
-    feature: type[AdmissionGate]
+    feature: ClassVar[type[AdmissionGate]]
     opened: ClassVar[dict[str, Any]] = {}
     """Options with which it admits everything, beside the defaults."""
     closed: ClassVar[dict[str, Any] | None] = None

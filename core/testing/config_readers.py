@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -15,7 +15,7 @@ from pypet.testing.features import FeatureConformance
 class ConfigReaderConformance(FeatureConformance, ABC):
     """What every reader of config files does."""
 
-    feature: type[ConfigReader]
+    feature: ClassVar[type[ConfigReader]]
 
     @abstractmethod
     def make_source(self, folder: Path) -> Any:

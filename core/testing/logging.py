@@ -7,7 +7,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,7 +21,7 @@ CONTEXT = LogContext("environment", "trajectory", "run_ALL", "run_set_ALL")
 class LoggingConformance(FeatureConformance, ABC):
     """What every logging set-up does."""
 
-    feature: type[LoggingSetup]
+    feature: ClassVar[type[LoggingSetup]]
 
     @abstractmethod
     def make_options(self, folder: Path) -> dict[str, Any]:

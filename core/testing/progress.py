@@ -14,7 +14,7 @@ from pypet.testing.leftovers import Leftovers
 class ProgressConformance(FeatureConformance):
     """What every progress reporter does."""
 
-    feature: type[ProgressReporter]
+    feature: ClassVar[type[ProgressReporter]]
     settings: ClassVar[dict[str, Any]] = {}
     """Options that switch it on, beside the defaults."""
 

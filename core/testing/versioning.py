@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -19,7 +19,7 @@ SHA1_LENGTH = 40
 class VersioningConformance(FeatureConformance, ABC):
     """What every versioning does, from the environment to the end of the experiment."""
 
-    feature: type[Versioning]
+    feature: ClassVar[type[Versioning]]
 
     @abstractmethod
     def make_options(self, folder: Path) -> dict[str, Any]:
