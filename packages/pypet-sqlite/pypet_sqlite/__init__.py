@@ -40,6 +40,7 @@ class SqliteStorageService(KeyValueStorageService):
     """
 
     name: ClassVar[str] = "sqlite"
+    file_extensions: ClassVar[tuple[str, ...]] = (".sqlite",)
     options: ClassVar[tuple[Option, ...]] = (
         Option("sqlite_synchronous", "NORMAL", (str,), _SYNCHRONOUS, "storage", _check_level),
         Option("sqlite_timeout", 300.0, (Real,), "Seconds to wait for other writers.", "storage"),

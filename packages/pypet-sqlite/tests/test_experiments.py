@@ -44,6 +44,15 @@ def load(path):
     return load_trajectory("t", storage_service="sqlite", filename=str(path), load_data=2)
 
 
+def test_ending_of_the_file_chooses_the_service(tmp_path):
+    path = str(tmp_path / "data.sqlite")
+    with Environment(trajectory="t", filename=path, log_config=None) as env:
+        env.traj.f_add_parameter("x", 1.0)
+        env.run(lambda traj: None)
+    assert type(env.traj.v_storage_service) is SqliteStorageService
+    assert load_trajectory("t", filename=path, load_data=2).x == 1.0
+
+
 @pytest.mark.parametrize("mode", [None, "QUEUE", "LOCK", "PIPE", "LOCAL"])
 def test_all_runs_are_stored(tmp_path, mode):
     path = tmp_path / "data.sqlite"
