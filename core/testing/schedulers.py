@@ -325,9 +325,11 @@ class SchedulerConformance:
         scheduler.submit(_tasks(submitted, tmp_path))
         cancelled = scheduler.cancel()
         assert 0 <= cancelled <= submitted
-        outcomes = sorted(outcome.index for outcome in scheduler.outcomes())
+        outcomes = list(scheduler.outcomes())
         assert len(outcomes) == submitted - cancelled
-        assert executed_in(tmp_path) == outcomes
+        # What a scheduler gave up too late to count it is an error.
+        completed = sorted(outcome.index for outcome in outcomes if outcome.error is None)
+        assert executed_in(tmp_path) == completed
 
     def test_tasks_are_accepted_after_others_were_cancelled(self, start: Start) -> None:
         scheduler = start(square)
