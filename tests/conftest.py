@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+CLUSTERS = "clusters"
 SHARED_MEMORY = Path("/dev/shm")
 OPEN_FILES = Path("/proc/self/fd")
 KEPT_BY_PYTHON = {"forkserver", "resource_tracker"}
@@ -145,7 +146,13 @@ def pytest_xdist_make_scheduler(config, log):
     class FileScheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             path = nodeid.partition("::")[0]
-            return "clusters" if "/clusters/" in path else path
+            return CLUSTERS if "/clusters/" in path else path
+
+        def _assign_work_unit(self, node):
+            # They take longest, and would keep one process busy when all others have ended.
+            if CLUSTERS in self.workqueue:
+                self.workqueue.move_to_end(CLUSTERS, last=False)
+            super()._assign_work_unit(node)
 
     return FileScheduling(config, log)
 
