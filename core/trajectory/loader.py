@@ -14,8 +14,6 @@ from pypet.trajectory.trajectory import Trajectory
 from pypet.tree.wildcards import WildcardFunction
 
 
-@kwargs_api_change("load_all", "load_data")
-@kwargs_api_change("dynamically_imported_classes", "dynamic_imports")
 class _Default(str):
     """A default that can be told from the same text given by a caller."""
 
@@ -25,6 +23,8 @@ class _Default(str):
 _DEFAULT = _Default(DEFAULT_SERVICE)
 
 
+@kwargs_api_change("load_all", "load_data")
+@kwargs_api_change("dynamically_imported_classes", "dynamic_imports")
 def load_trajectory(
     name: str | os.PathLike[str] | None = None,
     index: int | None = None,

@@ -47,6 +47,14 @@ def project(request, tmp_path, monkeypatch):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _main_script(monkeypatch):
+    """Let the main script be a file; in a process of pytest-xdist it is none."""
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__file__"):
+        monkeypatch.setattr(main, "__file__", __file__, raising=False)
+
+
 def records(folder, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
