@@ -9,6 +9,7 @@ import contextlib
 import gc
 import multiprocessing
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -155,6 +156,14 @@ def pytest_xdist_make_scheduler(config, log):
             super()._assign_work_unit(node)
 
     return FileScheduling(config, log)
+
+
+@pytest.fixture
+def main_script(monkeypatch):
+    """Give the main module a file, which it lacks in worker processes of pytest-xdist."""
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__file__"):
+        monkeypatch.setattr(main, "__file__", __file__, raising=False)
 
 
 @pytest.fixture(scope="session", autouse=True)
