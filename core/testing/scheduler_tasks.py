@@ -69,6 +69,11 @@ class Awkward(Exception):  # noqa: N818 - a name for messages
     def __init__(self, one: int, two: int) -> None:
         super().__init__(f"{one} and {two}")
 
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        # What exceptions do by themselves. Dask has all of them that do not define it pickled
+        # otherwise, in the whole process, by `tblib.pickling_support.install`.
+        return type(self), (str(self),)
+
 
 def fail_awkwardly(task: Task) -> Outcome:
     """Fail with an exception that does not travel."""
