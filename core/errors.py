@@ -7,8 +7,11 @@ derive from `PypetError` and from the builtin that a careful caller would catch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+# `import pypet` imports this module, and these would take most of its time.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
 # All of them; `pypet` and `pypet.pypetexceptions` take their names from here.
 __all__ = [

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
+
+# `import pypet` imports this module, and these would take most of its time.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.abc import Loader
+    from types import ModuleType
+    from typing import Any
+else:
+    Loader = object
 
 MOVED: dict[tuple[str, str], tuple[str, str]] = {
     **{
@@ -109,8 +115,11 @@ def former_names(module_name: str) -> Callable[[str], Any]:
     return __getattr__
 
 
-class _FormerModules(MetaPathFinder, Loader):
-    """Makes modules of earlier versions, with nothing in them but a ``__getattr__``."""
+class _FormerModules(Loader):
+    """Makes modules of earlier versions, with nothing in them but a ``__getattr__``.
+
+    Finder and loader as of `importlib.abc`.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -123,6 +132,9 @@ class _FormerModules(MetaPathFinder, Loader):
                 # All are packages: the folder of a former module may be gone, too.
                 return ModuleSpec(fullname, self, is_package=True)
         return None
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Let `import` make a module as usual."""
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module)["__getattr__"] = former_names(module.__name__)

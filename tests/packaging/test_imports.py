@@ -89,6 +89,25 @@ def test_importing_pypet_imports_nothing_else():
     )
 
 
+def test_importing_pypet_imports_hardly_anything_of_the_standard_library():
+    folder = str(Path(pypet.__file__).parent.parent)
+    # Without `site`: the hooks of editable installs import much themselves.
+    script = (
+        f"import sys\nsys.path.append({folder!r})\nbefore = set(sys.modules)\nimport pypet\n"
+        "print(*sorted(set(sys.modules) - before), sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    others = {name.partition(".")[0] for name in done.stdout.split()}
+    assert others <= {"pypet", "__future__", "importlib", "warnings"}
+    assert "importlib.abc" not in done.stdout
+
+
 @pytest.mark.parametrize(
     "code",
     [

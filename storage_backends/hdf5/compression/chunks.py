@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from pypet.support.tricks import is_on
 
 Array = np.ndarray[Any, Any]
 Offset = tuple[int, ...]
+ReadRows = Callable[[int, int], Array]
 
 
 class ChunkPlan(NamedTuple):
@@ -106,6 +107,8 @@ def plan_of(dataset: h5d.DatasetID, itemsize: int) -> ChunkPlan | None:
 
 LEAST_BYTES = 64 * 1024
 """Smaller arrays go through HDF5, which is faster for them than Python."""
+LEAST_ROW_CHUNK_BYTES = 8 * 1024
+"""The same for the chunks of tables: zlib needs milliseconds for text that repeats much."""
 
 SAMPLED_PLACES = (0.0, 0.5, 1.0)
 """Where compressors are tried, between start and end."""
@@ -132,31 +135,41 @@ def write_chunks(dataset: h5d.DatasetID, values: Array, name: str) -> bool:
     return True
 
 
-def write_row_chunks(table: h5d.DatasetID, start: int, rows: Array) -> slice:
-    """Write those of the rows from index ``start`` on that make up whole chunks.
+def write_row_chunks(table: h5d.DatasetID, start: int, rows: Array, read: ReadRows) -> bool:
+    """Replace rows from index ``start`` on by writing their chunks whole; all rows must exist.
 
-    Returns which of them that were; HDF5 has to write the others. ``rows`` have the dtype of the
-    table in the file, byte for byte.
+    ``rows`` have the dtype of the table in the file, byte for byte. ``read`` returns rows ``start``
+    to ``stop`` of the table, for those chunks of which only a part is replaced.
+    Returns False if HDF5 has to do it.
     """
-    nothing = slice(0, 0)
     plan = plan_of(table, rows.dtype.itemsize)
     compress = None if plan is None or plan.level is None else quick(plan.level)
     if plan is None or compress is None:
-        return nothing
+        return False
     (step,) = plan.shape
-    first, stop = -start % step, len(rows)
-    if start + stop < table.shape[0]:
-        stop -= (start + stop) % step
-    if first >= stop:
-        return nothing
-    for (offset,), chunk in plan.chunks(rows[first:stop]):
-        table.write_direct_chunk((start + first + offset,), compress(chunk))
-    return slice(first, stop)
+    if step * rows.dtype.itemsize < LEAST_ROW_CHUNK_BYTES:
+        return False
+    stop, length = start + len(rows), table.shape[0]
+    first, last = start - start % step, min(length, stop + -stop % step)
+    whole = rows
+    if last - first > len(rows):
+        whole = np.empty(last - first, rows.dtype)
+        whole[: start - first] = read(first, start)
+        whole[start - first : stop - first] = rows
+        whole[stop - first :] = read(stop, last)
+    for (offset,), chunk in plan.chunks(whole):
+        table.write_direct_chunk((first + offset,), compress(chunk))
+    return True
 
 
 def is_worth_it(values: Array) -> bool:
     """Return whether it saves time to write the chunks of an array whole."""
-    return values.nbytes >= LEAST_BYTES and not values.dtype.hasobject and is_on("whole_chunks")
+    return values.nbytes >= LEAST_BYTES and may_be_written_whole(values)
+
+
+def may_be_written_whole(values: Array) -> bool:
+    """Return whether the chunks of an array may be written past HDF5."""
+    return not values.dtype.hasobject and is_on("whole_chunks")
 
 
 def compressed_chunks(

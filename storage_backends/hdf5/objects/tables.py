@@ -10,7 +10,7 @@ from h5py import h5a, h5d, h5s, h5t
 
 from pypet import pypetconstants as constants
 from pypet.records import Column, TableItem
-from pypet.storage_backends.hdf5.compression.chunks import is_worth_it, write_row_chunks
+from pypet.storage_backends.hdf5.compression.chunks import may_be_written_whole, write_row_chunks
 from pypet.storage_backends.hdf5.compression.filters import chunk_shape, chunked
 from pypet.storage_backends.hdf5.encoding.attributes import (
     encode_attribute,
@@ -126,11 +126,13 @@ def write_all(table: h5d.DatasetID, rows: Rows) -> None:
 
 def write_rows(table: h5d.DatasetID, start: int, rows: Rows) -> None:
     """Replace rows from index ``start`` on; all of them must exist."""
-    written = slice(0, 0)
-    if is_worth_it(rows) and dtype_of_table(table) == rows.dtype:
-        written = write_row_chunks(table, start, rows)
-    _write_selected(table, start, rows[: written.start])
-    _write_selected(table, start + written.stop, rows[written.stop :])
+    if not (
+        len(rows)
+        and may_be_written_whole(rows)
+        and dtype_of_table(table) == rows.dtype
+        and write_row_chunks(table, start, rows, functools.partial(read_rows, table))
+    ):
+        _write_selected(table, start, rows)
 
 
 def _write_selected(table: h5d.DatasetID, start: int, rows: Rows) -> None:
