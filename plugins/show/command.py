@@ -27,7 +27,7 @@ def show(arguments: argparse.Namespace) -> int:
         Nothing can be shown: no such file or trajectory, or it cannot be read at all.
     """
     # Deferred, because each start of `pypet` registers this command.
-    from pypet.plugins.show import files
+    from pypet.catalog import files
 
     path: str = arguments.file
     if not os.path.isdir(path) or files.is_storage(path):
@@ -49,7 +49,7 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def _show_file(path: str, arguments: argparse.Namespace) -> int:
-    from pypet.plugins.show import files
+    from pypet.catalog import files
     from pypet.plugins.show.formatting import file_lines, trajectory_lines
 
     if arguments.trajectory is None:
@@ -68,7 +68,7 @@ def _show_file(path: str, arguments: argparse.Namespace) -> int:
 
 def _write(arguments: argparse.Namespace, lines: Iterable[str], **described: Any) -> None:
     if arguments.json:
-        from pypet.plugins.show.description import to_json
+        from pypet.catalog.descriptions import to_json
 
         lines = to_json(**described).splitlines()
     write_lines(sys.stdout, list(lines))

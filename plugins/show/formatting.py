@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pypet.plugins.show.description import (
+from pypet.catalog.descriptions import (
     Contents,
     FileListing,
     FolderListing,
@@ -18,7 +18,7 @@ from pypet.plugins.show.description import (
     Summary,
     Value,
 )
-from pypet.support.terminal_text import escape_unprintable
+from pypet.support.readable import counted, one_line, size_text
 
 SHOWN_VALUES = 5
 """Values of a range that are shown."""
@@ -28,7 +28,10 @@ _SHOWN_STRETCHES = 10
 _SHOWN_FAILURES = 20
 _SHOWN_SHAPES = 3
 _LABEL_WIDTH = 12
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def _one_line(text: str) -> str:
+    return one_line(text, SHOWN_WIDTH)
 
 
 # ----- lists of files and trajectories ---------------------------------------------------------
@@ -46,9 +49,9 @@ def folder_lines(folder: FolderListing) -> Iterator[str]:
         yield f"no files with trajectories in {folder.path}"
     others = []
     if folder.without_trajectories:
-        others.append(f"{_number(len(folder.without_trajectories), 'HDF5 file')} without any")
+        others.append(f"{counted(len(folder.without_trajectories), 'HDF5 file')} without any")
     if folder.others:
-        others.append(_number(folder.others, "other file"))
+        others.append(counted(folder.others, "other file"))
     if others:
         yield f"besides: {', '.join(others)}"
 
@@ -68,7 +71,7 @@ def _summary_line(summary: Summary) -> str:
         return f"{summary.name}  cannot be shown: {summary.problem}"
     time = summary.time or "time unknown"
     line = f"{summary.name}  {time}  {_runs(summary.runs)}"
-    return f"{line}  {_cut(summary.comment)}" if summary.comment else line
+    return f"{line}  {_one_line(summary.comment)}" if summary.comment else line
 
 
 # ----- one trajectory --------------------------------------------------------------------------
@@ -86,7 +89,7 @@ def _labelled(
     yield "trajectory", summary.name
     yield "file", f"{path} ({size_text(size)})"
     if summary.comment:
-        yield "comment", _cut(summary.comment)
+        yield "comment", _one_line(summary.comment)
     yield "made", f"{summary.time or 'time unknown'} by pypet {summary.version or '(unknown)'}"
     for rebuilt in summary.rebuilt:
         yield "damaged", rebuilt
@@ -116,7 +119,7 @@ def _labelled(
     for leaves in contents.other:
         yield from _data("other", leaves, total)
     if contents.config:
-        yield "config", f"{_number(len(contents.config), 'entry', 'entries')}, shown by --json"
+        yield "config", f"{counted(len(contents.config), 'entry', 'entries')}, shown by --json"
     for link in contents.links:
         yield "link", _link(link)
     for problem in contents.problems:
@@ -134,16 +137,16 @@ def _about_runs(runs: Runs, with_data: int) -> Iterator[tuple[str, str]]:
     yield "runs", _runs(runs)
     for failure in runs.failed[:_SHOWN_FAILURES]:
         what = f"{failure.error}: {failure.message}".removesuffix(": ")
-        yield "failed", f"run {failure.run}  {_cut(what)}"
+        yield "failed", f"run {failure.run}  {_one_line(what)}"
     if len(runs.failed) > _SHOWN_FAILURES:
         more = [(failure.run, failure.run) for failure in runs.failed[_SHOWN_FAILURES:]]
-        yield "failed", f"{_number(len(more), 'more run')}: {_stretches(tuple(more))}"
+        yield "failed", f"{counted(len(more), 'more run')}: {_stretches(tuple(more))}"
     if runs.unfinished.count:
         yield "unfinished", _selection(runs.unfinished)
     if runs.not_started.count and runs.not_started.count < runs.total:
         yield "not started", _selection(runs.not_started)
     if with_data > runs.completed:
-        yield "stored", f"data of {_number(with_data, 'run')}"
+        yield "stored", f"data of {counted(with_data, 'run')}"
     if runs.started is not None:
         until = "" if runs.finished is None else f" to {runs.finished}"
         yield "ran", f"{runs.started}{until}{_durations(runs)}"
@@ -162,7 +165,7 @@ def _durations(runs: Runs) -> str:
 
 
 def _selection(selection: Selection) -> str:
-    return f"{_number(selection.count, 'run')}: {_stretches(selection.stretches)}"
+    return f"{counted(selection.count, 'run')}: {_stretches(selection.stretches)}"
 
 
 def _stretches(stretches: Stretches) -> str:
@@ -184,9 +187,9 @@ def _value(leaves: Leaves) -> str:
 
 def _one_value(value: Value) -> str:
     if value.shape is None:
-        return f"{_cut(value.text)} ({value.type})" if value.dtype else _cut(value.text)
+        return f"{_one_line(value.text)} ({value.type})" if value.dtype else _one_line(value.text)
     bounds = "" if value.min is None else f", {value.min!r} to {value.max!r}"
-    shown = f"{_cut(value.text)} " if value.text.startswith("[") else ""
+    shown = f"{_one_line(value.text)} " if value.text.startswith("[") else ""
     return f"{shown}({value.type} of {value.dtype}, shape {value.shape}{bounds})"
 
 
@@ -194,13 +197,13 @@ def _explored(leaves: Leaves) -> str:
     if leaves.range is None:
         return f"({leaves.unknown})" if leaves.unknown else "no range stored"
     values = leaves.range
-    shown = ", ".join(_cut(value.text) for value in values.values[:SHOWN_VALUES])
+    shown = ", ".join(_one_line(value.text) for value in values.values[:SHOWN_VALUES])
     more = ", ..." if values.distinct > SHOWN_VALUES else ""
     return f"{shown}{more} ({_about_range(values)})"
 
 
 def _about_range(values: Range) -> str:
-    parts = [f"{_number(values.distinct, 'distinct value')} in {_number(values.length, 'run')}"]
+    parts = [f"{counted(values.distinct, 'distinct value')} in {counted(values.length, 'run')}"]
     if values.min is not None and values.distinct > 1:
         parts.append(f"{values.min!r} to {values.max!r}")
     parts.append(" or ".join(values.types))
@@ -216,7 +219,7 @@ def _data(label: str, leaves: Leaves, total: int) -> Iterator[tuple[str, str]]:
     """Yield a line about a leaf, or the same leaf of many runs, and one for each of its items."""
     parts = []
     if leaves.runs is not None:
-        parts.append(f"{leaves.runs} of {_number(max(total, leaves.runs), 'run')}")
+        parts.append(f"{leaves.runs} of {counted(max(total, leaves.runs), 'run')}")
     last = leaves.name.rpartition(".")[2]
     is_simple = len(leaves.items) == 1 and leaves.items[0].name == last
     if is_simple:
@@ -262,24 +265,3 @@ def _shapes(shapes: Iterable[tuple[int, ...]], more: int) -> str:
     texts = [str(shape) for shape in shapes]
     is_cut = len(texts) > _SHOWN_SHAPES or more
     return " or ".join(texts[:_SHOWN_SHAPES]) + (" or others" if is_cut else "")
-
-
-# ----- texts -----------------------------------------------------------------------------------
-
-
-def size_text(size: int) -> str:
-    """Return a number of bytes as ``'1.5 MiB'``."""
-    amount, unit = float(size), 0
-    while amount >= 1024 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1024, unit + 1
-    return f"{size} B" if not unit else f"{amount:.1f} {_UNITS[unit]}"
-
-
-def _number(count: int, singular: str, plural: str = "") -> str:
-    return f"{count} {singular if count == 1 else plural or singular + 's'}"
-
-
-def _cut(text: str) -> str:
-    """Return text in one line, cut if it is long."""
-    line = escape_unprintable(" ".join(text.split()))
-    return line if len(line) <= SHOWN_WIDTH else line[: SHOWN_WIDTH - 3] + "..."

@@ -14,10 +14,10 @@ import pytest
 
 pytest.importorskip("h5py")
 
+from pypet.catalog import descriptions as description
 from pypet.plugins.resume.commands.status_json import as_json
 from pypet.plugins.resume.reading import ExperimentReport, Process
 from pypet.plugins.resume.run_progress import RunProgress
-from pypet.plugins.show import description
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pypet.plugins.resume.commands.status_json import iso, stretches
 from pypet.plugins.resume.reading import COMPLETE, INTERRUPTED, RUNNING, ExperimentReport
 from pypet.runs.states import ABANDONED, COMMITTED, PENDING, STATES
 from pypet.runs.states import RUNNING as RUN_RUNNING
-from pypet.support.terminal_text import escape_unprintable
+from pypet.support.readable import duration_text, one_line, size_text
 
 _LABEL_WIDTH = 12
 _SHOWN_STRETCHES = 10
@@ -18,7 +18,6 @@ _SHOWN_FAILURES = 20
 _SHOWN_WIDTH = 100
 _LISTED = (RUN_RUNNING, ABANDONED, PENDING)
 """States whose runs are named; those that failed have lines of their own."""
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def experiment_lines(report: ExperimentReport) -> Iterator[str]:
@@ -39,7 +38,7 @@ def list_lines(reports: Sequence[ExperimentReport]) -> Iterator[str]:
             parts.append(f"{duration_text(pace.seconds_left)} left")
         yield "  ".join(parts)
         for problem in report.problems:
-            yield f"  problem: {_cut(problem)}"
+            yield f"  problem: {one_line(problem, _SHOWN_WIDTH)}"
 
 
 def _labelled(report: ExperimentReport) -> Iterator[tuple[str, str]]:
@@ -49,7 +48,7 @@ def _labelled(report: ExperimentReport) -> Iterator[tuple[str, str]]:
         yield "file", report.file
     yield "experiment", _state(report, pace)
     if facts.get("command_line"):
-        yield "command", _cut(shlex.join(facts["command_line"]))
+        yield "command", one_line(shlex.join(facts["command_line"]), _SHOWN_WIDTH)
     if report.function:
         yield "function", report.function
     if facts.get("environment"):
@@ -62,7 +61,7 @@ def _labelled(report: ExperimentReport) -> Iterator[tuple[str, str]]:
             yield state, _stretches(stretches(progress.runs(state)))
     failures = sorted(progress.errors.items())
     for run, error in failures[:_SHOWN_FAILURES]:
-        yield "failed", f"run {run}  {_cut(str(error))}"
+        yield "failed", f"run {run}  {one_line(str(error), _SHOWN_WIDTH)}"
     if len(failures) > _SHOWN_FAILURES:
         yield "failed", f"{len(failures) - _SHOWN_FAILURES} more runs, shown by --json"
     yield from _about_times(pace)
@@ -131,32 +130,3 @@ def _stretches(found: Sequence[tuple[int, int]]) -> str:
         for first, last in found[:_SHOWN_STRETCHES]
     ]
     return ", ".join([*parts, "..."] if len(found) > _SHOWN_STRETCHES else parts)
-
-
-def duration_text(seconds: float) -> str:
-    """Return a time as ``'4.2 s'``, ``'3 min 20 s'``, ``'2 h 5 min'`` or ``'3 d 4 h'``."""
-    if seconds < 10:
-        return f"{max(seconds, 0.0):.1f} s"
-    whole = round(seconds)
-    for larger, smaller, size, unit in (
-        ("d", "h", 86400, 3600),
-        ("h", "min", 3600, 60),
-        ("min", "s", 60, 1),
-    ):
-        if whole >= size:
-            return f"{whole // size} {larger} {whole % size // unit} {smaller}"
-    return f"{whole} s"
-
-
-def size_text(size: int) -> str:
-    """Return a number of bytes as ``'1.5 MiB'``."""
-    amount, unit = float(size), 0
-    while amount >= 1024 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1024, unit + 1
-    return f"{size} B" if not unit else f"{amount:.1f} {_UNITS[unit]}"
-
-
-def _cut(text: str) -> str:
-    """Return text in one line, cut if it is long."""
-    line = escape_unprintable(" ".join(text.split()))
-    return line if len(line) <= _SHOWN_WIDTH else line[: _SHOWN_WIDTH - 3] + "..."

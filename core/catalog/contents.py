@@ -6,13 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from pypet.encoding.type_names import type_of_name
-from pypet.encoding.unpickling import UnpicklingPolicy, unpickling
-from pypet.errors import RefusedPickleError
-from pypet.leaves.class_lookup import create_class
-from pypet.leaves.codec import decode_leaf
-from pypet.leaves.parameter import Parameter
-from pypet.plugins.show.description import (
+from pypet.catalog.descriptions import (
     Contents,
     Items,
     Leaves,
@@ -21,7 +15,13 @@ from pypet.plugins.show.description import (
     Range,
     Value,
 )
-from pypet.plugins.show.values import described_range, described_value
+from pypet.catalog.values import described_range, described_value
+from pypet.encoding.type_names import type_of_name
+from pypet.encoding.unpickling import UnpicklingPolicy, unpickling
+from pypet.errors import RefusedPickleError
+from pypet.leaves.class_lookup import create_class
+from pypet.leaves.codec import decode_leaf
+from pypet.leaves.parameter import Parameter
 from pypet.pypetconstants import (
     COLL_EMPTY_DICT,
     COLL_LIST,

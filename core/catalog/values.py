@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from pypet.catalog.descriptions import Range, Value
 from pypet.leaves.leaf_io import content_key, deduplicate
-from pypet.plugins.show.description import Range, Value
 
 MOST_VALUES = 1000
 """Distinct values of a range that are described."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pypet.plugins.show.description import Failure, Runs, Selection, Stretches
+from pypet.catalog.descriptions import Failure, Runs, Selection, Stretches
 from pypet.records import MetaRecord, RunRows
 from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED
 

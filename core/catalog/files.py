@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from pypet.catalog.contents import described_contents
+from pypet.catalog.descriptions import Contents, FileListing, FolderListing, Summary
+from pypet.catalog.runs import described_runs
 from pypet.errors import DataNotInStorageError, NoSuchServiceError, PypetError, VersionMismatchError
-from pypet.plugins.show.contents import described_contents
-from pypet.plugins.show.description import Contents, FileListing, FolderListing, Summary
-from pypet.plugins.show.runs import described_runs
 from pypet.records import MetaRecord
 from pypet.trajectory.storage_choice import service_of_file, service_to_read
 
@@ -24,7 +24,7 @@ _MOST_OFFSET = 1 << 20
 """HDF5 looks for the signature at 0, 512, 1024, ...; nobody puts more than this before it."""
 
 
-def _service_of(path: str) -> Any:
+def service_for(path: str) -> Any:
     """Return the service that reads a file.
 
     Raises
@@ -70,7 +70,7 @@ def listed_file(path: str) -> FileListing:
     OSError, StorageFormatError
         The file cannot be read.
     """
-    service = _service_of(path)
+    service = service_for(path)
     names = service.trajectory_names()
     summaries = tuple(_summary(service, name) for name in names)
     return FileListing(path, size_of(path), summaries)
@@ -86,7 +86,7 @@ def described_trajectory(path: str, name: str) -> tuple[Summary, Contents]:
     OSError, StorageFormatError
         The file, or the group of the trajectory, cannot be read.
     """
-    service = _service_of(path)
+    service = service_for(path)
     names = service.trajectory_names()
     if name not in names:
         known = ", ".join(names) or "none"

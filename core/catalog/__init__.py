@@ -1,0 +1,29 @@
+"""What files of trajectories hold, for commands and pages that show it.
+
+The only reader of files of unknown origin: they may be damaged, hostile, or just being written by
+an experiment. No node is made, values are unpickled only where that cannot run code, sizes are
+limited as with ``unpickle='safe'``, and what cannot be read is described beside the rest.
+Descriptions are frozen dataclasses (`pypet.catalog.descriptions`); `to_json` is their only form for
+other programs.
+"""
+
+from pypet.catalog.descriptions import FORMAT, to_json
+from pypet.catalog.files import (
+    described_trajectory,
+    is_storage,
+    listed_file,
+    listed_folder,
+    service_for,
+    size_of,
+)
+
+__all__ = [
+    "FORMAT",
+    "described_trajectory",
+    "is_storage",
+    "listed_file",
+    "listed_folder",
+    "service_for",
+    "size_of",
+    "to_json",
+]
