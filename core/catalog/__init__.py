@@ -8,6 +8,7 @@ other programs.
 """
 
 from pypet.catalog.descriptions import FORMAT, to_json
+from pypet.catalog.experiments import Experiment, experiment
 from pypet.catalog.files import (
     described_trajectory,
     is_storage,
@@ -16,13 +17,20 @@ from pypet.catalog.files import (
     service_for,
     size_of,
 )
+from pypet.catalog.pace import Pace, pace_of
+from pypet.catalog.progress import RunProgress
 
 __all__ = [
     "FORMAT",
+    "Experiment",
+    "Pace",
+    "RunProgress",
     "described_trajectory",
+    "experiment",
     "is_storage",
     "listed_file",
     "listed_folder",
+    "pace_of",
     "service_for",
     "size_of",
     "to_json",

@@ -15,7 +15,7 @@ from pypet.records import MetaRecord
 from pypet.trajectory.storage_choice import service_of_file, service_to_read
 
 UNPICKLE = "safe"
-_UNREADABLE = (OSError, PypetError, VersionMismatchError, ValueError)
+UNREADABLE = (OSError, PypetError, VersionMismatchError, ValueError)
 """What says itself what is wrong with a file or a trajectory."""
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -101,8 +101,8 @@ def described_trajectory(path: str, name: str) -> tuple[Summary, Contents]:
 def _summary(service: Any, name: str) -> Summary:
     try:
         return _told(name, *service.inspect_meta(name))
-    except _UNREADABLE as error:
-        return Summary(name, "", "", "", None, (), _in_a_line(error))
+    except UNREADABLE as error:
+        return Summary(name, "", "", "", None, (), in_a_line(error))
 
 
 def _told(name: str, meta: MetaRecord, rebuilt: tuple[str, ...]) -> Summary:
@@ -111,7 +111,8 @@ def _told(name: str, meta: MetaRecord, rebuilt: tuple[str, ...]) -> Summary:
     return Summary(name, info.time, info.comment, version, described_runs(meta), rebuilt, "")
 
 
-def _in_a_line(error: Exception) -> str:
+def in_a_line(error: Exception) -> str:
+    """Return the text of an exception in one line."""
     return " ".join(str(error).split())
 
 
@@ -141,11 +142,11 @@ def listed_folder(path: str, *, recursive: bool) -> FolderListing:
                 others += 1
                 continue
             listing = listed_file(found)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             if not is_named_so and isinstance(error, PermissionError):
                 others += 1
                 continue
-            listing = FileListing(found, size, (), _in_a_line(error))
+            listing = FileListing(found, size, (), in_a_line(error))
         if listing.trajectories or listing.problem:
             files.append(listing)
         else:

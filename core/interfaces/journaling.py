@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.interfaces.environment import EnvironmentLike, TrajectoryLike
 from pypet.interfaces.feature import Feature
 from pypet.interfaces.storage import StorageService
+
+if TYPE_CHECKING:
+    from pypet.catalog.experiments import Experiment
 
 
 class Snapshot(NamedTuple):
@@ -143,6 +147,19 @@ class Journal(Feature, ABC):
     @abstractmethod
     def end(self, *, completed: bool) -> None:
         """Finish: the experiment is over, and stored if ``completed``. Safe to call twice."""
+
+    @classmethod
+    def experiment(
+        cls, path: str, trajectory: str, parent: str | os.PathLike[str] | None
+    ) -> Experiment | None:
+        """Return what is journaled of the experiment that a trajectory of a file belongs to.
+
+        Called by whoever looks at a file, in any process, also while the experiment runs: nothing
+        may be changed or unpickled. ``parent`` is the folder with the folders of experiments, None
+        for the default of the option. By default no journal tells anything, as where there is none
+        of this experiment.
+        """
+        return None
 
     @abstractmethod
     def restore(

@@ -228,6 +228,10 @@ class RecordBackend(StorageService, ABC):
         )
         return next(iter(nodes)).items or ()
 
+    def has_writer(self) -> bool | None:
+        """Return whether a process has the storage open for writing; None if nobody can know."""
+        return None
+
     def exclusive(self, *others: RecordBackend) -> AbstractContextManager[Any]:
         """Keep other threads away from the storage, and those of ``others``, in a ``with`` block.
 

@@ -11,7 +11,7 @@ import struct
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.errors import NotStoredError
 from pypet.interfaces import (
@@ -36,6 +36,9 @@ from pypet.services import RecordStorageService
 from pypet.support.filesystem import make_durable_folders, sync_folder
 from pypet.tree.node import put
 
+if TYPE_CHECKING:
+    from pypet.catalog.experiments import Experiment
+
 COMMIT_SECONDS = 1.0
 """As often at the most a storage that is kept open lets others see what it got from the journal."""
 
@@ -50,6 +53,17 @@ class ExperimentJournal(Journal):
     options: ClassVar[tuple[Option, ...]] = established(
         "resumable", "resume_folder", "delete_resume", "commit_interval"
     )
+
+    @classmethod
+    def experiment(
+        cls, path: str, trajectory: str, parent: str | os.PathLike[str] | None
+    ) -> Experiment | None:
+        """Return what the journal of a trajectory tells; see `Journal.experiment`."""
+        # Deferred: each environment imports this module.
+        from pypet.plugins.resume.reading import ExperimentReader, folder_of_file
+
+        folder = folder_of_file(path, trajectory, resume_folder(parent))
+        return None if folder is None else ExperimentReader(folder).read()
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Read where the resume folder is; nothing is created yet.

@@ -6,17 +6,13 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pypet.catalog.files import UNREADABLE, in_a_line
 from pypet.plugins.resume.folders import snapshot_path
 from pypet.plugins.resume.journal.following import Attempt, Committed, Follower
 from pypet.plugins.resume.journal.frames import Kind
 from pypet.plugins.resume.journal.segments import SegmentReader, segment_paths
 from pypet.plugins.resume.locking import is_running
-from pypet.plugins.resume.reading import (
-    UNREADABLE,
-    in_a_line,
-    read_meta,
-    runs_without_data,
-)
+from pypet.plugins.resume.reading import read_meta, runs_without_data
 from pypet.plugins.resume.snapshots.container import check_snapshot
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.replacing import UNFINISHED_SUFFIX

@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from pypet.errors import PypetError, RefusedPickleError, ResumeError, VersionMismatchError
+from pypet.catalog.experiments import (
+    COMPLETE,
+    INTERRUPTED,
+    RUNNING,
+    Experiment,
+    Process,
+    experiment_in_file,
+)
+from pypet.catalog.files import UNREADABLE, in_a_line
+from pypet.errors import RefusedPickleError, ResumeError
 from pypet.manager import get_manager
 from pypet.plugins.resume.folders import snapshot_path
 from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.plugins.resume.journal.synced_file import SUFFIX
 from pypet.plugins.resume.locking import LOCK_NAME, is_running, read_holder
-from pypet.plugins.resume.run_progress import RunProgress
+from pypet.plugins.resume.run_progress import JournalProgress
 from pypet.plugins.resume.snapshots.container import read_header, script_of
 from pypet.plugins.resume.snapshots.descriptions import EXPERIMENT_KEY
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY
@@ -24,25 +33,8 @@ from pypet.records import MetaRecord, RunRows
 from pypet.runs.states import COMMITTED
 from pypet.services.transfer import has_node
 
-UNREADABLE = (OSError, PypetError, VersionMismatchError, ValueError)
-"""What says itself what is wrong with a file or a trajectory."""
 PATIENCE_SECONDS = 2.0
 """How long to wait for a data file that somebody else has open."""
-
-RUNNING, INTERRUPTED, COMPLETE = "running", "interrupted", "complete"
-"""States of experiments: a process has it; none has, and runs are missing; none are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """Who executes an experiment, or did last."""
-
-    pid: int
-    host: str
-    since: float
-    """When it took the experiment up, in seconds since the epoch."""
-    workers: int | None
-    """How many runs it executes at a time; None if that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +51,12 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class ExperimentReport:
-    """An experiment at one moment."""
+class ExperimentReport(Experiment):
+    """What a journal tells of an experiment, beside its file."""
 
-    at: float
-    """That moment, in seconds since the epoch."""
-    folder: str | None
-    """Its resume folder; None if all that is known is in the file."""
-    trajectory: str
-    file: str | None
-    state: str | None
-    """None if nothing tells whether a process executes it."""
-    process: Process | None
-    header: dict[str, Any]
+    header: Mapping[str, Any] = field(default_factory=dict)
     """Of the snapshot; empty if it cannot be read."""
-    progress: RunProgress
-    segments: tuple[Segment, ...]
-    problems: tuple[str, ...]
-    """What is there but cannot be read."""
+    segments: tuple[Segment, ...] = ()
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -135,7 +115,7 @@ class ExperimentReader:
         meta = None if file is None else self._meta(file, name, problems)
         total = self._length(facts.get("runs"), meta)
         rows = None if meta is None else meta.runs
-        progress = RunProgress(total, rows)
+        progress = JournalProgress(total, rows)
         counted = list(self._counted())
         if not runs_now and file is not None:
             lost = runs_without_data(file, name, counted, rows)
@@ -159,15 +139,16 @@ class ExperimentReader:
         ]
         return ExperimentReport(
             time.time(),
-            folder,
             name,
             file,
             RUNNING if runs_now else COMPLETE if is_complete else INTERRUPTED,
-            process,
-            header,
             progress,
-            segments,
+            process,
+            process.since if runs_now and process is not None else None,
+            folder,
             tuple(problems),
+            header,
+            segments,
         )
 
     def _header(self, problems: list[str]) -> dict[str, Any]:
@@ -300,21 +281,9 @@ def _has_node(service: Any, trajectory: str, path: str) -> bool:
 
 
 def report_of_file(path: str, trajectory: str) -> ExperimentReport:
-    """Return what the run table of a file says; see `read_meta` for errors."""
-    meta = read_meta(path, trajectory)
-    rows: RunRows | None = meta.runs
-    total = max(meta.info.length, 0 if rows is None else len(rows))
-    progress = RunProgress(total, rows)
-    is_complete = progress.count(COMMITTED) == total
-    state = COMPLETE if is_complete else None
-    return ExperimentReport(
-        time.time(), None, trajectory, os.path.abspath(path), state, None, {}, progress, (), ()
-    )
-
-
-def in_a_line(error: Exception) -> str:
-    """Return the text of an exception in one line."""
-    return " ".join(str(error).split())
+    """Return what a file tells without a journal; see `experiment_in_file` for errors."""
+    known = experiment_in_file(path, trajectory)
+    return ExperimentReport(*(getattr(known, each.name) for each in fields(Experiment)))
 
 
 # ----- finding experiments ---------------------------------------------------------------------

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pypet import pypetconstants as constants
+from pypet.catalog.files import UNREADABLE, in_a_line
 from pypet.errors import ResumeError
 from pypet.plugins.resume.folders import snapshot_path
 from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.plugins.resume.locking import is_running
 from pypet.plugins.resume.reading import (
-    UNREADABLE,
     experiments_in,
-    in_a_line,
     new_service,
     read_meta,
     runs_without_data,

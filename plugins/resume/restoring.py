@@ -16,7 +16,7 @@ from pypet.plugins.resume.journal.requests import joined
 from pypet.plugins.resume.journal.segments import SegmentWriter, sync_segments
 from pypet.plugins.resume.journal.service import MAX_BYTES_OF_JOINED_RUN, MAX_RUNS_PER_REQUEST
 from pypet.plugins.resume.journal.values import decode_value
-from pypet.plugins.resume.run_progress import RunProgress
+from pypet.plugins.resume.run_progress import JournalProgress
 from pypet.plugins.resume.snapshot_file import load
 from pypet.plugins.resume.snapshots.container import script_of
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY
@@ -278,7 +278,7 @@ def _note_abandoned(
     header: Mapping[str, Any],
 ) -> None:
     """Let the trajectory know which runs were being executed when the experiment died."""
-    progress = RunProgress(len(trajectory), meta.runs)
+    progress = JournalProgress(len(trajectory), meta.runs)
     progress.follow(commits.values(), follower, header[FACTS_KEY].get("workers"), None)
     for run in progress.runs(ABANDONED).tolist():
         trajectory._runs.mark_abandoned(run, float(progress.started[run]))

@@ -1,18 +1,14 @@
-"""How far the runs of an experiment are, from its journal and from its run table."""
+"""How far the runs of an experiment are, from its journal beside its run table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
-import numpy as np
-
+from pypet.catalog.progress import CODES, RunProgress
 from pypet.plugins.resume.journal.following import Committed, Follower
-from pypet.records import RunError, RunRows
-from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED
-from pypet.runs.states import ABANDONED, COMMITTED, FAILED, PENDING, RUNNING, STATES
-
-CODES = {state: code for code, state in enumerate(STATES)}
+from pypet.records import RunError
+from pypet.records.run_rows import NOT_STARTED
+from pypet.runs.states import ABANDONED, COMMITTED, PENDING, RUNNING
 
 _REFUSED = RunError(
     "NotStoredError", "what the run has stored was refused by the storage", "", NOT_STARTED
@@ -24,42 +20,12 @@ _UNTOLD = RunError(
 _PLACEHOLDERS = (_REFUSED, _UNTOLD)
 
 
-class RunProgress:
+class JournalProgress(RunProgress):
     """What became of each run; of those that are under way as far as a journal tells.
 
-    ``table`` are the stored rows of the run table, None if there are none. Runs that somebody has
-    started and that did not end are abandoned, until `follow` says otherwise.
+    Runs that somebody has started and that did not end are abandoned, until `follow` says
+    otherwise.
     """
-
-    def __init__(self, total: int, table: RunRows | None = None) -> None:
-        self.states = np.full(total, CODES[PENDING], np.int8)
-        """Positions in `STATES`, by index of the run."""
-        self.started = np.full(total, np.nan)
-        """When the last attempt at each run was started, in seconds since the epoch."""
-        self.finished = np.full(total, np.nan)
-        """When it was completed."""
-        self.errors: dict[int, RunError] = {}
-        """Of failed runs."""
-        if table is not None:
-            self._take_table(table)
-
-    def _take_table(self, table: RunRows) -> None:
-        inside = table.idx < len(self.states)
-        idx = table.idx[inside]
-        completed = table.completed[inside].astype(bool)
-        started = table.timestamp[inside] != NOT_STARTED
-        self.states[idx[started]] = CODES[ABANDONED]
-        self.states[idx[completed]] = CODES[COMMITTED]
-        self.started[idx[started]] = table.timestamp[inside][started]
-        ended = completed & (table.finish_timestamp[inside] != NOT_FINISHED)
-        self.finished[idx[ended]] = table.finish_timestamp[inside][ended]
-        for run, error in table.errors.items():
-            if run < len(self.states) and not self._is_committed(run):
-                self._fail(run, error)
-
-    def _fail(self, run: int, error: RunError) -> None:
-        self.states[run] = CODES[FAILED]
-        self.errors[run] = error
 
     def follow(
         self,
@@ -100,41 +66,28 @@ class RunProgress:
                 and self.states[run] in (CODES[PENDING], CODES[ABANDONED])
                 and follower.started.get(run, 0.0) <= started
             ):
-                self._fail(run, _REFUSED)
+                self.fail(run, _REFUSED)
 
     def _note_untold(self, handed_over: dict[int, float], started: Mapping[int, float]) -> None:
         """Take out runs that another one was executed after: errors are stored with some delay."""
         last = max(
-            ((when, run) for run, when in started.items() if self._is_committed(run)),
+            ((when, run) for run, when in started.items() if self.is_committed(run)),
             default=(0.0, -1),
         )
         for run, when in list(handed_over.items()):
             if (when, run) < last:
                 del handed_over[run]
                 if run not in self.errors:
-                    self._fail(run, _UNTOLD)
-
-    def _is_committed(self, run: int) -> bool:
-        return run < len(self.states) and self.states[run] == CODES[COMMITTED]
+                    self.fail(run, _UNTOLD)
 
     def _not_ended(self, started: Mapping[int, float]) -> Iterator[tuple[int, float]]:
         """Yield the runs that were handed to a scheduler and are not known to have ended."""
         for run, when in started.items():
-            if run >= len(self.states) or self._is_committed(run):
+            if run >= len(self.states) or self.is_committed(run):
                 continue
             error = self.errors.get(run)
             if error is None or (error not in _PLACEHOLDERS and error.timestamp < when):
                 yield run, when
-
-    # ----- questions -----------------------------------------------------------------------
-
-    def count(self, state: str) -> int:
-        """Return how many runs are in a state."""
-        return int((self.states == CODES[state]).sum())
-
-    def runs(self, state: str) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Return the indices of the runs in a state, ascending."""
-        return np.flatnonzero(self.states == CODES[state])
 
 
 def _since(started: Mapping[int, float], moment: float) -> dict[int, float]:

@@ -15,9 +15,10 @@ import pytest
 pytest.importorskip("h5py")
 
 from pypet.catalog import descriptions as description
+from pypet.catalog.experiments import Process
+from pypet.catalog.progress import RunProgress
 from pypet.plugins.resume.commands.status_json import as_json
-from pypet.plugins.resume.reading import ExperimentReport, Process
-from pypet.plugins.resume.run_progress import RunProgress
+from pypet.plugins.resume.reading import ExperimentReport
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
@@ -97,16 +98,7 @@ def keys_of(value):
 STATUS = as_json(
     [
         ExperimentReport(
-            0.0,
-            "resume/t",
-            "t",
-            None,
-            "running",
-            Process(1, "host", 0.0, 1),
-            {},
-            RunProgress(1),
-            (),
-            (),
+            0.0, "t", None, "running", RunProgress(1), Process(1, "host", 0.0, 1), 0.0, "resume/t"
         )
     ]
 )

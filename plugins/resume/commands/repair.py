@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
+from pypet.catalog.files import UNREADABLE, in_a_line
 from pypet.errors import ResumeError
 from pypet.plugins.resume.folders import resume_folder, snapshot_path
-from pypet.plugins.resume.reading import UNREADABLE, in_a_line, the_experiment
+from pypet.plugins.resume.reading import the_experiment
 from pypet.plugins.resume.repairing import (
     Salvaged,
     broken_nodes,

@@ -9,12 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from pypet.catalog.experiments import RUNNING
 from pypet.errors import DataNotInStorageError
 from pypet.plugins.resume.commands.status_json import as_json
 from pypet.plugins.resume.commands.status_text import experiment_lines, list_lines
 from pypet.plugins.resume.folders import resume_folder
 from pypet.plugins.resume.reading import (
-    RUNNING,
     ExperimentReader,
     ExperimentReport,
     experiments_in,

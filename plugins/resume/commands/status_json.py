@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pypet.plugins.resume.commands.estimates import Pace, pace_of
+from pypet.catalog.pace import Pace, pace_of
+from pypet.catalog.progress import RunProgress
 from pypet.plugins.resume.reading import ExperimentReport
-from pypet.plugins.resume.run_progress import RunProgress
 from pypet.runs.states import STATES
 
 FORMAT = 1

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from pypet.plugins.resume.commands.estimates import Pace, pace_of
+from pypet.catalog.experiments import COMPLETE, INTERRUPTED, RUNNING
+from pypet.catalog.pace import Pace, pace_of
 from pypet.plugins.resume.commands.status_json import iso, stretches
-from pypet.plugins.resume.reading import COMPLETE, INTERRUPTED, RUNNING, ExperimentReport
+from pypet.plugins.resume.reading import ExperimentReport
 from pypet.runs.states import ABANDONED, COMMITTED, PENDING, STATES
 from pypet.runs.states import RUNNING as RUN_RUNNING
 from pypet.support.readable import duration_text, one_line, size_text
@@ -75,6 +76,8 @@ def _labelled(report: ExperimentReport) -> Iterator[tuple[str, str]]:
 
 def _state(report: ExperimentReport, pace: Pace) -> str:
     process = report.process
+    if report.state == RUNNING and process is None:
+        return "running: a process has the file open for writing"
     if report.state == RUNNING and process is not None:
         since = f"since {iso(process.since)} ({duration_text(report.at - process.since)})"
         text = f"running, process {process.pid} on {process.host} {since}"
@@ -83,7 +86,9 @@ def _state(report: ExperimentReport, pace: Pace) -> str:
     if report.state == COMPLETE:
         return "complete"
     if report.state is None:
-        return "not known: there is no journal of it, only what is in the file"
+        return "not known: there is no journal of it, and its runs open the file by themselves"
+    if process is None and report.folder is None:
+        return "over, with runs that failed or are missing; there is no journal of it"
     if process is None:
         return "interrupted"
     return f"interrupted: process {process.pid} on {process.host} does not execute it any more"

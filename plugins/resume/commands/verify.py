@@ -9,9 +9,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from pypet.catalog.files import UNREADABLE, in_a_line
 from pypet.errors import DataNotInStorageError
 from pypet.plugins.resume.journal_check import check_journal
-from pypet.plugins.resume.reading import UNREADABLE, experiments_in, in_a_line, service_of
+from pypet.plugins.resume.reading import experiments_in, service_of
 from pypet.records import Finding
 from pypet.records.nodes import ERROR, NOTE, WARNING
 from pypet.support.terminal_text import write_lines

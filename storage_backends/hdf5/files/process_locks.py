@@ -144,13 +144,22 @@ def try_to_share(descriptor: int) -> bool:
 
 def writer_waits(descriptor: int) -> bool:
     """Return whether a writer of the file has asked new readers to wait."""
+    return bool(_is_locked(descriptor, _WAITING_BYTE))
+
+
+def has_writer(descriptor: int) -> bool | None:
+    """Return whether a process has the file open for writing, None if locks do not tell."""
+    return _is_locked(descriptor, _WRITER_BYTE)
+
+
+def _is_locked(descriptor: int, position: int) -> bool | None:
     if not _HAS_BYTE_LOCKS or not _is_locking():
-        return False
-    query = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, _WAITING_BYTE, 1, 0)
+        return None
+    query = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, position, 1, 0)
     try:
         answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, query)
     except OSError:
-        return False
+        return None
     return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
 

@@ -131,6 +131,24 @@ class Inspecting(Reading, ABC):
         finally:
             os.close(descriptor)
 
+    def has_writer(self) -> bool | None:
+        """Return whether a process has the file open for writing; None where there are no locks.
+
+        Those of processes on other hosts are seen if the file system has locks across hosts.
+
+        Raises
+        ------
+        OSError
+            There is no such file, or it may not be read.
+        """
+        from pypet.storage_backends.hdf5.files.process_locks import has_writer
+
+        descriptor = os.open(self._filename, os.O_RDONLY)
+        try:
+            return has_writer(descriptor)
+        finally:
+            os.close(descriptor)
+
     def verify(self, trajectory: str) -> Iterator[Finding]:
         """Yield what is wrong with a trajectory; see `RecordBackend.verify`.
 

@@ -11,7 +11,7 @@ from pypet.plugins.resume.journal.following import Follower
 from pypet.plugins.resume.journal.frames import Kind, encode
 from pypet.plugins.resume.journal.requests import commit_frame
 from pypet.plugins.resume.journal.segments import SegmentWriter
-from pypet.plugins.resume.run_progress import RunProgress
+from pypet.plugins.resume.run_progress import JournalProgress
 from pypet.records import CommitRun, RunError, RunRows, StoreRequest
 from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED
 from pypet.runs.states import STATES
@@ -46,7 +46,7 @@ class Written:
     def progress(self, total, *, workers=None, since=None, table=None):
         follower = Follower(self._folder)
         commits = [each for each in follower.new_commits() if each.attempt not in follower.void]
-        progress = RunProgress(total, table)
+        progress = JournalProgress(total, table)
         progress.follow(commits, follower, workers, since)
         return progress
 
@@ -77,7 +77,7 @@ def table(total, completed=(), started=(), errors=None):
 
 def test_the_table_alone():
     rows = table(5, completed=[0], started=[1], errors={2: ERROR, 0: ERROR})
-    progress = RunProgress(6, rows)
+    progress = JournalProgress(6, rows)
     assert states(progress) == [
         "committed", "abandoned", "failed", "pending", "pending", "pending",
     ]  # fmt: skip

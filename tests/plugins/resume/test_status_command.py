@@ -101,7 +101,8 @@ def test_the_file_leads_to_the_journal(dead, capsys):
 def test_without_the_journal_the_run_table_says_what_it_knows(dead, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, found = report(capsys, dead / "exp.hdf5")
-    assert (code, found["folder"], found["state"], found["journal"]) == (0, None, None, None)
+    assert (code, found["folder"], found["journal"]) == (0, None, None)
+    assert found["state"] == "interrupted"
     assert found["runs"]["committed"]["count"] + found["runs"]["pending"]["count"] > 0
     _, text = status(capsys, dead / "exp.hdf5")
     assert "there is no journal of it" in text

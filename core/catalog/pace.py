@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pypet.plugins.resume.reading import RUNNING, ExperimentReport
+from pypet.catalog.experiments import Experiment
 from pypet.runs.states import COMMITTED
 
 _MAX_SECONDS = 253_000_000_000.0
@@ -28,15 +28,15 @@ class Pace(NamedTuple):
     """Until all runs are executed, at that pace."""
 
 
-def pace_of(report: ExperimentReport) -> Pace:
+def pace_of(experiment: Experiment) -> Pace:
     """Return the times of an experiment."""
-    progress = report.progress
+    progress = experiment.progress
     started, finished = _known(progress.started), _known(progress.finished)
     durations = progress.finished - progress.started
     durations = durations[np.isfinite(durations) & (durations >= 0)]
     per_second = seconds_left = None
-    if report.state == RUNNING and report.process is not None:
-        per_second, seconds_left = _rate(report, report.process.since)
+    if experiment.since is not None:
+        per_second, seconds_left = _rate(experiment, experiment.since)
     return Pace(
         float(started.min()) if len(started) else None,
         float(finished.max()) if len(finished) else None,
@@ -57,14 +57,14 @@ def _extremes(durations: np.ndarray[Any, Any]) -> tuple[float, float, float] | N
     return float(durations.min()), float(np.median(durations)), float(durations.max())
 
 
-def _rate(report: ExperimentReport, since: float) -> tuple[float | None, float | None]:
+def _rate(experiment: Experiment, since: float) -> tuple[float | None, float | None]:
     """Return runs per second since a moment, and the seconds for those that are left."""
-    progress = report.progress
+    progress = experiment.progress
     done = progress.finished[progress.finished >= since]
     first = progress.started[progress.started >= since]
     if not len(done) or not len(first):
         return None, None
-    elapsed = report.at - float(first.min())
+    elapsed = experiment.at - float(first.min())
     if elapsed <= 0:
         return None, None
     per_second = len(done) / elapsed
