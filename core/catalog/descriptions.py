@@ -220,8 +220,10 @@ def _plain(value: Any) -> Any:
         return {
             field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)
         }
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

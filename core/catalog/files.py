@@ -133,12 +133,12 @@ def listed_folder(path: str, *, recursive: bool) -> FolderListing:
     files: list[FileListing] = []
     without: list[str] = []
     others = 0
-    for found in _files_of(path, recursive=recursive):
+    for found in files_below(path, recursive=recursive):
         is_named_so = is_storage(found)
         size = 0
         try:
             size = size_of(found)
-            if not is_named_so and not _has_signature(found):
+            if not is_named_so and not has_signature(found):
                 others += 1
                 continue
             listing = listed_file(found)
@@ -154,7 +154,7 @@ def listed_folder(path: str, *, recursive: bool) -> FolderListing:
     return FolderListing(path, tuple(files), tuple(without), others)
 
 
-def _files_of(path: str, *, recursive: bool) -> Iterator[str]:
+def files_below(path: str, *, recursive: bool) -> Iterator[str]:
     """Yield the paths of regular files in alphabetical order."""
     with os.scandir(path) as entries:
         found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
@@ -163,13 +163,14 @@ def _files_of(path: str, *, recursive: bool) -> Iterator[str]:
             if entry.is_file() or (entry.is_dir() and is_storage(entry.path)):
                 yield entry.path
             elif recursive and entry.is_dir(follow_symlinks=False):
-                yield from _files_of(entry.path, recursive=True)
+                yield from files_below(entry.path, recursive=True)
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOENT):
                 raise
 
 
-def _has_signature(path: str) -> bool:
+def has_signature(path: str) -> bool:
+    """Return whether a file is an HDF5 file by its content."""
     with open(path, "rb") as stream:
         offset = 0
         while offset <= _MOST_OFFSET:

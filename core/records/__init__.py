@@ -5,7 +5,7 @@ sent over a socket, appended to a journal and applied twice with the effect of o
 """
 
 from pypet.records.items import ArrayItem, Column, FrameItem, Item, SharedItem, TableItem
-from pypet.records.meta import Info, MetaRecord
+from pypet.records.meta import Digest, Info, MetaRecord, digest_of
 from pypet.records.nodes import (
     DAMAGED,
     GROUP,
@@ -45,6 +45,7 @@ __all__ = [
     "DeleteItems",
     "DeleteLink",
     "DeleteNode",
+    "Digest",
     "Exploration",
     "Finding",
     "FrameItem",
@@ -63,6 +64,7 @@ __all__ = [
     "StoredItem",
     "StoredNode",
     "TableItem",
+    "digest_of",
     "merged_rows",
     "stored_node",
 ]

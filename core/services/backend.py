@@ -7,17 +7,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, Self
 
-from pypet.errors import NoSuchServiceError, RefusedPickleError, StorageFormatError
+from pypet.errors import (
+    NoSuchServiceError,
+    PypetError,
+    RefusedPickleError,
+    StorageFormatError,
+    VersionMismatchError,
+)
 from pypet.interfaces.storage import StorageService
 from pypet.moved import FormerMethod
 from pypet.records import (
     DAMAGED,
+    Digest,
     Finding,
     Item,
     MetaRecord,
     NodeRecord,
     StoredNode,
     StoreRequest,
+    digest_of,
     stored_node,
 )
 from pypet.services.early import EarlyNodes
@@ -193,6 +201,25 @@ class RecordBackend(StorageService, ABC):
             It cannot be read.
         """
         return self.read_meta(trajectory, with_runs=True), ()
+
+    def inspect_digests(self) -> Iterator[tuple[str, Digest | Exception]]:
+        """Yield name and digest of each trajectory, or why it cannot be read.
+
+        For lists of many files: override it where there is a way that reads less.
+
+        Raises
+        ------
+        OSError, ValueError, StorageFormatError
+            Nothing can be read.
+        """
+        for name in self.trajectory_names():
+            yield name, self._digest(name)
+
+    def _digest(self, trajectory: str) -> Digest | Exception:
+        try:
+            return digest_of(self.inspect_meta(trajectory)[0])
+        except (OSError, PypetError, VersionMismatchError, ValueError) as error:
+            return error
 
     def inspect_nodes(self, trajectory: str) -> Iterator[StoredNode]:
         """Yield all nodes of a trajectory without values, damaged ones with what is wrong.

@@ -211,6 +211,21 @@ def read_bytes(table: h5d.DatasetID, name: str, size: int, start: int = 0) -> li
     return found
 
 
+def read_integers(table: h5d.DatasetID, names: tuple[str, ...]) -> list[Rows]:
+    """Return columns of integers, int64 of shape (rows,), without converting the others.
+
+    Raises
+    ------
+    OSError, TypeError, ValueError
+        There is no such column, or it has no numbers.
+    """
+    dtype = np.dtype([(name, np.int64) for name in names])
+    rows = np.zeros(table.shape[0], dtype)
+    if len(rows):
+        table.read(h5s.ALL, h5s.ALL, rows, h5t.py_create(dtype))
+    return [rows[name] for name in names]
+
+
 def last_chunk(table: h5d.DatasetID) -> Chunk | None:
     """Return the chunk of the last row as it is in the file; None if there is none.
 

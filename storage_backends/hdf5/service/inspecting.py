@@ -15,6 +15,7 @@ from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.records import (
     GROUP,
     LEAF,
+    Digest,
     Finding,
     Item,
     MetaRecord,
@@ -61,6 +62,24 @@ class Inspecting(Reading, ABC):
                     limit=self._new_limit(file),
                 )
             return meta, damage.found
+
+    def inspect_digests(self) -> Iterator[tuple[str, Digest | Exception]]:
+        """Yield name and digest of each trajectory; see `RecordBackend.inspect_digests`.
+
+        The file is opened once. Of an overview that is as it should be, few columns are read.
+        """
+        from pypet.storage_backends.hdf5.trajectories.cache import trajectory_names
+        from pypet.storage_backends.hdf5.trajectories.meta_reading import read_digest
+
+        with self.file_lock, self.reading():
+            assert self._read_from is not None
+            file = self._read_from
+            policy = UnpicklingPolicy(self._unpickle)
+            found = [
+                (name, read_digest(file, name, policy, self._new_limit(file)))
+                for name in trajectory_names(file)
+            ]
+            yield from [(name, digest or self._digest(name)) for name, digest in found]
 
     def inspect_nodes(self, trajectory: str) -> Iterator[StoredNode]:
         """Yield all nodes of a trajectory without values, damaged ones with what is wrong.

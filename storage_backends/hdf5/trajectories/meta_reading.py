@@ -11,8 +11,8 @@ import numpy as np
 from h5py import h5a, h5d, h5g
 
 from pypet.encoding.unpickling import UnpicklingPolicy
-from pypet.errors import DataNotInStorageError, StorageFormatError
-from pypet.records import Info, MetaRecord, RunError, RunRows
+from pypet.errors import DataNotInStorageError, RefusedPickleError, StorageFormatError
+from pypet.records import Digest, Info, MetaRecord, RunError, RunRows
 from pypet.storage_backends.hdf5.compression.filters import missing_filter
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
 from pypet.storage_backends.hdf5.encoding.attributes import (
@@ -26,6 +26,7 @@ from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.objects.groups import child_names, has_child, hdf5_path
 from pypet.storage_backends.hdf5.objects.paths import OwnPaths, external_source
 from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, charge_dataset
+from pypet.storage_backends.hdf5.objects.tables import read_integers
 from pypet.storage_backends.hdf5.pytables.fallback_reading import read_through_pytables
 from pypet.storage_backends.hdf5.settings.settings import TABLES, full_name
 from pypet.storage_backends.hdf5.trajectories.rebuilding import (
@@ -101,6 +102,32 @@ def read_overview(
     return MetaRecord(info, {}, explorations, settings, runs)
 
 
+def read_digest(
+    file: OpenFile, trajectory: str, policy: UnpicklingPolicy, limit: SizeLimit | None
+) -> Digest | None:
+    """Return the digest of a trajectory whose overview is as it should be, else None.
+
+    Takes a third of the time of `read_overview`.
+    """
+    tables = _Tables(file, trajectory, policy, limit)
+    try:
+        rows = tables.rows("info")
+        if rows is None or len(rows) != 1:
+            return None
+        root = tables.root()
+        names = attribute_names(root)
+        info = _info_of_row(rows, read_comment(root, COMMENT) if COMMENT in names else "")
+        completed = tables.completed()
+        if not info.name or completed is None or len(completed) != info.length:
+            return None
+        if completed.all():
+            return Digest(info, len(completed), 0)
+        failed = sum(0 <= run < len(completed) and not completed[run] for run in tables.errors())
+        return Digest(info, int(completed.sum()), failed)
+    except (*SYMPTOMS, StorageFormatError, RefusedPickleError):
+        return None  # read_overview describes what is wrong
+
+
 class _Tables:
     """The overview tables of a trajectory, however they are compressed."""
 
@@ -155,6 +182,15 @@ class _Tables:
         if table is None:
             return None
         return read_runs(self._foreign_rows("runs") if missing_filter(table) else table, length)
+
+    def completed(self) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+        """Return which runs are completed, by index; None if the run table is not that simple."""
+        table = self._open("runs")
+        if table is None or missing_filter(table):
+            return None
+        idx, completed = read_integers(table, ("idx", "completed"))
+        is_sound = np.array_equal(idx, np.arange(len(idx))) and np.isin(completed, (0, 1)).all()
+        return completed.astype(bool) if is_sound else None
 
     def errors(self) -> dict[int, RunError]:
         """Return why runs failed, by their indices; files of other writers do not say."""
