@@ -12,7 +12,7 @@ from pypet.catalog.descriptions import Contents, FileListing, FolderListing, Sum
 from pypet.catalog.runs import described_runs
 from pypet.errors import DataNotInStorageError, NoSuchServiceError, PypetError, VersionMismatchError
 from pypet.records import MetaRecord
-from pypet.trajectory.storage_choice import service_of_file, service_to_read
+from pypet.services.storage_choice import service_of_file, service_to_read
 
 UNPICKLE = "safe"
 UNREADABLE = (OSError, PypetError, VersionMismatchError, ValueError)

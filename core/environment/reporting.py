@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pypet.interfaces import without_adapter
 from pypet.runs import run_table_of
+from pypet.services.storage_choice import DEFAULT_SERVICE
 from pypet.support.tracebacks import FILES_ONLY, ErrorText, log_error
-from pypet.trajectory.storage_choice import DEFAULT_SERVICE
 from pypet.tree.storage import storage_service_of
 
 if TYPE_CHECKING:

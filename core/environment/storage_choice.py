@@ -7,13 +7,13 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.options import OptionValues, unknown_option_error
-from pypet.trajectory.properties import PROPERTY_PREFIX, settable_properties
-from pypet.trajectory.storage_choice import (
+from pypet.services.storage_choice import (
     DEFAULT_SERVICE,
     StorageChoice,
     choose_storage,
     service_of_file,
 )
+from pypet.trajectory.properties import PROPERTY_PREFIX, settable_properties
 
 if TYPE_CHECKING:
     from pypet.interfaces import WrapMode

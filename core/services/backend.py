@@ -29,6 +29,7 @@ from pypet.records import (
     stored_node,
 )
 from pypet.services.early import EarlyNodes
+from pypet.services.node_views import NodeView, RecordView, read_one
 from pypet.services.transfer import NodeCopy, copy_trajectory
 
 
@@ -170,6 +171,25 @@ class RecordBackend(StorageService, ABC):
             )
         except (StorageFormatError, RefusedPickleError) as error:
             skip(path, error)
+
+    def view_node(
+        self, trajectory: str, path: str = "", *, wants: Callable[[str], bool]
+    ) -> NodeView:
+        """Return a view of a node, by default the root, to look at nodes one by one.
+
+        For reading a little of many nodes. ``wants(full_name)`` is whether the items of a leaf
+        are likely to be needed. Views are used within `reading`, and within `exclusive` where
+        there are threads.
+
+        Raises
+        ------
+        ValueError
+            The trajectory is not there.
+        DataNotInStorageError
+            There is no such node.
+        """
+        record = read_one(self, trajectory, path, with_items=False)
+        return RecordView(self, trajectory, record, wants)
 
     def verify(self, trajectory: str) -> Iterator[Finding]:
         """Read everything that is stored of a trajectory, and yield what is wrong with it.

@@ -13,10 +13,10 @@ from pypet.environment import Environment
 from pypet.errors import MissingDependencyError, UnknownPluginError
 from pypet.interfaces import StorageService, WrapMode
 from pypet.manager import get_manager
+from pypet.services.storage_choice import DEFAULT_SERVICE, choose_storage
 from pypet.testing.storage import StorageConformance
 from pypet.testing.wrap_modes import WrapModeConformance
 from pypet.trajectory import Trajectory, load_trajectory
-from pypet.trajectory.storage_choice import DEFAULT_SERVICE, choose_storage
 from pypet.utils.explore import cartesian_product
 
 FACTORS = {"x": [1.0, 2.0, 3.0], "y": [4.0, 5.0]}

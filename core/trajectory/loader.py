@@ -8,8 +8,8 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.interfaces import adapted
+from pypet.services.storage_choice import DEFAULT_SERVICE, service_of_file
 from pypet.support.decorators import kwargs_api_change
-from pypet.trajectory.storage_choice import DEFAULT_SERVICE, service_of_file
 from pypet.trajectory.trajectory import Trajectory
 from pypet.tree.wildcards import WildcardFunction
 

@@ -20,6 +20,7 @@ from pypet.trajectory.merging.methods import Merging
 from pypet.trajectory.pickling import goes_by_name, trajectory_of_the_run
 from pypet.trajectory.properties import PRESET_IMPORTS, Properties
 from pypet.trajectory.runs import Runs
+from pypet.trajectory.tables import Tables
 from pypet.trajectory.tree_state import restore_tree, tree_state
 from pypet.trajectory.tree_transfer import TreeTransfer
 from pypet.tree.group import NNGroupNode
@@ -34,7 +35,7 @@ from pypet.version import __version__
 _PYTHON = platform.python_version()
 
 
-class Trajectory(Exploration, Runs, Merging, Properties):
+class Trajectory(Exploration, Runs, Tables, Merging, Properties):
     """The root of a tree of parameters, config data and results, explored over runs.
 
     Parameters

@@ -6,11 +6,11 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.records import Info, MetaRecord
+from pypet.services.storage_choice import choose_storage
 from pypet.support.arguments import check_flag, check_path, is_integer, on_error_keyword
 from pypet.support.decorators import kwargs_api_change, kwargs_mutual_exclusive, not_in_run
 from pypet.trajectory.item_storage import ItemStorage
 from pypet.trajectory.run_control import enter_run, leave_run
-from pypet.trajectory.storage_choice import choose_storage
 from pypet.trajectory.versions import check_version
 from pypet.tree.names import check_trajectory_name
 from pypet.tree.node import put, set_stored

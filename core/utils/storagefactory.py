@@ -1,5 +1,5 @@
 """Established place of the function that makes storage services."""
 
-from pypet.trajectory.storage_choice import storage_factory
+from pypet.services.storage_choice import storage_factory
 
 __all__ = ["storage_factory"]

@@ -15,8 +15,8 @@ from pypet.support.optional import require
 def _run(arguments: argparse.Namespace) -> int:
     """Load the config of the trajectory and write its code into the folder."""
     # Only here: the command is registered with every start of `pypet`.
+    from pypet.services.storage_choice import service_of_file, service_to_read
     from pypet.trajectory import load_trajectory
-    from pypet.trajectory.storage_choice import service_of_file, service_to_read
 
     service = service_to_read(arguments.file)  # the file may be of unknown origin
     if os.path.isdir(arguments.file) and service_of_file(arguments.file) is None:

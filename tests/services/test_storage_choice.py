@@ -6,9 +6,9 @@ import pytest
 
 from pypet.errors import UnknownPluginError
 from pypet.interfaces import StorageService
+from pypet.services.storage_choice import choose_storage, storage_factory
 from pypet.storage_backends.memory import MemoryStorageService
 from pypet.trajectory import Trajectory
-from pypet.trajectory.storage_choice import choose_storage, storage_factory
 
 
 class OwnService(StorageService):

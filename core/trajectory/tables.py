@@ -1,0 +1,96 @@
+"""What a trajectory offers as tables: frames of pandas and datasets of xarray."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pypet.support.decorators import not_in_run
+from pypet.trajectory.state import TrajectoryState
+
+if TYPE_CHECKING:
+    from pypet.tables.run_table import RunTable
+
+_logger = logging.getLogger(__name__)
+
+
+class Tables(TrajectoryState):
+    """The part of a trajectory that makes tables of its runs."""
+
+    __slots__ = ()
+
+    @not_in_run
+    def f_to_dataframe(
+        self,
+        results: str | Iterable[str] | None = None,
+        parameters: str | Iterable[str] = "explored",
+        runs: Any = None,
+        completed_only: bool = False,
+        reduce: Mapping[str, Callable[[Any], Any]] | None = None,
+        objects: bool = False,
+    ) -> Any:
+        """Return a `pandas.DataFrame` with one row a run, and the indices of runs as its index.
+
+        The columns are information about the run (``name``, ``state``, ``completed``,
+        ``timestamp``, ``finish_timestamp``, ``runtime`` in seconds, ``error``), parameters, and
+        results. Values that are not in memory are read from the storage without loading nodes;
+        the experiment may still be running, or have crashed. Values of runs that have none are
+        NaN: a warning in the log says which runs these are, and so does
+        ``frame.attrs['missing_runs']``, by column. ``frame.attrs['comments']`` has the comments of
+        parameters and results.
+
+        Parameters
+        ----------
+        results
+            Natural names, as in `f_get_from_runs`, also of items of results (``'fit.slope'``).
+            None: all results that are scalars.
+        parameters
+            ``'explored'``, ``'all'``, or natural names.
+        runs
+            Indices or names of runs, in the wanted order, or a slice of indices. None: all.
+        completed_only
+            Leave out runs that are not completed.
+        reduce
+            Name of a result -> function of its value that returns a scalar:
+            ``{'trace': numpy.mean}``.
+        objects
+            Whether columns may hold arrays and other objects, or values of several types.
+
+        Raises
+        ------
+        KeyError
+            There is no such run.
+        AttributeError
+            There is no such parameter; or no run has such a result, though there are results.
+        NotUniqueNodeError
+            A name means several nodes.
+        TypeError
+            The values of a column are no scalars of one type, and neither ``objects`` nor
+            ``reduce`` says what to do.
+        ValueError
+            A result has several items and the name does not say which.
+        MissingDependencyError
+            pandas is not installed.
+        """
+        from pypet.tables.reading import read_table  # not before somebody needs a table
+
+        table = read_table(
+            self,
+            results=results,
+            parameters=parameters,
+            runs=runs,
+            completed_only=completed_only,
+            reduce=reduce,
+            objects=objects,
+        )
+        _warn_of_missing(table)
+        return table.to_dataframe()
+
+
+def _warn_of_missing(table: RunTable) -> None:
+    missing = table.missing_text()
+    if missing:
+        _logger.warning("Runs of trajectory `%s` have no value: %s.", table.trajectory, missing)
+    for idx, problem in table.problems.items():
+        _logger.warning("Not all of run %d could be read: %s", idx, problem)
