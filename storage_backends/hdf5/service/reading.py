@@ -15,8 +15,10 @@ from pypet.storage_backends.hdf5.service.file_access import FileAccess
 from pypet.storage_backends.hdf5.settings.options import SAFE_SIZE_LIMIT, check_size_limit
 
 if TYPE_CHECKING:
+    from pypet.services.node_views import NodeView
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
     from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter
+    from pypet.storage_backends.hdf5.nodes.node_views import ViewedFile
     from pypet.storage_backends.hdf5.nodes.tree_reading import Skip, TreeReader, Wants
     from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit
 
@@ -116,6 +118,20 @@ class Reading(FileAccess, ABC):
             trajectory, path, wants, None, skip, recursive=recursive, max_depth=max_depth
         )
 
+    def view_node(
+        self, trajectory: str, path: str = "", *, wants: Callable[[str], bool]
+    ) -> NodeView:
+        """Return a view of a node; see `RecordBackend.view_node`.
+
+        Views read headers of nodes, and values, only where they are asked, so that ``wants``
+        makes no difference.
+        """
+        with self.file_lock, self._opened_for_reading() as file:
+            session = self._session
+            if session is None or not session.serves(self._file):
+                session = self._new_session(file)
+            return session.view(trajectory, path, current_policy(self._unpickle))
+
     def _read_nodes(
         self,
         trajectory: str,
@@ -206,7 +222,7 @@ class ReadingSession:
     each. Readers cache open groups as long as the file is not closed.
     """
 
-    __slots__ = ("_check_known", "_checksums", "_readers", "file", "limit")
+    __slots__ = ("_check_known", "_checksums", "_readers", "_viewed", "file", "limit")
 
     def __init__(
         self,
@@ -225,6 +241,7 @@ class ReadingSession:
         self._readers: dict[tuple[str, bool], TreeReader] = (
             {} if outer is None or outer.file is not file else outer._readers
         )
+        self._viewed: dict[tuple[str, bool], ViewedFile] = {}
 
     def serves(self, file: OpenFile | None) -> bool:
         """Return whether ``file``, or None for the one open for reading, is that of the session."""
@@ -250,6 +267,19 @@ class ReadingSession:
             self.file.path,
             lambda: f"Node {reader.at!r} of trajectory {trajectory!r}",
         )
+
+    def view(self, trajectory: str, path: str, policy: UnpicklingPolicy) -> NodeView:
+        """Return a view of a node, see `RecordBackend.view_node`."""
+        from pypet.storage_backends.hdf5.nodes.node_views import ViewedFile
+
+        key = trajectory, self._checksums
+        viewed = self._viewed.get(key)
+        if viewed is None or viewed.policy is not policy:
+            self._check_known(trajectory)
+            viewed = self._viewed[key] = ViewedFile(
+                self.file, trajectory, policy, self.limit, checksums=self._checksums
+            )
+        return viewed.view(path)
 
     def _reader(self, trajectory: str) -> TreeReader:
         key = trajectory, self._checksums

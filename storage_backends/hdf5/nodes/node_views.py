@@ -1,0 +1,266 @@
+"""Views of single nodes in a file, read from their headers where these are plain.
+
+A walk through the tree reads every node on its way. A table of runs needs a few leaves of each run,
+whose addresses are in the header of the group of the run: a view reads nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+
+from h5py import h5g
+
+from pypet import pypetconstants as constants
+from pypet.encoding.unpickling import UnpicklingPolicy
+from pypet.errors import DataNotInStorageError, StorageFormatError
+from pypet.records import GROUP, LEAF, LINK, Item
+from pypet.storage_backends.hdf5.encoding.attributes import (
+    attribute_names,
+    read_comment,
+    read_flag,
+    read_text,
+)
+from pypet.storage_backends.hdf5.encoding.layout import CLASS_NAME, COLLECTION, COMMENT, IS_LEAF
+from pypet.storage_backends.hdf5.files.damage import damage_reported
+from pypet.storage_backends.hdf5.files.open_file import OpenFile
+from pypet.storage_backends.hdf5.nodes.item_opening import ItemOpener
+from pypet.storage_backends.hdf5.nodes.item_reading import ItemReader
+from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
+from pypet.storage_backends.hdf5.nodes.tree_reading import TreeReader
+from pypet.storage_backends.hdf5.objects.groups import child_addresses, hdf5_path
+from pypet.storage_backends.hdf5.objects.object_headers import Header
+from pypet.storage_backends.hdf5.objects.paths import OwnPaths, check_unambiguous
+from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, Visits
+
+_OVERVIEW = "overview"
+_MOST_LEVELS = 100
+
+
+class ViewedFile:
+    """An open file with what all views of one trajectory share."""
+
+    def __init__(
+        self,
+        file: OpenFile,
+        trajectory: str,
+        policy: UnpicklingPolicy,
+        limit: SizeLimit | None,
+        *,
+        checksums: bool,
+    ) -> None:
+        self.file = file
+        self.trajectory = trajectory
+        self.policy = policy
+        self.plain = PlainNodes(file)
+        self.limit = limit
+        self.at = ""
+        """The node that was viewed last, for messages."""
+        self.visits = Visits(
+            file.id.get_filesize() if file.id is not None else 0,
+            lambda: f"Node {self.at!r} of trajectory {trajectory!r} in {file.path}",
+        )
+        opener = ItemOpener(file, OwnPaths(file.id), self.visits, limit, self.plain.has_own_values)
+        self.items = ItemReader(file, policy, opener, checksums=checksums)
+        self._links = TreeReader(file, trajectory, checksums=checksums)
+        self._links.prepare(lambda path: False, None, policy, limit)
+
+    def view(self, path: str) -> FileView | LinkView:
+        """Return the view of a node.
+
+        Raises
+        ------
+        DataNotInStorageError
+            There is no such node.
+        """
+        self.at = path
+        for record in self._links.read(path, recursive=False, max_depth=None):
+            return LinkView(self, path) if record.kind == LINK else FileView(self, path, None)
+        raise DataNotInStorageError(f"The stored link {path!r} leads nowhere.")
+
+    def target_of(self, path: str) -> str | None:
+        """Return the full name of the node that a link leads to, None if it is broken."""
+        for record in self._links.read(path, recursive=False, max_depth=None):
+            return record.target
+        return None
+
+    @contextmanager
+    def opened(self, path: str) -> Iterator[h5g.GroupID]:
+        """Open the group of a node in a block; what fails in the block is damage of the node."""
+        with damage_reported(
+            self.file.path, lambda: f"Node {path!r} of trajectory {self.trajectory!r}"
+        ):
+            yield h5g.open(self.file.id, hdf5_path(self.trajectory, path))
+
+
+class FileView:
+    """The view of a node in the file; see `pypet.services.node_views.NodeView`."""
+
+    __slots__ = (
+        "_address",
+        "_children",
+        "_generation",
+        "_header",
+        "_links",
+        "_of",
+        "class_name",
+        "comment",
+        "kind",
+        "path",
+        "target",
+    )
+
+    def __init__(self, of: ViewedFile, path: str, address: int | None) -> None:
+        """View the node at ``path``, which hard links lead to, with its header at ``address``."""
+        self._of = of
+        self.path = path
+        self._address = address
+        self._generation = of.file.generation
+        self._children: dict[str, int | None] | None = None
+        self._links: list[bytes] = []
+        self.target: str | None = None
+        self.class_name: str | None = None
+        self.comment = ""
+        header = of.plain.header(address)
+        record = None if header is None else of.plain.record(header, path)
+        if record is None:
+            self._header: Header | None = None
+            self._open()
+        else:
+            self._header = header
+            self.kind, self.class_name, self.comment = (
+                record.kind,
+                record.class_name,
+                record.comment,
+            )
+
+    def _open(self) -> None:
+        """Read the attributes through the library; annotations, maybe pickled, are left out."""
+        with self._of.opened(self.path) as group:
+            names = attribute_names(group)
+            is_leaf = IS_LEAF in names and read_flag(group, IS_LEAF)
+            self.kind = LEAF if is_leaf else GROUP
+            if CLASS_NAME in names:
+                self.class_name = read_text(group, CLASS_NAME)
+            if COMMENT in names:
+                self.comment = read_comment(group, COMMENT)
+
+    # ----- children ------------------------------------------------------------------------
+
+    def names(self) -> Collection[str]:
+        """Return the names of the children; see `NodeView.names`."""
+        children = self._children
+        return self._read_children() if children is None else children
+
+    def child(self, name: str) -> FileView | LinkView | None:
+        """Return a child; see `NodeView.child`."""
+        children = self._children
+        if children is None:
+            children = self._read_children()
+        try:
+            address = children[name]
+        except KeyError:
+            return None
+        of = self._of
+        path = of.at = f"{self.path}.{name}" if self.path else name
+        if address is None:
+            return LinkView(of, path)
+        of.visits.count_address(address)
+        if self._generation != of.file.generation:
+            address = None  # another process may have stored since
+        return FileView(of, path, address)
+
+    def _read_children(self) -> dict[str, int | None]:
+        """Return addresses of the children by name, None for links."""
+        self._children = found = {}
+        if self.kind != GROUP:
+            return found
+        of = self._of
+        if self.path.count(".") > _MOST_LEVELS:
+            raise StorageFormatError(
+                f"Group {self.path[:_MOST_LEVELS]!r}... of trajectory {of.trajectory!r} in "
+                f"{of.file.path} has no end: a group in it is one of the groups that it is in."
+            )
+        header = self._header
+        if header is not None and self._generation == of.file.generation:
+            for raw, address in header.links:
+                found[raw.decode("utf8")] = address
+        else:
+            with of.opened(self.path) as group:
+                children, links = child_addresses(group)
+                check_unambiguous(children, links, of.file.path)
+                found.update((raw.decode("utf8"), address) for raw, address in children)
+                found.update((raw.decode("utf8"), None) for raw in links)
+            self._generation = of.file.generation
+        of.visits.count(len(found))
+        if not self.path:
+            found.pop(_OVERVIEW, None)
+        return found
+
+    # ----- items ---------------------------------------------------------------------------
+
+    def items(self, *, scalars_only: bool = False) -> tuple[Item, ...]:
+        """Return the items of a leaf; see `NodeView.items`."""
+        of = self._of
+        header = self._header
+        is_same = self._generation == of.file.generation
+        if header is not None and is_same:
+            arrays = of.plain.items(header, None)
+            if arrays is not None:
+                if of.limit is not None:
+                    size = sum(array.value.nbytes for array in arrays)
+                    of.limit.charge(size, size, f"Node {self.path!r} in {of.file.path}")
+                return arrays
+        wants: Callable[[str], bool] | None = None
+        if scalars_only:
+            others = self._known_as_no_scalars()
+            wants = lambda name: name not in others  # noqa: E731
+        with of.opened(self.path) as group:
+            links = header.links if header is not None and is_same else None
+            return of.items.read(group, hdf5_path(of.trajectory, self.path), wants, links)
+
+    def _known_as_no_scalars(self) -> set[str]:
+        """Return the names of items whose headers say that they are no scalars."""
+        if self._header is None:
+            with self._of.opened(self.path) as group:
+                found, _ = child_addresses(group)
+        else:
+            found = [(link.name, link.address) for link in self._header.links]
+        names = set()
+        for raw, address in found:
+            header = self._of.plain.header(address)
+            if header is None:
+                continue
+            if header.is_group or header.attributes.get(COLLECTION) != constants.COLL_SCALAR:
+                names.add(raw.decode("utf8"))
+        return names
+
+
+class LinkView:
+    """The view of a link, which has no children."""
+
+    __slots__ = ("_of", "_target", "path")
+
+    kind = LINK
+    class_name = None
+    comment = ""
+
+    def __init__(self, of: ViewedFile, path: str) -> None:
+        self._of = of
+        self.path = path
+
+    @property
+    def target(self) -> str | None:
+        """Full name of the node that it leads to, None if it is broken."""
+        return self._of.target_of(self.path)
+
+    def names(self) -> Collection[str]:
+        """Return nothing: a link is not followed."""
+        return ()
+
+    def child(self, name: str) -> None:
+        """Return None: a link is not followed."""
+
+    def items(self, *, scalars_only: bool = False) -> tuple[Item, ...]:
+        """Return nothing: a link is not followed."""
+        return ()
