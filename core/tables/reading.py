@@ -58,6 +58,7 @@ def read_table(
     reduce
         Name of a result -> function of its value that returns a scalar, for example
         ``{'trace': numpy.mean}``. The names are columns, whether or not they are in ``results``.
+        With ``objects`` it may return anything.
     objects
         Whether columns may hold anything: arrays, or values of several types.
 

@@ -120,7 +120,7 @@ class ResultReader:
                 column.comment = found.leaf.comment
             reduce = self._reduce.get(column.name)
             if reduce is not None and value is not None:
-                value = _reduced(reduce, value, column.name, idx)
+                value = _reduced(reduce, value, column.name, idx, objects=self._objects)
             elif not self._objects and not is_scalar(value):
                 array_of([value], [idx], column.name, objects=False, what=RESULT)  # raises
             column.values[idx] = value
@@ -260,7 +260,7 @@ def _checked_reduce(reduce: Mapping[str, Reduce] | None) -> dict[str, Reduce]:
     return dict(reduce)
 
 
-def _reduced(reduce: Reduce, value: Any, name: str, idx: int) -> Any:
+def _reduced(reduce: Reduce, value: Any, name: str, idx: int, *, objects: bool) -> Any:
     try:
         reduced = reduce(value)
     except Exception as err:
@@ -268,7 +268,7 @@ def _reduced(reduce: Reduce, value: Any, name: str, idx: int) -> Any:
         raise
     if isinstance(reduced, np.ndarray) and not reduced.ndim:
         reduced = reduced[()]
-    if not is_scalar(reduced):
+    if not objects and not is_scalar(reduced):
         raise TypeError(
             f"The function for {name!r} in `reduce` has to return a scalar; for run {idx} it "
             f"returned {type(reduced).__name__}: {reduced!r:.80}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pypet.support.decorators import not_in_run
@@ -86,6 +86,64 @@ class Tables(TrajectoryState):
         )
         _warn_of_missing(table)
         return table.to_dataframe()
+
+    @not_in_run
+    def f_to_xarray(
+        self,
+        results: str | Iterable[str] | None = None,
+        parameters: str | Iterable[str] = "explored",
+        runs: Any = None,
+        completed_only: bool = False,
+        reduce: Mapping[str, Callable[[Any], Any]] | None = None,
+        dims: Mapping[str, str | Sequence[str]] | None = None,
+    ) -> Any:
+        """Return a `xarray.Dataset` of results over the explored parameters.
+
+        Where each combination of values of the explored parameters has exactly one run, these are
+        the dimensions, in the order of exploration, and their values the coordinates. Otherwise the
+        dimension is ``run``, with the parameters as coordinates along it. Parameters that are
+        not explored are coordinates without dimension. The coordinate ``run`` has the index of the
+        run.
+
+        Results that are arrays of equal shape have dimensions of their own after these:
+        ``trace_dim_0``, or what ``dims`` calls them, as in ``{'trace': 'time'}``. Name such results
+        in ``results``. Comments become attributes. Values of runs that have none are NaN; a warning
+        in the log, and ``attrs['missing_runs']`` of dataset and variables, say which
+        runs these are. Integers and bools then become floats, or objects if that is not exact.
+
+        Where values come from, and the other arguments, are as in `f_to_dataframe`; functions in
+        ``reduce`` may return arrays, too.
+
+        Raises
+        ------
+        KeyError
+            There is no such run.
+        AttributeError
+            There is no such parameter; or no run has such a result, though there are results.
+        NotUniqueNodeError
+            A name means several nodes.
+        TypeError
+            Values of a result are neither scalars nor arrays, or of several types.
+        ValueError
+            Arrays of a result differ in shape; a result has several items and the name does not
+            say which; or ``dims`` does not fit.
+        MissingDependencyError
+            xarray is not installed.
+        """
+        from pypet.tables.datasets import to_dataset
+        from pypet.tables.reading import read_table
+
+        table = read_table(
+            self,
+            results=results,
+            parameters=parameters,
+            runs=runs,
+            completed_only=completed_only,
+            reduce=reduce,
+            objects=results is not None or bool(reduce),
+        )
+        _warn_of_missing(table)
+        return to_dataset(table, dims)
 
 
 def _warn_of_missing(table: RunTable) -> None:
