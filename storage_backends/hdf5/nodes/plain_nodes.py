@@ -53,6 +53,9 @@ class PlainNodes:
         self._generation = -1
         self._latest: tuple[int | None, Header | None] = (None, None)
         self._reader: HeaderReader | None = None
+        self._records: dict[int, tuple[dict[bytes, Any], NodeRecord | None]] = {}
+        """By the id of a dictionary of attributes, which many headers share: that dictionary, and
+        the record without a path."""
 
     def header(self, address: int | None) -> Header | None:
         """Return the header of an object, None if it is to be read in another way."""
@@ -75,6 +78,18 @@ class PlainNodes:
     def record(self, header: Header, path: str) -> NodeRecord | None:
         """Return the record of a node without items, None if it has what is not plain."""
         attributes = header.attributes
+        known = self._records.get(id(attributes))
+        if known is None:
+            if len(self._records) >= _MOST_REMEMBERED:
+                self._records.clear()
+            known = self._records[id(attributes)] = (attributes, self._record(header))
+        record = known[1]
+        if record is None:
+            return None
+        return NodeRecord(path, record.kind, record.class_name, record.comment, {})
+
+    def _record(self, header: Header) -> NodeRecord | None:
+        attributes = header.attributes
         if not header.is_group or not _is_plain(attributes):
             return None
         class_name: Any = attributes.get(CLASS_NAME)
@@ -82,7 +97,7 @@ class PlainNodes:
         if is_pickled_text(comment):
             return None
         kind = LEAF if attributes.get(IS_LEAF) else GROUP
-        return NodeRecord(path, kind, class_name, comment, {})
+        return NodeRecord("", kind, class_name, comment)
 
     def items(self, header: Header, wants: ItemFilter | None) -> tuple[ArrayItem, ...] | None:
         """Return the items of a leaf, None if one of them is not plain."""

@@ -21,11 +21,18 @@ import ctypes
 import functools
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import h5py
 from h5py import h5f, h5fd
 
+from pypet.storage_backends.hdf5.objects.header_patterns import (
+    Header,
+    HeaderPatterns,
+    Link,
+    Place,
+    Value,
+)
 from pypet.support.tricks import is_on
 
 _QUESTION = b"Four score and seven years ago"
@@ -68,28 +75,6 @@ _OWN_LAYOUTS = (0, 1, 2)
 _TEXT_CLASS, _BITFIELD_CLASS = 3, 4
 _SCALAR_SPACE, _NULL_SPACE = 0, 2
 
-Value = str | bool | None
-
-
-class Link(NamedTuple):
-    """A child of a group: where its header is, or None for a soft link."""
-
-    name: bytes
-    address: int | None
-
-
-class Header(NamedTuple):
-    """The content of the header of an object."""
-
-    is_group: bool
-    attributes: dict[bytes, Value]
-    """Text and truth values; None stands for values of other types."""
-    links: list[Link]
-    space: bytes
-    """Messages of a dataset: its dataspace, its type, its layout; empty for groups."""
-    kind: bytes
-    layout: bytes
-
 
 class _UnknownFormat(Exception):  # noqa: N818 - never seen outside
     """The header is none of those that are known here."""
@@ -102,6 +87,7 @@ class HeaderReader:
         self._descriptor = file.get_vfd_handle()
         self._start = 0
         self._block = b""
+        self._patterns = HeaderPatterns()
         checksum = checksum_function()
         assert checksum is not None
         self._checksum = checksum
@@ -141,8 +127,13 @@ class HeaderReader:
         width = 1 << (flags & 3)
         size = int.from_bytes(start[position : position + width], "little")
         position += width
+        first = self._verified(address, position + size + _CHECKSUM_BYTES)
+        known = self._patterns.recognize(first, position + size)
+        if known is not None:
+            return known
         content = _Content(4 + (2 if flags & 4 else 0))
-        content.scan(self._verified(address, position + size + _CHECKSUM_BYTES), position)
+        content.scan(first, position)
+        is_whole = not content.continuations
         seen = {address}
         while content.continuations:
             address, size = content.continuations.pop()
@@ -154,7 +145,7 @@ class HeaderReader:
         messages = content.messages
         if content.is_group == bool(messages):
             raise _UnknownFormat
-        return Header(
+        header = Header(
             content.is_group,
             content.attributes,
             content.links,
@@ -162,12 +153,23 @@ class HeaderReader:
             messages.get(_DATATYPE, b""),
             messages.get(_LAYOUT, b""),
         )
+        if is_whole:
+            self._patterns.remember(first, len(first) - _CHECKSUM_BYTES, header, content.places)
+        return header
 
 
 class _Content:
     """The messages of one header, from its block and those that continue it."""
 
-    __slots__ = ("_prefix", "attributes", "continuations", "is_group", "links", "messages")
+    __slots__ = (
+        "_prefix",
+        "attributes",
+        "continuations",
+        "is_group",
+        "links",
+        "messages",
+        "places",
+    )
 
     def __init__(self, prefix: int) -> None:
         self._prefix = prefix
@@ -176,6 +178,8 @@ class _Content:
         self.links: list[Link] = []
         self.messages: dict[int, bytes] = {}
         self.continuations: list[tuple[int, int]] = []
+        self.places: list[Place] = []
+        """What varies among headers of one pattern."""
 
     def scan(self, block: bytes, position: int) -> None:
         """Take the messages from ``position`` to the checksum."""
@@ -185,8 +189,9 @@ class _Content:
             size = block[position + 1] | block[position + 2] << 8
             shared = block[position + 3] & _SHARED
             position += self._prefix
-            body = block[position : position + size]
+            start = position
             position += size
+            body = block[start:position]
             if kind == _ATTRIBUTE:
                 if shared:
                     raise _UnknownFormat
@@ -194,11 +199,16 @@ class _Content:
                 name, value = _remembered(body) if known is None else known
                 self.attributes[name] = value
             elif kind == _LINK:
-                self.links.append(_link(body))
+                link, address_at = _link(body)
+                self.links.append(link)
+                if address_at is not None:
+                    self.places.append(Place(start + address_at, start + address_at + 8, link.name))
             elif kind in (_DATASPACE, _DATATYPE, _LAYOUT):
                 if shared or kind in self.messages:
                     raise _UnknownFormat
                 self.messages[kind] = body
+                if kind == _LAYOUT:
+                    self.places.append(Place(start, position, None))
             elif kind in (_LINK_INFO, _ATTRIBUTE_INFO):
                 _check_inside(kind, body)
                 self.is_group |= kind == _LINK_INFO
@@ -218,7 +228,8 @@ def _check_inside(kind: int, body: bytes) -> None:
         raise _UnknownFormat
 
 
-def _link(body: bytes) -> Link:
+def _link(body: bytes) -> tuple[Link, int | None]:
+    """Return a link, and where in the message its address is, None for soft links."""
     flags = body[1]
     if body[0] != 1:
         raise _UnknownFormat
@@ -233,9 +244,9 @@ def _link(body: bytes) -> Link:
     position += width
     name = body[position : position + size]
     if kind:
-        return Link(name, None)
+        return Link(name, None), None
     position += size
-    return Link(name, int.from_bytes(body[position : position + 8], "little"))
+    return Link(name, int.from_bytes(body[position : position + 8], "little")), position
 
 
 # ----- attributes ------------------------------------------------------------------------------
