@@ -17,7 +17,7 @@ from pypet.catalog.files import (
 )
 from pypet.errors import NoSuchServiceError
 from pypet.records import Digest
-from pypet.trajectory.storage_choice import DEFAULT_SERVICE, service_of_file
+from pypet.services.storage_choice import DEFAULT_SERVICE, service_of_file
 
 
 @dataclass(frozen=True, slots=True)
