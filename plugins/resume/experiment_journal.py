@@ -216,7 +216,7 @@ class ExperimentJournal(Journal):
             return
         if service.is_shared:
             with service.kept_open(str(self._name)):
-                service.fold()
+                service.apply_committed()
         service.sync()
         self._storage.before_commit = None
         failures = service.take_failures()

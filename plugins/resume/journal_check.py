@@ -108,7 +108,7 @@ def _without_data(
         except UNREADABLE:
             continue
         runs = {run for run, _ in counted}
-        for run, _ in sorted(attempts - counted - follower.void):
+        for run, _ in sorted(attempts - counted - follower.discarded):
             if run not in runs:
                 text = f"run {run} was committed, but data of it is missing before its commit"
                 yield path, Finding(ERROR, "", text, _EXECUTED_AGAIN)

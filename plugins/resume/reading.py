@@ -165,9 +165,9 @@ class ExperimentReader:
             self._commits.setdefault(each.run, each)
 
     def _counted(self) -> Iterator[Committed]:
-        void = self._follower.void
+        discarded = self._follower.discarded
         for run, each in list(self._commits.items()):
-            if each.attempt in void:
+            if each.attempt in discarded:
                 del self._commits[run]
             else:
                 yield each

@@ -127,7 +127,7 @@ def _commits_of(folder: str) -> dict[int, Committed]:
     follower = Follower(folder)
     commits: dict[int, Committed] = {}
     for each in follower.new_commits():
-        if each.attempt not in follower.void:
+        if each.attempt not in follower.discarded:
             commits.setdefault(each.run, each)
     return commits
 

@@ -68,12 +68,12 @@ def restore(
     if meta is None:
         # Nothing was stored yet, not even the trajectory itself; or the file was removed.
         _check_needs_nothing(trajectory, before)
-        _declare_void(folder, commits.values())
+        _discard(folder, commits.values())
         return TakenUp(Restored(snapshot, [], context), set(), follower)
     set_stored(trajectory, True)
     stored = _completed_in(meta)
     found = _without_lost(service, str(trajectory.v_name), commits, stored)
-    _declare_void(folder, [each for run, each in commits.items() if run not in found])
+    _discard(folder, [each for run, each in commits.items() if run not in found])
     commits = found
     for run in sorted(stored - before - commits.keys()):
         _logger.warning(
@@ -142,7 +142,7 @@ def _first_of_each(commits: Iterable[Committed]) -> dict[int, Committed]:
     return found
 
 
-def _declare_void(folder: str, commits: Iterable[Committed]) -> None:
+def _discard(folder: str, commits: Iterable[Committed]) -> None:
     """Let commits never count, also not when another attempt at their runs has succeeded."""
     frames = [
         part for each in commits for part in encode(Kind.ABORT, run=each.run, started=each.started)

@@ -60,7 +60,7 @@ class JournalProgress(RunProgress):
                 self.errors.pop(run, None)
 
     def _note_refused(self, follower: Follower) -> None:
-        for run, started in follower.void:
+        for run, started in follower.discarded:
             if (
                 run < len(self.states)
                 and self.states[run] in (CODES[PENDING], CODES[ABANDONED])

@@ -64,7 +64,7 @@ class State(NamedTuple):
 
 
 STATES = {
-    "a run is only in the journal": State(SOME, "serial", Kill("before fold", 2)),
+    "a run is only in the journal": State(SOME, "serial", Kill("before apply a run", 2)),
     "all runs are only in the journal": State(EARLY, "pool, LOCK", Kill("before settle")),
     "everything is stored": State(SOME, "pool, LOCK", Kill("before end")),
     "a commit is in the redo log": State(EARLY, "serial", Kill("after redo log", 8)),
@@ -101,10 +101,10 @@ def committed_in(folder: Path) -> dict[Attempt, Whole]:
     found = {}
     for each in follower.new_commits():
         content = Path(each.path).read_bytes()
-        frames = b"".join(content[start:end] for start, end in each.places)
-        ends = [end for _, end in each.places]
+        frames = b"".join(content[start:end] for start, end in each.spans)
+        ends = [end for _, end in each.spans]
         found[each.attempt] = Whole(each.commit.value + frames, Path(each.path).name, max(ends))
-    return {attempt: each for attempt, each in found.items() if attempt not in follower.void}
+    return {attempt: each for attempt, each in found.items() if attempt not in follower.discarded}
 
 
 def cut_segment(path: Path, scratch: Path, step: int) -> tuple[list[int], list[str]]:

@@ -30,8 +30,8 @@ _REMOVALS = ("unlink", "rmdir", "rename")
 _POINTS: tuple[tuple[str, Any, str], ...] = (
     ("append", segments.SegmentWriter, "append"),
     ("sync of a segment", synced_file, "fdatasync"),
-    ("fold", service.JournaledService, "_fold"),
-    ("fold of several", service.JournaledService, "_fold_together"),
+    ("apply a run", service.JournaledService, "_apply_committed_run"),
+    ("apply runs", service.JournaledService, "_apply_batch"),
     ("commit of the file", transactional_file.TransactionalFile, "commit"),
     ("redo log", transactional_file, "write_log"),
     ("pages", transactional_file, "write_pages"),

@@ -124,15 +124,15 @@ class Killed(Resumable):
     def _die_of(self, path: Path) -> None:
         """Execute runs, with everything written and little synchronized, until that is enough."""
         rest = [self._workload.length // 2]
-        fold = JournaledService._fold
+        apply = JournaledService._apply_committed_run
 
         def count(*args: Any) -> None:
-            fold(*args)
+            apply(*args)
             rest[0] -= 1
             if not rest[0]:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        JournaledService._fold = count  # type: ignore[method-assign]
+        JournaledService._apply_committed_run = count  # type: ignore[method-assign]
         SegmentWriter.interval = 0.0
         resume_scenarios.execute(self._workload, path.parent, self._mode, **RESUMABLE)
         os._exit(1)

@@ -282,7 +282,7 @@ def look(folder: Path, reference: dict[Any, Any], other: dict[Any, Any] | None) 
     if can_be_resumed:
         follower = Follower(str(journal))
         commits = follower.new_commits()
-        commits = [each for each in commits if each.attempt not in follower.void]
+        commits = [each for each in commits if each.attempt not in follower.discarded]
     committed = frozenset(each.run for each in commits if each.node is None)
     if not (folder / FILE_NAME).exists():
         faults = ["the file is gone"] if other is not None else []

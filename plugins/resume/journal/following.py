@@ -1,4 +1,4 @@
-"""Following the segments of a folder: which runs were committed since one looked last."""
+"""Following the segments of a folder: which runs were committed since the last look."""
 
 from __future__ import annotations
 
@@ -19,61 +19,60 @@ from pypet.records import CommitRun, StoreRequest
 
 Attempt = tuple[int, float]
 """Index of a run, and when this attempt at it was started."""
-Place = tuple[int, int]
-"""Where a frame begins and ends in its segment."""
+Span = tuple[int, int]
+"""Start and end of a frame in its segment, in bytes."""
 
 
 class Committed(NamedTuple):
-    """A run that was committed, and where its data is."""
+    """A committed run, and the spans of its data in a segment."""
 
     run: int
     started: float
     commit: CommitRun
     path: str
-    places: tuple[Place, ...]
+    spans: tuple[Span, ...]
     node: str | None = None
-    """Large data went to the storage at once: the run is completed if this node is there."""
+    """Set if large data went directly to the storage: the run is complete if this node exists."""
 
     @property
     def attempt(self) -> Attempt:
-        """Which attempt at which run was committed."""
+        """The committed attempt."""
         return self.run, self.started
 
     @property
     def size(self) -> int:
-        """How many bytes its frames have."""
-        return sum(end - start for start, end in self.places)
+        """Size of its frames in bytes."""
+        return sum(end - start for start, end in self.spans)
 
     def request(self) -> StoreRequest | None:
-        """Read everything that the run stored; None if that is nothing."""
-        if not self.places:
+        """Read everything that the run stored; None if it stored nothing."""
+        if not self.spans:
             return None
         with open(self.path, "rb") as file:
-            return joined([_request_at(file.fileno(), place) for place in self.places])
+            return joined([_request_at(file.fileno(), span) for span in self.spans])
 
 
 class Follower:
-    """Reads what was appended to the segments of a folder, each time from where it stopped."""
+    """Reads the segments of a folder incrementally."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._readers: dict[str, SegmentReader] = {}
-        self._places: dict[tuple[str, Attempt], list[Place]] = {}
-        self.void: set[Attempt] = set()
-        """Attempts that do not count although they were committed."""
+        self._spans: dict[tuple[str, Attempt], list[Span]] = {}
+        self.discarded: set[Attempt] = set()
+        """Committed attempts that were revoked or superseded later."""
         self.started: dict[int, float] = {}
-        """Run -> when it was handed to a scheduler last."""
+        """Run -> time at which it was last submitted to a scheduler."""
 
     @property
     def readers(self) -> list[SegmentReader]:
-        """The segments that were found so far."""
+        """Readers of all segments found so far."""
         return list(self._readers.values())
 
     def new_commits(self) -> list[Committed]:
-        """Return the runs that were committed since the last call, in the order of segments.
+        """Return the runs committed since the last call, in the order of segments.
 
-        Without attempts that are void as far as is known. A commit whose data is not there, as
-        the disk lost it, is none.
+        Attempts known to be discarded are left out, and so are commits whose data the disk lost.
         """
         found = []
         for path in segment_paths(self._folder):
@@ -84,35 +83,35 @@ class Follower:
                 committed = self._take(path, frame)
                 if committed is not None:
                     found.append(committed)
-        return [each for each in found if each.attempt not in self.void]
+        return [each for each in found if each.attempt not in self.discarded]
 
     def _take(self, path: str, frame: Frame) -> Committed | None:
         kind, attempt = frame.kind, (frame.run, frame.started)
         key = path, attempt
         if kind is Kind.DATA:
-            self._places.setdefault(key, []).append((frame.position, frame.end))
+            self._spans.setdefault(key, []).append((frame.position, frame.end))
         elif kind is Kind.COMMIT:
-            places = self._places.pop(key, [])
-            if len(places) != frame.earlier:
+            spans = self._spans.pop(key, [])
+            if len(spans) != frame.earlier:
                 return None
             commit = commit_in(frame)
             if frame.flags & IN_STORAGE:
                 return Committed(*attempt, commit, path, (), node_in(frame))
             if has_more(frame):
-                places.append((frame.position, frame.end))
-            return Committed(*attempt, commit, path, tuple(places))
+                spans.append((frame.position, frame.end))
+            return Committed(*attempt, commit, path, tuple(spans))
         elif kind is Kind.STARTED:
             for run in memoryview(frame.payload).cast("q"):
                 self.started[run] = frame.started
         elif kind is not Kind.REPEATED:
-            self.void.add(attempt)
+            self.discarded.add(attempt)
         return None
 
 
 def repeated_runs(folder: str) -> set[int]:
-    """Return the runs that were to be committed more than once.
+    """Return the runs for which more than one attempt asked to be committed.
 
-    Only headers are looked at, as this is asked after each round of runs.
+    Reads headers only, because it is called after each pass over the runs.
     """
     found: set[int] = set()
     for path in segment_paths(folder):
@@ -129,6 +128,6 @@ def repeated_runs(folder: str) -> set[int]:
     return found
 
 
-def _request_at(descriptor: int, place: Place) -> StoreRequest:
-    start, end = place
+def _request_at(descriptor: int, span: Span) -> StoreRequest:
+    start, end = span
     return request_in(os.pread(descriptor, end - start, start))

@@ -76,7 +76,7 @@ def test_workers_that_share_it_leave_folding_to_the_main_process(start):
     journal.apply(StoreRequest(TRAJ, (group("results.outside"),)))
     assert contents(service) == {"00000000.a": 1, "00000000.b": 2}
     journal.apply(commit(1))
-    journal.fold()
+    journal.apply_committed()
     assert contents(service) == {"00000000.a": 1, "00000000.b": 2, "00000001.a": 3}
     assert journal.take_failures() == {}
 
@@ -96,7 +96,7 @@ def test_one_attempt_at_a_run_counts(start, shared):
     journal.apply(commit(0, put(0, "b", 2), started=2.0))
     journal.apply(commit(0, put(0, "b", 1), started=1.0))
     journal.apply(commit(0, put(0, "b", 2), started=2.0))
-    journal.fold()
+    journal.apply_committed()
     assert contents(service) == {"00000000.a": 2, "00000000.b": 2}
 
 
@@ -105,11 +105,11 @@ def test_runs_that_were_executed_twice_are_known(start, tmp_path, shared):
     journal, _, segment = start(shared=shared)
     for run in (0, 1):
         journal.apply(commit(run, put(run, "a", run), started=1.0))
-    journal.fold()
+    journal.apply_committed()
     segment.sync()
     assert repeated_runs(str(tmp_path)) == set()
     journal.apply(commit(1, put(1, "a", 5), started=2.0))
-    journal.fold()
+    journal.apply_committed()
     segment.sync()
     assert repeated_runs(str(tmp_path)) == {1}
     follower = Follower(str(tmp_path))
@@ -160,7 +160,7 @@ def test_a_run_of_a_worker_that_the_storage_refuses_costs_itself_only(start, tmp
     monkeypatch.setattr(service, "apply", Refusing(service, 1))
     for run in range(4):
         journal.apply(commit(run, put(run, "a", run)))
-    journal.fold()
+    journal.apply_committed()
     assert contents(service) == {"00000000.a": 0, "00000002.a": 2, "00000003.a": 3}
     assert list(journal.take_failures()) == [1]
     assert journal.take_failures() == {}
@@ -193,12 +193,12 @@ def test_a_run_is_not_committed_without_what_the_journal_refused(
             journal.apply(request)
     with pytest.raises(OSError, match="No space"):
         journal.apply(commit(0, put(0, "b", 2)))
-    journal.fold()
+    journal.apply_committed()
     segment.sync()
     assert contents(service) == {}
     assert Follower(str(tmp_path)).new_commits() == []
     journal.apply(commit(0, put(0, "b", 3), started=2.0))
-    journal.fold()
+    journal.apply_committed()
     assert contents(service) == {"00000000.b": 3}
 
 
@@ -256,7 +256,7 @@ def test_a_run_is_told_of_what_it_cannot_delete(start, shared):
         with pytest.raises(DataNotInStorageError):
             journal.apply(data(0, DeleteNode(f"results.runs.run_00000000.{name}", recursive=False)))
     journal.apply(commit(0))
-    journal.fold()
+    journal.apply_committed()
     assert contents(service) == {"00000000.b": 1}
 
 
@@ -293,7 +293,7 @@ def test_children_append_by_themselves(start, tmp_path, shared, travels):
         child.start()
         child.join(100)
         assert child.exitcode == 0
-    journal.fold()
+    journal.apply_committed()
     assert len(segment_paths(tmp_path)) == (1 if shared else 3)
     expected = {f"{run:08d}.{name}": run for run in (1, 2) for name in "ab"}
     # What only one process stores is in the memory of that one here.

@@ -45,7 +45,9 @@ class Written:
 
     def progress(self, total, *, workers=None, since=None, table=None):
         follower = Follower(self._folder)
-        commits = [each for each in follower.new_commits() if each.attempt not in follower.void]
+        commits = [
+            each for each in follower.new_commits() if each.attempt not in follower.discarded
+        ]
         progress = JournalProgress(total, table)
         progress.follow(commits, follower, workers, since)
         return progress

@@ -1,4 +1,4 @@
-"""Following and folding: what is committed in segments is found, as a whole or not at all."""
+"""Following segments: committed runs are found and applied, as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STEP = st.tuples(
 )
 
 
-def folded(folder):
+def applied_runs(folder):
     """Return what a storage has that gets everything which the segments of a folder say."""
     service = storage()
     seen = set()
@@ -69,11 +69,11 @@ def test_the_journal_has_what_the_storage_has(steps, shared):
                 mine = stored.pop(attempt)
                 winners.setdefault(run, mine)
                 done.append(attempt)
-        journal.fold()
+        journal.apply_committed()
         segment.close()
         expected = {name: value for mine in winners.values() for name, value in mine.items()}
         assert contents(service) == expected
-        assert folded(folder) == (set(winners), expected)
+        assert applied_runs(folder) == (set(winners), expected)
 
 
 def write_runs(path):
@@ -120,7 +120,7 @@ def test_every_cut_leaves_whole_runs(tmp_path):
     content, ends = write_runs(path)
     for cut in range(len(content) + 1):
         path.write_bytes(content[:cut])
-        runs, found = folded(tmp_path)
+        runs, found = applied_runs(tmp_path)
         assert runs == {run for run, end in ends.items() if end <= cut}
         assert names_of(found) == {run: NAMES[run] for run in runs}
 
@@ -128,10 +128,10 @@ def test_every_cut_leaves_whole_runs(tmp_path):
 def test_every_changed_byte_costs_one_run_at_the_most(tmp_path):
     path = tmp_path / "host-1-0001.rcnt"
     content, ends = write_runs(path)
-    _, intact = folded(tmp_path)
+    _, intact = applied_runs(tmp_path)
     for place in range(len(SIGNATURE), len(content)):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
-        runs, found = folded(tmp_path)
+        runs, found = applied_runs(tmp_path)
         assert len(runs) >= len(ends) - 1
         assert names_of(found) == {run: NAMES[run] for run in runs}
         assert found.items() <= intact.items()
@@ -167,7 +167,7 @@ def test_a_follower_knows_what_was_started_and_what_does_not_count(tmp_path):
     follower = Follower(str(tmp_path))
     assert [each.attempt for each in follower.new_commits()] == [(5, 2.0)]
     assert follower.started == {4: 10.0, 5: 20.0, 6: 10.0}
-    assert follower.void == {(4, 1.0), (5, 1.0)}
+    assert follower.discarded == {(4, 1.0), (5, 1.0)}
 
 
 def test_a_commit_whose_data_is_in_another_segment_is_none(tmp_path):
@@ -184,8 +184,8 @@ def test_many_runs_are_folded(tmp_path, count):
     journal, segment = journaled(tmp_path, service, shared=True)
     for run in range(count):
         journal.apply(commit(run, put(run, "a", run)))
-    journal.fold()
+    journal.apply_committed()
     assert len(contents(service)) == count
     segment.close()
     assert sum(1 for _ in SegmentReader(segment.path).frames()) == count
-    assert folded(Path(tmp_path))[0] == set(range(count))
+    assert applied_runs(Path(tmp_path))[0] == set(range(count))
