@@ -152,7 +152,7 @@ def transfer_config(former: Trajectory, trajectory: Trajectory, name: str) -> En
     environment. Config that the resumed trajectory already has is kept.
     """
     target: Any = trajectory
-    branch: Any = former._children.get("config")
+    branch: Any = tree_of(former).groups.get("config")
     for leaf in () if branch is None else branch.f_iter_leaves():
         full_name = leaf.v_full_name
         if tree_of(target).get_node(full_name) is None:

@@ -20,7 +20,7 @@ from pypet.environment.config_file import (
 )
 from pypet.environment.existing_runs import ExistingRuns
 from pypet.environment.experiment import Experiment, ExperimentPlan
-from pypet.environment.identity import EnvironmentHandle, identify, set_owner
+from pypet.environment.identity import EnvironmentHandle, identify
 from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.pipeline import PostProcessing, Results, call_pipeline
 from pypet.environment.plugin_set import PluginSet, debug_options, make_plugin_set, manager_for
@@ -33,6 +33,7 @@ from pypet.support.decorators import deprecated, kwargs_api_change, prefix_namin
 from pypet.support.processes import refuse_in_loaded_script
 from pypet.support.tracebacks import user_tracebacks
 from pypet.trajectory import Trajectory
+from pypet.trajectory.run_control import set_owner
 from pypet.trajectory.seeds import SeedChoice
 
 if TYPE_CHECKING:

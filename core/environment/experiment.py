@@ -19,7 +19,6 @@ from pypet.environment.due_runs import (
 )
 from pypet.environment.execution_pass import ExecutionPass
 from pypet.environment.existing_runs import ExistingRuns
-from pypet.environment.identity import set_owner
 from pypet.environment.input_storing import InputStoring
 from pypet.environment.job import Job
 from pypet.environment.pipeline import PostProcessing, Results
@@ -33,7 +32,8 @@ from pypet.runs import run_table_of
 from pypet.support import run_banners
 from pypet.support.collections import result_sort
 from pypet.support.processes import MAIN_GUARD_ADVICE, is_importing_main_script
-from pypet.trajectory.run_control import leave_run
+from pypet.trajectory.contents import prepare_experiment
+from pypet.trajectory.run_control import is_driven, leave_run, set_driven, set_owner
 from pypet.tree.storage import attached_service
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Experiment:
             Whatever the run function raises, unless the others go on without it; whatever
             post-processing raises, or storing.
         """
-        if self._trajectory._is_run or self._trajectory._run_by_environment:
+        if self._trajectory.v_is_run or is_driven(self._trajectory):
             raise RuntimeError(
                 f"Trajectory {self._trajectory.v_name!r} is being run already; an experiment "
                 "cannot start from within a run or from post-processing."
@@ -128,7 +128,7 @@ class Experiment:
         plan = obtain_plan()
         if plan is not None:
             self._take_journal()
-        self._trajectory._prepare_experiment()
+        prepare_experiment(self._trajectory)
         if plan is None:
             self._existing.begin(None)
         else:
@@ -233,7 +233,7 @@ class Experiment:
     def _supervision(self) -> Iterator[None]:
         """Mark the trajectory as run by an environment, and handle SIGINT gracefully if asked."""
         environment, trajectory = self._environment, self._trajectory
-        trajectory._run_by_environment = True
+        set_driven(trajectory, True)
         set_owner(trajectory, environment.name, environment.hexsha)
         if self._options["graceful_exit"]:
             sigint_handling.start()
@@ -242,7 +242,7 @@ class Experiment:
         finally:
             run_banners.flush()
             sigint_handling.finalize()
-            trajectory._run_by_environment = False
+            set_driven(trajectory, False)
             leave_run(trajectory)
             # The next call begins where this one was interrupted, if it was.
             environment.current_idx = first_pending(trajectory, environment.current_idx)

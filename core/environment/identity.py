@@ -70,12 +70,6 @@ def identify(environment: EnvironmentLike, versionings: Sequence[Versioning]) ->
     return make_identity(trajectory.v_name, trajectory.v_timestamp, timestamp, revision)
 
 
-def set_owner(trajectory: Trajectory, name: str, hexsha: str) -> None:
-    """Record in a trajectory which environment uses it; there may have been others before."""
-    trajectory._environment_name = name
-    trajectory._environment_hexsha = hexsha
-
-
 class EnvironmentHandle:
     """The part of an environment that a pickle of it has, and that plugins may use."""
 

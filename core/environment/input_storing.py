@@ -11,6 +11,7 @@ from pypet.environment.shared_storage import kept_open
 from pypet.runs import run_table_of
 from pypet.services.backend import RecordBackend
 from pypet.services.early import EarlyNodes
+from pypet.tree.tree import tree_of
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
@@ -42,7 +43,7 @@ class InputStoring:
         # A wrap mode may have replaced the service by one that forwards to it.
         if self._is_own(service) or (self._service and service.multiproc_safe):
             with kept_open(self._trajectory):
-                for branch in map(self._trajectory._children.get, BRANCHES):
+                for branch in map(tree_of(self._trajectory).groups.get, BRANCHES):
                     if branch is not None:
                         self._store_branch(service, branch)
             self._note_ranges()

@@ -13,8 +13,8 @@ from pypet.errors import NotStoredError, StorageFormatError, StorageLostError
 from pypet.runs import run_table_of
 from pypet.support.tracebacks import log_error
 from pypet.trajectory.rescue_files import rescue_metadata, runs_with_data
-from pypet.tree.node import put, set_stored
-from pypet.tree.storage import attached_service
+from pypet.tree.node import set_stored
+from pypet.tree.storage import attach_service, attached_service
 
 if TYPE_CHECKING:
     from pypet.interfaces import StorageService
@@ -139,7 +139,7 @@ def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
 
     Where it is stored meanwhile, there is no data of runs except for what is in memory.
     """
-    runs, former = run_table_of(trajectory), trajectory._storage_service
+    runs, former = run_table_of(trajectory), attached_service(trajectory)
     former_runs = runs.copy()
     nodes = [(node, node.v_stored) for node in trajectory.f_iter_nodes()]
     runs.mark_incomplete(runs.completed_indices())
@@ -147,11 +147,11 @@ def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
     set_stored(trajectory, False)
     for node, _ in nodes:
         set_stored(node, False)
-    put(trajectory, "_storage_service", service)
+    attach_service(trajectory, service)
     try:
         yield
     finally:
-        put(trajectory, "_storage_service", former)
+        attach_service(trajectory, former)
         set_stored(trajectory, True)
         runs.restore(former_runs)
         for node, stored in nodes:

@@ -231,3 +231,8 @@ class BaseParameter(NNLeafNode):
     def _load(self, load_dict: Mapping[str, Any]) -> None:
         """Restore the result of `_store` and lock the parameter."""
         self._not_implemented("_load")
+
+
+def set_left_in_storage(parameter: BaseParameter, value: bool) -> None:
+    """Set whether the storage may hold a value of a parameter that is not in memory."""
+    parameter._is_left_in_storage = value

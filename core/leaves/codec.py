@@ -36,6 +36,12 @@ _TABLE_FLAGS = (constants.TABLE, constants.DICT)
 _protocols: dict[type, _Protocol] = {}
 
 
+def stored_class_name(leaf: Any) -> str:
+    """Return the name of the class that loading a leaf creates an instance of."""
+    name: str = leaf._class_name_to_store()
+    return name
+
+
 def encode_leaf(
     leaf: Any, encoding: str = "utf8", flags: Mapping[str, str] | None = None
 ) -> tuple[Item, ...]:

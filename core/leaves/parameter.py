@@ -499,3 +499,8 @@ class Parameter(BaseParameter):
     def _decode(self, items: Mapping[str, Item], encoding: str) -> None:
         """Restore the result of `_encode` and lock the parameter; like `_load`."""
         self._read_all(ItemReader(items, encoding))
+
+
+def range_and_default(parameter: Parameter) -> tuple[list[Any], Any]:
+    """Return range and default of a parameter without locking it."""
+    return parameter._explored_range, parameter._default

@@ -305,3 +305,13 @@ class Result(BaseResult):
     def _decode(self, items: Mapping[str, Item], encoding: str) -> None:
         """Restore the result of `_encode`; like `_load`."""
         self._load({name: decode_item(item, encoding) for name, item in items.items()})
+
+
+def items_of(result: Result) -> dict[str, Any]:
+    """Return the dictionary with the items of a result, whatever its class makes of them."""
+    return result._data
+
+
+def replace_items(result: Result, items: dict[str, Any]) -> None:
+    """Replace the dictionary with the items of a result."""
+    put(result, "_data", items)

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from pypet.annotations import existing_annotations
 from pypet.leaves.codec import encode_leaf
-from pypet.leaves.parameter import Parameter
+from pypet.leaves.parameter import Parameter, range_and_default
 from pypet.leaves.supported_data import SCALAR_TYPES
 
 _BUILT_IN = "pypet.leaves."
@@ -73,14 +74,14 @@ def _state_of(node: Any) -> _State | None:
     and a range of a million entries need not be looked through.
     """
     try:
-        annotations = node._annotations
+        annotations = existing_annotations(node)
         notes = None if annotations is None else _digest(annotations.f_to_dict())
         described: tuple[Any, ...] = (node.v_comment, notes)
         if not node.v_is_leaf or node.f_is_empty():
             return _State(described)
         if not (isinstance(node, Parameter) and type(node).__module__.startswith(_BUILT_IN)):
             return _State((*described, _digest(encode_leaf(node))))
-        values, data = node._explored_range, node._default
+        values, data = range_and_default(node)
         described = (*described, len(values))
         if type(data) in SCALAR_TYPES:
             return _State(described, (values, data) if values else (data,))

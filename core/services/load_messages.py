@@ -12,6 +12,7 @@ from pypet.services.message_arguments import check_loading, split_entries
 from pypet.services.node_loader import NodeLoader
 from pypet.services.settings import replace_settings
 from pypet.tree.node import set_stored
+from pypet.tree.typed_groups import adopt_meta, load_errors_of, root_of
 
 
 def _load_trajectory(
@@ -50,12 +51,12 @@ def _load_trajectory(
     loader.as_new = as_new
     meta = loader.service.read_meta(loader.trajectory, with_runs=with_meta_data)
     if with_meta_data:
-        traj._load_errors.clear()
+        load_errors_of(traj).clear()
         service = loader.service
         service.adopt_settings(meta.settings)
         replace_settings(traj, service.config_group, meta.settings)
-        traj._adopt_meta(
-            meta, as_new=as_new, with_run_information=with_run_information, force=force
+        adopt_meta(
+            traj, meta, as_new=as_new, with_run_information=with_run_information, force=force
         )
     set_stored(traj, not as_new)
     if not any(levels.values()) and not load_other_data:
@@ -147,9 +148,10 @@ def _load_leaf(
         raise ValueError(
             f"Load {leaf.v_full_name!r} either with `load_only` or with `load_except`, not both."
         )
-    if leaf._parent is None:
+    root = root_of(leaf)
+    if root is None:
         raise ValueError(f"{leaf!r} is part of no trajectory, so nothing can be loaded into it.")
-    loader.set_root(leaf._parent.v_root)
+    loader.set_root(root)
     loader.flags = load_flags
     if load_only is None and load_except is None:
         loader.load_nodes(leaf.v_full_name, load_data, recursive=False)

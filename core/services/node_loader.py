@@ -7,15 +7,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from pypet import pypetconstants as constants
+from pypet.annotations import existing_annotations
 from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import DataNotInStorageError, ParameterLockedException
-from pypet.leaves.base_parameter import BaseParameter
+from pypet.leaves.base_parameter import BaseParameter, set_left_in_storage
 from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
 from pypet.records import LEAF, LINK, NodeRecord
 from pypet.services.backend import RecordBackend
 from pypet.tree.node import set_stored
 from pypet.tree.tree import tree_of
+from pypet.tree.typed_groups import dynamic_imports_of, load_errors_of
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ class NodeLoader:
         """Set the trajectory object that the records are loaded into."""
         self._root = root
         self._tree = tree_of(root)
-        self._policy.allow(root._dynamic_imports)
+        self._policy.allow(dynamic_imports_of(root))
 
     def report_skipped(self) -> None:
         """Warn of the nodes that were left out, once for the whole message."""
@@ -81,7 +83,7 @@ class NodeLoader:
     ) -> None:
         """Load the node at ``path`` and, if ``recursive``, what is below it."""
         links: list[NodeRecord] = []
-        failed_before = self._root._load_errors
+        failed_before = load_errors_of(self._root)
         for record in self.read_records(path, level, recursive=recursive, max_depth=max_depth):
             if record.kind == LINK:
                 links.append(record)
@@ -165,7 +167,7 @@ class NodeLoader:
     def _new_group(self, record: NodeRecord) -> None:
         kind = None
         if record.class_name is not None:
-            kind = create_class(record.class_name, self._root._dynamic_imports)
+            kind = create_class(record.class_name, dynamic_imports_of(self._root))
         group = self._tree.insert_group(record.path, kind, record.comment)
         if record.annotations:
             group.v_annotations.f_set(**record.annotations)
@@ -176,7 +178,7 @@ class NodeLoader:
             raise DataNotInStorageError(
                 f"The stored node {record.path!r} does not say which class it has."
             )
-        kind = create_class(record.class_name, self._root._dynamic_imports)
+        kind = create_class(record.class_name, dynamic_imports_of(self._root))
         if getattr(kind, "KNOWS_TRAJECTORY", False):
             leaf = kind(record.path, self._root)
         else:
@@ -201,7 +203,7 @@ class NodeLoader:
 
     def _fill(self, leaf: Any, record: NodeRecord) -> None:
         if isinstance(leaf, BaseParameter):
-            leaf._is_left_in_storage = record.items is None
+            set_left_in_storage(leaf, record.items is None)
         if record.items:
             if leaf.v_is_parameter:
                 leaf.f_unlock()
@@ -333,7 +335,7 @@ def _refresh(node: Any, record: NodeRecord, level: int) -> None:
         node.v_comment = record.comment
     elif replace:
         node.v_comment = ""
-    annotations = node._annotations
+    annotations = existing_annotations(node)
     if replace and annotations is not None:
         annotations.f_empty()
     if record.annotations and (annotations is None or annotations.f_is_empty()):
@@ -368,7 +370,7 @@ class SkippedNodes:
         reasons = self._reasons
         if not reasons:
             return
-        root._load_errors.update(reasons)
+        load_errors_of(root).update(reasons)
         lines = [f"  {path}: {reason}" for path, reason in list(reasons.items())[:_MAX_LINES]]
         if len(reasons) > _MAX_LINES:
             lines.append(f"  and {len(reasons) - _MAX_LINES} more")

@@ -11,11 +11,10 @@ from typing import Any, NoReturn, TypeVar
 
 from pypet import pypetconstants as constants
 from pypet.errors import NotStoredError, StorageFormatError
-from pypet.leaves.result import Result
+from pypet.leaves.result import Result, items_of, replace_items
 from pypet.records import PutNode, StoreRequest
 from pypet.services.failure_log import trial
 from pypet.services.storage_failures import REST_STORED
-from pypet.tree.node import put
 from pypet.tree.tree import tree_of
 
 T = TypeVar("T")
@@ -93,18 +92,18 @@ def _store_items(entry: Entry, store: Callable[[Iterable[Any]], None]) -> Failed
     Return the other items, None if this is no such result or nothing of it can be stored.
     """
     leaf = entry[1]
-    if not isinstance(leaf, Result) or len(leaf._data) < 2:
+    if not isinstance(leaf, Result) or len(items_of(leaf)) < 2:
         return None
-    data = leaf._data
+    data = items_of(leaf)
 
     def store_some(names: Iterable[str]) -> None:
-        put(leaf, "_data", {name: data[name] for name in names})
+        replace_items(leaf, {name: data[name] for name in names})
         store([entry])
 
     try:
         failures = store_parts(list(data), store_some)
     finally:
-        put(leaf, "_data", data)
+        replace_items(leaf, data)
     if len(failures) == len(data):
         return None
     return [(f"{leaf.v_full_name}, item {name!r}", error) for name, error in failures]

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pypet import pypetconstants as constants
-from pypet.leaves.codec import encode_leaf
+from pypet.annotations import existing_annotations
+from pypet.leaves.codec import encode_leaf, stored_class_name
 from pypet.records import (
     NO_RUN,
     CommitRun,
@@ -20,7 +21,8 @@ from pypet.records import (
 )
 from pypet.runs.table import RunTable
 from pypet.services.backend import RecordBackend
-from pypet.tree.node import set_stored
+from pypet.tree.node import parent_of, set_stored
+from pypet.tree.typed_groups import identify_call, root_of, run_in_progress
 
 _RANGE_ENTRIES_SHOWN = constants.HDF5_STRCOL_MAX_RANGE_LENGTH // 3 + 10
 _PLAIN_GROUPS = frozenset(
@@ -46,14 +48,8 @@ def origin_of(stuff: Any) -> Origin:
         if not stuff:
             return OUTSIDE
         stuff = stuff[0][1]
-    parent = getattr(stuff, "_parent", None)
-    root = getattr(stuff if parent is None else parent, "_root", None)
-    if not getattr(root, "_is_run", False):
-        return OUTSIDE
-    run: int = root._idx  # type: ignore[union-attr]
-    if run < 0:
-        return OUTSIDE
-    return Origin(run, root._runs.start_timestamp(run))  # type: ignore[union-attr]
+    attempt = run_in_progress(root_of(stuff))
+    return OUTSIDE if attempt is None else Origin(*attempt)
 
 
 class RequestBuilder:
@@ -127,7 +123,7 @@ class RequestBuilder:
             PutNode(
                 path,
                 True,
-                leaf._class_name_to_store(),
+                stored_class_name(leaf),
                 comment,
                 annotations_of(leaf),
                 () if leaf.f_is_empty() else encode_leaf(leaf, service.encoding, flags),
@@ -175,10 +171,10 @@ class RequestBuilder:
     def put_path(self, node: Any, level: int) -> None:
         """Add a node alone, after those of its parents that were never stored."""
         missing: list[Any] = []
-        parent = node._parent
+        parent = parent_of(node)
         while parent is not None and not parent.v_is_root and not parent.v_stored:
             missing.append(parent)
-            parent = parent._parent
+            parent = parent_of(parent)
         for group in reversed(missing):
             self.put_group(group, level)
         self.put_node(node, level)
@@ -218,7 +214,7 @@ class RequestBuilder:
 
 def annotations_of(node: Any) -> Mapping[str, Any]:
     """Return the annotations of a node without making any for a node that has none."""
-    annotations = node._annotations
+    annotations = existing_annotations(node)
     return _NO_ANNOTATIONS if annotations is None else annotations.f_to_dict()
 
 
@@ -241,14 +237,9 @@ def identity_of_call(leaf: Any) -> int:
     In a run of an environment it follows from the run, so that a run that is executed again
     after it failed makes the same calls as before. Anywhere else it is drawn.
     """
-    root = leaf
-    while root._parent is not None:
-        root = root._parent
-    if not (getattr(root, "_is_run", False) and root._run_by_environment):
+    identity = identify_call(root_of(leaf), leaf.v_full_name)
+    if identity is None:
         return secrets.randbits(8 * _BYTES) or 1
-    path = leaf.v_full_name
-    count = root._calls_in_run.get(path, 0)
-    root._calls_in_run[path] = count + 1
-    text = repr((root.v_name, root._timestamp, root._idx, path, count))
+    text = repr(identity)
     digest = hashlib.blake2b(text.encode("utf8", "replace"), digest_size=_BYTES).digest()
     return int.from_bytes(digest, "little") or 1

@@ -13,7 +13,9 @@ from pypet.runs.serialization import to_rows
 from pypet.services.message_arguments import check_storing, split_entries
 from pypet.services.request_builder import RequestBuilder, annotations_of
 from pypet.services.settings import read_settings
+from pypet.tree.node import parent_of
 from pypet.tree.tree import tree_of
+from pypet.tree.typed_groups import explored_parameters_of, info_of
 
 
 def _store_trajectory(
@@ -28,10 +30,10 @@ def _store_trajectory(
     builder.service.adopt_settings(settings)
     builder.add(
         PutMeta(
-            traj._info(),
+            info_of(traj),
             annotations_of(traj),
             to_rows(run_table_of(traj), changed_only=traj.v_stored),
-            tuple(traj._explored),
+            tuple(explored_parameters_of(traj)),
             settings,
             not traj.v_stored,
             store_data == constants.OVERWRITE_DATA,
@@ -128,7 +130,7 @@ def _store_leaf(
     **options: Any,
 ) -> None:
     check_storing(store_data)
-    missing = leaf._parent
+    missing = parent_of(leaf)
     if missing is not None and not missing.v_is_root and not missing.v_stored:
         builder.put_path(missing, constants.STORE_DATA_SKIPPING)
     builder.put_leaf(

@@ -212,19 +212,20 @@ class Contents(TrajectoryState):
             if not leaf.f_is_empty():
                 leaf.f_lock()
 
-    def _prepare_experiment(self) -> None:
-        """Make sure that nothing preset is missing, and lock what the runs will read.
 
-        Raises
-        ------
-        PresettingError
-            Something was preset, but never added.
-        """
-        if self._presets:
-            names = ", ".join(f"`{name}`" for name in self._presets)
-            raise PresettingError(
-                f"These were preset, but not added before the experiment: {names}. Look for "
-                "misspelled names."
-            )
-        self._lock("parameters")
-        self._lock("derived_parameters")
+def prepare_experiment(trajectory: Contents) -> None:
+    """Check that everything preset was added, and lock all parameters.
+
+    Raises
+    ------
+    PresettingError
+        Something was preset, but never added.
+    """
+    if trajectory._presets:
+        names = ", ".join(f"`{name}`" for name in trajectory._presets)
+        raise PresettingError(
+            f"These were preset, but not added before the experiment: {names}. Look for "
+            "misspelled names."
+        )
+    trajectory.f_lock_parameters()
+    trajectory.f_lock_derived_parameters()

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pypet.trajectory.run_control import abandon_run
+from pypet.trajectory.run_control import abandon_run, is_driven
 from pypet.trajectory.state import TrajectoryState
 
 R = TypeVar("R")
@@ -42,7 +42,7 @@ def manual_run(
                 raise TypeError(
                     f"`{func.__name__}` is a run, so it takes a trajectory first, not {traj!r:.80}."
                 )
-            if traj._run_by_environment:
+            if is_driven(traj):
                 return func(traj, *args, **kwargs)
             traj.f_start_run(turn_into_run=turn_into_run)
             try:

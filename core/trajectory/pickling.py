@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from pypet.tree.node import put
+from pypet.tree.storage import attach_service, attached_service
+from pypet.tree.typed_groups import explored_parameters_of
 
 _pickled_by_name: ContextVar[Any] = ContextVar("_pickled_by_name", default=None)
 _of_the_run: ContextVar[Any] = ContextVar("_of_the_run", default=None)
@@ -66,7 +68,7 @@ def full_copy_flags(trajectory: Any) -> dict[str, bool]:
     """Return the user's ``v_full_copy`` of all explored parameters and, as ``''``, of all."""
     flags = {
         name: parameter.v_full_copy
-        for name, parameter in trajectory._explored.items()
+        for name, parameter in explored_parameters_of(trajectory).items()
         if parameter is not None
     }
     return {"": trajectory.v_full_copy, **flags}
@@ -75,7 +77,7 @@ def full_copy_flags(trajectory: Any) -> dict[str, bool]:
 def restore_flags(trajectory: Any, flags: dict[str, bool]) -> None:
     """Give a trajectory, or one out of a pickle, the flags that the user has set."""
     put(trajectory, "_full_copy", flags[""])
-    for name, parameter in trajectory._explored.items():
+    for name, parameter in explored_parameters_of(trajectory).items():
         if parameter is not None:
             parameter.v_full_copy = flags[name]
 
@@ -84,11 +86,11 @@ def restore_flags(trajectory: Any, flags: dict[str, bool]) -> None:
 def bare_and_full(trajectory: Any) -> Iterator[None]:
     """Let pickles of a trajectory have all ranges, but not the storage service."""
     flags = full_copy_flags(trajectory)
-    service = trajectory._storage_service
-    put(trajectory, "_storage_service", None)
+    service = attached_service(trajectory)
+    attach_service(trajectory, None)
     trajectory.v_full_copy = True
     try:
         yield
     finally:
-        put(trajectory, "_storage_service", service)
+        attach_service(trajectory, service)
         restore_flags(trajectory, flags)

@@ -1,4 +1,4 @@
-"""Runs of a trajectory from outside: entering, beginning, ending and abandoning them.
+"""How environments control a trajectory: who drives it, and its runs from start to end.
 
 These are functions, and not methods of the trajectory, because environments call them, not users.
 """
@@ -12,6 +12,22 @@ from pypet.tree.node import put
 
 if TYPE_CHECKING:
     from pypet.trajectory.state import TrajectoryState
+
+
+def set_owner(trajectory: TrajectoryState, name: str, hexsha: str) -> None:
+    """Record name and SHA-1 of the environment that uses a trajectory now."""
+    trajectory._environment_name = name
+    trajectory._environment_hexsha = hexsha
+
+
+def is_driven(trajectory: TrajectoryState) -> bool:
+    """Return whether an environment drives the runs of a trajectory."""
+    return trajectory._run_by_environment
+
+
+def set_driven(trajectory: TrajectoryState, value: bool) -> None:
+    """Set whether an environment drives the runs of a trajectory."""
+    trajectory._run_by_environment = value
 
 
 def enter_run(trajectory: TrajectoryState, idx: int) -> None:

@@ -17,22 +17,13 @@ class TrajectoryState(RootGroup):
 
     __slots__ = ()
 
-    _explored: dict[str, Any]
-    """Explored parameters by full name; None for those that are not in memory."""
     _presets: dict[str, tuple[tuple[Any, ...], dict[str, Any]]]
     """Arguments for ``f_set`` of leaves to come, by full name."""
 
-    _dynamic_imports: list[Any]
     _has_all_parameters: bool
     """A merge loaded all parameters, and none was removed from memory since."""
-    _load_errors: dict[str, str]
-    """Why stored nodes are not in memory, by full name."""
 
     _run_started: bool
-    _run_by_environment: bool
-    """An environment drives the runs."""
-    _calls_in_run: dict[str, int]
-    """Storing calls with options in the current run, counted by full name of the leaf."""
     _follows_leaves: bool
     """False while leaves are put in whose state is complete already."""
     _environment_name: str | None
@@ -43,7 +34,6 @@ class TrajectoryState(RootGroup):
     _generators: dict[tuple[int, str | None], Any]
     """Generators of the current run and of none, by run index and name."""
 
-    _timestamp: float
     _time: str
     _version: str
     _python: str

@@ -177,6 +177,11 @@ set_parent = slot_setter(NNTreeNode, "_parent")
 set_stored = slot_setter(NNTreeNode, "_stored")
 
 
+def parent_of(node: NNTreeNode) -> NNGroupNode | None:
+    """Return the group that contains a node; None for the root and outside of trees."""
+    return node._parent
+
+
 class KnowsTrajectory:
     """Marks classes of nodes that get the trajectory as second argument of their constructor."""
 

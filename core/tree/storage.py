@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError, NoSuchServiceError
 from pypet.tree.index import walk
+from pypet.tree.node import put
 
 if TYPE_CHECKING:
     from pypet.interfaces import StorageService
@@ -27,6 +28,11 @@ def attached_service(root: RootGroup) -> StorageService | None:
     """
     service: StorageService | None = root._storage_service
     return service
+
+
+def attach_service(root: RootGroup, service: StorageService | None) -> None:
+    """Replace what `attached_service` returns, without the checks of ``v_storage_service``."""
+    put(root, "_storage_service", service)
 
 
 def storage_service_of(trajectory: RootGroup) -> StorageService:

@@ -10,6 +10,7 @@ from pypet.tree import adding
 from pypet.tree.group import NNGroupNode
 
 if TYPE_CHECKING:
+    from pypet.records import Info, MetaRecord
     from pypet.runs.table import RunTable
     from pypet.tree.lookup import LookupSettings
     from pypet.tree.tree import Tree
@@ -153,7 +154,11 @@ class ConfigGroup(NNGroupNode):
 
 
 class RootGroup(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
-    """The root of a tree, with the state that the tree reads; the trajectory is one."""
+    """The root of a tree, with the state that lower layers read; the trajectory is one.
+
+    Public names on a trajectory belong to the nodes of users. Therefore other packages of the core
+    reach this state by the functions below.
+    """
 
     __slots__ = ()
 
@@ -165,6 +170,17 @@ class RootGroup(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup)
     """Index of the current run, -1 for no particular run."""
     _run_name: str | None
     _is_run: bool
+    _run_by_environment: bool
+    """An environment drives the runs."""
+    _calls_in_run: dict[str, int]
+    """Storing calls with options in the current run, counted by full name of the leaf."""
+
+    _explored: dict[str, Any]
+    """Explored parameters by full name; None for those that are not in memory."""
+    _dynamic_imports: list[Any]
+    _load_errors: dict[str, str]
+    """Why stored nodes are not in memory, by full name."""
+    _timestamp: float
 
     _lookup: LookupSettings
     _iter_recursive: bool
@@ -179,11 +195,73 @@ class RootGroup(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup)
 
         def f_idx_to_run(self, name_or_idx: str | int) -> str | int: ...
 
+        def _info(self) -> Info:
+            """Return what is stored about the trajectory itself."""
+
+        def _adopt_meta(
+            self, meta: MetaRecord, *, as_new: bool, with_run_information: bool, force: bool
+        ) -> None:
+            """Take over what is stored about the trajectory itself."""
+
         def _leaf_added(self, leaf: Any) -> None:
             """React to a leaf right after it was added; an exception takes it out again."""
 
         def _leaf_removed(self, leaf: Any) -> None:
             """React to a leaf right before it is removed."""
+
+
+def root_of(node: Any) -> RootGroup | None:
+    """Return the trajectory that a node belongs to, or that it is; None outside of trajectories."""
+    parent = getattr(node, "_parent", None)
+    return getattr(node if parent is None else parent, "_root", None)
+
+
+def run_in_progress(root: RootGroup | None) -> tuple[int, float] | None:
+    """Return index and start time of the run that executes with a trajectory; None if none does."""
+    if not getattr(root, "_is_run", False):
+        return None
+    idx = root._idx  # type: ignore[union-attr]
+    return None if idx < 0 else (idx, root._runs.start_timestamp(idx))  # type: ignore[union-attr]
+
+
+def identify_call(root: RootGroup | None, path: str) -> tuple[Any, ...] | None:
+    """Return what identifies the next storing call about a leaf in a run of an environment.
+
+    A run that is executed again after a failure makes calls of the same identities. None outside
+    of such runs.
+    """
+    if root is None or not (root._is_run and root._run_by_environment):
+        return None
+    count = root._calls_in_run.get(path, 0)
+    root._calls_in_run[path] = count + 1
+    return root.v_name, root._timestamp, root._idx, path, count
+
+
+def explored_parameters_of(root: RootGroup) -> dict[str, Any]:
+    """Return the explored parameters by full name; None for those that are not in memory."""
+    return root._explored
+
+
+def dynamic_imports_of(root: RootGroup) -> list[Any]:
+    """Return the classes, and dotted names of classes, that loading may create leaves of."""
+    return root._dynamic_imports
+
+
+def load_errors_of(root: RootGroup) -> dict[str, str]:
+    """Return why stored nodes are not in memory, by full name; loading adds to it."""
+    return root._load_errors
+
+
+def info_of(root: RootGroup) -> Info:
+    """Return what is stored about a trajectory itself."""
+    return root._info()
+
+
+def adopt_meta(
+    root: RootGroup, meta: MetaRecord, *, as_new: bool, with_run_information: bool, force: bool
+) -> None:
+    """Let a trajectory take over what is stored about it."""
+    root._adopt_meta(meta, as_new=as_new, with_run_information=with_run_information, force=force)
 
 
 GROUP_CLASSES: dict[str, type[NNGroupNode]] = {

@@ -24,6 +24,7 @@ from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.records import MetaRecord, PutNode
 from pypet.records.nodes import ERROR
+from pypet.runs import run_table_of
 from pypet.tree.node import put, set_stored
 
 _PATIENCE_SECONDS = 10.0
@@ -189,7 +190,7 @@ def _restored(
         ]
         set_stored(trajectory, meta is not None)
         trajectory.f_store(store_data=constants.STORE_DATA)
-        runs = trajectory._runs
+        runs = run_table_of(trajectory)
         for run, each in sorted(commits.items()):
             if run >= len(trajectory):
                 continue
@@ -217,7 +218,7 @@ def _take_over_runs(trajectory: Any, meta: MetaRecord | None) -> None:
     rows = None if meta is None else meta.runs
     if rows is None:
         return
-    runs = trajectory._runs
+    runs = run_table_of(trajectory)
     for row, run in enumerate(rows.idx.tolist()):
         if run >= len(trajectory) or not rows.completed[row]:
             continue

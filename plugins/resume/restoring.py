@@ -22,8 +22,10 @@ from pypet.plugins.resume.snapshots.container import script_of
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.records import DeleteNode, MetaRecord, StoreRequest
+from pypet.runs import run_table_of
 from pypet.runs.states import ABANDONED
 from pypet.tree.node import set_stored
+from pypet.tree.typed_groups import explored_parameters_of
 
 _logger = logging.getLogger("pypet")
 
@@ -64,7 +66,7 @@ def restore(
     # Whoever wrote them may have died before: the storage must not know more than the journal.
     sync_segments(reader.path for reader in follower.readers)
     meta = _stored_meta(service, str(trajectory.v_name))
-    before = set(trajectory._runs.completed_indices().tolist())
+    before = set(run_table_of(trajectory).completed_indices().tolist())
     if meta is None:
         # Nothing was stored yet, not even the trajectory itself; or the file was removed.
         _check_needs_nothing(trajectory, before)
@@ -87,7 +89,7 @@ def restore(
     _logger.info(
         "Resuming trajectory %r: %d of %d runs are completed.",
         trajectory.v_name,
-        len(trajectory._runs.completed_indices()),
+        len(run_table_of(trajectory).completed_indices()),
         len(trajectory),
     )
     with script_in_place(script_of(header)):
@@ -246,14 +248,14 @@ def _remove_uncommitted(trajectory: Any, kept: Set[int]) -> None:
 
 def _groups_of(trajectory: Any, runs: Iterable[int]) -> list[str]:
     """Return the full names of the groups of these runs that the storage has."""
-    service, names = trajectory.v_storage_service, trajectory._runs.names
+    service, names = trajectory.v_storage_service, run_table_of(trajectory).names
     paths = (f"{branch}.{names.name(run)}" for run in runs for branch in _BRANCHES)
     return [path for path in paths if _has_node(service, str(trajectory.v_name), path)]
 
 
 def _groups_of_others(trajectory: Any, runs: Set[int]) -> list[str]:
     """Return the full names of the groups that the storage has of other runs than these."""
-    service, names = trajectory.v_storage_service, trajectory._runs.names
+    service, names = trajectory.v_storage_service, run_table_of(trajectory).names
     found = []
     for branch in _BRANCHES:
         with suppress(DataNotInStorageError):
@@ -281,12 +283,12 @@ def _note_abandoned(
     progress = JournalProgress(len(trajectory), meta.runs)
     progress.follow(commits.values(), follower, header[FACTS_KEY].get("workers"), None)
     for run in progress.runs(ABANDONED).tolist():
-        trajectory._runs.mark_abandoned(run, float(progress.started[run]))
+        run_table_of(trajectory).mark_abandoned(run, float(progress.started[run]))
 
 
 def _bring_up_to_date(trajectory: Any, meta: MetaRecord, commits: dict[int, Committed]) -> None:
     """Let the trajectory know what became of its runs, and the storage what the trajectory is."""
-    runs = trajectory._runs
+    runs = run_table_of(trajectory)
     for run, each in commits.items():
         commit = each.commit
         runs.complete(run, each.started, commit.finished, commit.hexsha)
@@ -297,6 +299,6 @@ def _bring_up_to_date(trajectory: Any, meta: MetaRecord, commits: dict[int, Comm
     runs.mark_changed()
     trajectory.f_store(only_init=True)
     if meta.info.length != len(trajectory):
-        ranges = [leaf for leaf in trajectory._explored.values() if leaf is not None]
+        ranges = [leaf for leaf in explored_parameters_of(trajectory).values() if leaf is not None]
         if ranges:
             trajectory.f_store_items(ranges, store_data=constants.OVERWRITE_DATA)

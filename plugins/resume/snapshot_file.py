@@ -22,7 +22,8 @@ from pypet.plugins.resume.snapshots.descriptions import (
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY, collect_facts, seed_of
 from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.trajectory.pickling import bare_and_full, full_copy_flags, restore_flags
-from pypet.tree.node import put
+from pypet.trajectory.run_control import set_driven
+from pypet.tree.storage import attach_service
 
 
 def save(folder: str, environment: EnvironmentLike, snapshot: Snapshot, service: Any) -> None:
@@ -70,9 +71,9 @@ def load(
     header = read_header(path)
     payload = read_payload(path)
     trajectory = payload["trajectory"]
-    put(trajectory, "_storage_service", payload["storage_service"])
+    attach_service(trajectory, payload["storage_service"])
     restore_flags(trajectory, payload["full_copy"])
-    trajectory._run_by_environment = False  # it was, if post-processing had expanded it
+    set_driven(trajectory, False)  # it was, if post-processing had expanded it
     snapshot = Snapshot(
         trajectory,
         payload["job"],

@@ -13,6 +13,7 @@ from pypet import (
     manual_run,
 )
 from pypet.errors import PresettingError
+from pypet.trajectory.contents import prepare_experiment
 
 
 @pytest.fixture
@@ -275,13 +276,13 @@ def test_presets(traj):
     traj.f_preset_config("conf.c", 7)
     assert traj.f_add_parameter("g.x", 1).f_get() == 5
     with pytest.raises(PresettingError, match=r"parameters\.y"):
-        traj._prepare_experiment()
+        prepare_experiment(traj)
     assert traj.f_add_parameter("y", 3).f_get() == "text"
     assert traj.f_add_config("c", 3).f_get() == 7
     with pytest.raises(ValueError):
         traj.f_preset_parameter("g.x", 1)
     traj.f_add_derived_parameter("d", 1)
-    traj._prepare_experiment()
+    prepare_experiment(traj)
     for name in ("parameters.g.x", "derived_parameters.d"):
         assert traj.f_get(name).v_locked
         with pytest.raises(ParameterLockedException):

@@ -6,6 +6,7 @@ import pytest
 
 from pypet.errors import ParameterLockedException, PresettingError
 from pypet.trajectory import Trajectory
+from pypet.trajectory.contents import prepare_experiment
 
 
 @pytest.mark.parametrize("name", ["group.x", "parameters.group.x", "par.group.x"])
@@ -45,14 +46,14 @@ def test_preset_that_does_not_fit_takes_the_parameter_back():
 def test_left_over_presets_stop_the_experiment(traj):
     traj.f_preset_parameter("misspelled", 5)
     with pytest.raises(PresettingError, match="misspelled"):
-        traj._prepare_experiment()
+        prepare_experiment(traj)
 
 
 def test_experiment_locks_parameters_and_derived_parameters(traj):
     traj.f_add_derived_parameter("d", 1)
     traj.f_add_config("c", 1)
     traj.f_add_parameter("empty")
-    traj._prepare_experiment()
+    prepare_experiment(traj)
     with pytest.raises(ParameterLockedException):
         traj.f_get("d").f_set(2)
     with pytest.raises(ParameterLockedException):

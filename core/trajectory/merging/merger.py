@@ -28,6 +28,7 @@ from pypet.trajectory.merging.transfer import RunRenaming, Transfer, plan_transf
 from pypet.tree.node import set_stored
 from pypet.tree.storage import storage_service_of
 from pypet.tree.tree import tree_of
+from pypet.tree.typed_groups import explored_parameters_of
 
 logger = logging.getLogger(__name__)
 
@@ -219,7 +220,7 @@ def _rolled_back_on_error(traj: Any, names: list[str]) -> Iterator[None]:
                 traj._truncate(name, leaf, old_length)
             else:
                 unexplore(leaf)
-                traj._explored.pop(name, None)
+                explored_parameters_of(traj).pop(name, None)
         raise
 
 

@@ -13,6 +13,7 @@ from pypet.plugins.resume.folders import resume_folder, snapshot_path
 from pypet.plugins.resume.reading import the_experiment
 from pypet.plugins.resume.snapshots.container import read_header
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY, PARALLEL_OPTIONS
+from pypet.runs import run_table_of
 from pypet.support.terminal_text import write_lines
 
 _STATUS_COMPLETED = 0
@@ -49,7 +50,7 @@ def resume(arguments: argparse.Namespace) -> int:
     )
     with environment:
         environment.resume(name, force=arguments.force)
-    runs: Any = environment.trajectory._runs
+    runs: Any = run_table_of(environment.trajectory)
     total, completed = len(runs), len(runs.completed_indices())
     stored = facts.get("file")
     where = "" if stored is None else f", data is in {stored}"
