@@ -151,7 +151,7 @@ def follow_serial_runs(folder: str) -> None:
 
 
 def follow_queue(folder: str) -> None:
-    """Count in the processes of a pool with one worker: those are told apart by their names."""
+    """Count in the processes of a pool with one worker, which are distinguished by their names."""
 
     def begin_in_child(walk: Walk) -> None:
         def save() -> None:

@@ -72,7 +72,7 @@ class ParameterLockedException(TypeError):  # noqa: N818 - established name
 
 
 class PresettingError(RuntimeError):
-    """Parameters were preset that nobody added before the experiment started."""
+    """Parameters were preset but not added before the experiment started."""
 
 
 class VersionMismatchError(TypeError):
@@ -120,7 +120,7 @@ class RunTimeoutError(PypetError, TimeoutError):
 
 
 class UnknownPluginError(PypetError, ValueError):
-    """Nobody registered a feature under the name that was asked for."""
+    """No feature is registered under the requested name."""
 
 
 class MissingDependencyError(PypetError, ValueError, ImportError):
@@ -188,7 +188,7 @@ def _not_stored(
 
 
 class LeaseLostError(PypetError, RuntimeError):
-    """A lock over a network has passed to another process, or nobody can tell whose it is."""
+    """A network lock has passed to another process, or its owner cannot be determined."""
 
 
 class RefusedPickleError(PypetError, ValueError):

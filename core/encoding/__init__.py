@@ -1,4 +1,4 @@
-"""Between Python values and `pypet.records` items: which array and which names stand for what.
+"""Between Python values and `pypet.records` items: which arrays and names represent which values.
 
 The rules are those of the established HDF5 layout, so that its files can be read and written,
 widened where it lost data: integers of 64 bit, encoded text, exact numpy scalars.

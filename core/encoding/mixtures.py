@@ -110,13 +110,13 @@ def pack_ints(name: str, values: Any) -> Array:
 def unpack_mixture(values: Array, scalar: Any, types: str, encoding: str) -> list[Any] | None:
     """Return the elements that `pack_mixture` got, each of its type.
 
-    None if the element types are those of another number of elements: somebody who does not know
+    None if the element types are those of another number of elements: a program that does not know
     them has added or removed some.
 
     Raises
     ------
     TypeError
-        Nobody knows one of the types.
+        One of the types is unknown.
     ValueError
         An element is no value of its type.
     """

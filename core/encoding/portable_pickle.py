@@ -62,7 +62,7 @@ def dumps_from(value: Any, protocol: int) -> tuple[bytes, int]:
     for higher in range(protocol, pickle.HIGHEST_PROTOCOL):
         try:
             return dumps(value, higher), higher
-        except Exception:  # a higher protocol may do, or tells what is really wrong
+        except Exception:  # a higher protocol may work, or raise the actual error
             continue
     return dumps(value, max(protocol, pickle.HIGHEST_PROTOCOL)), pickle.HIGHEST_PROTOCOL
 

@@ -191,7 +191,7 @@ def _decode_sequences(column: Column, make: type, encoding: str) -> list[Any]:
 
 
 def decode_dict(item: TableItem, encoding: str) -> dict[str, Any]:
-    """Return the dictionary that a table of one row stands for."""
+    """Return the dictionary that a table of one row represents."""
     return {column.name: decode_column(column, encoding)[0] for column in item.columns}
 
 

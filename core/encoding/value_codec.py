@@ -49,7 +49,7 @@ def encode_value(name: str, value: Any, flag: str | None = None, encoding: str =
         integers beyond 64 bit, arrays of objects, masked arrays, dictionaries with keys that are
         no text. Or ``flag`` does not go with the type.
     RuntimeError
-        Nobody knows the flag.
+        The flag is unknown.
     """
     if flag is None:
         encode = _BY_TYPE.get(type(value))
@@ -169,7 +169,7 @@ _BY_FLAG: dict[str, Callable[[str, Any, str], Item]] = {
 
 
 def decode_item(item: Item, encoding: str = "utf8") -> Any:
-    """Return the value of an item, with its exact type as far as the item tells.
+    """Return the value of an item, with its exact type as far as the item records it.
 
     The value may share memory with the item. Attributes as older versions wrote them are
     understood: byte strings, spellings of Python 2, sequences of one element kept as scalars.
@@ -178,7 +178,7 @@ def decode_item(item: Item, encoding: str = "utf8") -> Any:
     Raises
     ------
     TypeError
-        The item names a scalar type that nobody knows.
+        The item names an unknown scalar type.
     UnicodeDecodeError
         Text is not in ``encoding``.
     """
@@ -186,7 +186,7 @@ def decode_item(item: Item, encoding: str = "utf8") -> Any:
         if isinstance(item, ArrayItem):
             decode = _BY_COLLECTION.get(item.collection)
             if decode is None:
-                # A byte string of an older file, or a name nobody knows: then as it is.
+                # A byte string of an older file, or an unknown name: returned as it is.
                 decode = _BY_COLLECTION.get(as_text(item.collection), decode_array)
             return decode(item, encoding)
         if isinstance(item, TableItem):

@@ -88,7 +88,7 @@ class Experiment:
         self._has_begun = False
         """Whether the first pass has begun."""
         self._is_stored = True
-        """Whether everything is in the storage; otherwise an error tells where it is."""
+        """Whether everything is in the storage; otherwise an error message says where it is."""
         self._pass: ExecutionPass | None = None
         """The latest one; its processes may still be ending."""
 

@@ -78,7 +78,7 @@ def _check_finds_existing(options: Mapping[str, Any]) -> None:
 
 
 def wrap_mode_name(options: Mapping[str, Any]) -> str:
-    """Return the name of the wrap mode; the option's None stands for ``'NONE'``."""
+    """Return the name of the wrap mode; None as value of the option means ``'NONE'``."""
     name: str | None = options["wrap_mode"]
     return pypetconstants.WRAP_MODE_NONE if name is None else name
 

@@ -114,7 +114,7 @@ class ExperimentSummary:
         log_folders
             Folders with log files.
         is_stored
-            False if an error that was logged before tells where the data is.
+            False if an error that was logged before says where the data is.
         may_start_again
             The script continues the experiment when it is started again.
         is_resumable

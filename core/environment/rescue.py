@@ -75,7 +75,7 @@ class Rescued(NamedTuple):
     lost: list[int]
     """Indices of completed runs whose data is lost."""
     is_stored: bool
-    """Whether the storage holds what could be stored; otherwise the error tells where it is."""
+    """Whether the data is in the storage; otherwise the message of the error says where it is."""
 
 
 def rescue(

@@ -77,8 +77,8 @@ class SingleRun:
         """
         trajectory: Any = self._trajectory
         index = task.index
-        tells = run_banners.is_wanted()
-        if tells:
+        shows_banners = run_banners.is_wanted()
+        if shows_banners:
             run_banners.tell_starting(index, len(trajectory))
         started = time()
         stores = False
@@ -112,7 +112,7 @@ class SingleRun:
             refused = stores or isinstance(error, NotStoredError)
             return Outcome(index, None, started, time(), error, is_refused=refused)
         sigterm_handling.release(raises)
-        if tells:
+        if shows_banners:
             run_banners.tell_finished(index, len(trajectory))
         return Outcome(index, value, started, finished)
 

@@ -29,7 +29,7 @@ class ForkAware(ABC):
 
 
 class RunAware(ABC):
-    """A task function whose workers may be told before each run, to log to files of its own."""
+    """A task function that can announce each run to its worker, for log files of its own."""
 
     @abstractmethod
     def start_run(self, index: int) -> None:

@@ -23,7 +23,7 @@ class Feature:
     """Import names of the packages without which the feature is unavailable."""
 
     extra: ClassVar[str | None] = None
-    """The extra to install for ``requires``: ``'hdf5'`` stands for ``pip install "pypet[hdf5]"``;
+    """The extra to install for ``requires``: ``'hdf5'`` means ``pip install "pypet[hdf5]"``;
     a requirement of a third party's distribution is written in full, ``'my-dist[s3]'``."""
 
     options: ClassVar[tuple[Option, ...]] = ()

@@ -44,7 +44,7 @@ class Restored(NamedTuple):
 class CommittedRun(NamedTuple):
     """A run that was committed, but whose outcome was never reported."""
 
-    index: int  # type: ignore[assignment]  # hides the method of tuples, which nobody needs
+    index: int  # type: ignore[assignment]  # hides the method of tuples, which is not needed
     value: Any
     started: float
     """In seconds since the epoch, as is the next one."""

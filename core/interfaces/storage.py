@@ -56,7 +56,7 @@ class StorageService(Feature):
     filename: str | os.PathLike[str] | None = None
     """The file or folder that holds the data; None for services without one."""
     is_kept_open: bool = False
-    """The storage is open because of `kept_open`: nobody has sent ``OPEN_FILE``."""
+    """The storage is open because of `kept_open`, without an ``OPEN_FILE``."""
     early: Any = None
     """What an experiment that is under way has stored before its first run, see
     `pypet.services.early`; set by the environment. Services that ignore it store such
@@ -154,7 +154,7 @@ class StorageService(Feature):
         return True
 
     def generation(self, trajectory_name: str) -> str | None:
-        """Return what tells a stored trajectory from others of its name; None if nothing does.
+        """Return what distinguishes a stored trajectory from others of its name; None without.
 
         It is made anew when an experiment begins, and copies of the storage keep it.
 

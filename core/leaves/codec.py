@@ -31,7 +31,7 @@ class _Protocol(NamedTuple):
 
 _ARRAY_FLAGS = (constants.ARRAY, constants.CARRAY, constants.EARRAY, constants.VLARRAY)
 _TABLE_FLAGS = (constants.TABLE, constants.DICT)
-"""Flags that stand for the same kind of item and may replace each other when loading."""
+"""Flags for the same kind of item, which are interchangeable when loading."""
 
 _protocols: dict[type, _Protocol] = {}
 

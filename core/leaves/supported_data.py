@@ -58,7 +58,7 @@ def explain_unsupported(value: Any, family: str, taken: Collection[type]) -> str
     """
     if value is None and family == "Parameter":
         return (
-            "None stands for no value: `f_empty()` takes the value away, and natural naming gives "
+            "None means no value: `f_empty()` removes the value, and natural naming returns "
             "None then."
         )
     reason = _reason(value, family, taken)
@@ -69,7 +69,7 @@ def explain_unsupported(value: Any, family: str, taken: Collection[type]) -> str
 
 def _reason(value: Any, family: str, taken: Collection[type]) -> str:
     if value is None:
-        return "None stands for no value."
+        return "None means no value."
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         return _reason_of_sequence(value)
     if isinstance(value, np.ma.MaskedArray):
@@ -137,7 +137,7 @@ def _needed(name: str, target: type) -> str:
 def _way_to_scalar(value: Any, source: type, target: type) -> str:
     name, own = _name(target), _name(source)
     if value is None:
-        return "None stands for no value and cannot be explored."
+        return "None means no value and cannot be explored."
     if source is np.ndarray and value.ndim == 0:
         return "Use `value.item()`."
     kinds = kind_of(source) + kind_of(target)

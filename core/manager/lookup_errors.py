@@ -45,7 +45,7 @@ OPTIONAL_PLUGIN_NAMES = frozenset(_BY_PLUGIN)
 
 
 def optional_feature(family: Family, name: str) -> OptionalFeature | None:
-    """Return the optional feature that a name of a family stands for, None for other names."""
+    """Return the optional feature with a name of a family, None for other names."""
     return _BY_FEATURE.get((family, name.lower()))
 
 

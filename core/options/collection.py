@@ -186,7 +186,7 @@ def _is_selected(feature: RegisteredFeature | None) -> bool:
 
 def _contradict(one: Option, other: Option) -> bool:
     """Return whether two declarations have another default, or types without a common one."""
-    # By their text: comparing values of somebody else's class may raise.
+    # By their text: comparing values of foreign classes may raise.
     if type(one.default) is not type(other.default) or repr(one.default) != repr(other.default):
         return True
     names = {type_name(kind) for kind in one.types}

@@ -45,7 +45,7 @@ def unflatten(flat: tuple[Any, ...], pieces: Sequence[Any] = ()) -> StoreRequest
 
 
 class PickledRequest(StoreRequest):
-    """A request that came in a pickle, which is at hand for who would have to pickle it again."""
+    """A request that was unpickled and keeps its pickle, so that it can be sent on as it is."""
 
     pieces: Sequence[Any] = ()
     """The pickle, and the buffers of arrays that are not in it; nothing if they are gone."""

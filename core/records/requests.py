@@ -111,14 +111,14 @@ class StoreRequest(NamedTuple):
     operations: tuple[Operation, ...]
     replayed: bool = False
     """The request, and others after it, may have been applied before: what it would delete may
-    be gone, or stand for something that came later, and that is no error."""
+    be gone, or be replaced by something newer, and that is no error."""
     run: int = NO_RUN
     """Index of the run that stores; `NO_RUN` outside of runs."""
     started: float = 0.0
-    """When that run was started, which tells several attempts at it apart."""
+    """Start time of that run, which distinguishes several attempts at it."""
     commit: CommitRun | None = None
     """Of the last request of a run, for the journal of the experiment (`pypet.interfaces.Journal`).
-    Without one nobody commits runs, and other services take no notice."""
+    Without a journal, runs are not committed, and services ignore it."""
 
     @property
     def is_empty(self) -> bool:

@@ -303,7 +303,7 @@ class RecordBackend(StorageService, ABC):
         """Let others see everything that was applied, with ``durable`` also after a power failure.
 
         Returns False if that has to wait, as others are reading the storage; what was applied is
-        kept then. By default it is done at any rate.
+        kept then. By default it is always done.
         """
         self.flush()
         return True

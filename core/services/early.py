@@ -68,7 +68,7 @@ def _is(one: Any, other: Any) -> bool:
 
 
 def _state_of(node: Any) -> _State | None:
-    """Return the state of a node; None if it cannot be told, so that the node is written anew.
+    """Return the state of a node; None if it cannot be determined, so the node is written again.
 
     The range of an explored parameter is known by its length: entries are only ever appended,
     and a range of a million entries need not be looked through.

@@ -1,4 +1,4 @@
-"""A storage service that stands before another one and passes everything on."""
+"""A storage service that forwards everything to another one."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ class ForwardingService(RecordStorageService):
         return self._inner.check_in_place(trajectory_name)
 
     def generation(self, trajectory_name: str) -> str | None:
-        """Return what tells a stored trajectory from others of its name."""
+        """Return what distinguishes a stored trajectory from others of its name."""
         return self._inner.generation(trajectory_name)
 
     def abandon_run(self, run: int, started: float) -> None:

@@ -1,4 +1,4 @@
-"""Store messages: what a storing call of a worker becomes on its way to where it is stored."""
+"""Store messages: storing calls of workers in the form in which they are sent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ServiceCall(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """Replaces content that was lost on the way."""
+    """Replaces content that was lost in transit."""
 
     error: Exception
 
@@ -216,7 +216,7 @@ class Failure(NamedTuple):
 
 
 def not_stored(mode: str, failures: Iterable[Failure], *, is_final: bool = False) -> NotStoredError:
-    """Return the error that tells about failures; ``is_final`` as for `NotStoredError`."""
+    """Return an error that reports failures; ``is_final`` as for `NotStoredError`."""
     listed = list(failures)
     causes: dict[int, str] = {}
     for failure in listed:

@@ -263,7 +263,7 @@ class NodeLoader:
     # ----- a path, possibly through links --------------------------------------------------
 
     def load_path(self, start: str, names: list[str], level: int, *, with_links: bool) -> str:
-        """Load every node on the way but the last one; return the full name of the last one."""
+        """Load all nodes along a path except for the last; return the full name of the last."""
         path = start
         for position, name in enumerate(names, start=1):
             path = f"{path}.{name}" if path else name

@@ -1,7 +1,7 @@
 """Storing as much as possible of what cannot be stored as a whole.
 
-An explicit call stores all or nothing: who calls can do something about it. At the end of a run
-nobody can, and what cannot be stored must not take the rest with it.
+An explicit call stores all or nothing, because its caller can react. At the end of a run
+there is no such caller, and what cannot be stored must not take the rest with it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Plain data of records as bytes, for media that keep bytes.
 
 A value is four bytes with the length of a header (little-endian), the header (JSON), and buffers
-one after the other. The header of an item tells its kind, and of each array dtype (numpy's
+one after the other. The header of an item has its kind, and for each array dtype (numpy's
 spelling, with byte order) and shape; buffers are raw, in C order. Only what has no such form is
 pickled: frames, and annotations that no item can hold.
 """

@@ -25,7 +25,7 @@ class RecordStorageService(RecordBackend):
     """Turns messages about live nodes into records; a backend keeps these.
 
     A backend implements `apply`, `trajectory_names`, `read_meta` and `read_nodes`, and whatever
-    it has to open, close and flush; `RecordBackend` tells what it owes.
+    it has to open, close and flush; see `RecordBackend` for its obligations.
     """
 
     def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
@@ -60,7 +60,7 @@ class RecordStorageService(RecordBackend):
         return None
 
     def prepare(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> RequestBuilder:
-        """Return the request that a message stands for without applying it.
+        """Return the request that corresponds to a message without applying it.
 
         Wrap modes send ``prepare(...).request`` to where it can be applied and call
         ``confirm()``, which marks the nodes as stored.

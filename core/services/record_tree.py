@@ -62,7 +62,7 @@ class RecordTree(NodeStore):
 
         ``keep(item)`` returns what is kept of an item that is put, by default a copy. ``grow`` is
         asked about items that exist and are not overwritten, once for each call with options;
-        by default they stay as they are. ``warn`` is told of items that are not there.
+        by default they stay as they are. ``warn`` is called with items that do not exist.
         """
         self.root = Node(GROUP) if root is None else root
         self._keep = copied if keep is None else keep
@@ -114,7 +114,7 @@ class RecordTree(NodeStore):
         del self.node(path).items[name]
 
     def _create_parents(self, path: str) -> None:
-        """Leave it to `put`, which creates all nodes on its way."""
+        """Do nothing: `put` creates all missing parents."""
 
     # ----- items that grow -------------------------------------------------------------------
 
@@ -142,7 +142,7 @@ class RecordTree(NodeStore):
     # ----- nodes -----------------------------------------------------------------------------
 
     def made(self, path: str) -> Node:
-        """Return the node at ``path``, which is made if necessary, as all on the way to it.
+        """Return the node at ``path``, which is created with all its parents if necessary.
 
         Raises
         ------

@@ -72,7 +72,7 @@ class Sender(WorkerService):
         prepared.confirm()
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
-        """Refuse: the storage is not at hand here.
+        """Refuse: the storage is not available in this process.
 
         Raises
         ------

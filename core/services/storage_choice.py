@@ -176,8 +176,8 @@ def _service_for(filename: Any, manager: PluginManager) -> str:
         )
         switched_off = "".join(f" {text}." for text in unusable_plugins(manager.entries))
         raise ValueError(
-            f"The extension {extension!r} of filename={filename!r} does not tell which storage "
-            f"service to use.{known}{switched_off} For others, or for a folder, give "
+            f"The extension {extension!r} of filename={filename!r} does not determine the "
+            f"storage service.{known}{switched_off} For others, or for a folder, give "
             "`storage_service=` too."
         )
     return name

@@ -12,9 +12,9 @@ REST_STORED = "everything else is stored"
 """Stands in a note of errors that concern part of the data."""
 
 MAX_CONSECUTIVE_FAILURES = 10
-"""So many refusals, one after the other, and there is no hope for what comes next."""
+"""Number of consecutive refusals after which the storage is given up."""
 MAX_FINAL_FAILURES = 2
-"""So many refusals at the very end are no accident of one run."""
+"""Number of refusals at the very end that do not come from a single run."""
 
 
 def is_storage_failure(error: BaseException) -> bool:

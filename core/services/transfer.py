@@ -137,7 +137,7 @@ class NodeCopy:
         return known
 
     def _note(self, path: str) -> None:
-        """Remember the topmost node on the way to ``path`` that does not exist yet."""
+        """Remember the topmost parent of ``path`` that does not exist yet."""
         parent = path.rpartition(".")[0]
         if not self._is_there(parent):
             self._note(parent)

@@ -52,7 +52,7 @@ class SharedData:
     """
 
     FLAG: ClassVar[str] = ""
-    """How the data is kept unless `create_shared_data` is told otherwise."""
+    """How the data is kept unless arguments of `create_shared_data` say otherwise."""
 
     def __init__(
         self,

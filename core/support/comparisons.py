@@ -166,7 +166,7 @@ def _sparse_equal(a: Any, b: Any) -> bool:
 
 
 def _compare_objects(a: Any, b: Any) -> bool | Pairs:
-    """Ask ``__eq__`` of either side, then ``__cmp__``, and compare attributes if nobody knows."""
+    """Ask ``__eq__`` of either side, then ``__cmp__``, and finally compare attributes."""
     if isinstance(a, _BY_IDENTITY) or isinstance(b, _BY_IDENTITY):
         return False
     for left, right in ((a, b), (b, a)):

@@ -28,7 +28,7 @@ HANDLE_MANY = "handle_run_banners"
 sequence of these."""
 LATE_SECONDS = 0.2
 MOST = 256
-"""So many are gathered at once."""
+"""Upper limit of the records in one batch."""
 
 _GATHERS = is_on("run_banners")
 _STARTING = "Starting single run #%d of %d"
@@ -48,7 +48,7 @@ class _Banners:
         self._teller = 0
         self._template: dict[str, Any] = {}
 
-    def tell(self, text: str, index: int, total: int) -> None:
+    def log(self, text: str, index: int, total: int) -> None:
         """Take an event of now."""
         event = (text, index, total, time())
         if 0 < len(self._events) < MOST and self._teller == threading.get_ident():
@@ -85,7 +85,7 @@ class _Banners:
                     handler.handle(record)
 
     def _prepare(self) -> None:
-        """Note who tells: the records of a batch are copies but for text, numbers and time."""
+        """Note the caller; records of a batch differ only in text, numbers and time."""
         self._teller = threading.get_ident()
         self._template = vars(_make_record("", ()))
 
@@ -140,12 +140,12 @@ def is_wanted() -> bool:
 
 def tell_starting(index: int, total: int) -> None:
     """Log that the run of this index starts, of ``total`` runs."""
-    _banners.tell(_STARTING, index, total)
+    _banners.log(_STARTING, index, total)
 
 
 def tell_finished(index: int, total: int) -> None:
     """Log that a run is finished."""
-    _banners.tell(_FINISHED, index, total)
+    _banners.log(_FINISHED, index, total)
 
 
 def flush_at_end_of_worker() -> None:
@@ -173,7 +173,7 @@ def _listening() -> Iterator[logging.Handler]:
 def _make_record(text: str, args: tuple[int, ...]) -> logging.LogRecord:
     # Not `_logger.info`: it looks through the stack for its caller.
     return _logger.makeRecord(
-        _logger.name, logging.INFO, __file__, 0, text, args, None, "tell", {RUN_BANNER: True}
+        _logger.name, logging.INFO, __file__, 0, text, args, None, "log", {RUN_BANNER: True}
     )
 
 

@@ -15,6 +15,6 @@ import sys
 
 _pytest = sys.modules.get("pytest")
 if _pytest is not None:
-    # a plain assert would fail in somebody else's tests without saying what was compared
+    # without rewriting, a plain assert of a third party's tests would not say what was compared
     _modules = (f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__))
     _pytest.register_assert_rewrite(*(name for name in _modules if name not in sys.modules))

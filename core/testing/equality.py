@@ -32,7 +32,7 @@ def assert_same_value(actual: Any, expected: Any) -> None:
 
 
 def assert_same_annotation(actual: Any, expected: Any) -> None:
-    """Assert equality of annotations; a scalar of numpy may stand for the one of Python."""
+    """Assert equality of annotations; a numpy scalar may replace the one of Python."""
     if isinstance(actual, np.generic) and isinstance(expected, bool | int | float | complex | str):
         dtype = np.asarray(expected).dtype
         assert actual.dtype == dtype or actual.dtype.kind == dtype.kind == "U", type(actual)

@@ -17,7 +17,7 @@ from pypet.errors import MissingDependencyError
 from pypet.support.optional import require
 
 SETTLING_SECONDS = 3.0
-"""How long the last step of an end may take that nobody can wait for."""
+"""Seconds that the last step of shutting down may take, for which there is nothing to wait on."""
 _HELPERS = {"resource_tracker": "_pid", "forkserver": "_forkserver_pid"}
 """Modules of `multiprocessing` with a process that stays until the interpreter ends."""
 
@@ -57,12 +57,12 @@ class Leftovers:
 
 
 def open_files() -> int:
-    """Return how many files this process has open, as far as one can tell."""
+    """Return the number of open files of this process, as far as it is known."""
     return len(os.listdir("/proc/self/fd")) if sys.platform.startswith("linux") else 0
 
 
 def shared_memory() -> set[str]:
-    """Return the names of shared memory, of all programs and as far as one can tell."""
+    """Return the names of shared memory of all programs, as far as they are known."""
     return set(os.listdir("/dev/shm")) if sys.platform.startswith("linux") else set()
 
 

@@ -54,7 +54,7 @@ VALUES: list[Any] = [
 
 
 class Undeclared:
-    """A class that a pickle may hold and nobody declared."""
+    """A class that a pickle may hold and that was not declared."""
 
 
 class DataConformance(ValueConformance, RunConformance, ProcessConformance):

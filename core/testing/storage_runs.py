@@ -211,7 +211,7 @@ class RunConformance(StorageSuite):
     ) -> None:
         backup_service = getattr(service, "backup_service", None)
         if backup_service is None:
-            pytest.skip("the service tells no place of backups")
+            pytest.skip("the service does not report where it puts backups")
         try:
             experiment.f_backup()
         except NoSuchServiceError as refusal:

@@ -66,7 +66,7 @@ class StorageSuite(ABC):
         return traj
 
     def load(self, stored: Trajectory, folder: Path, **kwargs: Any) -> Trajectory:
-        """Load what was stored into a new trajectory, all data unless told otherwise."""
+        """Load what was stored into a new trajectory, by default with all data."""
         kwargs.setdefault("load_data", 2)
         service = self.reopened(stored.v_storage_service, folder)
         return load_trajectory(stored.v_name, storage_service=service, **kwargs)

@@ -64,7 +64,7 @@ class CurrentRun(TrajectoryState):
     def f_set_crun(self, name_or_idx: str | int | None) -> None:
         """Set the trajectory to a run: explored parameters have the values of this run.
 
-        None, -1 and the dummy name stand for no particular run (`f_restore_default`).
+        None, -1 and the dummy name mean no particular run (`f_restore_default`).
 
         Searches still see the nodes of all runs: if several runs have a ``z``, ``traj.z`` is not
         unique, but ``traj.crun.z`` is that of the current run.

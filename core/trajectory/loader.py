@@ -15,7 +15,7 @@ from pypet.tree.wildcards import WildcardFunction
 
 
 class _Default(str):
-    """A default that can be told from the same text given by a caller."""
+    """A default that can be distinguished from the same text given by a caller."""
 
     __slots__ = ()
 

@@ -255,9 +255,9 @@ class Properties(TrajectoryState):
         self._dynamic_imports.extend(list(_checked_imports(dynamic_imports)))
 
     def f_wildcard(self, wildcard: str = "$", run_idx: int | None = None) -> str:
-        """Return what a wildcard stands for in a run, by default the current one.
+        """Return the name that a wildcard has in a run, by default in the current one.
 
-        ``run_idx`` -1 stands for no particular run.
+        ``run_idx`` -1 means no particular run.
 
         Raises
         ------
@@ -287,7 +287,7 @@ class Properties(TrajectoryState):
         ValueError
             A name is a wildcard already.
         TypeError
-            A wildcard is no text, or its function none.
+            A wildcard is not a string, or its function is not callable.
         """
         self._tree.wildcards.add(func_dict)
 

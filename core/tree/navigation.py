@@ -218,7 +218,7 @@ class Navigation(NNTreeNode):
     ) -> list[Any]:
         """Return all nodes below the group that ``name`` fits, shallow ones first.
 
-        Links do not count, and wildcards stand for the current run only.
+        Links do not count, and wildcards refer to the current run only.
         """
         return lookup.get_all(self._require_tree(), self, name, max_depth, shortcuts)
 

@@ -67,7 +67,7 @@ def place(
 def attach_with_parents(
     tree: Tree, location: str, parent: NNGroupNode | None, full_name: str, node: Any
 ) -> Any:
-    """Attach a node and the groups missing on its way; all of it or, after an error, nothing."""
+    """Attach a node and its missing parents; all of it or, after an error, nothing."""
     first_new = None
     if parent is None:
         parent, first_new = tree.create_parents(location)

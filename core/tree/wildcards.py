@@ -1,6 +1,6 @@
-"""Wildcards and shortcuts: components of names that stand for other names.
+"""Wildcards and shortcuts: components of names that are replaced by other names.
 
-Branch shortcuts and numbered runs (``par``, ``r_3``, ``rts_3``) always mean the same. Wildcards
+Branch shortcuts and numbered runs (``par``, ``r_3``, ``rts_3``) are fixed. Wildcards
 (``$``, ``crun``, ``$set``, ... and those of users) depend on the current run.
 """
 
@@ -42,29 +42,29 @@ _WHAT, _EXAMPLE = "Wildcards are", "{('$mine', 'mine'): function}"
 
 
 class ParsedName(NamedTuple):
-    """A name split into components; all but its wildcards are translated."""
+    """A name split into components, with shortcuts replaced."""
 
     components: tuple[str, ...]
     has_wildcards: bool
     fault: str | None
-    """Why no node can have this name: an empty component or one with a leading underscore."""
+    """Why no node can have this name: an empty component or a leading underscore."""
     written: tuple[str, ...] | None = None
-    """The components as they were written, None if none of them was translated."""
+    """The components as they were written; None if none of them was replaced."""
 
 
 class Wildcards:
     """The wildcards of one trajectory.
 
     ``functions`` maps an alias or a tuple of aliases to a function of the run index, which is -1
-    for no particular run. Results are kept, so a function is called once per index. The function
-    of ``('$', 'crun')`` names the runs: a name per index and a dummy that equals none of them.
+    for no particular run. Results are cached, so a function is called once per index. The function
+    of ``('$', 'crun')`` names the runs. It must return a different name for each index and for -1.
 
     Raises
     ------
     ValueError
         An alias is in use already.
     RuntimeError
-        The function that names runs gives one name twice.
+        The function that names runs returns a name twice.
     """
 
     __slots__ = ("_functions", "_groups", "_parsed", "_results", "_run_indices", "dummy")
@@ -91,7 +91,7 @@ class Wildcards:
             else:
                 self.add({key: function})
         self.dummy: str = self.run_name(-1)
-        """The run name that stands for no particular run."""
+        """The run name that is used outside of runs."""
         self.check_run_names(1)
 
     def __getstate__(self) -> tuple[None, dict[str, object]]:
@@ -99,7 +99,7 @@ class Wildcards:
         return None, {**{name: getattr(self, name) for name in kept}, "_parsed": {}}
 
     def copy(self) -> Wildcards:
-        """Return an independent table with the same functions."""
+        """Return an independent copy with the same functions."""
         twin = Wildcards.__new__(Wildcards)
         twin._functions = dict(self._functions)
         twin._groups = dict(self._groups)
@@ -130,12 +130,12 @@ class Wildcards:
         return name in self._groups
 
     def add(self, functions: Mapping[str | tuple[str, ...], WildcardFunction]) -> None:
-        """Add wildcards, all or none of them.
+        """Add wildcards, or after an error none of them.
 
         Raises
         ------
         TypeError
-            A wildcard is no text, or its function none.
+            A wildcard is not a string, or its function is not callable.
         ValueError
             An alias is in use already.
         """
@@ -158,10 +158,10 @@ class Wildcards:
         self._groups.update(new)
         self._parsed.clear()
 
-    # ----- what they stand for -------------------------------------------------------------
+    # ----- names of runs and sets -------------------------------------------------------------
 
     def name(self, wildcard: str, idx: int) -> str:
-        """Return what ``wildcard`` stands for in run ``idx``, -1 for no particular run.
+        """Return the name that ``wildcard`` has in run ``idx``, -1 for no particular run.
 
         Raises
         ------
@@ -191,14 +191,14 @@ class Wildcards:
         known = self._results[aliases]
         name = known.get(idx)
         if name is None:
-            name = _called(function, aliases, idx)
+            name = _call(function, aliases, idx)
             known[idx] = name
         return name
 
     def check_run_names(self, length: int) -> None:
-        """Make sure that the runs 0 to ``length - 1`` have names of their own.
+        """Check that the names of runs 0 to ``length - 1`` are unique.
 
-        Costs nothing for the built-in names and for runs that were checked before.
+        Free for the built-in names and for runs that were checked before.
 
         Raises
         ------
@@ -209,7 +209,7 @@ class Wildcards:
             return
         indices = self._run_indices
         dummy = self.dummy
-        # `indices` holds the runs 0 to its length minus 1, in their order.
+        # `indices` always holds the runs 0 to len(indices) - 1, so the check goes on from there.
         for idx in range(len(indices), length):
             name = self.run_name(idx)
             if name == dummy or name in indices:
@@ -221,10 +221,10 @@ class Wildcards:
             indices[name] = idx
 
     def run_index(self, name: str) -> int | None:
-        """Return which run is called ``name``; None if no run can be, as far as known.
+        """Return the index of the run called ``name``; None if there is none.
 
-        Built-in names are known for every index, those of a user's function for the indices
-        given to `check_run_names`.
+        Built-in names are known for every index, names from a user's function for the indices
+        that were given to `check_run_names`.
         """
         if self.names_runs_itself:
             return self._run_indices.get(name)
@@ -236,7 +236,7 @@ class Wildcards:
     # ----- parsing -------------------------------------------------------------------------
 
     def parse(self, name: str) -> ParsedName:
-        """Split a dotted name and translate everything that depends on no run."""
+        """Split a dotted name and replace everything that does not depend on the current run."""
         try:
             parsed = self._parsed.get(name)
         except TypeError:  # it cannot be hashed
@@ -251,12 +251,12 @@ class Wildcards:
         return parsed
 
     def parse_key(self, key: str | int | Sequence[str | int]) -> ParsedName:
-        """Do the same for every form of key: text, the index of a run, a list or tuple of both.
+        """Parse any form of key: a string, the index of a run, or a list or tuple of both.
 
         Raises
         ------
         TypeError
-            The key, or a part of it, is something else.
+            The key, or a part of it, is of another type.
         """
         if isinstance(key, str):
             return self.parse(key)
@@ -278,7 +278,7 @@ class Wildcards:
                 f"not by {key!r}."
             ) from None
         if idx < -1:
-            raise AttributeError(f"There is no run {idx}; -1 stands for the dummy run.")
+            raise AttributeError(f"There is no run {idx}; -1 is the dummy run.")
         return self.run_name(idx)
 
     def _parse(self, names: Iterable[str]) -> ParsedName:
@@ -316,7 +316,7 @@ class Wildcards:
         )
 
 
-def _called(function: WildcardFunction, aliases: tuple[str, ...], idx: int) -> str:
+def _call(function: WildcardFunction, aliases: tuple[str, ...], idx: int) -> str:
     try:
         name: object = function(idx)
     except Exception as err:

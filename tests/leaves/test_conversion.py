@@ -55,7 +55,7 @@ REFUSED = [
     (1.0, np.array([True]), "default of type numpy.bool"),
     (True, [1], "need the type bool"),
     (1.0, ["1"], "need the type float.*default of type str"),
-    (1.0, [None], "None stands for no value"),
+    (1.0, [None], "None means no value"),
     (1.0, [1j], "default of type complex"),
     (1.0, [2**53 + 2], r"`float\(value\)`"),
     (1.0, np.array([1, 2**60]), r"Entry 1 .*`float\(value\)`"),

@@ -2,7 +2,7 @@
 
 `pickle.Unpickler` executes a pickle: it calls what the pickle names, sets attributes of objects on
 its stack, and passes states to types that trust them (a forged state of a numpy dtype or of a
-random generator corrupts memory). Here each name stands for a constructor that checks its
+random generator corrupts memory). Here each name maps to a constructor that checks its
 arguments, only the few types that check a state accept one, and nothing is imported because a
 pickle names it.
 """

@@ -152,7 +152,7 @@ def _with_attributes(made: Any, state: dict[str, Any]) -> Any:
 
 
 def _as_declared(cls: Any, made: Any, state: dict[str, Any]) -> Any:
-    """Return a frame of a class that somebody trusts, with its own attributes."""
+    """Return a frame of a trusted class, with its own attributes."""
     frame = cls.__new__(cls)
     rest = {name: value for name, value in state.items() if name not in ("_mgr", "_data")}
     frame.__setstate__({"_mgr": made._mgr, **rest})

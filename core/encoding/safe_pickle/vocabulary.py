@@ -21,7 +21,7 @@ class MalformedPickleError(StorageFormatError, pickle.UnpicklingError):
 
 
 class Constructor:
-    """A function that stands for a name in a pickle and checks its arguments."""
+    """A function that replaces a name in a pickle and checks its arguments."""
 
     __slots__ = ("call", "name")
 
@@ -48,7 +48,7 @@ class Pending:
 
 
 class Vocabulary:
-    """The names that a pickle may use, and the operations on the objects they stand for."""
+    """The names that a pickle may use, and the operations on the objects they construct."""
 
     def find(self, module_name: str, global_name: str) -> Any:
         """Return a class, a constant or a `Constructor`.

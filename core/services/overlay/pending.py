@@ -71,7 +71,7 @@ class PendingOperations:
         return self._look(path) is not None or bool(self._removals_above(path))
 
     def place(self, path: str) -> PathOperations:
-        """Return what is said about a path; nothing may be."""
+        """Return what the requests change at a path, if anything."""
         return self._look(path) or PathOperations(0)
 
     def concerning(self, path: str, count: int) -> list[Operation]:

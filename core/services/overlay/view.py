@@ -63,7 +63,7 @@ class OverlayView:
     # ----- what waited when the read was asked for -------------------------------------------
 
     def place_below(self, place: PathOperations, name: str) -> PathOperations | None:
-        """Return the place of a child, None if nothing is said about it."""
+        """Return the place of a child, None if the requests do not mention it."""
         below = place.below.get(name)
         return below if below is not None and below.first < self._count else None
 
@@ -314,4 +314,4 @@ def _as_it_is(item: Item) -> Item:
 
 
 def _say_nothing(*_: object) -> None:
-    """Leave it to who applies the requests to tell what is odd about them."""
+    """Do nothing: whoever applies the requests reports what is odd about them."""

@@ -145,7 +145,9 @@ def load_nodes_of_runs(traj: Any) -> list[str]:
         if group.v_run_branch == NO_RUN_BRANCH:
             group.f_remove_link(name)
     added = [name for name in {*tree.leaves, *tree.groups} - before if name]
-    remove_nodes(traj, [name for name in added if tree.get_node(name).v_run_branch == NO_RUN_BRANCH])
+    remove_nodes(
+        traj, [name for name in added if tree.get_node(name).v_run_branch == NO_RUN_BRANCH]
+    )
     return [name for name in added if tree.get_node(name) is not None]
 
 

@@ -74,7 +74,7 @@ class _Copies:
         return False
 
     def record(self, path: str) -> None:
-        """Record the topmost node on the way to a new one that does not exist yet."""
+        """Record the topmost parent of a new node that does not exist yet."""
         components = path.split(".")
         for depth in range(1, len(components) + 1):
             top = ".".join(components[:depth])
