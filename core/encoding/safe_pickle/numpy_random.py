@@ -1,4 +1,4 @@
-"""Random generators of numpy out of pickles, with every number of their states within bounds."""
+"""Random generators of numpy from pickles, with every number of their states checked for bounds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_ENTROPY = 1 << 16
 
 
 class _Form(NamedTuple):
-    """What the state of one kind of bit generator consists of."""
+    """The structure of the state of one kind of bit generator."""
 
     arrays: Mapping[str, tuple[int, str]]
     """Length and dtype of arrays within the inner state."""
@@ -94,7 +94,7 @@ def _bit_generator(machine: PickleMachine, kind: Any = "MT19937") -> Pending:
 
 
 def _generator(machine: PickleMachine, bits: Any = "MT19937", *rest: Any) -> Any:
-    if type(bits) is str:  # older versions gave the state to the generator
+    if type(bits) is str:  # older versions pickle the state with the generator
         inner = _bit_generator(machine, bits)
         return Pending(lambda state: np.random.Generator(inner.restore(state)))
     check(isinstance(bits, np.random.BitGenerator), "a random generator")

@@ -1,7 +1,7 @@
-"""Arrays, scalars and dtypes of numpy out of pickles, rebuilt from name, shape and bytes.
+"""Arrays, scalars and dtypes of numpy from pickles, rebuilt from name, shape and bytes.
 
-numpy trusts the states in pickles: a forged one makes pointers out of bytes. So none is handed to
-``__setstate__``; what comes out was made by numpy's public constructors.
+numpy trusts the states in pickles: a forged one turns bytes into pointers. Therefore no state is
+passed to ``__setstate__``; all objects are created by numpy's public constructors.
 """
 
 from __future__ import annotations
@@ -138,12 +138,12 @@ def _unit(metadata: Any) -> str:
 def restored_array(
     machine: PickleMachine, shape: Any, dtype: Any, is_fortran: Any, content: Any
 ) -> Array:
-    """Return an array of its own memory, of bytes or of a list of objects.
+    """Return an array that owns its memory, from bytes or a list of objects.
 
     Raises
     ------
     RefusedPickleError
-        Size or type of the content do not go with shape and dtype.
+        Size or type of the content do not match shape and dtype.
     """
     check_sizes(shape, _ARRAY)
     check(isinstance(dtype, np.dtype) and dtype.subdtype is None, _ARRAY)
@@ -180,7 +180,7 @@ def _raw(content: Any) -> bytes:
 
 
 def _make_booleans(array: Array) -> None:
-    """Turn bytes other than 0 and 1, with which numpy counts wrongly, into booleans."""
+    """Normalize bytes other than 0 and 1, which break numpy's arithmetic, to booleans."""
     if array.dtype == np.bool_:
         raw = array.view(np.uint8)
         np.not_equal(raw, 0, out=array)
@@ -211,7 +211,7 @@ def _reconstruct(machine: PickleMachine, cls: Any, shape: Any, code: Any) -> Pen
     def restore(state: Any) -> Array:
         check(type(state) is tuple and len(state) in (4, 5), _ARRAY)
         array = restored_array(machine, *state[-4:])
-        if not array.dtype.isnative and array.dtype.names is None:  # as numpy does it
+        if not array.dtype.isnative and array.dtype.names is None:  # as in numpy
             array = array.astype(array.dtype.newbyteorder("="))
         return array if cls is np.ndarray else array.view(cls)
 

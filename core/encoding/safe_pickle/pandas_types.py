@@ -1,8 +1,8 @@
-"""Frames, series and indexes of pandas out of pickles, rebuilt by pandas' public constructors.
+"""Frames, series and indexes of pandas from pickles, rebuilt by pandas' public constructors.
 
-The inner objects of pandas trust their content: places of columns, codes of categories and of
-indexes are used without a look at bounds. So they are not made; frames are built anew from what
-the pickle says, and the constructors, or the checks here, look at the bounds.
+Internal objects of pandas trust their content: locations of columns, and codes of categories and
+indexes, are used without bounds checks. Therefore they are not created; frames are rebuilt from
+the content of the pickle, and the constructors, or the checks here, verify the bounds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pypet.encoding.safe_pickle.vocabulary import (
     check_text,
 )
 
-pandas: Any = import_module("pandas")  # this module itself is imported for pickles of it only
+pandas: Any = import_module("pandas")  # imported only for pickles with pandas objects
 extensions = pandas.api.extensions
 
 _FRAME = "a frame"
@@ -43,7 +43,7 @@ class _Block(NamedTuple):
 
 
 class _Manager(NamedTuple):
-    """What pandas keeps within a frame or series."""
+    """The internal data of a frame or series."""
 
     axes: tuple[Any, ...]
     blocks: tuple[_Block, ...]
@@ -223,7 +223,7 @@ _INDEXES = frozenset(
 
 
 def _backed(machine: PickleMachine, cls: Any, checksum: Any, given: Any = None) -> Any:
-    """Stand for what makes columns that are kept in an array of numpy."""
+    """Replace the constructor of columns that are backed by a numpy array."""
 
     def restore(state: Any) -> Any:
         check(type(state) is tuple and len(state) in (2, 3), _COLUMN)
@@ -443,7 +443,7 @@ def kinds() -> AllowedNames:
         pandas.StringDtype: _string_dtype,
         pandas.Period: _period,
         pandas.Interval: _interval,
-        pandas.Timestamp: _timestamp,  # older versions pickled it so
+        pandas.Timestamp: _timestamp,  # the form in which older versions pickle it
         pandas.Timedelta: _timedelta,
     }
     for name in offsets.__all__:

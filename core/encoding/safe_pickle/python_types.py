@@ -1,7 +1,7 @@
 """Vocabularies for pickles of unknown origin, with Python's own types of data.
 
-A pickle calls the names it uses, with arbitrary arguments. Neither packages nor classes can
-therefore be allowed as they are: `numpy.memmap` creates files, and numpy trusts the states of
+A pickle calls the names it uses with arbitrary arguments. Therefore neither packages nor classes
+can be allowed as they are: `numpy.memmap` creates files, and numpy trusts the states of
 dtypes and random generators. Types of numpy, pandas and scipy have separate modules.
 """
 
@@ -102,7 +102,7 @@ class SafeVocabulary(Vocabulary):
 
 
 class NoVocabulary(Vocabulary):
-    """No names at all: constants, and lists and dictionaries of them."""
+    """No names at all: only constants, and lists and dictionaries of them."""
 
     def __init__(self, mode: str) -> None:
         self._mode = mode
@@ -204,7 +204,7 @@ def _sequence_of_bytes(machine: PickleMachine, args: tuple[Any, ...]) -> bytes:
 
 
 def _encoded(machine: PickleMachine, text: Any, encoding: Any) -> bytes:
-    """Stand for ``_codecs.encode``, with which bytes are written in the older protocols."""
+    """Replace ``_codecs.encode``, which older protocols use to write bytes."""
     check(type(text) is str and encoding in ("latin1", "latin-1"), "bytes")
     machine.charge(len(text))
     return text.encode("latin1")  # type: ignore[no-any-return]
@@ -314,7 +314,7 @@ def _new_object(machine: PickleMachine, cls: type) -> object:
 
 
 def _restoring_method(machine: PickleMachine, owner: Any, name: Any) -> Any:
-    """Stand for ``getattr`` in pickles of time zones, which need it for one method."""
+    """Replace ``getattr`` in pickles of time zones, which need it for one method."""
     check(owner is ZoneInfo and name == "_unpickle", "a time zone")
     return Constructor("ZoneInfo", _zone)
 
@@ -374,7 +374,7 @@ _BASES = (bytes, complex, dict, float, frozenset, int, list, set, str, tuple)
 
 
 def _reconstructed(machine: PickleMachine, cls: Any, base: Any, state: Any) -> Any:
-    """Stand for ``copyreg._reconstructor``, which protocols 0 and 1 use for most objects."""
+    """Replace ``copyreg._reconstructor``, which protocols 0 and 1 use for most objects."""
     check(isinstance(cls, type) and isinstance(base, type), "a class")
     if base is object:
         return machine.make(cls, (), {})

@@ -1,4 +1,4 @@
-"""Sparse matrices of scipy out of pickles: their indices are checked, which scipy's code trusts."""
+"""Sparse matrices of scipy from pickles, with checked indices, because scipy trusts them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from pypet.encoding.safe_pickle.machine import PickleMachine
 from pypet.encoding.safe_pickle.vocabulary import AllowedNames, Pending, check, check_sizes
 
-sparse: Any = import_module("scipy.sparse")  # this module itself is imported for pickles of it only
+sparse: Any = import_module("scipy.sparse")  # imported only for pickles with scipy objects
 
 _SPARSE = "a sparse matrix"
 

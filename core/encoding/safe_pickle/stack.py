@@ -10,7 +10,7 @@ from pypet.encoding.safe_pickle.vocabulary import MalformedPickleError, Pending,
 from pypet.errors import RefusedPickleError
 
 _MAX_DEPTH = 100
-"""Of nested tuples: Python hashes them recursively, without a limit."""
+"""Maximum depth of nested tuples: Python hashes them recursively, without a limit."""
 _NESTING = frozenset((tuple, frozenset, slice))
 _WORK_PER_BYTE = 64
 _FREE_WORK = 1 << 20

@@ -1,1 +1,1 @@
-"""Pandas items: how pandas writes and reads them, and what it would lose by that."""
+"""Pandas items: reading and writing them through pandas, and keeping what pandas would lose."""

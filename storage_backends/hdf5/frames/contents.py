@@ -1,10 +1,10 @@
-"""Everything that is in a pandas item, read once: for its checksum, and to make the object of it.
+"""The whole content of a pandas item, read once for its checksum and for creating the object.
 
 Nothing is unpickled here. PyTables writes pandas items in HDF5's oldest format, which has no
 checksums at all, so ours covers everything that pandas reads: names, attributes, types and values
-of all that is in the group of the item. It is the attribute ``SRVC_CHECKSUM`` of that group,
+of everything in the group of the item. It is the attribute ``SRVC_CHECKSUM`` of that group,
 followed by the number of rows of each dataset, in the order of their paths. Rows that another
-program appends later are not counted, and neither are indexes, from which nothing is loaded.
+program appends later are not covered, and neither are indexes, which are never loaded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pypet.storage_backends.hdf5.encoding.layout import CHECKSUM
 from pypet.storage_backends.hdf5.objects.groups import child_names
 
 INDEX = b"_i_"
-"""Begins the names of groups with PyTables' indexes, from which nothing is loaded."""
+"""Prefix of the names of groups with PyTables' indexes, which are never loaded."""
 
 Array = np.ndarray[Any, Any]
 
@@ -46,13 +46,13 @@ class RawAttribute(NamedTuple):
 
 
 class Part:
-    """The group of an item, or something in it."""
+    """The group of an item, or a member of it."""
 
     __slots__ = ("_attributes", "_has_shape", "_kind", "_raw", "_shape", "location", "path")
 
     def __init__(self, path: bytes, location: Any) -> None:
         self.path = path
-        """Relative to the item; empty for the group itself, else it begins with a slash."""
+        """Path relative to the item: empty for the group itself, otherwise with a leading slash."""
         self.location = location
         self._attributes: dict[bytes, RawAttribute] | None = None
         self._kind: h5t.TypeID | None = None
@@ -67,7 +67,7 @@ class Part:
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """Shape of a dataset, None if it has no place for values."""
+        """Shape of a dataset, None for an empty dataspace."""
         if not self._has_shape:
             self._shape = self.location.shape
             self._has_shape = True
@@ -82,7 +82,7 @@ class Part:
 
     @property
     def is_ragged(self) -> bool:
-        """Whether the rows of a dataset are of any length."""
+        """Whether the rows of a dataset have variable length."""
         return bool(self.kind.get_class() == h5t.VLEN)
 
     @property
@@ -109,12 +109,12 @@ class Part:
         return self._raw
 
     def ragged_rows(self, count: int) -> Iterator[Array]:
-        """Yield the first rows of a dataset that has ragged ones."""
+        """Yield the first rows of a dataset with ragged rows."""
         yield from map(np.asarray, h5py.Dataset(self.location)[:count])
 
 
 def read_content(group: h5g.GroupID) -> list[Part]:
-    """Return the parts of an item, always in the same order; they are read when asked for."""
+    """Return the parts of an item in a fixed order; their content is read lazily."""
     return list(_parts(group, b""))
 
 
@@ -138,7 +138,7 @@ def _read_attribute(location: Any, name: bytes) -> RawAttribute:
     if _is_variable(kind, encoded):
         return RawAttribute(kind, encoded, None)
     try:
-        size = attribute.get_storage_size()  # faster than to ask for its space
+        size = attribute.get_storage_size()  # faster than querying its dataspace
     except RuntimeError:  # h5py takes 0 for an error
         if attribute.get_space().get_simple_extent_npoints():
             raise
@@ -166,7 +166,7 @@ def _is_variable(kind: h5t.TypeID, encoded: bytes) -> bool:
 
 
 _VARIABLE: dict[bytes, bool] = {}
-"""Types met so far -> whether they are text of variable length."""
+"""Type -> whether it is text of variable length; a cache."""
 _MOST_KNOWN = 1024
 
 
@@ -174,13 +174,13 @@ _MOST_KNOWN = 1024
 
 
 _LENGTH = b"NROWS"
-"""PyTables' note of the number of rows, which grows with the table."""
+"""PyTables' attribute with the number of rows, which grows with the table."""
 
 
 def note_frame(group: h5g.GroupID) -> None:
     """Write the checksum of a pandas item into its group; replaces a former one.
 
-    There will be none if h5py cannot read the values because of their compression.
+    Nothing is written if h5py cannot read the values because of their compression.
     """
     parts = read_content(group)
     datasets = [part for part in parts if part.is_dataset]
@@ -198,14 +198,14 @@ def forget_frame(group: h5g.GroupID) -> None:
 
 
 def check_frame(group: h5g.GroupID, parts: list[Part]) -> None:
-    """Raise if a pandas item is not what was stored; nothing is known of one without a checksum.
+    """Verify the checksum of a pandas item; items without one are accepted.
 
-    ``parts`` are what is in its group.
+    ``parts`` are the contents of its group.
 
     Raises
     ------
     StorageFormatError
-        It is something else.
+        The content does not match the checksum.
     """
     if not h5a.exists(group, CHECKSUM):
         return
@@ -219,7 +219,7 @@ def check_frame(group: h5g.GroupID, parts: list[Part]) -> None:
 
 
 def _crc(parts: list[Part], lengths: list[int]) -> int:
-    """Return the checksum of parts, of datasets as many rows as ``lengths`` says."""
+    """Return the checksum of parts; ``lengths`` limits the rows of datasets."""
     crc = 0
     remaining = iter(lengths)
     for part in parts:

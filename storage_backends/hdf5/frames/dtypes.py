@@ -1,11 +1,11 @@
-"""Dtypes of pandas that its HDF5 files lack: written as dtypes of numpy, and noted beside the data.
+"""Pandas dtypes that its HDF5 formats lack: written as numpy dtypes, and recorded in attributes.
 
 Integers, floats and booleans with missing values become plain ones, or objects if some are
-missing; sparse columns become dense, intervals objects; categories, where only the fixed format
-does for the other columns, objects. Text becomes objects, which every version of pandas reads. So
-every program can read the files, and loading restores the dtypes from the notes. Text that is kept
-as objects is noted, too, where pandas would take it for its own dtype of text, and so are columns
-that had the byte order of another machine, since pandas reads all of them in that of this one.
+missing; sparse columns become dense; intervals become objects, and so do categories if the other
+columns need the fixed format. Text becomes objects, which every version of pandas reads. Thus
+every program can read the files, and loading restores the dtypes from the attributes. Text that was
+of dtype object is recorded, too, because pandas would load it as its own text dtype, and so are
+columns of foreign byte order, because pandas reads all columns in native order.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pypet.errors import StorageFormatError
 
 
 def with_noted_dtypes(value: Any, attributes: Any) -> Any:
-    """Return what was read with all that attributes of the item note about its dtypes."""
+    """Return a value that pandas has read, with all dtypes that attributes of the item record."""
     value = with_orders(with_text_dtypes(value, attributes), attributes)
     return with_extension_dtypes(value, attributes)
 
@@ -31,11 +31,11 @@ def with_noted_dtypes(value: Any, attributes: Any) -> Any:
 
 
 ORDER_NOTE = "SRVC_PANDAS_BYTE_ORDER"
-"""Attribute with the order, a blank, and the positions of columns, separated by commas."""
+"""Attribute with the byte order, a blank, and column positions separated by commas."""
 
 
 def note_orders(value: Any, node: Any) -> None:
-    """Write down which columns of ``value`` are in the other order; ``node`` is of PyTables."""
+    """Record columns of ``value`` in foreign byte order in attributes of a PyTables ``node``."""
     dtypes = value.dtypes
     columns = list(dtypes) if hasattr(dtypes, "items") else [dtypes]
     places = [str(place) for place, dtype in enumerate(columns) if _is_swapped(dtype)]
@@ -46,7 +46,7 @@ def note_orders(value: Any, node: Any) -> None:
 
 
 def with_orders(value: Any, attributes: Any) -> Any:
-    """Return what pandas has read with the orders that were noted in attributes of the item."""
+    """Restore the byte orders that attributes of the item record."""
     if ORDER_NOTE not in attributes:
         return value
     order, _, listed = str(attributes[ORDER_NOTE]).partition(" ")
@@ -70,7 +70,7 @@ def _is_swapped(dtype: Any) -> bool:
 
 
 STRING_NOTE = "SRVC_PANDAS_STRING"
-"""Attribute with the positions, separated by commas, of columns whose missing value is NA."""
+"""Attribute with the positions of columns whose missing value is NA, separated by commas."""
 
 
 def without_text_dtypes(value: Any) -> Any:
@@ -84,7 +84,7 @@ def without_text_dtypes(value: Any) -> Any:
 
 
 def note_text_dtypes(value: Any, node: Any) -> None:
-    """Write down which columns of ``value`` are of dtype ``string``; ``node`` is of PyTables."""
+    """Record the columns of ``value`` of dtype ``string`` in attributes of a PyTables ``node``."""
     places = [str(place) for place, dtype in enumerate(_dtypes(value)) if _has_na(dtype)]
     if _has_na(value.index.dtype):
         places.append(INDEX)
@@ -93,7 +93,7 @@ def note_text_dtypes(value: Any, node: Any) -> None:
 
 
 def with_text_dtypes(value: Any, attributes: Any) -> Any:
-    """Return what pandas has read with the dtypes that were noted in attributes of the item."""
+    """Restore the text dtypes that attributes of the item record."""
     if STRING_NOTE not in attributes:
         return value
     import pandas
@@ -130,7 +130,7 @@ def _has_na(dtype: Any) -> bool:
 
 
 DTYPES_NOTE = "SRVC_PANDAS_DTYPES"
-"""Attribute in JSON: name of a dtype -> places, which are positions of columns or these names."""
+"""Attribute in JSON: name of a dtype -> positions of columns, or one of these names."""
 INDEX, COLUMNS = "index", "columns"
 
 _MASKED = re.compile(r"U?Int(8|16|32|64)|Float(32|64)|boolean")
@@ -140,7 +140,7 @@ _INTERVAL = re.compile(rf"interval\[(u?int\d\d?|float\d\d|{_UNIT}), (left|right|
 _TEXT = re.compile(r"(string|str)\[(python|pyarrow)\]")
 _OBJECT = "object"
 _CATEGORY = "category "
-"""Begins the name of a categorical dtype, which goes on in JSON."""
+"""Prefix of the name of a categorical dtype; the rest is JSON."""
 _NAMES = "names of levels"
 _LABELS = (str, int, float, bool)
 
@@ -149,9 +149,9 @@ _LABELS = (str, int, float, bool)
 
 
 def without_extension_dtypes(value: Any, *, categories: bool = False) -> Any:
-    """Return a frame or series in which these columns, and such an index, are those of numpy.
+    """Return a frame or series with these columns and indexes converted to numpy dtypes.
 
-    With ``categories`` categorical columns are, too.
+    With ``categories``, categorical columns are converted, too.
     """
     import pandas
 
@@ -176,21 +176,21 @@ def without_extension_dtypes(value: Any, *, categories: bool = False) -> Any:
 
 
 def _series(array: Any, index: Any, name: Any = None) -> Any:
-    """Return a series of exactly the dtype of an array: pandas guesses that of objects."""
+    """Return a series with exactly the dtype of an array; pandas would infer that of objects."""
     import pandas
 
     return pandas.Series(array, index=index, name=name, dtype=array.dtype)
 
 
 def has_categories(value: Any) -> bool:
-    """Return whether a column is categorical, of categories that can be noted."""
+    """Return whether a column is categorical with categories that can be recorded."""
     dtypes = value.dtypes
     columns = list(dtypes) if hasattr(value, "columns") else [dtypes]
     return any(_category(dtype) is not None for dtype in columns)
 
 
 def note_extension_dtypes(value: Any, node: Any, *, categories: bool = False) -> None:
-    """Write down which dtypes ``value`` has that reading will not give; ``node`` is of PyTables."""
+    """Record dtypes that reading ``value`` back would lose in attributes of a PyTables ``node``."""
     found: dict[str, list[Any]] = {}
 
     def note(place: int | str, data: Any) -> None:
@@ -217,7 +217,7 @@ def note_extension_dtypes(value: Any, node: Any, *, categories: bool = False) ->
         and None in names
         and all(name is None or type(name) is str for name in names)
     ):
-        found[_NAMES] = names  # tables give names to those that have none
+        found[_NAMES] = names  # the table format names unnamed levels
     if found:
         node._v_attrs[DTYPES_NOTE] = json.dumps(found)
 
@@ -227,7 +227,7 @@ def _is_object(dtype: Any) -> bool:
 
 
 def _noted_name(dtype: Any, categories: bool = False) -> str | None:
-    """Return what a dtype is called in a note if it has to be written as another one."""
+    """Return the recorded name of a dtype that is written as another one."""
     import pandas
 
     if isinstance(dtype, np.dtype):
@@ -244,7 +244,7 @@ def _noted_name(dtype: Any, categories: bool = False) -> str | None:
 
 
 def _category(dtype: Any) -> str | None:
-    """Return what a categorical dtype is called if its categories are text or numbers."""
+    """Return the recorded name of a categorical dtype if its categories are text or numbers."""
     import pandas
 
     if not isinstance(dtype, pandas.CategoricalDtype):
@@ -272,7 +272,7 @@ def _plain(array: Any) -> Any:
 
 
 def _text_storage(dtype: Any, *, always: bool) -> str | None:
-    """Return which dtype of text a column has; only with ``always`` the default of its kind."""
+    """Return the text dtype of a column; the default one only with ``always``."""
     import pandas
 
     if not isinstance(dtype, pandas.StringDtype):
@@ -293,12 +293,12 @@ def _looks_like_text(data: Any) -> bool:
 
 
 def with_extension_dtypes(value: Any, attributes: Any) -> Any:
-    """Return what pandas has read with the dtypes that were noted in attributes of the item.
+    """Restore the extension dtypes that attributes of the item record.
 
     Raises
     ------
     StorageFormatError
-        The note is damaged.
+        The attribute is damaged.
     """
     if DTYPES_NOTE not in attributes:
         return value

@@ -1,4 +1,4 @@
-"""Choosing the pandas format of an object in which it is read as it was stored."""
+"""Choosing a pandas format that preserves an object exactly."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ FIXED, TABLE = "fixed", "table"
 
 
 def other_format(name: str) -> str:
-    """Return the format of the two of pandas that is not meant by a name, long or short."""
+    """Return the other one of pandas' two formats; ``name`` may be long or short."""
     return FIXED if name.startswith("t") else TABLE
 
 
 def is_certain(value: Any, *, is_table: bool) -> bool:
-    """Return whether pandas reads what it has written of this object, without a look.
+    """Return whether pandas is known to read this object back unchanged, without trying.
 
-    That is known for numbers and times, and for pandas' own text. The fixed format pickles objects,
-    and those of a user are not unpickled where they are only to be stored.
+    It is for numbers and times, and for pandas' own text. The fixed format pickles objects, and
+    storing must not unpickle those of users.
     """
     import pandas
 
@@ -47,9 +47,9 @@ def _is_common(dtype: Any) -> bool:
 
 
 def difference(value: Any, found: Any) -> str | None:
-    """Return in which way ``found``, which was read, is not what was stored; None if it is.
+    """Return how ``found``, as read back, differs from what was stored; None if it does not.
 
-    Dtypes, labels and names count. Values are not compared.
+    Compares dtypes, labels and names, but not values.
     """
     import pandas
 
@@ -94,20 +94,20 @@ def _same_name(name: Any, found: Any) -> bool:
 
 
 class Attempts:
-    """The formats that were tried, and why they failed."""
+    """The formats that were tried, with their errors."""
 
     def __init__(self) -> None:
         self._reasons: list[str] = []
         self.error: Exception | None = None
-        """What the first of them met, None if it only changed something."""
+        """The error of the first format, None if it only changed something."""
 
     def make(self, name: str, attempt: Callable[[str], str | None]) -> bool:
-        """Return whether the object was written in this format and nothing of it is lost."""
+        """Return whether the object was written in this format without loss."""
         try:
             reason = attempt(name)
         except (OSError, MemoryError):
             raise
-        except Exception as err:  # pandas raises anything
+        except Exception as err:  # pandas raises arbitrary exceptions
             if not self._reasons:
                 self.error = err
             reason = " ".join(str(err).split())

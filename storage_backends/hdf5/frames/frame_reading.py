@@ -1,4 +1,4 @@
-"""Reading pandas items by pandas, from the file or from a copy in memory without pickles."""
+"""Reading items through pandas, from the file or from a copy in memory without pickles."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pypet.storage_backends.hdf5.pytables.stores import opened_store
 def read_frames(file: OpenFile, paths: Sequence[str], policy: UnpicklingPolicy) -> list[Any]:
     """Return the pandas objects at absolute paths.
 
-    If ``policy`` trusts every pickle the file is closed for h5py meanwhile, else pandas reads a
-    copy in memory.
+    If ``policy`` trusts every pickle, h5py closes the file while pandas reads it. Otherwise pandas
+    reads a copy in memory.
 
     Raises
     ------
     RefusedPickleError
-        Something that is pickled in them may not be loaded.
+        They contain a pickle that must not be loaded.
     StorageFormatError
         They are damaged.
     """
@@ -39,7 +39,7 @@ def read_frames(file: OpenFile, paths: Sequence[str], policy: UnpicklingPolicy) 
 
 @contextmanager
 def plain_store(file: OpenFile, paths: Iterable[str], policy: UnpicklingPolicy) -> Iterator[Any]:
-    """Open a copy of items in memory, without a pickle that may not be loaded, as ``HDFStore``."""
+    """Open a copy of items in memory, without forbidden pickles, as ``HDFStore``."""
     with plain_copy(file, paths, policy) as options:
         name = f"{file.path} ({next(_COPIES)}. copy in memory)"
         with opened_store(name, "r", **options) as store:
@@ -54,14 +54,14 @@ def _read_copy(store: Any, path: str, file: str) -> Any:
         return read_frame(store, path, look_at_codes=True)
     except StorageFormatError:
         raise
-    except Exception as err:  # pandas raises anything
+    except Exception as err:  # pandas raises arbitrary exceptions
         raise StorageFormatError(
             f"The pandas data at {path} in {file} cannot be read, it may be damaged: {err}"
         ) from err
 
 
 def read_frame(store: Any, path: str, *, look_at_codes: bool = False) -> Any:
-    """Return the frame or series at a path in an ``HDFStore``, with the dtypes that were noted."""
+    """Return the frame or series at a path in an ``HDFStore``, with its recorded dtypes."""
     from pandas import DataFrame, Series
 
     node = store._handle.get_node(path)
@@ -76,9 +76,9 @@ def read_frame(store: Any, path: str, *, look_at_codes: bool = False) -> Any:
 
 
 def check_codes(value: Any, path: str) -> None:
-    """Make sure that codes of categories and of indexes are within bounds.
+    """Check that codes of categories and of indexes are within bounds.
 
-    pandas does not look when it reads a table, and takes values from outside later on.
+    pandas does not check them when it reads a table, and reads out of bounds later.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Writing pandas items: new ones are made by pandas in memory and copied into the file."""
+"""Writing pandas items: pandas creates new ones in memory, and they are copied into the file."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ _CHUNK_ROWS = 32
 
 
 def was_added(file: Any, path: str, call: int) -> bool:
-    """Return whether the item at ``path`` has the rows of a call; ``file`` is of PyTables."""
+    """Return whether the item at ``path`` has the rows of a call; ``file`` is a PyTables file."""
     place = f"{path}/{CALLS}"
     return bool(call) and place in file and bool(np.any(file.get_node(place)[:] == np.uint64(call)))
 
 
 def note_added(file: Any, path: str, call: int) -> None:
-    """Write down that the item at ``path`` has the rows of a call."""
+    """Record that the item at ``path`` has the rows of a call."""
     import tables
 
     if not call:
@@ -71,7 +71,7 @@ def note_added(file: Any, path: str, call: int) -> None:
 
 
 def with_rows(frame: Any, rows: Any) -> Any:
-    """Return what pandas reads of a frame or series after ``rows`` were added to it."""
+    """Return a frame or series with ``rows`` appended, as pandas will read it."""
     if not len(rows):
         return frame
     from pandas import concat
@@ -83,32 +83,32 @@ logger = logging.getLogger(__name__)
 
 
 class PendingFrame(NamedTuple):
-    """A pandas item that waits for its turn."""
+    """A pandas item that is waiting to be written."""
 
     item: FrameItem
     rollback: Rollback
     path: str
     """Absolute path in the file."""
     replaces: str | None
-    """The path of the item that it takes the place of."""
+    """Path of the item that it replaces."""
     options: dict[str, Any]
     settings: Settings
     call: int
-    """Which storing call it belongs to, see `PutNode.call`."""
+    """Identity of the storing call, see `PutNode.call`."""
 
 
 def put_frame(store: Any, frame: PendingFrame) -> None:
     """Write one pandas item with the attribute of its kind.
 
-    Without options for pandas, the other format is taken if the one of the service would fail or
-    lose something.
+    Without options for pandas, the other format is used if the format of the service fails or
+    loses something.
 
     Raises
     ------
     TypeError
-        Neither format keeps it as it is.
+        Neither format preserves it.
     Exception
-        With options: any error of pandas about data that it cannot keep in this way.
+        With options: any error of pandas about data that it cannot write in this way.
     """
     chosen = {**frame.item.options, **frame.options}
     is_addition = bool(chosen.get("append"))
@@ -122,7 +122,7 @@ def put_frame(store: Any, frame: PendingFrame) -> None:
     if is_addition and frame.path in store._handle and not _has_new_rows(store, frame):
         return
     if value.empty and str(arguments["format"]).startswith("t"):
-        arguments["format"] = FIXED  # pandas keeps nothing of an empty frame in a table
+        arguments["format"] = FIXED  # the table format stores nothing of an empty frame
         arguments["append"] = is_addition = False
     plain = without_text_dtypes(without_extension_dtypes(value))
     if chosen:
@@ -170,7 +170,7 @@ def _put(
     *,
     categories: bool = False,
 ) -> None:
-    """Write an object whose dtypes pandas can write, and note those that it had."""
+    """Write an object whose dtypes pandas can write, and record the original ones."""
     value = frame.item.value
     with portable_pickles():
         store.put(frame.path, plain, **arguments)
@@ -195,19 +195,18 @@ def _has_new_rows(store: Any, frame: PendingFrame) -> bool:
 
 
 def write_frames(file: OpenFile, frames: list[PendingFrame], policy: UnpicklingPolicy) -> None:
-    """Write pandas items and take them off the list.
+    """Write pandas items and remove them from the list.
 
-    New ones are made in memory and copied, so that a commit has them whole or not at all. Only
-    rows that are added to an item are written by PyTables to the file itself, which h5py closes
-    meanwhile.
+    New ones are created in memory and copied, so that a commit contains them completely or not at
+    all. Only rows for an existing item are written by PyTables to the file itself; h5py closes it
+    in the meantime.
 
     Raises
     ------
     RefusedPickleError
-        PyTables would come upon a pickle that ``policy`` forbids to load; no rows are added.
+        PyTables would load a pickle that ``policy`` forbids; no rows are added.
     TypeError
-        An item that pandas cannot keep; what was made of that node is removed, the others are
-        written.
+        pandas cannot write an item. Its node is removed, and all others are written.
     """
     pending, frames[:] = frames[:], []
     additions = [frame for frame in pending if _is_addition(file, frame)]
@@ -235,7 +234,7 @@ _Failures = list[tuple[PendingFrame, Exception]]
 
 
 def _is_addition(file: OpenFile, frame: PendingFrame) -> bool:
-    """Return whether rows are added to an item that is there."""
+    """Return whether rows are added to an existing item."""
     if not {**frame.item.options, **frame.options}.get("append"):
         return False
     parent, _, name = frame.path.encode("utf8").rpartition(b"/")
@@ -243,15 +242,15 @@ def _is_addition(file: OpenFile, frame: PendingFrame) -> bool:
 
 
 def _copy_new(file: OpenFile, frames: list[PendingFrame]) -> _Failures:
-    """Make new items in memory and copy them into the file; return what failed."""
+    """Create new items in memory and copy them into the file; return the failures."""
     failures: _Failures = []
     made: dict[str, PendingFrame] = {}
     with opened_in_memory(frames[0].settings) as store:
         for frame in frames:
             try:
                 put_frame(store, frame)
-                made[frame.path] = frame  # rows may have been added to one that is new, too
-            except Exception as err:  # the others are written all the same
+                made[frame.path] = frame  # rows may have been added to a new one as well
+            except Exception as err:  # the others are still written
                 failures.append((frame, err))
         store.flush()
         image = store._handle.get_file_image() if made else b""
@@ -278,14 +277,14 @@ def _copy(source: h5f.FileID, file: OpenFile, frame: PendingFrame) -> None:
 
 
 def _provide_filters(frame: PendingFrame) -> None:
-    """Let HDF5 unpack rows of any length, which it does to copy them."""
+    """Have HDF5 decompress rows of variable length, as copying them requires."""
     complib = str(frame.options.get("complib", frame.settings.complib))
     if complib != "zlib":
         make_all_available()
 
 
 def _add_rows(file: OpenFile, frames: list[PendingFrame], policy: UnpicklingPolicy) -> _Failures:
-    """Have PyTables add rows to items; return what failed."""
+    """Have PyTables add rows to items; return the failures."""
     try:
         inspect_items(file, [frame.path for frame in frames], policy)
     except (RefusedPickleError, StorageFormatError):
@@ -297,13 +296,13 @@ def _add_rows(file: OpenFile, frames: list[PendingFrame], policy: UnpicklingPoli
         for frame in frames:
             try:
                 put_frame(store, frame)
-            except Exception as err:  # the file must be whole again before anybody hears of it
+            except Exception as err:  # the file must be consistent again before the error is raised
                 failures.append((frame, err))
     return failures
 
 
 def _note_checksum(file: OpenFile, frame: PendingFrame) -> None:
-    """Write the checksum of an item; one that rows are added to has none."""
+    """Write the checksum of an item; items with added rows have none."""
     group = h5g.open(file.id, (frame.replaces or frame.path).encode("utf8"))
     grows = {**frame.item.options, **frame.options}.get("append")
     if frame.settings.filters.checksums and not grows:

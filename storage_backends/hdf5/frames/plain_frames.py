@@ -1,8 +1,8 @@
-"""Frames and series of pandas' fixed format, made of what h5py reads, without PyTables and pandas.
+"""A fast path for pandas' fixed format: frames and series from what h5py reads.
 
-That is several times as fast, and the file stays open. Only what is common is made here: labels
-that are text or numbers, and columns of numbers, times and objects, pickled as pandas does it.
-Whatever else is in an item, it goes through pandas, which knows best what it means.
+It is several times as fast as reading through PyTables and pandas, and the file stays open. It
+handles common content: labels that are text or numbers, and columns of numbers, times and pickled
+objects. All other items are read through pandas.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _OF_INDEX = _OF_PYTABLES | {b"FLAVOR", b"kind", b"name", b"nan_rep", b"transpose
 _OF_VALUES = _OF_PYTABLES | {b"FLAVOR", b"PSEUDOATOM", b"transposed", b"value_type"}
 _OURS = b"SRVC_"
 NOTES = b"SRVC_PANDAS_"
-"""Begins the names of attributes with what pandas does not store."""
+"""Prefix of the names of our attributes, which pandas does not know."""
 _VARIETY = b"_variety"
 
 _UTF8 = frozenset(("utf8", "utf-8"))
 _LABEL_KINDS = {"integer": "iu", "float": "f"}
 _TIMES = re.compile(r"(datetime|timedelta)64(?:\[(s|ms|us|ns)\])?")
 _NAN = "nan"
-"""Labels of these letters are missing values in files of some versions of pandas."""
+"""Labels with this text are missing values in files of some versions of pandas."""
 
 
 def notes_of(parts: list[Part]) -> dict[str, str]:
@@ -57,16 +57,16 @@ def notes_of(parts: list[Part]) -> dict[str, str]:
 
 
 class _NotCommonError(Exception):
-    """Something that is left to pandas."""
+    """Raised for content that is left to pandas."""
 
 
 def plain_frame(parts: list[Part], policy: UnpicklingPolicy, where: str) -> Any:
-    """Return the frame or series that the parts of an item are, None if it is left to pandas.
+    """Return the frame or series made of the parts of an item, None if it is left to pandas.
 
     Raises
     ------
     RefusedPickleError
-        ``policy`` forbids to load the objects in it.
+        ``policy`` forbids loading the objects in it.
     """
     try:
         return _Reader(parts, policy, where).read()
@@ -74,12 +74,12 @@ def plain_frame(parts: list[Part], policy: UnpicklingPolicy, where: str) -> Any:
         _NotCommonError,
         OSError,
         StorageFormatError,
-    ):  # pandas raises a better error, if something is wrong
+    ):  # if something is wrong, pandas raises a better error
         return None
 
 
 class _Reader:
-    """Makes the object of one item."""
+    """Creates the object of one item."""
 
     def __init__(self, parts: list[Part], policy: UnpicklingPolicy, where: str) -> None:
         self._item, *datasets = parts
@@ -137,7 +137,7 @@ class _Reader:
             ]
             return pandas.concat(made, axis=1).reindex(columns=columns)
         if count == 1 and blocks[0][0] == list(places):
-            values = np.asfortranarray(blocks[0][1])  # as pandas has it: contiguous columns
+            values = np.asfortranarray(blocks[0][1])  # contiguous columns, as in pandas
             return pandas.DataFrame(values, index=index, columns=columns, copy=False)
         frame = pandas.DataFrame(dict(enumerate(found)), index=index)
         frame.columns = columns
@@ -159,7 +159,7 @@ class _Reader:
         return pandas.Index(labels, name=label)
 
     def _labels(self, name: str) -> tuple[Any, str | None]:
-        """Return labels of rows or columns, and what they are called."""
+        """Return the labels of rows or columns, and their names."""
         variety = self._item.attributes.get(name.encode("ascii") + _VARIETY)
         _need(_text(variety) == "regular")
         part = self._dataset(name, _OF_INDEX)
@@ -203,7 +203,7 @@ class _Reader:
             values = self._policy.loads(row.tobytes(), f"The pandas data at {self._where}")
         except RefusedPickleError:
             raise
-        except Exception as err:  # unpickling raises anything; pandas will fail in the same way
+        except Exception as err:  # unpickling raises arbitrary exceptions; pandas does the same
             raise _NotCommonError from err
         _need(type(values) is np.ndarray and values.ndim == axes and values.dtype == object)
         array: Array = values
@@ -252,7 +252,7 @@ def _integer(attribute: RawAttribute | None) -> int:
 
 
 def _frame_of_block(values: Array, columns: Any, index: Any) -> Any:
-    """Return a block of columns as pandas makes it, which takes a block of text for its `str`."""
+    """Return a block of columns as pandas creates it; pandas turns blocks of text into `str`."""
     import pandas
 
     frame = pandas.DataFrame(values, index=index, columns=columns, copy=False)

@@ -1,1 +1,1 @@
-"""Reading through PyTables and pandas, and the checks before they read anything."""
+"""Reading through PyTables and pandas, with the checks that have to come first."""

@@ -1,4 +1,4 @@
-"""Reading data that is compressed by filters which h5py does not have: through PyTables."""
+"""Reading data through PyTables if h5py lacks the compression filter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pypet.storage_backends.hdf5.pytables.stores import quiet
 
 
 class PyTablesReader:
-    """A file that PyTables has open."""
+    """A file opened by PyTables."""
 
     def __init__(self, file: Any, path: str) -> None:
         self._file = file
@@ -102,15 +102,15 @@ def read_through_pytables(
 ) -> Iterator[PyTablesReader]:
     """Open the file through PyTables to read the arrays and tables at absolute paths.
 
-    If ``policy`` trusts every pickle h5py has the file closed meanwhile, else PyTables opens a copy
-    in memory.
+    If ``policy`` trusts every pickle, h5py closes the file in the meantime. Otherwise PyTables
+    opens a copy in memory.
 
     Raises
     ------
     RefusedPickleError
-        PyTables would come upon a pickle that may not be loaded.
+        PyTables would load a forbidden pickle.
     MissingFilterError
-        PyTables has no filter for it either.
+        PyTables does not have the filter either.
     StorageFormatError
         The file is damaged there.
     """

@@ -1,10 +1,10 @@
-"""Checks of what PyTables and pandas are about to read: types, names, and pickles.
+"""Checks of types, names and pickles before PyTables and pandas read them.
 
-PyTables unpickles attributes that look like it, of every node that it opens on the way, and the
-rows of object arrays. Where it works on the file itself, everything that it would touch is read
-through h5py first: if not every pickle is trusted, each must name nothing, or be one that pickling
-the value safely read from it gives again. PyTables takes memory for what it believes a type to be,
-and ends the process over a name that is no UTF-8: such names are refused in every mode.
+PyTables unpickles the rows of object arrays, and attributes that look like pickles, of every node
+along a path. Where it works on the file itself, everything it would touch is first read through
+h5py. Unless every pickle is trusted, a pickle must name nothing, or equal the pickle of the value
+that the safe unpickler reads from it. PyTables allocates memory for whatever it takes a type to be,
+and aborts the process for names that are not UTF-8, so such names are refused in every mode.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _DEEPEST_TYPE = 16
 
 
 def is_plain(kind: h5t.TypeID, depth: int = 0) -> bool:
-    """Return whether elements of a type are numbers, text of fixed length, or rows of such."""
+    """Return whether elements of a type are numbers, text of fixed length, or structs of these."""
     if depth > _DEEPEST_TYPE:
         return False
     family = kind.get_class()
@@ -69,17 +69,17 @@ def _fits(kind: h5t.TypeID) -> bool:
         for index in range(kind.get_nmembers()):
             kind.get_member_name(index).decode("utf8")
         return bool(dtype_of(kind).itemsize == kind.get_size())
-    except (StorageFormatError, TypeError, ValueError):  # no such row in numpy
+    except (StorageFormatError, TypeError, ValueError):  # numpy has no such struct
         return False
 
 
 def is_ragged(kind: h5t.TypeID) -> bool:
-    """Return whether elements of a type are rows of plain elements, of any length."""
+    """Return whether elements of a type are ragged rows of plain elements."""
     return kind.get_class() == h5t.VLEN and is_plain(kind.get_super())
 
 
 def is_scalar(attribute: h5a.AttrID) -> bool:
-    """Return whether an attribute is no array."""
+    """Return whether an attribute is a scalar."""
     return bool(attribute.get_space().get_simple_extent_type() != h5s.SIMPLE)
 
 
@@ -92,12 +92,12 @@ def reads_elsewhere(dataset: h5d.DatasetID) -> bool:
 
 
 def check_names(location: Any, path: str, file: str) -> None:
-    """Make sure that the names of all attributes can be decoded; PyTables crashes otherwise.
+    """Check that the names of all attributes can be decoded; PyTables crashes otherwise.
 
     Raises
     ------
     StorageFormatError
-        One is no UTF-8.
+        A name is not UTF-8.
     """
     for name in attribute_names(location):
         decoded(name, f"attribute of {path}", file)
@@ -109,7 +109,7 @@ def decoded(name: bytes, kind: str, file: str) -> str:
     Raises
     ------
     StorageFormatError
-        It is no UTF-8.
+        It is not UTF-8.
     """
     try:
         return name.decode("utf8")
@@ -120,7 +120,7 @@ def decoded(name: bytes, kind: str, file: str) -> str:
 
 
 def children(group: h5g.GroupID) -> list[tuple[bytes, int | None]]:
-    """Return names of what is in a group, with the address of its header, None for links."""
+    """Return the names in a group, with the address of the object header, None for links."""
     found: list[tuple[bytes, int | None]] = []
 
     def note(name: bytes, info: Any) -> None:
@@ -141,20 +141,20 @@ TEXT_ATTRIBUTES = frozenset((b"CLASS", b"FLAVOR", b"TITLE", b"VERSION", FORMAT_V
 """PyTables reads them as text without checking their types."""
 _VERSION = re.compile(rb"\d{1,3}(\.\d{1,3}){0,3}|unknown|")
 INDEX_PREFIX = b"_i_"
-"""Groups of this prefix and the name of a table hold the indexes of its columns."""
+"""Groups named by this prefix and a table hold the indexes of its columns."""
 
 
 def inspect_items(file: OpenFile, paths: Iterable[str], policy: UnpicklingPolicy) -> None:
     """Check everything that PyTables touches to read or change the items at absolute paths.
 
-    Items that are not there yet count as empty.
+    Items that do not exist yet are skipped.
 
     Raises
     ------
     RefusedPickleError
-        A pickle in it may not be loaded.
+        A pickle in it must not be loaded.
     StorageFormatError
-        A name is damaged; or something is there that PyTables does not write, and not every
+        A name is damaged, or an object is not of a kind that PyTables writes and not every
         pickle is trusted.
     """
     inspection = _Inspection(file, policy)
@@ -163,7 +163,7 @@ def inspect_items(file: OpenFile, paths: Iterable[str], policy: UnpicklingPolicy
 
 
 class _Inspection:
-    """The checks of one file by one policy."""
+    """The checks of one file under one policy."""
 
     def __init__(self, file: OpenFile, policy: UnpicklingPolicy) -> None:
         self._file = file
@@ -261,7 +261,7 @@ class _Inspection:
             raise _unknown(self._file, path, "is of a type")
 
     def _check_pickle(self, raw: bytes, where: str) -> None:
-        """Make sure that `pickle.loads` of these bytes does no harm; they may be no pickle."""
+        """Check that `pickle.loads` of these bytes is harmless; they need not be a pickle."""
         try:
             load_constants(raw, where, self._policy.mode)
             return
@@ -298,7 +298,7 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def texts_in(raw: bytes) -> set[bytes]:
-    """Return what a library may take for the text in an attribute: all of it, or up to a NUL."""
+    """Return what a library may read as the text of an attribute: all of it, or up to a NUL."""
     return {raw.rstrip(b"\0"), raw.rstrip(b"\0 "), raw.partition(b"\0")[0].rstrip(b" ")}
 
 
@@ -308,7 +308,7 @@ def open_node(parent: h5g.GroupID, name: bytes, path: str, file: str) -> Any:
     Raises
     ------
     StorageFormatError
-        It is something else, or damaged.
+        It is another kind of object, or damaged.
     """
     try:
         node = h5o.open(parent, name)
@@ -330,7 +330,7 @@ def object_rows(dataset: h5d.DatasetID, path: str) -> list[bytes]:
     Raises
     ------
     StorageFormatError
-        They are none, or cannot be read.
+        It does not hold pickles, or cannot be read.
     """
     if dataset.shape is None or len(dataset.shape) != 1:
         raise StorageFormatError(f"The objects at {path} are not in rows.")

@@ -1,8 +1,8 @@
-"""Copies of items, in a file in memory, that hold nothing but what was read here and found plain.
+"""Copies of items in a file in memory that contain only plain data.
 
-PyTables and pandas read these copies if not every pickle is trusted. Attributes are written anew:
-numbers, text, and what was safely read from pickles, pickled again. So nothing that somebody
-else pickled, and no attribute of a group above an item, reaches a library that would unpickle it.
+PyTables and pandas read these copies unless every pickle is trusted. Attributes are written again:
+numbers, text, and values that were safely unpickled, pickled again. Thus no foreign pickle, and no
+attribute of a parent group, reaches a library that would unpickle it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from pypet.storage_backends.hdf5.pytables.pickle_inspection import (
 )
 
 _FILL = re.compile(rb"FIELD_[0-9]+_FILL")
-"""Defaults of columns, which only writing needs; some versions unpickled them, too."""
+"""Defaults of columns: only needed for writing, and unpickled by some versions."""
 _TEXT_ATOMS = (b"vlstring", b"vlunicode")
 _ENCODINGS = re.compile(r"(utf-?(8|16|32)|ascii|us-ascii|latin-?1|iso-?8859-?\d+|cp\d+)", re.I)
 _ERRORS = frozenset(("strict", "ignore", "replace", "backslashreplace", "surrogatepass"))
@@ -74,7 +74,7 @@ class PlainCopy:
         ):
             write_attribute(root, name, encode_text(text))
         self._lengths: dict[str, int] = {}
-        """Path of an array -> number of its elements; those of objects have one row."""
+        """Path of an array -> number of its elements; object arrays have one row."""
         self._codes: list[tuple[str, h5d.DatasetID]] = []
 
     def add(self, path: str) -> None:
@@ -83,9 +83,9 @@ class PlainCopy:
         Raises
         ------
         RefusedPickleError
-            Something pickled in it may not be loaded.
+            It contains a pickle that must not be loaded.
         StorageFormatError
-            It has something that neither PyTables nor pandas writes.
+            It contains something that neither PyTables nor pandas writes.
         """
         *names, last = path.strip("/").encode("utf8").split(b"/")
         source, target = h5g.open(self._file.id, b"/"), self._memory["/"].id
@@ -228,7 +228,7 @@ class PlainCopy:
             write_attribute(target, name, encode_text(pickled, h5t.CSET_ASCII))
 
     def _unpickled(self, raw: bytes, where: str) -> Any:
-        """Return what is pickled, or text that only looks like it."""
+        """Return an unpickled value, or text that only looks like a pickle."""
         for encoding in ("ASCII", "latin1"):
             try:
                 if self._policy.mode == NEVER:
@@ -249,7 +249,7 @@ class PlainCopy:
             self._codes.append((path, dataset))
 
     def _check_codes(self) -> None:
-        """Make sure that codes of categories are within bounds, which pandas does not look at."""
+        """Check that codes of categories are within bounds, which pandas does not."""
         codes, self._codes = self._codes, []
         for path, dataset in codes:
             most = self._lengths.get(path + _CATEGORIES, 0)
@@ -287,7 +287,7 @@ def _without_attributes() -> h5p.PropCopyID:
 
 
 def _check_text(name: bytes, value: Any, where: str) -> None:
-    """Look at text that makes pandas import codecs or open files of time zones."""
+    """Check text that makes pandas import codecs or open time zone files."""
     if name not in (b"encoding", b"errors", b"tz") or value is None:
         return
     text = value.decode("latin1") if type(value) is bytes else value
@@ -307,7 +307,7 @@ def _check_text(name: bytes, value: Any, where: str) -> None:
 def plain_copy(
     file: OpenFile, paths: Iterable[str], policy: UnpicklingPolicy
 ) -> Iterator[dict[str, Any]]:
-    """Give arguments with which PyTables opens a copy of items, at the same paths.
+    """Yield arguments with which PyTables opens a copy of items, at the same paths.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Files as pandas and PyTables have them open, and what keeps these files readable by others."""
+"""Files opened by pandas and PyTables, and settings that keep them readable elsewhere."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from pypet.storage_backends.hdf5.settings.settings import Settings, library_of
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Suppress warnings of PyTables and pandas about names and pickled columns: both are known.
+    """Suppress the expected warnings of PyTables and pandas about names and pickled columns.
 
-    Neither PyTables nor the suppression of warnings is safe for threads, even with different
-    files.
+    Neither PyTables nor the suppression of warnings is thread-safe, even with different files.
     """
     from pandas.errors import PerformanceWarning
     from tables import NaturalNameWarning
@@ -33,27 +32,27 @@ def quiet() -> Iterator[None]:
 
 
 class StoreHandle:
-    """A file that pandas and PyTables have open in place of h5py, see `OpenFile.hand_over`."""
+    """A file opened by pandas and PyTables instead of h5py, see `OpenFile.hand_over`."""
 
     def __init__(self, path: str, writable: bool, settings: Settings) -> None:
-        # "r+" makes no file anew if this one was deleted meanwhile
+        # unlike "a", "r+" does not create the file if it was deleted in the meantime
         mode: Literal["r", "r+"] = "r+" if writable else "r"
         with quiet():
             self.store = _new_store(path, mode, settings if writable else None)
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still open: users can close it through the nodes that they were given."""
+        """Whether it is still open; users can close it through nodes they have."""
         return bool(self.store.is_open)
 
     def flush(self, *, durable: bool) -> None:
-        """Write what PyTables still holds."""
+        """Flush the buffers of PyTables."""
         if self.is_open:
             with quiet():
                 self.store.flush(fsync=durable)
 
     def close(self) -> None:
-        """Close the file; nodes that were given out are closed with it."""
+        """Close the file with all its nodes, including those that users have."""
         with quiet():
             self.store.close()
 
@@ -98,10 +97,10 @@ _UNFIT = "blosc2"
 
 
 def _keep_ragged_rows_writable(file: Any, settings: Settings) -> None:
-    """Let an open file of PyTables make arrays of ragged rows that it can write.
+    """Make an open PyTables file create ragged arrays with filters that they support.
 
-    pandas makes them of text in fixed frames, with the filters of the group that they are in.
-    PyTables then fails if these are filters that such rows cannot have.
+    pandas creates such arrays for text in the fixed format, with the filters of their group.
+    PyTables fails if ragged rows do not support these.
     """
     import tables
 
@@ -118,10 +117,10 @@ def _keep_ragged_rows_writable(file: Any, settings: Settings) -> None:
 
 
 def ragged_filters(filters: Any) -> Any:
-    """Return those of PyTables' filters that rows of any length can have.
+    """Return the filters of PyTables that ragged rows support.
 
-    Their values are elsewhere in the file, where HDF5 has no checksums for them, and PyTables
-    does not make them with blosc2.
+    Their values are stored outside of the chunks, where HDF5 has no checksums, and PyTables does
+    not create ragged arrays with blosc2.
     """
     import tables
 
@@ -134,13 +133,13 @@ def ragged_filters(filters: Any) -> Any:
 # ----- older versions of pandas ----------------------------------------------------------------
 
 _OLD_KINDS = {"datetime64[ns]": "datetime64", "timedelta64[ns]": "timedelta64"}
-"""Versions before 2 know no other resolution; later ones take the old names for the same."""
+"""Versions before 2 know no other resolution; later ones accept the old names for it."""
 _OLD_FORMAT = "0.15.2"
-"""Version of the table format; without it versions before 3 assume one of long ago."""
+"""Version of the table format; without it, versions before 3 assume a very old one."""
 
 
 def adapt_to_older_pandas(group: Any, *, is_table: bool) -> None:
-    """Change attributes that only newer versions understand; ``group`` is a node of PyTables.
+    """Replace attributes of a PyTables ``group`` that only newer versions understand.
 
     Times in tables keep the new names: the installed version compares them on appending.
     """

@@ -140,7 +140,7 @@ def _read_from_copy(
         location = ItemLocation(store, settings, *item)
         try:
             value = _SPECIAL[request](location, **(kwargs or {}))
-        except Exception as err:  # pandas raises anything
+        except Exception as err:  # pandas raises arbitrary exceptions
             if kwargs:  # the arguments may be at fault
                 raise
             raise StorageFormatError(

@@ -1,1 +1,1 @@
-"""What a file holds about whole trajectories: their data, run tables, copies."""
+"""The data of a file about whole trajectories: info, settings, run tables, overview tables."""

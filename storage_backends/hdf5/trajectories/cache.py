@@ -13,23 +13,23 @@ from pypet.storage_backends.hdf5.trajectories.overview_tables import OverviewTab
 from pypet.storage_backends.hdf5.trajectories.overview_updates import Summary
 
 MOST_GROUPS = 512
-"""More open groups would only fill memory; the next ones are opened afresh."""
+"""Upper limit of cached open groups."""
 
 
 class TrajectoryCache:
     """Open groups, overview tables and known comments of one trajectory.
 
-    Made and used by the one process that has the file open; all of it can be found again in the
-    file.
+    Used by the one process that has the file open. Everything in it can be read from the file
+    again.
     """
 
     def __init__(self, file: OpenFile, name: str) -> None:
         self.file = file
         self.name = name
         self.groups: dict[str, h5g.GroupID] = {}
-        """Groups that are open, by full name; '' is the trajectory itself."""
+        """Open groups by full name; '' is the trajectory itself."""
         self.is_writable = False
-        """Whether the overview tables are known to be such that rows can be added."""
+        """Whether it was checked that rows can be added to the overview tables."""
         self._tables: dict[str, OverviewTable] = {}
         self._summaries: dict[str, Summary] = {}
 
@@ -55,7 +55,7 @@ class TrajectoryCache:
         return self.remember(path, h5g.open(parent, raw))
 
     def remember(self, path: str, group: h5g.GroupID) -> h5g.GroupID:
-        """Keep a group that was opened or made."""
+        """Cache a group that was opened or created."""
         if len(self.groups) >= MOST_GROUPS:
             root = self.groups.get("")
             self.groups.clear()
@@ -65,7 +65,7 @@ class TrajectoryCache:
         return group
 
     def forget(self, path: str) -> None:
-        """Drop the groups at and below ``path``: they are to be removed."""
+        """Drop the groups at and below ``path``, which will be removed from the file."""
         below = path + "."
         for known in [key for key in self.groups if key == path or key.startswith(below)]:
             del self.groups[known]
@@ -95,14 +95,14 @@ class TrajectoryCache:
     # ----- the end -------------------------------------------------------------------------
 
     def write_pending(self) -> None:
-        """Write the rows of all tables that were only noted."""
+        """Write the pending rows of all tables."""
         for table in self._tables.values():
             table.write_pending()
         for summary in self._summaries.values():
             summary.write_pending()
 
     def forget_tables(self) -> None:
-        """Drop what is known about tables: they may have been made anew."""
+        """Drop what is known about tables, which may have been recreated."""
         self.write_pending()
         self._tables.clear()
         self._forget_summaries()
@@ -112,7 +112,7 @@ class TrajectoryCache:
         self.groups.clear()
 
     def end(self) -> None:
-        """Keep what is useful when the file, which is closed for good, is opened again."""
+        """Save what is useful if the file, which is being closed, is opened again."""
         self._forget_summaries()
 
     def _forget_summaries(self) -> None:
@@ -122,9 +122,9 @@ class TrajectoryCache:
 
 
 def cache_of(file: OpenFile, trajectory: str) -> TrajectoryCache:
-    """Return what is remembered about a trajectory of an open file."""
+    """Return the cache of a trajectory of an open file."""
     cache = file.trajectory_caches.get(trajectory)
-    if not isinstance(cache, TrajectoryCache):  # nothing yet: no others are put there
+    if not isinstance(cache, TrajectoryCache):  # None on first use
         cache = file.trajectory_caches[trajectory] = TrajectoryCache(file, trajectory)
     return cache
 
@@ -137,7 +137,7 @@ def trajectory_names(file: OpenFile) -> list[str]:
     Raises
     ------
     StorageFormatError
-        The file is damaged where it lists them.
+        The list of trajectories is damaged.
     """
     with damage_reported(file.path, lambda: "The list of trajectories"):
         children, _ = child_names(file.id)
@@ -149,7 +149,7 @@ def _may_be_one(file: OpenFile, name: bytes) -> bool:
         group = h5g.open(file.id, name)
     except (KeyError, OSError, RuntimeError):
         return True
-    except ValueError:  # a dataset of another program, or a group that is damaged
+    except ValueError:  # a dataset of another program, or a damaged group
         return _is_unreadable(file, name)
     try:
         return has_child(group, b"overview")

@@ -1,4 +1,4 @@
-"""Reading the data about a trajectory itself, of all versions of the layout."""
+"""Reading the data about a trajectory itself, in all versions of the layout."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from pypet.version import __version__
 Rows = np.ndarray[Any, Any]
 
 _KEPT_ROW_BYTES = 128
-"""Roughly what is kept of a row of the run table."""
+"""Approximate memory of a row of the run table."""
 
 
 def read_meta(
@@ -56,16 +56,16 @@ def read_meta(
     with_runs: bool,
     limit: SizeLimit | None = None,
 ) -> MetaRecord:
-    """Return info, annotations, explorations, settings and, if asked for, the run table.
+    """Return info, annotations, explorations, settings and, on request, the run table.
 
-    What is damaged of them is rebuilt from the rest of the file, with one warning in the log.
+    Damaged parts are rebuilt from the rest of the file, with one warning in the log.
 
     Raises
     ------
     DataNotInStorageError
-        There is neither an overview nor anything else of a trajectory.
+        There is neither an overview nor any other part of a trajectory.
     RefusedPickleError
-        An annotation is pickled, and ``policy`` forbids to load it.
+        An annotation is pickled, and ``policy`` forbids loading it.
     StorageFormatError
         A table is not in this file, or takes more memory than ``limit`` allows.
     """
@@ -86,9 +86,9 @@ def read_overview(
     with_runs: bool,
     limit: SizeLimit | None = None,
 ) -> MetaRecord:
-    """Return the same without annotations; ``damage`` gets what is rebuilt.
+    """Return the same without annotations, and add rebuilt parts to ``damage``.
 
-    Errors are those of `read_meta`.
+    Raises the same errors as `read_meta`.
     """
     tables = _Tables(file, trajectory, policy, limit)
     info = _info(tables, trajectory, damage)
@@ -129,7 +129,7 @@ def read_digest(
 
 
 class _Tables:
-    """The overview tables of a trajectory, however they are compressed."""
+    """The overview tables of a trajectory, with any compression."""
 
     def __init__(
         self, file: OpenFile, trajectory: str, policy: UnpicklingPolicy, limit: SizeLimit | None
@@ -142,11 +142,11 @@ class _Tables:
         self.file = file.path
 
     def root(self) -> h5g.GroupID:
-        """Return the group of the trajectory; it is invalid once PyTables has read a table."""
+        """Return the group of the trajectory, which becomes invalid when PyTables reads a table."""
         return h5g.open(self._file.id, self._root)
 
     def is_there(self, name: str) -> bool:
-        """Return whether there is something of this name, readable or not."""
+        """Return whether an object of this name exists, readable or not."""
         try:
             group = h5g.open(self._file.id, self._path)
         except ValueError:
@@ -154,7 +154,7 @@ class _Tables:
         return has_child(group, name.encode("ascii"))
 
     def rows(self, name: str) -> Rows | None:
-        """Return all rows of a table, None if there is none of this name."""
+        """Return all rows of a table, None if it does not exist."""
         table = self._open(name)
         if table is None:
             return None
@@ -163,13 +163,13 @@ class _Tables:
         return checked_rows(table)
 
     def noted_complib(self) -> str:
-        """Return what the table of settings, which is there, notes beside its columns."""
+        """Return the attributes of the existing table of settings."""
         table = self._open("hdf5_settings")
         assert table is not None
         return noted_complib(table)
 
     def length(self, name: str) -> int:
-        """Return how many rows a table has, 0 if that cannot be known."""
+        """Return the number of rows of a table, 0 if it is unknown."""
         try:
             table = self._open(name)
             return 0 if table is None else int(table.shape[0])
@@ -193,7 +193,7 @@ class _Tables:
         return completed.astype(bool) if is_sound else None
 
     def errors(self) -> dict[int, RunError]:
-        """Return why runs failed, by their indices; files of other writers do not say."""
+        """Return run index -> error of failed runs; empty for files of other programs."""
         rows = self.rows("run_errors")
         if rows is None:
             return {}
@@ -321,12 +321,12 @@ def _settings(tables: _Tables, trajectory: str, damage: OverviewDamage) -> Mappi
 
 
 def noted_complib(table: h5d.DatasetID) -> str:
-    """Return the compression library with its compressor as the table of settings notes it."""
+    """Return the compression library with its compressor from the table of settings."""
     return read_text(table, COMPLIB) if h5a.exists(table, COMPLIB) else ""
 
 
 def _settings_of(rows: Rows, noted_complib: str) -> Mapping[str, Any]:
-    """Return what the table says; columns of old files are ignored."""
+    """Return the content of the table; columns of old files are ignored."""
     settings: dict[str, Any] = {}
     if rows.dtype.names is None:
         raise StorageFormatError("it has no columns")

@@ -57,7 +57,7 @@ INFO = np.dtype(
 
 
 def put_meta(cache: TrajectoryCache, meta: PutMeta, settings: Settings) -> None:
-    """Write info, runs, settings and explorations; make the trajectory if it is new.
+    """Write info, runs, settings and explorations; create the trajectory if it is new.
 
     Raises
     ------
@@ -95,13 +95,13 @@ def _write(cache: TrajectoryCache, meta: PutMeta, settings: Settings) -> None:
     table = h5d.open(group, b"hdf5_settings")
     _note_compressor(table, settings.complib)
     if filters.checksums:
-        # Too small to be compressed, so that nothing else in it is checked.
+        # The row alone, not compressed chunks: the table is too small to be compressed.
         renew_checksum(table, row)
     _put_explorations(group, meta.explorations, filters)
 
 
 def _check_same(cache: TrajectoryCache, root: h5g.GroupID, meta: PutMeta) -> None:
-    """Let a request that is applied once more pass."""
+    """Accept a request that was applied before."""
     if has_child(root, b"overview"):
         group = h5g.open(root, b"overview")
         if has_child(group, b"info"):
@@ -138,7 +138,7 @@ def _settings_layout(settings: Settings) -> np.dtype[Any]:
 
     return np.dtype(
         [
-            ("complib", "S7"),  # as wide as in the files of established versions, which cut it
+            ("complib", "S7"),  # the width in files of established versions, which truncate it
             ("complevel", "i4"),
             ("shuffle", "?"),
             ("fletcher32", "?"),
@@ -162,7 +162,7 @@ def _settings_columns(settings: Settings) -> dict[str, Any]:
 
 
 def _note_compressor(table: h5d.DatasetID, complib: str) -> None:
-    """Note the whole name of a compression library if it names a compressor, too."""
+    """Record the full name of a compression library if it includes a compressor."""
     noted = noted_complib(table)
     if noted == (complib if complib != library_of(complib) else ""):
         return
@@ -180,7 +180,7 @@ def _put_row(
     layout: np.dtype[Any],
     filters: Filters,
 ) -> Rows:
-    """Write the only row of a table, and return it; a table of another layout is made anew."""
+    """Write the only row of a table and return the table; recreate it if its layout differs."""
     row = fitted(dict(columns), 1, layout)
     if has_child(group, name):
         table = h5d.open(group, name)

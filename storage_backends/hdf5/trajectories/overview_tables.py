@@ -1,7 +1,7 @@
 """Overview tables: lists of leaves for people who look into a file.
 
-They are never read back, apart from the digests of comments, and never cleaned. Rows are
-collected and written together when the file is flushed.
+They are never read back, except for the digests of comments, and rows are never removed. New rows
+are collected and written together when the file is flushed.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ logger = logging.getLogger(__name__)
 
 GROUP_NAME = b"overview"
 CHUNK_ROWS = 16
-"""Few, so that adding one row does not compress many."""
+"""Small chunks, so that adding one row does not recompress many."""
 
 DIGEST_SIZE = 64
-"""Bytes that are kept for the digest of a comment."""
+"""Width in bytes of the column with the digest of a comment."""
 
 _LOCATION = ("location", f"S{constants.HDF5_STRCOL_MAX_LOCATION_LENGTH}")
 _NAME = ("name", f"S{constants.HDF5_STRCOL_MAX_NAME_LENGTH}")
@@ -83,7 +83,7 @@ Row = dict[str, Any]
 
 
 def leaf_row(node: PutNode) -> Row:
-    """Return the cells that all tables have about a leaf."""
+    """Return the columns of a leaf that all tables share."""
     location, _, name = node.path.rpartition(".")
     return {
         "location": cut(location, constants.HDF5_STRCOL_MAX_LOCATION_LENGTH),
@@ -94,7 +94,7 @@ def leaf_row(node: PutNode) -> Row:
 
 
 def explored_row(node: PutNode) -> Row:
-    """Return the cells about an explored parameter."""
+    """Return the additional columns of an explored parameter."""
     exploration = node.exploration
     assert exploration is not None
     return {
@@ -108,11 +108,11 @@ class Place(Protocol):
     """Opens groups of a trajectory by full name."""
 
     def group(self, path: str) -> h5g.GroupID | None:
-        """Return an open group, None if it is not in the file."""
+        """Return an open group, None if it does not exist."""
 
 
 class OverviewTable:
-    """One table and the rows that wait to be written into it."""
+    """One table and its pending rows."""
 
     def __init__(self, place: Place, name: str, cap: int | None) -> None:
         self._place = place
@@ -125,7 +125,7 @@ class OverviewTable:
         self._is_damaged = False
 
     def open(self) -> h5d.DatasetID | None:
-        """Return the table, None if the file has none of this name or it is damaged."""
+        """Return the table, None if it does not exist or is damaged."""
         if self._is_damaged:
             return None
         table = None
@@ -137,9 +137,9 @@ class OverviewTable:
 
     @contextmanager
     def harmless(self) -> Iterator[None]:
-        """Treat a table whose damage shows up in a ``with`` block as missing.
+        """Treat a table that turns out to be damaged in a ``with`` block as missing.
 
-        It is for people to read only, so its damage does not prevent storing.
+        The tables are only for people to read, so their damage does not prevent storing.
         """
         try:
             yield
@@ -157,7 +157,7 @@ class OverviewTable:
             )
 
     def has_room(self) -> bool:
-        """Return whether the table is there and takes another row."""
+        """Return whether the table exists and accepts another row."""
         if self._length is None:
             table = self.open()
             self._length = -1
@@ -169,9 +169,9 @@ class OverviewTable:
         return self._cap is None or self._length + len(self._pending) < self._cap
 
     def add(self, row: Row) -> None:
-        """Note a row.
+        """Add a pending row.
 
-        In a capped table of fewer than two rows it replaces one about the same leaf.
+        In a capped table of fewer than two rows, it replaces the row of the same leaf.
         """
         if not self.has_room():
             return
@@ -197,7 +197,7 @@ class OverviewTable:
         return self._first
 
     def write_pending(self) -> None:
-        """Write the rows that were noted."""
+        """Write the pending rows."""
         if not self._pending and self._changed is None:
             return
         table = self.open()
@@ -214,7 +214,7 @@ class OverviewTable:
 
 
 def comes_from_the_system(error: Exception) -> bool:
-    """Return whether a disk is full or failing, which is not the fault of a table."""
+    """Return whether the disk is full or failing, as opposed to a damaged table."""
     is_reported = isinstance(error, OSError) and error.errno is not None
     return is_reported or "errno = " in str(error)
 
@@ -229,14 +229,14 @@ def _rows(rows: list[Row], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
 
 
 def overview_group(root: h5g.GroupID, filters: Filters) -> h5g.GroupID:
-    """Return the group of the overview tables, made if necessary."""
+    """Return the group of the overview tables; create it if necessary."""
     if has_child(root, GROUP_NAME):
         return h5g.open(root, GROUP_NAME)
     return create_group(root, GROUP_NAME, filters, title="overview")
 
 
 def make_missing_tables(group: h5g.GroupID, wanted: dict[str, bool], filters: Filters) -> None:
-    """Make those of the wanted tables that the file does not have."""
+    """Create the requested tables that do not exist yet."""
     for name, is_wanted in wanted.items():
         raw = name.encode("ascii")
         if is_wanted and not has_child(group, raw):
@@ -249,16 +249,16 @@ def make_missing_tables(group: h5g.GroupID, wanted: dict[str, bool], filters: Fi
 def make_tables_writable(
     cache: TrajectoryCache, filters: Filters, policy: UnpicklingPolicy
 ) -> None:
-    """Write overview tables anew, with ``filters``, if h5py could not change them.
+    """Rewrite overview tables with ``filters`` if h5py cannot change them.
 
-    Other data stays as it is; it can be read through PyTables.
+    Other data stays as it is and can be read through PyTables.
 
     Raises
     ------
     ValueError
-        There is no such compression here either.
+        PyTables does not have the compression filter either.
     RefusedPickleError
-        PyTables would come upon a pickle that ``policy`` forbids to load.
+        PyTables would load a pickle that ``policy`` forbids.
     """
     group = cache.group("overview")
     if group is None or not has_child(group, b"info"):
@@ -281,7 +281,7 @@ def _convert(
     paths = [f"{base}/{name.decode('utf8')}" for name in names]
     with read_through_pytables(cache.file, paths, policy) as source:
         tables = {name: source.values(f"{base}/{name.decode('utf8')}") for name in names}
-    group = cache.group("overview")  # the file was closed meanwhile
+    group = cache.group("overview")  # the file was closed in the meantime
     assert group is not None
     for name, rows in tables.items():
         group.unlink(name)

@@ -1,6 +1,6 @@
-"""What a new leaf changes in the overview: rows in tables, and comments that are kept once.
+"""Updating the overview for new leaves: rows of tables, and shared comments.
 
-A comment that many leaves share is kept once, in a summary table, and found by its digest.
+A comment shared by many leaves is stored once, in a summary table, and found by its digest.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Summary:
         self._exists = False
 
     def knows(self, comment: str) -> bool:
-        """Return whether the table has the comment already; False if there is no table."""
+        """Return whether the table already has the comment; False without a table."""
         if comment in self._comments:
             return True
         digests = self._digests()
@@ -49,7 +49,7 @@ class Summary:
         return False
 
     def note(self, node: PutNode) -> None:
-        """Add the comment of a leaf that is not known yet."""
+        """Add the comment of a leaf if it is not in the table yet."""
         digests = self._digests()
         if not self._exists:
             return
@@ -60,7 +60,7 @@ class Summary:
         self._table.add({**leaf_row(node), "hexdigest": digest})
 
     def write_pending(self) -> None:
-        """Write the comments that were noted."""
+        """Write the pending comments."""
         if self._new and self._known is not None:
             self._table.write_pending()
             length = self._known.length + len(self._new)
@@ -68,7 +68,7 @@ class Summary:
             self._new.clear()
 
     def remember(self) -> None:
-        """Keep what is known for the next time that the file is open."""
+        """Save the known digests for the next time the file is opened."""
         if self._exists and self._known is not None and self._known.length:
             self._file_cache.comments[self._key] = self._known
 
@@ -92,7 +92,7 @@ def _digest(comment: str) -> bytes:
 
 
 def _read(table: h5d.DatasetID, former: KnownComments | None) -> KnownComments:
-    """Return the digests in a table; of one that was read before, read the new rows only."""
+    """Return the digests in a table; if it was read before, only new rows are read."""
     length = table.shape[0]
     if former is not None and 0 < former.length <= length:
         chunk = former.last_chunk
@@ -107,18 +107,18 @@ def _read(table: h5d.DatasetID, former: KnownComments | None) -> KnownComments:
 
 
 class KeptComment(NamedTuple):
-    """The comment that is kept with a leaf."""
+    """The comment to store with a leaf."""
 
     text: str
     summary: Summary | None
-    """Where it is to be noted as the first of its kind; None if it is not."""
+    """Where to record it as the first of its kind; None if it is not the first."""
 
 
 NO_COMMENT = KeptComment("", None)
 
 
 class OverviewUpdater:
-    """Decides which comments are kept and which rows are added."""
+    """Decides which comments are stored and which rows are added."""
 
     __slots__ = ("_cache", "_purge", "_tables")
 
@@ -128,7 +128,7 @@ class OverviewUpdater:
         self._purge = settings.purge_duplicate_comments
 
     def comment_of_new(self, node: PutNode) -> KeptComment:
-        """Return the comment to keep with a new leaf: none if another leaf has the same."""
+        """Return the comment to store with a new leaf: none if another leaf has the same."""
         comment = node.comment
         if not comment:
             return NO_COMMENT
@@ -142,7 +142,7 @@ class OverviewUpdater:
         return KeptComment(comment, summary)
 
     def leaf_created(self, node: PutNode, comment: KeptComment) -> None:
-        """Note a new leaf in the tables that list it, once all of it is in the file."""
+        """Add a new leaf to the tables that list it, after all of it was written."""
         if comment.summary is not None:
             comment.summary.note(node)
         table = OVERVIEWS.get(node.path.partition(".")[0])

@@ -1,8 +1,8 @@
-"""Rebuilding what is lost if tables in ``overview`` are damaged.
+"""Rebuilding damaged tables in ``overview``.
 
-The data itself does not need these tables. Which runs there are follows from the groups of the runs
-and the ranges of explored parameters, settings are in ``config.hdf5``, too. Only the table
-of runs has which ones are completed: a run whose row is lost counts as not completed.
+The data itself does not need these tables. The number of runs follows from the groups of runs and
+the ranges of explored parameters, and settings are also in ``config.hdf5``. Only the run table
+says which runs are completed: a run whose row is lost counts as not completed.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ _BRANCHES = (b"parameters", b"derived_parameters")
 _SINGLE = ((), (1,))
 """Shapes of a dataset with one value."""
 _RANGE = b"explored_data"
-"""Begins the names of items that hold the range of an explored parameter."""
+"""Prefix of the names of items with the range of an explored parameter."""
 
 
 class RefusedTableError(StorageFormatError):
-    """A table is not read on purpose; rebuilding it would hide that it was forged."""
+    """A table is refused on purpose; rebuilding it would hide a forgery."""
 
 
 _REFUSALS = (RefusedPickleError, RefusedTableError, MissingFilterError)
 
 
 class OverviewDamage:
-    """Gathers what is damaged in the overview of one trajectory, for one warning about all."""
+    """Collects the damage in the overview of one trajectory, for a single warning."""
 
     def __init__(self, file: str, trajectory: str, *, notes_refusals: bool = False) -> None:
-        """Take what the warning names.
+        """Take the names for the warning.
 
-        With ``notes_refusals`` a table that is not read on purpose counts as damaged: for callers
-        that only show what is found.
+        With ``notes_refusals``, a refused table counts as damaged; for callers that only show the
+        content of a file.
         """
         self._file = file
         self._trajectory = trajectory
@@ -65,18 +65,18 @@ class OverviewDamage:
 
     @property
     def found(self) -> tuple[str, ...]:
-        """What is wrong with each table, and its substitute."""
+        """What is wrong with each table, and what is used instead."""
         return tuple(self._found)
 
     def read(self, table: str, read: Callable[[], T | None], instead: str) -> T | None:
-        """Return what ``read()`` gives, None if that fails because of damage.
+        """Return the result of ``read()``, None if it fails because of damage.
 
         ``instead`` describes the substitute.
 
         Raises
         ------
         RefusedPickleError, RefusedTableError, MissingFilterError
-            A pickle is in the way, the table may not be read, or not with what is installed.
+            A pickle or the table is refused, or a filter is not installed.
         """
         try:
             found = read()
@@ -88,11 +88,11 @@ class OverviewDamage:
         return found
 
     def note(self, table: str, what: str, instead: str) -> None:
-        """Note what is wrong with a table, and its substitute."""
+        """Record what is wrong with a table, and what is used instead."""
         self._found.append(f"overview/{table} {what}: {instead}")
 
     def log(self) -> None:
-        """Log a warning about what was found, if anything was."""
+        """Log a warning if there is damage."""
         if self._found:
             logger.warning(
                 "The overview of trajectory %r in %s is damaged, which harms no other data. %s. "
@@ -107,7 +107,7 @@ class OverviewDamage:
 
 
 def known_length(root: h5g.GroupID) -> int:
-    """Return how many runs there are at least: at least 1, which every trajectory has."""
+    """Return a lower bound of the number of runs; every trajectory has at least 1."""
     indices = [max(_run_indices(root), default=-1) + 1]
     indices += [_range_length(leaf) for _, leaf in explored_leaves(root)]
     return max(1, *indices)
@@ -135,7 +135,7 @@ def _range_length(leaf: h5g.GroupID) -> int:
 
 
 def explored_leaves(root: h5g.GroupID) -> Iterator[tuple[str, h5g.GroupID]]:
-    """Yield full name and group of the parameters that have a range."""
+    """Yield full name and group of parameters with a range."""
     seen: set[int | None] = set()
     for branch in _BRANCHES:
         group = _opened(root, branch)
@@ -146,7 +146,7 @@ def explored_leaves(root: h5g.GroupID) -> Iterator[tuple[str, h5g.GroupID]]:
 def _explored_below(
     group: h5g.GroupID, path: str, seen: set[int | None]
 ) -> Iterator[tuple[str, h5g.GroupID]]:
-    """Yield what is below a group; what several links lead to is visited once."""
+    """Yield everything below a group; targets of several links are visited once."""
     for name, address in child_addresses(group)[0]:
         child = None if address in seen else _opened(group, name)
         seen.add(address)
@@ -164,7 +164,7 @@ def _explored_below(
 
 
 def _opened(group: h5g.GroupID, path: bytes) -> h5g.GroupID | None:
-    """Return a group below another one; None if a link is on the way, or it is none."""
+    """Return a group below another one; None if the path has a link or it is no group."""
     for name in path.split(b"/"):
         if not has_child(group, name) or is_link(group, name):
             return None
@@ -179,18 +179,18 @@ def _opened(group: h5g.GroupID, path: bytes) -> h5g.GroupID | None:
 
 
 def settings_in_config(root: h5g.GroupID) -> dict[str, Any]:
-    """Return what the leaves in ``config.hdf5`` say, by their names below it."""
+    """Return the values of the leaves in ``config.hdf5`` by their names below it."""
     group = _opened(root, b"config/hdf5")
     return {} if group is None else dict(_values_below(group, "", set()))
 
 
 def checked_rows(table: h5d.DatasetID) -> Rows:
-    """Return all rows of a table, which fit its checksum if it has one.
+    """Return all rows of a table after verifying its checksum, if it has one.
 
     Raises
     ------
     StorageFormatError
-        They do not.
+        The checksum does not match.
     """
     rows = read_rows(table)
     if CHECKSUM in attribute_names(table):

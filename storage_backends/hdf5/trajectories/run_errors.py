@@ -1,8 +1,8 @@
-"""The table ``run_errors``: why runs failed, beside ``runs``, whose columns are fixed.
+"""The table ``run_errors``: errors of failed runs, next to ``runs``, whose columns are fixed.
 
-Rows are only appended; the last one about a run counts, and one without a type withdraws the
-earlier ones. Only ``runs`` has whether a run is completed, so that neither a process that is killed
-nor a program that ignores this table can make the two contradict each other.
+Rows are only appended; the last row of a run counts, and one without a type revokes earlier ones.
+Only ``runs`` says whether a run is completed, so that neither a killed process nor a program that
+ignores this table can make the two contradict each other.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ logger = logging.getLogger(__name__)
 
 NAME = b"run_errors"
 _TEXT_WIDTHS = {"type": (32, 512), "message": (64, 1 << 14), "traceback": (512, 1 << 15)}
-"""Bytes of each text column at first and at most; columns grow with what is to be kept."""
+"""Initial and maximum bytes of each text column; columns grow with their content."""
 COLUMNS = ("idx", "timestamp", *_TEXT_WIDTHS)
 _MOST_CHUNK_BYTES = 1 << 16
 _NO_ERROR = RunError("", "", "", 0.0)
 
 
 def write_errors(group: h5g.GroupID, runs: RunRows, filters: Filters) -> None:
-    """Note why some of these runs failed, and that the others did not.
+    """Record the errors of the failed ones among these runs, and that the others did not fail.
 
-    ``group`` is that of the overview tables. Without errors, in the file and now, nothing happens.
-    A table that is damaged is left as it is, with a warning in the log.
+    ``group`` is that of the overview tables. Does nothing if there are no errors, neither in the
+    file nor new ones. A damaged table is left as it is, with a warning in the log.
     """
     if not has_child(group, NAME):
         if runs.errors:
@@ -64,8 +64,8 @@ def write_errors(group: h5g.GroupID, runs: RunRows, filters: Filters) -> None:
 
 def _update(group: h5g.GroupID, table: h5d.DatasetID, runs: RunRows, filters: Filters) -> None:
     new = dict(runs.errors)
-    # Only runs that are neither completed nor failed have to be looked up: there are hardly any
-    # while an experiment goes on, and the table may be large.
+    # Only runs that are neither completed nor failed have to be looked up: there are few of them
+    # during an experiment, and the table may be large.
     others = set(runs.idx[runs.completed == 0].tolist()) - new.keys()
     if others:
         known = _last_rows(read_rows(table))
@@ -80,7 +80,7 @@ def _update(group: h5g.GroupID, table: h5d.DatasetID, runs: RunRows, filters: Fi
 
 
 def read_errors(rows: Rows) -> dict[int, RunError]:
-    """Return the errors in the rows of a table, by index of the run."""
+    """Return run index -> error from the rows of a table."""
     return {
         idx: RunError(
             type=_text(row["type"]),
@@ -97,7 +97,7 @@ def _text(cell: bytes) -> str:
 
 
 def _last_rows(rows: Rows) -> dict[int, Any]:
-    """Return the row that counts of each run that failed."""
+    """Return the valid row of each failed run."""
     last = dict(zip(rows["idx"].tolist(), rows, strict=True))
     return {idx: row for idx, row in last.items() if row["type"]}
 
@@ -105,7 +105,7 @@ def _last_rows(rows: Rows) -> dict[int, Any]:
 def _append(
     group: h5g.GroupID, table: h5d.DatasetID, errors: Mapping[int, RunError], filters: Filters
 ) -> None:
-    """Append rows; if columns are too narrow the table is made anew, with what still counts."""
+    """Append rows; if columns are too narrow, recreate the table with its valid rows."""
     former = dtype_of_table(table)
     layout = _layout(errors, former)
     rows = _rows(errors, layout)
@@ -127,7 +127,7 @@ def _create(group: h5g.GroupID, rows: Rows, filters: Filters) -> None:
 
 
 def _layout(errors: Mapping[int, RunError], former: np.dtype[Any] | None = None) -> np.dtype[Any]:
-    """Return a dtype with room for errors, and for what ``former`` has room for."""
+    """Return a dtype wide enough for errors, and at least as wide as ``former``."""
     columns: list[tuple[str, str]] = [("idx", "i4"), ("timestamp", "f8")]
     for name, (least, most) in _TEXT_WIDTHS.items():
         longest = max(len(getattr(error, name).encode("utf8")) for error in errors.values())

@@ -54,7 +54,7 @@ LAYOUT = np.dtype(
 
 
 def write_runs(group: h5g.GroupID, runs: RunRows, length: int, filters: Filters) -> None:
-    """Change the rows of the given runs and append missing ones, up to ``length`` runs.
+    """Update the rows of the given runs and append missing ones, up to ``length`` runs.
 
     ``group`` is that of the overview tables.
     """
@@ -87,7 +87,7 @@ def _stretches(idx: Any) -> Iterator[tuple[int, int]]:
 
 
 def _append_unstarted(table: h5d.DatasetID, dtype: np.dtype[Any], start: int, stop: int) -> None:
-    """Append rows of runs that were not started."""
+    """Append rows for runs that have not been started."""
     for first in range(start, stop, BLOCK_ROWS):
         unstarted = _unstarted(np.arange(first, min(first + BLOCK_ROWS, stop)))
         append_rows(table, fitted(_columns(unstarted, dtype), len(unstarted), dtype))
@@ -122,12 +122,12 @@ def _columns(runs: RunRows, dtype: np.dtype[Any]) -> dict[str, Any]:
 
 
 def _encoded(texts: Sequence[str], dtype: np.dtype[Any], column: str) -> Any:
-    """Return texts as the bytes that a column has room for."""
+    """Return texts encoded and truncated to the width of a column."""
     if column not in (dtype.names or ()):
         return b""
     size = dtype[column].itemsize
     if max(map(len, texts), default=0) <= size:
-        with suppress(UnicodeEncodeError):  # the fast way is for ASCII only
+        with suppress(UnicodeEncodeError):  # the fast path is for ASCII only
             return np.array(texts, dtype=f"S{size}")
     return [cut(text, size) for text in texts]
 
@@ -136,10 +136,10 @@ def _encoded(texts: Sequence[str], dtype: np.dtype[Any], column: str) -> Any:
 
 
 def read_runs(table: h5d.DatasetID | Rows, length: int) -> tuple[RunRows, int]:
-    """Return the rows of a table, or those given, and how many of the ``length`` runs lost theirs.
+    """Return the rows of a table, or those given, and how many of the ``length`` runs have none.
 
-    A row is lost if its chunk cannot be read, or if its content is impossible; the run then counts
-    as not started. Text columns are only as wide as their longest text.
+    A row is lost if its chunk cannot be read or its content is invalid; the run then counts as not
+    started. Text columns are only as wide as their longest text.
     """
     blocks = list(_blocks(table))
     columns = {name: _joined([block[name] for block in blocks]) for name in LAYOUT.names or ()}
@@ -148,12 +148,12 @@ def read_runs(table: h5d.DatasetID | Rows, length: int) -> tuple[RunRows, int]:
 
 
 def unstarted_runs(length: int) -> RunRows:
-    """Return rows of runs that were not started."""
+    """Return rows for runs that have not been started."""
     return _unstarted(np.arange(length))
 
 
 def _with_lost_rows(columns: Columns, length: int) -> tuple[Columns, int]:
-    """Return columns in the order of runs, with rows in place of lost ones, and their number."""
+    """Return columns in the order of runs, with lost rows replaced, and the number of lost rows."""
     is_in_order = np.array_equal(columns["idx"], np.arange(len(columns["idx"])))
     is_sound = _sound_rows(columns, may_repeat=not is_in_order)
     if is_sound.all():
@@ -172,7 +172,7 @@ def _chosen(columns: Columns, positions: np.ndarray[Any, Any]) -> Columns:
 
 
 def _sound_rows(columns: Columns, *, may_repeat: bool) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return which rows may be what was written: each run has one of them, with a name."""
+    """Return which rows are plausible: one row per run, with a name."""
     idx, completed = columns["idx"], columns["completed"]
     is_sound = (idx >= 0) & (completed >= 0) & (completed <= 1)
     has_name = columns["name"].view(np.uint8).reshape(len(idx), -1)[:, :1].any(axis=1)
@@ -226,7 +226,7 @@ def _blocks(table: h5d.DatasetID | Rows) -> Iterator[Columns]:
 
 
 def _readable_rows(table: h5d.DatasetID, start: int, stop: int) -> Rows:
-    """Return rows; those that cannot be read have a negative index."""
+    """Return all rows; unreadable ones have a negative index."""
     try:
         return read_rows(table, start, stop)
     except OSError as error:
