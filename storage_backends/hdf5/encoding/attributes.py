@@ -38,7 +38,7 @@ _Buffer = tuple["np.ndarray[Any, Any]", h5t.TypeID]
 
 
 def _fast_buffer(size: int) -> _Buffer:
-    # DiskSpace for `size` elements of this size each, so that an array of shorter texts, which
+    # Space for `size` elements of this size each, so that an array of shorter texts, which
     # is unexpected where a text is read, cannot be written beyond the end.
     return np.zeros((size, size), dtype=np.uint8), text_type(size, h5t.CSET_UTF8)
 

@@ -1,6 +1,6 @@
 """Space on the disk: estimated, and reserved before anything is changed.
 
-The HDF5 library keeps part of what is written in file_cache until it flushes. If that fails because
+The HDF5 library keeps part of what is written in memory until it flushes. If that fails because
 the disk is full, the library cannot go on, and a file that was changed in place halfway is lost. So
 a request that does not fit is refused while the file is still sound.
 """

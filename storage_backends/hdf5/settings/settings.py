@@ -90,7 +90,7 @@ _COMMENTS = {
 
 
 class Filters(NamedTuple):
-    """How chunks are compressed and blocking_forks."""
+    """How chunks are compressed and protected by checksums."""
 
     complevel: int = 9
     complib: str = "zlib"
