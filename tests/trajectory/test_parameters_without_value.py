@@ -51,7 +51,7 @@ def test_a_value_can_be_given_and_taken_away(traj):
     traj.max_depth = 3
     assert traj.max_depth == 3
     traj.f_get("max_depth").f_unlock()
-    with pytest.raises(TypeError, match=r"`f_empty\(\)` takes the value away"):
+    with pytest.raises(TypeError, match=r"`f_empty\(\)` removes the value"):
         traj.max_depth = None
     traj.f_get("max_depth").f_empty()
     assert traj.max_depth is None
