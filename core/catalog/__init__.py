@@ -17,19 +17,25 @@ from pypet.catalog.files import (
     service_for,
     size_of,
 )
+from pypet.catalog.listing import Entry, listed_trajectories
+from pypet.catalog.nodes import described_node, leaf_values
 from pypet.catalog.pace import Pace, pace_of
 from pypet.catalog.progress import RunProgress
 
 __all__ = [
     "FORMAT",
+    "Entry",
     "Experiment",
     "Pace",
     "RunProgress",
+    "described_node",
     "described_trajectory",
     "experiment",
     "is_storage",
+    "leaf_values",
     "listed_file",
     "listed_folder",
+    "listed_trajectories",
     "pace_of",
     "service_for",
     "size_of",

@@ -236,7 +236,7 @@ def _type(item: StoredItem) -> str:
     return _TYPES.get(item.flag or "", "ndarray" if item.flag else "unknown")
 
 
-def _class_of(node: StoredNode) -> type[Parameter] | None:
+def class_of_parameter(node: StoredNode) -> type[Parameter] | None:
     """Return which class reads a parameter, None if none is known.
 
     A class of somebody's own that keeps its data as `Parameter` does is read as such.
@@ -301,7 +301,7 @@ class _ParameterValues:
             return None, None, "" if node.problem else "empty"
         if any(item.problem for item in node.items):
             return None, None, "damaged"
-        kind = _class_of(node)
+        kind = class_of_parameter(node)
         if kind is None:
             return None, None, f"the class {node.class_name!r} is not one of pypet's parameters"
         sizes = [item.nbytes for item in node.items]

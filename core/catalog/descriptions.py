@@ -185,6 +185,57 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
+class Child:
+    """A node in the list of a group."""
+
+    name: str
+    """Its full name."""
+    kind: str
+    """``'group'``, ``'leaf'``, ``'link'`` or ``'damaged'``."""
+    class_name: str = ""
+    comment: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeItem:
+    """An item of a single leaf."""
+
+    name: str
+    """``'data'`` for the value of a parameter."""
+    type: str
+    value: Value | None = None
+    """None for shared data, which stays in the file."""
+    preview: str = ""
+    """The value in one or more lines, cut if it is long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A single node."""
+
+    name: str
+    """Its full name, empty for the trajectory itself."""
+    kind: str
+    """As in `Child`."""
+    class_name: str = ""
+    comment: str = ""
+    items: tuple[NodeItem, ...] = ()
+    """Of a leaf."""
+    children: tuple[Child, ...] = ()
+    """Of a group."""
+    target: str | None = None
+    """Full name of the node that a link leads to."""
+    explored: bool = False
+    range: Range | None = None
+    """The values of an explored parameter."""
+    unknown: str = ""
+    """Why values are not known though nothing is damaged."""
+    problem: str = ""
+    """Why it cannot be read, empty if it can be."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileListing:
     """A file and its trajectories."""
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from pypet.catalog.files import UNREADABLE, service_for
+from pypet.catalog.files import UNREADABLE, check_has, service_for
 from pypet.catalog.progress import RunProgress
 from pypet.encoding.unpickling import NEVER, UnpicklingPolicy, unpickling
-from pypet.errors import DataNotInStorageError, UnknownPluginError
+from pypet.errors import UnknownPluginError
 from pypet.leaves.codec import decode_leaf
 from pypet.leaves.parameter import Parameter
 from pypet.manager import get_manager
@@ -92,12 +92,7 @@ def experiment(
 def experiment_in_file(path: str, trajectory: str) -> Experiment:
     """Return what a file alone tells of an experiment; errors are those of `experiment`."""
     service = service_for(path)
-    names = service.trajectory_names()
-    if trajectory not in names:
-        raise DataNotInStorageError(
-            f"There is no trajectory {trajectory!r} in {path}; there are: "
-            f"{', '.join(names) or 'none'}."
-        )
+    names = check_has(service, path, trajectory)
     meta: MetaRecord = service.inspect_meta(trajectory)[0]
     progress = RunProgress(max(meta.info.length, len(meta.runs or ())), meta.runs)
     state = since = None

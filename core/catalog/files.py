@@ -87,15 +87,27 @@ def described_trajectory(path: str, name: str) -> tuple[Summary, Contents]:
         The file, or the group of the trajectory, cannot be read.
     """
     service = service_for(path)
-    names = service.trajectory_names()
-    if name not in names:
-        known = ", ".join(names) or "none"
-        raise DataNotInStorageError(
-            f"There is no trajectory {name!r} in {path}; there are: {known}."
-        )
+    check_has(service, path, name)
     meta, rebuilt = service.inspect_meta(name)
     contents = described_contents(service, name, meta, UNPICKLE)
     return _told(name, meta, rebuilt), contents
+
+
+def check_has(service: Any, path: str, trajectory: str) -> list[str]:
+    """Return the names of all trajectories of a file, which has this one.
+
+    Raises
+    ------
+    DataNotInStorageError
+        It has not; the message has those that are there.
+    """
+    names: list[str] = service.trajectory_names()
+    if trajectory not in names:
+        known = ", ".join(names) or "none"
+        raise DataNotInStorageError(
+            f"There is no trajectory {trajectory!r} in {path}; there are: {known}."
+        )
+    return names
 
 
 def _summary(service: Any, name: str) -> Summary:

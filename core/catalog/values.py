@@ -58,13 +58,18 @@ def _array_text(array: np.ndarray[Any, Any]) -> str:
     return f"[{first}, ...]"
 
 
+def value_text(value: Any) -> str:
+    """Return a value in one line as Python writes it; types that might run code are only named."""
+    return _TEXTS.repr(value)
+
+
 def described_value(value: Any) -> Value:
     """Return the description of a value."""
     least, most = _bounds([value])
     is_array = isinstance(value, np.ndarray) or _is_sparse(value)
     return Value(
         type(value).__name__,
-        _cut(_TEXTS.repr(value)),
+        _cut(value_text(value)),
         _native(value),
         str(value.dtype) if is_array or isinstance(value, np.generic) else None,
         tuple(map(int, value.shape)) if is_array else None,

@@ -49,34 +49,46 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def _show_file(path: str, arguments: argparse.Namespace) -> int:
-    from pypet.catalog import files
-    from pypet.plugins.show.formatting import file_lines, trajectory_lines
+    from pypet.catalog import described_node, described_trajectory, listed_file, size_of
+    from pypet.cli.output import write_facts, write_json
+    from pypet.plugins.show.formatting import file_lines, node_facts, trajectory_facts
 
-    if arguments.trajectory is None:
-        listing = files.listed_file(path)
+    name: str | None = arguments.trajectory
+    if name is None:
+        listing = listed_file(path)
         _write(arguments, file_lines(listing), file=listing)
         is_integer = not any(summary.problem for summary in listing.trajectories)
-    else:
-        summary, contents = files.described_trajectory(path, arguments.trajectory)
-        size = files.size_of(path)
-        lines = trajectory_lines(path, size, summary, contents)
-        of_file = {"path": path, "size": size}
-        _write(arguments, lines, **of_file, trajectory=summary, contents=contents)
+    elif arguments.node is None:
+        summary, contents = described_trajectory(path, name)
+        size = size_of(path)
+        if arguments.json:
+            write_json(path=path, size=size, trajectory=summary, contents=contents)
+        else:
+            write_facts(trajectory_facts(path, size, summary, contents))
         is_integer = not contents.problems
+    else:
+        node = described_node(path, name, arguments.node)
+        if arguments.json:
+            write_json(path=path, trajectory=name, node=node)
+        else:
+            write_facts(node_facts(node))
+        is_integer = not node.problem and not any(child.problem for child in node.children)
     return _STATUS_SHOWN if is_integer else _STATUS_INCOMPLETE
 
 
 def _write(arguments: argparse.Namespace, lines: Iterable[str], **described: Any) -> None:
     if arguments.json:
-        from pypet.catalog.descriptions import to_json
+        from pypet.cli.output import write_json
 
-        lines = to_json(**described).splitlines()
-    write_lines(sys.stdout, list(lines))
+        write_json(**described)
+    else:
+        write_lines(sys.stdout, list(lines))
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="file of a storage service, or a folder with such files")
     parser.add_argument("trajectory", nargs="?", help="name of a trajectory; default: list all")
+    parser.add_argument("node", nargs="?", help="full name of a node, or its end; default: all")
     parser.add_argument("--json", action="store_true", help="write JSON for other programs")
     parser.add_argument(
         "-r", "--recursive", action="store_true", help="also list files in folders of the folder"

@@ -11,6 +11,7 @@ from pypet.catalog.descriptions import (
     Items,
     Leaves,
     Link,
+    Node,
     Range,
     Runs,
     Selection,
@@ -18,6 +19,7 @@ from pypet.catalog.descriptions import (
     Summary,
     Value,
 )
+from pypet.records import LINK
 from pypet.support.readable import counted, one_line, size_text
 
 SHOWN_VALUES = 5
@@ -27,7 +29,6 @@ SHOWN_WIDTH = 60
 _SHOWN_STRETCHES = 10
 _SHOWN_FAILURES = 20
 _SHOWN_SHAPES = 3
-_LABEL_WIDTH = 12
 
 
 def _one_line(text: str) -> str:
@@ -77,15 +78,10 @@ def _summary_line(summary: Summary) -> str:
 # ----- one trajectory --------------------------------------------------------------------------
 
 
-def trajectory_lines(path: str, size: int, summary: Summary, contents: Contents) -> Iterator[str]:
-    """Yield lines about a trajectory."""
-    for label, text in _labelled(path, size, summary, contents):
-        yield f"{label:<{_LABEL_WIDTH}}{text}".rstrip()
-
-
-def _labelled(
+def trajectory_facts(
     path: str, size: int, summary: Summary, contents: Contents
 ) -> Iterator[tuple[str, str]]:
+    """Yield labels and texts about a trajectory."""
     yield "trajectory", summary.name
     yield "file", f"{path} ({size_text(size)})"
     if summary.comment:
@@ -124,6 +120,47 @@ def _labelled(
         yield "link", _link(link)
     for problem in contents.problems:
         yield "damaged", f"{problem.node}: {problem.problem}"
+
+
+def node_facts(node: Node) -> Iterator[tuple[str, str]]:
+    """Yield labels and texts about a single node."""
+    yield node.kind, node.name or "(the trajectory itself)"
+    if node.class_name:
+        yield "class", node.class_name
+    if node.comment:
+        yield "comment", node.comment
+    if node.kind == LINK:
+        yield "leads to", node.target or "no node"
+    if node.range is not None:
+        shown = ", ".join(_one_line(value.text) for value in node.range.values)
+        yield "explored", f"{shown} ({_about_range(node.range)})"
+    for item in node.items:
+        about = "" if item.value is None else f", {_about_value(item.value)}".removesuffix(", ")
+        yield "item", f"{item.name}: {item.type}{about}"
+        for line in item.preview.splitlines():
+            yield "", line
+    for child in node.children:
+        parts = [child.name, child.kind]
+        if child.class_name:
+            parts.append(child.class_name)
+        if child.comment:
+            parts.append(_one_line(child.comment))
+        yield "has", "  ".join(parts)
+        if child.problem:
+            yield "damaged", f"{child.name}: {child.problem}"
+    if node.unknown:
+        yield "unknown", node.unknown
+    if node.problem:
+        yield "damaged", node.problem
+
+
+def _about_value(value: Value) -> str:
+    parts = [] if value.dtype is None else [f"of {value.dtype}"]
+    if value.shape is not None:
+        parts.append(f"shape {value.shape}")
+    if value.min is not None:
+        parts.append(f"{value.min!r} to {value.max!r}")
+    return ", ".join(parts)
 
 
 def _link(link: Link) -> str:
