@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 # All of them; `pypet` and `pypet.pypetexceptions` take their names from here.
 __all__ = [
+    "CommandError",
     "DataNotInStorageError",
     "ExistingTrajectoryError",
+    "FilterError",
     "GitDiffError",
     "GitError",
     "LeaseLostError",
@@ -189,6 +191,29 @@ def _not_stored(
 
 class LeaseLostError(PypetError, RuntimeError):
     """A network lock has passed to another process, or its owner cannot be determined."""
+
+
+class CommandError(PypetError, ValueError):
+    """A command cannot do what it was asked for; the message says what to change."""
+
+
+class FilterError(PypetError, ValueError):
+    """A condition on rows of a table cannot be parsed, or does not fit the table.
+
+    Attributes
+    ----------
+    position : int
+        Index of the first character that does not fit.
+    """
+
+    def __init__(self, message: str, position: int = 0) -> None:
+        """``position`` is an index into the text of the condition."""
+        super().__init__(message, position)
+        self.position = position
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return str(self.args[0])
 
 
 class RefusedPickleError(PypetError, ValueError):

@@ -37,13 +37,13 @@ def ls(arguments: argparse.Namespace) -> int:
         write_json(path=arguments.path, trajectories=tuple(entries))
     elif entries:
         columns = (
-            Column("name", style="name"),
-            Column("runs", is_right=True, style="number"),
-            Column("completed", is_right=True, style="number"),
-            Column("size", is_right=True),
-            Column("date"),
-            Column("file"),
-            Column("comment"),
+            Column("NAME", style="name"),
+            Column("RUNS", is_right=True, style="number"),
+            Column("COMPLETED", is_right=True, style="number"),
+            Column("SIZE", is_right=True),
+            Column("DATE"),
+            Column("FILE"),
+            Column("COMMENT"),
         )
         write_table(columns, map(_cells, entries))
     else:

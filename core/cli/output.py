@@ -47,7 +47,7 @@ def write_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Non
     if uses_rich():
         _write_rich_table(columns, cells)
         return
-    shown = [[column.title.upper() for column in columns], *cells]
+    shown = [[column.title for column in columns], *cells]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     write_lines(
         sys.stdout,

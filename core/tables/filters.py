@@ -28,6 +28,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pypet.errors import FilterError
+
 MAX_LENGTH = 10_000
 """Characters of a condition; longer text is refused."""
 MAX_DEPTH = 50
@@ -36,26 +38,9 @@ _MAX_DIGITS = 400
 """Of an integer: no float has more, and converting many digits takes quadratic time."""
 _MAX_SHOWN = 40
 
+__all__ = ["Filter", "FilterError", "FilterTable", "parse_filter"]
+
 Mask = NDArray[np.bool_]
-
-
-class FilterError(ValueError):
-    """A condition that cannot be parsed, or that does not fit the table.
-
-    Attributes
-    ----------
-    position : int
-        Index of the first character that does not fit.
-    """
-
-    def __init__(self, message: str, position: int = 0) -> None:
-        """``position`` is an index into the text of the condition."""
-        super().__init__(message, position)
-        self.position = position
-
-    def __str__(self) -> str:
-        """Return the message."""
-        return str(self.args[0])
 
 
 class FilterTable(Protocol):
@@ -293,7 +278,11 @@ class _Operand:
     def _column(self, name: str, columns: Mapping[str, Any]) -> Any:
         if name in columns:
             return columns[name]
-        fitting = [each for each in columns if each.endswith(f".{name}")]
+        fitting = [
+            key
+            for key, column in columns.items()
+            if any(f".{each}".endswith(f".{name}") for each in (key, _full_name(column)))
+        ]
         if len(fitting) == 1:
             return columns[fitting[0]]
         if fitting:
@@ -301,6 +290,11 @@ class _Operand:
             raise FilterError(f"{self.shown} is not unique; write one of {choices}.", self.position)
         known = ", ".join(map(_cut, columns)) or "none"
         raise FilterError(f"There is no column {self.shown}; there are: {known}.", self.position)
+
+
+def _full_name(column: Any) -> str:
+    """Return the full name that columns of a `pypet.tables.RunTable` have."""
+    return str(getattr(column, "full_name", ""))
 
 
 def _cut(text: str) -> str:
