@@ -67,7 +67,6 @@ _BRIAN2 = {
     ),
     "network": ("NetworkAnalyser", "NetworkComponent", "NetworkManager", "NetworkRunner"),
 }
-_BRIAN2_HELPERS = ("get_unit_fast", "unit_from_expression")
 
 ALIASES: MappingProxyType[tuple[str, str], Alias] = MappingProxyType(
     {
@@ -100,7 +99,7 @@ ALIASES: MappingProxyType[tuple[str, str], Alias] = MappingProxyType(
             ("pypet.brian2", name): Alias("brian2", name)
             for names in _BRIAN2.values()
             for name in names
-            if name not in _BRIAN2_HELPERS
+            if not name.islower()  # the package has the classes, without helper functions
         },
     }
 )

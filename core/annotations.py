@@ -183,8 +183,3 @@ class WithAnnotations(HasLogger, HasSlots):
         """Return all annotations as text, ``''`` if there are none."""
         annotations = self._annotations
         return "" if annotations is None else annotations.f_ann_to_str()
-
-
-def existing_annotations(node: WithAnnotations) -> Annotations | None:
-    """Return the annotations of a node; None, without creating them, if it has none."""
-    return node._annotations

@@ -23,7 +23,7 @@ from pypet.environment.worker_run import WorkerRun, WorkerSettings
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
 from pypet.runs import run_table_of
-from pypet.services.storage_failures import (
+from pypet.services.failures import (
     MAX_CONSECUTIVE_FAILURES,
     MAX_FINAL_FAILURES,
     is_storage_failure,

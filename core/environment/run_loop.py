@@ -23,7 +23,7 @@ from pypet.errors import (
 from pypet.interfaces import Outcome, ProgressReporter, Scheduler, Task
 from pypet.options.checks import RAISE, RETRY_PREFIX
 from pypet.runs import run_table_of
-from pypet.services.storage_failures import (
+from pypet.services.failures import (
     MAX_CONSECUTIVE_FAILURES,
     MAX_FINAL_FAILURES,
     is_storage_failure,

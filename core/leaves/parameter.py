@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from pypet.leaves.base_parameter import BaseParameter
-from pypet.leaves.conversion import converted, converted_array, converter
 from pypet.leaves.leaf_io import (
     ENTRY_DATA,
     DictReader,
@@ -20,11 +19,11 @@ from pypet.leaves.leaf_io import (
     read_entry_items,
     write_entry_items,
 )
+from pypet.leaves.range_entries import converted_entries
 from pypet.leaves.supported_data import (
     SCALAR_TYPES,
     depends_on_scalar_type,
     explain_unsupported,
-    explain_unsupported_entry,
     same_dtype,
     short_repr,
     supports_array,
@@ -308,72 +307,14 @@ class Parameter(BaseParameter):
         self._explored = False
 
     def _checked_range(self, entries: Iterable[Any]) -> list[Any]:
-        """Return the entries, converted to the type of the default."""
-        values = self._scalar_range(entries) if self._checks_by_type() else None
-        if values is None:
-            values = [
-                self._checked_entry(position, value) for position, value in enumerate(entries)
-            ]
+        """Return the entries, converted to the type of the default; note if they are ragged."""
+        values = converted_entries(self, self._default, entries)
         if not values:
             raise ValueError(f"The range for parameter {self._full_name!r} has no entries.")
         if not self._is_ragged and type(self._default) not in SCALAR_TYPES:
             first = (self._explored_range or values)[0]
             self._is_ragged = not all(self._shares_column(value, first) for value in values)
         return values
-
-    def _checks_by_type(self) -> bool:
-        """Return whether checks of scalar entries depend on their types only."""
-        cls = type(self)
-        return (
-            type(self._default) in SCALAR_TYPES
-            and hasattr(cls.f_supports, "_depends_on_scalar_type")
-            and hasattr(cls._values_of_same_type, "_depends_on_scalar_type")
-        )
-
-    def _scalar_range(self, entries: Iterable[Any]) -> list[Any]:
-        """Return scalar entries for a scalar default; fast for many."""
-        kind: Any = type(self._default)
-        if type(entries) is np.ndarray and entries.ndim == 1:
-            exact = converted_array(entries, kind)
-            if exact is not None:
-                return exact
-        values = list(entries)
-        found = set(map(type, values))
-        if found <= {kind}:
-            return values
-        converters = {other: converter(other, kind) for other in found - {kind}}
-        if None not in converters.values():
-            exact = [
-                value if type(value) is kind else converters[type(value)](value)  # type: ignore[misc]
-                for value in values
-            ]
-            if not any(value is None for value in exact):
-                return exact
-        return [self._checked_entry(position, value) for position, value in enumerate(values)]
-
-    def _checked_entry(self, position: int, value: Any) -> Any:
-        """Return an entry of a range, converted to the type of the default."""
-        default = self._default
-        is_supported = self.f_supports(value)
-        if is_supported and self._values_of_same_type(value, default):
-            return value
-        exact = converted(value, default)
-        if (
-            exact is not None
-            and self.f_supports(exact)
-            and self._values_of_same_type(exact, default)
-        ):
-            return exact
-        problem = (
-            f"unlike its default {short_repr(default)} of type {type(default).__name__}"
-            if is_supported
-            else "which it does not support"
-        )
-        raise TypeError(
-            f"Entry {position} of the range for {type(self).__name__} {self._full_name!r} is "
-            f"{short_repr(value)} of type {type(value).__name__}, {problem}. "
-            f"{explain_unsupported_entry(value, default)}"
-        )
 
     def _set_parameter_access(self, idx: int = 0) -> None:
         """Make entry ``idx`` of the range the value; without range, log a warning.

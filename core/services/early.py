@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from pypet.annotations import existing_annotations
 from pypet.leaves.codec import encode_leaf
 from pypet.leaves.parameter import Parameter, range_and_default
 from pypet.leaves.supported_data import SCALAR_TYPES
+from pypet.tree.node import existing_annotations
 
 _BUILT_IN = "pypet.leaves."
 """Module of the leaves whose data is known without asking them to encode it."""

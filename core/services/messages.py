@@ -12,9 +12,9 @@ from pypet.errors import NotStoredError
 from pypet.interfaces import StorageService
 from pypet.records import StoreRequest
 from pypet.records.compact import flatten, unflatten
+from pypet.services.failures import REST_STORED, is_storage_failure, notes_of
 from pypet.services.piecewise import apply_in_parts, store_run_in_parts
 from pypet.services.record_service import RecordStorageService
-from pypet.services.storage_failures import REST_STORED, is_storage_failure, notes_of
 from pypet.services.store_messages import PREPARERS
 from pypet.support.tricks import is_on
 from pypet.tree.node import put

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from pypet import pypetconstants as constants
-from pypet.annotations import existing_annotations
 from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import DataNotInStorageError, ParameterLockedException
 from pypet.leaves.base_parameter import BaseParameter, set_left_in_storage
@@ -15,7 +14,7 @@ from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
 from pypet.records import LEAF, LINK, NodeRecord
 from pypet.services.backend import RecordBackend
-from pypet.tree.node import set_stored
+from pypet.tree.node import existing_annotations, set_stored
 from pypet.tree.tree import tree_of
 from pypet.tree.typed_groups import dynamic_imports_of, load_errors_of
 

@@ -13,8 +13,7 @@ from pypet import pypetconstants as constants
 from pypet.errors import NotStoredError, StorageFormatError
 from pypet.leaves.result import Result, items_of, replace_items
 from pypet.records import PutNode, StoreRequest
-from pypet.services.failure_log import trial
-from pypet.services.storage_failures import REST_STORED
+from pypet.services.failures import REST_STORED, trial
 from pypet.tree.tree import tree_of
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from pypet.errors import UnknownMessageError
 from pypet.moved import FormerMethod
 from pypet.services.backend import RecordBackend
 from pypet.services.direct_messages import DIRECT
-from pypet.services.failure_log import log_failure, note_that_nothing_is_stored
+from pypet.services.failures import log_failure, note_that_nothing_is_stored
 from pypet.services.load_messages import LOADERS
 from pypet.services.node_loader import NodeLoader, SkippedNodes
 from pypet.services.request_builder import RequestBuilder, origin_of

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pypet import pypetconstants as constants
-from pypet.annotations import existing_annotations
 from pypet.leaves.codec import encode_leaf, stored_class_name
 from pypet.records import (
     NO_RUN,
@@ -21,7 +20,7 @@ from pypet.records import (
 )
 from pypet.runs.table import RunTable
 from pypet.services.backend import RecordBackend
-from pypet.tree.node import parent_of, set_stored
+from pypet.tree.node import existing_annotations, parent_of, set_stored
 from pypet.tree.typed_groups import identify_call, root_of, run_in_progress
 
 _RANGE_ENTRIES_SHOWN = constants.HDF5_STRCOL_MAX_RANGE_LENGTH // 3 + 10

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pypet import pypetconstants as constants
 from pypet.interfaces import StorageService, WorkerService
-from pypet.services.failure_log import log_failure
+from pypet.services.failures import log_failure
 from pypet.services.messages import (
     NO_RUN,
     ServiceCall,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pypet.annotations import WithAnnotations
+from pypet.annotations import Annotations, WithAnnotations
 from pypet.tree.views import FunctionsView, VariablesView
 
 if TYPE_CHECKING:
@@ -180,6 +180,11 @@ set_stored = slot_setter(NNTreeNode, "_stored")
 def parent_of(node: NNTreeNode) -> NNGroupNode | None:
     """Return the group that contains a node; None for the root and outside of trees."""
     return node._parent
+
+
+def existing_annotations(node: NNTreeNode) -> Annotations | None:
+    """Return the annotations of a node; None, without creating them, if it has none."""
+    return node._annotations
 
 
 class KnowsTrajectory:

@@ -20,7 +20,7 @@ from pypet.interfaces import (
 )
 from pypet.records import ArrayItem, Operation, PutNode, StoreRequest
 from pypet.services.backend import RecordBackend
-from pypet.services.failure_log import log_failure
+from pypet.services.failures import log_failure
 from pypet.services.messages import (
     StoreMessage,
     can_be_prepared,

@@ -15,6 +15,7 @@ from pypet.errors import NotStoredError
 from pypet.interfaces import Option, Outcome, StorageService, TrajectoryLike, WrapMode
 from pypet.options.established import established
 from pypet.records import StoreRequest
+from pypet.services.failures import MAX_CONSECUTIVE_FAILURES, MAX_FINAL_FAILURES
 from pypet.services.messages import (
     NO_RUN,
     Failure,
@@ -23,7 +24,6 @@ from pypet.services.messages import (
     understands_requests,
 )
 from pypet.services.sender import Sender
-from pypet.services.storage_failures import MAX_CONSECUTIVE_FAILURES, MAX_FINAL_FAILURES
 from pypet.wrap_modes._local.helper_process import describe_death, start_helper
 from pypet.wrap_modes._local.run_tables import self_contained_rows
 from pypet.wrap_modes._local.user_queue import GivenQueueWriter

@@ -1,15 +1,16 @@
-"""What the log says of messages that fail."""
+"""Failures of messages: whether data or storage is at fault, log records and notes."""
 
 from __future__ import annotations
 
 import logging
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from pypet import pypetconstants as constants
-from pypet.errors import DataNotInStorageError
+from pypet.errors import DataNotInStorageError, NoSuchServiceError, NotStoredError
 
 _ABOUT_MANY = (
     constants.TRAJECTORY,
@@ -68,3 +69,35 @@ def note_that_nothing_is_stored(error: BaseException, msg: str, stuff: Any) -> N
             "pypet: Nothing of this call was stored. To store the rest, remove what cannot be "
             "stored, with `f_remove_item`, or name the others in `f_store_items`."
         )
+
+
+# ----- data or storage ----------------------------------------------------------------------------
+
+_ABOUT_DATA = (NoSuchServiceError, TypeError, AttributeError, pickle.PickleError)
+
+REST_STORED = "everything else is stored"
+"""Stands in a note of errors that concern part of the data."""
+
+MAX_CONSECUTIVE_FAILURES = 10
+"""Number of consecutive refusals after which the storage is given up."""
+MAX_FINAL_FAILURES = 2
+"""Number of refusals at the very end that do not come from a single run."""
+
+
+def is_storage_failure(error: BaseException) -> bool:
+    """Return whether the storage failed, and not the data that it was given.
+
+    ``error`` came from storing. Other data may fare better even so: a disk may have room for
+    something smaller.
+    """
+    if isinstance(error, NotStoredError):
+        return error.is_general
+    if any(REST_STORED in note for note in notes_of(error)):
+        return False
+    return not isinstance(error, _ABOUT_DATA)
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """Return the notes that were added to an exception."""
+    notes = getattr(error, "__notes__", None)
+    return [each for each in notes if isinstance(each, str)] if isinstance(notes, list) else []
