@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from pypet.errors import NotUniqueNodeError
+from pypet.errors import NotUniqueNodeError, StorageFormatError
 from pypet.records import GROUP, LEAF, LINK
 
 
@@ -17,6 +17,9 @@ class Found(NamedTuple):
     item: str | None
     """Name of the item, None if the name ends with the leaf."""
 
+
+Skip = Callable[[StorageFormatError], None]
+"""Called for what is damaged and left out."""
 
 Follow = Callable[[Any], Any]
 """Returns the view that a link leads to, None if it leads nowhere."""
@@ -49,7 +52,7 @@ def _nearest(start: Any, name: str, where: str, follow: Follow) -> Any:
     while level:
         hits = [child for group in level if (child := group.child(name)) is not None]
         if len(hits) > 1:
-            first, second = hits[0].path, hits[1].path
+            first, second = sorted(hit.path for hit in hits)[:2]
             raise NotUniqueNodeError(
                 f"{name!r} is not unique in {where}: there are `{first}` and `{second}`. Give more "
                 "of the path."
@@ -66,23 +69,39 @@ def groups_in(group: Any) -> list[Any]:
     return [child for child in children if child is not None and child.kind == GROUP]
 
 
-def leaves_below(group: Any) -> list[Any]:
-    """Return the views of all leaves below a group, without following links, in their order."""
-    found = []
+def leaves_below(group: Any, skip: Skip) -> Iterator[Any]:
+    """Yield the views of all leaves below a group, without following links, in their order."""
     waiting = [group]
     while waiting:
-        children = []
         node = waiting.pop()
         if node.kind == LEAF:
-            found.append(node)
+            yield node
         elif node.kind == GROUP:
-            children = [node.child(name) for name in sorted(node.names())]
-        waiting += reversed([child for child in children if child is not None])
+            waiting += reversed(children_of(node, skip))
+
+
+def children_of(group: Any, skip: Skip) -> list[Any]:
+    """Return the views of the children of a group in alphabetical order, but of damaged ones."""
+    found = []
+    try:
+        for name in sorted(group.names()):
+            try:
+                child = group.child(name)
+            except StorageFormatError as err:
+                skip(err)
+                continue
+            if child is not None:
+                found.append(child)
+    except StorageFormatError as err:
+        skip(err)
     return found
 
 
 def run_groups(
-    root: Any, branches: Collection[str] | None, index_of: Callable[[str], int | None]
+    root: Any,
+    branches: Collection[str] | None,
+    index_of: Callable[[str], int | None],
+    skip: Skip,
 ) -> dict[int, list[tuple[Any, str]]]:
     """Return where the groups of runs are, by run index: the view of the parent, and the name.
 
@@ -91,20 +110,31 @@ def run_groups(
     """
     found: dict[int, list[tuple[Any, str]]] = {}
     waiting = [
-        root.child(name)
-        for name in root.names()
-        if (name in branches if branches is not None else name not in _WITHOUT_RUNS)
+        child
+        for child in children_of(root, skip)
+        if (child.path in branches if branches is not None else child.path not in _WITHOUT_RUNS)
     ]
     while waiting:
         group = waiting.pop()
-        if group is None or group.kind != GROUP:
+        if group.kind != GROUP:
             continue
-        for name in group.names():
+        try:
+            names = group.names()
+        except StorageFormatError as err:
+            skip(err)
+            continue
+        for name in names:
             idx = index_of(name)
-            if idx is None:
-                waiting.append(group.child(name))
-            else:
+            if idx is not None:
                 found.setdefault(idx, []).append((group, name))
+                continue
+            try:
+                child = group.child(name)
+            except StorageFormatError as err:
+                skip(err)
+                continue
+            if child is not None:
+                waiting.append(child)
     return found
 
 

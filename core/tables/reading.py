@@ -180,7 +180,8 @@ def _parameter_columns(
     if parameters == EXPLORED:
         chosen = {name: name.removeprefix(_PREFIX) for name in data.explored}
     elif parameters == ALL:
-        chosen = {name: name.removeprefix(_PREFIX) for name in data.parameter_names()}
+        names = [*data.explored, *sorted(set(data.parameter_names()).difference(data.explored))]
+        chosen = {name: name.removeprefix(_PREFIX) for name in names}
     else:
         chosen = _found_parameters(data, _as_names(parameters, "parameters") or [])
     listed = indices.tolist()

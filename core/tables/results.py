@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from pypet.support.spelling import did_you_mean
 from pypet.tables.column import NO_VALUE, RESULT, Column, array_of, is_scalar
 from pypet.tables.lookup import Found, find_leaf, leaves_below, run_groups
 from pypet.tables.sources import Layer, Source
+
+_logger = logging.getLogger(__name__)
 
 _BRANCHES_OF_ALL = ("results",)
 """Where all scalars are taken from, if no results are named."""
@@ -88,7 +91,7 @@ class ResultReader:
         wanted = [(each, self._source.components(each.name)) for each in gathered]
         parts = {part for _, components in wanted for part in components}
         layers = self._source.layers(lambda path: path.rpartition(".")[2] in parts)
-        places = [(layer, run_groups(layer.root, None, self._source.run_index)) for layer in layers]
+        places = self._places(layers, None)
         has_any = False
         for idx, groups in self._of_runs(places):
             has_any = True
@@ -96,7 +99,7 @@ class ResultReader:
                 try:
                     self._gather(column, components, idx, groups)
                 except StorageFormatError as err:
-                    self.problems[idx] = str(err)
+                    self._note(idx, err)
         if has_any:
             self._check_found(gathered)
         return gathered
@@ -174,7 +177,7 @@ class ResultReader:
             more = ", ..." if len(known) > _MOST_SHOWN else ""
             raise AttributeError(
                 f"No run of trajectory {self._source.name!r} has a result {name!r}; there are: "
-                f"{shown or 'none'}{more}.{did_you_mean(name, known)}"
+                f"{shown or 'none'}{more}.{did_you_mean(name, _with_short(known))}"
             )
 
     # ----- all scalars ---------------------------------------------------------------------
@@ -182,10 +185,7 @@ class ResultReader:
     def _all_scalars(self, *, only_names: bool = False) -> list[_Gathered]:
         """Return the columns of all scalars; with ``only_names`` of all leaves, without values."""
         layers = self._source.layers((lambda path: False) if only_names else _everything)
-        places = [
-            (layer, run_groups(layer.root, _BRANCHES_OF_ALL, self._source.run_index))
-            for layer in layers
-        ]
+        places = self._places(layers, _BRANCHES_OF_ALL)
         columns: dict[tuple[str, str], _Gathered] = {}
         for idx, groups in self._of_runs(places):
             for layer, views in reversed(groups):  # what counts most comes last and stays
@@ -205,15 +205,20 @@ class ResultReader:
     ) -> None:
         location = _without_sets(view.path)
         start = len(view.path) + 1
-        try:
-            for leaf in leaves_below(view):
-                path = leaf.path[start:]
-                values = {} if only_names else layer.values(leaf, True)
-                if only_names:
-                    columns.setdefault((path, location), _Gathered(path))
-                for item, value in values.items():
-                    if not is_scalar(value):
-                        continue
+        for leaf in leaves_below(view, lambda err: self._note(idx, err)):
+            path = leaf.path[start:]
+            if only_names:
+                columns.setdefault((path, location), _Gathered(path))
+                continue
+            try:
+                values = layer.values(leaf, True)
+            except RefusedPickleError:
+                continue  # nobody knows whether it is a scalar
+            except StorageFormatError as err:
+                self._note(idx, err)
+                continue
+            for item, value in values.items():
+                if is_scalar(value):
                     key = (_column_name(path, item), location)
                     column = columns.get(key)
                     if column is None:
@@ -221,10 +226,25 @@ class ResultReader:
                     if not column.comment:
                         column.comment = leaf.comment
                     column.values[idx] = value
-        except (StorageFormatError, RefusedPickleError) as err:
-            self.problems[idx] = str(err)
 
     # ----- runs ----------------------------------------------------------------------------
+
+    def _places(
+        self, layers: Sequence[Layer], branches: Collection[str] | None
+    ) -> list[tuple[Layer, dict[int, list[tuple[Any, str]]]]]:
+        """Return where the groups of runs are in each layer."""
+        index_of = self._source.run_index
+        return [
+            (layer, run_groups(layer.root, branches, index_of, lambda err: self._note(None, err)))
+            for layer in layers
+        ]
+
+    def _note(self, idx: int | None, error: StorageFormatError) -> None:
+        """Note what could not be read of a run, or of the groups that runs are in."""
+        if idx is None:
+            _logger.warning("A part of trajectory `%s` is left out: %s", self._source.name, error)
+        else:
+            self.problems.setdefault(idx, str(error))
 
     def _of_runs(
         self, places: Sequence[tuple[Layer, dict[int, list[tuple[Any, str]]]]]
@@ -236,13 +256,18 @@ class ResultReader:
                 try:
                     children = [parent.child(name) for parent, name in by_run.get(idx, ())]
                 except StorageFormatError as err:
-                    self.problems[idx] = str(err)
+                    self._note(idx, err)
                     continue
                 views = [child for child in children if child is not None]
                 if views:
                     groups.append((layer, views))
             if groups:
                 yield idx, groups
+
+
+def _with_short(names: Iterable[str]) -> list[str]:
+    """Return names, and the last component of each."""
+    return [each for name in names for each in (name, name.rpartition(".")[2])]
 
 
 def _everything(path: str) -> bool:

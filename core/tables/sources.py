@@ -12,7 +12,7 @@ import numpy as np
 
 from pypet.encoding import decode_item
 from pypet.encoding.unpickling import NEVER, UnpicklingPolicy, unpickling
-from pypet.errors import DataNotInStorageError, NoSuchServiceError
+from pypet.errors import DataNotInStorageError, NoSuchServiceError, StorageFormatError
 from pypet.leaves.base_parameter import BaseParameter
 from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
@@ -233,7 +233,7 @@ class StoredSource:
 
     def parameter_names(self) -> list[str]:
         group = self._view(_PARAMETERS, _nothing)
-        return [] if group is None else [leaf.path for leaf in leaves_below(group)]
+        return [] if group is None else [leaf.path for leaf in leaves_below(group, _fail)]
 
     def find_parameter(self, name: str) -> str | None:
         group = self._view(_PARAMETERS, _nothing)
@@ -300,6 +300,10 @@ class StoredSource:
 
     def _follow(self, link: Any) -> Any:
         return self._view(link.target, _everything) if link.target else None
+
+
+def _fail(error: StorageFormatError) -> None:
+    raise error
 
 
 def _nothing(path: str) -> bool:

@@ -42,7 +42,7 @@ from pypet.storage_backends.hdf5.frames.frame_reading import read_frames
 from pypet.storage_backends.hdf5.frames.plain_frames import notes_of, plain_frame
 from pypet.storage_backends.hdf5.nodes.item_opening import ItemOpener
 from pypet.storage_backends.hdf5.objects.arrays import COMPACT_BYTES
-from pypet.storage_backends.hdf5.objects.object_headers import Link
+from pypet.storage_backends.hdf5.objects.header_patterns import Link
 from pypet.storage_backends.hdf5.objects.tables import column_types
 from pypet.storage_backends.hdf5.pytables.fallback_reading import read_through_pytables
 

@@ -29,7 +29,7 @@ from pypet.storage_backends.hdf5.nodes.item_reading import ItemReader
 from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
 from pypet.storage_backends.hdf5.nodes.tree_reading import TreeReader
 from pypet.storage_backends.hdf5.objects.groups import child_addresses, hdf5_path
-from pypet.storage_backends.hdf5.objects.object_headers import Header
+from pypet.storage_backends.hdf5.objects.header_patterns import Header
 from pypet.storage_backends.hdf5.objects.paths import OwnPaths, check_unambiguous
 from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, Visits
 
@@ -172,7 +172,8 @@ class FileView:
 
     def _read_children(self) -> dict[str, int | None]:
         """Return addresses of the children by name, None for links."""
-        self._children = found = {}
+        found: dict[str, int | None] = {}
+        self._children = found
         if self.kind != GROUP:
             return found
         of = self._of

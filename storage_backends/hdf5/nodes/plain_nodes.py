@@ -25,8 +25,8 @@ from pypet.storage_backends.hdf5.encoding.layout import (
 from pypet.storage_backends.hdf5.encoding.types import dtype_of, native
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter
+from pypet.storage_backends.hdf5.objects.header_patterns import Header
 from pypet.storage_backends.hdf5.objects.object_headers import (
-    Header,
     HeaderReader,
     compact_data,
     has_own_values,

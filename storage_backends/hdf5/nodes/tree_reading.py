@@ -31,7 +31,7 @@ from pypet.storage_backends.hdf5.nodes.item_opening import ItemOpener
 from pypet.storage_backends.hdf5.nodes.item_reading import ItemFilter, ItemReader
 from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
 from pypet.storage_backends.hdf5.objects.groups import child_addresses, hdf5_path
-from pypet.storage_backends.hdf5.objects.object_headers import Header
+from pypet.storage_backends.hdf5.objects.header_patterns import Header
 from pypet.storage_backends.hdf5.objects.paths import (
     OwnPaths,
     ParentGroups,
