@@ -28,13 +28,17 @@ Reduce = Callable[[Any], Any]
 class _Gathered:
     """The values of one column, by run index."""
 
-    __slots__ = ("comment", "full_name", "name", "values")
+    __slots__ = ("comment", "full_name", "is_found", "items", "name", "values")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.full_name = name
         self.comment = ""
         self.values: dict[int, Any] = {}
+        self.is_found = False
+        """Whether a run has it, maybe without a value."""
+        self.items: Collection[str] = ()
+        """Names of the items of a leaf that has not the one that was asked for."""
 
 
 class ResultReader:
@@ -116,7 +120,7 @@ class ResultReader:
             found = self._find(components, column.name, idx, layer, views)
             if found is None:
                 continue
-            value = self._value(found, column.name, idx, layer)
+            value = self._value(found, column, idx, layer)
             if value is NO_VALUE:
                 continue
             if not column.comment:
@@ -150,11 +154,15 @@ class ResultReader:
             found = other
         return found
 
-    def _value(self, found: Found, name: str, idx: int, layer: Layer) -> Any:
+    def _value(self, found: Found, column: _Gathered, idx: int, layer: Layer) -> Any:
         """Return the value that a name means, `NO_VALUE` if the leaf has none."""
         values = layer.values(found.leaf, False)
         if found.item is not None:
+            column.is_found |= found.item in values
+            column.items = column.items or values.keys()
             return values.get(found.item, NO_VALUE)
+        column.is_found = True
+        name = column.name
         if len(values) == 1:
             return next(iter(values.values()))
         if not values:
@@ -166,19 +174,21 @@ class ResultReader:
         )
 
     def _check_found(self, gathered: Sequence[_Gathered]) -> None:
-        absent = [each.name for each in gathered if not each.values]
-        if not absent or self.problems:
+        absent = next((each for each in gathered if not each.is_found), None)
+        if absent is None or self.problems:
             return
+        what = f"No run of trajectory {self._source.name!r} has a result {absent.name!r}"
+        if absent.items:
+            leaf = absent.name.rpartition(".")[0]
+            items = ", ".join(f"'{leaf}.{item}'" for item in absent.items)
+            raise AttributeError(f"{what}; there are: {items}.")
         known = list(dict.fromkeys(each.full_name for each in self._all_scalars(only_names=True)))
-        for name in absent:
-            if any(_may_mean(name, other) for other in known):
-                continue  # it is there, but without a value
-            shown = ", ".join(map(repr, sorted(known)[:_MOST_SHOWN]))
-            more = ", ..." if len(known) > _MOST_SHOWN else ""
-            raise AttributeError(
-                f"No run of trajectory {self._source.name!r} has a result {name!r}; there are: "
-                f"{shown or 'none'}{more}.{did_you_mean(name, _with_short(known))}"
-            )
+        shown = ", ".join(map(repr, sorted(known)[:_MOST_SHOWN]))
+        more = ", ..." if len(known) > _MOST_SHOWN else ""
+        raise AttributeError(
+            f"{what}; there are: {shown or 'none'}{more}."
+            f"{did_you_mean(absent.name, _with_short(known))}"
+        )
 
     # ----- all scalars ---------------------------------------------------------------------
 
@@ -304,15 +314,6 @@ def _reduced(reduce: Reduce, value: Any, name: str, idx: int, *, objects: bool) 
 def _column_name(path: str, item: str) -> str:
     """Return the path of a leaf, and the item if that is called differently."""
     return path if path.rpartition(".")[2] == item else f"{path}.{item}"
-
-
-def _may_mean(name: str, path: str) -> bool:
-    """Return whether a natural name, maybe with an item, may lead to this path."""
-    rest = iter(path.split("."))
-    parts = name.split(".")
-    return all(part in rest for part in parts) or (
-        all(part in path.split(".") for part in parts[:-1]) and len(parts) > 1
-    )
 
 
 def _without_sets(path: str) -> str:

@@ -46,7 +46,7 @@ def run_experiment(**storage):
     return traj
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stored_file(tmp_path_factory):
     """The file of the experiment."""
     pytest.importorskip("h5py")
@@ -55,7 +55,7 @@ def stored_file(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def in_memory():
     """The trajectory of the same experiment, kept by the memory service."""
     return run_experiment(storage_service="memory")

@@ -24,7 +24,9 @@ def table_of(*columns, indices=None):
 @pytest.fixture
 def table():
     return table_of(
-        column("x", [3.0, 1.0, 2.0, 1.0], kind="parameter", explored=True, full_name="parameters.x"),
+        column(
+            "x", [3.0, 1.0, 2.0, 1.0], kind="parameter", explored=True, full_name="parameters.x"
+        ),
         column("net.size", [1, 1, 2, 2], kind="parameter", full_name="parameters.net.size"),
         column("z", [5, 0, 7, 6], [False, True, False, False], comment="product"),
         column("name", ["b", "a", "", "c"], [False, False, True, False]),
