@@ -132,6 +132,7 @@ _SUBMODULES = (
     "markers",
     "naturalnaming",
     "parameter",
+    "plotting",
     "pypetconstants",
     "pypetexceptions",
     "pypetlogging",

@@ -67,6 +67,7 @@ _BRIAN2 = {
     ),
     "network": ("NetworkAnalyser", "NetworkComponent", "NetworkManager", "NetworkRunner"),
 }
+_PLOTS = ("heatmap", "importance", "line", "parallel_coordinates", "scatter_matrix")
 
 ALIASES: MappingProxyType[tuple[str, str], Alias] = MappingProxyType(
     {
@@ -90,6 +91,7 @@ ALIASES: MappingProxyType[tuple[str, str], Alias] = MappingProxyType(
             ("pypet.utils.mpwrappers", name): Alias(entry, name)
             for name, entry in {**_WRAPPERS, **_NETWORK}.items()
         },
+        **{("pypet.plotting", name): Alias(name, name, "plot") for name in _PLOTS},
         **{
             (f"pypet.brian2.{module}", name): Alias("brian2", name)
             for module, names in _BRIAN2.items()

@@ -28,6 +28,7 @@ __all__ = [
     "NotUniqueNodeError",
     "OptionWarning",
     "ParameterLockedException",
+    "PlotError",
     "PluginError",
     "PluginWarning",
     "PresettingError",
@@ -99,6 +100,10 @@ class GitError(PypetError, RuntimeError):
 
 class PluginError(PypetError, RuntimeError):
     """A plugin could not be loaded or broke its contract; the message names its distribution."""
+
+
+class PlotError(PypetError, ValueError):
+    """Runs cannot be drawn like this: a column is missing or ambiguous, or has no such values."""
 
 
 class WorkerDiedError(PypetError, RuntimeError):

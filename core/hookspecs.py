@@ -31,11 +31,13 @@ if TYPE_CHECKING:
         AdmissionGate,
         Command,
         ConfigReader,
+        Display,
         EnvironmentLike,
         Journal,
         LoggingSetup,
         Option,
         Outcome,
+        Plot,
         ProgressReporter,
         Scheduler,
         StorageService,
@@ -92,6 +94,16 @@ def pypet_register_journals() -> Iterable[type[Journal]]:
 @hookspec
 def pypet_register_config_readers() -> Iterable[type[ConfigReader]]:
     """Return readers for the argument ``config``; the first one that supports it reads it."""
+
+
+@hookspec
+def pypet_register_plots() -> Iterable[type[Plot]]:
+    """Return plots; users choose one with ``traj.f_plot('name')`` or ``pypet plot --kind name``."""
+
+
+@hookspec
+def pypet_register_displays() -> Iterable[type[Display]]:
+    """Return displays; those of other distributions are asked before pypet's own."""
 
 
 @hookspec

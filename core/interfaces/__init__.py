@@ -3,11 +3,13 @@
 from pypet.interfaces.admission import AdmissionGate
 from pypet.interfaces.command import Command
 from pypet.interfaces.config_reading import ConfigContent, ConfigEntry, ConfigReader
+from pypet.interfaces.display import Display
 from pypet.interfaces.environment import EnvironmentLike, TrajectoryLike
 from pypet.interfaces.feature import Feature
 from pypet.interfaces.journaling import CommittedRun, Journal, Restored, Snapshot
 from pypet.interfaces.logging import LogContext, LoggingSetup, ProgressReporter
 from pypet.interfaces.option import Option
+from pypet.interfaces.plotting import Plot
 from pypet.interfaces.scheduling import Activity, Outcome, Scheduler, Task, TaskFunction
 from pypet.interfaces.storage import StorageService
 from pypet.interfaces.storage_adapter import ServiceAdapter, adapted, without_adapter
@@ -30,6 +32,7 @@ __all__ = [
     "ConfigContent",
     "ConfigEntry",
     "ConfigReader",
+    "Display",
     "EnvironmentLike",
     "Feature",
     "Journal",
@@ -37,6 +40,7 @@ __all__ = [
     "LoggingSetup",
     "Option",
     "Outcome",
+    "Plot",
     "ProgressReporter",
     "Restored",
     "Scheduler",

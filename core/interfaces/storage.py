@@ -114,6 +114,17 @@ class StorageService(Feature):
         """
         return None
 
+    def stored_child_names(
+        self, trajectory_name: str, path: str, *, limit: int, timeout: float
+    ) -> list[str]:
+        """Return the names of at most ``limit`` stored nodes and links directly below ``path``.
+
+        For tab completion: read names only, and wait at most about ``timeout`` seconds for others
+        who use the storage. Services that cannot list nodes inherit this one, which returns none.
+        What it raises is taken for no names.
+        """
+        return []
+
     def close_on_exit(self) -> None:
         """Write everything and leave the storage to others, in a process that is about to end.
 

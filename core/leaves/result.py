@@ -286,6 +286,10 @@ class Result(BaseResult):
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *map(str, self._data)})
 
+    def _ipython_key_completions_(self) -> list[str]:
+        """Return names of items, which IPython suggests for ``result['``."""
+        return [str(name) for name in self._data]
+
     # ----- storing and loading -------------------------------------------------------------
 
     def _store(self) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from pypet.interfaces import (
     AdmissionGate,
     Command,
     ConfigReader,
+    Display,
     Journal,
     LoggingSetup,
+    Plot,
     ProgressReporter,
     Scheduler,
     StorageService,
@@ -81,6 +83,8 @@ JOURNALING = Family("journaling", "journal", "journals", "pypet_register_journal
 CONFIG = Family(
     "config", "config reader", "config readers", "pypet_register_config_readers", ConfigReader
 )
+PLOTTING = Family("plotting", "plot", "plots", "pypet_register_plots", Plot)
+DISPLAYING = Family("displaying", "display", "displays", "pypet_register_displays", Display)
 COMMANDS = Family("command", "command", "commands", "pypet_register_commands", Command)
 
 FAMILIES: tuple[Family, ...] = (
@@ -93,5 +97,7 @@ FAMILIES: tuple[Family, ...] = (
     VERSIONING,
     JOURNALING,
     CONFIG,
+    PLOTTING,
+    DISPLAYING,
     COMMANDS,
 )

@@ -12,9 +12,11 @@ from pypet.interfaces import (
     AdmissionGate,
     Command,
     ConfigReader,
+    Display,
     Journal,
     LoggingSetup,
     Option,
+    Plot,
     ProgressReporter,
     Scheduler,
     StorageService,
@@ -151,6 +153,10 @@ class PluginManager(LifecycleHooks):
         """Return the sub-command of this name; errors as for `storage_service`."""
         return cast("Command", self._find(families.COMMANDS, name))
 
+    def plot(self, name: str) -> type[Plot]:
+        """Return the plot of this name; errors as for `storage_service`."""
+        return cast("type[Plot]", self._find(families.PLOTTING, name))
+
     # ----- all features of a family ---------------------------------------------------------
 
     def storage_services(self) -> tuple[type[StorageService], ...]:
@@ -188,6 +194,17 @@ class PluginManager(LifecycleHooks):
     def config_readers(self) -> tuple[type[ConfigReader], ...]:
         """Return all usable classes of config readers."""
         return cast("tuple[type[ConfigReader], ...]", self._all(families.CONFIG))
+
+    def plots(self) -> tuple[type[Plot], ...]:
+        """Return all usable plot classes."""
+        return cast("tuple[type[Plot], ...]", self._all(families.PLOTTING))
+
+    def displays(self) -> tuple[type[Display], ...]:
+        """Return all usable display classes, those of other distributions first."""
+        self.load_all()
+        usable = (f for f in self.features(families.DISPLAYING) if not f.missing_packages())
+        ordered = sorted(usable, key=lambda feature: feature.entry.builtin)
+        return tuple(cast("type[Display]", feature.item) for feature in ordered)
 
     def commands(self) -> tuple[Command, ...]:
         """Return all sub-commands of ``pypet``."""

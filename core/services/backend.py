@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import islice
 from typing import Any, ClassVar, Self
 
+from pypet.encoding.unpickling import NEVER, UnpicklingPolicy, unpickling
 from pypet.errors import (
     NoSuchServiceError,
     PypetError,
@@ -141,6 +143,31 @@ class RecordBackend(StorageService, ABC):
         """
 
     # ----- what a backend may override -----------------------------------------------------
+
+    def stored_child_names(
+        self, trajectory_name: str, path: str, *, limit: int, timeout: float
+    ) -> list[str]:
+        """Return names below a node; see `pypet.interfaces.StorageService`.
+
+        By default they are those of the first ``limit`` records of `read_intact_nodes`; nothing
+        is unpickled.
+        """
+        found: list[str] = []
+        depth = path.count(".") + 1 if path else 0
+        with self.reading(), unpickling(UnpicklingPolicy(NEVER)):
+            records = self.read_intact_nodes(
+                trajectory_name,
+                path,
+                recursive=True,
+                max_depth=1,
+                wants=lambda name: False,
+                skip=lambda name, error: found.append(name),
+            )
+            # The first one is the node itself.
+            found += [record.path for record in islice(records, limit + 1)]
+            del records  # ends a generator before what it reads from is closed
+        below = [name.rpartition(".")[2] for name in found if name and name.count(".") == depth]
+        return below[:limit]
 
     def read_intact_nodes(
         self,

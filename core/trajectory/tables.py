@@ -1,4 +1,4 @@
-"""What a trajectory offers as tables: frames of pandas and datasets of xarray."""
+"""What a trajectory offers as tables and figures: frames, datasets and plots."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pypet.manager import get_manager
 from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 
@@ -16,7 +17,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Tables(TrajectoryState):
-    """The part of a trajectory that makes tables of its runs."""
+    """The part of a trajectory that makes tables and figures of its runs."""
 
     __slots__ = ()
 
@@ -144,6 +145,26 @@ class Tables(TrajectoryState):
         )
         _warn_of_missing(table)
         return to_dataset(table, dims)
+
+    @not_in_run
+    def f_plot(self, kind: str, **arguments: Any) -> Any:
+        """Draw a figure of the runs, and return what it was drawn into.
+
+        With matplotlib ``kind`` is the name of a function of `pypet.plotting`, such as
+        ``'line'``, and the result is its axes; other plugins may have other kinds. ``arguments``
+        are names of columns and settings: ``traj.f_plot('line', x='x', y='z')``. Values come from
+        where `f_to_dataframe` has them from.
+
+        Raises
+        ------
+        UnknownPluginError
+            No plugin draws such figures; the message names the kinds that there are.
+        MissingDependencyError
+            The package that draws is not installed.
+        PlotError
+            There are no such columns, or their values cannot be drawn like this.
+        """
+        return get_manager().plot(kind).draw(self, **arguments)
 
 
 def _warn_of_missing(table: RunTable) -> None:

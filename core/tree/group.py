@@ -11,6 +11,7 @@ from pypet.pypetconstants import GROUP, LOAD_DATA, STORE_DATA, TREE
 from pypet.support.arguments import check_flag, on_error_keyword
 from pypet.tree import adding, lookup
 from pypet.tree.assignment import add_link, assign, assign_item
+from pypet.tree.completion import child_names, key_completions
 from pypet.tree.names import BRANCH_SHORTCUTS
 from pypet.tree.navigation import Navigation
 from pypet.tree.node import KnowsTrajectory, class_member, put, value_or_leaf
@@ -97,8 +98,12 @@ class NNGroupNode(Navigation, KnowsTrajectory):
         names = list(super().__dir__())
         # The debugger reads all of them, which would load and show whole trees.
         if "pydevd" not in sys.modules:
-            names += self.f_dir_data()
+            names += child_names(self)
         return names
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """Return keys that IPython suggests for ``group['``."""
+        return key_completions(self)
 
     def __str__(self) -> str:
         return group_text(self)

@@ -152,6 +152,12 @@ class NNTreeNode(WithAnnotations):
         """View that spares the prefix: ``node.func.store()`` is ``node.f_store()``."""
         return FunctionsView(self)
 
+    def _repr_html_(self) -> str | None:
+        """Return what notebooks show, of limited size; None if no plugin displays nodes."""
+        from pypet.tree.displaying import html_of
+
+        return html_of(self)
+
     def f_get_class_name(self) -> str:
         """Return the name of the node's class, without its module."""
         return type(self).__name__

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from pypet.plugins.progress.notebook_bar import NotebookBar
+
 WIDTH, HEIGHT = 80, 24
 """Assumed size of terminals that do not report theirs."""
 MIN_BAR_WIDTH = 4
@@ -53,17 +55,20 @@ def line_format(parts: Sequence[str], width: int) -> str:
 
 
 def make_live_bar(total: int, done: int, facts: Callable[[], Facts]) -> Any:
-    """Return a new bar, on stderr or in the notebook; None if a package is not installed."""
+    """Return a new bar, on stderr or in the notebook; None if tqdm is not installed.
+
+    In notebooks it is a widget of tqdm, or HTML where tqdm or ipywidgets is not installed.
+    """
     widgets = in_notebook()
     try:
         if widgets:
+            if importlib.util.find_spec("ipywidgets") is None:
+                raise ImportError("tqdm.notebook warns at its import and cannot show anything")
             from tqdm.notebook import tqdm
         else:
             from tqdm import tqdm
     except ImportError:
-        return None
-    if widgets and importlib.util.find_spec("ipywidgets") is None:
-        return None
+        return NotebookBar(total, done, lambda: facts().parts()) if widgets else None
 
     class LiveBar(tqdm):  # type: ignore[misc]
         # No thread that redraws bars: processes are forked while the bar is shown.

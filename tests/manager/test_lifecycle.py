@@ -26,6 +26,8 @@ REGISTER_METHODS = {
     "pypet_register_config_readers": "config_readers",
     "pypet_register_options": "options",
     "pypet_register_leaf_classes": "leaf_class_path",
+    "pypet_register_plots": "plots",
+    "pypet_register_displays": "displays",
     "pypet_register_commands": "commands",
 }
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from h5py import h5g, h5l, h5o
+from h5py import h5, h5g, h5l, h5o
 
 from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import DataNotInStorageError, PypetError, StorageFormatError
@@ -51,6 +51,33 @@ _OVERVIEW = b"overview"
 
 Wants = Callable[[str], bool]
 Skip = Callable[[str, Exception], None]
+
+
+def first_child_names(file: OpenFile, trajectory: str, path: str, limit: int) -> list[str]:
+    """Return the names of at most ``limit`` children and links of a stored group.
+
+    No other object is opened, so that this is fast for groups of any size.
+
+    Raises
+    ------
+    DataNotInStorageError
+        There is no such group.
+    """
+    try:
+        group = h5g.open(file.id, hdf5_path(trajectory, path))
+    except (KeyError, ValueError) as error:
+        raise DataNotInStorageError(
+            f"There is no stored group {path!r} of trajectory {trajectory!r} in {file.path}."
+        ) from error
+    names: list[str] = []
+
+    def note(name: bytes) -> bool | None:
+        if path or name != _OVERVIEW:
+            names.append(name.decode("utf8", "replace"))
+        return True if len(names) >= limit else None  # True ends it
+
+    group.links.iterate(note, order=h5.ITER_NATIVE)
+    return sorted(names)
 
 
 class _Level:

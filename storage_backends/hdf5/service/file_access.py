@@ -237,10 +237,11 @@ class FileAccess(RecordStorageService, ABC):
 
     # ----- opening it for one message ------------------------------------------------------
 
-    def _acquire(self, *, writable: bool) -> OpenFile:
+    def _acquire(self, *, writable: bool, timeout: float | None = None) -> OpenFile:
         """Return the open file; if it belongs to an experiment, no other file is changed or made.
 
-        To be given back by `registry.release`, or by `_release` if it is ``writable``.
+        ``timeout`` replaces `lock_timeout`. To be given back by `registry.release`, or by
+        `_release` if it is ``writable``.
         """
         for package in self.requires[:1]:
             require(package, plugin=self.name, extra=self.extra)
@@ -255,7 +256,7 @@ class FileAccess(RecordStorageService, ABC):
             title=None if identity is not None else self._file_title,
             filters=None if identity is not None else self._settings.filters,
             may_create=identity is None,
-            timeout=self.lock_timeout,
+            timeout=self.lock_timeout if timeout is None else timeout,
             options=self._commit_options if writable else None,
         )
 
@@ -266,13 +267,13 @@ class FileAccess(RecordStorageService, ABC):
         registry.release(file, self._commit_options)
 
     @contextmanager
-    def _opened_for_reading(self) -> Iterator[OpenFile]:
+    def _opened_for_reading(self, timeout: float | None = None) -> Iterator[OpenFile]:
         for known in (self._file, self._read_from):
             if known is not None and known.is_alive:
                 yield known
                 return
         try:
-            file = self._acquire(writable=False)
+            file = self._acquire(writable=False, timeout=timeout)
         except StorageLostError:
             raise
         except FileNotFoundError:

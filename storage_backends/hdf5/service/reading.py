@@ -66,6 +66,15 @@ class Reading(FileAccess, ABC):
 
             return trajectory_names(file)
 
+    def stored_child_names(
+        self, trajectory_name: str, path: str, *, limit: int, timeout: float
+    ) -> list[str]:
+        """Return names below a node, in alphabetical order unless there are more than ``limit``."""
+        from pypet.storage_backends.hdf5.nodes.tree_reading import first_child_names
+
+        with self.file_lock, self._opened_for_reading(timeout) as file:
+            return first_child_names(file, trajectory_name, path, limit)
+
     def check_has(self, name: str | None, index: int | None) -> None:
         """Raise ValueError unless the file has the trajectory of this name or index.
 

@@ -76,14 +76,58 @@ def test_workers_that_write_to_the_cell_wipe_no_line(kernel, monkeypatch, tmp_pa
     assert "PROGRESS" not in text
 
 
-def test_without_widgets_there_are_lines(kernel, monkeypatch):
+class Handle:
+    """What `display` of IPython returns: notes what is shown."""
+
+    def __init__(self, shown):
+        self._shown = shown
+
+    def update(self, bundle, *, raw):
+        assert raw
+        self._shown.append(bundle)
+
+
+@pytest.fixture
+def html_shown(kernel, monkeypatch):
+    """Bundles that a kernel without widgets has shown."""
+    shown = []
+
+    def display(bundle, *, raw, display_id):
+        assert raw
+        assert display_id
+        shown.append(bundle)
+        return Handle(shown)
+
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(
+        sys.modules["IPython"], "display", SimpleNamespace(display=display), raising=False
+    )
+    return shown
+
+
+def test_without_widgets_the_bar_is_html(kernel, html_shown, monkeypatch):
     output = io.StringIO()
     monkeypatch.setattr(sys, "stderr", output)
     execute()
     assert kernel.getvalue() == ""
-    assert "PROGRESS: Finished 6/6 runs" in output.getvalue()
+    assert "PROGRESS" not in output.getvalue()
+    assert 'value="0.0000"' in html_shown[0]["text/html"]
+    assert 'value="1.0000"' in html_shown[-1]["text/html"]
+    assert html_shown[-1]["text/plain"].startswith("100% 6/6, 1 failed")
+
+
+def test_the_html_bar_grows_with_the_experiment(kernel, html_shown, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    progress = RunProgress({"report_progress": True})
+    progress.start(2)
+    progress.advance(2)
+    progress.start(4, done=2)
+    assert html_shown[-1]["text/plain"].startswith(" 50% 2/4")
+    progress.advance(1)
+    progress.refresh()
+    assert html_shown[-1]["text/plain"].startswith(" 75% 3/4")
+    progress.stop()
 
 
 def test_a_shell_that_is_no_kernel_has_no_widgets(kernel, monkeypatch):

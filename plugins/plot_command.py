@@ -1,0 +1,104 @@
+"""The command ``pypet plot``: a figure of the runs of a stored trajectory, as a file.
+
+It draws nothing itself: the kinds of figures are those that plugins register.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pypet.interfaces import Command, Plot
+from pypet.manager import get_manager
+from pypet.markers import hookimpl
+from pypet.support.terminal_text import write_lines
+
+DEFAULT_KIND = "line"
+_COLUMN_ARGUMENTS = ("x", "y", "color", "by", "columns")
+
+
+def plot(arguments: argparse.Namespace) -> int:
+    """Draw a figure into a file, and write the name of the file to stdout.
+
+    Raises
+    ------
+    PlotError, UnknownPluginError, MissingDependencyError
+        The figure cannot be drawn.
+    OSError, StorageFormatError
+        A file cannot be read or written.
+    SystemExit
+        The kind of figure does not take an argument that was given; the status is 2.
+    """
+    kind = get_manager().plot(arguments.kind)
+    chosen = {
+        name: value for name in _COLUMN_ARGUMENTS if (value := getattr(arguments, name)) is not None
+    }
+    _check_arguments(kind, chosen, arguments._parser)
+    if arguments.where is not None:
+        chosen["where"] = arguments.where
+    kind.save((arguments.file, arguments.trajectory), arguments.to, **chosen)
+    path = os.path.abspath(arguments.to)
+    text = path
+    if arguments.json:
+        described: dict[str, Any] = {"kind": kind.name, "path": path, **chosen}
+        text = json.dumps(described, indent=2)
+    write_lines(sys.stdout, text.splitlines())
+    return 0
+
+
+def _check_arguments(
+    kind: type[Plot], given: Sequence[str] | dict[str, Any], parser: argparse.ArgumentParser
+) -> None:
+    wrong = [f"--{name}" for name in given if name not in kind.arguments]
+    if wrong:
+        taken = ", ".join(f"--{name}" for name in kind.arguments)
+        parser.error(f"--kind {kind.name} has no {', '.join(wrong)}; it takes {taken}")
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of names with commas in between")
+    return names
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="file of a storage service")
+    parser.add_argument("trajectory", nargs="?", help="name of a trajectory; default: the only one")
+    parser.add_argument("--to", required=True, metavar="OUT.png", help="file to draw into")
+    parser.add_argument(
+        "--kind", default=DEFAULT_KIND, help=f"kind of figure, see below; default: {DEFAULT_KIND}"
+    )
+    for name, text in (
+        ("x", "column for the horizontal axis"),
+        ("y", "column for the vertical axis"),
+        ("color", "column that colours show"),
+        ("by", "parameter whose values get a line each"),
+    ):
+        parser.add_argument(f"--{name}", metavar="COLUMN", help=text)
+    parser.add_argument("--columns", type=_names, metavar="A,B,...", help="columns to be shown")
+    parser.add_argument("--where", help="only runs for which this holds, as for `pypet table`")
+    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _kinds()
+
+
+def _kinds() -> str:
+    """Return a line about each kind of figure, for the help."""
+    kinds = get_manager().plots()
+    width = max((len(kind.name) for kind in kinds), default=0)
+    lines = [f"  {kind.name:{width}}  {kind.help}" for kind in kinds]
+    return "\n".join(["kinds of figures:", *(lines or ['  none: pip install "pypet[plot]"'])])
+
+
+PLOT = Command("plot", "Draw a figure of the runs of a trajectory.", plot, _add_arguments)
+
+
+@hookimpl
+def pypet_register_commands() -> list[Command]:
+    """Register the command."""
+    return [PLOT]
