@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ConfigReader,
         Display,
         EnvironmentLike,
+        Exporter,
         Journal,
         LoggingSetup,
         Option,
@@ -121,6 +122,12 @@ def pypet_register_leaf_classes() -> Iterable[str]:
     Loading finds them by the last part of their path, without ``dynamic_imports``. A class is
     imported when a node of its name is loaded.
     """
+
+
+@hookspec
+def pypet_register_exporters() -> Iterable[type[Exporter]]:
+    """Return formats that tables of runs are exported to; users choose one by the ending of the
+    file, ``pypet export ... --to FILE``, or by its name."""
 
 
 @hookspec

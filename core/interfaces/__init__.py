@@ -5,6 +5,7 @@ from pypet.interfaces.command import Command
 from pypet.interfaces.config_reading import ConfigContent, ConfigEntry, ConfigReader
 from pypet.interfaces.display import Display
 from pypet.interfaces.environment import EnvironmentLike, TrajectoryLike
+from pypet.interfaces.exporting import Exporter
 from pypet.interfaces.feature import Feature
 from pypet.interfaces.journaling import CommittedRun, Journal, Restored, Snapshot
 from pypet.interfaces.logging import LogContext, LoggingSetup, ProgressReporter
@@ -34,6 +35,7 @@ __all__ = [
     "ConfigReader",
     "Display",
     "EnvironmentLike",
+    "Exporter",
     "Feature",
     "Journal",
     "LogContext",

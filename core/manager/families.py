@@ -9,6 +9,7 @@ from pypet.interfaces import (
     Command,
     ConfigReader,
     Display,
+    Exporter,
     Journal,
     LoggingSetup,
     Plot,
@@ -85,6 +86,7 @@ CONFIG = Family(
 )
 PLOTTING = Family("plotting", "plot", "plots", "pypet_register_plots", Plot)
 DISPLAYING = Family("displaying", "display", "displays", "pypet_register_displays", Display)
+EXPORTING = Family("exporting", "exporter", "exporters", "pypet_register_exporters", Exporter)
 COMMANDS = Family("command", "command", "commands", "pypet_register_commands", Command)
 
 FAMILIES: tuple[Family, ...] = (
@@ -99,5 +101,6 @@ FAMILIES: tuple[Family, ...] = (
     CONFIG,
     PLOTTING,
     DISPLAYING,
+    EXPORTING,
     COMMANDS,
 )

@@ -13,6 +13,7 @@ from pypet.interfaces import (
     Command,
     ConfigReader,
     Display,
+    Exporter,
     Journal,
     LoggingSetup,
     Option,
@@ -149,6 +150,28 @@ class PluginManager(LifecycleHooks):
             self.entries,
         )
 
+    def exporter(self, name: str) -> type[Exporter]:
+        """Return the exporter of this name; errors as for `storage_service`."""
+        return cast("type[Exporter]", self._find(families.EXPORTING, name))
+
+    def exporter_of_file(self, extension: str) -> str | None:
+        """Return the name of the first exporter for an ending of files, None for none.
+
+        Its requirements may be missing.
+        """
+        names = (
+            name for name, endings in self.exporter_extensions().items() if extension in endings
+        )
+        return next(names, None)
+
+    def exporter_extensions(self) -> dict[str, tuple[str, ...]]:
+        """Return the endings of files of exporters, by name of the exporter."""
+        self.load_all()
+        return {
+            feature.name: cast("type[Exporter]", feature.item).file_extensions
+            for feature in self.features(families.EXPORTING)
+        }
+
     def command(self, name: str) -> Command:
         """Return the sub-command of this name; errors as for `storage_service`."""
         return cast("Command", self._find(families.COMMANDS, name))
@@ -205,6 +228,10 @@ class PluginManager(LifecycleHooks):
         usable = (f for f in self.features(families.DISPLAYING) if not f.missing_packages())
         ordered = sorted(usable, key=lambda feature: feature.entry.builtin)
         return tuple(cast("type[Display]", feature.item) for feature in ordered)
+
+    def exporters(self) -> tuple[type[Exporter], ...]:
+        """Return all usable exporter classes."""
+        return cast("tuple[type[Exporter], ...]", self._all(families.EXPORTING))
 
     def commands(self) -> tuple[Command, ...]:
         """Return all sub-commands of ``pypet``."""

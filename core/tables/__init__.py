@@ -7,7 +7,8 @@ numpy.
 """
 
 from pypet.tables.column import Column
+from pypet.tables.exporting import export_table
 from pypet.tables.reading import read_table
 from pypet.tables.run_table import RunTable
 
-__all__ = ["Column", "RunTable", "read_table"]
+__all__ = ["Column", "RunTable", "export_table", "read_table"]

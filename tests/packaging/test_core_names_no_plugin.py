@@ -43,6 +43,7 @@ ORDINARY_WORDS = frozenset(
         "record_environment",
         "resume",
         "show",
+        "table",
     ]
 )
 """Names of plugins that the core also uses for something else."""
