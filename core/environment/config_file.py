@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet.interfaces import ConfigContent, ConfigEntry
 from pypet.manager import PluginManager
@@ -22,6 +22,9 @@ from pypet.tree.tree import tree_of
 _LOGGING = frozenset(
     ("log_config", "log_folder", "log_level", "log_levels", "log_multiproc", "logger_names")
 )
+
+if TYPE_CHECKING:
+    from pypet.trajectory import Trajectory
 """Options that configure logging together: one given in Python replaces all of a file."""
 _SERVICE = "storage_service"
 
@@ -118,7 +121,7 @@ def check_leaves(
     _check(trial.f_add_config, content.config, _existing(trajectory, "config"))
 
 
-def add_leaves(trajectory: Any, content: ConfigContent) -> None:
+def add_leaves(trajectory: Trajectory, content: ConfigContent) -> None:
     """Add the parameters and config of a file to a trajectory."""
     for entry in content.parameters:
         trajectory.f_add_parameter(entry.name, entry.value, comment=entry.comment)

@@ -134,7 +134,7 @@ def _store_elsewhere(trajectory: Trajectory, error: BaseException, failure: Exce
 
 
 @contextmanager
-def _as_new(trajectory: Any, service: StorageService) -> Iterator[None]:
+def _as_new(trajectory: Trajectory, service: StorageService) -> Iterator[None]:
     """Let a trajectory count as never stored, and its runs as not completed, within a block.
 
     Where it is stored meanwhile, there is no data of runs except for what is in memory.

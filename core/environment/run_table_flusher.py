@@ -103,7 +103,7 @@ class RunTableFlusher:
         )
 
 
-def _store_here(trajectory: Any) -> bool:
+def _store_here(trajectory: Trajectory) -> bool:
     """Store the rows that changed in the main process, where runs are executed one by one."""
     service = trajectory.v_storage_service
     if not isinstance(service, RecordBackend):

@@ -123,21 +123,21 @@ class SingleRun:
         return job.function(trajectory, *job.args, **job.kwargs)
 
 
-def _store_and_commit(trajectory: Any, commit: CommitRun) -> None:
+def _store_and_commit(trajectory: Trajectory, commit: CommitRun) -> None:
     """Store what the run has added and commit it, in one message and so atomically."""
     trajectory.v_storage_service.store(
         constants.SINGLE_RUN, trajectory, trajectory_name=trajectory.v_name, commit=commit
     )
 
 
-def _abandon(trajectory: Any, index: int, started: float) -> None:
+def _abandon(trajectory: Trajectory, index: int, started: float) -> None:
     """Have the journal drop what the run has stored, if this process writes to it."""
     service = attached_service(trajectory)
     if service is not None:
         service.abandon_run(index, started)
 
 
-def _store(trajectory: Any) -> None:
+def _store(trajectory: Trajectory) -> None:
     """Store what the run has added; data that cannot be stored is left out and raised as error."""
     try:
         trajectory.f_store()

@@ -251,7 +251,7 @@ def _execute(
     return outcome
 
 
-def _start_logging(trajectory: Any, index: int | None, settings: WorkerSettings) -> None:
+def _start_logging(trajectory: Trajectory, index: int | None, settings: WorkerSettings) -> None:
     """Set up logging of a worker."""
     if not settings.log_setups:
         return

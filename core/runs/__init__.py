@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pypet.runs.table import RunTable
-    from pypet.trajectory.state import TrajectoryState
+    from pypet.tree.typed_groups import RootGroup
 
 
-def run_table_of(trajectory: TrajectoryState) -> RunTable:
+def run_table_of(trajectory: RootGroup) -> RunTable:
     """Return the run table of a trajectory.
 
     A function, because names without the prefix ``v_`` on a trajectory belong to users' nodes.

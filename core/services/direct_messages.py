@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
 from pypet.services.backend import RecordBackend
 from pypet.services.transfer import delete
 
+if TYPE_CHECKING:
+    from pypet.tree.typed_groups import RootGroup
+
 
 def _backup(
     service: RecordBackend,
-    traj: Any,
+    traj: RootGroup,
     backup_filename: str | None = None,
     *,
     trajectory_name: str,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
@@ -14,10 +14,13 @@ from pypet.services.settings import replace_settings
 from pypet.tree.node import set_stored
 from pypet.tree.typed_groups import adopt_meta, load_errors_of, root_of
 
+if TYPE_CHECKING:
+    from pypet.tree.typed_groups import RootGroup
+
 
 def _load_trajectory(
     loader: NodeLoader,
-    traj: Any,
+    traj: RootGroup,
     as_new: bool,
     load_parameters: int,
     load_derived_parameters: int,

@@ -7,7 +7,7 @@ there is no such caller, and what cannot be stored must not take the rest with i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pypet import pypetconstants as constants
 from pypet.errors import NotStoredError, StorageFormatError
@@ -15,6 +15,9 @@ from pypet.leaves.result import Result, items_of, replace_items
 from pypet.records import PutNode, StoreRequest
 from pypet.services.failures import REST_STORED, trial
 from pypet.tree.tree import tree_of
+
+if TYPE_CHECKING:
+    from pypet.tree.typed_groups import RootGroup
 
 T = TypeVar("T")
 Entry = tuple[Any, ...]
@@ -26,7 +29,7 @@ _OF_THE_STORAGE = (OSError, NotStoredError, StorageFormatError, NotImplementedEr
 """Whatever is stored next, these are raised again, maybe after a long wait."""
 
 
-def store_run_in_parts(traj: Any, error: Exception) -> None:
+def store_run_in_parts(traj: RootGroup, error: Exception) -> None:
     """Store what can be of everything that a run has added; ``error`` is why not all could be.
 
     Returns if everything is stored after all.
@@ -61,7 +64,7 @@ def store_run_in_parts(traj: Any, error: Exception) -> None:
         _raise(failed, has_stored=has_stored)
 
 
-def _node_entries(traj: Any) -> list[Entry]:
+def _node_entries(traj: RootGroup) -> list[Entry]:
     """Return the nodes that a run has added and not stored as entries of a list of messages."""
     return [
         (constants.LEAF, node)
@@ -72,7 +75,7 @@ def _node_entries(traj: Any) -> list[Entry]:
     ]
 
 
-def _link_entries(traj: Any) -> list[Entry]:
+def _link_entries(traj: RootGroup) -> list[Entry]:
     get_node = tree_of(traj).get_node
     return [
         (constants.TREE, get_node(location) if location else traj, (name,))

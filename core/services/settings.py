@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet.leaves.parameter import Parameter
 from pypet.tree.tree import tree_of
 
+if TYPE_CHECKING:
+    from pypet.tree.typed_groups import RootGroup
 
-def note_settings(traj: Any, config_group: str, settings: Mapping[str, tuple[Any, str]]) -> None:
+
+def note_settings(
+    traj: RootGroup, config_group: str, settings: Mapping[str, tuple[Any, str]]
+) -> None:
     """Add those settings that ``config.<config_group>`` of the trajectory does not hold yet."""
     if not settings:
         return
@@ -24,7 +29,7 @@ def note_settings(traj: Any, config_group: str, settings: Mapping[str, tuple[Any
             tree.insert_leaf(path, Parameter(path, value, comment))
 
 
-def read_settings(traj: Any, config_group: str | None) -> dict[str, Any]:
+def read_settings(traj: RootGroup, config_group: str | None) -> dict[str, Any]:
     """Return the settings that the trajectory holds in memory, by name below the group."""
     group = None if config_group is None else tree_of(traj).get_node(f"config.{config_group}")
     if group is None:
@@ -37,7 +42,9 @@ def read_settings(traj: Any, config_group: str | None) -> dict[str, Any]:
     }
 
 
-def replace_settings(traj: Any, config_group: str | None, settings: Mapping[str, Any]) -> None:
+def replace_settings(
+    traj: RootGroup, config_group: str | None, settings: Mapping[str, Any]
+) -> None:
     """Give settings noted in memory the values that were stored.
 
     Otherwise the defaults of a service that was made for loading would be written over the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
@@ -17,10 +17,13 @@ from pypet.tree.node import parent_of
 from pypet.tree.tree import tree_of
 from pypet.tree.typed_groups import explored_parameters_of, info_of
 
+if TYPE_CHECKING:
+    from pypet.tree.typed_groups import RootGroup
+
 
 def _store_trajectory(
     builder: RequestBuilder,
-    traj: Any,
+    traj: RootGroup,
     only_init: bool = False,
     store_data: int = constants.STORE_DATA,
     max_depth: int | None = None,
@@ -46,7 +49,11 @@ def _store_trajectory(
 
 
 def _prepare_merge(
-    builder: RequestBuilder, traj: Any, changed_parameters: Iterable[str], old_length: int, **_: Any
+    builder: RequestBuilder,
+    traj: RootGroup,
+    changed_parameters: Iterable[str],
+    old_length: int,
+    **_: Any,
 ) -> None:
     """Write the longer run table and the ranges of the parameters that a merge changed."""
     _store_trajectory(builder, traj, only_init=True)
@@ -56,7 +63,7 @@ def _prepare_merge(
 
 def _store_single_run(
     builder: RequestBuilder,
-    traj: Any,
+    traj: RootGroup,
     recursive: bool = True,
     store_data: int = constants.STORE_DATA,
     max_depth: int | None = None,

@@ -27,6 +27,7 @@ from pypet.tree.tree import tree_of
 
 if TYPE_CHECKING:
     from pypet.runs.table import RunTable
+    from pypet.trajectory.trajectory import Trajectory
 
 GROUP = "config.batch"
 RUNS, SEED = "runs", "seed"
@@ -37,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 def split_into_batches(
-    trajectory: Any, number: int, folder: str | os.PathLike[str] | None = None
+    trajectory: Trajectory, number: int, folder: str | os.PathLike[str] | None = None
 ) -> list[str]:
     """Split the runs that are not completed into batches, and return the names of their files.
 
@@ -133,7 +134,7 @@ def load_batch(
     return traj  # type: ignore[no-any-return]
 
 
-def merge_batches(trajectory: Any, filenames: Iterable[str | os.PathLike[str]]) -> list[str]:
+def merge_batches(trajectory: Trajectory, filenames: Iterable[str | os.PathLike[str]]) -> list[str]:
     """Merge batches into their trajectory, and return the files of incomplete ones.
 
     Runs keep index, name, times, and the environment that executed them. Their data is copied, and
@@ -180,7 +181,7 @@ def merge_batches(trajectory: Any, filenames: Iterable[str | os.PathLike[str]]) 
     return [file for file in files if file in left]
 
 
-def _merge(traj: Any, copy: Any, file: str, known: set[str]) -> int:
+def _merge(traj: Trajectory, copy: Trajectory, file: str, known: set[str]) -> int:
     """Merge one batch; return how many of its runs are not completed."""
     runs = [int(idx) for idx in _runs_of_batch(copy, file)]
     open_runs = [idx for idx in runs if not run_table_of(traj).completed(idx)]
@@ -209,12 +210,12 @@ def _merge(traj: Any, copy: Any, file: str, known: set[str]) -> int:
     return len(missing)
 
 
-def _state_text(copy: Any, idx: int) -> str:
+def _state_text(copy: Trajectory, idx: int) -> str:
     error = run_table_of(copy).errors.get(idx)
     return NOT_RUN if error is None else f"failed: {error.type}"
 
 
-def _pending(traj: Any) -> Any:
+def _pending(traj: Trajectory) -> Any:
     if traj._is_run:
         raise TypeError("Batches cannot be made or merged within a run.")
     if not run_table_of(traj).knows_all:
@@ -225,7 +226,7 @@ def _pending(traj: Any) -> Any:
     return run_table_of(traj).pending()
 
 
-def _free_files(traj: Any, number: int, folder: str | os.PathLike[str] | None) -> list[Path]:
+def _free_files(traj: Trajectory, number: int, folder: str | os.PathLike[str] | None) -> list[Path]:
     filename = storage_service_of(traj).filename
     if filename is None:
         raise NoSuchServiceError(
@@ -248,7 +249,7 @@ def _free_files(traj: Any, number: int, folder: str | os.PathLike[str] | None) -
     return files
 
 
-def _mark(traj: Any, file: Path, runs: Any) -> None:
+def _mark(traj: Trajectory, file: Path, runs: Any) -> None:
     """Store in the file of a batch which runs it is for."""
     batch = _load_copy(traj, file, constants.LOAD_NOTHING)
     notes = [
@@ -265,7 +266,7 @@ def _mark(traj: Any, file: Path, runs: Any) -> None:
     batch.f_store_items(leaves)
 
 
-def _load_copy(traj: Any, file: str | Path, load_results: int) -> Any:
+def _load_copy(traj: Trajectory, file: str | Path, load_results: int) -> Any:
     """Load a copy of a trajectory, with the same classes and wildcards."""
     return load_trajectory(
         index=-1,
@@ -276,14 +277,14 @@ def _load_copy(traj: Any, file: str | Path, load_results: int) -> Any:
     )
 
 
-def _runs_of_batch(traj: Any, file: str | os.PathLike[str]) -> Any:
+def _runs_of_batch(traj: Trajectory, file: str | os.PathLike[str]) -> Any:
     node = tree_of(traj).get_node(f"{GROUP}.{RUNS}")
     if node is None:
         raise ValueError(f"{os.fspath(file)!r} is not a batch; `split_into_batches` makes some.")
     return node.f_get()
 
 
-def _check_belongs(traj: Any, copy: Any, file: str) -> None:
+def _check_belongs(traj: Trajectory, copy: Trajectory, file: str) -> None:
     _runs_of_batch(copy, file)
     own, others = ((each.v_name, each.v_timestamp, len(each)) for each in (traj, copy))
     if own != others:
@@ -297,8 +298,8 @@ def _check_belongs(traj: Any, copy: Any, file: str) -> None:
 
 
 def _merge_in_place(
-    traj: Any,
-    copy: Any,
+    traj: Trajectory,
+    copy: Trajectory,
     runs_of_copy: RunTable,
     completed: Sequence[int],
     failed: Sequence[int],
@@ -329,7 +330,7 @@ def _merge_in_place(
     known.update(name for name in transfer.nodes if name.startswith("config."))
 
 
-def _stored_config(traj: Any) -> set[str]:
+def _stored_config(traj: Trajectory) -> set[str]:
     """Return the full names of stored config data of the kinds that a merge copies."""
     for branch in MERGED_CONFIG:
         try:
@@ -346,7 +347,7 @@ def _stored_config(traj: Any) -> set[str]:
 
 
 def _without_known(
-    traj: Any, transfer: Transfer, renaming: RunRenaming, known: set[str]
+    traj: Trajectory, transfer: Transfer, renaming: RunRenaming, known: set[str]
 ) -> Transfer:
     """Remove what is outside of runs and existed already when the copy was made."""
 

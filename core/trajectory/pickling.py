@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet.tree.node import put
 from pypet.tree.storage import attach_service, attached_service
 from pypet.tree.typed_groups import explored_parameters_of
+
+if TYPE_CHECKING:
+    from pypet.trajectory.trajectory import Trajectory
 
 _pickled_by_name: ContextVar[Any] = ContextVar("_pickled_by_name", default=None)
 _of_the_run: ContextVar[Any] = ContextVar("_of_the_run", default=None)
 
 
 @contextmanager
-def pickled_by_name(trajectory: Any) -> Iterator[None]:
+def pickled_by_name(trajectory: Trajectory) -> Iterator[None]:
     """Let pickles that this thread makes in the block refer to ``trajectory`` by name only."""
     token = _pickled_by_name.set(trajectory)
     try:
@@ -30,12 +33,12 @@ def pickled_by_name(trajectory: Any) -> Iterator[None]:
         _pickled_by_name.reset(token)
 
 
-def goes_by_name(trajectory: Any) -> bool:
+def goes_by_name(trajectory: Trajectory) -> bool:
     """Return whether pickles made now refer to ``trajectory`` by name."""
     return _pickled_by_name.get() is trajectory
 
 
-def load_for_run(loads: Callable[[bytes], Any], image: bytes, trajectory: Any) -> Any:
+def load_for_run(loads: Callable[[bytes], Any], image: bytes, trajectory: Trajectory) -> Any:
     """Unpickle what was made within `pickled_by_name`, for runs on ``trajectory``."""
     token = _of_the_run.set(trajectory)
     try:
@@ -64,7 +67,7 @@ def trajectory_of_the_run() -> Any:
 # ----- pickles with all ranges and nothing of the storage ---------------------------------
 
 
-def full_copy_flags(trajectory: Any) -> dict[str, bool]:
+def full_copy_flags(trajectory: Trajectory) -> dict[str, bool]:
     """Return the user's ``v_full_copy`` of all explored parameters and, as ``''``, of all."""
     flags = {
         name: parameter.v_full_copy
@@ -74,7 +77,7 @@ def full_copy_flags(trajectory: Any) -> dict[str, bool]:
     return {"": trajectory.v_full_copy, **flags}
 
 
-def restore_flags(trajectory: Any, flags: dict[str, bool]) -> None:
+def restore_flags(trajectory: Trajectory, flags: dict[str, bool]) -> None:
     """Give a trajectory, or one out of a pickle, the flags that the user has set."""
     put(trajectory, "_full_copy", flags[""])
     for name, parameter in explored_parameters_of(trajectory).items():
@@ -83,7 +86,7 @@ def restore_flags(trajectory: Any, flags: dict[str, bool]) -> None:
 
 
 @contextmanager
-def bare_and_full(trajectory: Any) -> Iterator[None]:
+def bare_and_full(trajectory: Trajectory) -> Iterator[None]:
     """Let pickles of a trajectory have all ranges, but not the storage service."""
     flags = full_copy_flags(trajectory)
     service = attached_service(trajectory)

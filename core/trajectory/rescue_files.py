@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
 from pypet.leaves.parameter import Parameter
@@ -13,6 +13,9 @@ from pypet.runs import run_table_of
 from pypet.trajectory.loader import load_trajectory
 from pypet.trajectory.trajectory import Trajectory
 from pypet.tree.tree import tree_of
+
+if TYPE_CHECKING:
+    from pypet.trajectory.trajectory import Trajectory
 
 GROUP = "config.rescue"
 
@@ -85,7 +88,7 @@ def merge_rescued(
 
 
 @contextmanager
-def rescue_metadata(traj: Any, service: Any, reason: BaseException) -> Iterator[None]:
+def rescue_metadata(traj: Trajectory, service: Any, reason: BaseException) -> Iterator[None]:
     """Add metadata about the failed storage ``service`` to the trajectory for a ``with`` block."""
     metadata: dict[str, tuple[Any, str]] = {
         "filename": (
@@ -113,7 +116,7 @@ def rescue_metadata(traj: Any, service: Any, reason: BaseException) -> Iterator[
         traj.f_remove_item(tree_of(traj).get_node(GROUP), recursive=True)
 
 
-def runs_with_data(service: Any, traj: Any) -> set[int]:
+def runs_with_data(service: Any, traj: Trajectory) -> set[int]:
     """Return the indices of the runs of which a storage service has any data."""
     stored = load_trajectory(
         traj.v_name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet.errors import (
     DataNotInStorageError,
@@ -19,6 +19,9 @@ from pypet.trajectory.run_control import enter_run
 from pypet.tree.node import NO_RUN_BRANCH
 from pypet.tree.storage import load_data_of, storage_service_of
 
+if TYPE_CHECKING:
+    from pypet.trajectory.state import TrajectoryState
+
 _logger = logging.getLogger(__name__)
 _NOTHING = object()
 _MOST_LOOKED_AT = 10_000
@@ -30,7 +33,7 @@ class RunSearch:
 
     def __init__(
         self,
-        trajectory: Any,
+        trajectory: TrajectoryState,
         name: str,
         options: dict[str, Any],
         include_default_run: bool,
@@ -188,7 +191,7 @@ def _is_within_run(node: Any, dummy: str) -> bool:
     return dummy in node._full_name.split(".")[:-1]
 
 
-def load_tree_of_runs(trajectory: Any) -> bool:
+def load_tree_of_runs(trajectory: TrajectoryState) -> bool:
     """Load all nodes that may belong to runs, without data; return whether that is possible."""
     try:
         trajectory.f_load(

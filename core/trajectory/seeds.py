@@ -57,7 +57,7 @@ class RecordedSeed(NamedTuple):
     seed: int
 
 
-def latest_seed(traj: Any, but: str | None = None) -> int | None:
+def latest_seed(traj: TrajectoryState, but: str | None = None) -> int | None:
     """Return the seed of the environment that was made last, None without any.
 
     ``but`` is the name of an environment that does not count.
@@ -66,7 +66,7 @@ def latest_seed(traj: Any, but: str | None = None) -> int | None:
     return found[-1].seed if found else None
 
 
-def seed_of_run(traj: Any, idx: int) -> int | None:
+def seed_of_run(traj: TrajectoryState, idx: int) -> int | None:
     """Return the seed of the environment that executed a run, None if that is not known."""
     try:
         run = run_information(traj._runs, idx)
@@ -81,7 +81,7 @@ def seed_of_run(traj: Any, idx: int) -> int | None:
     return (before or found)[-1].seed if found else None
 
 
-def _search(traj: Any, fits: Any) -> list[RecordedSeed]:
+def _search(traj: TrajectoryState, fits: Any) -> list[RecordedSeed]:
     """Return the fitting records in order of time; search the storage if none is in memory."""
     found = sorted(filter(fits, _in_memory(traj)))
     if not found and traj._stored:
@@ -99,7 +99,7 @@ def _search(traj: Any, fits: Any) -> list[RecordedSeed]:
     return found
 
 
-def _in_memory(traj: Any) -> Iterator[RecordedSeed]:
+def _in_memory(traj: TrajectoryState) -> Iterator[RecordedSeed]:
     group = traj._tree.get_node(f"config.{ENVIRONMENTS}")
     if group is None or group._is_leaf:
         return
@@ -112,7 +112,7 @@ def _in_memory(traj: Any) -> Iterator[RecordedSeed]:
             yield RecordedSeed(float(timestamp), environment._name, str(hexsha), int(seed))
 
 
-def _value(traj: Any, environment: Any, name: str) -> Any:
+def _value(traj: TrajectoryState, environment: Any, name: str) -> Any:
     """Return the value of one entry, loaded if need be, None without one."""
     leaf = environment._children.get(name)
     if leaf is None or not leaf._is_leaf:

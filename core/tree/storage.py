@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError, NoSuchServiceError
 from pypet.tree.index import walk
-from pypet.tree.node import put
 
 if TYPE_CHECKING:
     from pypet.interfaces import StorageService
@@ -32,7 +31,7 @@ def attached_service(root: RootGroup) -> StorageService | None:
 
 def attach_service(root: RootGroup, service: StorageService | None) -> None:
     """Replace what `attached_service` returns, without the checks of ``v_storage_service``."""
-    put(root, "_storage_service", service)
+    object.__setattr__(root, "_storage_service", service)  # past that of groups, for user data
 
 
 def storage_service_of(trajectory: RootGroup) -> StorageService:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet import pypetconstants as constants
 from pypet.catalog.files import UNREADABLE, in_a_line
@@ -26,6 +26,9 @@ from pypet.records import MetaRecord, PutNode
 from pypet.records.nodes import ERROR
 from pypet.runs import run_table_of
 from pypet.tree.node import put, set_stored
+
+if TYPE_CHECKING:
+    from pypet.trajectory import Trajectory
 
 _PATIENCE_SECONDS = 10.0
 
@@ -213,7 +216,7 @@ def _new_leaves(operations: Any, there: set[str]) -> list[str]:
     ]
 
 
-def _take_over_runs(trajectory: Any, meta: MetaRecord | None) -> None:
+def _take_over_runs(trajectory: Trajectory, meta: MetaRecord | None) -> None:
     """Let the trajectory of a snapshot know what the file says of its runs."""
     rows = None if meta is None else meta.runs
     if rows is None:

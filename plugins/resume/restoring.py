@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError, ResumeError
@@ -26,6 +26,9 @@ from pypet.runs import run_table_of
 from pypet.runs.states import ABANDONED
 from pypet.tree.node import set_stored
 from pypet.tree.typed_groups import explored_parameters_of
+
+if TYPE_CHECKING:
+    from pypet.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet")
 
@@ -113,7 +116,7 @@ def _value_of(committed: Committed) -> Any:
         ) from error
 
 
-def _check_needs_nothing(trajectory: Any, completed: Collection[int]) -> None:
+def _check_needs_nothing(trajectory: Trajectory, completed: Collection[int]) -> None:
     """Raise ResumeError if completed runs of a snapshot are not in the storage."""
     if completed:
         raise ResumeError(
@@ -230,7 +233,7 @@ def _apply_together(service: Any, requests: Sequence[StoreRequest]) -> None:
         service.apply(request)
 
 
-def _remove_uncommitted(trajectory: Any, kept: Set[int]) -> None:
+def _remove_uncommitted(trajectory: Trajectory, kept: Set[int]) -> None:
     """Remove data of all runs but these, or else they would find it when they are executed again.
 
     It is there if the journal is damaged, and if a run has created shared data. What the snapshot
@@ -246,14 +249,14 @@ def _remove_uncommitted(trajectory: Any, kept: Set[int]) -> None:
             service.apply(StoreRequest(trajectory.v_name, (operation,), replayed=True))
 
 
-def _groups_of(trajectory: Any, runs: Iterable[int]) -> list[str]:
+def _groups_of(trajectory: Trajectory, runs: Iterable[int]) -> list[str]:
     """Return the full names of the groups of these runs that the storage has."""
     service, names = trajectory.v_storage_service, run_table_of(trajectory).names
     paths = (f"{branch}.{names.name(run)}" for run in runs for branch in _BRANCHES)
     return [path for path in paths if _has_node(service, str(trajectory.v_name), path)]
 
 
-def _groups_of_others(trajectory: Any, runs: Set[int]) -> list[str]:
+def _groups_of_others(trajectory: Trajectory, runs: Set[int]) -> list[str]:
     """Return the full names of the groups that the storage has of other runs than these."""
     service, names = trajectory.v_storage_service, run_table_of(trajectory).names
     found = []
@@ -273,7 +276,7 @@ def _groups_of_others(trajectory: Any, runs: Set[int]) -> list[str]:
 
 
 def _note_abandoned(
-    trajectory: Any,
+    trajectory: Trajectory,
     meta: MetaRecord,
     commits: dict[int, Committed],
     follower: Follower,
@@ -286,7 +289,9 @@ def _note_abandoned(
         run_table_of(trajectory).mark_abandoned(run, float(progress.started[run]))
 
 
-def _bring_up_to_date(trajectory: Any, meta: MetaRecord, commits: dict[int, Committed]) -> None:
+def _bring_up_to_date(
+    trajectory: Trajectory, meta: MetaRecord, commits: dict[int, Committed]
+) -> None:
     """Let the trajectory know what became of its runs, and the storage what the trajectory is."""
     runs = run_table_of(trajectory)
     for run, each in commits.items():

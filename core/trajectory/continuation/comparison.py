@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet.errors import ExistingTrajectoryError
 from pypet.runs import run_table_of
 from pypet.trajectory.continuation.point_matching import equal_values
 from pypet.tree.tree import tree_of
 
+if TYPE_CHECKING:
+    from pypet.trajectory.trajectory import Trajectory
+
 DIFFERENCES_SHOWN = 10
 """Maximum number of differing parameters in the message."""
 
 
-def check_same_parameters(traj: Any, stored: Any) -> None:
+def check_same_parameters(traj: Trajectory, stored: Trajectory) -> None:
     """Check that a stored trajectory has the same parameters as ``traj``; points may differ.
 
     The same parameters have to be explored, and all others need the stored values. Until a run
@@ -40,7 +43,7 @@ def check_same_parameters(traj: Any, stored: Any) -> None:
     )
 
 
-def _differences(traj: Any, stored: Any) -> Iterator[str]:
+def _differences(traj: Trajectory, stored: Trajectory) -> Iterator[str]:
     explored = {
         *traj.f_get_explored_parameters(copy=False),
         *stored.f_get_explored_parameters(copy=False),
@@ -62,7 +65,7 @@ def _differences(traj: Any, stored: Any) -> Iterator[str]:
             yield f"{name}: not stored, now {_value(mine)}"
 
 
-def _explored_difference(name: str, traj: Any, stored: Any) -> Iterator[str]:
+def _explored_difference(name: str, traj: Trajectory, stored: Trajectory) -> Iterator[str]:
     own: Any = tree_of(traj).leaves.get(name)
     other: Any = tree_of(stored).leaves.get(name)
     if name not in stored.f_get_explored_parameters(copy=False):
@@ -80,11 +83,11 @@ def _explored_difference(name: str, traj: Any, stored: Any) -> Iterator[str]:
             yield f"{name}: stored values are of type {was}, now of type {now}"
 
 
-def _has_whole_range(parameter: Any, traj: Any) -> bool:
+def _has_whole_range(parameter: Any, traj: Trajectory) -> bool:
     return bool(parameter.f_has_range() and parameter.f_get_range_length() == len(traj))
 
 
-def _fixed_parameters(traj: Any) -> dict[str, Any]:
+def _fixed_parameters(traj: Trajectory) -> dict[str, Any]:
     return {
         name: leaf
         for name, leaf in tree_of(traj).leaves.items()

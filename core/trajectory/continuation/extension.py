@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
 from pypet.leaves.parameter import Parameter
@@ -13,15 +13,18 @@ from pypet.tree.node import put
 from pypet.tree.storage import storage_service_of
 from pypet.tree.tree import tree_of
 
+if TYPE_CHECKING:
+    from pypet.trajectory.trajectory import Trajectory
 
-def points_of(traj: Any, names: Sequence[str], first: int = 0) -> list[Point]:
+
+def points_of(traj: Trajectory, names: Sequence[str], first: int = 0) -> list[Point]:
     """Return the points of all runs from ``first`` on, with the values of these parameters."""
     leaves = tree_of(traj).leaves
     ranges = [leaves[name].f_get_range(copy=False)[first:] for name in names]
     return list(zip(*ranges, strict=True)) if names else [()] * (len(traj) - first)
 
 
-def become_stored(traj: Any, stored: Any, points: Mapping[str, list[Any]]) -> None:
+def become_stored(traj: Trajectory, stored: Trajectory, points: Mapping[str, list[Any]]) -> None:
     """Turn ``traj`` into the stored trajectory with further points, and store the longer ranges.
 
     ``points`` has the values of the new runs by full name of the explored parameter. The nodes of
@@ -69,7 +72,7 @@ def become_stored(traj: Any, stored: Any, points: Mapping[str, list[Any]]) -> No
         raise
 
 
-def _append(traj: Any, points: Mapping[str, list[Any]]) -> None:
+def _append(traj: Trajectory, points: Mapping[str, list[Any]]) -> None:
     for name, values in points.items():
         parameter = tree_of(traj).leaves[name]
         parameter.f_unlock()
@@ -77,14 +80,14 @@ def _append(traj: Any, points: Mapping[str, list[Any]]) -> None:
     run_table_of(traj).expand(len(traj) + len(next(iter(points.values()))))
 
 
-def replace_added_runs(traj: Any, length: int, points: Mapping[str, list[Any]]) -> None:
+def replace_added_runs(traj: Trajectory, length: int, points: Mapping[str, list[Any]]) -> None:
     """Replace the runs from ``length`` on, which have not started, by runs of other points."""
     remove_last_runs(traj, length)
     if any(points.values()):
         _append(traj, points)
 
 
-def remove_last_runs(traj: Any, length: int) -> None:
+def remove_last_runs(traj: Trajectory, length: int) -> None:
     """Remove the runs from ``length`` on, which have not started, from memory."""
     for name, parameter in traj.f_get_explored_parameters(copy=False).items():
         traj._truncate(name, parameter, length)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
 from pypet.errors import (
@@ -21,11 +21,14 @@ from pypet.tree.node import NO_RUN_BRANCH
 from pypet.tree.storage import storage_service_of
 from pypet.tree.tree import tree_of
 
+if TYPE_CHECKING:
+    from pypet.trajectory.trajectory import Trajectory
+
 BRANCHES = ("parameters", "derived_parameters", "results")
 """Branches with data of an experiment; all trajectories have config data."""
 
 
-def find_stored(traj: Any) -> Any:
+def find_stored(traj: Trajectory) -> Any:
     """Return the stored trajectory with the name of ``traj``, None if there is none yet.
 
     Its runs are loaded, its nodes are not.
@@ -43,7 +46,7 @@ def find_stored(traj: Any) -> Any:
     return _load_without_nodes(traj)
 
 
-def _load_without_nodes(traj: Any) -> Any:
+def _load_without_nodes(traj: Trajectory) -> Any:
     return load_trajectory(
         name=traj.v_name,
         load_data=constants.LOAD_NOTHING,
@@ -53,7 +56,7 @@ def _load_without_nodes(traj: Any) -> Any:
     )
 
 
-def load_parameters(stored: Any, traj: Any) -> None:
+def load_parameters(stored: Trajectory, traj: Trajectory) -> None:
     """Load all parameters of a stored trajectory, and the derived ones that ``traj`` has."""
     load_if_stored(stored, "parameters", constants.LOAD_DATA)
     derived = [name for name in tree_of(traj).leaves if name.startswith("derived_parameters.")]
@@ -78,7 +81,7 @@ def _names(service: StorageService) -> list[str]:
     return names
 
 
-def load_if_stored(traj: Any, path: str, load_data: int) -> bool:
+def load_if_stored(traj: Trajectory, path: str, load_data: int) -> bool:
     """Load the node at a path and all below it; return whether it is stored."""
     try:
         traj.f_load_child(path, recursive=True, load_data=load_data)
@@ -87,7 +90,7 @@ def load_if_stored(traj: Any, path: str, load_data: int) -> bool:
     return True
 
 
-def _remove_runs_without_values(stored: Any) -> None:
+def _remove_runs_without_values(stored: Trajectory) -> None:
     """Remove runs whose number was stored, but not their values, because a process was killed."""
     runs = run_table_of(stored)
     explored = stored.f_get_explored_parameters(copy=False).values()
@@ -97,7 +100,7 @@ def _remove_runs_without_values(stored: Any) -> None:
         runs.truncate(length)
 
 
-def is_blank(stored: Any) -> bool:
+def is_blank(stored: Trajectory) -> bool:
     """Return whether only the name is stored: an earlier start ended before its first run."""
     if run_table_of(stored).any_completed():
         return False
@@ -106,7 +109,7 @@ def is_blank(stored: Any) -> bool:
     return not any(load_if_stored(stored, branch, constants.LOAD_SKELETON) for branch in BRANCHES)
 
 
-def delete_stored(traj: Any) -> None:
+def delete_stored(traj: Trajectory) -> None:
     """Delete the stored trajectory with the name of ``traj``.
 
     Raises
@@ -126,7 +129,7 @@ def delete_stored(traj: Any) -> None:
 # ----- nodes -----------------------------------------------------------------------------
 
 
-def load_nodes_of_runs(traj: Any) -> list[str]:
+def load_nodes_of_runs(traj: Trajectory) -> list[str]:
     """Load the nodes of runs that are stored, without data; return the full names of new ones."""
     tree = tree_of(traj)
     before, links = {*tree.leaves, *tree.groups}, _links(tree)
@@ -159,7 +162,7 @@ def _links(tree: Any) -> set[tuple[str, str]]:
     }
 
 
-def remove_nodes(traj: Any, names: Sequence[str]) -> None:
+def remove_nodes(traj: Trajectory, names: Sequence[str]) -> None:
     """Remove leaves without data, and then groups without children, from memory."""
     for name in sorted(names, key=lambda name: -name.count(".")):
         node = tree_of(traj).get_node(name)
@@ -169,7 +172,7 @@ def remove_nodes(traj: Any, names: Sequence[str]) -> None:
             traj.f_remove_item(node)
 
 
-def differing_results(traj: Any) -> list[str]:
+def differing_results(traj: Trajectory) -> list[str]:
     """Return full names of new results outside of runs that are stored with other data already.
 
     Storing such a result has no effect. A result that cannot be loaded counts as different.

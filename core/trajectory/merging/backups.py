@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet.interfaces import StorageService
 from pypet.services.backend import RecordBackend
@@ -14,8 +14,11 @@ _ADVICE = (
     "`f_backup(backup_filename=...)` makes one elsewhere."
 )
 
+if TYPE_CHECKING:
+    from pypet.trajectory.trajectory import Trajectory
 
-def back_up(traj: Any, other: Any) -> None:
+
+def back_up(traj: Trajectory, other: Trajectory) -> None:
     """Back up ``other``, if it is stored, and ``traj`` to their default places.
 
     Raises
@@ -36,7 +39,7 @@ def back_up(traj: Any, other: Any) -> None:
         each.f_backup()
 
 
-def is_same(traj: Any, other: Any) -> bool:
+def is_same(traj: Trajectory, other: Trajectory) -> bool:
     """Return whether both are the same stored trajectory."""
     if traj is other:
         return True
@@ -48,7 +51,7 @@ def is_same(traj: Any, other: Any) -> bool:
     return own == others or (type(own) is type(others) and _file(own) == _file(others) is not None)
 
 
-def _checked_place(traj: Any) -> tuple[Any, str] | None:
+def _checked_place(traj: Trajectory) -> tuple[Any, str] | None:
     """Return file and name of the backup to make; None if the service cannot say.
 
     Raises

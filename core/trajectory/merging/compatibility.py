@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet.runs import run_table_of
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.tree import tree_of
 
+if TYPE_CHECKING:
+    from pypet.trajectory.trajectory import Trajectory
+
 DATA_BRANCHES = ("parameters", "derived_parameters")
 
 
-def check_mergeable(traj: Any, other: Any) -> None:
+def check_mergeable(traj: Trajectory, other: Trajectory) -> None:
     """Check that ``other`` can be merged into ``traj``, without changing or loading anything.
 
     Raises
@@ -36,7 +39,7 @@ def check_mergeable(traj: Any, other: Any) -> None:
         )
 
 
-def check_parameters(traj: Any, other: Any, ignored: frozenset[str]) -> None:
+def check_parameters(traj: Trajectory, other: Trajectory, ignored: frozenset[str]) -> None:
     """Check that both have the same parameters, with values of the same types.
 
     These are parameters and derived parameters outside of runs that are not ignored. Raises
@@ -62,7 +65,7 @@ def check_parameters(traj: Any, other: Any, ignored: frozenset[str]) -> None:
             )
 
 
-def shared_leaves(traj: Any, ignored: frozenset[str]) -> dict[str, Any]:
+def shared_leaves(traj: Trajectory, ignored: frozenset[str]) -> dict[str, Any]:
     """Return parameters and derived parameters outside of runs, by full name."""
     dummies = dummy_names(traj)
     find = run_table_of(traj).names.find
@@ -76,12 +79,12 @@ def shared_leaves(traj: Any, ignored: frozenset[str]) -> dict[str, Any]:
     }
 
 
-def dummy_names(traj: Any) -> frozenset[str]:
+def dummy_names(traj: Trajectory) -> frozenset[str]:
     """Return the dummy names of all wildcards, which replace them outside of runs."""
     return frozenset(traj.f_wildcard(wildcard, -1) for wildcard in traj.f_get_wildcards())
 
 
-def chosen_aliases(traj: Any) -> set[str]:
+def chosen_aliases(traj: Trajectory) -> set[str]:
     """Return one alias of each wildcard: the second one, or the only one.
 
     Trajectories whose sets are equal can be merged, whatever their other aliases are.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet.errors import DataNotInStorageError, NoSuchServiceError
 from pypet.pypetconstants import LOAD_SKELETON, MERGE
@@ -15,12 +15,15 @@ from pypet.tree.node import set_stored
 from pypet.tree.storage import storage_service_of
 from pypet.tree.tree import tree_of
 
+if TYPE_CHECKING:
+    from pypet.trajectory.trajectory import Trajectory
+
 logger = logging.getLogger(__name__)
 
 
 def copy_items(
-    traj: Any,
-    other: Any,
+    traj: Trajectory,
+    other: Trajectory,
     transfer: Transfer,
     options: MergeOptions,
     last_step: Callable[[], None],
@@ -54,7 +57,7 @@ def copy_items(
 class _Copies:
     """Records what was added to a trajectory, to roll it back after a failure."""
 
-    def __init__(self, traj: Any) -> None:
+    def __init__(self, traj: Trajectory) -> None:
         self._traj = traj
         self._tops: list[str] = []
         """Topmost new nodes."""
@@ -134,7 +137,7 @@ def _try(action: Callable[..., None], *args: Any, **kwargs: Any) -> None:
         logger.exception("Copies that a failed merge had made could not be deleted.")
 
 
-def _transfer(traj: Any, other: Any, old: str, new: str, copies: _Copies) -> None:
+def _transfer(traj: Trajectory, other: Trajectory, old: str, new: str, copies: _Copies) -> None:
     """Copy one node, unless its path exists already."""
     node = tree_of(other).get_node(old)
     if not node.v_is_leaf:
@@ -162,7 +165,7 @@ def _transfer(traj: Any, other: Any, old: str, new: str, copies: _Copies) -> Non
             leaf.f_empty()
 
 
-def _delete_all(other: Any) -> None:
+def _delete_all(other: Trajectory) -> None:
     """Delete a stored trajectory, child by child if its service cannot delete it as a whole."""
     try:
         storage_service_of(other).store(
@@ -178,7 +181,7 @@ def _delete_all(other: Any) -> None:
         other.f_delete_items(list(other.f_get_children().values()), recursive=True)
 
 
-def _store(traj: Any, node: Any) -> None:
+def _store(traj: Trajectory, node: Any) -> None:
     storage_service_of(traj).store(
         "LEAF" if node.v_is_leaf else "GROUP", node, trajectory_name=traj.v_name
     )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
@@ -30,10 +30,13 @@ from pypet.tree.storage import storage_service_of
 from pypet.tree.tree import tree_of
 from pypet.tree.typed_groups import explored_parameters_of
 
+if TYPE_CHECKING:
+    from pypet.trajectory.trajectory import Trajectory
+
 logger = logging.getLogger(__name__)
 
 
-def merge(traj: Any, other: Any, options: MergeOptions, *, backup: bool) -> None:
+def merge(traj: Trajectory, other: Trajectory, options: MergeOptions, *, backup: bool) -> None:
     """Merge ``other`` into ``traj``.
 
     First everything is checked and planned; then data is copied to new places, which can be rolled
@@ -79,7 +82,7 @@ def merge(traj: Any, other: Any, options: MergeOptions, *, backup: bool) -> None
         traj.f_store()
 
 
-def check_not_destroyed(traj: Any, other: Any, options: MergeOptions) -> None:
+def check_not_destroyed(traj: Trajectory, other: Trajectory, options: MergeOptions) -> None:
     """Raise ValueError if a merge of a trajectory with itself would move or delete it."""
     if (options.move_data or options.delete_other_trajectory) and is_same(traj, other):
         raise ValueError(
@@ -88,7 +91,7 @@ def check_not_destroyed(traj: Any, other: Any, options: MergeOptions) -> None:
         )
 
 
-def _has_parameters(traj: Any, ignored: frozenset[str]) -> bool:
+def _has_parameters(traj: Trajectory, ignored: frozenset[str]) -> bool:
     """Return whether all parameters are in memory, as after a consecutive merge.
 
     Loading them takes longer after each merge.
@@ -100,7 +103,7 @@ def _has_parameters(traj: Any, ignored: frozenset[str]) -> bool:
     )
 
 
-def _load(traj: Any, ignored: frozenset[str], *, skeleton: bool) -> None:
+def _load(traj: Trajectory, ignored: frozenset[str], *, skeleton: bool) -> None:
     """Load what a merge compares and copies: parameters, and the skeleton of all other nodes."""
     if not traj.v_stored:
         return
@@ -126,8 +129,8 @@ def _load(traj: Any, ignored: frozenset[str], *, skeleton: bool) -> None:
 
 
 def transfer_data(
-    traj: Any,
-    other: Any,
+    traj: Trajectory,
+    other: Trajectory,
     transfer: Transfer,
     options: MergeOptions,
     store_points: Callable[[], None],
@@ -145,8 +148,8 @@ def transfer_data(
 
 
 def _merge_in_storage(
-    traj: Any,
-    other: Any,
+    traj: Trajectory,
+    other: Trajectory,
     transfer: Transfer,
     options: MergeOptions,
     store_points: Callable[[], None],
@@ -176,7 +179,7 @@ def _merge_in_storage(
         set_stored(other, False)
 
 
-def _other_filename(traj: Any, other: Any) -> str | None:
+def _other_filename(traj: Trajectory, other: Trajectory) -> str | None:
     """Return the file of the other trajectory, None if it is that of the current one."""
     own, theirs = storage_service_of(traj), storage_service_of(other)
     if own == theirs:
@@ -192,7 +195,7 @@ def _other_filename(traj: Any, other: Any) -> str | None:
 # ----- runs and parameters -----------------------------------------------------------------------
 
 
-def _explore(traj: Any, other: Any, points: MergePoints) -> None:
+def _explore(traj: Trajectory, other: Trajectory, points: MergePoints) -> None:
     for name, (own, new) in points.ranges.items():
         leaf = tree_of(traj).leaves[name]
         leaf.f_unlock()
@@ -205,7 +208,7 @@ def _explore(traj: Any, other: Any, points: MergePoints) -> None:
 
 
 @contextmanager
-def _rolled_back_on_error(traj: Any, names: list[str]) -> Iterator[None]:
+def _rolled_back_on_error(traj: Trajectory, names: list[str]) -> Iterator[None]:
     """Restore run table and ranges of a trajectory if the block fails."""
     runs = run_table_of(traj).copy()
     explored = set(traj.f_get_explored_parameters(copy=False))
@@ -224,7 +227,9 @@ def _rolled_back_on_error(traj: Any, names: list[str]) -> Iterator[None]:
         raise
 
 
-def _store_points(traj: Any, points: MergePoints, old_length: int, options: MergeOptions) -> None:
+def _store_points(
+    traj: Trajectory, points: MergePoints, old_length: int, options: MergeOptions
+) -> None:
     changed = list(points.ranges)
     if options.consecutive_merge:
         traj._outdate([tree_of(traj).leaves[name] for name in changed])
@@ -238,7 +243,7 @@ def _store_points(traj: Any, points: MergePoints, old_length: int, options: Merg
     )
 
 
-def _restore_stored(traj: Any, points: MergePoints, old_length: int) -> None:
+def _restore_stored(traj: Trajectory, points: MergePoints, old_length: int) -> None:
     """Store runs and ranges as they are in memory again, after storing longer ones failed."""
     fresh = [
         tree_of(traj).leaves[name] for name, (own, _) in points.ranges.items() if own is not None
@@ -259,7 +264,7 @@ def _restore_stored(traj: Any, points: MergePoints, old_length: int) -> None:
 
 
 def merge_info(
-    traj: Any, other: Any, options: MergeOptions, merged_runs: int, old_length: int
+    traj: Trajectory, other: Trajectory, options: MergeOptions, merged_runs: int, old_length: int
 ) -> list[tuple[str, Any, str]]:
     """Return full name, value and comment of each config parameter that describes the merge.
 
@@ -288,7 +293,7 @@ def merge_info(
     return [(f"{group}.{name}", value, comment) for name, value, comment in entries]
 
 
-def _free_name(traj: Any, name: str) -> str:
+def _free_name(traj: Trajectory, name: str) -> str:
     """Return the name, or with a number if the same two were merged in the same second."""
     free, number = name, 1
     while tree_of(traj).get_node(free) is not None:
@@ -297,7 +302,7 @@ def _free_name(traj: Any, name: str) -> str:
     return free
 
 
-def _about_other(traj: Any, other: Any) -> list[tuple[str, Any, str]]:
+def _about_other(traj: Trajectory, other: Trajectory) -> list[tuple[str, Any, str]]:
     entries: list[tuple[str, Any, str]] = [
         ("other_trajectory.name", other.v_name, "Name of the trajectory that was merged"),
         ("other_trajectory.timestamp", other.v_timestamp, "Time of its creation"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pypet.support.arguments import check_iterable
 from pypet.support.decorators import kwargs_api_change, not_in_run
@@ -12,6 +12,9 @@ from pypet.trajectory.merging.compatibility import check_mergeable
 from pypet.trajectory.merging.merger import check_not_destroyed, merge
 from pypet.trajectory.merging.plan import MergeOptions
 from pypet.trajectory.whole_storage import WholeStorage
+
+if TYPE_CHECKING:
+    from pypet.trajectory.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +104,7 @@ class Merging(WholeStorage):
             consecutive_merge,
             slow_merge,
         )
-        merge(self, other_trajectory, options, backup=bool(backup))
+        merge(cast("Trajectory", self), other_trajectory, options, backup=bool(backup))
 
     @not_in_run
     def f_merge_many(
@@ -120,9 +123,10 @@ class Merging(WholeStorage):
         Only this trajectory is backed up. For arguments and errors see `f_merge`; all trajectories
         are checked before the first merge.
         """
+        traj = cast("Trajectory", self)
         others = list(check_iterable(other_trajectories, "f_merge_many", "f_merge"))
         for other in others:
-            check_mergeable(self, other)
+            check_mergeable(traj, other)
         options = MergeOptions(
             ignore_data=_names(ignore_data),
             move_data=move_data,
@@ -133,12 +137,12 @@ class Merging(WholeStorage):
             consecutive_merge=True,
         )
         for other in others:
-            check_not_destroyed(self, other, options)
+            check_not_destroyed(traj, other, options)
         if backup:
             self.f_backup()
         try:
             for other in others:
-                merge(self, other, options, backup=False)
+                merge(traj, other, options, backup=False)
         finally:
             self.f_store()
 

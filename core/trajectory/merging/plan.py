@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from pypet.trajectory.merging.compatibility import DATA_BRANCHES, shared_leaves
 from pypet.trajectory.parameter_space import find_points
 from pypet.tree.tree import tree_of
+
+if TYPE_CHECKING:
+    from pypet.trajectory.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ class MergePoints(NamedTuple):
     """Full name of the trial parameter, None without one."""
 
 
-def plan_points(traj: Any, other: Any, options: MergeOptions) -> MergePoints:
+def plan_points(traj: Trajectory, other: Trajectory, options: MergeOptions) -> MergePoints:
     """Return the changes of runs and parameters, without making them.
 
     Raises
@@ -88,7 +91,7 @@ def _differ(leaf: Any, twin: Any) -> bool:
 
 
 def _ranges(
-    traj: Any, other: Any, name: str, runs: list[int], is_trial: bool
+    traj: Trajectory, other: Trajectory, name: str, runs: list[int], is_trial: bool
 ) -> tuple[list[Any] | None, list[Any]]:
     leaf, twin = tree_of(traj).leaves[name], tree_of(other).leaves[name]
     own = None if leaf.f_has_range() else [leaf.f_get_default()] * len(traj)
@@ -103,7 +106,7 @@ def _ranges(
     return own, new
 
 
-def _values(traj: Any, name: str) -> Sequence[Any]:
+def _values(traj: Trajectory, name: str) -> Sequence[Any]:
     leaf = tree_of(traj).leaves[name]
     values: Sequence[Any] = (
         leaf.f_get_range(copy=False) if leaf.f_has_range() else [leaf.f_get_default()]
@@ -111,7 +114,7 @@ def _values(traj: Any, name: str) -> Sequence[Any]:
     return values
 
 
-def _trial_parameter(traj: Any, other: Any, name: str) -> str:
+def _trial_parameter(traj: Trajectory, other: Trajectory, name: str) -> str:
     full_name = None
     for each in (traj, other):
         node = each.f_get(name)
@@ -134,7 +137,7 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def _without_duplicates(traj: Any, other: Any, changed: list[str]) -> list[int]:
+def _without_duplicates(traj: Trajectory, other: Trajectory, changed: list[str]) -> list[int]:
     """Return the other's runs whose points are not among the own ones."""
     for name in changed:
         pair = (tree_of(traj).leaves[name], tree_of(other).leaves[name])
@@ -150,7 +153,7 @@ def _without_duplicates(traj: Any, other: Any, changed: list[str]) -> list[int]:
     return sorted(runs)
 
 
-def _points(traj: Any, names: list[str]) -> list[tuple[Any, ...]]:
+def _points(traj: Trajectory, names: list[str]) -> list[tuple[Any, ...]]:
     columns = []
     for name in names:
         leaf = tree_of(traj).leaves[name]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet.runs import run_table_of
 from pypet.support.comparisons import nested_equal
 from pypet.trajectory.merging.compatibility import chosen_aliases
 from pypet.trajectory.merging.plan import MergeOptions
 from pypet.tree.tree import tree_of
+
+if TYPE_CHECKING:
+    from pypet.trajectory.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +30,7 @@ class RunRenaming:
     expands to for the new one.
     """
 
-    def __init__(self, traj: Any, other: Any, new_indices: Mapping[int, int]) -> None:
+    def __init__(self, traj: Trajectory, other: Trajectory, new_indices: Mapping[int, int]) -> None:
         """``new_indices`` maps runs of ``other`` to those that they become in ``traj``."""
         self._traj = traj
         self._other = other
@@ -86,7 +89,9 @@ class Transfer:
     """Full name of each new link -> full name of its target; both in the merged trajectory."""
 
 
-def plan_transfer(traj: Any, other: Any, renaming: RunRenaming, options: MergeOptions) -> Transfer:
+def plan_transfer(
+    traj: Trajectory, other: Trajectory, renaming: RunRenaming, options: MergeOptions
+) -> Transfer:
     """Return what to copy; the skeleton of ``other`` has to be in memory."""
     transfer = Transfer()
     dummies: list[Any] = []
@@ -121,7 +126,7 @@ def _is_special(group: Any) -> bool:
 
 
 def _plan_node(
-    traj: Any,
+    traj: Trajectory,
     node: Any,
     renaming: RunRenaming,
     options: MergeOptions,
@@ -162,7 +167,7 @@ def _plan_dummy(node: Any, renaming: RunRenaming, transfer: Transfer, used: set[
             transfer.links[name] = first
 
 
-def _has_equal(traj: Any, other: Any, node: Any) -> bool:
+def _has_equal(traj: Trajectory, other: Trajectory, node: Any) -> bool:
     """Return whether the current trajectory has an equal leaf under the same dummy name."""
     twin = tree_of(traj).leaves.get(node.v_full_name)
     if twin is None:
@@ -185,7 +190,7 @@ def _same_items(one: Any, two: Any) -> bool:
     return bool(nested_equal(one.f_to_dict(copy=False), two.f_to_dict(copy=False)))
 
 
-def _plan_config(traj: Any, leaf: Any, transfer: Transfer) -> None:
+def _plan_config(traj: Trajectory, leaf: Any, transfer: Transfer) -> None:
     path = leaf.v_full_name
     in_branch = any(path.startswith(f"{branch}.") for branch in MERGED_CONFIG)
     if in_branch and tree_of(traj).get_node(path) is None:
@@ -193,8 +198,8 @@ def _plan_config(traj: Any, leaf: Any, transfer: Transfer) -> None:
 
 
 def _plan_link(
-    traj: Any,
-    other: Any,
+    traj: Trajectory,
+    other: Trajectory,
     group: Any,
     name: str,
     target: Any,
