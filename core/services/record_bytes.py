@@ -52,7 +52,7 @@ def item_to_bytes(item: Item) -> bytes:
     Raises
     ------
     TypeError
-        It is shared data, which only its own storage can keep.
+        It is shared data, which only its own storage can keep, or there are Python objects in it.
     """
     if isinstance(item, ArrayItem):
         recall = item.flag, item.collection, item.scalar, item.flavor, item.order, item.types
@@ -251,6 +251,8 @@ def _split(data: bytes) -> tuple[Any, int]:
 
 
 def _form(array: Array) -> tuple[str, tuple[int, ...]]:
+    if array.dtype.hasobject:  # its buffer has addresses
+        raise TypeError(f"Python objects cannot be stored as an array: {array!r}.")
     return array.dtype.str, array.shape
 
 

@@ -257,6 +257,13 @@ def test_rows_of_various_lengths_come_back():
     assert [row.dtype for row in back.value] == [np.arange(3).dtype, np.float64]
 
 
+def test_python_objects_are_refused():
+    rows = np.empty(2, object)
+    rows[:] = np.arange(3), np.array([None, 1])
+    with pytest.raises(TypeError, match="Python objects"):
+        item_to_bytes(ArrayItem("x", "VLARRAY", rows, "COLL_NDARRAY", None))
+
+
 def test_what_is_no_item_is_named():
     data = item_to_bytes(number("x", 1.0))
     for broken in (b"", data[:20], data[:-1], b"\2\0\0\0[]"):

@@ -1,0 +1,188 @@
+"""Trajectories as Zarr hierarchies (format 3), in folders and object stores."""
+
+from __future__ import annotations
+
+import copy
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pypet.errors import StorageFormatError
+from pypet.interfaces import Option, StorageService
+from pypet.markers import hookimpl
+from pypet.services import KeyValueStorageService
+
+if TYPE_CHECKING:
+    from pypet_zarr.objects import Objects
+    from pypet_zarr.trajectory import ZarrTrajectory
+
+__all__ = ["ZarrStorageService"]
+
+FORMAT, VERSION = "pypet_zarr", 1
+
+
+class ZarrStorageService(KeyValueStorageService):
+    """Keeps trajectories in a Zarr hierarchy, a group for each.
+
+    What is stored is visible to others, and survives a crash of the process, as soon as the call
+    ends. Processes may store at once; if two store one node, the last wins. Can be pickled.
+    """
+
+    name: ClassVar[str] = "zarr"
+    file_extensions: ClassVar[tuple[str, ...]] = (".zarr",)
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("zarr_storage_options", None, (dict,), "Options of fsspec for URLs.", "storage"),
+    )
+
+    def __init__(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        trajectory: Any = None,
+        *,
+        unpickle: str = "trust",
+        zarr_storage_options: dict[str, Any] | None = None,
+    ) -> None:
+        """Take the settings; the hierarchy is created when something is stored.
+
+        ``filename`` is a URL that fsspec knows, such as ``s3://bucket/data.zarr``, or a folder. A
+        folder that exists and is not called ``*.zarr`` gets one, ``<name of trajectory>.zarr``, as
+        the current folder does by default.
+        """
+        self.filename: str = os.fspath(Path.cwd() if filename is None else filename)
+        if not self.is_remote:
+            path = Path(self.filename).absolute()
+            if path.is_dir() and path.suffix != ".zarr":
+                path /= f"{getattr(trajectory, 'v_name', 'trajectories')}.zarr"
+            self.filename = str(path)
+        # The memory of fsspec is that of a process.
+        self.multiproc_safe = self.multihost_safe = not self.filename.startswith("memory:")
+        self.unpickle = unpickle
+        self.zarr_storage_options = zarr_storage_options
+        self._is_open = False
+        self._changes: Objects | None = None
+        self._writer = ""
+        self._process = 0
+
+    def __repr__(self) -> str:
+        return f"<ZarrStorageService {self.filename!r}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        closed = {"_changes": None, "_is_open": False, "is_kept_open": False, "_process": 0}
+        return {**super().__getstate__(), **closed}
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is a URL."""
+        return "://" in self.filename
+
+    # ----- the store -------------------------------------------------------------------------
+
+    def _objects(self) -> Objects:
+        """Return the changes of the present transaction, or else a view that reads anew."""
+        if self._changes is not None:
+            return self._changes
+        from zarr.storage import FsspecStore, LocalStore
+
+        from pypet_zarr.objects import Objects
+
+        if not self.is_remote:
+            return Objects(LocalStore(self.filename))
+        options = self.zarr_storage_options
+        return Objects(FsspecStore.from_url(self.filename, storage_options=options))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Keep changes back within a ``with`` block, and write none if it raises."""
+        self._changes = changes = self._objects()
+        try:
+            yield
+            self.announce_commit()
+            changes.commit(durable=self.durable)
+        finally:
+            self._changes = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `open` was called; there is nothing to keep open."""
+        return self._is_open
+
+    def open(self) -> None:
+        """Note that the storage is in use."""
+        self._is_open = True
+
+    def close(self) -> None:
+        """Note that the storage is not in use."""
+        self._is_open = False
+
+    # ----- trajectories ----------------------------------------------------------------------
+
+    def _is_hierarchy(self, objects: Objects) -> bool:
+        """Return whether there is a hierarchy; StorageFormatError for one of others."""
+        if not self.is_remote and not os.path.exists(self.filename):
+            return False
+        (root,) = objects.get("")
+        if root is not None and root.get("attributes", {}).get(FORMAT) != VERSION:
+            raise StorageFormatError(
+                f"{self.filename!r} is no hierarchy of pypet-zarr {VERSION}.x."
+            )
+        return root is not None
+
+    def _trajectory(self, objects: Objects, name: str) -> ZarrTrajectory:
+        from pypet_zarr.trajectory import ZarrTrajectory
+
+        if self._process != os.getpid():
+            self._writer, self._process = uuid.uuid4().hex[:12], os.getpid()
+        return ZarrTrajectory(objects, name, self._writer, self.unpickle)
+
+    def trajectory_names(self) -> list[str]:
+        """Return the names in the order in which trajectories were stored."""
+        objects = self._objects()
+        if not self._is_hierarchy(objects):
+            raise ValueError(f"There is no hierarchy {self.filename!r}.")
+        created = {name: self._trajectory(objects, name).created for name in objects.names("")}
+        return sorted(filter(created.get, created), key=lambda name: (created[name], name))
+
+    def find_trajectory(self, name: str) -> ZarrTrajectory | None:
+        """Return a stored trajectory."""
+        objects = self._objects()
+        stored = self._trajectory(objects, name) if self._is_hierarchy(objects) else None
+        return stored if stored is not None and stored.created else None
+
+    def create_trajectory(self, name: str) -> ZarrTrajectory:
+        """Create a trajectory."""
+        objects = self._objects()
+        if self._is_hierarchy(objects):
+            objects.purge(name)  # what a process left that was killed
+        else:
+            objects.put("", {FORMAT: VERSION}, 0)
+        return self._trajectory(objects, name)
+
+    def remove_trajectory(self, name: str) -> None:
+        """Remove a trajectory."""
+        self._objects().remove(name)
+
+    # ----- other hierarchies -----------------------------------------------------------------
+
+    def beside(self, filename: str | None) -> ZarrStorageService:
+        """Return the service for another folder or URL."""
+        if filename is None:
+            return self
+        other = copy.copy(self)
+        other.filename = str(filename)
+        if not other.is_remote:
+            other.filename = str(Path(filename).absolute())
+        return other
+
+    def backup_service(self, trajectory: str, filename: str | None) -> ZarrStorageService:
+        """Return the service for ``backup_<name of trajectory>.zarr`` beside this hierarchy."""
+        parent = os.path.dirname(self.filename.rstrip("/"))
+        return self.beside(filename or f"{parent}/backup_{trajectory}.zarr")
+
+
+@hookimpl
+def pypet_register_storage_services() -> list[type[StorageService]]:
+    """Register the Zarr storage service."""
+    return [ZarrStorageService]
