@@ -153,6 +153,27 @@ class KeyValueStorageService(RecordStorageService):
                 item_filter=item_filter,
             )
 
+    def read_intact_nodes(
+        self,
+        trajectory: str,
+        path: str,
+        *,
+        recursive: bool,
+        max_depth: int | None,
+        wants: Callable[[str], bool],
+        skip: Callable[[str, Exception], None],
+    ) -> Iterator[NodeRecord]:
+        """Yield records that can be read; see `RecordBackend.read_intact_nodes`."""
+        with self.reading():
+            stored = self._stored(trajectory)
+            yield from stored.read(
+                stored.find(path, trajectory),
+                max_depth=max_depth if recursive else 0,
+                wants=wants,
+                item_filter=None,
+                skip=skip,
+            )
+
     def _stored(self, trajectory: str) -> TrajectoryStore:
         stored = self.find_trajectory(trajectory)
         if stored is None:

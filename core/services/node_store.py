@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from pypet.errors import DataNotInStorageError
+from pypet.errors import DataNotInStorageError, RefusedPickleError, StorageFormatError
 from pypet.records import (
     GROUP,
     LEAF,
@@ -238,18 +238,26 @@ class NodeStore(ABC):
         max_depth: int | None,
         wants: Callable[[str], bool],
         item_filter: Callable[[str], bool] | None,
+        skip: Callable[[str, Exception], None] | None = None,
     ) -> Iterator[NodeRecord]:
-        """Yield a node and what is below it; see `RecordBackend.read_nodes`."""
-        yield self._with_items(node, wants, item_filter)
-        if max_depth is not None:
-            if max_depth <= 0:
-                return
-            max_depth -= 1
-        if node.kind != LINK:
-            for child in sorted(self.children(node.path), key=_rank):
-                yield from self.read(
-                    child, max_depth=max_depth, wants=wants, item_filter=item_filter
-                )
+        """Yield a node and what is below it; see `RecordBackend.read_nodes`.
+
+        With ``skip`` it is told of what cannot be read, see `RecordBackend.read_intact_nodes`.
+        """
+        children: Iterable[NodeRecord] = ()
+        try:
+            yield self._with_items(node, wants, item_filter)
+            if node.kind != LINK and (max_depth is None or max_depth > 0):
+                children = sorted(self.children(node.path), key=_rank)
+        except (StorageFormatError, RefusedPickleError) as error:
+            if skip is None:
+                raise
+            skip(node.path, error)
+        left = None if max_depth is None else max_depth - 1
+        for child in children:
+            yield from self.read(
+                child, max_depth=left, wants=wants, item_filter=item_filter, skip=skip
+            )
 
     def _with_items(
         self,

@@ -42,6 +42,7 @@ from pypet.services import (
 from pypet.storage_backends.memory import MemoryStorageService
 from pypet.testing.equality import assert_same_value
 from pypet.testing.storage import StorageConformance
+from pypet.trajectory import load_trajectory
 from tests.storage_backends.hdf5.record_makers import TRAJ, leaf, meta, number
 from tests.storage_backends.hdf5.record_makers import run_rows as rows_of
 from tests.storage_backends.random_requests import plain, requests
@@ -203,6 +204,17 @@ def test_the_name_of_another_trajectory_is_taken():
     service.apply(StoreRequest(TRAJ, (meta(),)))  # the same again
     with pytest.raises(RuntimeError, match="already a trajectory"):
         service.apply(StoreRequest(TRAJ, (meta(timestamp=7.0),)))
+
+
+def test_of_a_damaged_trajectory_the_rest_is_loaded():
+    leaves = [leaf(f"results.{name}", number("x", 1.0)) for name in "abc"]
+    service = new(ByteStorageService, *leaves)
+    service.values[TRAJ, "item", "results.b", "x"] = b"nonsense"
+    with pytest.raises(StorageFormatError, match=r"results\.b"):
+        load_trajectory(TRAJ, storage_service=service, load_data=2)
+    traj = load_trajectory(TRAJ, storage_service=service, load_data=2, on_error="skip")
+    assert list(traj.v_load_errors) == ["results.b"]
+    assert list(traj.results.f_get_children()) == ["a", "c"]
 
 
 # ----- bytes -----------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ class ZarrStorageService(KeyValueStorageService):
         self.zarr_storage_options = zarr_storage_options
         self._is_open = False
         self._changes: Objects | None = None
+        self._is_checked = False
         self._writer = ""
         self._process = 0
 
@@ -123,11 +124,14 @@ class ZarrStorageService(KeyValueStorageService):
         """Return whether there is a hierarchy; StorageFormatError for one of others."""
         if not self.is_remote and not os.path.exists(self.filename):
             return False
+        if self._is_checked:
+            return True
         (root,) = objects.get("")
         if root is not None and root.get("attributes", {}).get(FORMAT) != VERSION:
             raise StorageFormatError(
                 f"{self.filename!r} is no hierarchy of pypet-zarr {VERSION}.x."
             )
+        self._is_checked = root is not None and self._changes is None
         return root is not None
 
     def _trajectory(self, objects: Objects, name: str) -> ZarrTrajectory:
@@ -171,6 +175,7 @@ class ZarrStorageService(KeyValueStorageService):
         if filename is None:
             return self
         other = copy.copy(self)
+        other._is_checked = False
         other.filename = str(filename)
         if not other.is_remote:
             other.filename = str(Path(filename).absolute())

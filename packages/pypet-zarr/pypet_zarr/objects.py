@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import zarr
-from zarr.abc.store import SupportsSyncStore
 from zarr.codecs import BloscCodec
 from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.core.sync import sync
@@ -25,6 +24,7 @@ ARRAY, NODE, RUNS, ROOT = range(4)
 """The order in which objects are written: first what others refer to."""
 CHUNK_BYTES = 1 << 22
 _DOCUMENT = "zarr.json"
+_BUFFERS = default_buffer_prototype()
 
 
 class Objects:
@@ -37,7 +37,7 @@ class Objects:
 
     def __init__(self, store: Any) -> None:
         self._store = store
-        self._is_sync = isinstance(store, SupportsSyncStore)
+        self._is_sync = hasattr(store, "get_sync")
         self._documents: dict[str, Document | None] = {}
         """What was read or put; each document is read once."""
         self._puts: dict[str, tuple[int, Document | Buffer]] = {}
@@ -46,9 +46,9 @@ class Objects:
     # ----- reading ---------------------------------------------------------------------------
 
     def get(self, *paths: str) -> list[Document | None]:
-        """Return documents; do not change them."""
+        """Return documents; who changes one has to `put` it."""
         unknown = [path for path in paths if path not in self._documents]
-        for path, data in zip(unknown, self._read(unknown), strict=True):
+        for path, data in zip(unknown, self._read(unknown) if unknown else (), strict=True):
             try:
                 self._documents[path] = None if data is None else json.loads(data.to_bytes())
             except ValueError as error:
@@ -57,12 +57,11 @@ class Objects:
 
     def _read(self, paths: list[str]) -> list[Any]:
         keys = [None if self._is_removed(path) else _key(path) for path in paths]
-        buffer = default_buffer_prototype()
         if self._is_sync:
-            return [key and self._store.get_sync(key, prototype=buffer) for key in keys]
+            return [key and self._store.get_sync(key, prototype=_BUFFERS) for key in keys]
 
         async def read(key: str | None) -> Any:
-            return key and await self._store.get(key, buffer)
+            return key and await self._store.get(key, _BUFFERS)
 
         return sync(_gather(map(read, keys)))
 
@@ -182,7 +181,7 @@ def _key(path: str) -> str:
 def _buffer(content: Document | Buffer) -> Buffer:
     if isinstance(content, Buffer):
         return content
-    return default_buffer_prototype().buffer.from_bytes(json.dumps(content).encode())
+    return _BUFFERS.buffer.from_bytes(json.dumps(content).encode())
 
 
 def _chunks(value: np.ndarray[Any, Any]) -> tuple[int, ...]:

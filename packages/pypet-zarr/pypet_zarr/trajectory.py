@@ -1,4 +1,8 @@
-"""One trajectory: groups of a Zarr hierarchy, whose attributes hold what is small."""
+"""One trajectory: groups of a Zarr hierarchy, whose attributes hold what is small.
+
+Each node has a document of its own, so that writers of different nodes never meet. A run has one
+writer, so its leaves are in the documents of its groups: usually, a run is written at once.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pypet.errors import StorageFormatError
-from pypet.records import ArrayItem, Item, MetaRecord, NodeRecord, RunRows
+from pypet.records import GROUP, ArrayItem, Item, MetaRecord, NodeRecord, RunRows
 from pypet.services import (
     TrajectoryStore,
     item_from_bytes,
@@ -33,7 +37,8 @@ ROWS = 1000
 """Runs whose rows are in one document."""
 INLINE_BYTES = 4096
 """What is larger becomes an array."""
-_PLAIN_NAME = re.compile(r"(?!zarr\.json$)[A-Za-z0-9][\w.-]*")
+_PLAIN = re.compile(r"(?!zarr\.json$)[A-Za-z0-9][\w.-]*")
+_IN_RUN = re.compile(r"(^|\.)run_\d{8,}(\.|$)")
 
 
 class ZarrTrajectory(TrajectoryStore):
@@ -45,24 +50,39 @@ class ZarrTrajectory(TrajectoryStore):
         self._writer = writer
         self._unpickle = unpickle
 
-    # ----- nodes -----------------------------------------------------------------------------
+    # ----- where nodes are -------------------------------------------------------------------
 
     def _folder(self, path: str) -> str:
         return f"{self._root}/{path.replace('.', '/')}".rstrip("/")
 
-    def _attributes(self, path: str) -> dict[str, Any]:
-        """Return a copy of all attributes of a node; without `OWN` if there is none."""
-        (document,) = self._objects.get(self._folder(path))
-        found = dict((document or {}).get("attributes", {}))
-        if OWN in found:
-            found[OWN] = dict(found[OWN])
-        return found
+    def _attributes(self, folder: str) -> dict[str, Any]:
+        """Return all attributes of a document, to be changed within a transaction only."""
+        (document,) = self._objects.get(folder)
+        return document.get("attributes", {}) if document else {}
+
+    def _place(self, path: str) -> tuple[str, str]:
+        """Return the folder of the document that has a node, and its name there; '' for a group.
+
+        Leaves and links of runs are in the document of their group, all others in their own.
+        """
+        parent, _, name = path.rpartition(".")
+        if _IN_RUN.search(parent):
+            folder = self._folder(parent)
+            if name in self._attributes(folder).get(OWN, {}).get("leaves", ()):
+                return folder, name
+        return self._folder(path), ""
 
     def _own(self, path: str) -> dict[str, Any]:
-        return self._attributes(path).get(OWN, {})  # type: ignore[no-any-return]
+        folder, name = self._place(path)
+        own = self._attributes(folder).get(OWN, {})
+        return own["leaves"][name] if name else own  # type: ignore[no-any-return]
 
-    def _put(self, path: str, attributes: dict[str, Any]) -> None:
-        self._objects.put(self._folder(path), attributes, NODE if path else ROOT)
+    def _put(self, folder: str) -> None:
+        """Write a document whose attributes were changed."""
+        rank = ROOT if folder == self._root else NODE
+        self._objects.put(folder, self._attributes(folder), rank)
+
+    # ----- nodes -----------------------------------------------------------------------------
 
     def _record(self, path: str, own: dict[str, Any]) -> NodeRecord:
         annotations = values_from_bytes(_bytes(own["annotations"]), path, self._unpickle)
@@ -76,32 +96,56 @@ class ZarrTrajectory(TrajectoryStore):
 
     def put(self, record: NodeRecord) -> None:
         """Create or change a node."""
-        attributes = self._attributes(record.path)
-        attributes[OWN] = attributes.get(OWN, {"items": {}}) | {
+        own = self._own(record.path)
+        if "kind" not in own:
+            own = self._created(record)
+        own |= {
             "kind": record.kind,
             "class_name": record.class_name,
             "comment": record.comment,
             "annotations": _text(values_to_bytes(record.annotations)),
             "target": record.target,
         }
-        self._put(record.path, attributes)
+        self._put(self._place(record.path)[0])
+
+    def _created(self, record: NodeRecord) -> dict[str, Any]:
+        """Return where to describe a new node."""
+        own: dict[str, Any] = {"items": {}}
+        parent, _, name = record.path.rpartition(".")
+        if record.kind != GROUP and _IN_RUN.search(parent):
+            self._own(parent).setdefault("leaves", {})[name] = own
+        else:
+            self._objects.put(self._folder(record.path), {OWN: own}, NODE)
+        return own
 
     def children(self, path: str) -> list[NodeRecord]:
         """Return the records of children."""
         folder, prefix = self._folder(path), f"{path}." if path else ""
         names = [name for name in self._objects.names(folder) if "." not in name]
         documents = self._objects.get(*(f"{folder}/{name}" for name in names))
-        found = ((each or {}).get("attributes", {}).get(OWN) for each in documents)
-        pairs = zip(names, found, strict=True)
-        return [self._record(prefix + name, own) for name, own in pairs if own]
+        found = {
+            name: (document or {}).get("attributes", {}).get(OWN)
+            for name, document in zip(names, documents, strict=True)
+        }
+        found |= self._own(path).get("leaves", {})
+        return [self._record(prefix + name, own) for name, own in found.items() if own]
 
     def delete(self, path: str) -> None:
         """Remove a node; what is below it goes first."""
-        self._objects.remove(*map(self._folder, self._below(path)))
+        folder, name = self._place(path)
+        if not name:
+            self._objects.remove(*map(self._folder, self._groups(path)))
+            return
+        for item in self.item_names(path):
+            self.delete_item(path, item)
+        del self._attributes(folder)[OWN]["leaves"][name]
+        self._put(folder)
 
-    def _below(self, path: str) -> Iterator[str]:
+    def _groups(self, path: str) -> Iterator[str]:
+        """Yield a node and all below it that have documents, the lowest ones first."""
         for child in self.children(path):
-            yield from self._below(child.path)
+            if not self._place(child.path)[1]:
+                yield from self._groups(child.path)
         yield path
 
     # ----- items -----------------------------------------------------------------------------
@@ -120,7 +164,7 @@ class ZarrTrajectory(TrajectoryStore):
     def _item(self, path: str, name: str, kept: Any) -> Item:
         if isinstance(kept, str):
             return item_from_bytes(name, _bytes(kept), path, self._unpickle)
-        value = self._objects.get_array(f"{self._folder(path)}/{kept['array']}")
+        value = self._objects.get_array(f"{self._place(path)[0]}/{kept['array']}")
         if kept["header"] is None:
             return item_from_bytes(name, value.tobytes(), path, self._unpickle)
         item = item_from_bytes(name, _bytes(kept["header"]), path, self._unpickle)
@@ -130,44 +174,38 @@ class ZarrTrajectory(TrajectoryStore):
 
     def put_item(self, path: str, item: Item) -> None:
         """Create or replace an item."""
-        attributes = self._without_item(path, item.name)
         header = None
         if isinstance(item, ArrayItem) and _is_array(item):
             value, header = item.value, _text(item_to_bytes(item._replace(value=item.value[:0])))
         else:
             value = np.frombuffer(item_to_bytes(item), np.uint8)
+        self._drop(path, item.name)
+        folder, leaf = self._place(path)
+        label = _label(leaf, item.name)
+        kept: Any = _text(value.tobytes()) if header is None else None
         if header is not None or value.nbytes > INLINE_BYTES:
-            name = self._free_name(path, item.name)
-            self._objects.put_array(f"{self._folder(path)}/{name}", value)
-            attributes[OWN]["items"][item.name] = {"array": name, "header": header}
-        else:
-            attributes[OWN]["items"][item.name] = _text(value.tobytes())
-            readable = _readable(item)
-            if readable is not None and item.name != OWN:
-                attributes[item.name] = readable
-        self._put(path, attributes)
+            if not _PLAIN.fullmatch(label) or self._objects.is_taken(f"{folder}/{label}"):
+                label = f"{leaf}.{uuid.uuid4().hex}"  # what is there stays until all is written
+            self._objects.put_array(f"{folder}/{label}", value)
+            kept = {"array": label, "header": header}
+        elif label != OWN and (readable := _readable(item)) is not None:
+            self._attributes(folder)[label] = readable
+        self._own(path)["items"][item.name] = kept
+        self._put(folder)
 
     def delete_item(self, path: str, name: str) -> None:
         """Remove an item."""
-        self._put(path, self._without_item(path, name))
+        self._drop(path, name)
+        self._put(self._place(path)[0])
 
-    def _without_item(self, path: str, name: str) -> dict[str, Any]:
-        """Return the attributes of a leaf without an item, and remove its array."""
-        attributes = self._attributes(path)
-        items = attributes[OWN]["items"] = dict(attributes[OWN]["items"])
-        kept = items.pop(name, None)
+    def _drop(self, path: str, name: str) -> None:
+        """Remove an item and its array, without writing the document."""
+        folder, leaf = self._place(path)
+        kept = self._own(path)["items"].pop(name, None)
         if isinstance(kept, dict):
-            self._objects.remove(f"{self._folder(path)}/{kept['array']}")
-        if name != OWN:
-            attributes.pop(name, None)
-        return attributes
-
-    def _free_name(self, path: str, name: str) -> str:
-        """Return a name for the array of an item that no array has, also if that is removed now."""
-        is_plain = _PLAIN_NAME.fullmatch(name) is not None
-        if is_plain and not self._objects.is_taken(f"{self._folder(path)}/{name}"):
-            return name
-        return uuid.uuid4().hex
+            self._objects.remove(f"{folder}/{kept['array']}")
+        if (label := _label(leaf, name)) != OWN:
+            self._attributes(folder).pop(label, None)
 
     # ----- the trajectory itself ---------------------------------------------------------------
 
@@ -182,10 +220,10 @@ class ZarrTrajectory(TrajectoryStore):
 
     def put_meta(self, meta: MetaRecord) -> None:
         """Replace the data about the trajectory."""
-        attributes, data = self._attributes(""), _text(meta_to_bytes(meta))
-        if attributes[OWN].get("meta") != data:
-            attributes[OWN] |= {"meta": data, "created": self.created or time.time_ns()}
-            self._put("", attributes)
+        own, data = self._own(""), _text(meta_to_bytes(meta))
+        if own.get("meta") != data:
+            own |= {"meta": data, "created": self.created or time.time_ns()}
+            self._put(self._root)
 
     def get_runs(self) -> RunRows:
         """Return the run table: of each row what was written last."""
@@ -214,6 +252,11 @@ class ZarrTrajectory(TrajectoryStore):
             former = document["attributes"][OWN]["rows"] if document else ()
             merged = {row[1]: row for row in former} | block
             self._objects.put(path, {OWN: {"rows": list(merged.values())}}, RUNS)
+
+
+def _label(leaf: str, item: str) -> str:
+    """Return the name of the attribute or array with an item; ``leaf`` if it is in a run."""
+    return item if leaf in ("", item) else f"{leaf}.{item}"
 
 
 def _is_array(item: ArrayItem) -> bool:

@@ -100,28 +100,6 @@ def test_all_runs_are_stored(tmp_path, mode):
         np.testing.assert_array_equal(results.f_get("field").f_get(), np.full((4, 5), float(run)))
 
 
-def test_two_thousand_runs_go_through_a_queue(tmp_path):
-    options = {"multiproc": True, "ncores": 2, "wrap_mode": "QUEUE", "force_wrap_mode": True}
-    with Environment(
-        trajectory="t",
-        filename=str(tmp_path / "data.zarr"),
-        log_config=None,
-        report_progress=False,
-        **options,
-    ) as env:
-        env.traj.f_add_parameter("x", 1.0)
-        env.traj.f_explore({"x": [float(x) for x in range(2000)]})
-        env.run(double)
-    loaded = load(tmp_path / "data.zarr")
-    assert all(loaded.f_is_completed(run) for run in range(2000))
-    found = [loaded.f_get(f"results.runs.run_{run:08d}.z").f_get() for run in range(2000)]
-    assert found == [2.0 * run for run in range(2000)]
-
-
-def double(traj):
-    traj.f_add_result("z", traj.x * 2)
-
-
 def test_a_url_of_fsspec_is_a_storage():
     url = f"memory://{uuid.uuid4().hex}/data.zarr"
     experiment(url, runs=3)
@@ -143,8 +121,8 @@ def test_zarr_reads_what_was_stored(tmp_path):
     experiment(tmp_path / "data.zarr")
     root = zarr.open_group(tmp_path / "data.zarr", mode="r")
     run = root["t/results/runs/run_00000003"]
-    np.testing.assert_array_equal(run["field/field"][...], np.full((4, 5), 3.0))
-    assert run["z"].attrs["z"] == 6.0
+    np.testing.assert_array_equal(run["field"][...], np.full((4, 5), 3.0))
+    assert run.attrs["z"] == 6.0
     assert {name for name, _ in root["t"].groups()} >= {"parameters", "results", ".runs"}
 
 
@@ -260,13 +238,13 @@ def test_what_a_killed_process_began_to_create_is_gone(tmp_path):
 def test_damage_is_named(tmp_path, damage):
     stored(tmp_path / "data.zarr")
     (tmp_path / "data.zarr/t" / damage).write_text('{"zarr_format": 3, "nod')
-    with pytest.raises(StorageFormatError, match="results[./]r"):
+    with pytest.raises(StorageFormatError, match=r"results[./]r"):
         load(tmp_path / "data.zarr")
     if "data" in damage:
         loaded = load_trajectory(
             "t", filename=str(tmp_path / "data.zarr"), load_data=2, on_error="skip"
         )
-        assert "results.r" in str(loaded.v_load_errors)
+        assert list(loaded.v_load_errors) == ["results.r"]
 
 
 def test_a_hierarchy_of_others_is_refused(tmp_path):
