@@ -56,11 +56,11 @@ def experiment(service, mode, runs, folder):
     return seconds
 
 
-def arrays(service, folder):
+def arrays(service, folder, count=ARRAYS):
     """Return the MB/s of storing arrays of 8 MB, and of loading them."""
-    filename = str(Path(folder) / f"arrays.{service}")
+    filename = str(Path(folder) / f"{count}.{service}")
     rng = np.random.default_rng(1)
-    values = [rng.standard_normal(MEGABYTES << 17) for _ in range(ARRAYS)]
+    values = [rng.standard_normal(MEGABYTES << 17) for _ in range(count)]
     traj = Trajectory("arrays", filename=filename, storage_service=service)
     traj.f_store()
     began = time.perf_counter()
@@ -72,7 +72,7 @@ def arrays(service, folder):
     ended = time.perf_counter()
     for number, value in enumerate(values):
         np.testing.assert_array_equal(loaded.f_get(f"results.a{number}").f_get(), value)
-    total = ARRAYS * MEGABYTES
+    total = count * MEGABYTES
     return total / (stored - began), total / (ended - stored)
 
 
@@ -108,6 +108,7 @@ if __name__ == "__main__":
         service, mode, runs, *place = sys.argv[2:]
         with tempfile.TemporaryDirectory(dir=place[0] or None) as folder:
             if mode == "arrays":
+                arrays(service, folder, 1)
                 print(*arrays(service, folder))
             else:
                 experiment(service, mode, 8, folder)

@@ -22,7 +22,7 @@ Document = dict[str, Any]
 
 ARRAY, NODE, RUNS, ROOT = range(4)
 """The order in which objects are written: first what others refer to."""
-CHUNK_BYTES = 1 << 22
+CHUNK_BYTES = 1 << 20  # larger buffers are mapped anew each time, which is several times slower
 _DOCUMENT = "zarr.json"
 _BUFFERS = default_buffer_prototype()
 

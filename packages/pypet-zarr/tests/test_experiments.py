@@ -144,7 +144,7 @@ def test_large_arrays_are_cut_into_chunks(tmp_path):
     traj.f_add_result("r", value)
     traj.f_store()
     array = zarr.open_array(tmp_path / "data.zarr/t/results/r/r", mode="r")
-    assert array.nchunks == 6
+    assert array.nchunks == 24
     np.testing.assert_array_equal(load(tmp_path / "data.zarr").r, value)
 
 
