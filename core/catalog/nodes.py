@@ -210,6 +210,11 @@ def _values(node: StoredNode, items: tuple[Item, ...]) -> tuple[dict[str, Any], 
         return {name: decode_item(item) for name, item in own.items()}, None
 
 
+def values_of_record(record: NodeRecord) -> dict[str, Any]:
+    """Return the values of a leaf that was read with its items; errors are those of decoding."""
+    return _values(stored_node(record), record.items or ())[0]
+
+
 def _result_class(node: StoredNode) -> type[Result] | None:
     """Return the class that reads a result; None for classes of somebody's own."""
     try:
