@@ -134,14 +134,14 @@ class _FormerModules(Loader):
         return None
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """Let `import` make a module as usual."""
+        """Return None, so that `import` creates a module as usual."""
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module)["__getattr__"] = former_names(module.__name__)
 
 
 def find_former_modules() -> None:
-    """Let `import` find modules of earlier versions, after all others. Safe to call twice."""
+    """Make `import` find modules of earlier versions, after all others. Safe to call twice."""
     if not any(isinstance(finder, _FormerModules) for finder in sys.meta_path):
         sys.meta_path.append(_FormerModules())
 
@@ -170,7 +170,7 @@ class FormerMethod:
 
 
 def adopt_overrides(cls: type) -> None:
-    """Let a class that overrides methods under their former names override the present ones.
+    """Make overrides under former names of methods override the present ones.
 
     Each is a DeprecationWarning that names the class, its module and the present name.
     """

@@ -44,7 +44,7 @@ class ExecutorScheduler(SubmittingScheduler):
 
     @classmethod
     def executes_on(cls, resource: Any) -> bool:
-        """Return True: `resolve_options` tells what is wrong with what is no executor."""
+        """Return True: `resolve_options` raises for objects that are not executors."""
         return True
 
     @classmethod

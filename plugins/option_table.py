@@ -28,11 +28,11 @@ HEAD = """\
 
 <!-- Made by `pypet options --markdown`; do not edit. -->
 
-What `Environment` takes, as keywords or from a [config file](config_files.md). The options of each
-table stand in the section of config files that its heading names, though each of the three sections
-takes all options. `pypet options` lists those of all plugins that are installed, and `pypet options
-NAME` tells more about one. Numbers are positions of positional arguments. Beside these options
-every settable property of the trajectory is taken, for example `v_auto_load=True`.
+Options of `Environment`, given as keywords or in a [config file](config_files.md). Headings name the
+section of config files to which the options of a table belong, but each of the three sections accepts
+all options. `pypet options` lists the options of all installed plugins, and `pypet options NAME`
+describes one in detail. Numbers are positions of positional arguments. In addition, every settable
+property of the trajectory is an option, for example `v_auto_load=True`.
 """
 
 ABSENT = """
@@ -168,7 +168,7 @@ def _written(value: Any) -> str | None:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", help="tell all about this option; default: list all")
+    parser.add_argument("name", nargs="?", help="describe this option; default: list all")
     parser.add_argument("--markdown", action="store_true", help="write a page of documentation")
 
 

@@ -1,4 +1,4 @@
-"""Let workers collect what they store; the main process stores it with the outcome."""
+"""Wrap mode LOCAL: workers collect their data, and the main process stores it with the outcome."""
 
 from __future__ import annotations
 

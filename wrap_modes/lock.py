@@ -1,4 +1,4 @@
-"""Let every worker store by itself, one at a time."""
+"""Wrap mode LOCK: workers store by themselves, one at a time."""
 
 from __future__ import annotations
 

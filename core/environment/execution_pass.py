@@ -41,7 +41,7 @@ _logger = logging.getLogger("pypet")
 
 
 class ExecutionPass:
-    """Executes runs with a scheduler of its own; made anew for each pass.
+    """Executes runs with a scheduler of its own; one is created for each pass.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ class InputStoring:
                 self.store()
 
     def end(self) -> None:
-        """Let all nodes count as finally stored."""
+        """Mark all nodes as finally stored."""
         service, self._service = self._service, None
         self._early = None
         if service is not None:
@@ -86,7 +86,7 @@ class InputStoring:
             runs.mark_changed(completed)
 
     def _note_ranges(self) -> None:
-        """Let ranges that are stored count as stored early, because they may become longer."""
+        """Treat stored ranges as stored early, because they may become longer."""
         own = self._service
         if own is None or own.early is None:
             return

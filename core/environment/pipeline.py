@@ -1,4 +1,4 @@
-"""The functions of a user beside the run function: pipelines and post-processing."""
+"""User functions other than the run function: pipelines and post-processing."""
 
 from __future__ import annotations
 

@@ -135,9 +135,9 @@ def _store_elsewhere(trajectory: Trajectory, error: BaseException, failure: Exce
 
 @contextmanager
 def _as_new(trajectory: Trajectory, service: StorageService) -> Iterator[None]:
-    """Let a trajectory count as never stored, and its runs as not completed, within a block.
+    """Treat a trajectory as never stored, and its runs as not completed, within a block.
 
-    Where it is stored meanwhile, there is no data of runs except for what is in memory.
+    Wherever it is stored within the block, there is no data of runs except for that in memory.
     """
     runs, former = run_table_of(trajectory), attached_service(trajectory)
     former_runs = runs.copy()

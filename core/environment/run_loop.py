@@ -44,7 +44,7 @@ _logger = logging.getLogger("pypet")
 
 
 class RunLoop:
-    """Executes the runs of one pass; made anew for each.
+    """Executes the runs of one pass; one is created for each pass.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ class WorkerRun(TaskFunction, ForkAware):
         run_table_of(self._trajectory).columns.unshare()
 
     def reset_after_crash(self) -> None:
-        """Let the service replace what a process that died may have left unfinished."""
+        """Allow the service to replace what a dead process may have left unfinished."""
         if isinstance(self._settings.service, ForkAware):
             self._settings.service.reset_after_crash()
 

@@ -30,4 +30,4 @@ class AdmissionGate(Feature, ABC):
 
     @abstractmethod
     def admits(self, active: int) -> bool:
-        """Return whether a process may start beside the ``active`` ones; must not block."""
+        """Return whether a process may start in addition to the ``active`` ones; must not block."""

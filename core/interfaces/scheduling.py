@@ -280,7 +280,7 @@ class Scheduler(Feature, ABC):
     def wait_closed(self) -> None:
         """Wait until all processes are gone that `stop` asked to end.
 
-        Called some time after `stop`, so that the main process can do other things meanwhile.
+        Called some time after `stop`, so that the main process can do other things in between.
         """
         return
 

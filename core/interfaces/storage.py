@@ -167,7 +167,7 @@ class StorageService(Feature):
     def generation(self, trajectory_name: str) -> str | None:
         """Return what distinguishes a stored trajectory from others of its name; None without.
 
-        It is made anew when an experiment begins, and copies of the storage keep it.
+        A new one is created when an experiment begins, and copies of the storage keep it.
 
         Raises
         ------
@@ -177,7 +177,7 @@ class StorageService(Feature):
         return None
 
     def abandon_run(self, run: int, started: float) -> None:
-        """Forget what an attempt at a run has stored, as far as others do not see it yet.
+        """Drop data that an attempt at a run has stored, unless others see it already.
 
         The attempt failed. ``run`` is the index of the run, ``started`` is in seconds since the
         epoch. Only journals keep such data back; others inherit this one, which does nothing.

@@ -38,7 +38,7 @@ class WorkerService(StorageService):
 
 
 class WrapMode(Feature, ABC):
-    """Gives workers a storage service that is safe to use beside all others.
+    """Gives workers a storage service that is safe to use concurrently.
 
     Lives in the main process: ``start`` before the first worker, ``stop`` after the last one,
     and ``wait_closed`` in the end, also after errors. Only `collect` is called in workers; it
@@ -80,7 +80,7 @@ class WrapMode(Feature, ABC):
 
         Beside these, ``helper_setup`` is to be called in processes that the mode starts, if it is
         not None, ``across_hosts`` says whether workers may be on other hosts than this one, and
-        ``is_private``, True by default, whether nobody else can read what workers are sent
+        ``is_private``, True by default, whether others cannot read what workers are sent
         (`Scheduler.is_private`): if not, secrets have to reach them otherwise.
         """
 
@@ -201,7 +201,7 @@ class WrapMode(Feature, ABC):
     def wait_closed(self) -> None:
         """Wait until all helpers are gone that `stop` asked to end.
 
-        Called some time after `stop`, so that other things can be done meanwhile.
+        Called some time after `stop`, so that other things can be done in between.
         """
         return
 

@@ -81,7 +81,7 @@ class Result(BaseResult):
         type(None),
         *PARAMETER_SUPPORTED_DATA,
     }
-    """Supported types beside those of pandas, which exist only once it is imported."""
+    """Supported types other than those of pandas, which exist only once it is imported."""
 
     _data: dict[str, Any]
 

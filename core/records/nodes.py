@@ -58,7 +58,7 @@ class StoredItem(NamedTuple):
     shared: bool = False
     """It is shared data, which stays in the storage."""
     problem: str = ""
-    """Why it, or a part of it, cannot be read; empty for what is sound as far as it was read."""
+    """Why it, or a part of it, cannot be read; empty if everything read so far is intact."""
 
 
 class StoredNode(NamedTuple):

@@ -303,7 +303,7 @@ class RecordBackend(StorageService, ABC):
         return next(iter(nodes)).items or ()
 
     def has_writer(self) -> bool | None:
-        """Return whether a process has the storage open for writing; None if nobody can know."""
+        """Return whether a process has the storage open for writing; None if that is unknown."""
         return None
 
     def exclusive(self, *others: RecordBackend) -> AbstractContextManager[Any]:
@@ -327,7 +327,7 @@ class RecordBackend(StorageService, ABC):
         """Make everything that was applied durable."""
 
     def try_flush(self, *, durable: bool) -> bool:
-        """Let others see everything that was applied, with ``durable`` also after a power failure.
+        """Make what was applied visible to others, and with ``durable`` safe from a loss of power.
 
         Returns False if that has to wait, as others are reading the storage; what was applied is
         kept then. By default it is always done.

@@ -1,8 +1,8 @@
-"""Nodes that are stored early, before the user has said that they are as they should be.
+"""Nodes that are stored early, before they are final.
 
 An environment stores parameters and config before the first run, so that a crash leaves a file
 that can be used. Up to the end of the experiment they may still be changed, as if they had not
-been stored: what has changed is then written anew, and what has not is skipped.
+been stored: nodes that have changed are written again, and all others are skipped.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _BUILT_IN = "pypet.leaves."
 
 
 class _State(NamedTuple):
-    """What a node was like."""
+    """The state of a node when it was stored."""
 
     equal: tuple[Any, ...]
-    """Has to be equal for the node to be unchanged."""
+    """Equal if the node is unchanged."""
     same: tuple[Any, ...] = ()
-    """Objects that do not change, or only in ways that show in ``equal``: have to be the same."""
+    """Identical if the node is unchanged; changes within these objects show in ``equal``."""
 
 
 class EarlyNodes:
-    """What nodes were like when they were stored early."""
+    """The states of nodes when they were stored early."""
 
     __slots__ = ("nodes",)
 
@@ -39,26 +39,26 @@ class EarlyNodes:
         self.nodes: dict[int, tuple[Any, _State | None]] = {}
         """Id of a node that was stored early, and not again since -> the node and its state.
 
-        To look here takes less than a call, which counts for the many nodes of runs.
+        A lookup takes less than a call, which matters for the many nodes of runs.
         """
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
-        return EarlyNodes, ()  # other processes have no business with it
+        return EarlyNodes, ()  # it is meaningless in other processes
 
     def note(self, nodes: Iterable[Any]) -> None:
-        """Remember what nodes are like: they were stored just now."""
+        """Remember the states of nodes that were just stored."""
         for node in nodes:
             self.nodes[id(node)] = (node, _state_of(node))
 
     def is_unchanged(self, node: Any) -> bool:
-        """Return whether a node that was stored early is surely as it was then."""
+        """Return whether a node is certainly unchanged since it was stored early."""
         former, present = self.nodes[id(node)][1], _state_of(node)
         if former is None or present is None or len(former.same) != len(present.same):
             return False
         return former.equal == present.equal and all(map(_is, former.same, present.same))
 
     def forget(self, nodes: Iterable[Any]) -> None:
-        """Let nodes count as stored for good."""
+        """Forget nodes, which are finally stored."""
         for node in nodes:
             self.nodes.pop(id(node), None)
 

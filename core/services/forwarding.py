@@ -214,7 +214,7 @@ class ForwardingService(RecordStorageService):
         self._inner.flush()
 
     def try_flush(self, *, durable: bool) -> bool:
-        """Let others see everything that was applied, unless they are reading."""
+        """Make everything applied visible to others, unless they are reading."""
         return self._inner.try_flush(durable=durable)
 
     def check_file_message(self, msg: str, trajectory: str | None) -> None:

@@ -35,7 +35,7 @@ def check_storing(level: Any, max_depth: Any = None) -> None:
     if level not in STORE_LEVELS:
         raise ValueError(
             f"store_data={level!r}: a level is one of 0 (nothing), 1 (what was not stored before), "
-            "2 (what is new), and 3 (everything anew)."
+            "2 (what is new), and 3 (overwrite everything)."
         )
     _check_depth(max_depth)
 
@@ -45,7 +45,7 @@ def check_loading(level: Any, max_depth: Any = None) -> None:
     if level not in LOAD_LEVELS:
         raise ValueError(
             f"A load level is one of 0 (nothing), 1 (nodes without data), 2 (data that is not in "
-            f"memory), and 3 (everything anew), not {level!r}."
+            f"memory), and 3 (replace everything), not {level!r}."
         )
     _check_depth(max_depth)
 

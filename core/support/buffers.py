@@ -18,7 +18,7 @@ _LARGEST_BLOCK = (32 << 20) - (8 << 10)
 
 @cache
 def keep_freed_memory() -> None:
-    """Let this process reuse freed memory for blocks of megabytes.
+    """Make this process reuse freed memory for blocks of megabytes.
 
     The GNU C library returns large blocks to the system, and page faults of new ones can take as
     long as compressing their content. Once a block was freed, the library keeps memory for blocks

@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 
 class IteratorChain(Generic[T]):
-    """Iterates over several iterables one after the other; more may be added meanwhile.
+    """Iterates over several iterables one after the other; more may be added while iterating.
 
     After exhaustion, `add` makes it usable again.
     """

@@ -149,7 +149,7 @@ def tell_finished(index: int, total: int) -> None:
 
 
 def flush_at_end_of_worker() -> None:
-    """Let nothing be lost when the process, one of `multiprocessing`, ends."""
+    """Flush the records when this process of `multiprocessing` ends."""
     Finalize(None, _banners.flush, exitpriority=10)
 
 

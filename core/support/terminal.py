@@ -13,7 +13,7 @@ shown: they cannot ask the bar to erase itself."""
 class LiveDisplay:
     """The stream on which a progress reporter draws at the moment; one per process, `live_display`.
 
-    A process that was forked meanwhile inherits it; `is_elsewhere` is true there.
+    A process that is forked while it is active inherits it; `is_elsewhere` is true there.
     """
 
     def __init__(self) -> None:

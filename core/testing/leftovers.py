@@ -128,7 +128,7 @@ def _descendants() -> dict[int, str]:
 
 
 def _helper_pids() -> set[int | None]:
-    """Return the ids of processes that `multiprocessing` keeps for the next one who needs them."""
+    """Return the ids of processes that `multiprocessing` keeps for later use."""
     modules = {name: sys.modules.get(f"multiprocessing.{name}") for name in _HELPERS}
     helpers = {name: getattr(module, f"_{name}", None) for name, module in modules.items()}
     return {getattr(helpers[name], attribute, None) for name, attribute in _HELPERS.items()}

@@ -74,7 +74,7 @@ def test(
             shutil.rmtree(place, ignore_errors=True)
 
 
-setattr(test, "__test__", False)  # noqa: B010 - no test of pytest where somebody imports it
+setattr(test, "__test__", False)  # noqa: B010 - pytest must not collect it where it is imported
 
 
 class _Choice:

@@ -45,7 +45,7 @@ class ItemStorage(TrajectoryState):
         An item is a node, its name (found as `f_get` does), or a tuple ``(message, item)`` with
         arguments and keywords of its own as third and fourth entry. Other arguments go to the
         storage service: ``store_data``; for leaves ``overwrite`` (True, or names of the parts to
-        write anew) and how to write, for instance ``complevel``; for groups ``recursive``,
+        overwrite) and how to write, for instance ``complevel``; for groups ``recursive``,
         ``with_links`` and ``max_depth``. With ``non_empties`` empty leaves are left out. If one
         of the items cannot be stored, none is.
 

@@ -25,7 +25,7 @@ _of_the_run: ContextVar[Any] = ContextVar("_of_the_run", default=None)
 
 @contextmanager
 def pickled_by_name(trajectory: Trajectory) -> Iterator[None]:
-    """Let pickles that this thread makes in the block refer to ``trajectory`` by name only."""
+    """Make pickles of this thread within the block refer to ``trajectory`` by name only."""
     token = _pickled_by_name.set(trajectory)
     try:
         yield
@@ -87,7 +87,7 @@ def restore_flags(trajectory: Trajectory, flags: dict[str, bool]) -> None:
 
 @contextmanager
 def bare_and_full(trajectory: Trajectory) -> Iterator[None]:
-    """Let pickles of a trajectory have all ranges, but not the storage service."""
+    """Make pickles of a trajectory include all ranges, but not the storage service."""
     flags = full_copy_flags(trajectory)
     service = attached_service(trajectory)
     attach_service(trajectory, None)

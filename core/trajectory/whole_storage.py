@@ -61,7 +61,7 @@ class WholeStorage(ItemStorage):
         store_data
             `STORE_NOTHING` 0; `STORE_DATA_SKIPPING` 1: leave out nodes that were stored before;
             `STORE_DATA` 2: add what is new, never change what is there; `OVERWRITE_DATA` 3:
-            write everything anew.
+            overwrite everything.
         max_depth
             Only store nodes that are at most this many steps below the root.
 

@@ -116,7 +116,7 @@ def load_data_of(tree: Tree, leaf: Any) -> None:
 
 
 def _set_to_current_run(tree: Tree, node: Any) -> None:
-    """Let an explored parameter that was just loaded have its value of the current run."""
+    """Set an explored parameter that was just loaded to its value of the current run."""
     idx = tree.root._idx
     if idx >= 0 and node._is_leaf and node._is_parameter and node.f_has_range():
         node._set_parameter_access(idx)

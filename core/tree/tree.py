@@ -33,7 +33,7 @@ RUN_HOLDERS = frozenset(
     name for branch in ("results", "derived_parameters") for name in (branch, f"{branch}.runs")
 )
 """Groups that belong to no run but are made by the first one that adds something. They are kept,
-since otherwise every run would make and store them anew."""
+because otherwise every run would create and store them again."""
 
 
 def tree_of(trajectory: Any) -> Tree:

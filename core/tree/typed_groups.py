@@ -260,7 +260,7 @@ def info_of(root: RootGroup) -> Info:
 def adopt_meta(
     root: RootGroup, meta: MetaRecord, *, as_new: bool, with_run_information: bool, force: bool
 ) -> None:
-    """Let a trajectory take over what is stored about it."""
+    """Update a trajectory from what is stored about it."""
     root._adopt_meta(meta, as_new=as_new, with_run_information=with_run_information, force=force)
 
 

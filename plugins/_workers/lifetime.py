@@ -1,6 +1,6 @@
 """Starting processes, and ending them: in time, on request, and never later than the main process.
 
-Nobody but the processes themselves can see to it that they end if the main process is killed. Linux
+If the main process is killed, its processes have to end by themselves. Linux
 sends a signal when the parent dies; elsewhere, and where a fork server is the parent, a thread
 waits for the main process.
 """
@@ -111,7 +111,7 @@ _requests: list[int] = []
 
 
 def unblock_interrupts() -> None:
-    """Let a new process receive SIGINT, once its handlers are set up."""
+    """Unblock SIGINT in a new process once its handlers are set up."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
 
@@ -181,7 +181,7 @@ _watched: set[tuple[int, int]] = set()
 
 
 def end_with(main: int) -> None:
-    """Let this process end when the process ``main`` (an id) does, if it is a child of that.
+    """Make this process end with the process ``main`` (an id), if that is its parent.
 
     Workers of most executors wait forever for a main process that was killed. Processes that are
     not its children, those of a cluster for instance, are left alone.

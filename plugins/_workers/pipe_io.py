@@ -31,7 +31,7 @@ def send(connection: Connection, pieces: Sequence[Any]) -> None:
     Raises
     ------
     OSError
-        Nobody receives any more.
+        The receiver is gone.
     """
     if not _IS_DIRECT:
         connection.send_bytes(b"".join(pieces))

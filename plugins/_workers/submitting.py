@@ -57,7 +57,7 @@ class SharedFunction:
         executor_worker.owners[self.name] = os.getpid()
 
     def include_main(self, workers: str) -> None:
-        """Serialize anew, by value what the main script defines, for workers without the script.
+        """Serialize again for workers without the main script, with its definitions by value.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class SubmittingScheduler(TaskQueue[tuple[SharedFunction, Task]]):
 
     @abstractmethod
     def _send(self, shared: SharedFunction, tasks: bytes, reply: Reply | None) -> Future[Reply]:
-        """Let a worker call `executor_worker.execute_batch` with ``tasks``.
+        """Submit a call of `executor_worker.execute_batch` with ``tasks``.
 
         ``reply`` is that of a worker without the function, which has to be sent along; None if
         the batch is submitted for the first time.

@@ -92,7 +92,7 @@ class TaskLeases:
         self._revoked[:] = (0, 0)
 
     def grant(self, count: int) -> None:
-        """Let the worker acquire ``count`` more tasks; call this before they are sent."""
+        """Allow the worker to acquire ``count`` more tasks; call this before they are sent."""
         self._tokens.put(count)
 
     def revoke(self, sent: int) -> int:

@@ -58,7 +58,7 @@ class ConfigInterpreter:
 
 
 def parse_config(function: Function) -> Function:
-    """Let a function accept ``config=``, whose keywords are added to its own.
+    """Make a function accept ``config=``, whose keywords are added to its own.
 
     Arguments given by position or keyword take precedence.
     """

@@ -33,7 +33,7 @@ class Connection:
     Raises
     ------
     ConnectionError
-        Nobody answers at the address.
+        There is no answer from the address.
     WorkerDiedError
         The local cluster does not come up.
     """
@@ -58,7 +58,7 @@ class Connection:
         return str(getattr(scheduler, "address", "") or "an unknown address")
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        """Let a coroutine run in the event loop of the client; returns at once."""
+        """Schedule a coroutine in the event loop of the client; returns immediately."""
         import asyncio  # 60 modules, which every forked process would inherit
 
         return asyncio.run_coroutine_threadsafe(coroutine, self.client.loop.asyncio_loop)
@@ -177,7 +177,7 @@ def count_workers(options: Mapping[str, Any]) -> int:
     Raises
     ------
     ConnectionError
-        Nobody answers at the address.
+        There is no answer from the address.
     """
     connection = Connection(options[OPTION], 0)
     try:

@@ -75,7 +75,7 @@ class DaskScheduler(SubmittingScheduler):
         ValueError
             ``dask_address`` is of a wrong kind, or an option sets how processes start.
         ConnectionError
-            Nobody answers at the address.
+            There is no answer from the address.
         """
         address = options[connection.OPTION]
         connection.check_address(address)
@@ -133,7 +133,7 @@ class DaskScheduler(SubmittingScheduler):
         is_idle = not self._is_busy()
         try:
             if is_own or has_no_workers:
-                # Nobody needs to wait for runs: they end with the workers, if there are any.
+                # No need to wait for runs: they end with the workers, if there are any.
                 self._batches.clear()
             super().stop()
             for future in self._tasks.values():
@@ -323,7 +323,7 @@ async def _call_in_workers(client: Any, function: Callable[..., Any], *args: Any
 
 
 async def _restart_worker(client: Any, address: str) -> None:
-    """Let the nanny of a worker replace it; without one it goes on until its run ends."""
+    """Have the nanny of a worker replace it; without a nanny it continues until its run ends."""
     try:
         await client.restart_workers([address], timeout=30, raise_for_error=False)
     except Exception as error:

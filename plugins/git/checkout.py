@@ -52,12 +52,12 @@ def checkout_code(
 
     The trajectory's config must be loaded. ``repository`` is where the commit can be found, by
     default the repository of the current folder. What the trajectory says about its repository is
-    only told, because anybody may have written it. ``snapshot`` names a group below
+    only shown, because its origin is unknown. ``snapshot`` names a group below
     ``config.git``; it is needed if there are several.
 
     Files that were changed come back byte by byte, the others as git checks them out. Line ends
     are converted as they are in the repository; its filters run only with ``filters``, without
-    them files come as git keeps them, which a warning in the log tells. Hooks never run.
+    them, files are restored as git stores them, and a warning is logged. Hooks never run.
     Submodules become empty folders. The repository is not changed. ``size_limit`` is in bytes, for
     what the changes may unpack to.
 

@@ -23,7 +23,7 @@ class WorkTree(NamedTuple):
     changed: tuple[str, ...]
     """Tracked files that differ from the last commit and that a commit would take."""
     conflicts: tuple[str, ...]
-    """Files of an unfinished merge that nobody has resolved."""
+    """Files with unresolved conflicts of an unfinished merge."""
     dirty_submodules: tuple[str, ...]
     """Submodules with changes of their own that no commit of this repository can hold."""
     untracked: tuple[str, ...]

@@ -84,7 +84,7 @@ class GitVersioning(Versioning):
         GitDiffError
             With ``git_fail``: tracked files differ from the last commit, staged or not.
         GitError
-            Git could not commit: a hook refused, nobody's name is known, a merge is unfinished,
+            Git could not commit: a hook refused, the user is not configured, a merge is unfinished,
             the repository cannot be written to or has nothing to commit.
         git.NoSuchPathError, git.InvalidGitRepositoryError
             ``git_repository`` is no repository with a work tree.

@@ -193,7 +193,7 @@ class StdoutToLogger(io.TextIOBase):
         return _NULL_STREAM
 
     def _log(self, line: str) -> None:
-        """Log a line; text that handlers print meanwhile is not logged again."""
+        """Log a line; text that handlers print while doing so is not logged again."""
         self._thread_state.logging = True
         try:
             if _has_handler_for(self._logger, self._level):

@@ -1,4 +1,4 @@
-"""Show how far the runs are: lines in the log, and a live bar where somebody sees it.
+"""Show the progress of runs: lines in the log, and a live bar on terminals.
 
 The bar needs ``pip install "pypet[progress]"`` (tqdm); without it there are only lines.
 """

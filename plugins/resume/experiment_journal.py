@@ -199,7 +199,7 @@ class ExperimentJournal(Journal):
             self._segment.append(encode(Kind.STARTED, [payload], started=time.time()))
 
     def check(self) -> None:
-        """Sync if that is due, and tell of runs that could not be stored."""
+        """Sync if that is due, and raise for runs that could not be stored."""
         service = self._service
         if service is None:
             return
@@ -210,7 +210,7 @@ class ExperimentJournal(Journal):
         self._raise(service.take_failures())
 
     def settle(self, completed: Sequence[int]) -> None:
-        """Let the storage have what is still in the journal alone."""
+        """Apply everything to the storage that is only in the journal."""
         service, self._service = self._service, None
         if service is None:
             return

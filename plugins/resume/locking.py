@@ -10,7 +10,7 @@ from typing import Any
 
 try:
     import fcntl
-except ImportError:  # on Windows nobody gets as far as to use it
+except ImportError:  # not reached on Windows
     fcntl = None  # type: ignore[assignment]
 
 from pypet.errors import ResumeError
@@ -24,7 +24,7 @@ class ExperimentLock:
     """Held by the main process of a resumable experiment from beginning to end."""
 
     def __init__(self, folder: str, **facts: Any) -> None:
-        """``facts`` are told by `read_holder` beside pid, host and time; they are fit for JSON."""
+        """`read_holder` returns ``facts``, which JSON can represent, with pid, host and time."""
         self._path = os.path.join(folder, LOCK_NAME)
         self._facts = facts
         self._descriptor = -1
@@ -99,7 +99,7 @@ def _running(folder: str, holder: dict[str, Any]) -> ResumeError:
 
 
 def read_holder(folder: str) -> dict[str, Any] | None:
-    """Return pid, host and time of whoever took the lock last; None if nobody is known."""
+    """Return pid, host and time of the last owner of the lock; None if it is unknown."""
     try:
         with open(os.path.join(folder, LOCK_NAME), encoding="utf8") as file:
             facts = json.load(file)

@@ -34,12 +34,12 @@ from pypet.runs.states import COMMITTED
 from pypet.services.transfer import has_node
 
 PATIENCE_SECONDS = 2.0
-"""How long to wait for a data file that somebody else has open."""
+"""How long to wait for a data file that another process has open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A segment of a journal, as far as it can be read."""
+    """The readable part of a segment of a journal."""
 
     path: str
     size: int
@@ -47,12 +47,12 @@ class Segment:
     damaged: int
     """Bytes among these that are of no whole frame: lost to damage of the disk, or to a crash."""
     torn: int
-    """Bytes behind: a frame that is just being written, or whose process was killed meanwhile."""
+    """Bytes of an incomplete frame at the end, which is being written or was cut off."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentReport(Experiment):
-    """What a journal tells of an experiment, beside its file."""
+    """The information about an experiment in its journal."""
 
     header: Mapping[str, Any] = field(default_factory=dict)
     """Of the snapshot; empty if it cannot be read."""
@@ -243,7 +243,7 @@ def new_service(path: str, **options: Any) -> Any:
 
 
 def read_meta(path: str, trajectory: str) -> MetaRecord:
-    """Return what a file says of a trajectory and its runs, whatever is damaged beside it.
+    """Return the information of a file about a trajectory and its runs; other damage is ignored.
 
     Raises
     ------

@@ -217,7 +217,7 @@ def _new_leaves(operations: Any, there: set[str]) -> list[str]:
 
 
 def _take_over_runs(trajectory: Trajectory, meta: MetaRecord | None) -> None:
-    """Let the trajectory of a snapshot know what the file says of its runs."""
+    """Update the run table of a trajectory of a snapshot from the file."""
     rows = None if meta is None else meta.runs
     if rows is None:
         return

@@ -148,7 +148,7 @@ def _first_of_each(commits: Iterable[Committed]) -> dict[int, Committed]:
 
 
 def _discard(folder: str, commits: Iterable[Committed]) -> None:
-    """Let commits never count, also not when another attempt at their runs has succeeded."""
+    """Discard commits for good, even if another attempt at their runs has succeeded."""
     frames = [
         part for each in commits for part in encode(Kind.ABORT, run=each.run, started=each.started)
     ]
@@ -206,7 +206,7 @@ def _completed_in(meta: MetaRecord) -> set[int]:
 
 
 def _store_commits(service: Any, commits: Iterable[Committed]) -> None:
-    """Let the storage have what runs have stored, as far as it has not yet."""
+    """Apply the requests of committed runs that are not in the storage yet."""
     batch: list[StoreRequest] = []
     for each in commits:
         request = each.request()
@@ -282,7 +282,7 @@ def _note_abandoned(
     follower: Follower,
     header: Mapping[str, Any],
 ) -> None:
-    """Let the trajectory know which runs were being executed when the experiment died."""
+    """Mark the runs that were being executed when the experiment died."""
     progress = JournalProgress(len(trajectory), meta.runs)
     progress.follow(commits.values(), follower, header[FACTS_KEY].get("workers"), None)
     for run in progress.runs(ABANDONED).tolist():
@@ -292,7 +292,7 @@ def _note_abandoned(
 def _bring_up_to_date(
     trajectory: Trajectory, meta: MetaRecord, commits: dict[int, Committed]
 ) -> None:
-    """Let the trajectory know what became of its runs, and the storage what the trajectory is."""
+    """Update the run table of the trajectory from the commits, and store the trajectory."""
     runs = run_table_of(trajectory)
     for run, each in commits.items():
         commit = each.commit

@@ -1,4 +1,4 @@
-"""How far the runs of an experiment are, from its journal beside its run table."""
+"""Progress of the runs of an experiment, from its journal and its run table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pypet.runs.states import ABANDONED, COMMITTED, PENDING, RUNNING
 _REFUSED = RunError(
     "NotStoredError", "what the run has stored was refused by the storage", "", NOT_STARTED
 )
-"""What is known of a run whose data could not be stored, if nobody noted more."""
+"""Error of a run whose data could not be stored, if no other one was recorded."""
 _UNTOLD = RunError(
     "(unknown)", "the run has ended without a commit, and why is not stored", "", NOT_STARTED
 )

@@ -1,4 +1,4 @@
-"""The scheduler that hands out runs to the workers of SCOOP."""
+"""The scheduler that submits runs to workers of SCOOP."""
 
 from __future__ import annotations
 

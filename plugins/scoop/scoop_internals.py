@@ -212,7 +212,7 @@ def adopt(module: ModuleType) -> None:
 
 
 def know_worker_names() -> None:
-    """Let the main process unpickle what names the main script as workers import it."""
+    """Make the main process unpickle names of the main script as workers import it."""
     sys.modules.setdefault(WORKER_MAIN, sys.modules[MAIN])
 
 
@@ -264,7 +264,7 @@ class Link:
         return host, int(port)
 
     def call_any(self, function: Callable[[], Any]) -> int:
-        """Let the broker call ``function`` in some worker; return the number of the call."""
+        """Have the broker call ``function`` in some worker; return the number of the call."""
         future = self._futures.submit(function)
         future.add_done_callback(note_end)
         self._queue.flush()

@@ -223,7 +223,7 @@ class _TimeoutHandler:
 
 
 def end_without(address: tuple[str, int]) -> None:
-    """Let this process end when the main process cannot be reached at host and port any more.
+    """Make this process end when the main process is no longer reachable at host and port.
 
     SCOOP ends its workers by a message. A worker that no message reaches, because the network of
     its host was cut, would stay forever, and go on to store runs that others execute again.

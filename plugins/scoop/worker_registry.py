@@ -23,7 +23,7 @@ FIRST_PAUSE_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 5.0
 """Time between two invitations while workers are missing."""
 LATE_SECONDS = 2.0
-"""A batch may come back so much later than the answer to a question: it may pass the broker."""
+"""Seconds by which a batch may arrive later than the answer to a query."""
 MAX_INVITATIONS = 4
 """Invitations for each worker that may be unanswered."""
 PATIENCE_SECONDS = 30.0

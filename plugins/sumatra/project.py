@@ -194,7 +194,7 @@ class SumatraProject:
     def _opened(self) -> Iterator[Any]:
         """Open the project, without the warnings of Sumatra's own code.
 
-        It is closed afterwards, because other processes may record experiments meanwhile.
+        It is closed afterwards, because other processes may record experiments in the meantime.
         """
         with contextlib.ExitStack() as stack:
             stack.enter_context(without_git_environment())

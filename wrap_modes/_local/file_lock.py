@@ -86,7 +86,7 @@ class FileLock:
         self.release()
 
     def remove(self) -> None:
-        """Remove the file, in the process that made it; when nobody needs the lock any more."""
+        """Remove the file in the process that created it, once the lock is not needed any more."""
         if self._removal is not None:
             self._removal()
 

@@ -55,7 +55,7 @@ def encode(number: int, pieces: Sequence[Any]) -> list[Any]:
 
 
 def index_of(pieces: Sequence[Any]) -> bytes:
-    """Return count and lengths of pieces, which stand before them."""
+    """Return the header of pieces: count and lengths."""
     return struct.pack(f"<{len(pieces) + 1}Q", len(pieces), *map(len, pieces))
 
 
@@ -77,7 +77,7 @@ def send(connection: socket.socket, number: int, pieces: Sequence[Any]) -> None:
     Raises
     ------
     OSError
-        Nobody receives any more.
+        The receiver is gone.
     """
     buffers = encode(number, pieces)
     if not hasattr(connection, "sendmsg"):
@@ -202,7 +202,7 @@ def _fastest() -> Callable[[Any, int], int]:
 
 
 FRAGMENT_BYTES = min(4096, getattr(select, "PIPE_BUF", 512))
-"""So much is written into a pipe in one step, which nothing can interrupt (POSIX, ``write``)."""
+"""Bytes that are written into a pipe atomically (POSIX, ``write``)."""
 _AT_ONCE = 64
 """Full fragments in one step where that keeps each of them whole."""
 _HEAD = struct.Struct("<4sIHqQQII")
@@ -227,7 +227,7 @@ _FULL = np.dtype(
 def fragments_at_once() -> int:
     """Return how many full fragments can be written in one step so that each stays whole.
 
-    Linux fills pages of a pipe one after the other, and nobody comes in between within a page,
+    Linux fills pages of a pipe one after the other, and writes within a page do not interleave,
     which has room for a whole number of fragments. Others, like sandboxes that look like Linux,
     fill whatever room there is, also if it is not enough for a fragment. So this is tried.
     """
@@ -276,7 +276,7 @@ class Reassembled(NamedTuple):
     """-1 if that is unknown."""
     pieces: list[memoryview]
     error: FrameError | None = None
-    """Why there are no pieces: the message was damaged on its way."""
+    """Why there are no pieces: the message was damaged in transit."""
 
 
 class Reassembly:

@@ -40,7 +40,7 @@ def _forwarded(name: str) -> Any:
 
 
 class LockWrapper(WorkerService):
-    """What runs see with wrap modes LOCK and NETLOCK: the service, used while nobody else uses it.
+    """The service for runs with wrap modes LOCK and NETLOCK: each call holds the lock.
 
     As long as the service keeps its storage open, between the messages ``OPEN_FILE`` and
     ``CLOSE_FILE``, the lock is held. ``lock`` is anything with ``acquire`` and ``release``; with
@@ -88,13 +88,13 @@ class LockWrapper(WorkerService):
         return bool(self._storage_service.is_open)
 
     def acquire_lock(self) -> None:
-        """Wait until nobody else uses the storage."""
+        """Acquire the lock of the storage."""
         if not self.is_locked:
             self.lock.acquire()
             self._holder = os.getpid()
 
     def release_lock(self) -> None:
-        """Let others use the storage, unless it is kept open."""
+        """Release the lock of the storage, unless it is kept open."""
         if self.is_locked and not self.is_open:
             self._holder = -1
             try:
@@ -103,7 +103,7 @@ class LockWrapper(WorkerService):
                 _logger.exception("The lock of the storage could not be released.")
 
     def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
-        """Store while nobody else does; raises what the service raises."""
+        """Store while holding the lock; raises what the service raises."""
         service: Any = self._storage_service
         if self.is_locked or not (understands_requests(service) and can_be_prepared(msg, kwargs)):
             return self._locked(service.store, msg, stuff_to_store, *args, **kwargs)
@@ -135,7 +135,7 @@ class LockWrapper(WorkerService):
         return self._deferred.take_failures()
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
-        """Load while nobody stores; raises what the service raises."""
+        """Load while holding the lock; raises what the service raises."""
         return self._locked(self._storage_service.load, msg, stuff_to_load, *args, **kwargs)
 
     def _locked(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -162,7 +162,7 @@ _MAX_BYTES_OF_ITEM = 16384
 class DeferredRequests(AbstractContextManager[None]):
     """Keeps copies of requests in the order in which they came; takes new ones in its context.
 
-    Each message that is not deferred must store these first, so that nobody sees a difference.
+    Each message that is not deferred must store these first, so that the order of messages is kept.
     """
 
     def __init__(self) -> None:

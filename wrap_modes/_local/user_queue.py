@@ -60,7 +60,7 @@ def put_message(queue: Any, message: StoreMessage) -> None:
 class QueueStorageServiceWriter:
     """Stores what comes through a queue until the command that ends it.
 
-    The storage stays open meanwhile. `run` may be called in a process or a thread.
+    The storage stays open in the meantime. `run` may be called in a process or a thread.
     """
 
     def __init__(

@@ -59,7 +59,7 @@ class Source(ABC):
 
     @abstractmethod
     def drain(self, messages: deque[StoreMessage]) -> None:
-        """Take everything that was sent so far, and wait for the rest of what is on its way."""
+        """Receive everything that was sent so far, and wait for messages in transit."""
 
     @abstractmethod
     def sweep(self, messages: deque[StoreMessage]) -> None:
@@ -83,9 +83,9 @@ class WriterSetup(NamedTuple):
 
 
 def write(setup: WriterSetup) -> None:
-    """Take and store messages until told to finish, or until the main process is gone."""
+    """Receive and store messages until asked to finish, or until the main process is gone."""
     # Whoever ends a whole group of processes may do so while runs are still ending: the main
-    # process tells when it is over, or is gone.
+    # process sends the end, or is gone.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if setup.helper_setup is not None:
@@ -107,7 +107,7 @@ class Writer:
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> None:
-        """Serve until told to finish."""
+        """Serve until asked to finish."""
         selector = self._selector
         self._source.register(selector)
         things: dict[Any, Take] = {self._control: self._take_command}

@@ -67,7 +67,7 @@ class WriterProcess:
         )
         self._process = start_helper(mode, mp_context, write, (setup,))
         theirs.close()
-        # If nobody calls `stop`, it is to end with this process, which waits for its children.
+        # Without a call of `stop`, it has to end with this process, which waits for its children.
         self._at_exit = Finalize(self, _finish, (self._control,), exitpriority=10)
 
     def accept(self, outcome: Outcome) -> None:
@@ -89,7 +89,7 @@ class WriterProcess:
         self._accepted[run] = self._question + 1
 
     def store_rows(self, request: StoreRequest) -> bool:
-        """Let rows of the run table be stored, after what those runs have handed over.
+        """Send rows of the run table to be stored, after the data of these runs.
 
         False if the process has not answered the last question yet.
 

@@ -17,7 +17,7 @@ Port = int | str | tuple[int, int] | None
 
 
 def bind(server: Any, port: Port, *, reachable: bool) -> str:
-    """Let a ZeroMQ socket listen, and return the address that workers connect to.
+    """Bind a ZeroMQ socket, and return the address that workers connect to.
 
     Without an address it listens on the loopback device, where only this machine reaches it; with
     ``reachable`` on the address under which other hosts know this one.
@@ -76,7 +76,7 @@ def own_host() -> str:
         return host
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            # Nothing is sent by this; the address belongs to nobody (RFC 5737).
+            # Nothing is sent by this; the address is reserved for documentation (RFC 5737).
             probe.connect(("192.0.2.1", 9))
         except OSError:
             return host

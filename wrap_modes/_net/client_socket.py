@@ -1,4 +1,4 @@
-"""The socket of a worker: it talks to the server of its experiment, and to nobody else."""
+"""The socket of a worker, which only talks to the server of its experiment."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class OnePerProcess:
 
 
 class ClientSocket:
-    """A connection that is made when it is needed, in each process anew. For one thread.
+    """A connection that each process opens on first use. For one thread.
 
     Can be inherited.
     """

@@ -18,7 +18,7 @@ _PUBLIC_BYTES = 40
 
 
 class WorkerKey:
-    """What a worker needs to talk to a server: it gets that with its task, and nobody else does.
+    """The keys that a worker needs to talk to a server; only workers get them, with their tasks.
 
     ``server`` is the public CURVE key by which a server proves who it is, and without which nobody
     can even begin to talk to it. ``token`` proves in each message that it comes from a worker; it
@@ -49,7 +49,7 @@ class WorkerKey:
         return "<WorkerKey>"  # it must not get into logs
 
     def secure(self, zmq: Any, socket: Any) -> None:
-        """Let a socket, before it connects, encrypt everything and talk to no other server."""
+        """Make a socket, before it connects, encrypt everything and talk to this server only."""
         public, secret = zmq.curve_keypair()
         socket.setsockopt(zmq.CURVE_SERVERKEY, self.server)
         socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
@@ -110,7 +110,7 @@ class ServerKey:
         return key
 
     def secure(self, zmq: Any, socket: Any) -> None:
-        """Let a socket, before it listens, encrypt everything and accept nobody without the key."""
+        """Make a socket, before it is bound, encrypt everything and reject other clients."""
         socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.CURVE_PUBLICKEY, self.public)
         socket.setsockopt(zmq.CURVE_SECRETKEY, self.secret)

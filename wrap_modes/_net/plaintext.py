@@ -43,7 +43,7 @@ class ForkDetector:
 
 
 class ZMQServer(ABC):
-    """Answers requests, one after the other, until somebody says that it is over."""
+    """Answers requests one after the other until it is asked to end."""
 
     def __init__(self, url: str) -> None:
         """Serve at ``url``, which only this machine may reach.
@@ -161,7 +161,7 @@ class ReliableClient:
         Raises
         ------
         RuntimeError
-            With ``test_connection``, nobody answers.
+            With ``test_connection``, there is no answer.
         """
         if self._socket is not None:
             return
@@ -202,7 +202,7 @@ class ReliableClient:
         return self._send(self._request(text))
 
     def _send(self, request: bytes) -> tuple[str, int]:
-        """Send a request; raises RuntimeError if nobody answers in the end."""
+        """Send a request; raises RuntimeError if there is no answer after all retries."""
         self.start(test_connection=False)
         for repeated in range(self.RETRIES + 1):
             self._socket.send(request)
@@ -236,7 +236,7 @@ class ForkAwareClient(ForkDetector, ReliableClient):
     """A client that forked processes may use, too; to be inherited before another client."""
 
     def start(self, test_connection: bool = True) -> None:
-        """Connect, in each process anew; see `ReliableClient.start`."""
+        """Connect, separately in each process; see `ReliableClient.start`."""
         if self._detect_fork() and self._socket is not None:
             self._leave_to_parent()
         super().start(test_connection)

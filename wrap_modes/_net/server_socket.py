@@ -40,7 +40,7 @@ REPEATED = "a message that was there already"
 
 
 class Request(NamedTuple):
-    """A message of somebody who has the key."""
+    """A message from a client with the key."""
 
     route: bytes
     """Where to send an answer to, as long as this connection lasts."""
@@ -94,7 +94,7 @@ class ServerSocket:
     def receive(self) -> Iterator[Request]:
         """Yield the requests that have arrived; what is none is counted and dropped.
 
-        The descriptors tell only of what comes after everything was taken: so go on to the end.
+        The descriptors only signal new messages once all others were received.
         """
         zmq, socket = self._zmq, self._socket
         while socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
@@ -146,7 +146,7 @@ class ServerSocket:
 
 
 def _joined(parts: list[memoryview]) -> memoryview:
-    """Return the parts of a body in one piece of memory, which nobody else uses."""
+    """Return the parts of a body in one newly allocated buffer."""
     if len(parts) == 1:
         return parts[0]
     keep_freed_memory()

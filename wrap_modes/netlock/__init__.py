@@ -1,4 +1,4 @@
-"""Let workers on any host store by themselves, one at a time.
+"""Wrap mode NETLOCK: workers on any host store by themselves, one at a time.
 
 Needs ``pip install "pypet[net]"`` and a file system that all of them see.
 """

@@ -8,7 +8,7 @@ from typing import NamedTuple
 CONTACT_SECONDS = 3.0
 """An owner that has not talked to the server for so long asks before it writes."""
 GRACE_SECONDS = 1.0
-"""So much longer the server waits: clocks of two machines do not run equally fast."""
+"""Margin of the server, because clocks of two machines do not run equally fast."""
 
 
 class Claim(NamedTuple):
@@ -23,7 +23,7 @@ class LockTable:
     """One lock, which waiting processes get in the order in which they came.
 
     Times are seconds of any clock that never goes back. With a ``timeout`` the lock passes on if
-    its owner has had it for so long and somebody waits.
+    its owner has had it for that long and another client waits.
     """
 
     def __init__(self, timeout: float | None = None) -> None:
@@ -36,7 +36,7 @@ class LockTable:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether somebody waits."""
+        """Whether a client is waiting."""
         return bool(self._waiting)
 
     def acquire(self, claim: Claim, now: float) -> bool:
@@ -52,7 +52,7 @@ class LockTable:
         return self.next_owner(now) == claim
 
     def next_owner(self, now: float) -> Claim | None:
-        """Give a free lock to who waits longest; return whose it is then, None if nobody's."""
+        """Give a free lock to the client that waited longest; return the owner, if any."""
         if self.owner is None and self._waiting:
             self.owner = Claim(*self._waiting.popitem(last=False))
             self._granted = self._contact = now
@@ -71,7 +71,7 @@ class LockTable:
         return True
 
     def renew(self, claim: Claim, now: float) -> bool:
-        """Return whether the lock is the claimant's, which it tells to be alive."""
+        """Return whether the claimant owns the lock, and record that it is alive."""
         if claim != self.owner:
             return False
         self._contact = now

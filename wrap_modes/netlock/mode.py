@@ -97,7 +97,7 @@ class NetLockWrapMode(LockMode):
         )
         self._process = start_helper(self.name, mp_context, serve, (setup,))
         theirs.close()
-        # If nobody calls `stop`, it is to end with this process, which waits for its children.
+        # Without a call of `stop`, it has to end with this process, which waits for its children.
         self._at_exit = Finalize(self, _finish, (self._control,), exitpriority=10)
         wait([self._control, self._process.sentinel])
         try:

@@ -30,7 +30,7 @@ RECONNECT_SECONDS = 30.0
 class NetworkLock:
     """A lock that processes on any host share by inheriting or unpickling it.
 
-    An owner that is killed or out of reach loses the lock within some seconds, if somebody waits
+    An owner that is killed or unreachable loses the lock within some seconds if another one waits
     for it. Threads of one process are not kept apart: who has the lock may acquire it again, and
     it is free when it was released as often.
     """
@@ -51,12 +51,12 @@ class NetworkLock:
         return self._socket.url
 
     def acquire(self) -> bool:
-        """Wait until nobody else has the lock; return True.
+        """Acquire the lock; return True.
 
         Raises
         ------
         LeaseLostError
-            The server is out of reach, so that nobody can know who has the lock.
+            The server is unreachable, so the owner of the lock is unknown.
         """
         if not self._socket.is_mine():
             self._socket.begin()
@@ -81,7 +81,7 @@ class NetworkLock:
         Raises
         ------
         LeaseLostError
-            It has passed to another process meanwhile.
+            It has passed to another process in the meantime.
         """
         if self._depth > 1:
             self._depth -= 1
@@ -104,7 +104,7 @@ class NetworkLock:
         Raises
         ------
         LeaseLostError
-            It is not, or nobody can tell.
+            It is not, or its owner is unknown.
         """
         if not self._socket.is_mine():
             return  # a fork of the owner

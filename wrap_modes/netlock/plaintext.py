@@ -125,7 +125,7 @@ class LockerClient(ReliableClient):
         super().start(test_connection)
 
     def acquire(self) -> bool:
-        """Wait until nobody else has the lock; return True.
+        """Acquire the lock; return True.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Let one process store what workers on any host send it.
+"""Wrap mode NETQUEUE: one process stores what workers on any host send.
 
 Needs ``pip install "pypet[net]"``.
 """

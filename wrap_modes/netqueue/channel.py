@@ -21,7 +21,7 @@ RECONNECT_SECONDS = 30.0
 """How long the writer's machine may be out of reach."""
 _MAX_UNANSWERED = 4
 _MAX_UNANSWERED_BYTES = 32 << 20
-"""So much a worker keeps, to send it again, while it goes on with its next runs."""
+"""Bytes that a worker keeps to send them again while it executes its next runs."""
 _BATCH_BYTES = 1 << 18
 _MAX_PARCELS = 256
 
@@ -36,7 +36,7 @@ class _Message(NamedTuple):
 class Channel(AbstractContextManager[None]):
     """Sends messages and waits until the writer says that it has them.
 
-    What was not answered is sent again, by way of a new connection, and the writer takes it once.
+    Unacknowledged messages are sent again over a new connection, and the writer accepts each once.
     In the context of the channel small messages are gathered, to be sent together by `flush`, and
     large ones are encrypted and sent while the next run is executed: a worker that executes many
     runs waits for an answer when it reports them, not after each.

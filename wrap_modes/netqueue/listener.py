@@ -73,7 +73,7 @@ class NetworkListener(Source):
                 routes[request.session] = request.route
             if not routes:
                 return
-            # To answer may have taken in what the descriptors do not tell of any more: look again.
+            # Answering may have received messages that are no longer signalled, so check again.
             for session, route in routes.items():
                 server.answer(route, self._taken.get(session, 0))
             routes.clear()

@@ -135,7 +135,7 @@ class NetQueueWrapMode(WriterMode[NetQueueSender]):
         return str(answer)
 
     def stop(self) -> None:
-        """Let the writer store the rest; see `WrapMode.stop`."""
+        """Have the writer store the rest; see `WrapMode.stop`."""
         sender, self._sender = self._sender, None
         self._url = None
         self._withdraw_key()

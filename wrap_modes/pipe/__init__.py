@@ -1,4 +1,4 @@
-"""Let one process store what workers send it through one pipe that all of them share."""
+"""Wrap mode PIPE: one process stores what workers send through a shared pipe."""
 
 from __future__ import annotations
 

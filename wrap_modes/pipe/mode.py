@@ -99,7 +99,7 @@ class PipeWrapMode(WriterMode[PipeStorageServiceSender]):
         self._sender = PipeStorageServiceSender(pipe, service)
 
     def stop(self) -> None:
-        """Let the writer store the rest; see `WrapMode.stop`."""
+        """Have the writer store the rest; see `WrapMode.stop`."""
         sender, self._sender = self._sender, None
         lock, self._lock = self._lock, None
         pipe = sender.pipe if sender is not None and isinstance(sender.pipe, PipeWriter) else None

@@ -17,7 +17,7 @@ from pypet.wrap_modes._local.framing import Reassembled, Reassembly, fragments, 
 from pypet.wrap_modes._local.writer import Source
 
 CAPACITY_BYTES = 1 << 20
-"""What a pipe should hold: it must not be full, or empty, as soon as somebody has to wait."""
+"""Capacity of the pipe: large enough that it is neither full nor empty while one side waits."""
 MAX_CAPACITY_BYTES = 4 << 20
 """No pipe holds more than that."""
 READ_BYTES = 1 << 16

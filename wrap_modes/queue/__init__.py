@@ -1,4 +1,4 @@
-"""Let one process store: it keeps the storage open and takes what workers send it."""
+"""Wrap mode QUEUE: one process keeps the storage open and stores what workers send."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pypet.wrap_modes._local import framing
 class Channel:
     """The way to the writer: each process that uses it has a connection of its own.
 
-    So nobody waits for another one, and a process that dies while it sends breaks off its own
+    Thus workers do not wait for each other, and a process that dies while sending breaks its own
     connection only. Can be inherited and pickled; the connection is made when it is first used.
     """
 
@@ -59,7 +59,7 @@ class Channel:
                 [message.run],
             ) from error
         except BaseException:
-            self.close()  # half a frame may be on its way; the next one begins afresh
+            self.close()  # half a frame may have been sent; the next one needs a new connection
             raise
 
     def close(self) -> None:

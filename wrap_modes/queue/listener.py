@@ -22,7 +22,7 @@ _logger = logging.getLogger("pypet.wrap_modes")
 SECRET_BYTES = 32
 BACKLOG = 1024
 MAX_BUFFERED_BYTES = 16 << 20
-"""More than any connection holds that nobody has read yet."""
+"""More than the unread data that any connection can hold."""
 DRAIN_SECONDS = 10.0
 """How long the end waits for the rest of what a worker is still sending."""
 

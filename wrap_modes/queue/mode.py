@@ -73,7 +73,7 @@ class QueueWrapMode(WriterMode[QueueStorageServiceSender]):
             listening.close()
 
     def stop(self) -> None:
-        """Let the writer store the rest; see `WrapMode.stop`."""
+        """Have the writer store the rest; see `WrapMode.stop`."""
         sender, self._sender = self._sender, None
         if sender is not None and isinstance(sender.queue, Channel):
             sender.queue.close()

@@ -23,7 +23,7 @@ class Overlay:
     """Stored trajectories with what waits to be applied to them.
 
     Requests count as replayed: an operation that cannot be carried out has no effect, see
-    `check` for who wants to know. Arrays of the requests must not change any more. A read sees
+    `check` on request. Arrays of the requests must not change any more. A read sees
     those that were added when it was asked for. No request may put something below a link.
 
     What a backend does to records on its way to the storage beyond their operations, like leaving

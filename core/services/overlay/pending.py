@@ -120,7 +120,7 @@ class PendingOperations:
         return place
 
     def _above(self, path: str) -> Iterator[PathOperations]:
-        """Yield the places of all groups above a path, as far as there are any."""
+        """Yield the places of all parent groups of a path."""
         if path:
             place: PathOperations | None = self.root
             for name in path.split("."):

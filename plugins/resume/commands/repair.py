@@ -28,7 +28,7 @@ _STATUS_LOST = 1
 
 
 def repair(arguments: argparse.Namespace) -> int:
-    """Write what can be saved of a file to a new one beside it; the file itself stays as it is.
+    """Save the intact part of a file to a new one next to it; the file itself does not change.
 
     The status is 1 if something is lost.
 

@@ -1,4 +1,4 @@
-"""Frames: the records of a journal as bytes that tell where they end and whether they are whole.
+"""Frames: records of a journal as bytes, with their length and checksums.
 
 A frame is a header and a payload. Header, little-endian: the marker ``\\xf1PJR``; the kind
 (`Kind`); flags; two zero bytes; index of the run, signed 64-bit; when the attempt at the run
@@ -6,7 +6,7 @@ was started and when it finished, two doubles, seconds since the epoch; a number
 the length of the payload, unsigned 64-bit; the CRC-32 of the payload; the CRC-32 of the header
 before it.
 
-Everything that one wants to know about runs is in headers: nobody needs to unpickle a payload
+All information about runs is in headers, so it is not necessary to unpickle a payload
 for it.
 """
 

@@ -58,12 +58,12 @@ def commit_frame_without_data(request: StoreRequest, node: str) -> list[Any]:
 
 
 def _head(commit: CommitRun) -> bytes:
-    """Return what a frame says of a commit beside its header."""
+    """Return the payload of a commit, without the operations."""
     return _COMMIT.pack(commit.hexsha.encode("ascii"), len(commit.value)) + commit.value
 
 
 def commit_in(frame: Frame) -> CommitRun:
-    """Return what a frame of a commit says."""
+    """Return the commit in a frame."""
     hexsha, length = _COMMIT.unpack_from(frame.payload)
     value = bytes(frame.payload[_COMMIT.size : _COMMIT.size + length])
     return CommitRun(frame.finished, hexsha.rstrip(b"\0").decode(), value)

@@ -14,7 +14,7 @@ from pypet.support.filesystem import sync_folder
 
 SUFFIX = ".rcnt"
 _MAX_BUFFERS = 512
-"""At most so many buffers go into one system call; POSIX guarantees 16, Linux and macOS 1024."""
+"""Maximum number of buffers in one system call; POSIX guarantees 16, Linux and macOS 1024."""
 _numbers = itertools.count(1)
 fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has none
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pypet.trajectory import Trajectory
 
 MAX_DEPTH = 12
-"""How far to look into parts of parts; what is deeper is told as part of that."""
+"""Maximum depth of the search; deeper objects are reported as part of their parent."""
 
 
 class Culprit(NamedTuple):

@@ -1,7 +1,7 @@
 """Digests of values: the same for equal values in any process.
 
 Pickles of equal values differ: in the order of sets, which depends on the process, and in which
-texts are one object. A digest is that of a pickle in which sets are sorted and texts stand in full.
+texts are one object. A digest is that of a pickle with sorted sets and without shared strings.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _stable_pickle(value: Any) -> bytes:
 
 
 _PythonPickler: Any = pickle._Pickler
-"""The pickler in Python, which can be told how sets and texts are pickled."""
+"""The pickler in Python, in which the pickling of sets and strings can be overridden."""
 
 
 class _StablePickler(_PythonPickler):  # type: ignore[misc]

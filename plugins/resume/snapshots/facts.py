@@ -1,4 +1,4 @@
-"""What the header of a snapshot tells about an experiment, for people and for ``pypet status``."""
+"""Information about an experiment in the header of a snapshot, for people and ``pypet status``."""
 
 from __future__ import annotations
 
@@ -104,5 +104,5 @@ def seed_of(environment: EnvironmentLike) -> int | None:
 def _working_folder() -> str | None:
     try:
         return os.getcwd()
-    except FileNotFoundError:  # somebody removed it
+    except FileNotFoundError:  # it was removed
         return None

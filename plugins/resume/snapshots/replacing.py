@@ -11,11 +11,11 @@ from pathlib import Path
 from pypet.support.filesystem import sync_folder
 
 UNFINISHED_SUFFIX = ".ncnt"
-"""Files with this suffix are being written or were left by a crash: nobody reads them."""
+"""Suffix of files that are being written or were left by a crash; they are never read."""
 
 
 def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> None:
-    """Write ``parts`` to a file beside ``path``, which then takes its place.
+    """Write ``parts`` to a file next to ``path``, and rename it to ``path``.
 
     When it returns, the new file survives a loss of power. Others who have the old one open keep
     that.

@@ -39,7 +39,7 @@ _loaded: dict[tuple[str, str, bytes], ModuleType] = {}
 
 
 class MainScript(NamedTuple):
-    """How a process was started, as far as others need it to load the script.
+    """How a process was started: whatever others need to load its script.
 
     ``_asdict()`` can be written as JSON and `from_mapping` reads it.
     """
@@ -192,7 +192,7 @@ def _execute(code: CodeType, spec: ModuleSpec | None, path: str, script: MainScr
 
 
 def _rename(module: ModuleType) -> None:
-    """Let what a loaded script defines belong to ``__main__``.
+    """Move the definitions of a loaded script to ``__main__``.
 
     Pickles of the experiment say so, and other packages, such as cloudpickle, know that workers of
     others do not have a ``__main__``. They do not know ``__mp_main__``.
@@ -245,7 +245,7 @@ def script_in_place(script: MainScript | None) -> Iterator[None]:
 
 @contextmanager
 def search_path_of(script: MainScript | None) -> Iterator[None]:
-    """Let imports find what the experiment found: the folder of its script first, others last."""
+    """Restore the search path of the experiment: the folder of its script first."""
     entries = () if script is None else script.search_path or (os.path.dirname(script.path),)
     known = {os.path.realpath(entry or os.curdir) for entry in sys.path}
     added = [entry for entry in entries if entry not in known and os.path.exists(entry)]

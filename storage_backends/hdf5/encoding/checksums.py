@@ -133,7 +133,7 @@ MISMATCH = (
 def has_later_attributes(location: Any) -> bool:
     """Return whether attributes were written after the checksum, which comes last.
 
-    PyTables makes an attribute anew when it changes it.
+    PyTables recreates an attribute when it changes it.
     """
     if not h5a.get_info(location, CHECKSUM).corder_valid:
         return False

@@ -1,1 +1,1 @@
-"""Files on the disk: opening, sharing and holding them, room for what is written, damage."""
+"""Files on disk: opening and sharing them, commits, disk space, damage."""

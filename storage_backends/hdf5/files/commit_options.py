@@ -1,4 +1,4 @@
-"""How the commits of a file are made, as the services that share the file require it."""
+"""Options of commits, combined from all services that share a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class CommitOptions:
-    """The options of one service; a change holds from the next commit on."""
+    """The options of one service; changes apply from the next commit on."""
 
     __slots__ = ("_before_commit", "_process", "durable")
 
@@ -40,7 +40,7 @@ class CombinedCommitOptions:
         self._options: list[CommitOptions] = []
 
     def add(self, options: CommitOptions) -> None:
-        """Apply these options, too, from now on; the same may be added several times."""
+        """Add options; the same ones may be added several times."""
         self._options.append(options)
 
     def remove(self, options: CommitOptions) -> None:

@@ -20,7 +20,7 @@ SYMPTOMS = (
     ValueError,
     struct.error,
 )
-"""What reading damaged bytes raises, here and in the HDF5 library."""
+"""Exceptions that reading damaged bytes raises, here and in the HDF5 library."""
 
 _DELIBERATE = (PypetError, DataNotInStorageError)
 
@@ -37,7 +37,7 @@ def damage_reported(file: str, what: Callable[[], str]) -> Iterator[None]:
     Raises
     ------
     StorageFormatError
-        In place of any exception that was not raised deliberately.
+        Instead of any exception that was not raised deliberately.
     """
     try:
         yield

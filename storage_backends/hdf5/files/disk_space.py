@@ -30,23 +30,23 @@ if TYPE_CHECKING:
     from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 
 MARGIN_BYTES = 1 << 20
-"""Runs leave this much for what closes an experiment: run table, overviews, times."""
+"""Space that runs leave for the end of an experiment: run table, overviews, times."""
 META_BYTES = 1 << 16
 RUN_BYTES = 64
-"""The most that a row of the run table takes."""
+"""Upper bound for a row of the run table, in bytes."""
 NODE_BYTES = 4096
-"""The most that a group or dataset with its attributes takes, apart from its data."""
+"""Upper bound for a group or dataset with its attributes, apart from its data, in bytes."""
 
 
 class Estimate(NamedTuple):
-    """Bytes that are to be written, and bytes that have to be free besides."""
+    """Bytes to be written, and bytes that have to stay free in addition."""
 
     content: int
     margin: int
 
 
 def estimate(operations: Iterable[Operation]) -> Estimate:
-    """Return how much operations add to a file at most."""
+    """Return an upper bound of the bytes that operations add to a file."""
     content = margin = 0
     for operation in operations:
         if type(operation) is PutNode:
@@ -64,7 +64,7 @@ def _bytes_of_error(error: RunError) -> int:
 
 
 def estimate_call(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
-    """Return how many bytes the data among the arguments of a call takes at most."""
+    """Return an upper bound of the bytes of the data among the arguments of a call."""
     return sum(map(_bytes_of_argument, (*args, *kwargs.values())))
 
 
@@ -141,9 +141,9 @@ def _count_runs(cache: TrajectoryCache) -> int:
 # ----- reserving --------------------------------------------------------------------------------
 
 AMPLE_BYTES = 256 << 20
-"""With this much more free than is needed, nothing is reserved."""
+"""If this much more is free than needed, nothing is reserved."""
 AMPLE_SECONDS = 0.2
-"""How long one look at the disk counts, also while a file is closed and opened again."""
+"""Seconds for which free space is cached, even if the file is closed and opened again."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -209,7 +209,7 @@ class DiskSpace:
             raise self._full(errno.ENOSPC, content, free)
 
     def flushed(self, file: FileHandle) -> None:
-        """Start anew after a commit, by which all of the file is written."""
+        """Reset after a commit, which has written all of the file."""
         self._used = self._granted = 0
         if self.is_reserved:
             os.ftruncate(file.descriptor, file.id.get_filesize())

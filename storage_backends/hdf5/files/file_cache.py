@@ -1,7 +1,7 @@
-"""What this process has found out about files that it closed and may open again soon.
+"""Facts about closed files, which this process may open again soon.
 
-Under a lock each storing message opens and closes the file. Facts about it need not be found out
-again as long as it is the same file.
+Under a lock each storing message opens and closes the file. Facts about it need not be determined
+again as long as the file does not change.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from pypet.support.filesystem import sync_folder
 
 
 class KnownComments(NamedTuple):
-    """The digests of a summary table, and what identifies the table as still the same."""
+    """The digests of a summary table, and what identifies the unchanged table."""
 
     digests: set[bytes]
     length: int
     last: bytes
     last_chunk: Chunk | None = None
-    """As it was when the table was read; None if rows were added since."""
+    """State when the table was read; None if rows were added since."""
 
 
 class FileCache:
-    """Facts about one file, all of which can be read from it again."""
+    """Facts about one file; all of them can be read from the file again."""
 
     __slots__ = (
         "ample_until",
@@ -40,18 +40,18 @@ class FileCache:
     def __init__(self, path: str, identity: tuple[int, int]) -> None:
         self.identity = identity
         self.key = os.path.realpath(path)
-        """One path for all ways to name the file."""
+        """The canonical path of the file."""
         self.title: str | None = None
         self.has_durable_name = False
-        """Whether this process has made sure that the file is found after a loss of power."""
+        """Whether the folder was synced, so that the file name survives a loss of power."""
         self.has_lost_changes = False
-        """Whether something could not be committed and is lost."""
+        """Whether a commit has failed, so that data is lost."""
         self.ample_until = 0.0
         """Until when the disk is assumed to have ample space, in seconds of the monotonic clock."""
         self.writable: dict[str, int] = {}
         """Trajectories to whose overview tables rows can be added, with the address of one."""
         self.comments: dict[tuple[str, str], KnownComments] = {}
-        """By the names of the trajectory and of its summary table."""
+        """Digests by the names of the trajectory and of its summary table."""
 
 
 _MOST_FILES = 64
@@ -59,7 +59,7 @@ _CACHES: dict[str, FileCache] = {}
 
 
 def file_cache_of(path: str) -> FileCache | None:
-    """Return what is known about the file at ``path``, None if there is none or an empty one."""
+    """Return the facts about the file at ``path``, None if it does not exist or is empty."""
     try:
         status = os.stat(path)
     except OSError:
@@ -83,14 +83,14 @@ def forget(path: str) -> None:
 def make_name_durable(path: str) -> None:
     """Synchronize the folder of a file, so that its name survives a loss of power; done once."""
     cache = file_cache_of(path)
-    if cache is None or cache.has_durable_name:  # a file that was moved has no name to keep
+    if cache is None or cache.has_durable_name:  # a file that was moved has no entry to sync
         return
     sync_folder(os.path.dirname(cache.key))
     cache.has_durable_name = True
 
 
 def sync_at(path: str) -> None:
-    """Write to the disk what the operating system holds of a file."""
+    """Sync a file to disk."""
     descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)

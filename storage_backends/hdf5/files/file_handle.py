@@ -1,4 +1,4 @@
-"""A file that h5py has open, and how its writes are committed."""
+"""A file opened by h5py, and committing its writes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pypet.storage_backends.hdf5.objects.file_structures import superblock
 from pypet.support.leases import check_leases
 
 _ABANDONED: list[Any] = []
-"""HDF5 files that are not closed before the process ends: that takes time and has no effect."""
+"""HDF5 files that are not closed at exit, because it takes time and has no effect."""
 
 
 class FileHandle:
@@ -50,9 +50,9 @@ class FileHandle:
             self.storage.detach()
 
     def abandon(self, objects: Sequence[Any] = ()) -> None:
-        """Leave the file without closing it; nothing that HDF5 still does reaches it.
+        """Abandon the file without closing it; HDF5 cannot write to it any more.
 
-        ``objects`` in the file are kept as long.
+        ``objects`` in the file are kept alive, too.
         """
         if self.storage is not None:
             self.storage.detach()
@@ -83,10 +83,10 @@ class Writer(FileHandle, ABC):
 
     @abstractmethod
     def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
-        """Make what was written so far part of the file, for other processes, too.
+        """Make everything written so far part of the file, visible to other processes.
 
         Waits at most ``timeout`` seconds, by default as long as when the file was opened, until
-        there are no readers; returns whether that happened. If not, the next commit has it all.
+        there are no readers; returns whether it committed. If not, the next commit has everything.
         With ``durable``, or if `options` require that, it also survives a loss of power.
 
         Raises
@@ -104,7 +104,7 @@ class PlainWriter(Writer):
     """A file that the HDF5 library writes itself, where the system lacks what transactions need."""
 
     def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
-        """Hand everything to the operating system, or if it is to be durable to the disk."""
+        """Flush to the operating system, or if durable, sync to disk."""
         check_leases()
         self.options.before_commit()
         h5f.flush(self.id)
@@ -143,11 +143,11 @@ class TransactionalWriter(Writer):
         self._timeout = timeout
         self._is_stale = False
         self._is_durable = False
-        """Whether the disk has all that was committed."""
+        """Whether all commits are synced to disk."""
         self._superblock = superblock(storage.descriptor)
 
     def commit(self, *, durable: bool, timeout: float | None = None) -> bool:
-        """Have HDF5 write its caches, and make all of it part of the file; see `Writer`."""
+        """Flush the caches of HDF5 and commit; see `Writer`."""
         h5f.flush(self.id)
         storage = self.storage
         durable = durable or self.options.durable
@@ -180,7 +180,7 @@ class TransactionalWriter(Writer):
         Raises
         ------
         OSError
-            As for `commit`; the file is closed all the same, and what was not committed is lost.
+            As for `commit`; the file is closed anyway, and uncommitted data is lost.
         """
         try:
             if self._is_stale:
@@ -199,7 +199,7 @@ class TransactionalWriter(Writer):
                 self.storage.detach()
 
     def _exclude(self, timeout: float | None) -> bool:
-        """Keep readers away; return False if that takes longer than ``timeout`` seconds."""
+        """Lock out readers; return False if that takes longer than ``timeout`` seconds."""
         locks = self._locks
         if locks.is_exclusive and not self._is_stale:
             return True
@@ -236,7 +236,7 @@ class TransactionalWriter(Writer):
 
 @contextmanager
 def _naming(path: str) -> Iterator[None]:
-    """Name the file in errors of the system, which knows only its descriptor."""
+    """Add the file name to errors of the system, which only knows the descriptor."""
     try:
         yield
     except OSError as err:
@@ -249,7 +249,7 @@ def _naming(path: str) -> Iterator[None]:
 
 
 def close_abandoned() -> None:
-    """Close what was abandoned: nothing of it reaches a file.
+    """Close abandoned files; nothing is written to them.
 
     Necessary before the same file is opened again, which HDF5 would take for the abandoned one,
     and while Python can still be asked by the HDF5 library, before the process ends.
@@ -261,5 +261,5 @@ def close_abandoned() -> None:
         if storage is None:
             with tempfile.TemporaryFile() as scratch:
                 os.dup2(scratch.fileno(), file_id.get_vfd_handle())
-        with suppress(Exception):  # it has no content any more that HDF5 could make sense of
+        with suppress(Exception):  # it no longer has content that HDF5 could read
             file_id.close()

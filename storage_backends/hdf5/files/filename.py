@@ -1,4 +1,4 @@
-"""From the ``filename`` argument to the path of the file."""
+"""Resolving the ``filename`` argument to the path of the file."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def resolve_filename(filename: str | os.PathLike[str] | None, trajectory: str | 
 
 
 def default_title(trajectory: str | None) -> str:
-    """Return the title of a file whose user gave none."""
+    """Return the default title of a file."""
     return DEFAULT_NAME if trajectory is None else trajectory
 
 
 def advice_on(missing: str) -> str:
-    """Return a sentence, with a space, on the files beside one that is missing; ``''`` if none."""
+    """Return a sentence, after a space, listing files next to a missing one; ``''`` if none."""
     folder, name = os.path.split(missing)
     try:
         beside = os.listdir(folder)

@@ -1,9 +1,9 @@
 """The identity of the file that an experiment stores in: is it still the same one?
 
-A file may be deleted, replaced or overwritten while an experiment goes on. What is stored then is
-lost, and what was stored before may be. So an experiment writes a *generation* into the file when
-it begins, a random number that no other file has. It is looked up whenever
-the file is opened for the experiment, and before each flush while it is open.
+A file may be deleted, replaced or overwritten during an experiment. Everything stored afterwards is
+lost, and possibly data stored before. Therefore an experiment writes a *generation* into the file
+when it begins, a random number that no other file has. It is checked whenever the file is opened
+for the experiment, and before each flush while it is open.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
 
 ATTRIBUTE = b"PYPET_GENERATION"
-"""Attribute of the group of a trajectory; other programs take no notice of it."""
+"""Attribute of the group of a trajectory; other programs ignore it."""
 
 
 _LOST: set[str] = set()
-"""Generations that this process has found gone; a file that turns up again lacks something."""
+"""Generations that this process found missing; a file that reappears may lack data."""
 
 
 _IN_PLACE, _ELSEWHERE, _OVERWRITTEN, _UNKNOWN = "in place", "elsewhere", "overwritten", "unknown"
@@ -50,7 +50,7 @@ class Identity(NamedTuple):
     inode: tuple[int, int]
     """Numbers of device and file when the experiment began."""
     offset: int | None
-    """Where the generation was in the file then, None if that could not be found out."""
+    """Offset of the generation in the file then, None if unknown."""
 
 
 def renew_generation(file: OpenFile, group: h5g.GroupID, path: str, trajectory: str) -> Identity:
@@ -76,7 +76,7 @@ def read_generation(group: h5g.GroupID) -> str | None:
 def is_certain(identity: Identity) -> bool:
     """Return whether the file at the path is certainly that of the experiment; it is not opened.
 
-    If it is not, that need not mean anything: its content may have been arranged anew.
+    False is no proof of the contrary: the content may have been rearranged.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def inode_of(path: str) -> tuple[int, int]:
 
 
 def lost(path: str) -> StorageLostError:
-    """Return the error about a file that is not the one any more that it was."""
+    """Return the error about a file that was replaced."""
     return StorageLostError(
         errno.ENOENT,
         "The file was deleted, moved or replaced, or its content overwritten, while data was "
@@ -150,7 +150,7 @@ class Watch:
     __slots__ = ("_inode", "_offset", "identity")
 
     def __init__(self, file: OpenFile, identity: Identity) -> None:
-        """Find the place of the generation in a file that was flushed and checked."""
+        """Locate the generation in a file that was flushed and checked."""
         self.identity = identity
         self._inode = inode_of(identity.path)
         self._offset = identity.offset
@@ -158,9 +158,9 @@ class Watch:
             self._offset = _locate(file, identity.trajectory, identity.generation)
 
     def relocate(self, file: OpenFile) -> None:
-        """Find the place again; a header whose attributes change may be arranged anew.
+        """Locate the generation again, because a header whose attributes change may be rewritten.
 
-        If it is not found the old place is kept, so that the next look fails.
+        If it is not found, the old offset is kept, so that the next check fails.
         """
         if self._look() == _OVERWRITTEN:
             with suppress(OSError):
@@ -169,19 +169,19 @@ class Watch:
                 self._offset = self._offset if found is None else found
 
     def is_overwritten(self) -> bool:
-        """Return whether the content is another one: nothing may be written into it."""
+        """Return whether the content was replaced, so that nothing must be written into it."""
         return self._look() == _OVERWRITTEN
 
     def check(self, *, content_only: bool = False) -> None:
-        """Make sure that the file at the path is the one that is open, and its content.
+        """Check that the file at the path, and its content, are those of the open file.
 
-        With ``content_only`` it may have been deleted, moved or replaced: what is written then
-        goes with it, and does no harm.
+        With ``content_only`` the file may have been deleted, moved or replaced: writing to it is
+        then lost but harmless.
 
         Raises
         ------
         StorageLostError
-            It is not, or was not at an earlier check.
+            They are not, or were not at an earlier check.
         """
         found = self._look()
         if found == _ELSEWHERE and content_only:
@@ -216,7 +216,7 @@ def _look(identity: Identity, inode: tuple[int, int] | None, offset: int | None)
 
 
 def _locate(file: OpenFile, trajectory: str, generation: str) -> int | None:
-    """Return where the generation is in the file, None if that cannot be found out."""
+    """Return the offset of the generation in the file, None if it cannot be determined."""
     id_: Any = file.id
     if not hasattr(os, "pread") or id_.get_create_plist().get_userblock():
         return None

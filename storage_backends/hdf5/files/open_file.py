@@ -1,8 +1,8 @@
 """A file that is open, either by h5py or by PyTables.
 
-Two HDF5 libraries on one file would not see what the other one holds in its cache, and each would
-overwrite what the other one has written. So only one of them has the file open at a time. h5py is
-the default; PyTables gets the file where only PyTables or pandas can do something.
+Two HDF5 libraries with the same file open would not see each other's caches and would overwrite
+each other's data. Therefore only one of them has the file open at a time. h5py is the default;
+PyTables gets the file for operations that only PyTables or pandas support.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PyTablesHandle(Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody closed it meanwhile."""
+        """Whether it is still open."""
 
     def flush(self, *, durable: bool) -> None:
         """Hand everything to the operating system, or with ``durable`` to the disk."""
@@ -49,7 +49,7 @@ class PyTablesHandle(Protocol):
 
 
 class ContentCache(Protocol):
-    """What is cached about a trajectory, as far as the file is concerned."""
+    """The cache of a trajectory, as far as the file is concerned."""
 
     def write_pending(self) -> None:
         """Write rows that were only collected."""
@@ -58,7 +58,7 @@ class ContentCache(Protocol):
         """Drop everything that is open in the file."""
 
     def end(self) -> None:
-        """Keep what is useful when the file, which is closed for good, is opened again."""
+        """Save what is useful if the file, which is being closed, is opened again."""
 
 
 class OpenFile:
@@ -249,7 +249,7 @@ class OpenFile:
         raise lost(self.path)
 
     def is_overwritten(self) -> bool:
-        """Return whether an experiment stores here and somebody has overwritten the content."""
+        """Return whether an experiment stores here and the content was overwritten."""
         watch = self.watch if self.writable and not self.is_handed_over else None
         return watch is not None and watch.is_overwritten()
 
@@ -296,7 +296,7 @@ class OpenFile:
                 self.file_cache = file_cache_of(self.path) or self.file_cache
 
     def hand_over(self, open_handle: Callable[[str, bool], PyTablesHandle]) -> PyTablesHandle:
-        """Close the file for h5py and return PyTables' handle, valid until somebody asks for `id`.
+        """Close the file for h5py and return PyTables' handle, valid until the next access to `id`.
 
         ``open_handle(path, writable)`` opens it. PyTables keeps the file after a request, since
         shared data is mostly used several times in a row: opening takes longer than most requests.

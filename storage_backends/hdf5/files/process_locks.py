@@ -110,7 +110,7 @@ class WriterLocks:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     def share(self) -> None:
-        """Let others read until the next `exclude`."""
+        """Admit readers until the next `exclude`."""
         if self._can_share and self.is_exclusive:
             self.is_exclusive = not _flock(self._descriptor, exclusive=False)
 
@@ -132,7 +132,7 @@ class WriterLocks:
             _lock_byte(self._descriptor, _WAITING_BYTE)
 
     def withdraw(self) -> None:
-        """Let new readers come again."""
+        """Admit new readers again."""
         if self._can_share:
             _lock_byte(self._descriptor, _WAITING_BYTE, unlock=True)
 

@@ -118,7 +118,7 @@ def release_durably(file: OpenFile, options: CommitOptions | None = None) -> Non
     Raises
     ------
     FileNotFoundError
-        The file was deleted, moved or replaced meanwhile; it is given back all the same.
+        The file was deleted, moved or replaced in the meantime; it is released anyway.
     """
     try:
         file.flush(durable=True)
@@ -137,7 +137,7 @@ def release_on_exit(file: OpenFile, options: CommitOptions | None = None) -> Non
     Raises
     ------
     FileNotFoundError
-        The file was deleted, moved or replaced meanwhile; it is given back all the same.
+        The file was deleted, moved or replaced in the meantime; it is released anyway.
     """
     try:
         file_id = file.id
@@ -158,7 +158,7 @@ def release_on_exit(file: OpenFile, options: CommitOptions | None = None) -> Non
 def _is_completed_by_closing(file_id: h5f.FileID) -> bool:
     """Return whether HDF5 writes something that others need only when it closes the file.
 
-    From version 3 of the superblock on, that is that nobody writes any more (HDF5 File Format
+    From version 3 of the superblock on, this means that no writer is left (HDF5 File Format
     Specification 3.0, II.A, file consistency flags); or it is free space that is to persist.
     pypet makes no such files, but stores in those that others made.
     """

@@ -135,7 +135,7 @@ def copy_trajectory(source: OpenFile, target: OpenFile, trajectory: str) -> None
 class HDF5NodeCopy(NodeCopy):
     """Copies leaves with all they hold in one call each; groups go record by record.
 
-    Both services keep their files open meanwhile.
+    Both services keep their files open in the meantime.
     """
 
     service: HDF5StorageService

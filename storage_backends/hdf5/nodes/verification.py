@@ -45,7 +45,7 @@ _RESTORE = (
     "`pypet repair` restores it if its run is in a journal and keeps everything else in a new "
     "file; or restore it from a backup, or store it again"
 )
-_REBUILT = "what is taken instead is said; to mend it, `pypet repair` or store in a new file"
+_REBUILT = "what is used instead is listed; use `pypet repair`, or store in a new file"
 _MOST_NAMED = 10
 
 

@@ -16,7 +16,7 @@ from pypet.storage_backends.hdf5.encoding.attributes import (
 from pypet.storage_backends.hdf5.settings.settings import Filters
 
 _MOST_ATTRIBUTES = 1024
-"""So many annotations are kept in the header of a group. Beyond it HDF5 checks only those that have
+"""Maximum number of annotations in a group header. Beyond it HDF5 checks only those that have
 less than 4 KiB."""
 
 _CLASS = encode_text(b"GROUP")

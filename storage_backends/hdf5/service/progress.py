@@ -12,7 +12,7 @@ class Progress:
     """Counts nodes and logs their number and rate when `Progresses.interval` seconds are over."""
 
     def __init__(self, text: str, together: Progresses) -> None:
-        """``text`` is the line, with places for number, file, and nodes per second."""
+        """``text`` is the template of the line: number, file, and nodes per second."""
         self._text = text
         self._together = together
         self.where = ""
@@ -47,6 +47,6 @@ class Progresses:
         self.removed = Progress("Removed %d nodes from %s (%.1f/s).", self)
 
     def restart_writing(self, where: str) -> None:
-        """Begin anew with what is stored and removed."""
+        """Reset the progress of storing and removing."""
         self.stored.restart(where)
         self.removed.restart(where)

@@ -86,7 +86,7 @@ def put_shared_frame(
 
 
 def _replace(location: ItemLocation, frame: Any, arguments: dict[str, Any]) -> None:
-    """Write the new frame beside the old one, so that a failure costs nothing."""
+    """Write the new frame next to the old one, so that a failure does not lose data."""
     parent = location.path.rpartition("/")[0]
     beside = f"{parent}/{_REPLACEMENT}"
     try:
