@@ -28,11 +28,11 @@ HEAD = """\
 
 <!-- Made by `pypet options --markdown`; do not edit. -->
 
-Options of `Environment`, given as keywords or in a [config file](config_files.md). Headings name the
-section of config files to which the options of a table belong, but each of the three sections accepts
-all options. `pypet options` lists the options of all installed plugins, and `pypet options NAME`
-describes one in detail. Numbers are positions of positional arguments. In addition, every settable
-property of the trajectory is an option, for example `v_auto_load=True`.
+Options of `Environment`, given as keywords or in a [config file](config_files.md). Headings name
+the section of config files to which the options of a table belong, but each of the three sections
+accepts all options. `pypet options` lists the options of all installed plugins, and `pypet options
+NAME` describes one in detail. Numbers are positions of positional arguments. In addition, every
+settable property of the trajectory is an option, for example `v_auto_load=True`.
 """
 
 ABSENT = """
