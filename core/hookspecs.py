@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Outcome,
         Plot,
         ProgressReporter,
+        Sampler,
         Scheduler,
         StorageService,
         Versioning,
@@ -105,6 +106,14 @@ def pypet_register_plots() -> Iterable[type[Plot]]:
 @hookspec
 def pypet_register_displays() -> Iterable[type[Display]]:
     """Return displays; those of other distributions are asked before pypet's own."""
+
+
+@hookspec
+def pypet_register_samplers() -> Iterable[type[Sampler]]:
+    """Return samplers, which choose the points of `pypet.Environment.search`.
+
+    Users give the name of one, which is then made without arguments for each search.
+    """
 
 
 @hookspec

@@ -25,6 +25,7 @@ from pypet.environment.job import Job, MapJob, RunFunction
 from pypet.environment.pipeline import PostProcessing, Results, call_pipeline
 from pypet.environment.plugin_set import PluginSet, debug_options, make_plugin_set, manager_for
 from pypet.environment.reporting import ExperimentSummary
+from pypet.environment.search_job import Objective, SearchJob, StopCriteria, resolve_sampler
 from pypet.environment.storage_choice import StoragePlan, plan_storage
 from pypet.errors import OptionWarning
 from pypet.interfaces import LogContext
@@ -225,6 +226,99 @@ class Environment(EnvironmentHandle):
                 raise ValueError("run_map needs at least one iterable beside the run function.")
             return self._execute(lambda: self._plan(MapJob(runfunc, iter_args, iter_kwargs)))
 
+    def search(
+        self,
+        runfunc: RunFunction,
+        sampler: Any,
+        objective: str | Callable[[Any], Any] | None = None,
+        space: Mapping[str, Any] | None = None,
+        *,
+        direction: str = "minimize",
+        max_runs: int | None = None,
+        max_seconds: float | None = None,
+        target: float | None = None,
+        patience: int | None = None,
+        seed: int | None = None,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] = {},
+    ) -> Trajectory:
+        """Search for the parameters with the best value of an objective.
+
+        A sampler chooses the points: the trajectory is expanded by one whenever a worker is free,
+        and the sampler is told the value of each run as soon as it has finished. Points are
+        stored before their runs start, and values with their runs, so a search goes on after a
+        crash like any other experiment: with ``on_existing``, with ``resumable``, or on the
+        loaded trajectory. Runs that fail are told as failed, and neither end the search nor are
+        executed again.
+
+        Parameters
+        ----------
+        runfunc
+            ``runfunc(traj, *args, **kwargs)`` is called once for each run.
+        sampler
+            ``'random'``, ``'sobol'``, ``'optuna'`` or the name of another sampler; a
+            `pypet.interfaces.Sampler`; or an object that one of them adapts, such as a sampler of
+            Optuna.
+        objective
+            The name of a result that the run function adds; a function of what it returns, called
+            in the worker; or None: it returns the number itself. Values that are NaN or infinite
+            are told as failed.
+        space
+            Name of each parameter -> its range: `pypet.sampling.uniform`, ``integers``,
+            ``choice``, or a list of options. The parameters have to exist. If the trajectory
+            explores parameters already, it is these; their points are executed first.
+        direction
+            ``'minimize'`` or ``'maximize'``.
+        max_runs
+            Stop at this number of runs of the trajectory, those of earlier starts included.
+        max_seconds
+            Stop asking for points after this time, in seconds since this call.
+        target
+            Stop asking for points once a run is at least as good.
+        patience
+            Stop asking for points once so many runs have ended without a better value.
+        seed
+            Seed of the sampler, a non-negative integer; None: derived from the seed of the
+            trajectory. It is recorded.
+        args, kwargs
+            Further arguments of ``runfunc``.
+
+        Returns
+        -------
+        Trajectory
+            The trajectory with all runs. ``config.searches`` records each search, with its seed
+            and ``best_run``, the index of the best run so far.
+
+        Raises
+        ------
+        UnknownPluginError, MissingDependencyError
+            There is no such sampler, or it needs a package.
+        ValueError
+            There is no reason to stop; an argument is wrong; or other parameters are explored.
+        AttributeError
+            There is no parameter of a name in ``space``.
+        Exception
+            As for `run`; of runs themselves with ``on_error='raise'`` only.
+        """
+        from pypet.sampling.ranges import as_space
+
+        with user_tracebacks():
+            self._check_runs_wanted("search")
+            manager = self._live_plugins("`search`").manager
+            job = SearchJob(
+                runfunc,
+                args,
+                kwargs,
+                sampler=resolve_sampler(sampler, manager),
+                space=as_space({} if space is None else space, "`search`"),
+                objective=Objective(objective),
+                direction=direction,
+                criteria=StopCriteria(max_runs, max_seconds, target, patience),
+                seed=seed,
+            )
+            self._execute(lambda: self._search_plan(job))
+        return self._trajectory
+
     def pipeline(self, pipeline: Callable[[Trajectory], Any]) -> Results:
         """Execute an experiment that a function sets up.
 
@@ -399,6 +493,10 @@ class Environment(EnvironmentHandle):
         if loaded_seed is not None:
             self._config.put_seed(loaded_seed)
         return ExperimentPlan(job, self._postprocessing)
+
+    def _search_plan(self, job: SearchJob) -> ExperimentPlan:
+        self._existing.include_stored_points()
+        return self._plan(job)
 
     def _pre_process(
         self, pipeline: Callable[[Trajectory], Any], kind: type[Job]

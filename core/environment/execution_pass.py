@@ -22,6 +22,7 @@ from pypet.environment.single_run import SingleRun
 from pypet.environment.worker_run import WorkerRun, WorkerSettings
 from pypet.errors import NotStoredError
 from pypet.interfaces import Outcome, Task
+from pypet.options.checks import CONTINUE
 from pypet.runs import run_table_of
 from pypet.services.failures import (
     MAX_CONSECUTIVE_FAILURES,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pypet.environment.due_runs import Indices
     from pypet.environment.environment import Environment
     from pypet.environment.plugin_set import PluginSet
+    from pypet.environment.search import Search
 
 _logger = logging.getLogger("pypet")
 
@@ -54,6 +56,9 @@ class ExecutionPass:
         of more.
     announce
         Called with the address at which a server of the wrap mode listens.
+    search
+        Adds runs while others are executed; then failing runs do not end the experiment unless
+        ``on_error`` says so.
     """
 
     def __init__(
@@ -66,7 +71,9 @@ class ExecutionPass:
         failures: FailureLog,
         refill: Callable[[], Indices | None] | None = None,
         announce: Callable[[str], None] | None = None,
+        search: Search | None = None,
     ) -> None:
+        self._search = search
         self._environment = environment
         self._announce = announce
         self._trajectory: Any = environment.trajectory
@@ -87,9 +94,8 @@ class ExecutionPass:
             self._trajectory.v_storage_service = self._journal.service(
                 self._service, shared=self._is_shared()
             )
-        self._policy = ErrorPolicy.parse(
-            self._options["on_error"], self._scheduler.default_on_error
-        )
+        default = self._scheduler.default_on_error if search is None else CONTINUE
+        self._policy = ErrorPolicy.parse(self._options["on_error"], default)
         self._storage: SharedStorage | None = None
         if len(indices):
             self._storage = share_storage(environment.trajectory, plugins, environment.name)
@@ -221,6 +227,7 @@ class ExecutionPass:
             self._refill if self._storage is not None else None,
             None if journal is None else journal.runs_started,
             None if journal is None or self._storage is None else journal.decode_value(),
+            self._search,
         )
 
     def _work(self) -> Callable[[Task], Outcome]:
@@ -292,14 +299,16 @@ class ExecutionPass:
         self._failures.add_lost(indices)
 
     @contextmanager
-    def _progress(self, total: int, due: int) -> Iterator[None]:
+    def _progress(self, known: int, due: int) -> Iterator[None]:
+        """Report progress in the block, of ``known`` runs and those that a search will add."""
         if not due:
             yield
             return
         reporters = self._plugins.progress
+        total = known if self._search is None else self._search.expected_total(known)
         try:
             for reporter in reporters:
-                reporter.start(total, total - due)
+                reporter.start(total, known - due)
             yield
         finally:
             for reporter in reporters:

@@ -117,6 +117,34 @@ class ExistingRuns:
             return
         self._adopt(stored, job, post_processes=post_processes)
 
+    def include_stored_points(self) -> None:
+        """Explore the points of a stored trajectory of the same name, in memory, beside the given.
+
+        For searches: what an earlier start has asked for belongs to this one, too. Where the
+        parameters differ nothing is done, for `begin` raises then.
+        """
+        trajectory = self._trajectory
+        if self._policy is None or self._has_adopted or trajectory.v_stored:
+            return
+        stored = find_stored(trajectory)
+        if stored is None:
+            return
+        load_parameters(stored, trajectory)
+        names = list(stored.f_get_explored_parameters(copy=False))
+        leaves = tree_of(trajectory).leaves
+        given = trajectory.f_get_explored_parameters(copy=False)
+        if not names or not leaves.keys() >= set(names) or (given and set(given) != set(names)):
+            return
+        places = range(len(stored))
+        points = points_of(stored, names)
+        if given:
+            parameters = [leaves[name] for name in names]
+            own = points_of(trajectory, names)
+            matches = match_points(parameters, enumerate(points), own, frozenset())
+            places = sorted(set(places).difference(matches))
+        if places:
+            trajectory.f_expand(_columns(names, [points[place] for place in places]))
+
     def _adopt(self, stored: Any, job: Job | None, *, post_processes: bool) -> None:
         trajectory, where = self._trajectory, where_stored(self._trajectory)
         check_same_parameters(trajectory, stored)

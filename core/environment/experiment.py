@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pypet import pypetconstants as constants
 from pypet.environment import shared_warnings
 from pypet.environment.config_entries import EnvironmentConfig
 from pypet.environment.due_runs import (
@@ -19,12 +20,15 @@ from pypet.environment.due_runs import (
 )
 from pypet.environment.execution_pass import ExecutionPass
 from pypet.environment.existing_runs import ExistingRuns
+from pypet.environment.guards import Origin
 from pypet.environment.input_storing import InputStoring
 from pypet.environment.job import Job
 from pypet.environment.pipeline import PostProcessing, Results
 from pypet.environment.plugin_set import PluginSet
 from pypet.environment.reporting import ExperimentSummary, FailureLog
 from pypet.environment.rescue import check_storage, rescue, watched
+from pypet.environment.search import Search
+from pypet.environment.search_job import SearchJob
 from pypet.environment.shared_storage import kept_open
 from pypet.environment.signals import sigint_handling, sigterm_handling
 from pypet.interfaces import Snapshot
@@ -89,6 +93,8 @@ class Experiment:
         """Whether the first pass has begun."""
         self._is_stored = True
         """Whether everything is in the storage; otherwise an error message says where it is."""
+        self._search: Search | None = None
+        """Chooses the runs, if the experiment is a search."""
         self._pass: ExecutionPass | None = None
         """The latest one; its processes may still be ending."""
 
@@ -134,6 +140,7 @@ class Experiment:
         else:
             post_processes = plan.postprocessing is not None
             self._existing.begin(plan.job, post_processes=post_processes)
+            self._search = self._begin_search(plan)
         self._begin(plan)
         handles = sigterm_handling.start(graceful=bool(self._options["graceful_exit"]))
         completed = False
@@ -160,6 +167,22 @@ class Experiment:
                 versioning.experiment_finished(self._environment)
         self._existing.end()
         return self._results
+
+    def _begin_search(self, plan: ExperimentPlan) -> Search | None:
+        """Return the search of a plan, with a run to begin with; None if it is none."""
+        job, plugins = plan.job, self._plugins
+        if not isinstance(job, SearchJob):
+            return None
+        search = Search(
+            self._trajectory,
+            job,
+            Origin.of(type(job.sampler), plugins.manager),
+            partial(self._store_points, plan),
+            plugins.progress,
+            is_parallel=plugins.wrap_mode is not None,
+        )
+        search.begin()
+        return search
 
     def _take_journal(self) -> None:
         """Use the journal, if there is one; raise if it holds another experiment."""
@@ -193,6 +216,13 @@ class Experiment:
             self._config.start_timestamp,
             self._results,
         )
+
+    def _store_points(self, plan: ExperimentPlan, names: Sequence[str], old_length: int) -> None:
+        """Store the points of runs that a search has added, after the snapshot that has them."""
+        if self._journal is not None and (self._has_begun or self._is_resumed):
+            self._journal.renew(self._snapshot(plan))
+        if self._options["automatic_storing"]:
+            self._inputs.store_added_points(names, old_length)
 
     def _log_folders(self) -> list[str]:
         """Return the folders that have log files now, each once."""
@@ -299,6 +329,8 @@ class Experiment:
         job, postprocessing = plan
         due = due_runs(self._trajectory, self._environment.current_idx)
         indices = self._existing.with_claimed(due)
+        if self._search is not None:
+            indices = self._search.due(indices)
         if len(indices):
             remove_unfinished_runs(self._trajectory)
         job.check_runs(len(indices))
@@ -317,12 +349,17 @@ class Experiment:
             self._failures,
             refill,
             self._config.put_url,
+            self._search,
         )
         former, self._pass = self._pass, latest
         if former is not None:
             latest.take_over(former)
             former.wait_closed()
-        latest.execute()
+        try:
+            latest.execute()
+        finally:
+            if self._search is not None:
+                self._search.unwrap(self._results)
         if self._is_resumed and former is None:
             # The results of the runs before the crash came first.
             result_sort(self._results, self._earlier if refill is None else 0)
@@ -362,11 +399,14 @@ class Experiment:
         trajectory = self._trajectory
         stores = bool(self._options["automatic_storing"])
         self._config.put_wildcards()
+        best = [] if self._search is None else self._search.put_result()
         check_storage(trajectory)
         with kept_open(trajectory):
             if stores:
                 self._existing.warn_of_kept_results()
             trajectory.f_store(only_init=not stores)
+            if stores and best:
+                trajectory.f_store_items(best, store_data=constants.OVERWRITE_DATA)
             self._config.put_times(time.time(), store=stores)
         service = attached_service(trajectory)
         if service is not None:

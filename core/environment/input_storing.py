@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from pypet.environment.shared_storage import kept_open
 from pypet.runs import run_table_of
 from pypet.services.backend import RecordBackend
 from pypet.services.early import EarlyNodes
+from pypet.trajectory.continuation.extension import store_longer_ranges
 from pypet.tree.tree import tree_of
 
 if TYPE_CHECKING:
@@ -65,6 +66,20 @@ class InputStoring:
                 trajectory.f_store(only_init=True)
             if automatic_storing:
                 self.store()
+
+    def store_added_points(self, names: Sequence[str], old_length: int) -> None:
+        """Store the run table and longer ranges in one message, while runs may be executed.
+
+        ``names`` are full names of leaves that were stored before, and are overwritten.
+        """
+        trajectory = self._trajectory
+        service = trajectory.v_storage_service
+        is_wrapped = self._service is not None and service is not self._service
+        with kept_open(trajectory), self._without_completed() if is_wrapped else nullcontext():
+            if isinstance(service, RecordBackend) or (self._service and service.multiproc_safe):
+                store_longer_ranges(trajectory, names, old_length)
+            else:
+                trajectory.f_store(only_init=True)
 
     def end(self) -> None:
         """Mark all nodes as finally stored."""

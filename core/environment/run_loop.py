@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pypet.environment.job import Job
 from pypet.environment.pipeline import Results
@@ -43,6 +43,26 @@ BATCH_SECONDS = 0.2
 _logger = logging.getLogger("pypet")
 
 
+class RunSupply(Protocol):
+    """Adds runs to the trajectory while others are executed, and learns how they end."""
+
+    def draw(self, free: int, active: int, workers: int | None) -> Sequence[int]:
+        """Return indices of new runs, at most ``free``; none while none is active is the end.
+
+        ``active`` runs have not ended yet. ``workers`` is the number of workers, None if unknown.
+        """
+        ...
+
+    def task(self, index: int) -> Task: ...
+    def completed(self, outcome: Outcome) -> None:
+        """Called with the outcome of a run that completed."""
+        ...
+
+    def failed(self, index: int) -> None:
+        """Called after the last attempt at a run has failed."""
+        ...
+
+
 class RunLoop:
     """Executes the runs of one pass; one is created for each pass.
 
@@ -56,6 +76,8 @@ class RunLoop:
         Called with the indices of runs before they are submitted.
     decode
         Decodes the values of outcomes from other processes.
+    supply
+        Adds runs whenever the scheduler has free slots.
     """
 
     def __init__(
@@ -73,8 +95,11 @@ class RunLoop:
         refill: Callable[[], Indices | None] | None = None,
         record_started: Callable[[Sequence[int]], None] | None = None,
         decode: Callable[[Any], Any] | None = None,
+        supply: RunSupply | None = None,
     ) -> None:
         self._environment = environment
+        self._supply = supply
+        self._make_task = job.task if supply is None else supply.task
         self._runs = run_table_of(environment.trajectory)
         self._hexsha = environment.hexsha
         self._scheduler = scheduler
@@ -152,7 +177,9 @@ class RunLoop:
         slots -= len(tasks)
         if self._job.draws and self._scheduler.in_process:
             slots = min(slots, 1)  # a generator may depend on the results of earlier runs
-        tasks += map(self._job.task, self._remaining.take(slots))
+        tasks += map(self._make_task, self._remaining.take(slots))
+        if self._supply is not None and self._remaining.is_empty and not self._retries:
+            tasks += map(self._make_task, self._draw(slots - len(tasks), len(tasks)))
         if not tasks:
             return
         if self._record_started is not None:
@@ -163,6 +190,16 @@ class RunLoop:
             self._tasks.update((task.index, task) for task in tasks)
         self._scheduler.submit(tasks)
         self._pending += len(tasks)
+
+    def _draw(self, free: int, submitted: int) -> Sequence[int]:
+        """Return new runs of the supply, for slots that are free beside those about to be used."""
+        if self._supply is None or free <= 0:
+            return ()
+        workers = 1 if self._scheduler.in_process else None
+        if workers is None:
+            activity = self._scheduler.activity()
+            workers = None if activity is None else activity.workers
+        return self._supply.draw(free, self._pending + submitted, workers)
 
     def _refill_when_empty(self, run: Callable[[Task], Outcome]) -> None:
         """Call ``refill`` once the last run was submitted, until it returns no more."""
@@ -220,6 +257,8 @@ class RunLoop:
             index, _, started, finished, *_ = outcome
             self._runs.complete(index, started, finished, self._hexsha)
         self._results.append((outcome.index, outcome.value))
+        if self._supply is not None:
+            self._supply.completed(outcome)
         if self._policy.retries:
             self._tasks.pop(outcome.index, None)
         self._finished.add(outcome)
@@ -250,6 +289,8 @@ class RunLoop:
         for reporter in self._progress:
             reporter.advance(0, failed=1)
         self._runs.fail(outcome.index, error, outcome.finished or time())
+        if self._supply is not None:
+            self._supply.failed(outcome.index)
         raises = self._policy.raises_for(error)
         self._failure_log.add(outcome.index, error, is_raised=raises)
         if raises:

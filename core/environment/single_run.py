@@ -16,7 +16,13 @@ from pypet.records import CommitRun
 from pypet.runs import run_table_of
 from pypet.services.piecewise import store_run_in_parts
 from pypet.support import run_banners
-from pypet.trajectory.run_control import abandon_run, begin_run, end_run, enter_run
+from pypet.trajectory.run_control import (
+    abandon_run,
+    begin_run,
+    end_run,
+    enter_added_run,
+    enter_run,
+)
 from pypet.tree.storage import attached_service
 
 if TYPE_CHECKING:
@@ -84,7 +90,10 @@ class SingleRun:
         stores = False
         raises = sigterm_handling.raises
         try:
-            enter_run(trajectory, index)
+            if task.point:
+                enter_added_run(trajectory, index, task.point)
+            else:
+                enter_run(trajectory, index)
             begin_run(trajectory, started)
             value = self._call(trajectory, task)
             sigterm_handling.hold()  # a run that has returned is stored and counts

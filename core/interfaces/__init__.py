@@ -11,6 +11,7 @@ from pypet.interfaces.journaling import CommittedRun, Journal, Restored, Snapsho
 from pypet.interfaces.logging import LogContext, LoggingSetup, ProgressReporter
 from pypet.interfaces.option import Option
 from pypet.interfaces.plotting import Plot
+from pypet.interfaces.sampling import MAXIMIZE, MINIMIZE, Point, Sampler
 from pypet.interfaces.scheduling import Activity, Outcome, Scheduler, Task, TaskFunction
 from pypet.interfaces.storage import StorageService
 from pypet.interfaces.storage_adapter import ServiceAdapter, adapted, without_adapter
@@ -26,6 +27,8 @@ added, the major number when something is removed."""
 
 __all__ = [
     "INTERFACE_VERSION",
+    "MAXIMIZE",
+    "MINIMIZE",
     "Activity",
     "AdmissionGate",
     "Command",
@@ -43,8 +46,10 @@ __all__ = [
     "Option",
     "Outcome",
     "Plot",
+    "Point",
     "ProgressReporter",
     "Restored",
+    "Sampler",
     "Scheduler",
     "ServiceAdapter",
     "Snapshot",

@@ -21,6 +21,9 @@ class Task(NamedTuple):
     index: int  # type: ignore[assignment]  # hides `tuple.index`, which has no use here
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = {}
+    point: Mapping[str, Any] = {}
+    """Values of all explored parameters, by full name, of a run that may have been added after the
+    workers were started; empty for others."""
 
 
 class Outcome(NamedTuple):

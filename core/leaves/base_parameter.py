@@ -220,6 +220,17 @@ class BaseParameter(NNLeafNode):
         """Make entry ``idx`` of the range the value."""
         self._not_implemented("_set_parameter_access")
 
+    def _hold_value_of_run(self, value: Any, idx: int) -> None:
+        """Make ``value`` the value, of run ``idx``, which the range here lacks.
+
+        What the range has of other runs is lost. Used in workers only, on copies.
+        """
+        self.f_unlock()
+        if self.f_has_range():
+            self._shrink()
+        self._explore([value] * (idx + 1))
+        self._set_parameter_access(idx)
+
     def _restore_default(self) -> None:
         """Make the default the value."""
         self._not_implemented("_restore_default")

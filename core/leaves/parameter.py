@@ -341,6 +341,11 @@ class Parameter(BaseParameter):
             idx,
         )
 
+    def _hold_value_of_run(self, value: Any, idx: int) -> None:
+        """Make ``value`` the value, and drop the range, which lacks it."""
+        self._data = value
+        self._explored_range = []
+
     def _restore_default(self) -> None:
         """Make the default the value."""
         self._data = self._default

@@ -14,6 +14,7 @@ from pypet.interfaces import (
     LoggingSetup,
     Plot,
     ProgressReporter,
+    Sampler,
     Scheduler,
     StorageService,
     Versioning,
@@ -87,6 +88,7 @@ CONFIG = Family(
 PLOTTING = Family("plotting", "plot", "plots", "pypet_register_plots", Plot)
 DISPLAYING = Family("displaying", "display", "displays", "pypet_register_displays", Display)
 EXPORTING = Family("exporting", "exporter", "exporters", "pypet_register_exporters", Exporter)
+SAMPLING = Family("sampling", "sampler", "samplers", "pypet_register_samplers", Sampler, "sampler")
 COMMANDS = Family("command", "command", "commands", "pypet_register_commands", Command)
 
 FAMILIES: tuple[Family, ...] = (
@@ -102,5 +104,6 @@ FAMILIES: tuple[Family, ...] = (
     PLOTTING,
     DISPLAYING,
     EXPORTING,
+    SAMPLING,
     COMMANDS,
 )

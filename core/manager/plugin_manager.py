@@ -19,6 +19,7 @@ from pypet.interfaces import (
     Option,
     Plot,
     ProgressReporter,
+    Sampler,
     Scheduler,
     StorageService,
     Versioning,
@@ -172,6 +173,10 @@ class PluginManager(LifecycleHooks):
             for feature in self.features(families.EXPORTING)
         }
 
+    def sampler(self, name: str) -> type[Sampler]:
+        """Return the sampler class of this name; errors as for `storage_service`."""
+        return cast("type[Sampler]", self._find(families.SAMPLING, name))
+
     def command(self, name: str) -> Command:
         """Return the sub-command of this name; errors as for `storage_service`."""
         return cast("Command", self._find(families.COMMANDS, name))
@@ -232,6 +237,10 @@ class PluginManager(LifecycleHooks):
     def exporters(self) -> tuple[type[Exporter], ...]:
         """Return all usable exporter classes."""
         return cast("tuple[type[Exporter], ...]", self._all(families.EXPORTING))
+
+    def samplers(self) -> tuple[type[Sampler], ...]:
+        """Return all usable sampler classes."""
+        return cast("tuple[type[Sampler], ...]", self._all(families.SAMPLING))
 
     def commands(self) -> tuple[Command, ...]:
         """Return all sub-commands of ``pypet``."""

@@ -117,6 +117,15 @@ class RunTable(RunIndex):
             self._selected = np.append(self._selected, added)
         self._length = length
 
+    def admit(self, idx: int) -> None:
+        """Make a run known that was added to the trajectory in another process.
+
+        Runs before it that were added there, too, count as known and not started.
+        """
+        if not self.knows(idx):
+            self.expand(max(self._length, idx + 1))
+        self.row(idx)
+
     def truncate(self, length: int) -> None:
         """Remove the last runs, which have not started; all runs have to be known."""
         self.columns = self.columns.take(slice(length))

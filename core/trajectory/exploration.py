@@ -15,9 +15,13 @@ from pypet.support.arguments import check_callable, check_flag, check_mapping
 from pypet.support.decorators import not_in_run
 from pypet.support.spelling import did_you_mean
 from pypet.trajectory.contents import Contents
+from pypet.trajectory.points import Points, columns_of_dataframe, is_dataframe
 from pypet.trajectory.run_control import leave_run
 from pypet.tree.node import put, set_stored
 from pypet.tree.storage import attached_service
+
+EXPLORATIONS = "explorations"
+"""Group below ``config`` that says how explored points were made."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +42,9 @@ class Exploration(Contents):
         0.5 becomes a `float`, as does a scalar of numpy. After an error no parameter of this call
         is explored.
 
+        The columns of a pandas DataFrame do as well. How `pypet.sampling` made its points, with
+        the seed, is recorded below ``config.explorations``.
+
         Raises
         ------
         AttributeError
@@ -52,6 +59,7 @@ class Exploration(Contents):
         RuntimeError
             The wildcard function that names runs gives a name twice.
         """
+        build_dict, record = _columns_and_record(build_dict)
         targets = self._find_targets(build_dict)
         if not targets:
             return
@@ -76,6 +84,7 @@ class Exploration(Contents):
             raise
         for name, parameter, _ in targets:
             self._register_explored(name, parameter)
+        self._record_exploration(record)
 
     @not_in_run
     def f_expand(self, build_dict: Mapping[str, Iterable[Any]], fail_safe: bool = True) -> None:
@@ -104,6 +113,7 @@ class Exploration(Contents):
         if not self._explored:
             self.f_explore(build_dict)
             return
+        build_dict, record = _columns_and_record(build_dict)
         targets = [
             (name, parameter, values if isinstance(values, list | np.ndarray) else list(values))
             for name, parameter, values in self._find_targets(build_dict)
@@ -121,6 +131,7 @@ class Exploration(Contents):
                     self._truncate(name, parameter, old)
             raise
         self._outdate([parameter for _, parameter, _ in targets])
+        self._record_exploration(record)
 
     @not_in_run
     def f_shrink(self, force: bool = False) -> None:
@@ -285,6 +296,19 @@ class Exploration(Contents):
             )
         return node.f_get_range(copy=False)  # type: ignore[no-any-return]
 
+    def _record_exploration(self, record: str | None) -> None:
+        """Add a config leaf that says how the points were made, if they know it."""
+        if record is None:
+            return
+        number = 0
+        while self._tree.get_node(f"config.{EXPLORATIONS}.exploration_{number}") is not None:
+            number += 1
+        self.f_add_config(
+            f"{EXPLORATIONS}.exploration_{number}",
+            record,
+            comment="How points of runs were made; `pypet.sampling.reproduce` reads it.",
+        )
+
     # ----- book-keeping --------------------------------------------------------------------
 
     def _register_explored(self, name: str, parameter: Any) -> None:
@@ -378,6 +402,13 @@ class Exploration(Contents):
                 "storage, which keeps the ranges before this expansion.",
                 self._name,
             )
+
+
+def _columns_and_record(given: Any) -> tuple[Any, str | None]:
+    """Return values by name, and how they were made as JSON if that is known."""
+    if is_dataframe(given):
+        return columns_of_dataframe(given), None
+    return given, given.record_as_json() if isinstance(given, Points) else None
 
 
 def _check_length(name: str, length: int, expected: int, origin: str) -> None:

@@ -138,6 +138,26 @@ def find_points(
     return points
 
 
+def distinct_rows(rows: Sequence[tuple[Any, ...]]) -> list[int]:
+    """Return the places of the first occurrence of each row, in order.
+
+    Values that can neither be hashed nor turned into something hashable differ from all others.
+    1 and 1.0 are the same value, True is another one.
+    """
+    seen: set[Hashable] = set()
+    places = []
+    for place, row in enumerate(rows):
+        try:
+            key = tuple([(isinstance(value, bool), _key(value)) for value in row])
+        except TypeError:
+            places.append(place)
+            continue
+        if key not in seen:
+            seen.add(key)
+            places.append(place)
+    return places
+
+
 def _name_groups(
     parameter_dict: Mapping[str, Any], combined: Sequence[str | Sequence[str]]
 ) -> list[tuple[str, ...]]:

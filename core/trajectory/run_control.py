@@ -6,7 +6,8 @@ These are functions, and not methods of the trajectory, because environments cal
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from pypet.tree.node import put
 
@@ -40,6 +41,27 @@ def enter_run(trajectory: TrajectoryState, idx: int) -> None:
     except BaseException:
         _set_explored(trajectory, trajectory._idx)
         raise
+    _set_run(trajectory, idx, name)
+
+
+def enter_added_run(trajectory: TrajectoryState, idx: int, point: Mapping[str, Any]) -> None:
+    """Set the trajectory to a run that was added to it in another process.
+
+    ``point`` has the values of all explored parameters by full name. Where a range here ends before
+    the run, it is out of memory afterwards, as in a copy for one run.
+    """
+    trajectory._runs.admit(idx)
+    for name, parameter in trajectory._explored.items():
+        if parameter is None:
+            continue
+        if parameter.f_has_range() and idx < parameter.f_get_range_length():
+            parameter._set_parameter_access(idx)
+        else:
+            parameter._hold_value_of_run(point[name], idx)
+    _set_run(trajectory, idx, trajectory._runs.name(idx))
+
+
+def _set_run(trajectory: TrajectoryState, idx: int, name: str) -> None:
     state = trajectory.__dict__  # half the price of setting attributes, and paid for every run
     state["_idx"] = idx
     state["_run_name"] = name

@@ -69,6 +69,11 @@ class RunSearch:
                 items[idx] = item
         self.missing = missing
 
+    def item_of_current_run(self) -> Any:
+        """Return the item of the run that the trajectory is in, None if it has none in memory."""
+        item = self._search(self._trajectory.v_crun_, {})
+        return None if item is _NOTHING else item
+
     def may_be_stored(self) -> bool:
         """Return whether to look for it in the storage: completed runs lack it in memory."""
         if not self._auto_load or not self._trajectory._stored:

@@ -20,6 +20,8 @@ TABLES = {
     "environment/arguments.py": "the same as a signature",
     "manager/lookup_errors.py": "plugins that an installation may lack, for messages",
     "options/ineffective.py": "families of options, which are called like these plugins",
+    "sampling/__init__.py": "designs, which are called like the samplers that follow them",
+    "sampling/designs.py": "the same",
     "testing/features.py": "the service of an environment that keeps nothing on the disk",
     "testing/installed.py": "the suite of an installation of pypet itself",
 }

@@ -58,33 +58,55 @@ def become_stored(traj: Trajectory, stored: Trajectory, points: Mapping[str, lis
     if not any(points.values()):
         return
     length = len(traj)
+    append_points(traj, points)
     try:
-        _append(traj, points)
-        storage_service_of(traj).store(
-            constants.PREPARE_MERGE,
-            traj,
-            trajectory_name=traj.v_name,
-            changed_parameters=list(points),
-            old_length=length,
-        )
+        store_longer_ranges(traj, list(points), length)
     except BaseException:
         remove_last_runs(traj, length)
         raise
 
 
-def _append(traj: Trajectory, points: Mapping[str, list[Any]]) -> None:
-    for name, values in points.items():
-        parameter = tree_of(traj).leaves[name]
-        parameter.f_unlock()
-        parameter._expand(values)
-    run_table_of(traj).expand(len(traj) + len(next(iter(points.values()))))
+def append_points(traj: Trajectory, points: Mapping[str, list[Any]]) -> None:
+    """Append runs in memory; ``points`` has their values by full name of the explored parameter.
+
+    Raises
+    ------
+    Exception
+        A parameter does not support a value, or the wildcard function of run names returns a name
+        twice; there are no further runs then.
+    """
+    length = len(traj)
+    try:
+        for name, values in points.items():
+            parameter = tree_of(traj).leaves[name]
+            parameter.f_unlock()
+            parameter._expand(values)
+        run_table_of(traj).expand(length + len(next(iter(points.values()))))
+    except BaseException:
+        remove_last_runs(traj, length)
+        raise
+
+
+def store_longer_ranges(traj: Trajectory, names: Sequence[str], old_length: int) -> None:
+    """Overwrite leaves, among them the ranges of explored parameters, and store the run table.
+
+    All in one message, which leaves the storage as before or complete. ``names`` are full names,
+    and ``old_length`` is the number of runs that the storage has.
+    """
+    storage_service_of(traj).store(
+        constants.PREPARE_MERGE,
+        traj,
+        trajectory_name=traj.v_name,
+        changed_parameters=list(names),
+        old_length=old_length,
+    )
 
 
 def replace_added_runs(traj: Trajectory, length: int, points: Mapping[str, list[Any]]) -> None:
     """Replace the runs from ``length`` on, which have not started, by runs of other points."""
     remove_last_runs(traj, length)
     if any(points.values()):
-        _append(traj, points)
+        append_points(traj, points)
 
 
 def remove_last_runs(traj: Trajectory, length: int) -> None:
