@@ -25,6 +25,7 @@ REGISTER_METHODS = {
     "pypet_register_journals": "journals",
     "pypet_register_config_readers": "config_readers",
     "pypet_register_samplers": "samplers",
+    "pypet_register_exporters": "exporters",
     "pypet_register_options": "options",
     "pypet_register_leaf_classes": "leaf_class_path",
     "pypet_register_plots": "plots",
