@@ -119,7 +119,13 @@ _HOMES = {
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-_FACES = ("HDF5StorageService", "LazyStorageService", "compact_hdf5_file", "rename_log_file")
+_FACES = (
+    "HDF5StorageService",
+    "LazyStorageService",
+    "compact_hdf5_file",
+    "dashboard",
+    "rename_log_file",
+)
 """Names whose home is a plugin; `pypet.aliases` knows which."""
 
 _SUBMODULES = (

@@ -74,6 +74,7 @@ ALIASES: MappingProxyType[tuple[str, str], Alias] = MappingProxyType(
         ("pypet", "HDF5StorageService"): _HDF5,
         ("pypet", "LazyStorageService"): _LAZY,
         ("pypet", "compact_hdf5_file"): _COMPACTING,
+        ("pypet", "dashboard"): Alias("ui", "dashboard", "ui"),
         ("pypet", "rename_log_file"): Alias("logging", "rename_log_file"),
         ("pypet.storageservice", "HDF5StorageService"): _HDF5,
         ("pypet.storageservice", "LazyStorageService"): _LAZY,

@@ -1,0 +1,80 @@
+"""All panes of one experiment, in tabs."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import panel as pn
+
+from pypet.plugins.dashboard.model.experiment import ExperimentReader
+from pypet.plugins.dashboard.model.session import ExperimentSession
+from pypet.plugins.dashboard.panes.failures import FailuresPane
+from pypet.plugins.dashboard.panes.heat_map import HeatMapPane
+from pypet.plugins.dashboard.panes.parallel_coordinates import ParallelCoordinatesPane
+from pypet.plugins.dashboard.panes.progress import ProgressPane
+from pypet.plugins.dashboard.panes.run_details import RunPane
+from pypet.plugins.dashboard.panes.run_table import RunTablePane
+from pypet.plugins.dashboard.panes.scatter import ScatterPane
+
+REFRESH_MILLISECONDS = 500
+
+
+class _Pane(Protocol):
+    view: Any
+
+    def update(self) -> None: ...
+
+
+class ExperimentPane:
+    """One experiment: progress above, and a tab for each way to look at its runs."""
+
+    def __init__(self, reader: ExperimentReader, log_folder: str | None = None) -> None:
+        """Show the experiment that ``reader`` reads; `refresh` has to be called."""
+        self.session = ExperimentSession(reader)
+        """The choice of runs that all panes share."""
+        self.progress = ProgressPane(self.session)
+        self._panes: dict[str, _Pane] = {
+            "Runs": RunTablePane(self.session),
+            "Parallel coordinates": ParallelCoordinatesPane(self.session),
+            "Scatter": ScatterPane(self.session),
+            "Heat map": HeatMapPane(self.session),
+            "Failures": FailuresPane(self.session),
+            "Run": RunPane(self.session, log_folder),
+        }
+        self._tabs = pn.Tabs(
+            *((title, pane.view) for title, pane in self._panes.items()),
+            dynamic=True,
+            sizing_mode="stretch_width",
+        )
+        self._tabs.param.watch(lambda event: self._update_tab(), "active")
+        self.session.on_change(self._update)
+        self.session.on_run(self._show_run)
+        self.view: Any = pn.Column(self.progress.view, self._tabs, sizing_mode="stretch_width")
+        """What to show."""
+        self._update()
+
+    def refresh(self) -> None:
+        """Show what was read meanwhile."""
+        if not self.session.refresh() and self.session.experiment is None:
+            self.progress.update()
+
+    def _update(self) -> None:
+        self.progress.update()
+        # The details of a run are read from the file, so they wait until somebody asks for them.
+        if not isinstance(self._active, RunPane):
+            self._active.update()
+
+    def _update_tab(self) -> None:
+        self._active.update()
+
+    @property
+    def _active(self) -> _Pane:
+        """Only this one is updated: what nobody sees need not be drawn."""
+        return list(self._panes.values())[self._tabs.active]
+
+    def _show_run(self) -> None:
+        place = list(self._panes).index("Run")
+        if self._tabs.active == place:
+            self._active.update()
+        else:
+            self._tabs.active = place

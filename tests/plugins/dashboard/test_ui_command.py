@@ -1,0 +1,96 @@
+"""``pypet ui``: arguments, errors and its end."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("panel")
+pytest.importorskip("h5py")
+
+import pypet
+from pypet.cli.app import main
+from pypet.plugins.dashboard import dashboard, experiment_pane
+from pypet.plugins.dashboard.command import UI
+from pypet.testing.commands import CommandConformance
+from tests.processes import wait_until
+
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.reset_index")
+
+
+class TestUi(CommandConformance):
+    command = UI
+
+
+def test_a_missing_file_is_an_error_in_one_line(capsys, tmp_path):
+    assert main(["ui", str(tmp_path / "nothing"), "--no-browser"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "There is no file or folder" in line
+
+
+@pytest.mark.parametrize("port", ["0", "x", "65536", "-1"])
+def test_a_wrong_port_is_wrong_usage(port, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["ui", f"--port={port}"])
+    assert end.value.code == 2
+    assert "no port" in capsys.readouterr().err
+
+
+def test_without_panel_the_error_names_the_extra(monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "panel", None)
+    assert main(["ui", str(tmp_path)]) == 1
+    assert 'pip install "pypet[ui]"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_and_the_browser_gets_a_file(number, tmp_path):
+    script = tmp_path / "browser"
+    seen = tmp_path / "seen"
+    script.write_text(
+        f'#!/bin/sh\ncp -p "$(echo "$1" | sed s,^file://,,)" {seen}.part\nmv {seen}.part {seen}\n'
+    )
+    script.chmod(0o755)
+    environment = {**os.environ, "BROWSER": f"{script} %s", "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "pypet", "ui", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        line = process.stdout.readline()
+        address = re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{40,}", line)
+        wait_until(seen.exists)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert address[0] in seen.read_text()
+    assert not list(tmp_path.glob("pypet-ui-*"))
+
+
+# ----- in a notebook -----------------------------------------------------------------------------
+
+
+def test_the_panes_are_there_without_a_server(experiment_file):
+    pane = experiment_pane(experiment_file)
+    text = str(pane)
+    assert "Tabs" in text
+    assert "Tabulator" in text
+
+
+def test_a_trajectory_is_shown_from_its_file(experiment_file):
+    traj = pypet.load_trajectory("sweep", filename=str(experiment_file))
+    assert "Tabulator" in str(experiment_pane(traj))
+    with pytest.raises(ValueError, match="is in no file"):
+        experiment_pane(pypet.Trajectory("new"))
+    with pytest.raises(FileNotFoundError):
+        dashboard("nothing like it")
+
+
+def test_the_dashboard_is_a_name_of_pypet():
+    assert pypet.dashboard is dashboard
