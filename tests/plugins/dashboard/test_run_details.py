@@ -120,6 +120,6 @@ def test_experiments_are_compared(experiment_file, tmp_path):
     rows = {(row.kind, row.name): row for row in compared(experiments)}
     assert rows["parameter", "x"].cells == ("6 distinct values, 0.0 to 5.0",) * 2
     assert rows["parameter", "weights"].cells == ("array (4,) of float64",) * 2
-    assert rows["result", "z"].cells[0].startswith("mean 3.73913, 0 to 15 (23 runs)")
+    assert rows["result", "z"].cells[0].startswith("mean 3.78261, 0 to 15 (23 runs)")
     assert not any(row.differs for row in rows.values())
     assert rows["runs", "failed"].cells == ("1", "1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pypet.plugins.dashboard.model.axes import axis_of, cell_text
@@ -44,6 +44,7 @@ def test_limits_of_a_constant_leave_room_for_it():
     assert axis([np.nan]).limits == (0.0, 1.0)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=20), st.floats(0, 1))
 def test_scaling_back_gives_the_coordinate(values, fraction):
     found = axis(values)
