@@ -7,6 +7,7 @@ process, makes no nodes and raises nothing.
 from __future__ import annotations
 
 import logging
+import sys
 from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -24,6 +25,14 @@ WAITING_SECONDS = 0.1
 """How long to wait for processes that are changing the storage."""
 
 logger = logging.getLogger(__name__)
+
+
+def in_debugger() -> bool:
+    """Return whether this process is being debugged by pydevd, as of PyCharm and VS Code.
+
+    Kernels of Jupyter load it at their start, long before anybody debugs anything.
+    """
+    return "pydevd" in sys.modules and "ipykernel.kernelapp" not in sys.modules
 
 
 def child_names(group: Navigation) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,7 +10,7 @@ from pypet.pypetconstants import GROUP, LOAD_DATA, STORE_DATA, TREE
 from pypet.support.arguments import check_flag, on_error_keyword
 from pypet.tree import adding, lookup
 from pypet.tree.assignment import add_link, assign, assign_item
-from pypet.tree.completion import child_names, key_completions
+from pypet.tree.completion import child_names, in_debugger, key_completions
 from pypet.tree.names import BRANCH_SHORTCUTS
 from pypet.tree.navigation import Navigation
 from pypet.tree.node import KnowsTrajectory, class_member, put, value_or_leaf
@@ -97,7 +96,7 @@ class NNGroupNode(Navigation, KnowsTrajectory):
     def __dir__(self) -> list[str]:
         names = list(super().__dir__())
         # The debugger reads all of them, which would load and show whole trees.
-        if "pydevd" not in sys.modules:
+        if not in_debugger():
             names += child_names(self)
         return names
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ COLOURS = "viridis"
 MOST_COMMENT = 40
 MOST_LABEL = 60
 MOST_TICKS = 10
+_NARROW = 18
+"""Characters of a line of a narrow label."""
 _UNITS = {
     "runtime": "s",
     "timestamp": "s since the epoch",
@@ -79,9 +82,23 @@ def save_figure(
 
 def label_of(column: Column) -> str:
     """Return the name of a column with its comment, ``'v (membrane potential in mV)'``."""
-    name = plain_text(short_name(column), MOST_LABEL)
-    comment = plain_text(column.comment or _unit(column), MOST_COMMENT)
+    name, comment = _name_and_comment(column)
     return f"{name} ({comment})" if comment else name
+
+
+def narrow_label_of(column: Column) -> str:
+    """Return the same in several lines, for axes close to each other."""
+    name, comment = _name_and_comment(column)
+    if not comment:
+        return name
+    # A formula must stay in one line.
+    lines = [comment] if "$" in comment else textwrap.wrap(comment, _NARROW)
+    return "\n".join([name, *lines])
+
+
+def _name_and_comment(column: Column) -> tuple[str, str]:
+    name = plain_text(short_name(column), MOST_LABEL)
+    return name, plain_text(column.comment or _unit(column), MOST_COMMENT)
 
 
 def _unit(column: Column) -> str:

@@ -21,7 +21,7 @@ from pypet.plugins.matplotlib_plots.axes import (
     add_title,
     colour_scale,
     colours_of,
-    label_of,
+    narrow_label_of,
     new_axes,
     number_text,
     plain_text,
@@ -113,9 +113,7 @@ def parallel_coordinates(
     _draw_lines(axes, heights, colours)
     axes.set_xlim(-0.5, len(shown) - 0.5)
     axes.set_ylim(-0.03, 1.03)
-    axes.set_xticks(
-        range(len(shown)), [label_of(column).replace(" (", "\n(", 1) for column in shown]
-    )
+    axes.set_xticks(range(len(shown)), [narrow_label_of(column) for column in shown])
     axes.set_yticks([])
     for side in ("left", "right", "top", "bottom"):
         axes.spines[side].set_visible(False)
@@ -161,6 +159,7 @@ class _Scale:
     def __init__(self, values: AxisValues) -> None:
         places = values.places
         self._categories = values.categories
+        self._has_integers = bool((places == np.floor(places)).all())
         self._is_logarithmic = not values.categories and looks_logarithmic(places)
         if values.categories:
             self._low, self._high = 0.0, float(max(len(values.categories) - 1, 1))
@@ -197,7 +196,8 @@ class _Scale:
             found = 10.0 ** np.arange(np.ceil(self._low), np.floor(self._high) + 1)
             low, high = 10.0**self._low, 10.0**self._high
         else:
-            found = np.asarray(ticker.MaxNLocator(6).tick_values(self._low, self._high))
+            locator = ticker.MaxNLocator(6, integer=self._has_integers)
+            found = np.asarray(locator.tick_values(self._low, self._high))
             low, high = self._low, self._high
         # The ends are exact, so that a reader sees the range that was explored.
         inner = found[(found > low) & (found < high)]

@@ -19,7 +19,7 @@ from pypet.plugins.matplotlib_plots.axes import (
     colour_scale,
     colours_of,
     fit_axis,
-    label_of,
+    narrow_label_of,
     new_figure,
     plain_lines,
     plain_text,
@@ -154,7 +154,7 @@ def _label(grid: NDArray[Any], shown: Sequence[Column]) -> None:
     """Write names at the left and below, and ticks only there."""
     last = len(shown) - 1
     for position, column in enumerate(shown):
-        label = label_of(column).replace(" (", "\n(", 1)
+        label = narrow_label_of(column)
         grid[last, position].set_xlabel(label, fontsize="small")
         grid[position, 0].set_ylabel(label, fontsize="small")
     for row, column in np.ndindex(len(shown), len(shown)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -143,3 +144,13 @@ def test_a_file_that_another_process_changes_is_not_waited_for(tmp_path):
     finally:
         os.close(descriptor)
     assert "parameters" in dir(empty)
+
+
+def test_kernels_of_jupyter_load_the_debugger_without_debugging(monkeypatch):
+    traj = Trajectory("t")
+    traj.f_add_result("z", 1)
+    monkeypatch.setitem(sys.modules, "pydevd", object())
+    monkeypatch.delitem(sys.modules, "ipykernel.kernelapp", raising=False)
+    assert "z" not in dir(traj.results)
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", object())
+    assert "z" in dir(traj.results)
