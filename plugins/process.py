@@ -14,7 +14,7 @@ from time import time
 from typing import Any, ClassVar, NamedTuple
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Activity, Outcome, Scheduler, Task
+from pypet.interfaces import Activity, Outcome, Scheduler, Task, TaskFunction
 from pypet.markers import hookimpl
 from pypet.plugins._workers.fork_runner import ForkRunner
 from pypet.plugins._workers.lifetime import end_processes, start_process
@@ -88,7 +88,7 @@ class ProcessScheduler(ProcessExecutor):
 
     def _dispatch(self) -> None:
         while self._queue and self._may_start(len(self._active)):
-            self._start_process(self._queue.popleft())
+            self._start_process(*self._queue.popleft())
 
     def _end_all(self) -> None:
         active, self._active = list(self._active.values()), {}
@@ -98,12 +98,12 @@ class ProcessScheduler(ProcessExecutor):
         for each in active:
             each.connection.close()
 
-    def _start_process(self, task: Task) -> None:
+    def _start_process(self, function: TaskFunction, task: Task) -> None:
         here, there = self._context.Pipe(duplex=False)
         process: BaseProcess = self._context.Process(
             target=run_single_task,
             name=f"Process-{next(_numbers)}",
-            args=(there, self._function, task, self._niceness),
+            args=(there, function, task, self._niceness),
         )
         with deferred_interrupts():  # until `stop` would end it
             try:

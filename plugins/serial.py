@@ -11,6 +11,7 @@ from pypet.markers import hookimpl
 
 BATCH = 64
 """Number of tasks accepted ahead. It only sets how often the run loop iterates."""
+_NOT_STARTED = "The serial scheduler was not started; call `start` first."
 
 
 class SerialScheduler(Scheduler):
@@ -23,7 +24,8 @@ class SerialScheduler(Scheduler):
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Make a scheduler; it reads no options."""
         super().__init__(options)
-        self._pending: deque[Task] = deque()
+        self._pending: deque[tuple[Callable[[Task], Outcome], Task]] = deque()
+        """Tasks and their functions: `start` may replace the function while others wait."""
         self._execute: Callable[[Task], Outcome] | None = None
 
     def start(self, execute: Callable[[Task], Outcome]) -> None:
@@ -35,8 +37,17 @@ class SerialScheduler(Scheduler):
         return 0 if self._pending else BATCH
 
     def submit(self, tasks: Sequence[Task]) -> None:
-        """Accept tasks; none of them is executed yet."""
-        self._pending.extend(tasks)
+        """Accept tasks; none of them is executed yet.
+
+        Raises
+        ------
+        RuntimeError
+            `start` was not called, or `stop` was called since.
+        """
+        execute = self._execute
+        if execute is None:
+            raise RuntimeError(_NOT_STARTED)
+        self._pending.extend((execute, task) for task in tasks)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Execute the pending tasks in order, each when its outcome is requested.
@@ -46,12 +57,12 @@ class SerialScheduler(Scheduler):
         RuntimeError
             `start` was not called, or `stop` was called since.
         """
-        execute = self._execute
-        if execute is None:
-            raise RuntimeError("The serial scheduler was not started; call `start` first.")
+        if self._execute is None:
+            raise RuntimeError(_NOT_STARTED)
         pending = self._pending
         while pending:
-            yield execute(pending.popleft())
+            execute, task = pending.popleft()
+            yield execute(task)
 
     def stop(self) -> None:
         """Give up the pending tasks."""

@@ -291,10 +291,23 @@ class SchedulerConformance:
         assert {task.index: values[task.index] for task in rest} == {
             task.index: (("new",), {}) for task in rest
         }
-        if not scheduler.in_process:  # where runs are executed when they are asked for
-            assert [values[task.index][0] for task in former] == [t.index**2 for t in former]
+        assert [values[task.index][0] for task in former] == [t.index**2 for t in former]
         (outcome,) = execute_all(scheduler, _tasks(1, "newer"))
         assert outcome.value == (("newer",), {})
+
+    def test_waiting_tasks_keep_the_function_that_they_were_submitted_with(
+        self, start: Start
+    ) -> None:
+        scheduler = start(square)
+        if scheduler.workers_stay and not scheduler.accepts_new_work:
+            pytest.skip("workers stay, and the scheduler declares that it accepts no new work")
+        former = _tasks(min(20, scheduler.free_slots()))  # more than there are workers
+        scheduler.submit(former)
+        scheduler.start(echo)
+        values = {outcome.index: outcome.value for outcome in scheduler.outcomes()}
+        assert {index: value[0] for index, value in values.items()} == {
+            task.index: task.index**2 for task in former
+        }
 
     def test_task_functions_travel_serialized_and_are_set_up(self, start: Start) -> None:
         function = Travelling()

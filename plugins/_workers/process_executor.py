@@ -21,8 +21,11 @@ EXTRA = "monitor"
 OPTIONS: tuple[Option, ...] = established("multiproc", "ncores", "start_method", "niceness")
 
 
-class ProcessExecutor(TaskQueue[Task]):
-    """Executes tasks in child processes; whether these stay is up to the derived class."""
+class ProcessExecutor(TaskQueue[tuple[TaskFunction, Task]]):
+    """Executes tasks in child processes; whether these stay is up to the derived class.
+
+    Tasks are queued with their function: `start` may replace it while others wait.
+    """
 
     options: ClassVar[tuple[Option, ...]] = OPTIONS
 
@@ -61,7 +64,9 @@ class ProcessExecutor(TaskQueue[Task]):
         return bool(self._queue or self._count_active())
 
     def _enqueue(self, tasks: Sequence[Task]) -> None:
-        self._queue.extend(tasks)
+        assert self._function is not None
+        function = self._function
+        self._queue.extend((function, task) for task in tasks)
 
     @abstractmethod
     def _count_active(self) -> int:

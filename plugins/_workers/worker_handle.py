@@ -11,7 +11,7 @@ from time import time
 from typing import NamedTuple
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Outcome, Task
+from pypet.interfaces import Outcome, Task, TaskFunction
 from pypet.plugins._workers import pipe_io
 from pypet.plugins._workers.outcomes import deserialize, killed_outcome, unreadable_outcome
 from pypet.plugins._workers.task_lease import WorkerSlot
@@ -38,6 +38,7 @@ class WorkerHandle:
         "batches",
         "begun",
         "connection",
+        "function",
         "has_revoked",
         "is_ready",
         "is_retiring",
@@ -45,10 +46,18 @@ class WorkerHandle:
         "slot",
     )
 
-    def __init__(self, process: BaseProcess, connection: Connection, slot: WorkerSlot) -> None:
+    def __init__(
+        self,
+        process: BaseProcess,
+        connection: Connection,
+        slot: WorkerSlot,
+        function: TaskFunction,
+    ) -> None:
         self.process = process
         self.connection = connection
         self.slot = slot
+        self.function = function
+        """Executes all its tasks."""
         self.batches: deque[_Batch] = deque()
         self.begun = 0.0
         self.is_ready = False

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, ClassVar
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Activity, Outcome, Task
+from pypet.interfaces import Activity, Outcome, Task, TaskFunction
 from pypet.plugins._workers.lifetime import GRACE_SECONDS, end_processes, start_process
 from pypet.plugins._workers.process_executor import ProcessExecutor
 from pypet.plugins._workers.task_lease import TaskLeases, WorkerSlot
@@ -59,15 +59,12 @@ class WorkerPool(ProcessExecutor):
     def start(self, execute: Callable[[Task], Outcome]) -> None:
         """Execute tasks by ``execute`` from now on.
 
-        Workers are started when there are tasks for them. Those of a former call end, at once or
-        after the tasks that they have.
+        Workers are started when there are tasks for them. Those of a former function end when no
+        task of it waits: at once, or after the tasks that they have.
         """
         self._function = as_task_function(execute)
-        for sentinel, worker in list(self._workers.items()):
-            if worker.batches:
-                worker.is_retiring = True
-            else:
-                self._retire(sentinel)
+        if not self._queue:
+            self._keep_workers_of(self._function)
 
     def free_slots(self) -> int:
         """Return how many tasks to submit so that workers do not run out of them.
@@ -110,16 +107,28 @@ class WorkerPool(ProcessExecutor):
         return sum(bool(worker.batches) for worker in self._workers.values())
 
     def _dispatch(self) -> None:
-        if self._sends_single_tasks:
-            self._dispatch_single_tasks()
-            return
+        while self._queue:
+            function = self._queue[0][0]
+            self._keep_workers_of(function)
+            if self._sends_single_tasks:
+                self._dispatch_single_tasks(function)
+            else:
+                self._dispatch_batches(function)
+            if self._has_next(function):
+                return  # no worker can take it now
+
+    def _has_next(self, function: TaskFunction) -> bool:
+        """Return whether the first task of the queue has this function."""
+        return bool(self._queue) and self._queue[0][0] is function
+
+    def _dispatch_batches(self, function: TaskFunction) -> None:
         while len(self._workers) < min(self._ncores, self._count_active() + len(self._queue)):
-            self._start_worker()
+            self._start_worker(function)
         ahead = self._sends_ahead and self._sizing.is_faster_than(AHEAD_SECONDS)
         # First a batch for each idle worker, then a second one for each.
         for depth in (0, 1) if ahead else (0,):
             for worker in list(self._workers.values()):
-                if not self._queue:
+                if not self._has_next(function):
                     return
                 if worker.is_retiring or len(worker.batches) > depth:
                     continue
@@ -136,35 +145,47 @@ class WorkerPool(ProcessExecutor):
         waiting, most = len(self._queue), self._sizing.batch_size
         return min(waiting, max(min(most, waiting // (2 * self._ncores)), most // 16, 1))
 
-    def _dispatch_single_tasks(self) -> None:
-        while self._queue and self._may_start(self._count_active()):
+    def _dispatch_single_tasks(self, function: TaskFunction) -> None:
+        while self._has_next(function) and self._may_start(self._count_active()):
             idle = (worker for worker in self._workers.values() if not worker.batches)
-            self._send_batch(next(idle, None) or self._start_worker(), 1)
+            if not self._send_batch(next(idle, None) or self._start_worker(function), 1):
+                return
 
     def _send_batch(self, worker: WorkerHandle, size: int) -> bool:
-        """Send tasks of the queue; return False if they are too large to be sent ahead."""
-        queue = self._queue
-        tasks = [queue.popleft() for _ in range(size)]
+        """Send tasks of the queue; return False if the worker cannot take them now.
+
+        It has died, or they are too large to be sent ahead. These are at most ``size`` tasks, all with the function of the worker.
+        """
+        queue, function = self._queue, worker.function
+        tasks: list[Task] = []
+        while len(tasks) < size and queue and queue[0][0] is function:
+            tasks.append(queue.popleft()[1])
         try:
             if worker.send(tasks):
                 return True
         except OSError:
-            queue.extendleft(reversed(tasks))  # the sentinel of the worker is ready next
-            return True
+            self._requeue(worker, tasks)  # the sentinel of the worker is ready next
+            return False
         except Exception:
             if not self.inherits_tasks:
                 raise
             if not worker.batches:
                 self._retire(worker.process.sentinel)
-                self._start_worker(inherited=tasks)
+                self._start_worker(function, inherited=tasks)
                 return True
-        queue.extendleft(reversed(tasks))
+        self._requeue(worker, tasks)
         self._sends_ahead = False
         return False
 
+    def _requeue(self, worker: WorkerHandle, tasks: Sequence[Task]) -> None:
+        """Put tasks of a worker before all others."""
+        self._queue.extendleft((worker.function, task) for task in reversed(tasks))
+
     # ----- workers --------------------------------------------------------------------------
 
-    def _start_worker(self, inherited: Sequence[Task] = ()) -> WorkerHandle:
+    def _start_worker(
+        self, function: TaskFunction, inherited: Sequence[Task] = ()
+    ) -> WorkerHandle:
         """Start a worker; ``inherited`` are its first tasks, which then need not be picklable."""
         slot = self._free_slot()
         slot.running.value = IDLE
@@ -181,7 +202,7 @@ class WorkerPool(ProcessExecutor):
                 WorkerEnds(there, foreign),
                 slot,
                 self.runner,
-                self._function,
+                function,
                 self._niceness,
                 inherited,
             ),
@@ -194,7 +215,7 @@ class WorkerPool(ProcessExecutor):
                 raise
             finally:
                 there.close()
-            worker = self._workers[process.sentinel] = WorkerHandle(process, here, slot)
+            worker = self._workers[process.sentinel] = WorkerHandle(process, here, slot, function)
         if inherited:
             worker.note_batch(inherited)
         return worker
@@ -208,6 +229,16 @@ class WorkerPool(ProcessExecutor):
         slot = WorkerSlot(self._context.RawValue("q", IDLE), TaskLeases(self._context))
         self._slots.append(slot)
         return slot
+
+    def _keep_workers_of(self, function: TaskFunction) -> None:
+        """End workers of other functions, those with tasks after these."""
+        for sentinel, worker in list(self._workers.items()):
+            if worker.function is function:
+                continue
+            if worker.batches:
+                worker.is_retiring = True
+            else:
+                self._retire(sentinel)
 
     def _retire(self, sentinel: int) -> None:
         """End an idle worker."""
@@ -226,7 +257,8 @@ class WorkerPool(ProcessExecutor):
         ready = set(wait(waiting, STALL_SECONDS if lenders else WAIT_SECONDS))
         if lenders and not ready:
             # Their runs take longer than expected, and other workers are idle.
-            self._queue.extend(task for worker in lenders for task in worker.revoke())
+            for worker in lenders:
+                self._queue.extend((worker.function, task) for task in worker.revoke())
         for sentinel, worker in list(workers.items()):
             died = sentinel in ready
             if died or worker.connection in ready:
@@ -242,7 +274,7 @@ class WorkerPool(ProcessExecutor):
         try:
             while worker.connection.poll():
                 outcomes, given_back = worker.receive()
-                self._queue.extendleft(reversed(given_back))
+                self._requeue(worker, given_back)
                 if outcomes:
                     self._sizing.learn(outcomes)
                     self._arrived.extend(outcomes)
@@ -260,7 +292,7 @@ class WorkerPool(ProcessExecutor):
             worker.connection.close()
             exit_code = worker.process.exitcode
             worker.process.close()
-        self._queue.extendleft(reversed(tasks))
+        self._requeue(worker, tasks)
         if outcome is not None:
             self._arrived.append(outcome)
             return

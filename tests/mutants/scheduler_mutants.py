@@ -68,7 +68,8 @@ def each_twice(base: Any, self: Any) -> Any:
 def lose_rest(base: Any, self: Any) -> Any:
     pending, self._pending = self._pending, deque()
     while pending:
-        yield self._execute(pending.popleft())
+        execute, task = pending.popleft()
+        yield execute(task)
 
 
 def wait_when_submitting(base: Any, self: Any, given: Any) -> None:
@@ -129,6 +130,16 @@ def keep_first(base: Any, self: Any, execute: Any) -> None:
     base.start(self, self.execute or execute)
 
 
+def replace_for_waiting(base: Any, self: Any, execute: Any) -> None:
+    base.start(self, execute)
+    self.queue = deque((execute, task) for _, task in self.queue)
+
+
+def replace_for_pending(base: Any, self: Any, execute: Any) -> None:
+    base.start(self, execute)
+    self._pending = deque((execute, task) for _, task in self._pending)
+
+
 def cut(outcome: Outcome) -> Outcome:
     return outcome._replace(value=outcome.value[: 1 << 16])
 
@@ -171,6 +182,7 @@ ERRORS = "test_errors_of_runs_are_outcomes"
 CHECK = "test_check_is_called_while_the_scheduler_waits"
 DEATH = "test_a_worker_that_dies_costs_its_run_only[exit_at_three]"
 SLOTS = "test_as_many_tasks_are_accepted_as_there_are_free_slots"
+WAITING = "test_waiting_tasks_keep_the_function_that_they_were_submitted_with"
 TRAVEL = "test_task_functions_travel_serialized_and_are_set_up"
 
 MUTANTS = [
@@ -401,6 +413,20 @@ MUTANTS = [
         SMALL,
         calls(start=keep_first),
         "test_the_function_can_be_replaced",
+    ),
+    Mutant(
+        "ReplacesForWaiting",
+        "waiting tasks get the function that comes after them",
+        SMALL,
+        calls(start=replace_for_waiting),
+        WAITING,
+    ),
+    Mutant(
+        "ReplacesForPending",
+        "the same in the main process",
+        SERIAL,
+        calls(start=replace_for_pending),
+        WAITING,
     ),
     Mutant(
         "SendsAsItIs",
