@@ -19,8 +19,11 @@ from pypet.markers import hookimpl
 from pypet.plugins._workers.fork_runner import ForkRunner
 from pypet.plugins._workers.lifetime import end_processes, start_process
 from pypet.plugins._workers.outcomes import deserialize, killed_outcome, unreadable_outcome
-from pypet.plugins._workers.process_executor import ProcessExecutor, resolve_process_options
-from pypet.plugins._workers.task_queue import WAIT_SECONDS, as_task_function
+from pypet.plugins._workers.process_executor import (
+    ProcessExecutor,
+    resolve_process_options,
+)
+from pypet.plugins._workers.task_queue import WAIT_SECONDS, StartedFunction, as_task_function
 from pypet.plugins._workers.worker_pool import WorkerPool
 from pypet.plugins._workers.worker_process import STARTED, TaskRunner, run_single_task
 from pypet.support.processes import MAIN_GUARD_ADVICE, deferred_interrupts, describe_exit
@@ -71,7 +74,7 @@ class ProcessScheduler(ProcessExecutor):
         """
         function = as_task_function(execute)
         forks = self._context.get_start_method() == "fork"
-        self._function = function if forks else function.serialized()
+        self._current = StartedFunction(function if forks else function.serialized())
 
     def free_slots(self) -> int:
         """Return how many processes could be started now."""
@@ -88,7 +91,8 @@ class ProcessScheduler(ProcessExecutor):
 
     def _dispatch(self) -> None:
         while self._queue and self._may_start(len(self._active)):
-            self._start_process(*self._queue.popleft())
+            started, task = self._queue.popleft()
+            self._start_process(started.function, task)
 
     def _end_all(self) -> None:
         active, self._active = list(self._active.values()), {}

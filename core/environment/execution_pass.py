@@ -10,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.due_runs import discard_runs
-from pypet.environment.guards import Origin
+from pypet.environment.guards import GuardedScheduler
 from pypet.environment.job import Job
+from pypet.environment.origin import Origin
 from pypet.environment.pipeline import Results
 from pypet.environment.reporting import FailureLog
 from pypet.environment.run_loop import ErrorPolicy, RunLoop
@@ -86,8 +87,10 @@ class ExecutionPass:
         self._first = len(results)
         self._failures = failures
         self._refill = refill
-        with Origin.of(plugins.scheduler, plugins.manager).named():
-            self._scheduler = plugins.scheduler.from_options(plugins.options)
+        self._scheduler = GuardedScheduler.around(
+            Origin.of(plugins.scheduler, plugins.manager),
+            partial(plugins.scheduler.from_options, plugins.options),
+        )
         self._service = self._trajectory.v_storage_service
         self._journal = plugins.journal if len(indices) else None
         if self._journal is not None:

@@ -10,16 +10,18 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pypet.environment.guards import (
     GuardedGate,
+    GuardedJournal,
     GuardedLogging,
     GuardedReporter,
     GuardedVersioning,
-    Origin,
 )
 from pypet.environment.option_conflicts import check_options, wrap_mode_name
+from pypet.environment.origin import Guard, Origin
 from pypet.errors import MissingDependencyError
 from pypet.interfaces import without_adapter
 from pypet.manager import PluginManager, get_manager
@@ -163,37 +165,23 @@ def make_plugin_set(options: OptionValues, manager: PluginManager) -> PluginSet:
     fallback = scheduler.fallback_reason(options)
     if fallback is not None:
         scheduler = manager.scheduler_chosen_by(_NO_SWITCH)
+
+    def made(guard: type[Guard], kinds: Sequence[Any]) -> list[Any]:
+        return [guard.around(Origin.of(kind, manager), partial(kind, options)) for kind in kinds]
+
     return PluginSet(
         manager=manager,
         options=options,
         scheduler=scheduler,
         wrap_mode=_resolve_parallel_runs(options, scheduler, manager),
-        gates=[
-            GuardedGate(options, kind, Origin.of(kind, manager))
-            for kind in manager.admission_gates()
-        ],
-        logging=[
-            GuardedLogging(options, kind, Origin.of(kind, manager))
-            for kind in manager.logging_setups()
-        ],
-        progress=[
-            GuardedReporter(options, kind, Origin.of(kind, manager))
-            for kind in manager.progress_reporters()
-        ],
+        gates=made(GuardedGate, manager.admission_gates()),
+        logging=made(GuardedLogging, manager.logging_setups()),
+        progress=made(GuardedReporter, manager.progress_reporters()),
         fallback=fallback,
-        versionings=[
-            GuardedVersioning(options, kind, Origin.of(kind, manager))
-            for kind in manager.versionings()
-        ],
-        journal=_make_journal(options, manager) if options["resumable"] else None,
+        versionings=made(GuardedVersioning, manager.versionings()),
+        # That there is one was checked with the options.
+        journal=made(GuardedJournal, manager.journals()[:1])[0] if options["resumable"] else None,
     )
-
-
-def _make_journal(options: OptionValues, manager: PluginManager) -> Journal:
-    """Return the first journal; that there is one was checked with the options."""
-    kind = manager.journals()[0]
-    with Origin.of(kind, manager).named():
-        return kind(options)
 
 
 def _choose_scheduler(options: Mapping[str, Any], manager: PluginManager) -> type[Scheduler]:

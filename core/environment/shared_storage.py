@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import multiprocessing
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from multiprocessing.context import BaseContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from pypet.environment.guards import Origin
+from pypet.environment.guards import GuardedWrapMode
+from pypet.environment.origin import Origin
 from pypet.environment.storage_choice import check_service
 from pypet.interfaces import (
     LogContext,
@@ -38,7 +39,9 @@ class SharedStorage:
     Without a mode the service is not wrapped, as several processes can use it at once.
     """
 
-    def __init__(self, trajectory: Trajectory, mode: WrapMode | None, context: BaseContext) -> None:
+    def __init__(
+        self, trajectory: Trajectory, mode: GuardedWrapMode | None, context: BaseContext
+    ) -> None:
         self._trajectory = trajectory
         self._service = storage_service_of(trajectory)
         self._mode = mode
@@ -51,7 +54,7 @@ class SharedStorage:
     def __enter__(self) -> Self:
         if self._mode is not None:
             # Again: the trajectory may have another service than when the environment was made.
-            check_service(self._service, type(self._mode))
+            check_service(self._service, self._mode.kind)
             try:
                 self._mode.start(self._service, self._context)
                 self._trajectory.v_storage_service = self._mode.main_service()
@@ -84,7 +87,7 @@ class SharedStorage:
 
     def collector(self) -> Callable[[Trajectory], Any]:
         """Return the function that collects in a worker what travels home."""
-        return WrapMode.collect if self._mode is None else type(self._mode).collect
+        return WrapMode.collect if self._mode is None else self._mode.kind.collect
 
     def accept(self, outcome: Outcome) -> None:
         """Accept the data that came with an outcome; raises if it cannot be stored."""
@@ -135,12 +138,14 @@ def share_storage(
         return None
     options = plugins.options
     names = LogContext.of(trajectory, environment_name)
-    setup = functools.partial(_log_in_helper, plugins.logging, names)
+    setup = partial(_log_in_helper, plugins.logging, names)
     service = storage_service_of(trajectory)
     mode = None
     if not plugins.shares_directly(service):
-        with Origin.of(plugins.wrap_mode, plugins.manager).named():
-            mode = plugins.wrap_mode({**plugins.wrap_mode_options, "helper_setup": setup})
+        mode = GuardedWrapMode.around(
+            Origin.of(plugins.wrap_mode, plugins.manager),
+            partial(plugins.wrap_mode, {**plugins.wrap_mode_options, "helper_setup": setup}),
+        )
     _note_protection(service, mode, plugins)
     context = multiprocessing.get_context(effective_start_method(options["start_method"]))
     return SharedStorage(trajectory, mode, context)

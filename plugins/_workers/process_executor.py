@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from typing import Any, ClassVar
 
-from pypet.interfaces import Option, Task, TaskFunction
+from pypet.interfaces import Option, Task
 from pypet.options.established import established
 from pypet.plugins._workers.lifetime import end_processes
-from pypet.plugins._workers.task_queue import TaskQueue
+from pypet.plugins._workers.task_queue import StartedFunction, TaskQueue
 from pypet.support.optional import require
 from pypet.support.processes import effective_start_method
 
@@ -21,7 +21,7 @@ EXTRA = "monitor"
 OPTIONS: tuple[Option, ...] = established("multiproc", "ncores", "start_method", "niceness")
 
 
-class ProcessExecutor(TaskQueue[tuple[TaskFunction, Task]]):
+class ProcessExecutor(TaskQueue[tuple[StartedFunction, Task]]):
     """Executes tasks in child processes; whether these stay is up to the derived class.
 
     Tasks are queued with their function: `start` may replace it while others wait.
@@ -35,7 +35,8 @@ class ProcessExecutor(TaskQueue[tuple[TaskFunction, Task]]):
         self._ncores: int = resolved["ncores"]
         self._context: Any = multiprocessing.get_context(resolved["start_method"])
         self._niceness: int | None = options["niceness"]
-        self._function: TaskFunction | None = None
+        self._current: StartedFunction | None = None
+        """What tasks get that are submitted now."""
         self._ending: list[BaseProcess] = []
         """Idle processes that were asked to end."""
 
@@ -48,7 +49,7 @@ class ProcessExecutor(TaskQueue[tuple[TaskFunction, Task]]):
         """End all processes; those that execute a run are terminated."""
         self._queue.clear()
         self._arrived.clear()
-        self._function = None
+        self._current = None
         self._end_all()
 
     def wait_closed(self) -> None:
@@ -58,15 +59,15 @@ class ProcessExecutor(TaskQueue[tuple[TaskFunction, Task]]):
 
     @property
     def _is_started(self) -> bool:
-        return self._function is not None
+        return self._current is not None
 
     def _is_busy(self) -> bool:
         return bool(self._queue or self._count_active())
 
     def _enqueue(self, tasks: Sequence[Task]) -> None:
-        assert self._function is not None
-        function = self._function
-        self._queue.extend((function, task) for task in tasks)
+        assert self._current is not None
+        started = self._current
+        self._queue.extend((started, task) for task in tasks)
 
     @abstractmethod
     def _count_active(self) -> int:

@@ -157,3 +157,16 @@ class PlainFunction(TaskFunction):
 def as_task_function(execute: Callable[[Task], Outcome]) -> TaskFunction:
     """Return ``execute``, wrapped unless it is a task function."""
     return execute if isinstance(execute, TaskFunction) else PlainFunction(execute)
+
+
+class StartedFunction:
+    """The task function of one call of `start`, to be compared by identity.
+
+    The run loop starts the same function again after the trajectory has grown: what was forked
+    before knows nothing of that.
+    """
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: TaskFunction) -> None:
+        self.function = function

@@ -11,10 +11,11 @@ from time import time
 from typing import NamedTuple
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Outcome, Task, TaskFunction
+from pypet.interfaces import Outcome, Task
 from pypet.plugins._workers import pipe_io
 from pypet.plugins._workers.outcomes import deserialize, killed_outcome, unreadable_outcome
 from pypet.plugins._workers.task_lease import WorkerSlot
+from pypet.plugins._workers.task_queue import StartedFunction
 from pypet.plugins._workers.worker_process import FAILED_TO_START, HEADER, IDLE, READY
 from pypet.support.processes import MAIN_GUARD_ADVICE, describe_exit
 
@@ -38,12 +39,12 @@ class WorkerHandle:
         "batches",
         "begun",
         "connection",
-        "function",
         "has_revoked",
         "is_ready",
         "is_retiring",
         "process",
         "slot",
+        "started",
     )
 
     def __init__(
@@ -51,12 +52,12 @@ class WorkerHandle:
         process: BaseProcess,
         connection: Connection,
         slot: WorkerSlot,
-        function: TaskFunction,
+        started: StartedFunction,
     ) -> None:
         self.process = process
         self.connection = connection
         self.slot = slot
-        self.function = function
+        self.started = started
         """Executes all its tasks."""
         self.batches: deque[_Batch] = deque()
         self.begun = 0.0

@@ -15,11 +15,16 @@ from time import monotonic
 from typing import Any, ClassVar
 
 from pypet.errors import WorkerDiedError
-from pypet.interfaces import Activity, Outcome, Task, TaskFunction
+from pypet.interfaces import Activity, Outcome, Task
 from pypet.plugins._workers.lifetime import GRACE_SECONDS, end_processes, start_process
 from pypet.plugins._workers.process_executor import ProcessExecutor
 from pypet.plugins._workers.task_lease import TaskLeases, WorkerSlot
-from pypet.plugins._workers.task_queue import WAIT_SECONDS, BatchSizing, as_task_function
+from pypet.plugins._workers.task_queue import (
+    WAIT_SECONDS,
+    BatchSizing,
+    StartedFunction,
+    as_task_function,
+)
 from pypet.plugins._workers.worker_handle import WorkerHandle
 from pypet.plugins._workers.worker_process import IDLE, TaskRunner, WorkerEnds, serve
 from pypet.support.processes import deferred_interrupts
@@ -62,9 +67,9 @@ class WorkerPool(ProcessExecutor):
         Workers are started when there are tasks for them. Those of a former function end when no
         task of it waits: at once, or after the tasks that they have.
         """
-        self._function = as_task_function(execute)
+        self._current = StartedFunction(as_task_function(execute))
         if not self._queue:
-            self._keep_workers_of(self._function)
+            self._keep_workers_of(self._current)
 
     def free_slots(self) -> int:
         """Return how many tasks to submit so that workers do not run out of them.
@@ -108,27 +113,27 @@ class WorkerPool(ProcessExecutor):
 
     def _dispatch(self) -> None:
         while self._queue:
-            function = self._queue[0][0]
-            self._keep_workers_of(function)
+            started = self._queue[0][0]
+            self._keep_workers_of(started)
             if self._sends_single_tasks:
-                self._dispatch_single_tasks(function)
+                self._dispatch_single_tasks(started)
             else:
-                self._dispatch_batches(function)
-            if self._has_next(function):
+                self._dispatch_batches(started)
+            if self._has_next(started):
                 return  # no worker can take it now
 
-    def _has_next(self, function: TaskFunction) -> bool:
-        """Return whether the first task of the queue has this function."""
-        return bool(self._queue) and self._queue[0][0] is function
+    def _has_next(self, started: StartedFunction) -> bool:
+        """Return whether the next task is one of this function."""
+        return bool(self._queue) and self._queue[0][0] is started
 
-    def _dispatch_batches(self, function: TaskFunction) -> None:
+    def _dispatch_batches(self, started: StartedFunction) -> None:
         while len(self._workers) < min(self._ncores, self._count_active() + len(self._queue)):
-            self._start_worker(function)
+            self._start_worker(started)
         ahead = self._sends_ahead and self._sizing.is_faster_than(AHEAD_SECONDS)
         # First a batch for each idle worker, then a second one for each.
         for depth in (0, 1) if ahead else (0,):
             for worker in list(self._workers.values()):
-                if not self._has_next(function):
+                if not self._has_next(started):
                     return
                 if worker.is_retiring or len(worker.batches) > depth:
                     continue
@@ -145,20 +150,21 @@ class WorkerPool(ProcessExecutor):
         waiting, most = len(self._queue), self._sizing.batch_size
         return min(waiting, max(min(most, waiting // (2 * self._ncores)), most // 16, 1))
 
-    def _dispatch_single_tasks(self, function: TaskFunction) -> None:
-        while self._has_next(function) and self._may_start(self._count_active()):
+    def _dispatch_single_tasks(self, started: StartedFunction) -> None:
+        while self._has_next(started) and self._may_start(self._count_active()):
             idle = (worker for worker in self._workers.values() if not worker.batches)
-            if not self._send_batch(next(idle, None) or self._start_worker(function), 1):
+            if not self._send_batch(next(idle, None) or self._start_worker(started), 1):
                 return
 
     def _send_batch(self, worker: WorkerHandle, size: int) -> bool:
         """Send tasks of the queue; return False if the worker cannot take them now.
 
-        It has died, or they are too large to be sent ahead. These are at most ``size`` tasks, all with the function of the worker.
+        It has died, or they are too large to be sent ahead. At most ``size`` tasks are sent, all
+        of the function that the worker executes.
         """
-        queue, function = self._queue, worker.function
+        queue, started = self._queue, worker.started
         tasks: list[Task] = []
-        while len(tasks) < size and queue and queue[0][0] is function:
+        while len(tasks) < size and queue and queue[0][0] is started:
             tasks.append(queue.popleft()[1])
         try:
             if worker.send(tasks):
@@ -171,7 +177,7 @@ class WorkerPool(ProcessExecutor):
                 raise
             if not worker.batches:
                 self._retire(worker.process.sentinel)
-                self._start_worker(function, inherited=tasks)
+                self._start_worker(started, inherited=tasks)
                 return True
         self._requeue(worker, tasks)
         self._sends_ahead = False
@@ -179,12 +185,12 @@ class WorkerPool(ProcessExecutor):
 
     def _requeue(self, worker: WorkerHandle, tasks: Sequence[Task]) -> None:
         """Put tasks of a worker before all others."""
-        self._queue.extendleft((worker.function, task) for task in reversed(tasks))
+        self._queue.extendleft((worker.started, task) for task in reversed(tasks))
 
     # ----- workers --------------------------------------------------------------------------
 
     def _start_worker(
-        self, function: TaskFunction, inherited: Sequence[Task] = ()
+        self, started: StartedFunction, inherited: Sequence[Task] = ()
     ) -> WorkerHandle:
         """Start a worker; ``inherited`` are its first tasks, which then need not be picklable."""
         slot = self._free_slot()
@@ -202,7 +208,7 @@ class WorkerPool(ProcessExecutor):
                 WorkerEnds(there, foreign),
                 slot,
                 self.runner,
-                function,
+                started.function,
                 self._niceness,
                 inherited,
             ),
@@ -215,7 +221,7 @@ class WorkerPool(ProcessExecutor):
                 raise
             finally:
                 there.close()
-            worker = self._workers[process.sentinel] = WorkerHandle(process, here, slot, function)
+            worker = self._workers[process.sentinel] = WorkerHandle(process, here, slot, started)
         if inherited:
             worker.note_batch(inherited)
         return worker
@@ -230,10 +236,10 @@ class WorkerPool(ProcessExecutor):
         self._slots.append(slot)
         return slot
 
-    def _keep_workers_of(self, function: TaskFunction) -> None:
-        """End workers of other functions, those with tasks after these."""
+    def _keep_workers_of(self, started: StartedFunction) -> None:
+        """End workers of other functions: at once, or after the tasks that they have."""
         for sentinel, worker in list(self._workers.items()):
-            if worker.function is function:
+            if worker.started is started:
                 continue
             if worker.batches:
                 worker.is_retiring = True
@@ -258,7 +264,7 @@ class WorkerPool(ProcessExecutor):
         if lenders and not ready:
             # Their runs take longer than expected, and other workers are idle.
             for worker in lenders:
-                self._queue.extend((worker.function, task) for task in worker.revoke())
+                self._queue.extend((worker.started, task) for task in worker.revoke())
         for sentinel, worker in list(workers.items()):
             died = sentinel in ready
             if died or worker.connection in ready:
