@@ -20,9 +20,9 @@ from pypet.environment.due_runs import (
 )
 from pypet.environment.execution_pass import ExecutionPass
 from pypet.environment.existing_runs import ExistingRuns
-from pypet.environment.guards import Origin
 from pypet.environment.input_storing import InputStoring
 from pypet.environment.job import Job
+from pypet.environment.origin import Origin
 from pypet.environment.pipeline import PostProcessing, Results
 from pypet.environment.plugin_set import PluginSet
 from pypet.environment.reporting import ExperimentSummary, FailureLog

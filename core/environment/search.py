@@ -13,7 +13,7 @@ import numpy as np
 
 from pypet import pypetconstants as constants
 from pypet.environment.due_runs import RunDataCleaner
-from pypet.environment.guards import Origin
+from pypet.environment.origin import Origin
 from pypet.environment.search_job import Evaluated, SearchJob, StopCriteria, as_number
 from pypet.errors import DataNotInStorageError, PluginError
 from pypet.interfaces import MINIMIZE, Outcome, Point, ProgressReporter, Task

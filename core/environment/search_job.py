@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pypet.environment.guards import Origin
 from pypet.environment.job import Job, RunFunction
+from pypet.environment.origin import Origin
 from pypet.interfaces import MAXIMIZE, MINIMIZE, Sampler
 from pypet.support.arguments import check_callable
 from pypet.trajectory.run_search import RunSearch
