@@ -1,0 +1,142 @@
+"""Completion of command lines in shells."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from pypet import Trajectory
+from pypet.cli.app import main
+from pypet.cli.completion import complete
+from pypet.interfaces import Command
+from pypet.manager import PluginManager
+from pypet.markers import hookimpl
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    pytest.importorskip("h5py")
+    monkeypatch.chdir(tmp_path)
+    for name in ("first", "forth"):
+        traj = Trajectory(name, filename="data.hdf5", add_time=False)
+        traj.f_add_parameter("neuron.gain", 1)
+        traj.f_add_result("neat", 1)
+        traj.f_store()
+    return tmp_path
+
+
+def words(line):
+    """Return the candidates for the last word of a line."""
+    typed = line.split(" ")
+    return list(complete(typed, len(typed) - 1).words)
+
+
+def test_commands_and_options_are_completed():
+    assert words("pypet sho") == ["show"]
+    assert {"ls", "show", "table", "diff", "--help"} <= set(words("pypet "))
+    assert words("pypet table --wh") == ["--where"]
+    assert "--candidates" not in words("pypet completion --")
+    assert words("pypet completion ") == ["bash", "zsh", "fish"]
+
+
+def test_files_are_left_to_the_shell():
+    for line in ("pypet show ", "pypet export data.hdf5 first --to ", "pypet ls "):
+        typed = line.split(" ")
+        assert complete(typed, len(typed) - 1) == ((), True)
+
+
+def test_names_in_files_are_completed(folder):
+    assert words("pypet show data.hdf5 f") == ["first", "forth"]
+    assert words("pypet table data.hdf5 --sort x fi") == ["first"]
+    assert words("pypet show data.hdf5 first ") == ["config", "parameters", "results"]
+    assert words("pypet show data.hdf5 first parameters.neuron.") == ["parameters.neuron.gain"]
+    assert words("pypet show data.hdf5 first results.ne") == ["results.neat"]
+
+
+def test_nothing_is_offered_where_nothing_is_known(folder):
+    assert words("pypet table data.hdf5 --where ") == []
+    assert words("pypet show data.hdf5 first results.neat more ") == []
+
+
+def test_names_that_mean_something_to_a_shell_are_not_offered(folder):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File("data.hdf5", "r+") as file:
+        file.copy("first", "f;rm -rf $HOME")
+        file.copy("first", "f\nword\tx")
+    assert words("pypet show data.hdf5 f") == ["first", "forth"]
+
+
+def test_commands_of_other_plugins_are_completed(monkeypatch):
+    def add_arguments(parser):
+        parser.add_argument("colour", choices=["red", "green"])
+        parser.add_argument("--brush")
+
+    class Plugin:
+        @hookimpl
+        def pypet_register_commands(self):
+            return [Command("paint", "Paint.", lambda arguments: 0, add_arguments)]
+
+    manager = PluginManager(entries=())
+    manager.register(Plugin(), "paint")
+    monkeypatch.setattr("pypet.cli.completion.get_manager", lambda: manager)
+    assert words("pypet p") == ["paint"]
+    assert words("pypet paint g") == ["green"]
+    assert words("pypet paint --b") == ["--brush"]
+    assert words("pypet paint --brush ") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_script_is_printed_for_each_shell(shell, capsys):
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "pypet completion" in script
+    assert " completion --candidates " in script
+    assert main(["completion", shell, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["script"] == script
+    program = shutil.which(shell)
+    if program is not None:
+        subprocess.run([program, "-n"], input=script.encode(), check=True, timeout=30)
+
+
+@pytest.mark.parametrize("arguments", [[], ["tcsh"]])
+def test_an_unknown_shell_is_wrong_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["completion", *arguments])
+    assert end.value.code == 2
+    assert "bash" in capsys.readouterr().err
+
+
+def test_candidates_are_lines_of_kind_and_value(folder, capsys):
+    assert main(["completion", "--candidates", "3", "pypet", "show", "data.hdf5", "fi"]) == 0
+    assert capsys.readouterr().out == "word\tfirst\n"
+    assert main(["completion", "--candidates", "2", "pypet", "show", "--js"]) == 0
+    assert capsys.readouterr().out == "word\t--json\n"
+    assert main(["completion", "--candidates", "2", "pypet", "show"]) == 0
+    assert capsys.readouterr().out == "file\t\n"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_bash_completes_with_the_script(folder, capsys):
+    main(["completion", "bash"])
+    program = folder / "pypet"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m pypet "$@"\n')
+    program.chmod(0o755)
+    script = capsys.readouterr().out + (
+        f'COMP_WORDS=({program} show data.hdf5 "f")\nCOMP_CWORD=3\n'
+        '_pypet_completion\nprintf "%s\\n" "${COMPREPLY[@]}"\n'
+    )
+    done = subprocess.run(
+        ["bash", "--norc"],
+        input=script,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.split() == ["first", "forth"]
