@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
+
+pytest.importorskip("h5py")
+
+import h5py
 
 from pypet.records import ArrayItem, PutLink
 from pypet.storage_backends.hdf5.objects import header_patterns
