@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pypet.errors import DataNotInStorageError
 from pypet.records import GROUP, Item, NodeRecord
@@ -66,6 +66,12 @@ class NodeView(Protocol):
             Something that pandas or PyTables would unpickle may not be.
         StorageFormatError
             An item is damaged.
+        """
+
+    def numbers(self) -> Mapping[str, Any] | None:
+        """Return the values of a leaf by name, if all are of type int, float or bool.
+
+        None if some are not, or if it would take as long as `items` to know.
         """
 
 
@@ -141,6 +147,9 @@ class RecordView:
             record = read_one(self._backend, self._trajectory, self._record.path, with_items=True)
             items = record.items or ()
         return items
+
+    def numbers(self) -> None:
+        return None
 
 
 def read_one(backend: RecordBackend, trajectory: str, path: str, *, with_items: bool) -> NodeRecord:

@@ -48,7 +48,10 @@ def find_leaf(start: Any, components: Sequence[str], where: str, follow: Follow)
 
 
 def _nearest(start: Any, name: str, where: str, follow: Follow) -> Any:
-    level = [start]
+    child = start.child(name)
+    if child is not None:
+        return follow(child) if child.kind == LINK else child
+    level = groups_in(start)
     while level:
         hits = [child for group in level if (child := group.child(name)) is not None]
         if len(hits) > 1:

@@ -265,6 +265,9 @@ class StoredSource:
     def values(self, view: Any, scalars_only: bool) -> Mapping[str, Any]:
         """Return the values of a leaf by item name."""
         if view.class_name == _PLAIN:
+            numbers: Mapping[str, Any] | None = view.numbers()
+            if numbers is not None:
+                return numbers
             encoding = self._encoding
             return {
                 item.name: decode_item(item, encoding)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from h5py import h5g
 
@@ -122,7 +123,7 @@ class FileView:
         self.class_name: str | None = None
         self.comment = ""
         header = of.plain.header(address)
-        record = None if header is None else of.plain.record(header, path)
+        record = None if header is None else of.plain.pathless_record(header)
         if record is None:
             self._header: Header | None = None
             self._open()
@@ -220,6 +221,14 @@ class FileView:
             links = header.links if header is not None and is_same else None
             return of.items.read(group, hdf5_path(of.trajectory, self.path), wants, links)
 
+    def numbers(self) -> dict[str, Any] | None:
+        """Return items that are all numbers; see `NodeView.numbers`."""
+        of = self._of
+        header = self._header
+        if header is None or self._generation != of.file.generation:
+            return None
+        return of.plain.numbers(header)
+
     def _known_as_no_scalars(self) -> set[str]:
         """Return the names of items whose headers say that they are no scalars."""
         if self._header is None:
@@ -265,3 +274,6 @@ class LinkView:
     def items(self, *, scalars_only: bool = False) -> tuple[Item, ...]:
         """Return nothing: a link is not followed."""
         return ()
+
+    def numbers(self) -> None:
+        """Return None: a link is not followed."""

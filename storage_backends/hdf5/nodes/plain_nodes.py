@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,17 @@ _ENCODED_TYPE = b"\x03\x00"
 _DTYPES: dict[bytes, np.dtype[Any] | None] = {}
 _MOST_REMEMBERED = 1024
 
+Unpack = Callable[[bytes], tuple[Any, ...]]
+_COMPACT = (b"\x03\x00", b"\x04\x00")
+"""How layout messages of values that are in the header begin."""
+_NUMBERS = {
+    ("int", "<i8"): "<q",
+    ("int", "<u8"): "<Q",
+    ("float", "<f8"): "<d",
+    ("bool", "|b1"): "?",
+}
+"""Scalar type and dtype of plain numbers -> how `struct` unpacks them."""
+
 
 class PlainNodes:
     """Reads the plain nodes of an open file, and returns None for others.
@@ -56,6 +69,8 @@ class PlainNodes:
         self._records: dict[int, tuple[dict[bytes, Any], NodeRecord | None]] = {}
         """By the id of a dictionary of attributes, which many headers share: that dictionary, and
         the record without a path."""
+        self._unpackers: dict[int, tuple[dict[bytes, Any], bytes, Unpack | None]] = {}
+        """Likewise, with the type of the values: what makes a Python number of their bytes."""
 
     def header(self, address: int | None) -> Header | None:
         """Return the header of an object, None if it is to be read in another way."""
@@ -77,16 +92,20 @@ class PlainNodes:
 
     def record(self, header: Header, path: str) -> NodeRecord | None:
         """Return the record of a node without items, None if it has what is not plain."""
+        record = self.pathless_record(header)
+        if record is None:
+            return None
+        return NodeRecord(path, record.kind, record.class_name, record.comment, {})
+
+    def pathless_record(self, header: Header) -> NodeRecord | None:
+        """Return the same without a path; headers that share their attributes have one record."""
         attributes = header.attributes
         known = self._records.get(id(attributes))
         if known is None:
             if len(self._records) >= _MOST_REMEMBERED:
                 self._records.clear()
             known = self._records[id(attributes)] = (attributes, self._record(header))
-        record = known[1]
-        if record is None:
-            return None
-        return NodeRecord(path, record.kind, record.class_name, record.comment, {})
+        return known[1]
 
     def _record(self, header: Header) -> NodeRecord | None:
         attributes = header.attributes
@@ -98,6 +117,30 @@ class PlainNodes:
             return None
         kind = LEAF if attributes.get(IS_LEAF) else GROUP
         return NodeRecord("", kind, class_name, comment)
+
+    def numbers(self, header: Header) -> dict[str, Any] | None:
+        """Return the items of a leaf by name if all of them are Python numbers or bools."""
+        numbers: dict[str, Any] = {}
+        for name, address in header.links:
+            item_header = self.header(address)
+            if item_header is None:
+                return None
+            attributes = item_header.attributes
+            known = self._unpackers.get(id(attributes))
+            if known is None or known[0] is not attributes or known[1] is not item_header.kind:
+                if len(self._unpackers) >= _MOST_REMEMBERED:
+                    self._unpackers.clear()
+                known = (attributes, item_header.kind, _unpacker(item_header))
+                self._unpackers[id(attributes)] = known
+            unpack = known[2]
+            layout = item_header.layout
+            if unpack is None or layout[:2] not in _COMPACT:
+                return None
+            try:
+                (numbers[name.decode("utf8")],) = unpack(layout[4:])
+            except struct.error:
+                return None
+        return numbers
 
     def items(self, header: Header, wants: ItemFilter | None) -> tuple[ArrayItem, ...] | None:
         """Return the items of a leaf, None if one of them is not plain."""
@@ -123,6 +166,25 @@ def _is_plain(attributes: dict[bytes, Any]) -> bool:
         if name.startswith(SERVICE) and (name not in _KNOWN or value is None):
             return False
     return type(attributes.get(IS_LEAF, True)) is bool
+
+
+def _unpacker(header: Header) -> Unpack | None:
+    """Return what unpacks the value of a dataset, None if it is not one plain number."""
+    attributes = header.attributes
+    dtype = _dtype(header.kind) if header.kind else None
+    if (
+        dtype is None
+        or attributes.get(STORED_AS) != constants.ARRAY
+        or attributes.get(COLLECTION) != constants.COLL_SCALAR
+        or not _ODD.isdisjoint(attributes)
+        or shape_of(header.space) != ()
+    ):
+        return None
+    code = _NUMBERS.get((str(attributes.get(SCALAR_TYPE)), dtype.str))
+    return None if code is None else struct.Struct(code).unpack
+
+
+_ODD = frozenset((BYTE_ORDER, ELEMENT_TYPES, _EMPTY_DTYPE))
 
 
 def _array(header: Header, name: str) -> ArrayItem | None:

@@ -12,8 +12,11 @@ from typing import NamedTuple
 
 Value = str | bool | None
 
+START_BYTES = 14
+"""Its size is among the first bytes of a header without times, after signature, version, flags
+and limits of attributes."""
 _MOST_PATTERNS = 8
-"""Patterns that are kept of headers of one size."""
+"""Patterns that are kept of headers that begin alike."""
 
 
 class Link(NamedTuple):
@@ -58,14 +61,24 @@ class HeaderPatterns:
     """Remembers headers that consist of one block."""
 
     def __init__(self) -> None:
-        self._by_size: dict[int, list[_Pattern]] = {}
+        self._by_start: dict[bytes, tuple[int, list[_Pattern]]] = {}
+
+    def size_of(self, start: bytes) -> int | None:
+        """Return how long a header is that begins so, without its checksum; None if unknown.
+
+        ``start`` are its first `START_BYTES` bytes, its size among them.
+        """
+        known = self._by_start.get(start)
+        return None if known is None else known[0]
 
     def recognize(self, block: bytes, end: int) -> Header | None:
         """Return the header in ``block[:end]`` if one of the same pattern was remembered."""
-        for pattern in self._by_size.get(end, ()):
-            match = pattern.matching.fullmatch(block, 0, end)
-            if match is not None:
-                return _header(pattern, match.groups())
+        known = self._by_start.get(block[:START_BYTES])
+        if known is not None:
+            for pattern in known[1]:
+                match = pattern.matching.fullmatch(block, 0, end)
+                if match is not None:
+                    return _header(pattern, match.groups())
         return None
 
     def remember(self, block: bytes, end: int, header: Header, places: list[Place]) -> None:
@@ -75,6 +88,8 @@ class HeaderPatterns:
         """
         if len(places) != len(header.links) + bool(header.layout):
             return  # with soft links
+        if places and places[0].start < START_BYTES:
+            return
         parts = []
         position = 0
         for place in places:
@@ -86,7 +101,7 @@ class HeaderPatterns:
         pattern = _Pattern(
             re.compile(b"".join(parts), re.DOTALL), header, links, bool(header.layout)
         )
-        known = self._by_size.setdefault(end, [])
+        _, known = self._by_start.setdefault(block[:START_BYTES], (end, []))
         known.insert(0, pattern)
         del known[_MOST_PATTERNS:]
 

@@ -27,6 +27,7 @@ import h5py
 from h5py import h5f, h5fd
 
 from pypet.storage_backends.hdf5.objects.header_patterns import (
+    START_BYTES,
     Header,
     HeaderPatterns,
     Link,
@@ -67,6 +68,8 @@ _ATTRIBUTE, _CONTINUATION, _ATTRIBUTE_INFO = 0x0C, 0x10, 0x15
 _NOTHING, _FILL, _GROUP_INFO, _FILTERS, _CHANGED = 0x00, 0x05, 0x0A, 0x0B, 0x12
 _WITHOUT_INTEREST = frozenset((_NOTHING, _FILL, _GROUP_INFO, _FILTERS, _CHANGED))
 _CHECKSUM_BYTES = 4
+_WITH_TIMES = 0x20
+"""Flag of headers with times before their size."""
 _SHARED = 0x02
 _NOWHERE = b"\xff" * 8
 
@@ -95,9 +98,25 @@ class HeaderReader:
     def read(self, address: int) -> Header | None:
         """Return the header at ``address``, None if it is of a kind that is not known."""
         try:
-            return self._parsed(address)
+            return self._recognized(address) or self._parsed(address)
         except (_UnknownFormat, IndexError, OSError, OverflowError):
             return None
+
+    def _recognized(self, address: int) -> Header | None:
+        """Return the header at ``address`` if it has a pattern that is known."""
+        offset = address - self._start
+        if offset < 0:
+            return None
+        block = self._block
+        end = self._patterns.size_of(block[offset : offset + START_BYTES])
+        if end is None:
+            return None
+        whole = block[offset : offset + end + _CHECKSUM_BYTES]
+        if len(whole) < end + _CHECKSUM_BYTES:
+            return None  # its end is not in memory yet
+        if self._checksum(whole, end, 0) != int.from_bytes(whole[end:], "little"):
+            raise _UnknownFormat
+        return self._patterns.recognize(whole, end)
 
     def _bytes(self, address: int, size: int) -> bytes:
         if size > _MOST_BYTES:
@@ -153,7 +172,7 @@ class HeaderReader:
             messages.get(_DATATYPE, b""),
             messages.get(_LAYOUT, b""),
         )
-        if is_whole:
+        if is_whole and not flags & _WITH_TIMES:
             self._patterns.remember(first, len(first) - _CHECKSUM_BYTES, header, content.places)
         return header
 

@@ -76,12 +76,17 @@ def test_only_some_patterns_are_kept(monkeypatch):
     monkeypatch.setattr(header_patterns, "_MOST_PATTERNS", 2)
     patterns = HeaderPatterns()
     header = header_patterns.Header(False, {}, [], b"", b"", b"layout")
-    place = header_patterns.Place(1, 2, None)
-    for start in (b"a", b"b", b"c"):
-        patterns.remember(start + b"...", 4, header, [place])
+    start = b"OHDR".ljust(header_patterns.START_BYTES, b".")
+    size = len(start) + 3
+    place = header_patterns.Place(len(start) + 1, len(start) + 2, None)
+    assert patterns.size_of(start) is None
+    for letter in (b"a", b"b", b"c"):
+        patterns.remember(start + letter + b"..", size, header, [place])
+    assert patterns.size_of(start) == size
     found = {
-        start: patterns.recognize(start + b"\n.." + b"checksum", 4) for start in (b"a", b"b", b"c")
+        letter: patterns.recognize(start + letter + b"\n." + b"checksum", size)
+        for letter in (b"a", b"b", b"c")
     }
     assert found[b"a"] is None
     assert found[b"b"].layout == found[b"c"].layout == b"\n"
-    assert patterns.recognize(b"b\n.,checksum", 4) is None
+    assert patterns.recognize(start + b"b\n,checksum", size) is None
