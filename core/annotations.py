@@ -37,7 +37,7 @@ class Annotations(HasSlots):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if hasattr(type(self), name):
-            object.__setattr__(self, name, value)  # a slot, or an error for what is no data
+            object.__setattr__(self, name, value)  # a slot, or an error for what is not data
         else:
             self._dict[name] = value
 

@@ -57,7 +57,7 @@ class ExecutorScheduler(SubmittingScheduler):
         Raises
         ------
         ValueError
-            The object is no executor, its workers are threads, or an option sets how processes
+            The object is not an executor, its workers are threads, or an option sets how processes
             start.
         """
         executor = _checked(options["scheduler"])
@@ -103,8 +103,8 @@ class ExecutorScheduler(SubmittingScheduler):
         for task in batch.tasks:
             died = WorkerDiedError(
                 f"Run {task.index} was lost with its worker in the "
-                f"{type(self._executor).__name__}: {cause!r}. Executors do not say which run of "
-                "those under way ended the worker."
+                f"{type(self._executor).__name__}: {cause!r}. Executors do not report which of "
+                "the active runs ended the worker."
             )
             died.__cause__ = cause
             if isinstance(cause, BrokenExecutor) and not self._has_replied:

@@ -16,11 +16,11 @@ def advice_on_type(value: Any) -> str:
     """Return a sentence on how to convert a value to a storable one, ``''`` if there is no way."""
     if isinstance(value, np.ma.MaskedArray):
         return (
-            "The mask of a masked array has no place beside its values: keep both as arrays of "
+            "The mask of a masked array cannot be stored with its values: store both as arrays of "
             "their own (`.data`, `.mask`), or `.filled()`."
         )
     if isinstance(value, Enum):
-        return "Members of an Enum have no place here, but their `.value` or `.name` may."
+        return "Members of an Enum cannot be stored, but their `.value` or `.name` may be."
     for kind in (str, bytes, int, float, complex):
         if isinstance(value, kind) and not isinstance(value, np.generic):
             return f"Convert it, for example by `{kind.__name__}(...)`."
@@ -48,6 +48,6 @@ def wrong_flag(name: str, value: Any, flag: str, takes: str) -> TypeError:
     parts = (
         f"Item {name!r} of type {type(value).__name__} cannot be stored with flag {flag!r}, which "
         f"takes {takes}.",
-        advice_on_type(value) or "Leave the flag away to have one chosen.",
+        advice_on_type(value) or "Omit the flag to have one chosen.",
     )
     return TypeError(" ".join(parts))

@@ -118,7 +118,7 @@ def unpack_mixture(values: Array, scalar: Any, types: str, encoding: str) -> lis
     TypeError
         One of the types is unknown.
     ValueError
-        An element is no value of its type.
+        An element is not a value of its type.
     """
     is_numeric = values.dtype.kind != "S" and values.ndim == 1
     elements: list[Any] = values.tolist() if is_numeric else text_arrays.unpack(values)

@@ -87,7 +87,7 @@ def _encode_arrays(
     ):
         raise refused(label, "the arrays in its cells differ in type, dtype or shape.")
     if 0 in shape:
-        raise refused(label, "an empty array has no place in a table or dictionary.")
+        raise refused(label, "an empty array cannot be stored in a table or dictionary.")
     stacked = np.array([np.asarray(cell) for cell in cells]) if len(cells) > 1 else None
     if stacked is None:
         stacked = np.asarray(cells[0])[np.newaxis]
@@ -108,7 +108,7 @@ def encode_dict(name: str, value: dict[Any, Any], encoding: str) -> Item:
     Raises
     ------
     TypeError
-        A key is no text or cannot be a column's name, or a value cannot be kept.
+        A key is not text or cannot be a column's name, or a value cannot be kept.
     """
     if not value:
         return _empty(name, constants.COLL_EMPTY_DICT)
@@ -124,7 +124,7 @@ def encode_table(name: str, frame: Any, encoding: str) -> Item:
     Raises
     ------
     TypeError
-        Names of columns are no text or not unique, or cells of one column differ.
+        Names of columns are not text or not unique, or cells of one column differ.
     """
     labels = list(frame.columns)
     if not labels:

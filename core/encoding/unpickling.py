@@ -101,7 +101,7 @@ def _load(raw: bytes, where: str, vocabulary: Vocabulary, encoding: str = "ASCII
         raise RefusedPickleError(f"{where} is not loaded. {err}") from err
     except MalformedPickleError as err:
         raise MalformedPickleError(
-            f"{where} is no whole pickle, it may be damaged: {err}",
+            f"{where} is not a whole pickle, it may be damaged: {err}",
             fails_everywhere=err.fails_everywhere,
         ) from err
 

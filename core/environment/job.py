@@ -107,7 +107,7 @@ class MapJob(Job):
         Raises
         ------
         TypeError
-            An argument is no iterable.
+            An argument is not an iterable.
         """
         self.has_own_arguments = False
         if args is not None:

@@ -48,7 +48,7 @@ def call_pipeline(
     Raises
     ------
     TypeError
-        It is no function of a trajectory.
+        It is not a function of a trajectory.
     RuntimeError
         It returned something else than documented, or None although runs are wanted.
     Exception
@@ -89,7 +89,7 @@ def parse_pipeline_result(result: Any) -> PipelineParts | None:
     post = result[1] if len(result) == 2 else None
     if not post or not isinstance(post, tuple | list) or post[0] is None:
         if post and not isinstance(post, tuple | list):
-            raise _misunderstood(result, "the second part is no tuple")
+            raise _misunderstood(result, "the second part is not a tuple")
         return PipelineParts(run, None)
     return PipelineParts(run, _call(post, "post-processing"))
 
@@ -101,11 +101,11 @@ def _call(part: Any, role: str) -> Call:
     args: Any = part[1] if len(part) > 1 else ()
     kwargs: Any = part[2] if len(part) > 2 else {}
     if not callable(function):
-        raise _misunderstood(part, f"the first entry of the {role} part is no function")
+        raise _misunderstood(part, f"the first entry of the {role} part is not a function")
     if not isinstance(args, tuple | list):
-        raise _misunderstood(part, f"the arguments of the {role} part are no tuple")
+        raise _misunderstood(part, f"the arguments of the {role} part are not a tuple")
     if not isinstance(kwargs, Mapping):
-        raise _misunderstood(part, f"the keyword arguments of the {role} part are no dictionary")
+        raise _misunderstood(part, f"the keyword arguments of the {role} part are not a dictionary")
     return Call(function, tuple(args), dict(kwargs))
 
 

@@ -96,7 +96,7 @@ class PluginSet:
         """Return whether workers use a storage service itself, without the wrap mode.
 
         That takes a service that is safe for processes of several hosts where workers may be on
-        others. Services of users that are no `StorageService` know one kind of safety only.
+        others. Services of users that are not `StorageService` know one kind of safety only.
         """
         if not service.multiproc_safe or self.options["force_wrap_mode"]:
             return False

@@ -79,7 +79,7 @@ class SingleRun:
         Raises
         ------
         BaseException
-            Only what is no `Exception`: KeyboardInterrupt, SystemExit.
+            Only what is not an `Exception`: KeyboardInterrupt, SystemExit.
         """
         trajectory: Any = self._trajectory
         index = task.index

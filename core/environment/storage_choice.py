@@ -49,7 +49,7 @@ def plan_storage(
     Parameters
     ----------
     leftovers
-        Keywords that are no options.
+        Keywords that are not options.
     mode
         The wrap mode of parallel runs.
     replace

@@ -36,7 +36,7 @@ class Option:
     ----------
     types
         The accepted types, empty for any. None is always accepted where the default is None. True
-        and False are no numbers, unless ``bool`` is among the types; an option that accepts
+        and False are not numbers, unless ``bool`` is among the types; an option that accepts
         ``os.PathLike`` rejects an empty path.
     check
         Called with a given value, never with the default; raises ValueError with a message that

@@ -159,7 +159,7 @@ class Scheduler(Feature, ABC):
 
     @classmethod
     def executes_on(cls, resource: Any) -> bool:
-        """Return whether ``resource``, which is no name, is something to execute runs on.
+        """Return whether ``resource``, which is not a name, is something to execute runs on.
 
         Asked for values of the option ``scheduler``; the first scheduler that says so gets it.
         Those of third parties come first.

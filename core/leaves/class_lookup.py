@@ -75,7 +75,7 @@ def check_class_path(path: str) -> None:
     module_name, _, class_name = path.rpartition(".")
     if not module_name or not all(part.isidentifier() for part in path.split(".")):
         raise ValueError(
-            f"The dynamic import {path!r} is no path of a class: say from which module, as in "
+            f"The dynamic import {path!r} is not a path of a class: say from which module, as in "
             "'my_module.MyResult'."
         )
     module = sys.modules.get(module_name)

@@ -56,7 +56,7 @@ class RunIndex:
         if row < len(self._known) and self._known[row] == idx:
             return row
         raise KeyError(
-            f"There is no information about run {idx}: it is known of {len(self._known)} of "
+            f"There is no information about run {idx}: it is only known for {len(self._known)} of "
             f"{self._length} runs."
         )
 

@@ -30,7 +30,7 @@ def check_storing(level: Any, max_depth: Any = None) -> None:
     ValueError
         The level is none.
     TypeError
-        The depth is no number.
+        The depth is not a number.
     """
     if level not in STORE_LEVELS:
         raise ValueError(

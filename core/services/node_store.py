@@ -197,13 +197,13 @@ class NodeStore(ABC):
     def _delete_link(self, operation: DeleteLink) -> None:
         """Remove a link."""
         if self.find(operation.path).kind != LINK:
-            raise DataNotInStorageError(f"{operation.path!r} is stored, but it is no link.")
+            raise DataNotInStorageError(f"{operation.path!r} is stored, but it is not a link.")
         self.delete(operation.path)
 
     def _create_parents(self, path: str) -> None:
         """Create the missing groups above a node; ValueError if one of them is a link.
 
-        Only the lowest one that exists is looked at: all above it exist and are no links.
+        Only the lowest one that exists is looked at: all above it exist and are not links.
         """
         missing = []
         parent = path.rpartition(".")[0]

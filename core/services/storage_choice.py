@@ -60,7 +60,7 @@ class StorageChoice(NamedTuple):
             if isinstance(self.service, type):
                 names_of_service = inspect.signature(self.service).parameters
             raise ValueError(
-                f"{caller} got {names}, which is no keyword of its own or of {taker}."
+                f"{caller} got {names}, which is not a keyword of its own or of {taker}."
                 + did_you_mean(min(self.unused), [*known, *names_of_service])
             )
 

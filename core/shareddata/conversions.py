@@ -33,7 +33,7 @@ def make_shared_result(
     Raises
     ------
     TypeError
-        ``result`` is no `SharedResult`.
+        ``result`` is not a `SharedResult`.
     AttributeError
         It has no such item.
     RuntimeError
@@ -69,7 +69,7 @@ def make_ordinary_result(
     Raises
     ------
     TypeError
-        ``result`` is no `SharedResult`, or the item is no handle.
+        ``result`` is not a `SharedResult`, or the item is not a handle.
     AttributeError
         There is no such item.
     DataNotInStorageError

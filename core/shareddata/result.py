@@ -54,7 +54,7 @@ class SharedResult(Result, KnowsTrajectory):
         Raises
         ------
         TypeError
-            The item is no handle, or as for the handle.
+            The item is not a handle, or as for the handle.
         """
         item = self.f_get() if name is None else self.f_get(name)
         if not isinstance(item, SharedData):

@@ -69,7 +69,7 @@ class StorageContextManager:
         if service.is_open and (not self._joined or service in _in_use):
             raise RuntimeError(
                 f"The store of trajectory {self._traj.v_name!r} is open already; contexts do not "
-                "nest. Close it first, or use the one that is open."
+                "nest. Close it first, or use the open one."
             )
         service.store(constants.OPEN_FILE, None, trajectory_name=self._traj.v_name)
         _in_use.add(service)

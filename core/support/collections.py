@@ -22,7 +22,7 @@ def nest_dictionary(flat_dict: Mapping[str, Any], separator: str) -> dict[str, A
     Raises
     ------
     TypeError
-        A key continues below another one whose value is no dictionary.
+        A key continues below another one whose value is not a dictionary.
     """
     nested: dict[str, Any] = {}
     for key, value in flat_dict.items():

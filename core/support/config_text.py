@@ -28,7 +28,7 @@ def read_config_text(path: Path, what: str = "config file") -> str:
         raise ValueError(f"There is no {what} {str(path)!r}{place}.") from error
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"The {what} {str(path)!r} is no text in UTF-8: {error}. Save it in that encoding."
+            f"The {what} {str(path)!r} is not text in UTF-8: {error}. Save it in that encoding."
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise ValueError(f"The {what} {str(path)!r} cannot be read: {error}") from error

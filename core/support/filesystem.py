@@ -69,7 +69,7 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
         if error.errno not in _HARMLESS:
             raise OSError(
                 error.errno,
-                f"The names of new files cannot be brought to the disk ({error.strerror})",
+                f"The names of new files cannot be synced to disk ({error.strerror})",
                 os.fspath(folder),
             ) from error
 

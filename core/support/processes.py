@@ -100,7 +100,7 @@ def deliver_pending_interrupt() -> None:
 
 
 MAIN_GUARD_ADVICE = (
-    "Processes that are not forked import the main script, so what it executes has to stand below "
+    "Processes that are not forked import the main script, so put the code that it executes below "
     "if __name__ == '__main__'."
 )
 """Advice for a process that ended with exit code 1 before it sent anything."""

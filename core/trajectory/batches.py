@@ -63,7 +63,7 @@ def split_into_batches(
     ValueError
         All runs are completed, or ``number`` is less than 1.
     TypeError
-        ``number`` is no integer, or the trajectory is in a run.
+        ``number`` is not an integer, or the trajectory is in a run.
     FileExistsError
         There is a file of a batch already: merge its runs first, or choose another folder.
         Nothing was changed.
@@ -200,7 +200,7 @@ def _merge(traj: Trajectory, copy: Trajectory, file: str, known: set[str]) -> in
         )
         more = f" and {len(missing) - NAMES_SHOWN} more" if len(missing) > NAMES_SHOWN else ""
         logger.warning(
-            "Batch %s: %d of %d runs are not completed: %s%s. Submit its job again to go on.",
+            "Batch %s: %d of %d runs are not completed: %s%s. Submit its job again.",
             file,
             len(missing),
             len(runs),
@@ -230,7 +230,7 @@ def _free_files(traj: Trajectory, number: int, folder: str | os.PathLike[str] | 
     filename = storage_service_of(traj).filename
     if filename is None:
         raise NoSuchServiceError(
-            f"Batches are files beside that of the trajectory, but `{traj.v_name}` has none: its "
+            f"Batches are files next to that of the trajectory, but `{traj.v_name}` has none: its "
             f"storage service is {traj.v_storage_service!r}."
         )
     if folder is None:
@@ -280,7 +280,9 @@ def _load_copy(traj: Trajectory, file: str | Path, load_results: int) -> Any:
 def _runs_of_batch(traj: Trajectory, file: str | os.PathLike[str]) -> Any:
     node = tree_of(traj).get_node(f"{GROUP}.{RUNS}")
     if node is None:
-        raise ValueError(f"{os.fspath(file)!r} is not a batch; `split_into_batches` makes some.")
+        raise ValueError(
+            f"{os.fspath(file)!r} is not a batch; create batches with `split_into_batches`."
+        )
     return node.f_get()
 
 

@@ -120,7 +120,7 @@ class CurrentRun(TrajectoryState):
             if not is_integer(value):
                 raise TypeError(f"`f_iter_runs` takes indices of runs, not {name}={value!r}.")
         if step == 0:
-            raise ValueError("`f_iter_runs` cannot go on by step=0.")
+            raise ValueError("`f_iter_runs` does not accept step=0.")
         if stop > length:
             raise ValueError(f"`f_iter_runs` cannot go on to stop={stop}: there are {length} runs.")
         try:
@@ -211,7 +211,7 @@ class CurrentRun(TrajectoryState):
                 if service is not None:
                     stack.enter_context(service.reading())
             except (OSError, ValueError) as error:
-                _logger.debug("Nothing can be loaded, maybe nothing has to be: %s", error)
+                _logger.debug("Results of runs could not be loaded: %s", error)
             yield
 
     def f_rng(self, name: str | None = None) -> np.random.Generator:
@@ -235,7 +235,7 @@ class CurrentRun(TrajectoryState):
         Raises
         ------
         TypeError
-            The name is no text.
+            The name is not text.
         """
         if not (name is None or isinstance(name, str)):
             raise TypeError(

@@ -320,7 +320,7 @@ def _entries(
         node = item if isinstance(item, NNTreeNode) else find(tree, tree.root, item)
         if node is tree.root:
             raise ValueError(
-                f"The trajectory itself is no item to {action}; use `f_{action}` or name its parts."
+                f"The trajectory itself is not an item; use `f_{action}`, or name parts of it."
             )
         if tree.get_node(node._full_name) is not node:
             raise ValueError(

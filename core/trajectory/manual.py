@@ -25,7 +25,7 @@ def manual_run(
     happens.
 
     The decorated function raises ValueError if the trajectory is set to no particular run, and
-    TypeError if its first argument is no trajectory.
+    TypeError if its first argument is not a trajectory.
 
     Raises
     ------

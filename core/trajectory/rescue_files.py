@@ -57,7 +57,7 @@ def merge_rescued(
     )
     group = tree_of(traj).get_node(GROUP)
     if group is None:
-        raise ValueError(f"{path!r} is no rescue file; merge it with `f_merge`.")
+        raise ValueError(f"{path!r} is not a rescue file; merge it with `f_merge`.")
     metadata = {leaf.v_name: leaf.f_get() for leaf in group.f_iter_leaves()}
     target = os.path.abspath(os.path.expanduser(os.fspath(filename or metadata["filename"])))
     service = traj.v_storage_service.beside(target)

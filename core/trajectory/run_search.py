@@ -137,7 +137,7 @@ class RunSearch:
             return
         where = f"No run of trajectory `{tree.root._name}` has `{self._name}`"
         if not known:
-            text = f"{where}: there is nothing of runs in memory"
+            text = f"{where}: no runs are in memory"
             if self._auto_load:
                 text += " or in the storage"
             elif tree.root._stored:

@@ -42,4 +42,4 @@ def check_version(info: Info, force: bool) -> None:
     )
     if not force:
         raise VersionMismatchError(f"{text} Load it with `force=True` to try anyway.")
-    logger.warning("%s It is loaded anyway.", text)
+    logger.warning("%s Loading it anyway.", text)

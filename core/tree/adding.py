@@ -322,7 +322,7 @@ class _Transaction:
 
 
 def _flat(method: str, nested: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    """Yield dotted names with values that are no dictionaries, or empty ones."""
+    """Yield dotted names with values that are not dictionaries, or empty ones."""
     for name, value in nested.items():
         if not isinstance(name, str):
             raise ValueError(f"`{method}` needs text as names, not {name!r}.")

@@ -58,7 +58,7 @@ def assign_item(tree: Tree, group: NNGroupNode, key: Any, value: Any) -> None:
     else:
         owner = group
     if not name or name[0] == "_":
-        raise AttributeError(f"`{key}` cannot be assigned to: `{name}` is no name of a node.")
+        raise AttributeError(f"`{key}` cannot be assigned to: `{name}` is not a name of a node.")
     is_node = isinstance(value, NNTreeNode) or name in owner._children
     if class_member(type(owner), name) is not None and not is_node:
         setattr(owner, name, value)

@@ -28,7 +28,7 @@ __all__ = ["KnowsTrajectory", "NNGroupNode"]
 class NNGroupNode(Navigation, KnowsTrajectory):
     """A group of nodes and links.
 
-    Attributes that are no members of the class are nodes below the group: ``group.x`` finds the
+    Attributes that are not members of the class are nodes below the group: ``group.x`` finds the
     child ``x`` or the shallowest node ``x`` further down, and gives its value if it is a leaf
     with a single one, None for a parameter that was added without a value. The trajectory's
     settings ``v_fast_access``, ``v_shortcuts``, ``v_max_depth``, ``v_with_links`` and

@@ -61,7 +61,7 @@ def get(tree: Tree, start: Navigation, name: Key, settings: LookupSettings) -> A
     ValueError
         The name has more than ``max_depth`` components; ``auto_load`` without ``with_links``.
     TypeError
-        The key is no name.
+        The key is not a name.
     """
     node: Any = _Search(tree, start, settings).resolve(name)
     if node._is_leaf:

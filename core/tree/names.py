@@ -66,9 +66,9 @@ def check_trajectory_name(name: object) -> None:
     Raises
     ------
     TypeError
-        It is no string.
+        It is not a string.
     ValueError
-        It has a dot or is no valid component.
+        It has a dot or is not a valid component.
     """
     if not isinstance(name, str):
         raise TypeError(

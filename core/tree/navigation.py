@@ -172,7 +172,7 @@ class Navigation(NNTreeNode):
             The name has more components than ``max_depth``; ``auto_load`` without
             ``with_links``.
         TypeError
-            The key is no name.
+            The key is not a name.
         """
         settings = LookupSettings(fast_access, with_links, shortcuts, max_depth, auto_load)
         return lookup.get(self._require_tree(), self, name, settings)

@@ -155,7 +155,7 @@ class Tree:
         if parent is None:
             parent, _ = self.create_parents(location)
         elif name in parent._children:
-            raise AttributeError(f"`{full_name}` exists and is no group.")
+            raise AttributeError(f"`{full_name}` exists and is not a group.")
         if group_class is None:
             group_class = self.group_class(full_name.partition(".")[0])
         group = group_class(full_name, self.root, comment)
@@ -172,7 +172,7 @@ class Tree:
         AttributeError
             Another node has the name, or the path leads through a leaf or link.
         ValueError
-            The target is no node of this tree that links can point to.
+            The target is not a node of this tree that links can point to.
         """
         self.check_link_target(target)
         location, _, name = full_name.rpartition(".")

@@ -42,7 +42,7 @@ def parameters_equal(a: Any, b: Any) -> bool:
     """
     if not a.v_is_parameter and not b.v_is_parameter:
         raise ValueError(
-            f"{a.v_full_name!r} and {b.v_full_name!r} are no parameters, use `results_equal`."
+            f"{a.v_full_name!r} and {b.v_full_name!r} are not parameters, use `results_equal`."
         )
     if not a.v_is_parameter or not b.v_is_parameter or a.v_full_name != b.v_full_name:
         return False

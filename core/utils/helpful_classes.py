@@ -17,7 +17,7 @@ __all__ = ["ChainMap", "HashArray", "IteratorChain", "TrajectoryMock", "Universe
 class ChainMap:
     """Looks keys up in several mappings, the first that has one wins.
 
-    It is no `collections.abc.Mapping`: keys that several mappings have are counted and iterated
+    It is not a `collections.abc.Mapping`: keys that several mappings have are counted and iterated
     several times.
     """
 

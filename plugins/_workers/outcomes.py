@@ -203,7 +203,7 @@ def unreadable_outcome(index: int, error: BaseException) -> Outcome:
     """Return the outcome of a run whose own outcome cannot be unpickled."""
     now = time()
     lost = RemoteRunError(
-        f"What run {index} returned cannot be unpickled in the main process: {error!r}"
+        f"The return value of run {index} cannot be unpickled in the main process: {error!r}"
     )
     lost.__cause__ = error
     return Outcome(index, None, now, now, lost)

@@ -68,7 +68,7 @@ class SharedFunction:
             from cloudpickle import dumps
         except ModuleNotFoundError as error:
             raise WorkerDiedError(
-                f"Workers of the {workers} do not know the main script, where something is defined "
+                f"Workers of the {workers} do not know the main script, which defines something "
                 "that runs need: move it to a module that workers can import, or pip install "
                 "cloudpickle."
             ) from error

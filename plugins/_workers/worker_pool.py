@@ -305,8 +305,8 @@ class WorkerPool(ProcessExecutor):
         self._idle_deaths += 1
         if self._idle_deaths >= MAX_IDLE_DEATHS:
             raise WorkerDiedError(
-                f"{self._idle_deaths} workers ended while they executed nothing, the last one "
-                f"with exit code {exit_code}; no further one is started."
+                f"{self._idle_deaths} idle workers ended, the last one with exit code "
+                f"{exit_code}; no more workers are started."
             )
 
 

@@ -114,8 +114,8 @@ def _literal(text: Any, where: str) -> Any:
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         advice = "text needs quotes"
         if text and ";" in str(text):
-            advice += ", and a comment behind a value begins with #"
-        raise ValueError(f"{where}: {text!r} is no Python literal; {advice}.") from error
+            advice += ", and a comment after a value begins with #"
+        raise ValueError(f"{where}: {text!r} is not a Python literal; {advice}.") from error
 
 
 def _check_defaults(parser: configparser.RawConfigParser, locations: SourceLocations) -> None:

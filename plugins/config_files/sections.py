@@ -37,7 +37,7 @@ def unknown_section(name: str, where: str, known: Iterable[str]) -> ValueError:
     sections = [*OPTION_SECTIONS, *LEAF_SECTIONS, *known]
     near = closest_match(name, sections)
     suggestion = f"did you mean [{near}]?" if near else f"there are {', '.join(sections)}."
-    return ValueError(f"{where}: nobody reads a section [{name}]; {suggestion}")
+    return ValueError(f"{where}: unknown section [{name}]; {suggestion}")
 
 
 def relative(name: str, branch: str) -> str:

@@ -91,7 +91,7 @@ def _check_table(name: str, table: Any, locations: SourceLocations) -> None:
         if isinstance(table, dict | list):
             raise unknown_section(name, locations.locate(name), [LOGGING])
         raise ValueError(
-            f"{locations.locate('', name)}: stands in no table; options belong below "
+            f"{locations.locate('', name)}: is in no table; options belong below "
             "[environment], parameters below [parameters]."
         )
     if not isinstance(table, dict):

@@ -125,7 +125,7 @@ def check_address(address: Any) -> None:
         return
     if isinstance(address, str):
         if not urlsplit(address if "://" in address else f"tcp://{address}").hostname:
-            raise ValueError(f"{OPTION}={address!r} is no address like 'tcp://10.0.0.1:8786'.")
+            raise ValueError(f"{OPTION}={address!r} is not an address like 'tcp://10.0.0.1:8786'.")
         return
     distributed = require("distributed", plugin=NAME, extra=EXTRA)
     if not isinstance(address, distributed.Client) and not hasattr(address, "scheduler_address"):

@@ -277,7 +277,7 @@ class DaskScheduler(SubmittingScheduler):
             self._suspects.append(batch)
         else:
             self._trial = None
-            self._report(tasks[0], f"Run {tasks[0].index} took its workers along: {cause}", cause)
+            self._report(tasks[0], f"Run {tasks[0].index} killed its workers: {cause}", cause)
 
     def _report(self, task: Task, message: str, cause: BaseException | None = None) -> None:
         died = WorkerDiedError(message)
@@ -328,8 +328,8 @@ async def _restart_worker(client: Any, address: str) -> None:
         await client.restart_workers([address], timeout=30, raise_for_error=False)
     except Exception as error:
         _logger.warning(
-            "The worker at %s goes on with the run that was given up, because it cannot be ended "
-            "from here: %s",
+            "The worker at %s continues with the abandoned run, because it cannot be ended from "
+            "here: %s",
             address,
             error,
         )

@@ -70,7 +70,7 @@ def checkout_code(
         store; a path would not stay in the folder; the changes are too large; there is no
         repository, or the commit is not in it.
     git.NoSuchPathError, git.InvalidGitRepositoryError
-        ``repository`` is no repository with a work tree.
+        ``repository`` is not a repository with a work tree.
     """
     target = Path(folder).expanduser().absolute()
     if target.exists() and any(target.iterdir()):
@@ -179,8 +179,8 @@ def _tell_filters(temporary: TemporaryRepository, paths: Sequence[str]) -> None:
         more = len(filtered) - _SHOWN_NAMES
         names = ", ".join(filtered[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
         _logger.warning(
-            "These files come as git keeps them, because no filters were run: %s. If you trust "
-            "the filters of the repository, run them with `filters=True` (`--filters`).",
+            "These files are restored as git stores them, because no filters were run: %s. If you "
+            "trust the filters of the repository, run them with `filters=True` (`--filters`).",
             names,
         )
 

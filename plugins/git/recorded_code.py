@@ -45,7 +45,7 @@ def find_origins(traj: TrajectoryLike) -> dict[str, Origin]:
     """
     groups = _groups(traj, "config.git")
     if not groups:
-        raise GitError(f"Trajectory `{traj.v_name}` remembers no code: it ran without git.")
+        raise GitError(f"Trajectory `{traj.v_name}` has no recorded code: it ran without git.")
     found: dict[str, Origin] = {}
     for name in _groups(traj, "config.environment"):
         code = f"config.environment.{name}.{CODE}"
@@ -97,7 +97,7 @@ def read_difference(traj: TrajectoryLike, name: str, size_limit: int) -> Differe
     if traj.f_contains(f"{group}.unconverted", shortcuts=False):
         unconverted = traj.f_get(f"{group}.unconverted", fast_access=True)
     if type(unconverted) is not tuple or not all(isinstance(path, str) for path in unconverted):
-        raise _strange(traj, f"{group}.unconverted", "is no tuple of names of files")
+        raise _strange(traj, f"{group}.unconverted", "is not a tuple of names of files")
     return Difference(base, _patch(traj, f"{group}.patch", size_limit), unconverted)
 
 
@@ -140,7 +140,7 @@ def _unsafe(traj: TrajectoryLike, path: str) -> GitError:
 def _text(traj: TrajectoryLike, name: str) -> str:
     value = _value(traj, name)
     if not isinstance(value, str):
-        raise _strange(traj, name, "is no text")
+        raise _strange(traj, name, "is not text")
     return str(value)
 
 
@@ -173,13 +173,13 @@ def _patch(traj: TrajectoryLike, name: str, size_limit: int) -> bytes:
         patch = unpacking.decompress(packed.tobytes(), size_limit + 1)
         size = max(len(patch), _unpacked_size(patch))
     except (ValueError, zlib.error) as err:
-        raise _strange(traj, name, f"is no compressed patch: {err}") from err
+        raise _strange(traj, name, f"is not a compressed patch: {err}") from err
     if size > size_limit:
         raise _strange(
             traj, name, f"makes more than {size_limit} bytes; allow them with `size_limit`"
         )
     if not unpacking.eof:
-        raise _strange(traj, name, "is no compressed patch: its end is missing")
+        raise _strange(traj, name, "is not a compressed patch: its end is missing")
     return patch
 
 

@@ -87,7 +87,7 @@ class GitVersioning(Versioning):
             Git could not commit: a hook refused, the user is not configured, a merge is unfinished,
             the repository cannot be written to or has nothing to commit.
         git.NoSuchPathError, git.InvalidGitRepositoryError
-            ``git_repository`` is no repository with a work tree.
+            ``git_repository`` is not a repository with a work tree.
         """
         if self._path is None:
             return None
@@ -199,7 +199,7 @@ def _tell(environment: EnvironmentLike, found: SnapshotResult) -> None:
     if untracked.large:
         sizes = (f"{path} ({size / 1e6:.1f} MB)" for path, size in untracked.large.items())
         _logger.warning(
-            "Large untracked files are listed, but not kept with the code: %s. Name data and "
+            "Large untracked files are listed, but not stored with the code: %s. Name data and "
             "results in .gitignore.",
             _some(tuple(sizes)),
         )

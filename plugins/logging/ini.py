@@ -57,7 +57,7 @@ def read_ini(source: str | os.PathLike[str] | configparser.RawConfigParser) -> I
         try:
             parser.read_string(text, source=str(path))
         except configparser.Error as err:
-            raise ValueError(f"{str(path)!r} is no ini file: {err}") from err
+            raise ValueError(f"{str(path)!r} is not an ini file: {err}") from err
     sections = {name: dict(parser.items(name, raw=True)) for name in parser.sections()}
     return IniFile(sections, locations)
 

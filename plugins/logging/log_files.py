@@ -113,7 +113,7 @@ def get_strings(args: str) -> list[str]:
     Raises
     ------
     SyntaxError
-        The text is no Python expression.
+        The text is not a Python expression.
     """
     nodes = ast.walk(ast.parse(args.strip(), mode="eval"))
     return [
@@ -162,9 +162,9 @@ class LogFilePlaces:
             path = Path(absolute_path(self._renamed(filename)))
             folder = next((each for each in path.parents if os.path.lexists(each)), path.parent)
             if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-                error: OSError = PermissionError(f"nothing can be made in {str(folder)!r}")
+                error: OSError = PermissionError(f"nothing can be created in {str(folder)!r}")
                 if not folder.is_dir():
-                    error = NotADirectoryError(f"{str(folder)!r} is no folder")
+                    error = NotADirectoryError(f"{str(folder)!r} is not a folder")
                 raise handler_error(f"for {filename!r} of workers", error)
 
     def _renamed(self, filename: str) -> str:

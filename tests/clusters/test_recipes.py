@@ -268,7 +268,7 @@ def test_a_batch_whose_job_is_killed_is_submitted_again_alone(slurm, place, gate
     assert main.returncode == 0, err
     assert "Submitting 3 batches." in out
     assert "Submitting 1 batches." in out
-    assert "Submit its job again to go on." in err
+    assert "Submit its job again." in err
     check_results(place, out)
 
 

@@ -346,7 +346,7 @@ def test_nothing_is_merged_into_another_experiment(place):
     before = place.path.read_bytes()
     with pytest.raises(ValueError, match="is not the one that"):
         merge_rescued(place.rescue_file)
-    with pytest.raises(ValueError, match="no rescue file"):
+    with pytest.raises(ValueError, match="not a rescue file"):
         merge_rescued(place.path)
     assert place.path.read_bytes() == before
 

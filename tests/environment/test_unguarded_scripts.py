@@ -56,7 +56,7 @@ def test_an_unguarded_script_is_told_of_the_guard(tmp_path, scheduler, mode, ser
         text=True,
         timeout=100,
     )
-    assert "has to stand below if __name__ == '__main__'" in done.stderr
+    assert "put the code that it executes below if __name__ == '__main__'" in done.stderr
     assert done.returncode != 0
     last_line = done.stderr.rstrip().splitlines()[-1]
     assert "could not start" in last_line

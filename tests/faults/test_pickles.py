@@ -154,4 +154,4 @@ def test_a_name_that_is_no_text_is_an_error_and_no_crash(node, mode, path, bases
     )
     assert done.returncode == 1, done
     assert "StorageFormatError" in done.stderr.decode()
-    assert "no UTF-8" in done.stderr.decode() or "checksum" in done.stderr.decode()
+    assert "not UTF-8" in done.stderr.decode() or "checksum" in done.stderr.decode()

@@ -30,7 +30,7 @@ class Answer(IntEnum):
         (np.array([]), "An ArrayParameter takes arrays without elements"),
         (np.array([None]), "dtype object has no place here"),
         (OwnText("a"), "OwnText only derives from str"),
-        (np.ma.array([1], mask=[True]), r"The mask .* has no place"),
+        (np.ma.array([1], mask=[True]), r"The mask .* cannot be stored"),
         ({"a": 1}, r"type dict\. `f_add_parameter"),
     ],
 )
@@ -47,7 +47,7 @@ def test_parameters_say_why_and_what_to_do(data, reason):
         (object(), r"type object\. `f_add_result\("),
         (OwnText("a"), r"OwnText only derives from str\. Convert it, for example by `str\(...\)`"),
         (Answer.YES, r"Answer only derives from int\. .*`\.value`"),
-        (np.ma.array([1], mask=[True]), r"The mask .* has no place"),
+        (np.ma.array([1], mask=[True]), r"The mask .* cannot be stored"),
     ],
 )
 def test_results_say_why_and_what_to_do(data, reason):

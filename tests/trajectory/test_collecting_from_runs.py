@@ -108,7 +108,7 @@ def test_what_is_outside_runs_only_is_in_no_run(filled):
 
 
 def test_without_anything_of_runs_the_error_says_how_to_load(stored):
-    with pytest.raises(AttributeError, match=r"nothing of runs in memory.*`auto_load=True`"):
+    with pytest.raises(AttributeError, match=r"no runs are in memory.*`auto_load=True`"):
         stored.f_get_from_runs("z")
     with pytest.raises(DataNotInStorageError, match="or in the storage"):
         stored.f_get_from_runs("z", auto_load=True)

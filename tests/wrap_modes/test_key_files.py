@@ -199,7 +199,7 @@ def test_a_file_system_without_modes_gets_no_key(tmp_path, monkeypatch):
 
 def test_a_file_that_is_no_key_is_reported(tmp_path):
     (place,) = key_files.write([tmp_path], b"something else")
-    with pytest.raises(ValueError, match="no key file of pypet"):
+    with pytest.raises(ValueError, match="not a key file of pypet"):
         pickle.loads(pickle.dumps(WorkerKey(b"", b"", (place,))))
 
 

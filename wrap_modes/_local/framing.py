@@ -34,7 +34,7 @@ ROOM = 1 << 16
 
 
 class FrameError(ValueError):
-    """Bytes are no frame, or not the ones that were sent."""
+    """Bytes are not a frame, or not the ones that were sent."""
 
 
 class Frame(NamedTuple):
@@ -123,7 +123,7 @@ class Inbox:
         EOFError
             The other side is gone; an incomplete frame is lost.
         FrameError
-            The bytes are no frames.
+            The bytes are not frames.
         """
         try:
             count = self.connection.recv_into(self._buffer[self._end :])
@@ -361,7 +361,7 @@ def decode_batch(body: memoryview) -> list[list[memoryview]]:
         left = iter(pieces[1:])
         dumps = [list(islice(left, count)) for count in counts]
     except (struct.error, IndexError, MemoryError, OverflowError) as error:
-        raise ValueError(f"This is no message of a worker: {error}") from error
+        raise ValueError(f"This is not a message of a worker: {error}") from error
     if sum(map(len, pieces)) + 8 * (len(pieces) + 1) != len(body):
         raise ValueError("the lengths do not add up")
     return dumps

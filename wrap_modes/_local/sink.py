@@ -80,7 +80,7 @@ class StorageSink:
         """Store rows of the run table, except those of runs whose data was not stored.
 
         The first ``known_failures`` failures are taken into account in the rows already. That
-        rows are not stored is no failure: who sent them has them still.
+        rows are not stored is not a failure: who sent them has them still.
         """
         failed = self.failed_runs[known_failures:]
         try:

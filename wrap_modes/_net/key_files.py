@@ -98,7 +98,7 @@ def _read(path: str) -> bytes:
 def _check(status: os.stat_result) -> None:
     """Raise PermissionError unless a file is regular and this user's alone."""
     if not stat.S_ISREG(status.st_mode):
-        raise PermissionError("it is no regular file")
+        raise PermissionError("it is not a regular file")
     if status.st_uid != os.geteuid():
         raise PermissionError(f"it belongs to user {status.st_uid}, not to {os.geteuid()}")
     mode = stat.S_IMODE(status.st_mode)

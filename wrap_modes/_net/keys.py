@@ -128,7 +128,7 @@ class ServerKey:
 def _from_files(places: tuple[str, ...]) -> WorkerKey:
     data = key_files.read(places)
     if len(data) != _PUBLIC_BYTES + TOKEN_BYTES:
-        raise ValueError(f"{' or '.join(places)} is no key file of pypet.")
+        raise ValueError(f"{' or '.join(places)} is not a key file of pypet.")
     return WorkerKey(data[:_PUBLIC_BYTES], data[_PUBLIC_BYTES:], places)
 
 

@@ -104,7 +104,7 @@ class NetworkListener(Source):
         try:
             found = list(map(load, decode_batch(request.body)))
         except ValueError as error:
-            # It comes from a worker, so something is lost: that is no stranger's nonsense.
+            # It comes from a worker, so something is lost, unlike with a foreign message.
             server.refusals.count(MALFORMED)
             found = [StoreMessage(NO_RUN, Unreadable(error))]
         messages.extend(found)

@@ -31,7 +31,7 @@ def listen() -> socket.socket:
     """Return a socket that only processes of this machine reach, and that leaves no file."""
     if sys.platform == "linux":
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listening.bind("")  # the kernel chooses a name that is no file
+        listening.bind("")  # the kernel chooses a name that is not a file
     else:
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listening.bind(("127.0.0.1", 0))

@@ -101,7 +101,7 @@ class ConstantOperations(PickleStack):
         try:
             self._stack.append(raw.decode("utf8", "surrogatepass"))
         except UnicodeDecodeError as err:
-            raise MalformedPickleError(f"Text is no UTF-8: {err}", fails_everywhere=True) from err
+            raise MalformedPickleError(f"Text is not UTF-8: {err}", fails_everywhere=True) from err
 
     def op_binunicode(self) -> None:
         self._text(self._take(self._number("<I")))

@@ -26,7 +26,7 @@ class ObjectOperations(PickleStack):
 
     def _find(self, module_name: Any, global_name: Any) -> None:
         if type(module_name) is not str or type(global_name) is not str:
-            raise MalformedPickleError("A name is no text.")
+            raise MalformedPickleError("A name is not text.")
         self._stack.append(self.vocabulary.find(module_name, global_name))
 
     def op_global(self) -> None:
@@ -46,7 +46,7 @@ class ObjectOperations(PickleStack):
             It cannot be called, or not with these arguments.
         """
         if type(args) is not tuple:
-            raise MalformedPickleError("Arguments are no tuple.")
+            raise MalformedPickleError("Arguments are not a tuple.")
         if type(function) is Constructor:
             return self._checked(function.call, self, *args)
         if self.vocabulary.is_declared(function):
@@ -59,7 +59,7 @@ class ObjectOperations(PickleStack):
     def make(self, cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Return the result of ``cls.__new__`` of an allowed class; see `call`."""
         if type(args) is not tuple or type(kwargs) is not dict:
-            raise MalformedPickleError("Arguments are no tuple.")
+            raise MalformedPickleError("Arguments are not a tuple.")
         if isinstance(cls, type):
             handler = self.vocabulary.maker(cls)
             if handler is not None:
@@ -75,7 +75,7 @@ class ObjectOperations(PickleStack):
             raise
         except Exception as err:  # numpy, pandas and others raise various types for bad arguments
             raise RefusedPickleError(
-                f"A pickle has content that is none of its type: {type(err).__name__}: {err}"
+                f"A pickle has content of the wrong type: {type(err).__name__}: {err}"
             ) from err
 
     def op_reduce(self) -> None:
@@ -122,7 +122,7 @@ class ObjectOperations(PickleStack):
             raise RefusedPickleError(f"A pickle changes {type(target).__name__} {target!r:.80}.")
 
     def op_refused(self) -> None:
-        raise RefusedPickleError("A pickle refers to something outside itself.")
+        raise RefusedPickleError("A pickle refers to an object outside of itself.")
 
 
 def _name(line: bytes) -> str:
@@ -158,7 +158,7 @@ def _set_declared_state(target: Any, state: Any) -> None:
         }
         for key, value in slots.items():
             if key not in known:
-                raise RefusedPickleError(f"A pickle sets {key!r}, which is no slot of its class.")
+                raise RefusedPickleError(f"A pickle sets {key!r}, not a slot of its class.")
             setattr(target, key, value)
 
 

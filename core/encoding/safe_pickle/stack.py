@@ -43,7 +43,7 @@ class PickleStack:
         self._work -= amount
         if self._work < 0:
             raise RefusedPickleError(
-                f"A pickle of {len(self._raw)} bytes asks for too much memory or time."
+                f"A pickle of {len(self._raw)} bytes needs too much memory or time."
             )
 
     def nested(self, made: Any, items: Iterable[Any]) -> Any:
@@ -94,7 +94,7 @@ class PickleStack:
         except UnicodeDecodeError:
             raise
         except (ValueError, OverflowError) as err:
-            raise MalformedPickleError(f"{line[:40]!r} is no literal: {err}") from err
+            raise MalformedPickleError(f"{line[:40]!r} is not a literal: {err}") from err
 
     # ----- stack and memo ------------------------------------------------------------------
 
@@ -145,7 +145,7 @@ class PickleStack:
 
     def _recall(self, index: int) -> None:
         if index not in self._memo:
-            raise MalformedPickleError(f"Nothing was remembered as {index}.")
+            raise MalformedPickleError(f"The memo has no entry {index}.")
         value = self._memo[index]
         if type(value) is Pending:
             if not value.is_done:

@@ -96,7 +96,7 @@ class AllowedNames:
 def check(condition: bool, kind: str) -> None:
     """Raise RefusedPickleError unless a condition on the parts of a ``kind`` is met."""
     if not condition:
-        raise RefusedPickleError(f"A pickle has something in place of what makes {kind}.")
+        raise RefusedPickleError(f"A pickle has invalid arguments for {kind}.")
 
 
 def check_text(value: Any, longest: int) -> str:

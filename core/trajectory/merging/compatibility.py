@@ -20,7 +20,7 @@ def check_mergeable(traj: Trajectory, other: Trajectory) -> None:
     Raises
     ------
     TypeError
-        ``other`` is no trajectory, or its wildcards differ from those of ``traj``.
+        ``other`` is not a trajectory, or its wildcards differ from those of ``traj``.
     ValueError
         ``traj`` was never stored.
     """

@@ -282,7 +282,7 @@ def merge_info(
     ]
     if options.ignore_data:
         ignored = tuple(sorted(options.ignore_data))
-        entries.append(("ignore_data", ignored, "What was left out on request"))
+        entries.append(("ignore_data", ignored, "Data that was left out on request"))
     if options.trial_parameter is not None:
         entries.append(("trial_parameter", options.trial_parameter, "Parameter that counts trials"))
     if traj.v_version != constants.VERSION:

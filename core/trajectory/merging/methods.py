@@ -78,7 +78,7 @@ class Merging(WholeStorage):
         Raises
         ------
         TypeError
-            The other one is no trajectory or has different wildcards or parameters; or the trial
+            The other one is not a trajectory or has different wildcards or parameters; or the trial
             parameter does not count trials.
         ValueError
             This trajectory was never stored, all runs are duplicates, there are backups, or both

@@ -119,7 +119,7 @@ def _trial_parameter(traj: Trajectory, other: Trajectory, name: str) -> str:
     for each in (traj, other):
         node = each.f_get(name)
         if not (node.v_is_leaf and node.v_is_parameter and node.v_branch in DATA_BRANCHES):
-            raise TypeError(f"The trial parameter `{node.v_full_name}` is no parameter.")
+            raise TypeError(f"The trial parameter `{node.v_full_name}` is not a parameter.")
         full_name = full_name or node.v_full_name
         values = _values(each, full_name)
         if not all(_is_integer(value) for value in values) or set(values) != set(

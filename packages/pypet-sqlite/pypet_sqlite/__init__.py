@@ -104,7 +104,7 @@ class SqliteStorageService(KeyValueStorageService):
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
         elif version != VERSION:
-            raise StorageFormatError(f"{self.filename!r} is no file of pypet-sqlite {VERSION}.x.")
+            raise StorageFormatError(f"{self.filename!r} is not a pypet-sqlite {VERSION}.x file.")
         return connection
 
     @contextmanager

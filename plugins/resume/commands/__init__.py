@@ -41,7 +41,7 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no number of seconds; a path stands before --watch"
+            f"{text!r} is not a number of seconds; a path stands before --watch"
         ) from None
     if not 0.05 <= seconds <= 86400:
         raise argparse.ArgumentTypeError(f"{text} is not between 0.05 and 86400 seconds")
@@ -77,7 +77,7 @@ def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of at least 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
     return int(text)
 
 

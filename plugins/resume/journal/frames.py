@@ -93,7 +93,7 @@ def encode(
 def headers(content: Any, offset: int) -> Iterator[tuple[int, int]]:
     """Yield kind and run of the frames from ``offset`` on, without a look at checksums.
 
-    What is no frame is left out: the next one is looked for by its marker.
+    What is not a frame is left out: the next one is looked for by its marker.
     """
     end = len(content) - HEADER_BYTES
     while offset <= end:

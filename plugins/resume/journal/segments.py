@@ -209,7 +209,7 @@ class SegmentReader:
         Raises
         ------
         StorageFormatError
-            The file is no segment of a journal.
+            The file is not a segment of a journal.
         OSError
             It cannot be read.
         """
@@ -223,7 +223,7 @@ class SegmentReader:
                     return
                 if not is_segment:
                     raise StorageFormatError(
-                        f"{self.path} is no segment of a journal that this version of pypet can "
+                        f"{self.path} is not a segment of a journal that this version of pypet can "
                         "read: it does not begin with the signature."
                     )
                 self.position = len(SIGNATURE)

@@ -248,7 +248,7 @@ def _check_signature(start: bytes, path: str | os.PathLike[str]) -> None:
     if differing == 1:
         raise _damaged(path, "its first bytes are wrong")
     raise StorageFormatError(
-        f"{os.fspath(path)} is no snapshot of an experiment: its first bytes are "
+        f"{os.fspath(path)} is not a snapshot of an experiment: its first bytes are "
         f"{start[: len(_SIGNATURE)]!r}. Give the folder that was the `resume_folder`."
     )
 

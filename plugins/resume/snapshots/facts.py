@@ -42,8 +42,8 @@ def collect_facts(environment: EnvironmentLike) -> dict[str, Any]:
     ``written`` is in seconds since the epoch; ``file`` is a full path, None for a storage service
     without a file; ``process`` is a `ProcessIdentity` as a dictionary; ``runs`` is how many there
     are at this moment; ``workers`` is how many are executed at a time, None if that is not known;
-    ``options`` are those that say how they are executed, as far as they are no defaults and fit for
-    JSON. ``script`` is empty in interactive sessions.
+    ``options`` are those about how runs are executed, except for defaults and values that JSON
+    cannot represent. ``script`` is empty in interactive sessions.
     """
     trajectory = environment.trajectory
     filename = getattr(trajectory.v_storage_service, "filename", None)

@@ -122,7 +122,7 @@ def read_bytes(location: Any, name: bytes) -> bytes:
     """Return the bytes of an attribute that holds text; none for any other."""
     raw = read_raw(location, name)
     if isinstance(raw, str):
-        return raw.encode("utf8", "surrogateescape")  # as h5py keeps bytes that are no UTF-8
+        return raw.encode("utf8", "surrogateescape")  # as h5py keeps bytes that are not UTF-8
     return raw if isinstance(raw, bytes) else b""
 
 

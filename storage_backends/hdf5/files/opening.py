@@ -92,7 +92,7 @@ def open_file(
     PermissionError
         The file may not be read, or not be written.
     StorageFormatError
-        It is no HDF5 file, or was cut.
+        It is not an HDF5 file, or was truncated.
     BlockingIOError
         Another process has the file open, and the time is over.
     """

@@ -98,7 +98,7 @@ def delete_link(cache: TrajectoryCache, operation: DeleteLink) -> None:
     """
     parent, name = _place(cache, operation.path)
     if not is_link(parent, name):
-        raise DataNotInStorageError(f"{operation.path!r} is stored, but it is no link.")
+        raise DataNotInStorageError(f"{operation.path!r} is stored, but it is not a link.")
     parent.unlink(name)
 
 

@@ -75,7 +75,7 @@ class ItemOpener:
         """
         if name.count(".") > _MOST_LEVELS:
             raise StorageFormatError(
-                f"{self._place(path, name[:_MOST_LEVELS])} has groups in it that seem to be in "
+                f"{self._place(path, name[:_MOST_LEVELS])} has groups that seem to contain "
                 "themselves."
             )
         if address is None and self.is_foreign(group, raw, path, name):

@@ -230,7 +230,7 @@ class FileView:
         return of.plain.numbers(header)
 
     def _known_as_no_scalars(self) -> set[str]:
-        """Return the names of items whose headers say that they are no scalars."""
+        """Return the names of items whose headers say that they are not scalars."""
         if self._header is None:
             with self._of.opened(self.path) as group:
                 found, _ = child_addresses(group)

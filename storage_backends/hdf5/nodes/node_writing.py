@@ -90,7 +90,7 @@ class NodeWriter:
         location, _, name = root.rpartition(".")
         parent = self._cache.group(location)
         if parent is None:
-            raise ValueError(f"{root!r} cannot be stored: {location!r} is no group in the file.")
+            raise ValueError(f"{root!r} cannot be stored: {location!r} is not a group in the file.")
         raw = name.encode("utf8")
         shape = batch_shape(root, nodes)
         if (

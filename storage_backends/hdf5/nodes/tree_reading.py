@@ -262,7 +262,7 @@ class TreeReader:
                 if is_group and address in above:
                     raise StorageFormatError(
                         f"Group {path!r} of trajectory {self._trajectory!r} in {self._file.path} "
-                        "is one of the groups that it is in: there is no end to what is below it. "
+                        "contains itself, so there is no end to what is below it. "
                         "Remove this link, or load other parts of the file."
                     )
             except Exception as error:
@@ -308,7 +308,7 @@ class TreeReader:
                     f"has the item {name.decode()!r}, but does not say by SRVC_LEAF that it is a "
                     "leaf: the file is damaged there."
                 ) from None
-            logger.warning("%r in %s is no node and left out.", name.decode(), self._file.path)
+            logger.warning("%r in %s is not a node and left out.", name.decode(), self._file.path)
             return None
 
     def _group(self, level: _Level) -> Any:

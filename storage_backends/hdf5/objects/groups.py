@@ -97,7 +97,7 @@ def is_link(group: h5g.GroupID, name: bytes) -> bool:
 
 
 def child_address(group: h5g.GroupID, name: bytes) -> int:
-    """Return where in the file the child of this name is; it is no link."""
+    """Return where in the file the child of this name is; it is not a link."""
     address: int = group.links.get_info(name).u
     return address
 

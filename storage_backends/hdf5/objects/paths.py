@@ -62,7 +62,7 @@ def absolute(target: bytes, parent: bytes) -> bytes:
 
 
 def link_text(group: Any, name: bytes) -> str:
-    """Return where a link, which is no hard one, leads to, for a message."""
+    """Return where a link, which is not a hard one, leads to, for a message."""
     kind = group.links.get_info(name).type
     if kind == h5l.TYPE_SOFT:
         return repr(group.links.get_val(name).decode("utf8", "replace"))

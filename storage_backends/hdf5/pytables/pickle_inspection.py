@@ -115,7 +115,7 @@ def decoded(name: bytes, kind: str, file: str) -> str:
         return name.decode("utf8")
     except UnicodeDecodeError as err:
         raise StorageFormatError(
-            f"The name {name!r} of an {kind} in {file} is no UTF-8. The file is damaged there."
+            f"The name {name!r} of an {kind} in {file} is not UTF-8. The file is damaged there."
         ) from err
 
 
@@ -238,7 +238,7 @@ class _Inspection:
             raw = read_bytes(node, name)
             is_utf8 = kind.get_cset() == h5t.CSET_UTF8 or name in TEXT_ATTRIBUTES
             if is_utf8 and not _is_utf8(raw):  # PyTables fails, and leaves the file open
-                raise _unknown(self._file, path, "has text that is no UTF-8, a kind of text")
+                raise _unknown(self._file, path, "has text that is not UTF-8, a kind of text")
             if name == FORMAT_VERSION and not _VERSION.fullmatch(raw):
                 raise _unknown(self._file, path, "names a version of its format")
             for text in texts_in(raw):
@@ -268,7 +268,7 @@ class _Inspection:
         except MalformedPickleError as err:
             if err.fails_everywhere:
                 return
-            raise RefusedPickleError(f"{where} is no pickle, but begins as one: {err}") from err
+            raise RefusedPickleError(f"{where} is not a pickle, but begins as one: {err}") from err
         except UnicodeDecodeError:  # text of Python 2, which PyTables decodes as latin-1 then
             load_constants(raw, where, self._policy.mode, "latin1")
             return

@@ -172,7 +172,7 @@ class PlainCopy:
             except UnicodeDecodeError as err:
                 raise StorageFormatError(f"{where} in {self._file.path} is damaged: {err}") from err
             if not isinstance(value, np.ndarray) or not value.ndim:
-                raise StorageFormatError(f"{where} in {self._file.path} is no array of objects.")
+                raise StorageFormatError(f"{where} in {self._file.path} has no objects in it.")
             self._lengths[path] = len(value)
             rows.append(np.frombuffer(pickle.dumps(value, pickle.HIGHEST_PROTOCOL), np.uint8))
         made = h5py.Group(target).create_dataset(

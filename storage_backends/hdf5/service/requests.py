@@ -112,7 +112,7 @@ def _delete(cache: TrajectoryCache, operation: Any, *, replayed: bool) -> None:
     except (DataNotInStorageError, TypeError) as err:
         if not replayed:
             raise
-        logger.debug("Nothing is deleted again: %s", err)
+        logger.debug("Deleted already: %s", err)
 
 
 def _put_link(cache: TrajectoryCache, link: PutLink, filters: Filters) -> None:

@@ -31,7 +31,7 @@ def _check_encoding(value: str) -> None:
         "a".encode(value)  # finds out about codecs like 'base64', which encode no text
     except (LookupError, ValueError):
         raise ValueError(
-            f"`encoding={value!r}` is none of text that Python knows; try 'utf8'."
+            f"`encoding={value!r}` is not a text encoding that Python knows; try 'utf8'."
         ) from None
 
 
@@ -41,7 +41,7 @@ def _check_format(value: Any) -> None:
 
 
 def check_timeout(value: Any) -> None:
-    """Raise ValueError for what is no time to wait."""
+    """Raise ValueError for what is not a time to wait."""
     if not value >= 0:
         raise ValueError(f"`lock_timeout` is a number of seconds from 0 on, not {value!r}.")
 

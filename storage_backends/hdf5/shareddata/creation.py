@@ -45,7 +45,7 @@ def put_shared_frame(
     Raises
     ------
     TypeError
-        The content is no frame of pandas.
+        The content is not a frame of pandas.
     ValueError
         The frame exists and is neither to be added to nor to be replaced, or pandas cannot
         keep it so.

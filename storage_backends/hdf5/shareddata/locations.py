@@ -88,7 +88,7 @@ class ItemLocation:
                 _STORED_AS not in group._v_attrs
                 or group._v_attrs[_STORED_AS] != constants.NESTED_GROUP
             ):
-                raise ValueError(f"{self} cannot be made: {name!r} on the way is another item.")
+                raise ValueError(f"{self} cannot be created: {name!r} in its path is another item.")
         return group
 
     def check_free(self) -> None:

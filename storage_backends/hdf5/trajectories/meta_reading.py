@@ -246,7 +246,7 @@ def _info(tables: _Tables, trajectory: str, damage: OverviewDamage) -> Info:
 
 def _no_trajectory(tables: _Tables, trajectory: str) -> DataNotInStorageError:
     return DataNotInStorageError(
-        f"{trajectory!r} in {tables.file} has no table overview/info, so it is no trajectory or "
+        f"{trajectory!r} in {tables.file} has no table overview/info, so it is not a trajectory or "
         "was not stored completely."
     )
 

@@ -95,8 +95,8 @@ class OverviewDamage:
         """Log a warning if there is damage."""
         if self._found:
             logger.warning(
-                "The overview of trajectory %r in %s is damaged, which harms no other data. %s. "
-                "To mend it, load the trajectory and store it in a new file.",
+                "The overview of trajectory %r in %s is damaged; no other data is affected. %s. "
+                "To repair it, load the trajectory and store it in a new file.",
                 self._trajectory,
                 self._file,
                 "; ".join(self._found),
@@ -164,7 +164,7 @@ def _explored_below(
 
 
 def _opened(group: h5g.GroupID, path: bytes) -> h5g.GroupID | None:
-    """Return a group below another one; None if the path has a link or it is no group."""
+    """Return a group below another one; None if the path has a link or it is not a group."""
     for name in path.split(b"/"):
         if not has_child(group, name) or is_link(group, name):
             return None

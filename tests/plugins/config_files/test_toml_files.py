@@ -79,7 +79,7 @@ def test_tables_become_options_parameters_and_logging(write, tmp_path):
         ("v_auto_load = true", "v_auto_laod = true", r"line 4.*v_auto_load"),
         ("[config]", "[confg]", r"\[config\]"),
         ('comment = "step size"', "unit = 3", "a value and a comment"),
-        ("[trajectory]", "ncores = 2\n[trajectory]", "line 2, ncores: stands in no table"),
+        ("[trajectory]", "ncores = 2\n[trajectory]", "line 2, ncores: is in no table"),
         ("[trajectory]", "[[trajectory]]", "line 2, .*has to be a table"),
         ("[storage_service]", "[environment.caps]\n[storage_service]", "line 9.*'caps'"),
         ("Rate = 0.5", "Rate = 2026-11-25", r"line 13.*does not support datetime.date"),

@@ -115,7 +115,7 @@ def test_values_in_place_of_groups_are_no_code(tmp_path):
     traj = Trajectory("t", storage_service="memory")
     traj.f_add_config("git", 1)
     traj.f_add_config("environment", 1)
-    with pytest.raises(GitError, match="remembers no code"):
+    with pytest.raises(GitError, match="has no recorded code"):
         checkout_code(traj, tmp_path / "new")
 
 
@@ -322,14 +322,14 @@ def test_files_in_a_patch_that_unpack_to_more_than_allowed_are_refused(work, tmp
 )
 def test_what_is_no_compressed_patch_is_told(work, tmp_path, packed):
     traj = remembering(work.head(), packed=np.frombuffer(packed, np.uint8))
-    with pytest.raises(GitError, match=r"diff_1\.patch` is no compressed patch"):
+    with pytest.raises(GitError, match=r"diff_1\.patch` is not a compressed patch"):
         checkout_code(traj, tmp_path / "new", work.root)
 
 
 @pytest.mark.parametrize("line", [b"literal -1", b"literal 9x", b"delta " + b"9" * 30, b"delta 5"])
 def test_sizes_in_a_patch_that_nobody_writes_are_refused(work, tmp_path, line):
     patch = new_file("a.bin").encode() + b"GIT binary patch\n" + line + b"\n"
-    with pytest.raises(GitError, match=r"is no compressed patch|cannot be restored"):
+    with pytest.raises(GitError, match=r"is not a compressed patch|cannot be restored"):
         checkout_code(remembering(work.head(), patch), tmp_path / "new", work.root)
 
 

@@ -229,7 +229,7 @@ def test_what_was_done_is_in_the_log_file(work, tmp_path):
     (log,) = (tmp_path / "logs").rglob("*LOG.txt")
     text = log.read_text()
     assert f"new commit {work.head()}" in text
-    assert "listed, but not kept with the code: data.bin (10.0 MB)" in text
+    assert "listed, but not stored with the code: data.bin (10.0 MB)" in text
 
 
 def test_a_repository_that_cannot_be_written_to_is_told(work):

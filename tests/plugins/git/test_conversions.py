@@ -147,7 +147,7 @@ def test_large_untracked_files_are_listed_but_not_kept(work, tmp_path, caplog):
     work.write("[x]*.bin", b"0" * (LARGE_BYTES + 1))
     work.write("x1.bin", b"small")
     env = note(work)
-    assert "not kept with the code: [x]*.bin (10.0 MB)." in caplog.text
+    assert "not stored with the code: [x]*.bin (10.0 MB)." in caplog.text
     assert code_group(env).untracked == ("[x]*.bin", "x1.bin")
     assert code_group(env).left_out == ("[x]*.bin",)
     assert sorted(files_in(checkout_code(env.traj, tmp_path / "a", work.root))) == [

@@ -192,7 +192,7 @@ def test_a_folder_with_files_is_refused(work, tmp_path):
 
 def test_a_trajectory_without_code_is_told(tmp_path):
     env = Environment(trajectory="G", storage_service="memory", log_config=None)
-    with pytest.raises(GitError, match="remembers no code"):
+    with pytest.raises(GitError, match="has no recorded code"):
         checkout_code(env.traj, tmp_path / "restored")
 
 

@@ -235,7 +235,7 @@ def test_an_empty_a_longer_and_a_foreign_file_are_refused(path, read):
     with pytest.raises(StorageFormatError, match=f"it has {len(whole()) + 1} bytes instead of"):
         read(path)
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    with pytest.raises(StorageFormatError, match=r"is no snapshot .* `resume_folder`"):
+    with pytest.raises(StorageFormatError, match=r"is not a snapshot .* `resume_folder`"):
         read(path)
 
 
