@@ -97,6 +97,6 @@ def main() -> None:
     show(filename)
 
 
-# Workers import this script, so what the main process alone does has to stand below this line.
+# Workers import this script, so everything that only the main process does is below this line.
 if __name__ == "__main__":
     main()

@@ -184,7 +184,7 @@ def _execute(code: CodeType, spec: ModuleSpec | None, path: str, script: MainScr
         except (Exception, SystemExit) as error:
             raise ResumeError(
                 f"The script {path} was loaded for what it defines, and failed: "
-                f"{type(error).__name__}: {error}. What it executes has to stand below "
+                f"{type(error).__name__}: {error}. Put the code that it executes below "
                 "if __name__ == '__main__'; or call `resume` from the script itself."
             ) from error
     _rename(module)

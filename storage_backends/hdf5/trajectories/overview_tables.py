@@ -150,8 +150,8 @@ class OverviewTable:
             self._length = -1
             self._pending.clear()
             logger.warning(
-                "The table overview/%s is damaged and will not be updated any more; no other data is "
-                "affected: %s",
+                "The table overview/%s is damaged and will not be updated any more; no other data "
+                "is affected: %s",
                 self._name.decode(),
                 error,
             )

@@ -92,7 +92,7 @@ def test_old_spellings_in_a_file_warn_and_lose_against_new_ones(write):
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("comment = 'from a file'", "comment = from a file", r"line 4.*no Python literal"),
+        ("comment = 'from a file'", "comment = from a file", r"line 4.*not a Python literal"),
         ("report_progress = False", "ncores = 'two'", r"line 8.*ncores"),
         ("report_progress = False", "report_progres = False", r"line 8.*'report_progress'"),
         ("[environment]", "[enviroment]", r"line 7.*\[environment\]"),
@@ -110,7 +110,7 @@ def test_old_spellings_in_a_file_warn_and_lose_against_new_ones(write):
         ("v_auto_load = True", "v_standard_result = 'Result'", r"line 5.*give it in Python"),
         ("v_auto_load = True", "v_storage_service = 'lazy'", r"line 5.*storage_service"),
         ("v_auto_load = True", "config = 'other.ini'", r"line 5.*cannot name another"),
-        ("v_auto_load = True", "v_comment = 3 + ", r"line 5.*no Python literal"),
+        ("v_auto_load = True", "v_comment = 3 + ", r"line 5.*not a Python literal"),
         ("seed_value = 42", "a b = 42", r"line 16.*other characters"),
         ("seed_value = 42", "grid.dx.fine = 42", r"line 16.*not a group"),
         ("seed_value = 42", "seed_value = {1, 2}", r"line 16.*does not support"),
