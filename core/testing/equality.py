@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,3 +71,27 @@ def assert_same_tree(actual: Any, expected: Any) -> None:
         else:
             links = {key: link.v_full_name for key, link in node.f_get_links().items()}
             assert links == {key: link.v_full_name for key, link in other.f_get_links().items()}
+
+
+def assert_same_as_one(
+    found: Mapping[str, Any],
+    states: Sequence[Mapping[str, Any]],
+    assert_same: Callable[[Any, Any], None],
+    path: str,
+) -> None:
+    """Make sure that each value is that of one of several states, which may lack some.
+
+    ``path`` is named if there are too few or too many values.
+    """
+    names = [set(state) for state in states]
+    assert set.intersection(*names) <= set(found) <= set.union(*names), path
+    for name, value in found.items():
+        *others, last = [state[name] for state in states if name in state]
+        for expected in others:
+            try:
+                assert_same(value, expected)
+            except AssertionError:
+                continue
+            break
+        else:
+            assert_same(value, last)

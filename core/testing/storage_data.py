@@ -15,6 +15,7 @@ from pypet.leaves import PickleResult
 from pypet.records import ArrayItem, DeleteLink, DeleteNode, PutNode, StoreRequest
 from pypet.services.record_service import RecordStorageService
 from pypet.testing.equality import assert_same_value
+from pypet.testing.storage_faults import FaultConformance
 from pypet.testing.storage_processes import ProcessConformance
 from pypet.testing.storage_runs import RunConformance
 from pypet.testing.storage_suite import NAME
@@ -57,7 +58,7 @@ class Undeclared:
     """A class that a pickle may hold and that was not declared."""
 
 
-class DataConformance(ValueConformance, RunConformance, ProcessConformance):
+class DataConformance(ValueConformance, RunConformance, ProcessConformance, FaultConformance):
     """Whatever is stored comes back as it was."""
 
     # ----- robustness ----------------------------------------------------------------------

@@ -7,12 +7,15 @@ Needs hypothesis, which finds a short sequence that fails. Derive a second class
     class TestMyStorageStateful(StatefulStorageConformance):
         def make_service(self, folder):
             return MyStorageService(filename=folder / "data.my")
+
+Where the suite can make the medium fail (`StorageSuite.fault`), that happens in between, too.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,11 +30,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError
 from pypet.leaves import Result
 from pypet.records import ArrayItem, DeleteNode, PutNode, StoreRequest
 from pypet.services import RecordStorageService
-from pypet.testing.equality import assert_same_annotation, assert_same_value
+from pypet.testing.equality import (
+    assert_same_annotation,
+    assert_same_as_one,
+    assert_same_value,
+)
 from pypet.testing.storage_suite import StorageSuite
 from pypet.trajectory import Trajectory, load_trajectory
 
@@ -239,6 +247,65 @@ class StorageMachine(RuleBasedStateMachine):
         leaf.f_set(**{name: self.model[leaf.v_full_name].items[name]})
         self._store(leaf, {name})
 
+    @precondition(lambda self: self._can_fail())
+    @rule(
+        data=st.data(),
+        what=st.sampled_from(["create", "overwrite", "delete"]),
+        given=items,
+        notes=noted,
+        number=st.integers(0, 5),
+    )
+    def fail_medium(
+        self, data: Any, what: str, given: dict[str, Any], notes: dict[str, Any], number: int
+    ) -> None:
+        """Let the medium fail while a request is applied, and apply it again.
+
+        After the fault each item of the leaf is as before or as after, and all else is untouched.
+        """
+        free = sorted(set(PATHS) - set(self.model))
+        if not (free if what == "create" else self.model):
+            return
+        if what == "create":
+            leaf = self.traj.f_add_result(data.draw(st.sampled_from(free)))
+        else:
+            leaf = self._drawn(data)
+        path = leaf.v_full_name
+        before = copy.deepcopy(self.model.get(path))
+        after: _Stored | None = None
+        if what == "delete":
+            builder = self.service.prepare(constants.DELETE, leaf, trajectory_name=NAME)
+        else:
+            leaf.f_set(**given)
+            leaf.v_annotations.f_set(**notes)
+            self.comments += 1
+            leaf.v_comment = f"comment {self.comments}"
+            builder = self.service.prepare(
+                constants.LEAF, leaf, trajectory_name=NAME, overwrite=True
+            )
+            after = copy.deepcopy(before) or _Stored()
+            after.put(leaf, True)
+        request = builder.request
+        fault = self.suite.fault(self.service, number)
+        assert fault is not None
+        has_failed = False
+        try:
+            with fault:
+                self.service.apply(request)
+        except OSError:
+            has_failed = True
+        expected = [before, after] if has_failed else [after]
+        self._compare(self.suite.reopened(self.service, self.folder), {path: expected})
+        self.service.apply(request._replace(replayed=True))
+        self.model.pop(path, None)
+        if after is not None:
+            self.model[path] = after
+        self.reopen()
+
+    def _can_fail(self) -> bool:
+        """Whether the suite says how the medium can be made to fail."""
+        is_asked = isinstance(self.service, RecordStorageService)
+        return is_asked and self.suite.fault(self.service, 0) is not None
+
     # ----- reading ---------------------------------------------------------------------------
 
     @rule()
@@ -252,7 +319,13 @@ class StorageMachine(RuleBasedStateMachine):
         """Compare what the same service loads."""
         self._compare(self.service)
 
-    def _compare(self, service: Any) -> Trajectory:
+    def _compare(
+        self, service: Any, doubtful: Mapping[str, Sequence[_Stored | None]] | None = None
+    ) -> Trajectory:
+        """Compare all with the model.
+
+        A ``doubtful`` leaf may be in one of several states; None says that it is not there.
+        """
         loaded = load_trajectory(NAME, storage_service=service, load_data=2)
         assert len(loaded) == self.runs
         leaves: dict[str, Any] = {
@@ -261,15 +334,19 @@ class StorageMachine(RuleBasedStateMachine):
             if node.v_is_leaf and node.v_full_name.startswith("results.")
         }
         leaves.pop(DOUBTFUL, None)
-        assert set(leaves) == set(self.model)
-        for path, stored in self.model.items():
-            leaf = leaves[path]
-            assert_same_value(leaf.f_to_dict(), stored.items)
-            assert leaf.v_comment == stored.comment, path
-            notes = leaf.v_annotations.f_to_dict()
-            assert set(notes) == set(stored.annotations), path
-            for name, value in stored.annotations.items():
-                assert_same_annotation(notes[name], value)
+        states: dict[str, Sequence[_Stored | None]] = {
+            **{path: [stored] for path, stored in self.model.items()},
+            **(doubtful or {}),
+        }
+        assert set(leaves) <= set(states)
+        for path, possible in states.items():
+            if path in leaves:
+                # What is to be deleted is whole as long as it is there.
+                whole = possible if possible[-1] else possible[:-1]
+                assert whole, f"{path} was not deleted"
+                _assert_one_of(leaves[path], [state or _Stored() for state in whole], path)
+            else:
+                assert None in possible, f"{path} is missing"
         for path in LINKS:
             assert loaded.f_contains(path, shortcuts=False) == (path in self.links), path
         return loaded
@@ -298,6 +375,14 @@ class StorageMachine(RuleBasedStateMachine):
         return PutNode(
             leaf.v_full_name, True, "Result", "", {}, (put,), overwrite=frozenset({name})
         )
+
+
+def _assert_one_of(leaf: Any, states: Sequence[_Stored], path: str) -> None:
+    """Make sure that a leaf is in one of several states, item by item."""
+    assert_same_as_one(leaf.f_to_dict(), [state.items for state in states], assert_same_value, path)
+    assert leaf.v_comment in {state.comment for state in states}, path
+    notes = leaf.v_annotations.f_to_dict()
+    assert_same_as_one(notes, [state.annotations for state in states], assert_same_annotation, path)
 
 
 def _item(name: str, value: Any) -> ArrayItem:

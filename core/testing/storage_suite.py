@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,19 @@ class StorageSuite(ABC):
         process (``main_process_only``) it can only be the same object.
         """
         return service if service.main_process_only else self.make_service(folder)
+
+    def fault(self, service: StorageService, number: int) -> AbstractContextManager[Any] | None:
+        """Return a context in which the medium of a service fails; None if nobody knows how.
+
+        In it, the first ``number`` changes that the service makes to its medium succeed: each is a
+        call that writes to a file, a statement, or a request to a server. All others fail with the
+        error of the medium, which the service raises as an OSError. Where functions of Python
+        change the medium, `pypet.testing.faults.failing_calls` does it::
+
+            def fault(self, service, number):
+                return failing_calls(number, (os, "pwrite"), (os, "rename"))
+        """
+        return None
 
     def reopened(self, service: StorageService, folder: Path) -> StorageService:
         """Return what `reopen` gives, and make sure that nothing is read from the same object."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -488,10 +489,67 @@ def memory_mutants() -> list[Mutant]:
         ("expanding_forgets", "a longer run table replaces the one before",
          states_read(lambda c: c if c.all() else c * 0),
          "test_length_and_explorations_are_updated_when_expanded"),
+        # ----- media that fail
+        ("hides_faults", "that the medium failed is not raised",
+         calls(apply=fault_hidden), f"{AFTER_FAULTS}[create]"),
+        ("undoes_too_much", "when the medium fails, the leaf is removed",
+         calls(apply=removed_when_failing), f"{AFTER_FAULTS}[replace]"),
+        ("replaces_by_deleting", "what is to be replaced is deleted first",
+         calls(apply=deleted_whole), f"{AFTER_FAULTS}[replace]"),
+        ("deletes_in_two_steps", "a leaf to delete loses its items first",
+         written(DeleteNode, lambda each: [DeleteItems(each.path, tuple(ITEMS)), each]),
+         f"{AFTER_FAULTS}[delete]"),
+        ("takes_replays_for_done", "after a fault, the request is taken for applied",
+         calls(apply=replays_dropped), f"{AFTER_FAULTS}[create]"),
+        ("breaks_for_good", "after a fault, nothing can be deleted",
+         calls(apply=never_deleted_again), f"{AFTER_FAULTS}[delete]"),
     ]  # fmt: skip
     return [
         Mutant(f"memory_{name}", broken, Memory, patch, by) for name, broken, patch, by in table
     ]
+
+
+AFTER_FAULTS = "test_a_medium_that_fails_leaves_what_was_or_what_should_be"
+ITEMS = ("array", "number", "text")
+
+
+def fault_hidden(base: Any, self: Any, request: Any) -> None:
+    with contextlib.suppress(OSError):
+        base.apply(self, request)
+
+
+def removed_when_failing(base: Any, self: Any, request: Any) -> None:
+    """Remove what a request was about that fails, whether it was there before or not."""
+    try:
+        base.apply(self, request)
+    except OSError:
+        nodes = self._trajectories[request.trajectory].root.children["results"].children
+        nodes.pop(request.operations[-1].path.rpartition(".")[2], None)
+        raise
+
+
+def deleted_whole(base: Any, self: Any, request: Any) -> None:
+    """Delete the leaves that are to be replaced, then put the new ones."""
+    replaced = [each for each in request.operations if getattr(each, "overwrite", False) is True]
+    gone = tuple(DeleteNode(each.path, False) for each in replaced)
+    whole = (*gone, *request.operations)
+    base.apply(self, request._replace(operations=whole, replayed=bool(gone) or request.replayed))
+
+
+def replays_dropped(base: Any, self: Any, request: Any) -> None:
+    if not request.replayed:
+        base.apply(self, request)
+
+
+def never_deleted_again(base: Any, self: Any, request: Any) -> None:
+    """Skip deletions once there was a fault."""
+    if KEPT.get("fault") and isinstance(request.operations[-1], DeleteNode):
+        return
+    try:
+        base.apply(self, request)
+    except OSError:
+        KEPT["fault"] = True
+        raise
 
 
 class NothingCopied(NodeCopy):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 
 from pypet.interfaces.storage import StorageService
 from pypet.records import StoreRequest
+from pypet.storage_backends.memory import MemoryStorageService
 from pypet.testing.storage import StorageConformance
 from pypet.testing.storage_machine import StatefulStorageConformance
 from pypet.testing.storage_processes import ProcessConformance
 from tests.mutants.mutant import Mutant, suites
 from tests.mutants.storage_mutants import KEPT, MUTANTS, OPEN, STATEFUL_MUTANTS, make
+from tests.storage_backends.media import memory_fault
 from tests.third_party.shelf_store import ShelfStorageService
 
 
@@ -30,7 +33,12 @@ def _members(mutant: Mutant) -> dict[str, Any]:
     def make_service(self: Any, folder: Path) -> StorageService:
         return make(mutant, folder)
 
-    return {"make_service": make_service}
+    def fault(
+        self: Any, service: StorageService, number: int
+    ) -> AbstractContextManager[Any] | None:
+        return memory_fault(number) if mutant.base is MemoryStorageService else None
+
+    return {"make_service": make_service, "fault": fault}
 
 
 def _members_without_shrinking(mutant: Mutant) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from pypet.interfaces.storage import StorageService
 from pypet.storage_backends.lazy import LazyStorageService
 from pypet.storage_backends.memory import MemoryStorageService
 from pypet.testing.storage_machine import StatefulStorageConformance
+from tests.storage_backends.media import file_fault, memory_fault
 from tests.third_party.shelf_store import ShelfStorageService
 
 
@@ -18,6 +21,9 @@ class TestMemory(StatefulStorageConformance):
 
     def make_service(self, folder: Path) -> StorageService:
         return MemoryStorageService()
+
+    def fault(self, service: StorageService, number: int) -> AbstractContextManager[Any]:
+        return memory_fault(number)
 
 
 class TestShelf(StatefulStorageConformance):
@@ -33,6 +39,9 @@ class TestHDF5(StatefulStorageConformance):
         from pypet.storage_backends.hdf5 import HDF5StorageService
 
         return HDF5StorageService(filename=str(folder / "data.hdf5"))
+
+    def fault(self, service: StorageService, number: int) -> AbstractContextManager[Any]:
+        return file_fault(number)
 
 
 class TestLazy(StatefulStorageConformance):

@@ -1,12 +1,51 @@
+import itertools
+import sqlite3
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
+from pypet.interfaces import StorageService
 from pypet.testing.storage import StorageConformance
+from pypet.testing.storage_machine import StatefulStorageConformance
+from pypet.testing.storage_suite import StorageSuite
 from pypet_sqlite import SqliteStorageService
 
 
-class TestSqlite(StorageConformance):
+class SqliteSuite(StorageSuite):
     def make_service(self, folder: Path) -> SqliteStorageService:
         return SqliteStorageService(folder / "data.sqlite")
 
-    def reopen(self, service: SqliteStorageService, folder: Path) -> SqliteStorageService:
-        return self.make_service(folder)
+    def fault(self, service: StorageService, number: int) -> AbstractContextManager[Any]:
+        factory = partial(FailingConnection, statements=itertools.count(), number=number)
+        return mock.patch.object(sqlite3, "connect", partial(sqlite3.connect, factory=factory))
+
+
+class TestSqlite(SqliteSuite, StorageConformance):
+    pass
+
+
+class TestSqliteStateful(SqliteSuite, StatefulStorageConformance):
+    pass
+
+
+class FailingConnection(sqlite3.Connection):
+    """A connection to a disk that breaks after some statements that change something."""
+
+    def __init__(self, *args: Any, statements: Any, number: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._statements, self._number = statements, number
+
+    def execute(self, statement: str, *args: Any) -> sqlite3.Cursor:
+        if not statement.startswith(("SELECT", "PRAGMA", "ROLLBACK")):
+            self._fail_in_time()
+        return super().execute(statement, *args)
+
+    def executemany(self, statement: str, *args: Any) -> sqlite3.Cursor:
+        self._fail_in_time()
+        return super().executemany(statement, *args)
+
+    def _fail_in_time(self) -> None:
+        if next(self._statements) >= self._number:
+            raise sqlite3.OperationalError("disk I/O error")

@@ -1,4 +1,6 @@
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ pytest.importorskip("h5py")
 
 from pypet.services.messages import understands_requests
 from pypet.storage_backends.hdf5 import HDF5StorageService
+from tests.storage_backends.media import file_fault
 
 
 class TestHDF5Storage(StorageConformance):
@@ -17,6 +20,9 @@ class TestHDF5Storage(StorageConformance):
 
     def reopen(self, service: StorageService, folder: Path) -> HDF5StorageService:
         return self.make_service(folder)
+
+    def fault(self, service: StorageService, number: int) -> AbstractContextManager[Any]:
+        return file_fault(number)
 
 
 def test_workers_turn_messages_into_requests():
