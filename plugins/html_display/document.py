@@ -33,7 +33,7 @@ STYLE = """<style>
 .pypet-node summary {cursor: pointer}
 .pypet-node table {border-collapse: collapse; margin: 0.2em 0 0 1.4em}
 .pypet-node td, .pypet-node th {text-align: left; padding: 0 0.9em 0 0; border: none;
-  background: none; vertical-align: middle; font-weight: normal}
+  background: none; vertical-align: middle; font-weight: normal; white-space: nowrap}
 .pypet-name {font-weight: bold}
 .pypet-about {opacity: 0.65}
 .pypet-spark {vertical-align: middle; margin-left: 0.5em; color: #2a7ab9}
