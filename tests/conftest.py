@@ -34,6 +34,7 @@ SLOW_FOLDERS = frozenset(
         "examples",
         "faults",
         "interop",
+        "notebooks",
         "packaging",
         "third_party",
         "plugins/dask",
