@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pypet.cli.output import Column, write_table
 from pypet.interfaces import Command
 from pypet.manager import FeatureReport, get_manager, report
 from pypet.markers import hookimpl
 from pypet.options.collection import KnownOptions
 
 HEADER = ("FAMILY", "NAME", "DISTRIBUTION", "STATUS", "CAPABILITIES", "REASON")
-GAP = "  "
 
 
 def list_plugins(arguments: argparse.Namespace) -> int:
@@ -26,18 +25,8 @@ def list_plugins(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2, default=str) + "\n")
     else:
-        sys.stdout.write(format_table([HEADER, *map(_cells, rows)]))
+        write_table([Column(title) for title in HEADER], map(_cells, rows))
     return 0
-
-
-def format_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of cells as aligned lines."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _cells(row: FeatureReport) -> tuple[str, ...]:

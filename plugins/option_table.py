@@ -8,6 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pypet.errors import UnknownOptionError
@@ -47,7 +48,11 @@ nothing, like the defaults, are taken; all others are an error that says so (`ti
 def list_options(arguments: argparse.Namespace) -> int:
     """Write all options, or the description of one, to stdout."""
     options = describe_options(get_manager())
-    if arguments.name is not None:
+    if arguments.json:
+        shown = options if arguments.name is None else [_named(arguments.name, options)]
+        described = [{**asdict(option), "default": _json_default(option)} for option in shown]
+        text = json.dumps({"format": 1, "options": described}, indent=2) + "\n"
+    elif arguments.name is not None:
         text = "\n".join(details(_named(arguments.name, options))) + "\n"
     elif arguments.markdown:
         text = markdown(options)
@@ -55,6 +60,13 @@ def list_options(arguments: argparse.Namespace) -> int:
         text = table(options, shutil.get_terminal_size().columns)
     sys.stdout.write(text)
     return 0
+
+
+def _json_default(option: OptionDescription) -> Any:
+    """Return the default as JSON represents it, text as Python writes it for anything else."""
+    value = option.default
+    plain = value is None or isinstance(value, bool | int | float | str)
+    return value if plain else repr(value)
 
 
 def table(options: Sequence[OptionDescription], width: int) -> str:
@@ -169,7 +181,9 @@ def _written(value: Any) -> str | None:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="describe this option; default: list all")
-    parser.add_argument("--markdown", action="store_true", help="write a page of documentation")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="write a page of documentation")
+    form.add_argument("--json", action="store_true", help="write JSON for other programs")
 
 
 @hookimpl

@@ -7,7 +7,6 @@ Descriptions are frozen dataclasses (`pypet.catalog.descriptions`); `to_json` is
 other programs.
 """
 
-from pypet.catalog.descriptions import FORMAT, to_json
 from pypet.catalog.experiments import Experiment, experiment
 from pypet.catalog.files import (
     described_trajectory,
@@ -21,6 +20,7 @@ from pypet.catalog.listing import Entry, listed_trajectories
 from pypet.catalog.nodes import described_node, leaf_values
 from pypet.catalog.pace import Pace, pace_of
 from pypet.catalog.progress import RunProgress
+from pypet.support.json_output import FORMAT, to_json
 
 __all__ = [
     "FORMAT",

@@ -1,19 +1,12 @@
 """Descriptions of files, trajectories, runs and nodes, for people and programs.
 
-`to_json` makes the output of ``--json``: field names are its keys, and part of what is promised in
-``docs/command_line.md``.
+Names of fields are keys of ``--json``, and part of what is promised in ``docs/command_line.md``.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
 from dataclasses import dataclass
 from typing import Any
-
-FORMAT = 1
-"""Number of the format of ``--json``: changes when a key changes its meaning or is removed."""
 
 Stretches = tuple[tuple[int, int], ...]
 """Indices of runs: first and last of each stretch of neighbours."""
@@ -258,23 +251,3 @@ class FolderListing:
     """HDF5 files that hold none."""
     others: int
     """How many other files there are."""
-
-
-def to_json(**described: Any) -> str:
-    """Return JSON of an object with the key ``format`` and the given ones; ASCII only."""
-    content = {"format": FORMAT, **{key: _plain(value) for key, value in described.items()}}
-    return json.dumps(content, indent=2, allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)
-        }
-    if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

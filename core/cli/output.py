@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from pypet.catalog.descriptions import to_json
+from pypet.support.json_output import to_json
 from pypet.support.optional import is_installed
 from pypet.support.terminal import is_terminal
 from pypet.support.terminal_text import escape_unprintable, write_lines
@@ -43,6 +43,7 @@ def write_json(**content: Any) -> None:
 
 def write_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
     """Write rows of cells under the titles of their columns."""
+    columns = [column._replace(title=escape_unprintable(column.title)) for column in columns]
     cells = [[escape_unprintable(cell) for cell in row] for row in rows]
     if uses_rich():
         _write_rich_table(columns, cells)

@@ -48,7 +48,12 @@ def _run(arguments: argparse.Namespace) -> int:
         raise GitError(
             f"There is no repository {err}: name another one with --repository."
         ) from err
-    sys.stdout.write(f"{folder}\n")
+    if arguments.json:
+        from pypet.cli.output import write_json
+
+        write_json(path=arguments.file, trajectory=arguments.trajectory, folder=str(folder))
+    else:
+        sys.stdout.write(f"{folder}\n")
     return 0
 
 
@@ -80,6 +85,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BYTES",
         help="what the changes may unpack to; default: %(default)s",
     )
+    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
 
 
 CHECKOUT = Command("checkout", "Restore the code of an experiment.", _run, _add_arguments)

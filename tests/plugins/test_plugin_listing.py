@@ -10,7 +10,6 @@ from pypet.__main__ import main
 from pypet.interfaces import StorageService
 from pypet.manager import PluginEntry, PluginManager, Status, report
 from pypet.markers import hookimpl
-from pypet.plugins.listing import format_table
 
 
 class Shelf(StorageService):
@@ -115,7 +114,3 @@ def test_json_holds_the_same(manager, capsys):
         "traceback": "",
     }
     assert "RuntimeError: no luck" in rows[4]["traceback"]
-
-
-def test_columns_are_as_wide_as_their_widest_cell():
-    assert format_table([("a", "b", "c"), ("long", "", "x")]) == "a     b  c\nlong     x\n"

@@ -73,6 +73,7 @@ def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="although the run function or a setting has changed"
     )
+    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
 
 
 def _count(text: str) -> int:
@@ -122,6 +123,7 @@ def _add_repair_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="FILE", help="the new file; default: FILE.repaired.hdf5 beside the file"
     )
+    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
 
 
 REPAIR = Command(

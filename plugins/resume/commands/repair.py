@@ -6,8 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pypet.catalog.files import UNREADABLE, in_a_line
+from pypet.cli.output import write_json
 from pypet.errors import ResumeError
 from pypet.plugins.resume.folders import resume_folder, snapshot_path
 from pypet.plugins.resume.reading import the_experiment
@@ -52,10 +54,14 @@ def repair(arguments: argparse.Namespace) -> int:
     except UNREADABLE as error:
         if not journals:
             raise
-        write_lines(sys.stdout, [f"{path} cannot be opened: {in_a_line(error)}"])
+        if not arguments.json:
+            write_lines(sys.stdout, [f"{path} cannot be opened: {in_a_line(error)}"])
         broken = {name: {"": in_a_line(error)} for name in journals}
     if not any(broken.values()) and not uncounted_runs(path, journals):
-        write_lines(sys.stdout, [f"{path}: nothing is broken, so there is nothing to repair"])
+        if arguments.json:
+            write_json(path=path, output=None, report=None, trajectories=[])
+        else:
+            write_lines(sys.stdout, [f"{path}: nothing is broken, so there is nothing to repair"])
         return _STATUS_WHOLE
     output = arguments.output or _new_name(path)
     report = f"{os.path.splitext(output)[0]}.txt"
@@ -68,9 +74,23 @@ def repair(arguments: argparse.Namespace) -> int:
     lines = list(_lines(path, output, saved))
     with open(report, "x", encoding="utf8") as file:
         file.writelines(f"{escape_unprintable(line)}\n" for line in [*lines, *_details(saved)])
-    write_lines(sys.stdout, [*lines, f"details     {report}"])
+    if arguments.json:
+        write_json(path=path, output=output, report=report, trajectories=list(map(_plain, saved)))
+    else:
+        write_lines(sys.stdout, [*lines, f"details     {report}"])
     is_lost = any(each.missing or not (each.copied or each.restored) for each in saved)
     return _STATUS_LOST if is_lost else _STATUS_WHOLE
+
+
+def _plain(saved: Salvaged) -> dict[str, Any]:
+    return {
+        "trajectory": saved.trajectory,
+        "copied": saved.copied,
+        "broken": saved.broken,
+        "restored": saved.restored,
+        "lost": saved.missing,
+        "journal": saved.journal,
+    }
 
 
 def _what_is_meant(arguments: argparse.Namespace) -> tuple[str, str]:

@@ -6,8 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext, redirect_stdout
 from typing import Any
 
+from pypet.cli.output import write_json
 from pypet.environment import Environment
 from pypet.plugins.resume.folders import resume_folder, snapshot_path
 from pypet.plugins.resume.reading import the_experiment
@@ -44,18 +46,25 @@ def resume(arguments: argparse.Namespace) -> int:
     facts = read_header(snapshot_path(folder))[FACTS_KEY]
     options = execution_options(facts.get("options", {}), arguments)
     _enter(facts.get("working_folder"))
+    # With --json only JSON goes to stdout, whatever runs print.
+    redirection = redirect_stdout(sys.stderr) if arguments.json else nullcontext()
     # Of this trajectory nothing is stored: that of the snapshot takes its place.
-    environment = Environment(
-        trajectory=name, add_time=False, resumable=True, resume_folder=parent, **options
-    )
-    with environment:
-        environment.resume(name, force=arguments.force)
+    with redirection:
+        environment = Environment(
+            trajectory=name, add_time=False, resumable=True, resume_folder=parent, **options
+        )
+        with environment:
+            environment.resume(name, force=arguments.force)
     runs: Any = run_table_of(environment.trajectory)
     total, completed = len(runs), len(runs.completed_indices())
     stored = facts.get("file")
+    status = _STATUS_COMPLETED if completed == total else _STATUS_INCOMPLETE
+    if arguments.json:
+        write_json(trajectory=name, file=stored, runs=total, completed=completed)
+        return status
     where = "" if stored is None else f", data is in {stored}"
     write_lines(sys.stdout, [f"{name}: {completed} of {total} runs are committed{where}"])
-    return _STATUS_COMPLETED if completed == total else _STATUS_INCOMPLETE
+    return status
 
 
 def execution_options(former: Mapping[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from pypet.catalog.experiments import RUNNING
+from pypet.cli.output import write_facts
 from pypet.errors import DataNotInStorageError
 from pypet.plugins.resume.commands.status_json import as_json
-from pypet.plugins.resume.commands.status_text import experiment_lines, list_lines
+from pypet.plugins.resume.commands.status_text import experiment_facts, list_lines
 from pypet.plugins.resume.folders import resume_folder
 from pypet.plugins.resume.reading import (
     ExperimentReader,
@@ -119,6 +120,8 @@ def _show(
     else:
         if not is_first:
             sys.stdout.write(_CLEAR if sys.stdout.isatty() else "\n")
-        lines = experiment_lines(reports[0]) if len(reports) == 1 else list_lines(reports)
-        write_lines(sys.stdout, list(lines))
+        if len(reports) == 1:
+            write_facts(experiment_facts(reports[0]))
+        else:
+            write_lines(sys.stdout, list(list_lines(reports)))
     sys.stdout.flush()

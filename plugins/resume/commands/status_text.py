@@ -13,18 +13,11 @@ from pypet.runs.states import ABANDONED, COMMITTED, PENDING, STATES
 from pypet.runs.states import RUNNING as RUN_RUNNING
 from pypet.support.readable import duration_text, one_line, size_text
 
-_LABEL_WIDTH = 12
 _SHOWN_STRETCHES = 10
 _SHOWN_FAILURES = 20
 _SHOWN_WIDTH = 100
 _LISTED = (RUN_RUNNING, ABANDONED, PENDING)
 """States whose runs are named; those that failed have lines of their own."""
-
-
-def experiment_lines(report: ExperimentReport) -> Iterator[str]:
-    """Yield lines about one experiment."""
-    for label, text in _labelled(report):
-        yield f"{label:<{_LABEL_WIDTH}}{text}".rstrip()
 
 
 def list_lines(reports: Sequence[ExperimentReport]) -> Iterator[str]:
@@ -42,7 +35,8 @@ def list_lines(reports: Sequence[ExperimentReport]) -> Iterator[str]:
             yield f"  problem: {one_line(problem, _SHOWN_WIDTH)}"
 
 
-def _labelled(report: ExperimentReport) -> Iterator[tuple[str, str]]:
+def experiment_facts(report: ExperimentReport) -> Iterator[tuple[str, str]]:
+    """Yield labels and texts about one experiment."""
     facts, pace = report.facts, pace_of(report)
     yield "trajectory", report.trajectory
     if report.file is not None:
