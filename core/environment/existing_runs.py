@@ -135,7 +135,7 @@ class ExistingRuns:
         given = trajectory.f_get_explored_parameters(copy=False)
         if not names or not leaves.keys() >= set(names) or (given and set(given) != set(names)):
             return
-        places = range(len(stored))
+        places: Sequence[int] = range(len(stored))
         points = points_of(stored, names)
         if given:
             parameters = [leaves[name] for name in names]

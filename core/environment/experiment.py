@@ -157,6 +157,7 @@ class Experiment:
                     is_stored=self._is_stored,
                     may_start_again=self._options["on_existing"] is not None,
                     is_resumable=self._journal is not None,
+                    is_search=self._search is not None,
                 )
             if self._journal is not None:
                 self._journal.end(completed=completed)
@@ -182,6 +183,7 @@ class Experiment:
             is_parallel=plugins.wrap_mode is not None,
         )
         search.begin()
+        self._failures.indices.update(run_table_of(self._trajectory).errors)
         return search
 
     def _take_journal(self) -> None:

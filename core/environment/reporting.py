@@ -104,6 +104,7 @@ class ExperimentSummary:
         is_stored: bool = True,
         may_start_again: bool = False,
         is_resumable: bool = False,
+        is_search: bool = False,
     ) -> None:
         """Log the end of an experiment that took ``seconds``.
 
@@ -119,6 +120,8 @@ class ExperimentSummary:
             The script continues the experiment when it is started again.
         is_resumable
             The journal logs how to resume.
+        is_search
+            Runs that failed are not to be executed again.
         """
         runs = run_table_of(trajectory)
         total, pending = runs.selected_count, runs.pending()
@@ -132,11 +135,11 @@ class ExperimentSummary:
         self._log_places([*places, *(f"Log files: {folder}" for folder in log_folders)])
         if not len(pending):
             return
-        if is_stored and not is_resumable:
-            _logger.warning("%s", how_to_go_on(trajectory, may_start_again))
         failures = [index for index in sorted(failed) if not runs.completed(index)]
-        parts = []
         missing = len(pending) - len(failures)
+        if is_stored and not is_resumable and (missing or not is_search):
+            _logger.warning("%s", how_to_go_on(trajectory, may_start_again, is_search=is_search))
+        parts = []
         if missing:
             known = frozenset(failures)
             others = (index for index in pending.tolist() if index not in known)
@@ -165,13 +168,17 @@ def where_stored(trajectory: Trajectory) -> str:
     return f"{name} in {service!r}"
 
 
-def how_to_go_on(trajectory: Trajectory, may_start_again: bool = False) -> str:
+def how_to_go_on(
+    trajectory: Trajectory, may_start_again: bool = False, *, is_search: bool = False
+) -> str:
     """Return instructions to execute the runs that are not completed.
 
-    With ``may_start_again`` the script does so when it is started again.
+    With ``may_start_again`` the script does so when it is started again; ``is_search`` says that
+    the runs are those of a search.
     """
     service = storage_service_of(trajectory)
-    here = "env.current_idx = 0; env.run(...)"
+    call = "search" if is_search else "run"
+    here = f"env.current_idx = 0; env.{call}(...)"
     filename, name = service.filename, service.name
     start = "To execute the runs that are not completed,"
     if not isinstance(filename, str | os.PathLike) or not name:
@@ -192,7 +199,7 @@ def how_to_go_on(trajectory: Trajectory, may_start_again: bool = False) -> str:
         f"{start} in this process: {here}\n"
         "Or in another one, with the options that you want (but the file is known already):\n"
         f"    traj = pypet.{load}\n"
-        "    pypet.Environment(trajectory=traj).run(...)"
+        f"    pypet.Environment(trajectory=traj).{call}(...)"
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from pypet.environment.job import Job, RunFunction
 from pypet.environment.origin import Origin
 from pypet.interfaces import MAXIMIZE, MINIMIZE, Sampler
-from pypet.support.arguments import check_callable
+from pypet.support.arguments import check_callable, is_integer
 from pypet.trajectory.run_search import RunSearch
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def as_number(value: Any, name: str) -> float:
     """
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.item()
-    if not isinstance(value, Real | np.bool_) or isinstance(value, complex):
+    if not isinstance(value, Real | np.bool_):
         raise TypeError(
             f"The objective {name!r} of a search has to be a number in each run, not "
             f"{value!r:.80} ({type(value).__name__})."
@@ -181,14 +181,18 @@ class StopCriteria(NamedTuple):
         for name, number in self._asdict().items():
             if number is None:
                 continue
-            if not isinstance(number, Real) or isinstance(number, bool):
-                raise TypeError(f"{name}={number!r}: give a number.")
-            if math.isnan(number):
-                raise ValueError(f"{name}={number!r}: give a number.")
-            if name in ("max_runs", "patience") and (number < 1 or number != int(number)):
+            _check_number(name, number)
+            if name in ("max_runs", "patience") and not (is_integer(number) and number >= 1):
                 raise ValueError(f"{name}={number!r}: give a positive integer.")
             if name == "max_seconds" and number <= 0:
                 raise ValueError(f"{name}={number!r}: give a positive number.")
+
+
+def _check_number(name: str, number: Any) -> None:
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise TypeError(f"{name}={number!r}: give a number.")
+    if math.isnan(float(number)):
+        raise ValueError(f"{name}={number!r}: give a number.")
 
 
 class SearchJob(Job):

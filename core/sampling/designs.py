@@ -6,12 +6,12 @@ import inspect
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from pypet.sampling.ranges import Range, UnitValues, as_space, describe_space, range_from
+from pypet.support.arguments import is_integer
 from pypet.support.optional import require
 from pypet.trajectory.points import Points
 from pypet.trajectory.seeds import draw_seed
@@ -103,7 +103,7 @@ def reproduce(record: Mapping[str, Any] | str) -> Points:
         The record is of points that no seed determines, or of options that are not in it.
     """
     entries = json.loads(record) if isinstance(record, str) else record
-    method = entries.get("method")
+    method = str(entries.get("method"))
     design = {"random": random, "latin_hypercube": latin_hypercube, "sobol": sobol}.get(method)
     if design is None:
         raise ValueError(
@@ -169,10 +169,10 @@ def _design(
     options: dict[str, Any],
 ) -> Points:
     ranges = as_space(space, f"`{method}`")
-    if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
+    if not is_integer(n) or n < 1:
         raise ValueError(f"n={n!r}: `{method}` takes the number of points, at least 1.")
     chosen = draw_seed() if seed is None else seed
-    if not isinstance(chosen, Integral) or isinstance(chosen, bool) or chosen < 0:
+    if not is_integer(chosen) or chosen < 0:
         raise ValueError(f"seed={seed!r}: give a non-negative integer, or None to have one drawn.")
     columns = values_of(ranges, unit_points(len(ranges), int(n), int(chosen), **options))
     record: dict[str, Any] = {"method": method, "n": int(n), "seed": int(chosen)}

@@ -6,10 +6,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
+
+from pypet.support.arguments import is_integer
 
 UnitValues = np.ndarray[Any, np.dtype[np.float64]]
 """Numbers in [0, 1), shape (n,)."""
@@ -84,8 +86,7 @@ class Integers(Range):
 
     def contains(self, value: Any) -> bool:
         """Return whether ``value`` is an integer between the bounds."""
-        is_integer = isinstance(value, Integral) and not isinstance(value, bool)
-        return is_integer and self.low <= int(value) <= self.high
+        return is_integer(value) and self.low <= int(value) <= self.high
 
     def describe(self) -> dict[str, Any]:
         """Return kind and bounds."""
@@ -169,7 +170,7 @@ def integers(low: int, high: int, *, log: bool = False) -> Integers:
     Integers(low=1, high=1000, log=True)
     """
     for name, bound in (("low", low), ("high", high)):
-        if not isinstance(bound, Integral) or isinstance(bound, bool):
+        if not is_integer(bound):
             raise TypeError(f"{name}={bound!r}: the bounds of `integers` are integers.")
     if low > high:
         raise ValueError(f"integers({low!r}, {high!r}): give the lower bound first.")
@@ -196,7 +197,7 @@ def choice(options: Iterable[Any]) -> Choice:
     return Choice(held)
 
 
-def as_space(space: Mapping[str, Any], what: str) -> dict[str, Range]:
+def as_space(space: Any, what: str) -> dict[str, Range]:
     """Return a range for each name; a list stands for `choice`, a dictionary for a group.
 
     The message of errors begins with ``what``.

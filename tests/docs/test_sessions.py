@@ -16,7 +16,13 @@ FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
 
 @pytest.mark.parametrize(
     ("name", "length"),
-    [("trajectories.md", 30), ("running.md", 10), ("clusters.md", 10), ("resuming.md", 7)],
+    [
+        ("trajectories.md", 30),
+        ("running.md", 10),
+        ("clusters.md", 10),
+        ("resuming.md", 7),
+        ("exploring.md", 25),
+    ],
 )
 def test_the_session_answers_as_shown(name, length, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
