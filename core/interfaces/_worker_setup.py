@@ -1,7 +1,7 @@
-"""Set-up of workers that only schedulers of pypet itself ask for.
+"""Set-up of workers for schedulers of pypet itself.
 
-Schedulers of third parties need nothing but `pypet.interfaces.TaskFunction`: whatever is prepared
-here saves time, or gives log files to each run, and is left out by those who do not ask.
+Schedulers of third parties only need `pypet.interfaces.TaskFunction`: these optional steps save
+time, or give log files to each run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 
 
 class ForkAware(ABC):
-    """Something that a fork server sets up once, for all processes that it forks.
+    """An object that a fork server sets up once for all processes that it forks.
 
     A fork server is a process that executes no runs and stores nothing: it forks a process for
     each run, one after the other. Task functions and storage services may be fork aware.
@@ -18,13 +18,13 @@ class ForkAware(ABC):
 
     @abstractmethod
     def prepare_fork(self) -> None:
-        """Set up, in the fork server, what the forked processes inherit.
+        """Set up, in the fork server, the state that forked processes inherit.
 
         `TaskFunction.start_worker` in those processes need not set it up again.
         """
 
     def reset_after_crash(self) -> None:
-        """Replace what a forked process that died may have left in an undefined state."""
+        """Replace state that a dead forked process may have left undefined."""
         self.prepare_fork()
 
 

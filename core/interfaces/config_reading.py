@@ -29,7 +29,7 @@ class ConfigContent(NamedTuple):
     log_config: Any = None
     """The value for option ``log_config`` if the file configures logging, else None."""
     log_where: str = ""
-    """Place in the file where the logging configuration begins; for messages."""
+    """Location of the logging configuration in the file; for messages."""
     has_only_lists: bool = False
     """Whether the format has no tuples or sets, so that lists are converted for the options."""
 

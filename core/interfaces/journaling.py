@@ -1,4 +1,4 @@
-"""The contract of journals: what makes an experiment resumable."""
+"""The interface of journals, which make experiments resumable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Snapshot(NamedTuple):
-    """Everything that an experiment is resumed from but what its runs stored."""
+    """Everything needed to resume an experiment, except for the data that its runs stored."""
 
     trajectory: TrajectoryLike
     job: Any
@@ -27,18 +27,18 @@ class Snapshot(NamedTuple):
     start_timestamp: float
     """When the experiment began, in seconds since the epoch."""
     results: list[tuple[int, Any]]
-    """What runs have returned so far, as post-processing has left it."""
+    """Return values of runs so far, as post-processing has left them."""
 
 
 class Restored(NamedTuple):
-    """An experiment that goes on: the latest snapshot, with what its runs did since."""
+    """A resumed experiment: the latest snapshot, and the runs committed since."""
 
     snapshot: Snapshot
     results: list[tuple[int, Any]]
     """Those of the snapshot, and then indices and return values of the runs that were committed
     since, by index."""
     context: AbstractContextManager[Any] = nullcontext()
-    """In which the experiment is to be executed: the main script is that of the experiment."""
+    """Context in which to execute the experiment: its main script is that of the process."""
 
 
 class CommittedRun(NamedTuple):
@@ -52,11 +52,11 @@ class CommittedRun(NamedTuple):
 
 
 class Journal(Feature, ABC):
-    """Records what runs of resumable experiments store until it is safe in the storage.
+    """Records data of runs of resumable experiments until it is safe in the storage.
 
-    Made once per environment with ``resumable=True``, in the main process. `begin` comes before
-    the storage is touched by the experiment, `service` around each round of runs, `end` when
-    everything is stored; `restore` instead of `begin` where an experiment is resumed.
+    One is created for each environment with ``resumable=True``, in the main process. `begin` is
+    called before the experiment touches the storage, `service` for each pass over the runs, `end`
+    when everything is stored; `restore` instead of `begin` if an experiment is resumed.
     """
 
     @abstractmethod
@@ -71,7 +71,7 @@ class Journal(Feature, ABC):
 
     @abstractmethod
     def check_vacant(self, trajectory_name: str) -> None:
-        """Raise RuntimeError if the journal of another experiment is in the way."""
+        """Raise RuntimeError if there is a journal of another experiment in its place."""
 
     @abstractmethod
     def begin(self, environment: EnvironmentLike, snapshot: Snapshot) -> None:
@@ -87,31 +87,31 @@ class Journal(Feature, ABC):
 
     @abstractmethod
     def abandon(self) -> None:
-        """Remove what `begin` has made: the experiment could not be stored at all."""
+        """Remove everything that `begin` created: the experiment could not be stored at all."""
 
     @abstractmethod
     def renew(self, snapshot: Snapshot) -> None:
-        """Replace the snapshot, before what is new in it is stored: the trajectory was expanded."""
+        """Replace the snapshot: the trajectory was expanded, and the expansion is not stored yet."""
 
     @abstractmethod
     def service(self, service: StorageService, *, shared: bool) -> StorageService:
-        """Return what stores through the journal, for the runs of one round.
+        """Return the service that stores through the journal, for one pass over the runs.
 
-        ``shared`` says that workers use copies of it by themselves; otherwise one process
-        stores for all runs.
+        With ``shared``, workers store with copies of it; otherwise one process stores for all
+        runs.
         """
 
     @abstractmethod
     def encode_value(self) -> Callable[[Any], bytes]:
-        """Return the function, which can be pickled, that encodes what runs return."""
+        """Return the function that encodes return values of runs; it can be pickled."""
 
     @abstractmethod
     def decode_value(self) -> Callable[[bytes], Any]:
-        """Return the function that makes what runs return of what `encode_value` made of it."""
+        """Return the function that decodes values encoded by `encode_value`."""
 
     @abstractmethod
     def runs_started(self, indices: Sequence[int]) -> None:
-        """Note which runs were handed to the scheduler."""
+        """Record which runs were submitted to the scheduler."""
 
     @abstractmethod
     def check(self) -> None:
@@ -125,9 +125,9 @@ class Journal(Feature, ABC):
 
     @abstractmethod
     def settle(self, completed: Sequence[int]) -> None:
-        """Bring everything that runs have committed to the storage, at the end of a round.
+        """Apply everything that runs have committed to the storage, at the end of a pass.
 
-        ``completed`` are the runs of the round that were reported to be completed.
+        ``completed`` are the runs of the pass that were reported as completed.
 
         Raises
         ------
@@ -139,9 +139,9 @@ class Journal(Feature, ABC):
     def committed_untold(self, runs: Collection[int]) -> list[CommittedRun]:
         """Return which of these runs were committed, after `settle`; the storage has their data.
 
-        ``runs`` were handed out and are not completed as far as their scheduler knows, or failed
-        once. A process may have died between the commit of a run and its report. Others that the
-        journal knows to have been executed twice are added.
+        ``runs`` were submitted and are not completed according to their scheduler, or failed once.
+        A process may have died between the commit of a run and its report. Other runs that were
+        executed twice according to the journal are added.
         """
 
     @abstractmethod
@@ -152,12 +152,12 @@ class Journal(Feature, ABC):
     def experiment(
         cls, path: str, trajectory: str, parent: str | os.PathLike[str] | None
     ) -> Experiment | None:
-        """Return what is journaled of the experiment that a trajectory of a file belongs to.
+        """Return the journal of the experiment that a trajectory of a file belongs to.
 
-        Called by whoever looks at a file, in any process, also while the experiment runs: nothing
+        Called to inspect a file, in any process, even while the experiment runs: nothing
         may be changed or unpickled. ``parent`` is the folder with the folders of experiments, None
-        for the default of the option. By default no journal tells anything, as where there is none
-        of this experiment.
+        for the default of the option. Returns None by default, and if there is no journal of the
+        experiment.
         """
         return None
 
@@ -171,18 +171,18 @@ class Journal(Feature, ABC):
         *,
         force: bool,
     ) -> Restored:
-        """Take up the experiment with this trajectory name in a resume folder (None: the option).
+        """Restore the experiment with this trajectory name in a resume folder (None: the option).
 
-        ``given`` are the options of the environment that the user has given: those that say what
-        the experiment is must not say something else. Afterwards the storage has the data of all
-        runs that were committed, and the trajectory of the snapshot knows that they are completed.
+        ``given`` are the options of the environment that the user has given; those that define the
+        experiment must not differ. Afterwards the storage has the data of all committed runs, and
+        they are completed in the trajectory of the snapshot.
 
         Raises
         ------
         FileNotFoundError
             There is no such experiment.
         ResumeError
-            The experiment is not the same any more, and ``force`` is not given; or it is running.
+            The experiment has changed, and ``force`` is not given; or it is running.
         StorageFormatError
-            The snapshot is damaged, or none that this version can read.
+            The snapshot is damaged, or of a version that cannot be read.
         """

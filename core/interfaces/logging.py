@@ -92,7 +92,7 @@ class LoggingSetup(Feature, ABC):
 
 
 class ProgressReporter(Feature, ABC):
-    """Shows how far the runs are; lives in the main process.
+    """Shows the progress of runs; lives in the main process.
 
     ``start`` may be called again when the trajectory grew: ``done`` of ``total`` are finished.
     """
@@ -110,10 +110,10 @@ class ProgressReporter(Feature, ABC):
         """Count runs that have ended since the last call."""
 
     def watch(self, activity: Callable[[], Activity | None]) -> None:
-        """Keep a function that returns what the workers do, until `stop`; called after `start`."""
+        """Set the function that returns the activity of workers; called between `start` and `stop`."""
 
     def refresh(self) -> None:
-        """Redraw the present state; called about twice a second while schedulers wait.
+        """Redraw the current state; called about twice a second while schedulers wait.
 
         Workers have received their next runs then. At other times, a worker that has just finished
         a run may not have the next one yet.

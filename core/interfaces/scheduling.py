@@ -1,4 +1,4 @@
-"""The contract of schedulers: they take tasks and yield outcomes as runs finish."""
+"""The interface of schedulers, which accept tasks and yield outcomes as runs finish."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Activity(NamedTuple):
 
 
 def pickled(thing: Any) -> bytes:
-    """Pickle with the highest protocol that all processes understand."""
+    """Pickle with the highest protocol that all processes support."""
     return pickle.dumps(thing, pickle.HIGHEST_PROTOCOL)
 
 
@@ -104,7 +104,7 @@ class TaskFunction(ABC):
         """Execute a task; never raises an `Exception` for what a run does."""
 
     def before_report(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-        """Store what was deferred, in a worker that is about to report these outcomes.
+        """Store deferred data, in a worker that is about to report these outcomes.
 
         Returns the outcomes to report; runs whose data cannot be stored become errors.
         """
@@ -139,7 +139,7 @@ class Scheduler(Feature, ABC):
     Schedulers whose workers do not stay can always do that."""
     default_on_error: ClassVar[str] = "raise"
     """The default of the option ``on_error``: with ``'raise'`` a failing run ends the experiment,
-    with ``'continue'`` the others go on, and `Environment.run` returns without it."""
+    with ``'continue'`` the others continue, and `Environment.run` returns without it."""
 
     gates: Sequence[AdmissionGate] = ()
     """All of these must admit a process before it starts beside others; schedulers with a fixed
@@ -159,10 +159,10 @@ class Scheduler(Feature, ABC):
 
     @classmethod
     def executes_on(cls, resource: Any) -> bool:
-        """Return whether ``resource``, which is not a name, is something to execute runs on.
+        """Return whether ``resource``, which is not a name, can execute runs.
 
-        Asked for values of the option ``scheduler``; the first scheduler that says so gets it.
-        Those of third parties come first.
+        Called with values of the option ``scheduler``; the first scheduler that returns True gets
+        it. Those of third parties come first.
         """
         return False
 
@@ -225,7 +225,7 @@ class Scheduler(Feature, ABC):
         return cls.name
 
     def take_over(self, former: Scheduler) -> None:
-        """Take over what ``former`` has started and not ended yet, for example a cluster.
+        """Take over resources that ``former`` has started and not ended, for example a cluster.
 
         Called before `start`, if at all, with the scheduler of the previous pass, which has the
         same options. That one was stopped already, and `wait_closed` is called on it afterwards.
@@ -262,7 +262,7 @@ class Scheduler(Feature, ABC):
         """Return which runs are active; None if that is unknown or expensive to find out.
 
         Called a few times a second during `check`, only while progress is displayed. A run counts
-        if a worker has it and will begin it at once.
+        if a worker has it and will begin it immediately.
         """
         return None
 

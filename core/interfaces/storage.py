@@ -2,12 +2,12 @@
 
 A service may be called from the main process and, if a wrap mode allows it, from workers, but from
 several threads at once only if it says so, and then each with a trajectory of its own. Callers
-may change the node that they handed over as soon as ``store`` has returned; a service keeps
-copies, not references. What ``store`` accepted is readable by ``load`` of the same service at
-once; it is durable once the service was flushed or closed.
+may change the passed node as soon as ``store`` has returned; a service keeps copies, not
+references. Data accepted by ``store`` can be read by ``load`` of the same service immediately; it
+is durable once the service was flushed or closed.
 
-Most backends do not implement this class but `pypet.services.RecordStorageService`, which turns
-messages about live nodes into plain records and back and leaves only the keeping of records.
+Most backends do not implement this class but `pypet.services.RecordStorageService`, which converts
+messages about live nodes to plain records and back, and only leaves the storage of records.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class StorageService(Feature):
     """The same for processes of several hosts. A service that is `multiproc_safe` only, for example
     by locks of the operating system, is wrapped where workers may be on other hosts."""
     keeps_data: ClassVar[bool] = True
-    """What was stored can be loaded again."""
+    """Stored data can be loaded again."""
     main_process_only: ClassVar[bool] = False
     """The data lives in the memory of the main process: only serial runs and modes that store
     there are possible."""
     supports_loading: ClassVar[bool] = True
-    """``load`` works; senders of queueing wrap modes say False."""
+    """``load`` works; False for senders of queueing wrap modes."""
 
     file_extensions: ClassVar[tuple[str, ...]] = ()
     """Endings of files or folders of the service, ``('.sqlite', '.db')``, in lower case: with them,
@@ -58,7 +58,7 @@ class StorageService(Feature):
     is_kept_open: bool = False
     """The storage is open because of `kept_open`, without an ``OPEN_FILE``."""
     early: Any = None
-    """What an experiment that is under way has stored before its first run, see
+    """Nodes that the current experiment has stored before its first run, see
     `pypet.services.early`; set by the environment. Services that ignore it store such
     nodes again only with `OVERWRITE_DATA`."""
 
@@ -139,26 +139,26 @@ class StorageService(Feature):
         """Insist within a ``with`` block on the storage as it is when the block begins.
 
         The environment enters it around an experiment, when the trajectory has been stored. In
-        the block, what stores or loads finds out if the storage was removed, replaced or
-        overwritten meanwhile, and raises `pypet.errors.StorageLostError` rather than make a new
-        one or go on with another. Copies of the service in other processes do so, too. Services
-        whose data cannot vanish inherit this one, which does nothing.
+        the block, storing and loading detect if the storage was removed, replaced or overwritten, and
+        raise `pypet.errors.StorageLostError` rather than create a new one or continue with another.
+        So do copies of the service in other processes. Services whose data cannot vanish inherit
+        this method, which does nothing.
         """
         return nullcontext(self)
 
     def check_in_place(self, trajectory_name: str) -> bool:
-        """Make sure, within `watched`, that what was stored is still there.
+        """Check, within `watched`, that stored data still exists.
 
         Returns
         -------
         bool
-            False if something may be missing that was stored: the storage was exchanged for a
-            copy of itself, or could not be written when it was closed.
+            False if stored data may be missing: the storage was replaced by a copy of itself, or
+            could not be written when it was closed.
 
         Raises
         ------
         StorageLostError
-            It is not there any more.
+            It does not exist any more.
         Exception
             Whatever opening the storage raises; then nothing is known.
         """
@@ -180,16 +180,16 @@ class StorageService(Feature):
         """Drop data that an attempt at a run has stored, unless others see it already.
 
         The attempt failed. ``run`` is the index of the run, ``started`` is in seconds since the
-        epoch. Only journals keep such data back; others inherit this one, which does nothing.
+        epoch. Only journals hold such data back; others inherit this method, which does nothing.
         """
         return
 
     def finalize(self) -> None:
-        """Finish whatever belongs to the experiment; called when all of it was stored."""
+        """Finish the experiment; called when all of it was stored."""
         return
 
     def rescue_services(self, trajectory_name: str) -> Iterable[StorageService]:
-        """Return services that may store what this one cannot, to be tried in order.
+        """Return services that may store the data if this one cannot, in the order to try.
 
         Each is new and empty, and has a ``filename``, which is shown to users. The
         environment asks when it could not store a trajectory at the end of an experiment.

@@ -1,4 +1,4 @@
-"""Services that users wrote without the interface: anything that can store or load."""
+"""User-defined services without the interface: any object that can store or load."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pypet.interfaces.storage import StorageService
 class ServiceAdapter(StorageService):
     """Completes an object with ``store`` or ``load`` to a storage service.
 
-    What the object has is its own; for the rest it behaves like a `StorageService` that overrides
-    nothing. So the rest of pypet can rely on the interface and never has to ask what is there.
+    Attributes of the object are used where it has them; otherwise it behaves like a
+    `StorageService` that overrides nothing. Thus the rest of pypet can rely on the interface.
     """
 
     def __init__(self, adapted: Any) -> None:
@@ -44,7 +44,7 @@ class ServiceAdapter(StorageService):
 def adapted(service: Any) -> StorageService:
     """Return a service with the whole interface: itself, if it has that.
 
-    Called where users hand over services; `without_adapter` returns what they gave.
+    Called where users pass services; `without_adapter` returns the original object.
     """
     return service if isinstance(service, StorageService) else ServiceAdapter(service)
 

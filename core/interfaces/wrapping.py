@@ -1,4 +1,4 @@
-"""The contract of wrap modes: ways to share one storage service among processes."""
+"""The interface of wrap modes: ways to share one storage service among processes."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pypet.moved import FormerMethod
 
 
 class WorkerService(StorageService):
-    """A storage service for workers with what the process that executes runs calls between them.
+    """A storage service for workers, with methods that the worker calls between runs.
 
-    Wrap modes whose service has nothing to do then return any other `StorageService`.
+    Wrap modes whose service has nothing to do there return any other `StorageService`.
     """
 
     @property
     def deferral(self) -> AbstractContextManager[Any]:
-        """A context in which the service may hold back what runs store.
+        """A context in which the service may defer storing.
 
-        A worker that executes many runs, and reports them together, enters it around each.
+        A worker that executes many runs and reports them together enters it for each run.
         """
         return nullcontext()
 
     def store_deferred(self) -> Mapping[int, Exception]:
-        """Store what was held back; return the errors of runs where that failed, by index.
+        """Store deferred data; return index -> error for runs where this failed.
 
         Called before runs are reported.
         """
@@ -41,8 +41,8 @@ class WrapMode(Feature, ABC):
     """Gives workers a storage service that is safe to use concurrently.
 
     Lives in the main process: ``start`` before the first worker, ``stop`` after the last one,
-    and ``wait_closed`` in the end, also after errors. Only `collect` is called in workers; it
-    gets there with the service that is attached to the trajectory.
+    and ``wait_closed`` at the end, even after errors. Only `collect` is called in workers, which
+    get it with the service that is attached to the trajectory.
     """
 
     capabilities: ClassVar[tuple[str, ...]] = (
@@ -56,10 +56,10 @@ class WrapMode(Feature, ABC):
         "stores_in_workers",
     )
     protects: ClassVar[bool] = True
-    """Workers get a service that is safe beside others; False: the storage service has to be safe
-    by itself."""
+    """Workers get a service that is safe to use concurrently; False: the storage service itself has to
+    be safe."""
     supports_loading: ClassVar[bool] = False
-    """Runs may load data through the service that they are given."""
+    """Runs may load data through the service they get."""
     needs_fork: ClassVar[bool] = False
     """Works only where the platform can fork processes."""
     needs_inheritance: ClassVar[bool] = True
@@ -68,8 +68,8 @@ class WrapMode(Feature, ABC):
     modes that work across hosts, whose service can be pickled for all."""
     works_across_hosts: ClassVar[bool] = False
     supports_resume: ClassVar[bool] = False
-    """Experiments can be resumable: what a run stores arrives in its order, in one process, and
-    requests of `pypet.services.RecordStorageService` as they are."""
+    """Experiments can be resumable: data of a run arrives in order, in one process, and requests of
+    `pypet.services.RecordStorageService` arrive unchanged."""
     stores_in_main_process: ClassVar[bool] = False
     """Workers only collect; the main process stores. Services that live there can be used."""
     stores_in_workers: ClassVar[bool] = False
@@ -78,15 +78,15 @@ class WrapMode(Feature, ABC):
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Read the options of the environment; nothing is started yet.
 
-        Beside these, ``helper_setup`` is to be called in processes that the mode starts, if it is
-        not None, ``across_hosts`` says whether workers may be on other hosts than this one, and
+        In addition, ``helper_setup``, if not None, is to be called in processes that the mode
+        starts, ``across_hosts`` says whether workers may be on other hosts than this one, and
         ``is_private``, True by default, whether others cannot read what workers are sent
         (`Scheduler.is_private`): if not, secrets have to reach them otherwise.
         """
 
     @classmethod
     def fixed_url(cls, options: Mapping[str, Any]) -> str | None:
-        """Return where a server of the mode will listen; None without one, or if that is open yet.
+        """Return where a server of the mode will listen; None without one, or if not known yet.
 
         ``options`` are those of an instance. The environment notes it before the first run.
         """
@@ -105,8 +105,8 @@ class WrapMode(Feature, ABC):
         """Start what the mode needs (a lock, a writer process, a server) around ``service``.
 
         Processes of its own are started by ``mp_context``, the context of the start method
-        that workers are started with. A service that lives in the main process only is given to
-        modes alone that store there.
+        of workers. A service that only lives in the main process is only passed to modes that
+        store there.
 
         Raises
         ------
@@ -127,9 +127,9 @@ class WrapMode(Feature, ABC):
 
     @staticmethod
     def collect(trajectory: TrajectoryLike) -> Any:
-        """Return what has to travel to the main process with the outcome of a run.
+        """Return data to send to the main process with the outcome of a run.
 
-        Called in the worker after each run, also a failed one; what it returns becomes
+        Called in the worker after each run, even a failed one; the return value becomes
         `Outcome.payload`. Modes that store elsewhere return None.
         """
         return None
@@ -142,13 +142,13 @@ class WrapMode(Feature, ABC):
         Raises
         ------
         RuntimeError
-            What the run handed over could not be stored; the message says why.
+            The data of the run could not be stored; the message says why.
         """
 
     def store_references(self, payload: Any) -> None:
-        """Store what `collect` returned in another process.
+        """Store data that `collect` returned in another process.
 
-        For a `pypet.MultiprocContext`, whose users bring it home themselves.
+        For a `pypet.MultiprocContext`, whose users transfer the data themselves.
 
         Raises
         ------
@@ -165,37 +165,36 @@ class WrapMode(Feature, ABC):
         Raises
         ------
         NotStoredError
-            With ``is_final`` a process that stores or synchronises is gone, or can store nothing
-            any more; else ``runs`` names the runs that are lost. They are named once.
+            With ``is_final``, a process that stores or synchronizes is gone or cannot store any more.
+            Otherwise ``runs`` lists lost runs, each only once.
         RuntimeError
             As with ``is_final``, for modes that name no runs.
         """
 
     def store_run_table(self, trajectory: TrajectoryLike) -> bool:
-        """Store what became of the runs that were accepted, while others are active.
+        """Store the run table rows of accepted runs while others are active.
 
         Called in the main process about twice a second, with the trajectory whose table has
-        changed. No row may be durable before everything that its run handed over is. False says
-        that nothing was done: the mode cannot do it, now or ever. What was not stored then is
-        stored after `stop`.
+        changed. No row may be durable before all data of its run is. Returns False if nothing was
+        done, because the mode cannot do it now or at all. Remaining rows are stored after `stop`.
         """
         return False
 
     @property
     def has_stored_run_table(self) -> bool:
-        """Whether everything given to `store_run_table` is surely stored; asked after `stop`."""
+        """Whether everything passed to `store_run_table` is certainly stored; checked after `stop`."""
         return True
 
     @abstractmethod
     def stop(self) -> None:
-        """Wait until everything handed over is stored, then end every helper. Safe to call twice.
+        """Wait until all sent data is stored, then end every helper. Safe to call twice.
 
         The storage is free for others afterwards. Helpers may still be ending, see `wait_closed`.
 
         Raises
         ------
         RuntimeError
-            Something that a worker handed over was not stored; the message names the runs.
+            Data that a worker sent was not stored; the message names the runs.
         """
 
     def wait_closed(self) -> None:

@@ -1,11 +1,11 @@
 """Storage services between live trajectories and plain records.
 
-`RecordStorageService` is what a storage backend derives from: it speaks the messages of
-`pypet.interfaces.StorageService` and asks the backend only to keep and to give back records.
-`KeyValueStorageService` also carries out what requests ask for; it leaves to the backend to get,
-put, list and delete values, see `TrajectoryStore`. Functions turn values into bytes for media
-that keep bytes. `Sender` is what services of wrap modes derive from that send messages
-(`pypet.services.messages`) to where they are stored.
+Storage backends derive from `RecordStorageService`: it handles the messages of
+`pypet.interfaces.StorageService`, and the backend only stores and returns records.
+`KeyValueStorageService` also carries out requests; the backend only gets, puts, lists and deletes
+values, see `TrajectoryStore`. Functions convert values to bytes for media that store bytes.
+Services of wrap modes that send messages (`pypet.services.messages`) to the process that stores
+derive from `Sender`.
 """
 
 from pypet.services.key_value import KeyValueStorageService, TrajectoryStore

@@ -1,4 +1,4 @@
-"""What a storage backend implements: it keeps records and returns them."""
+"""The interface of storage backends, which store records and return them."""
 
 from __future__ import annotations
 
@@ -36,38 +36,38 @@ from pypet.services.transfer import NodeCopy, copy_trajectory
 
 
 class RecordBackend(StorageService, ABC):
-    """The half of `pypet.services.RecordStorageService` that knows a medium, not nodes.
+    """The part of `pypet.services.RecordStorageService` that knows a medium, but no nodes.
 
-    Guarantees that it owes: a request applied twice has the effect of once; an operation that
-    fails leaves everything that was stored before readable; arrays of a request are its own only
-    during `apply` (keep copies), and what it gives back belongs to the caller.
+    Implementations guarantee: applying a request twice has the effect of applying it once; an
+    operation that fails leaves everything that was stored before readable; arrays of a request
+    are only used during `apply` (keep copies), and returned values belong to the caller.
     """
 
     encoding: str = "utf8"
     """How text is encoded in items."""
     unpickle: str = "trust"
-    """What is loaded of pickles in the storage; see `pypet.encoding.unpickling`."""
+    """Which pickles in the storage are loaded; see `pypet.encoding.unpickling`."""
     joins_runs: ClassVar[bool] = True
     """Whether requests of several runs may be applied as one."""
     early: EarlyNodes | None = None
-    """What an experiment that is under way has stored before its first run."""
+    """Nodes that the current experiment has stored before its first run."""
     durable: bool = False
-    """Whether everything that is stored survives a loss of power as soon as others can see it.
+    """Whether stored data survives a loss of power as soon as others can see it.
 
-    Set by `durable_commits`. Holds from the next commit on, and for what is pickled, too. Services
-    without commits to a disk ignore it.
+    Set by `durable_commits`. Applies from the next commit on, and is pickled. Services without
+    commits to a disk ignore it.
     """
     before_commit: Callable[[], None] | None = None
-    """Called right before anything is made visible to others; what it raises prevents that.
+    """Called right before data becomes visible to others; an exception prevents that.
 
-    Set by who journals, to have on the disk what the commit relies on. It may not use the storage,
-    which is locked meanwhile. Belongs to the process that set it: copies in others, pickled or
-    forked, call nothing.
+    Set by journals, to sync the data that a commit relies on. It must not use the storage, which
+    is locked during the call. Belongs to the process that set it: pickled or forked copies do not
+    call it.
     """
     commit_interval: float = 0.2
-    """Seconds after which a storage that is kept open lets others see what was applied.
+    """Seconds after which an open storage makes applied requests visible to others.
 
-    For services that keep it back that long; to flush does it at any time.
+    For services that delay this; `flush` does it at any time.
     """
     config_group: ClassVar[str | None] = None
     """Name of the group below ``config`` that holds the settings of this service."""
@@ -83,14 +83,14 @@ class RecordBackend(StorageService, ABC):
         ValueError
             An operation other than `PutMeta` names a trajectory that was never stored.
         RuntimeError
-            A trajectory that should be new is already there.
+            A trajectory that should be new exists already.
         DataNotInStorageError
-            Something to delete is not there, and the request is not replayed.
+            Something to delete does not exist, and the request is not replayed.
         TypeError
-            A node to delete has children, and neither is that asked for nor the request replayed.
+            A node to delete has children, and the request is neither recursive nor replayed.
         OSError
-            The medium refuses. If `is_applied` the request was
-            carried out, and only the commit failed that was due: others see it after the next.
+            The medium refuses. If `is_applied`, the request was
+            carried out, and only a pending commit failed: others see it after the next one.
         """
 
     @abstractmethod
@@ -105,7 +105,7 @@ class RecordBackend(StorageService, ABC):
 
     @abstractmethod
     def read_meta(self, trajectory: str, *, with_runs: bool) -> MetaRecord:
-        """Return the data about a trajectory itself, with its run table if asked for.
+        """Return the data about a trajectory itself, with its run table on request.
 
         A backend that keeps the errors of runs (`RunRows.errors`) returns them with the table;
         without them, failed runs look like those that were not run after loading.
@@ -113,7 +113,7 @@ class RecordBackend(StorageService, ABC):
         Raises
         ------
         ValueError
-            The trajectory is not there; the message names those that are.
+            The trajectory does not exist; the message lists those that do.
         """
 
     @abstractmethod
@@ -131,8 +131,8 @@ class RecordBackend(StorageService, ABC):
 
         Parents come before their children; below one group, groups and leaves come in
         alphabetical order and links last; nothing below a link is followed. ``max_depth`` counts
-        levels below ``path``. ``wants(full_name)`` is asked right before the record of a leaf is
-        made, whether its items are to be read; ``item_filter(name)`` then chooses among them.
+        levels below ``path``. ``wants(full_name)`` is called right before the record of a leaf is
+        created, and returns whether to read its items; ``item_filter(name)`` selects among them.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class RecordBackend(StorageService, ABC):
             )
             # The first one is the node itself.
             found += [record.path for record in islice(records, limit + 1)]
-            del records  # ends a generator before what it reads from is closed
+            del records  # ends a generator before its source is closed
         below = [name.rpartition(".")[2] for name in found if name and name.count(".") == depth]
         return below[:limit]
 
@@ -182,8 +182,8 @@ class RecordBackend(StorageService, ABC):
         """Yield the records of `read_nodes` that can be read, and call ``skip`` for the others.
 
         ``skip(full_name, error)`` gets the full name of a node that cannot be read; nothing below
-        it is yielded. By default reading ends with the first one, and the name is ``path``:
-        override this where it is possible to go on with the next node.
+        it is yielded. By default reading ends with the first one, and the name is ``path``;
+        override this if reading can continue with the next node.
 
         Raises
         ------
@@ -202,11 +202,11 @@ class RecordBackend(StorageService, ABC):
     def view_node(
         self, trajectory: str, path: str = "", *, wants: Callable[[str], bool]
     ) -> NodeView:
-        """Return a view of a node, by default the root, to look at nodes one by one.
+        """Return a view of a node, by default the root, for access to single nodes.
 
         For reading a little of many nodes. ``wants(full_name)`` is whether the items of a leaf
-        are likely to be needed. Views are used within `reading`, and within `exclusive` where
-        there are threads.
+        are likely to be needed. Views are used within `reading`, and within `exclusive` if there
+        are threads.
 
         Raises
         ------
@@ -219,14 +219,14 @@ class RecordBackend(StorageService, ABC):
         return RecordView(self, trajectory, record, wants)
 
     def verify(self, trajectory: str) -> Iterator[Finding]:
-        """Read everything that is stored of a trajectory, and yield what is wrong with it.
+        """Read all stored data of a trajectory, and yield the problems found.
 
-        Nothing is unpickled. By default no service can do it.
+        Nothing is unpickled. Not supported by default.
 
         Raises
         ------
         NoSuchServiceError
-            The service cannot verify what it keeps.
+            The service cannot verify its data.
         ValueError
             The trajectory is not there.
         StorageFormatError
@@ -235,10 +235,10 @@ class RecordBackend(StorageService, ABC):
         raise NoSuchServiceError(f"{type(self).__name__} cannot verify what it keeps.")
 
     def inspect_meta(self, trajectory: str) -> tuple[MetaRecord, tuple[str, ...]]:
-        """Return the data about a trajectory with its run table, and what of it is damaged.
+        """Return the data about a trajectory with its run table, and which parts are damaged.
 
-        For ``pypet show``, as are the next two: override them where something can be shown without
-        reading values, or of damaged data.
+        For ``pypet show``, like the next two methods. Override them if data can be shown without
+        reading values, or although it is damaged.
 
         Raises
         ------
@@ -252,7 +252,7 @@ class RecordBackend(StorageService, ABC):
     def inspect_digests(self) -> Iterator[tuple[str, Digest | Exception]]:
         """Yield name and digest of each trajectory, or why it cannot be read.
 
-        For lists of many files: override it where there is a way that reads less.
+        For lists of many files: override it if this is possible with less reading.
 
         Raises
         ------
@@ -269,7 +269,7 @@ class RecordBackend(StorageService, ABC):
             return error
 
     def inspect_nodes(self, trajectory: str) -> Iterator[StoredNode]:
-        """Yield all nodes of a trajectory without values, damaged ones with what is wrong.
+        """Yield all nodes of a trajectory without values, damaged ones with the problem.
 
         Errors are those of `inspect_meta`.
         """
@@ -307,11 +307,11 @@ class RecordBackend(StorageService, ABC):
         return None
 
     def exclusive(self, *others: RecordBackend) -> AbstractContextManager[Any]:
-        """Keep other threads away from the storage, and those of ``others``, in a ``with`` block.
+        """Lock the storage, and those of ``others``, for this thread in a ``with`` block.
 
-        Messages that load, merge or copy are processed in such a block. The same thread may enter
-        several, but who needs a second service later has to name it at once. By default nobody is
-        kept away: the service must not be used by several threads at once.
+        Messages that load, merge or copy are processed in such a block. It is reentrant, but a
+        service that is needed later has to be among ``others`` from the start. By default there is
+        no lock, and the service must not be used by several threads at once.
         """
         return nullcontext()
 
@@ -329,8 +329,8 @@ class RecordBackend(StorageService, ABC):
     def try_flush(self, *, durable: bool) -> bool:
         """Make what was applied visible to others, and with ``durable`` safe from a loss of power.
 
-        Returns False if that has to wait, as others are reading the storage; what was applied is
-        kept then. By default it is always done.
+        Returns False if this has to wait because others are reading the storage; the data is
+        kept until then. By default it is always done.
         """
         self.flush()
         return True
@@ -339,8 +339,8 @@ class RecordBackend(StorageService, ABC):
     def durable_commits(self, *, interval: float | None = None) -> Iterator[None]:
         """Make every commit survive a loss of power within a ``with`` block, see `durable`.
 
-        ``interval`` replaces `commit_interval` meanwhile: whoever journals what is stored need
-        not commit it as often. Both are as before afterwards.
+        ``interval`` replaces `commit_interval` within the block, because journaled data need
+        not be committed as often. Both are restored afterwards.
         """
         former = self.durable, self.commit_interval
         self.durable = True
@@ -352,9 +352,9 @@ class RecordBackend(StorageService, ABC):
             self.durable, self.commit_interval = former
 
     def check_file_message(self, msg: str, trajectory: str | None) -> None:
-        """Raise ValueError if a message to open, flush or close makes no sense now.
+        """Raise ValueError if a message to open, flush or close is not possible now.
 
-        ``trajectory`` is the name that came with it.
+        ``trajectory`` is the name in the message.
         """
 
     def relocate(self, *, filename: str | None = None, file_title: str | None = None) -> None:
@@ -365,21 +365,21 @@ class RecordBackend(StorageService, ABC):
         meta data is stored, and those read back from the storage when it is loaded."""
 
     def settings(self) -> Mapping[str, tuple[Any, str]]:
-        """Return the present settings with a comment each, by name below the config group."""
+        """Return the current settings with comments, by name below the config group."""
         return {}
 
     def for_preparing(self) -> Self:
-        """Return a service that prepares requests as this one does; it needs no stored data.
+        """Return a service that prepares requests like this one, without access to stored data.
 
-        Workers get it, inherited or pickled, where another process applies the requests.
+        Workers get it, inherited or pickled, if another process applies the requests.
         """
         return self
 
     def packed(self, request: StoreRequest) -> StoreRequest:
-        """Return a request in the form in which it takes the least time to apply.
+        """Return a request prepared so that applying it is as fast as possible.
 
-        Called where the request was made, before it travels or waits for a lock: what can be
-        done there, compressing for instance, is done by many processes at once.
+        Called in the process that created the request, before it is sent or waits for a lock, so
+        that work such as compression is done in parallel.
         """
         return request
 
@@ -388,10 +388,10 @@ class RecordBackend(StorageService, ABC):
         return item
 
     def grown(self, stored: Item, added: Item, options: Mapping[str, Any]) -> Item:
-        """Return what a stored item is when another one of its name was put without overwriting.
+        """Return the state of a stored item after one of its name was put without overwriting.
 
-        ``options`` are those of `PutNode`. By default it is as before; a backend that adds to
-        items for some options has to tell what comes out.
+        ``options`` are those of `PutNode`. By default it does not change; override this in a
+        backend that appends to items with some options.
         """
         return stored
 
@@ -415,14 +415,14 @@ class RecordBackend(StorageService, ABC):
         """Create, read or change shared data: an item of a leaf that stays in the storage.
 
         ``request`` names a method of the stored object, called with ``args`` and ``kwargs``, or
-        an attribute if both are None. Requests that every such service knows are
+        an attribute if both are None. Every such service supports the requests
         ``create_shared_data``, ``pandas_put``, ``pandas_get``, ``pandas_select``,
         ``make_shared``, ``make_ordinary`` and ``__thenode__``, the stored object itself.
 
         Raises
         ------
         NoSuchServiceError
-            The service keeps no shared data.
+            The service does not support shared data.
         DataNotInStorageError
             There is no such leaf or item.
         """
@@ -462,7 +462,7 @@ class RecordBackend(StorageService, ABC):
         )
 
     def backup_service(self, trajectory: str, filename: str | None) -> Self:
-        """Return the service that a backup goes to; ``filename`` None is the default place.
+        """Return the service for a backup; ``filename`` None means the default file.
 
         Raises
         ------
@@ -490,13 +490,13 @@ _ATTRIBUTE = "_request_is_applied"
 
 
 def note_applied(error: OSError) -> None:
-    """Note that the request was carried out in whose `RecordBackend.apply` this is raised.
+    """Mark an error of `RecordBackend.apply` as raised after the request was carried out.
 
-    The storage has it with all that waits for the next commit.
+    The request is part of the data that waits for the next commit.
     """
     setattr(error, _ATTRIBUTE, True)
 
 
 def is_applied(error: BaseException) -> bool:
-    """Return whether that was noted; only in the process in which the error was raised."""
+    """Return whether an error was marked; only in the process in which it was raised."""
     return bool(getattr(error, _ATTRIBUTE, False))

@@ -1,4 +1,4 @@
-"""Messages that work on what is stored already, without a request from live nodes."""
+"""Messages that work on stored data directly, without a request from live nodes."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def _merge(
     trajectory_name: str,
     **_: Any,
 ) -> None:
-    """Copy each node alone from its old to its new name, then make the links.
+    """Copy nodes one by one from their old to their new names, then create the links.
 
-    ``last_step`` is called when all of it has arrived. After an error, also of the last step,
-    what was copied is deleted again. What is moved is deleted from the other trajectory at the
+    ``last_step`` is called when everything is copied. After an error, including one of the last
+    step, the copies are deleted again. Moved nodes are deleted from the other trajectory at the
     very end.
 
     Raises
@@ -91,4 +91,4 @@ DIRECT: dict[str, Callable[..., Any]] = {
     constants.MERGE: _merge,
     constants.ACCESS_DATA: _access_data,
 }
-"""Message -> the function that carries it out."""
+"""Message -> the function that handles it."""

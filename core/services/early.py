@@ -18,7 +18,7 @@ from pypet.leaves.supported_data import SCALAR_TYPES
 from pypet.tree.node import existing_annotations
 
 _BUILT_IN = "pypet.leaves."
-"""Module of the leaves whose data is known without asking them to encode it."""
+"""Module of the leaves whose data is accessible without encoding it."""
 
 
 class _State(NamedTuple):
@@ -70,8 +70,8 @@ def _is(one: Any, other: Any) -> bool:
 def _state_of(node: Any) -> _State | None:
     """Return the state of a node; None if it cannot be determined, so the node is written again.
 
-    The range of an explored parameter is known by its length: entries are only ever appended,
-    and a range of a million entries need not be looked through.
+    The range of an explored parameter is represented by its length: entries are only ever
+    appended, and comparing a million entries would be slow.
     """
     try:
         annotations = existing_annotations(node)

@@ -24,7 +24,7 @@ _is_trial: ContextVar[bool] = ContextVar("is_trial", default=False)
 
 @contextmanager
 def trial() -> Iterator[None]:
-    """Surround messages that may fail because their sender tries others then."""
+    """Log failures of messages within a block at level DEBUG; the sender tries others then."""
     token = _is_trial.set(True)
     try:
         yield
@@ -35,8 +35,8 @@ def trial() -> Iterator[None]:
 def log_failure(service: Any, verb: str, msg: str, stuff: Any, error: BaseException) -> None:
     """Log that a service failed, with its traceback; ``verb`` is ``'storing'`` or ``'loading'``.
 
-    The logger is that of the class of the service. Whoever calls this raises the error again. That
-    a node to load is not there is an answer, not a fault: one asks for it to find out.
+    The logger is that of the class of the service. The caller raises the error again. A missing
+    node is not logged as an error when loading, because callers load to find out whether it exists.
     """
     is_harmless = _is_trial.get() or (
         verb == "loading" and isinstance(error, DataNotInStorageError)
@@ -76,7 +76,7 @@ def note_that_nothing_is_stored(error: BaseException, msg: str, stuff: Any) -> N
 _ABOUT_DATA = (NoSuchServiceError, TypeError, AttributeError, pickle.PickleError)
 
 REST_STORED = "everything else is stored"
-"""Stands in a note of errors that concern part of the data."""
+"""Part of the note of errors that concern only some of the data."""
 
 MAX_CONSECUTIVE_FAILURES = 10
 """Number of consecutive refusals after which the storage is given up."""
@@ -87,7 +87,7 @@ MAX_FINAL_FAILURES = 2
 def is_storage_failure(error: BaseException) -> bool:
     """Return whether the storage failed, and not the data that it was given.
 
-    ``error`` came from storing. Other data may fare better even so: a disk may have room for
+    ``error`` was raised by storing. Other data may still be stored: a disk may have space for
     something smaller.
     """
     if isinstance(error, NotStoredError):

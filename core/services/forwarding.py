@@ -16,7 +16,7 @@ from pypet.services.transfer import NodeCopy
 
 
 class ForwardingService(RecordStorageService):
-    """Passes everything on to the service behind it; what derives from it changes some of it."""
+    """Forwards everything to another service; subclasses override parts of it."""
 
     def __init__(self, service: RecordStorageService) -> None:
         self._inner = service
@@ -35,12 +35,12 @@ class ForwardingService(RecordStorageService):
 
     @property
     def unpickle(self) -> str:  # type: ignore[override]
-        """What is loaded of pickles in the storage."""
+        """Which pickles in the storage are loaded."""
         return self._inner.unpickle
 
     @property
     def early(self) -> EarlyNodes | None:
-        """What an experiment that is under way has stored before its first run."""
+        """Nodes that the current experiment has stored before its first run."""
         return self._inner.early
 
     @early.setter
@@ -111,7 +111,7 @@ class ForwardingService(RecordStorageService):
         wants: Callable[[str], bool],
         item_filter: Callable[[str], bool] | None = None,
     ) -> Iterator[NodeRecord]:
-        """Yield the records of a node and, if ``recursive``, of what is below it."""
+        """Yield the records of a node and, if ``recursive``, of its descendants."""
         return self._inner.read_nodes(
             trajectory,
             path,
@@ -131,13 +131,13 @@ class ForwardingService(RecordStorageService):
         wants: Callable[[str], bool],
         skip: Callable[[str, Exception], None],
     ) -> Iterator[NodeRecord]:
-        """Yield the same without what cannot be read."""
+        """Yield the same records without unreadable ones."""
         return self._inner.read_intact_nodes(
             trajectory, path, recursive=recursive, max_depth=max_depth, wants=wants, skip=skip
         )
 
     def verify(self, trajectory: str) -> Iterator[Finding]:
-        """Yield what is wrong with a stored trajectory; see `RecordBackend.verify`."""
+        """Yield the problems of a stored trajectory; see `RecordBackend.verify`."""
         return self._inner.verify(trajectory)
 
     def delete_trajectory(self, trajectory: str) -> None:
@@ -167,15 +167,15 @@ class ForwardingService(RecordStorageService):
         self._inner.adopt_settings(settings)
 
     def settings(self) -> Mapping[str, tuple[Any, str]]:
-        """Return the present settings with a comment each."""
+        """Return the current settings with comments."""
         return self._inner.settings()
 
     def for_preparing(self) -> Any:
-        """Return a service that prepares requests as this one does."""
+        """Return a service that prepares requests like this one."""
         return self._inner.for_preparing()
 
     def packed(self, request: StoreRequest) -> StoreRequest:
-        """Return a request in the form in which it takes the least time to apply."""
+        """Return a request prepared so that applying it is as fast as possible."""
         return self._inner.packed(request)
 
     def unpacked(self, item: Item) -> Item:
@@ -183,7 +183,7 @@ class ForwardingService(RecordStorageService):
         return self._inner.unpacked(item)
 
     def grown(self, stored: Item, added: Item, options: Mapping[str, Any]) -> Item:
-        """Return what a stored item is when another one of its name was put."""
+        """Return the state of a stored item after another one of its name was put."""
         return self._inner.grown(stored, added, options)
 
     def wants_summary(self, path: str, comment: str) -> bool:
@@ -206,7 +206,7 @@ class ForwardingService(RecordStorageService):
         self._inner.close()
 
     def close_on_exit(self) -> None:
-        """Write everything and leave the storage to others, in a process that is about to end."""
+        """Write everything and release the storage, in a process that is about to end."""
         self._inner.close_on_exit()
 
     def flush(self) -> None:
@@ -218,11 +218,11 @@ class ForwardingService(RecordStorageService):
         return self._inner.try_flush(durable=durable)
 
     def check_file_message(self, msg: str, trajectory: str | None) -> None:
-        """Raise ValueError if a message to open, flush or close makes no sense now."""
+        """Raise ValueError if a message to open, flush or close is not possible now."""
         self._inner.check_file_message(msg, trajectory)
 
     def exclusive(self, *others: RecordBackend) -> AbstractContextManager[Any]:
-        """Keep other threads away from the storage."""
+        """Lock the storage for this thread."""
         return self._inner.exclusive(*others)
 
     @contextmanager
@@ -242,7 +242,7 @@ class ForwardingService(RecordStorageService):
         return self if filename is None else self._inner.beside(filename)
 
     def backup_service(self, trajectory: str, filename: str | None) -> Any:
-        """Return the service that a backup goes to."""
+        """Return the service for a backup."""
         return self._inner.backup_service(trajectory, filename)
 
     def node_copy(self, trajectory: str) -> NodeCopy:
@@ -256,7 +256,7 @@ class ForwardingService(RecordStorageService):
     # ----- experiments ---------------------------------------------------------------------
 
     def watched(self, trajectory_name: str) -> AbstractContextManager[Any]:
-        """Insist on the storage as it is when the block begins."""
+        """Require the storage to stay the same within the block."""
         return self._inner.watched(trajectory_name)
 
     def check_in_place(self, trajectory_name: str) -> bool:
@@ -268,7 +268,7 @@ class ForwardingService(RecordStorageService):
         return self._inner.generation(trajectory_name)
 
     def abandon_run(self, run: int, started: float) -> None:
-        """Forget what an attempt at a run has stored."""
+        """Drop data that an attempt at a run has stored."""
         self._inner.abandon_run(run, started)
 
     def finalize(self) -> None:
@@ -276,5 +276,5 @@ class ForwardingService(RecordStorageService):
         self._inner.finalize()
 
     def rescue_services(self, trajectory_name: str) -> Iterable[StorageService]:
-        """Return services that may store what this one cannot."""
+        """Return services that may store the data if this one cannot."""
         return self._inner.rescue_services(trajectory_name)

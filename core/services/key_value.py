@@ -1,4 +1,4 @@
-"""A storage service over a medium that keeps values under the full names of nodes."""
+"""A storage service for media that store values under the full names of nodes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class TrajectoryStore(NodeStore):
 
     @abstractmethod
     def get_meta(self) -> MetaRecord:
-        """Return what was put last with `put_meta`."""
+        """Return the record that was last passed to `put_meta`."""
 
     @abstractmethod
     def put_meta(self, meta: MetaRecord) -> None:
-        """Keep ``info``, ``explorations`` and ``settings`` of a record; the rest is empty."""
+        """Store ``info``, ``explorations`` and ``settings`` of a record; the rest is empty."""
 
     @abstractmethod
     def get_runs(self) -> RunRows:
@@ -34,8 +34,8 @@ class TrajectoryStore(NodeStore):
     def put_runs(self, rows: RunRows) -> None:
         """Replace these rows of the run table, with their errors, and keep all others.
 
-        `pypet.services.run_records` gives them one by one, `pypet.records.merged_rows` merges
-        them with those that are stored, for media that keep the table as a whole.
+        `pypet.services.run_records` returns them one by one; `pypet.records.merged_rows` merges
+        them with stored rows, for media that store the table as a whole.
         """
 
 
@@ -44,8 +44,8 @@ class KeyValueStorageService(RecordStorageService):
 
     A backend implements `trajectory_names`, `find_trajectory`, `create_trajectory`,
     `remove_trajectory` and a `TrajectoryStore`. If the medium has transactions, it overrides
-    `transaction`: each request is applied in one. Reads are made within `reading`.
-    `pypet.services.item_to_bytes` and others encode values for media that keep bytes.
+    `transaction`: each request is applied in one. Reads happen within `reading`.
+    `pypet.services.item_to_bytes` and others encode values for media that store bytes.
     """
 
     _before_commit: Callable[[], None] | None = None
@@ -64,15 +64,15 @@ class KeyValueStorageService(RecordStorageService):
         """Remove everything about a trajectory, which exists."""
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """Enter a block whose changes are kept as a whole at its end, or none if it raises.
+        """Enter a block whose changes are committed at its end, or rolled back if it raises.
 
-        By default changes are kept as they are made.
+        By default changes take effect immediately.
         """
         return nullcontext()
 
     @property
     def before_commit(self) -> Callable[[], None] | None:
-        """What this process has set to be called before each commit; see `RecordBackend`."""
+        """The callback of this process before each commit; see `RecordBackend`."""
         return self._before_commit if self._commit_process == os.getpid() else None
 
     @before_commit.setter
@@ -80,7 +80,7 @@ class KeyValueStorageService(RecordStorageService):
         self._before_commit, self._commit_process = call, os.getpid()
 
     def announce_commit(self) -> None:
-        """Call `before_commit`; `transaction` does it right before others see the changes."""
+        """Call `before_commit`; to be called by `transaction` right before its commit."""
         call = self.before_commit
         if call is not None:
             call()

@@ -1,4 +1,4 @@
-"""What each message to ``load`` brings into memory."""
+"""Handling of the messages to ``load``."""
 
 from __future__ import annotations
 
@@ -196,4 +196,4 @@ LOADERS: dict[str, Callable[..., None]] = {
     constants.LEAF: _load_leaf,
     constants.LIST: _load_list,
 }
-"""Message -> the function that loads what it asks for."""
+"""Message -> the function that handles it."""

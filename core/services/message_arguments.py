@@ -28,7 +28,7 @@ def check_storing(level: Any, max_depth: Any = None) -> None:
     Raises
     ------
     ValueError
-        The level is none.
+        The level is invalid.
     TypeError
         The depth is not a number.
     """

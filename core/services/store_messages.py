@@ -1,4 +1,4 @@
-"""What each message to ``store`` collects."""
+"""Handling of the messages to ``store``: collecting operations."""
 
 from __future__ import annotations
 
@@ -216,4 +216,4 @@ PREPARERS: dict[str, Callable[..., None]] = {
     constants.DELETE: _delete,
     constants.DELETE_LINK: _delete_link,
 }
-"""Message -> the function that collects what it stores."""
+"""Message -> the function that collects its operations."""
