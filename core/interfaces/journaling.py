@@ -91,7 +91,7 @@ class Journal(Feature, ABC):
 
     @abstractmethod
     def renew(self, snapshot: Snapshot) -> None:
-        """Replace the snapshot: the trajectory was expanded, and the expansion is not stored yet."""
+        """Replace the snapshot: the trajectory was expanded, which is not stored yet."""
 
     @abstractmethod
     def service(self, service: StorageService, *, shared: bool) -> StorageService:

@@ -110,7 +110,7 @@ class ProgressReporter(Feature, ABC):
         """Count runs that have ended since the last call."""
 
     def watch(self, activity: Callable[[], Activity | None]) -> None:
-        """Set the function that returns the activity of workers; called between `start` and `stop`."""
+        """Set the function that returns the activity of workers; called after `start`."""
 
     def refresh(self) -> None:
         """Redraw the current state; called about twice a second while schedulers wait.

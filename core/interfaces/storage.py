@@ -139,8 +139,8 @@ class StorageService(Feature):
         """Insist within a ``with`` block on the storage as it is when the block begins.
 
         The environment enters it around an experiment, when the trajectory has been stored. In
-        the block, storing and loading detect if the storage was removed, replaced or overwritten, and
-        raise `pypet.errors.StorageLostError` rather than create a new one or continue with another.
+        the block, storing and loading detect if the storage was removed, replaced or overwritten,
+        and raise `pypet.errors.StorageLostError` instead of creating or using another one.
         So do copies of the service in other processes. Services whose data cannot vanish inherit
         this method, which does nothing.
         """

@@ -56,8 +56,8 @@ class WrapMode(Feature, ABC):
         "stores_in_workers",
     )
     protects: ClassVar[bool] = True
-    """Workers get a service that is safe to use concurrently; False: the storage service itself has to
-    be safe."""
+    """Workers get a service that is safe to use concurrently; False: the storage service itself
+    has to be safe."""
     supports_loading: ClassVar[bool] = False
     """Runs may load data through the service they get."""
     needs_fork: ClassVar[bool] = False
@@ -165,8 +165,8 @@ class WrapMode(Feature, ABC):
         Raises
         ------
         NotStoredError
-            With ``is_final``, a process that stores or synchronizes is gone or cannot store any more.
-            Otherwise ``runs`` lists lost runs, each only once.
+            With ``is_final``, a process that stores or synchronizes is gone or cannot store any
+            more. Otherwise ``runs`` lists lost runs, each only once.
         RuntimeError
             As with ``is_final``, for modes that name no runs.
         """
@@ -182,7 +182,7 @@ class WrapMode(Feature, ABC):
 
     @property
     def has_stored_run_table(self) -> bool:
-        """Whether everything passed to `store_run_table` is certainly stored; checked after `stop`."""
+        """Whether all rows of `store_run_table` are certainly stored; checked after `stop`."""
         return True
 
     @abstractmethod
