@@ -117,6 +117,11 @@ class Environment(EnvironmentHandle):
         )
         if storage.unused_service:
             warnings.warn(storage.unused_service, OptionWarning, stacklevel=3)
+        if plugins.unfit_mode:
+            # Only the service itself knows whether it can do without, as that may depend on where
+            # it stores.
+            storage = storage._replace(choice=storage.choice.made())
+            plugins.check_workers_of(storage.choice.service)
         check_leaves(self._trajectory, content, storage.properties)
         self._identity = identify(self, plugins.versionings)
         self._config = EnvironmentConfig(self._trajectory, self.name)

@@ -59,7 +59,7 @@ def check_options(
         )
     if options["on_existing"] is not None:
         _check_finds_existing(options)
-    _check_wrap_mode(_installed_wrap_mode(options, manager), options)
+    _check_wrap_mode(_installed_wrap_mode(options, manager), options, manager)
 
 
 def _check_finds_existing(options: Mapping[str, Any]) -> None:
@@ -98,7 +98,19 @@ def _installed_wrap_mode(
         return None
 
 
-def _check_wrap_mode(mode: type[WrapMode] | None, options: Mapping[str, Any]) -> None:
+def example_mode(manager: PluginManager, **capabilities: bool) -> str:
+    """Return ``", for example wrap_mode=..."`` with these capabilities, ``''`` if there is none."""
+    for mode in manager.wrap_modes():
+        if mode.protects and all(
+            getattr(mode, name) is value for name, value in capabilities.items()
+        ):
+            return f", for example wrap_mode={mode.name!r}"
+    return ""
+
+
+def _check_wrap_mode(
+    mode: type[WrapMode] | None, options: Mapping[str, Any], manager: PluginManager
+) -> None:
     """Ask the class of the mode whether it can do what other options want."""
     name = wrap_mode_name(options)
     listens = mode is not None and any(option.name == "port" for option in mode.options)
@@ -111,11 +123,11 @@ def _check_wrap_mode(mode: type[WrapMode] | None, options: Mapping[str, Any]) ->
         return
     if options["use_scoop"] and not mode.works_across_hosts:
         raise ValueError(
-            f"use_scoop does not work with wrap_mode={name!r}, which needs one host; choose "
-            "one that works across hosts, for example wrap_mode='LOCAL'."
+            f"use_scoop does not work with wrap_mode={name!r}, which needs one host; choose one "
+            f"that works across hosts{example_mode(manager, works_across_hosts=True)}."
         )
     if options["resumable"] and not mode.supports_resume:
         raise ValueError(
             f"resumable does not work with wrap_mode={name!r}, which may report a run before it is "
-            "stored; choose another one, for example wrap_mode='LOCK'."
+            f"stored; choose another one{example_mode(manager, supports_resume=True)}."
         )

@@ -20,7 +20,7 @@ from pypet.environment.guards import (
     GuardedReporter,
     GuardedVersioning,
 )
-from pypet.environment.option_conflicts import check_options, wrap_mode_name
+from pypet.environment.option_conflicts import check_options, example_mode, wrap_mode_name
 from pypet.environment.origin import Guard, Origin
 from pypet.errors import MissingDependencyError
 from pypet.interfaces import without_adapter
@@ -104,6 +104,41 @@ class PluginSet:
             service.multihost_safe
             or without_adapter(service) is not service
             or not self.scheduler.reaches_other_hosts(self.options)
+        )
+
+    @property
+    def unfit_mode(self) -> str:
+        """Why the wrap mode does not work with the workers of the scheduler; ``''`` if it does."""
+        mode, scheduler = self.wrap_mode, self.scheduler
+        if mode is None or not scheduler.works_across_hosts or mode.works_across_hosts:
+            return ""
+        if mode.needs_inheritance:
+            return (
+                f"wrap_mode={mode.name!r} works with processes that pypet starts, but those of "
+                f"scheduler {scheduler.name!r} are started elsewhere"
+            )
+        if scheduler.reaches_other_hosts(self.options):
+            return (
+                f"wrap_mode={mode.name!r} works on one host, but those workers of scheduler "
+                f"{scheduler.name!r} may be on others"
+            )
+        return ""
+
+    def check_workers_of(self, service: Any) -> None:
+        """Raise unless workers can use a storage service, by the wrap mode or without it.
+
+        Raises
+        ------
+        ValueError
+            The service needs the mode, which does not work with these workers.
+        """
+        reason = self.unfit_mode
+        if not reason or (service is not None and self.shares_directly(service)):
+            return
+        raise ValueError(
+            f"{reason}; choose a wrap mode that works across hosts"
+            f"{example_mode(self.manager, works_across_hosts=True)}, or a storage service that is "
+            "safe for processes of several hosts by itself (multihost_safe)."
         )
 
     @property
@@ -245,15 +280,13 @@ def _resolve_parallel_runs(
     if options["queue_maxsize"] < 0:
         options["queue_maxsize"] = QUEUE_LENGTH_PER_CORE * options["ncores"]
     mode = manager.wrap_mode(wrap_mode_name(options))
-    if scheduler.works_across_hosts and not mode.works_across_hosts:
-        _check_foreign_workers(mode, scheduler, options)
     _validate_own_options(options, mode)
     method = options["start_method"]
     if mode.needs_fork and method != "fork":
         raise ValueError(
             f"wrap_mode={mode.name!r} needs processes that are forked, but start_method is "
             f"{method!r}, by the option or by multiprocessing.set_start_method; choose another "
-            "wrap mode, for example 'QUEUE', or give start_method='fork'."
+            f"wrap mode{example_mode(manager, needs_fork=False)}, or give start_method='fork'."
         )
     return mode
 
@@ -271,20 +304,3 @@ def _validate_own_options(options: OptionValues, feature: type[Feature]) -> None
     for option in feature.options:
         if option.name in options.given and options[option.name] != option.default:
             option.validate(options[option.name])
-
-
-def _check_foreign_workers(
-    mode: type[WrapMode], scheduler: type[Scheduler], options: Mapping[str, Any]
-) -> None:
-    """Raise unless workers that pypet does not start can use a wrap mode for one host."""
-    remedy = "choose a wrap mode that works across hosts, for example wrap_mode='LOCAL'."
-    if mode.needs_inheritance:
-        raise ValueError(
-            f"wrap_mode={mode.name!r} works with processes that pypet starts, but those of "
-            f"scheduler {scheduler.name!r} are started elsewhere; {remedy}"
-        )
-    if scheduler.reaches_other_hosts(options):
-        raise ValueError(
-            f"wrap_mode={mode.name!r} works on one host, but those workers of scheduler "
-            f"{scheduler.name!r} may be on others; {remedy}"
-        )

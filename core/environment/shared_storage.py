@@ -142,6 +142,8 @@ def share_storage(
     service = storage_service_of(trajectory)
     mode = None
     if not plugins.shares_directly(service):
+        # Again, like `check_service`: it may be another service by now.
+        plugins.check_workers_of(service)
         mode = GuardedWrapMode.around(
             Origin.of(plugins.wrap_mode, plugins.manager),
             partial(plugins.wrap_mode, {**plugins.wrap_mode_options, "helper_setup": setup}),

@@ -40,6 +40,10 @@ class StorageChoice(NamedTuple):
             return self.service(**self.keywords)
         return self.service
 
+    def made(self) -> StorageChoice:
+        """Return the same choice with the service itself instead of its class."""
+        return self._replace(service=self.make())
+
     def check_all_used(self, caller: str, known: Iterable[str] = ()) -> None:
         """Raise if there are unused keywords; ``known`` are those of the caller itself.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ProcessPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from pypet.environment.plugin_set import PluginSet
 from pypet.interfaces import StorageService, WrapMode, adapted
 from pypet.manager import get_manager
 from pypet.markers import hookimpl
+from pypet.storage_backends.lazy import LazyStorageService
 from tests.environment.file_per_run import FilePerRun
 from tests.processes import run_until_killed
 
@@ -211,3 +213,45 @@ def test_safety_on_one_host_does_not_count_on_several():
     # What a user wrote for the established interface says `multiproc_safe` and nothing else.
     own = adapted(SimpleNamespace(store=print, multiproc_safe=True))
     assert shares(own, reaches=True)
+
+
+class SafeElsewhere(LazyStorageService):
+    """Knows only when it is made that it is safe for several hosts."""
+
+    name = "safe_elsewhere"
+    multiproc_safe = multihost_safe = False
+
+    def __init__(self, place="here"):
+        super().__init__()
+        self.multiproc_safe = self.multihost_safe = place == "anywhere"
+
+
+@pytest.fixture(scope="module")
+def executor():
+    with ProcessPoolExecutor(1) as executor:
+        yield executor
+
+
+def test_a_service_that_is_safe_everywhere_needs_no_mode_that_works_across_hosts(
+    make_env, executor
+):
+    env = make_env(scheduler=executor, storage_service=SafeElsewhere, place="anywhere")
+    env.traj.f_add_parameter("x", 1)
+    env.traj.f_explore({"x": [1, 2]})
+    assert env.run(identity) == [(0, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("options", [{"place": "here"}, {"force_wrap_mode": True}])
+def test_a_service_that_needs_an_unfit_mode_is_refused_before_anything_runs(
+    make_env, executor, options
+):
+    place = {"place": "anywhere", **options}
+    with pytest.raises(ValueError, match=r"wrap_mode='LOCK' works .* across hosts, for example"):
+        make_env(scheduler=executor, storage_service=SafeElsewhere, **place)
+
+
+def test_a_service_that_is_attached_later_may_need_the_mode(make_env, executor):
+    env = make_env(scheduler=executor, storage_service=SafeElsewhere, place="anywhere")
+    env.traj.v_storage_service = SafeElsewhere("here")
+    with pytest.raises(ValueError, match="multihost_safe"):
+        env.run(identity)
