@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pypet.errors import PlotError
 from pypet.interfaces import Plot
 from pypet.markers import hookimpl
 from pypet.plugins.matplotlib_plots.axes import (
@@ -23,7 +22,14 @@ from pypet.plugins.matplotlib_plots.axes import (
     save_figure,
     set_ticks,
 )
-from pypet.plugins.matplotlib_plots.statistics import band_text, estimator_of
+from pypet.plugins.matplotlib_plots.statistics import (
+    DEFAULT_BINS,
+    band_text,
+    bin_edges,
+    bin_positions,
+    check_bins,
+    estimator_of,
+)
 from pypet.plugins.matplotlib_plots.table_source import (
     AxisValues,
     axis_values,
@@ -37,7 +43,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SIZE = (6.4, 4.8)
-DEFAULT_BINS = 20
 _MOST_NUMBERED = 64
 """Cells that have their number written into them."""
 _FULL_ENOUGH = 0.25
@@ -90,8 +95,7 @@ def heatmap(
         matplotlib is not installed.
     """
     estimator_of(estimator)
-    if bins is not None and (not isinstance(bins, int) or bins < 1):
-        raise PlotError(f"`bins` is a number of cells from 1 on, not {bins!r}.")
+    check_bins(bins)
     table = table_of(source, trajectory=trajectory, where=where, reduce=reduce)
     result = chosen_result(table, color, "color")
     across, up = chosen_parameters(table, {"x": x, "y": y}, taken=[result])
@@ -154,9 +158,8 @@ def _one_for_each(values: AxisValues) -> _Steps:
 def _binned(values: AxisValues, bins: int) -> _Steps:
     if values.categories or len(np.unique(values.places)) <= min(bins, DEFAULT_BINS):
         return _one_for_each(values)
-    edges: NDArray[np.float64] = np.linspace(values.places.min(), values.places.max(), bins + 1)
-    positions = np.searchsorted(edges, values.places, side="right") - 1
-    return _Steps(edges, np.clip(positions, 0, bins - 1), ())
+    edges = bin_edges(values.places, bins)
+    return _Steps(edges, bin_positions(values.places, edges), ())
 
 
 def _cells(

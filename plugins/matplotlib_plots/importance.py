@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pypet.tables import Column, RunTable
 
 SIZE = (6.4, 4.0)
-MOST_RUNS = 10_000
+MOST_RUNS = 5_000
 """Of more runs a random sample is evaluated."""
 LEAST_RUNS = 10
 
@@ -71,7 +71,7 @@ def importance(
         where Optuna is installed ``'fanova'`` or ``'ped_anova'``, which are its evaluators.
         Except for ``'permutation'`` importances add up to 1.
     source, trajectory, where, reduce, axes
-        As for `line`. Of more than 10,000 runs a random sample is used, and a note says so.
+        As for `line`. Of more than 5,000 runs a random sample is used, and a note says so.
 
     Returns
     -------

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pypet.interfaces import Plot
 from pypet.plugins.matplotlib_plots.axes import (
@@ -24,9 +25,13 @@ from pypet.plugins.matplotlib_plots.axes import (
     save_figure,
 )
 from pypet.plugins.matplotlib_plots.statistics import (
+    DEFAULT_BINS,
     Band,
     band_text,
+    bin_edges,
+    bin_positions,
     check_band,
+    check_bins,
     estimator_of,
     summarize,
 )
@@ -37,16 +42,21 @@ from pypet.plugins.matplotlib_plots.table_source import (
     chosen_parameters,
     chosen_result,
     complete_rows,
+    looks_logarithmic,
+    short_name,
     table_of,
+    varied_parameters,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pypet.tables import Column
+    from pypet.tables import Column, RunTable
 
 SIZE = (6.4, 4.4)
 _MOST_MARKERS = 60
+_MOST_POINTS = 40
+"""Values of the parameter that are never collected in bins unless asked for."""
 _MOST_LEGEND = 10
 """Lines with an entry of their own in the legend; more numbers get a colour bar."""
 
@@ -59,6 +69,7 @@ def line(
     by: str | None = None,
     estimator: str = "mean",
     band: Band = "std",
+    bins: int | None = None,
     trajectory: str | None = None,
     where: str | None = None,
     reduce: Mapping[str, Callable[[Any], Any]] | None = None,
@@ -85,6 +96,10 @@ def line(
         ``'std'`` for the standard deviation, ``'sem'`` for the standard error of the mean,
         ``'range'`` from the least to the largest value, two percentages such as ``(5, 95)``, or
         None for no band.
+    bins
+        Number of equal bins of ``x`` whose runs make a point each, at least 1; None: runs with the
+        same ``x`` do, or 20 bins if hardly any two runs have the same one because the points
+        were drawn at random.
     trajectory
         Name of the trajectory if ``source`` is a path; by default the only one.
     where
@@ -107,6 +122,7 @@ def line(
         matplotlib is not installed.
     """
     check_band(band)
+    check_bins(bins)
     estimator_of(estimator)
     table = table_of(source, trajectory=trajectory, where=where, reduce=reduce)
     result = chosen_result(table, y, "y")
@@ -116,11 +132,14 @@ def line(
     axes = new_axes(axes, SIZE)
 
     at = axis_values(table[parameter.name])
+    if bins is None and _is_random(table, at, [parameter, *groups]):
+        bins = DEFAULT_BINS
+    places = at.places if bins is None or at.categories else _bin_middles(at.places, bins)
     values = axis_values(table[result.name]).places
     lines = _Lines(axes, table[groups[0].name] if groups else None)
     counts = []
     for mask, colour, label in lines.parts(len(table)):
-        found = summarize(at.places[mask], values[mask], estimator, band)
+        found = summarize(places[mask], values[mask], estimator, band)
         counts.append(found.counts)
         marker = "o" if len(found.at) <= _MOST_MARKERS else ""
         axes.plot(found.at, found.centre, marker=marker, markersize=4, color=colour, label=label)
@@ -131,8 +150,32 @@ def line(
     axes.set_xlabel(label_of(parameter))
     axes.set_ylabel(label_of(result))
     add_title(axes, table.trajectory)
-    add_note(axes, band_text(estimator, band, np.concatenate(counts)), note)
+    in_bins = "" if places is at.places else f", in {bins} bins of {short_name(parameter)}"
+    what = band_text(estimator, band, np.concatenate(counts))
+    add_note(axes, f"{what}{in_bins}" if what else "", note)
     return axes
+
+
+def _is_random(table: RunTable, at: AxisValues, drawn: Sequence[Column]) -> bool:
+    """Return whether hardly any two runs have the same place, and other parameters vary, too.
+
+    A sweep through one parameter has each of its values once, but nothing to average over.
+    """
+    distinct = len(np.unique(at.places))
+    if at.categories or distinct <= _MOST_POINTS or 2 * distinct <= len(table):
+        return False
+    names = {column.name for column in drawn}
+    return any(column.name not in names for column in varied_parameters(table))
+
+
+def _bin_middles(places: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+    """Return the middle of the bin that each place is in."""
+    is_logarithmic = looks_logarithmic(places)
+    edges = bin_edges(places, bins, logarithmic=is_logarithmic)
+    lower, upper = edges[:-1], edges[1:]
+    middles = np.sqrt(lower * upper) if is_logarithmic else (lower + upper) / 2
+    found: NDArray[np.float64] = middles[bin_positions(places, edges)]
+    return found
 
 
 class _Lines:

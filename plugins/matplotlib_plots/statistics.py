@@ -19,6 +19,9 @@ ESTIMATORS: dict[str, Callable[[Numbers], Any]] = {
     "max": np.max,
 }
 
+DEFAULT_BINS = 20
+"""Into which points are collected that were drawn at random."""
+
 BANDS = ("std", "sem", "range")
 """Standard deviation, standard error of the mean, and from the least to the largest value."""
 
@@ -51,6 +54,25 @@ def check_band(band: Any) -> None:
         f"`band` is one of {', '.join(map(repr, BANDS))}, two percentages such as (5, 95), or None "
         f"for no band, not {band!r}."
     )
+
+
+def check_bins(bins: Any) -> None:
+    """Raise PlotError unless ``bins`` is a number of bins, or None."""
+    if bins is not None and (not isinstance(bins, int) or isinstance(bins, bool) or bins < 1):
+        raise PlotError(f"`bins` is a number of bins from 1 on, not {bins!r}.")
+
+
+def bin_edges(values: Numbers, bins: int, *, logarithmic: bool = False) -> Numbers:
+    """Return the edges of equal bins from the least to the largest value; shape (bins + 1,)."""
+    spaced = np.geomspace if logarithmic else np.linspace
+    edges: Numbers = spaced(values.min(), values.max(), bins + 1)
+    return edges
+
+
+def bin_positions(values: Numbers, edges: Numbers) -> NDArray[np.int64]:
+    """Return which bin each value is in; those at the edges of all are in the outermost ones."""
+    positions = np.searchsorted(edges, values, side="right") - 1
+    return np.clip(positions, 0, len(edges) - 2)
 
 
 class Summary(NamedTuple):

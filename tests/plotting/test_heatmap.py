@@ -96,7 +96,7 @@ def test_one_value_everywhere_can_be_drawn():
     [
         ({}, "Say which column `x` and `y` is.*x, y, seed"),
         ({"x": "x", "y": "y", "color": "y"}, "'y' has no numbers"),
-        ({"x": "x", "y": "y", "bins": 0}, "`bins` is a number of cells from 1 on"),
+        ({"x": "x", "y": "y", "bins": 0}, "`bins` is a number of bins from 1 on"),
     ],
 )
 def test_what_cannot_be_drawn_says_why(table, arguments, message):

@@ -207,3 +207,42 @@ def test_arrays_are_reduced(sweep_file):
     assert axes.lines[0].get_ydata().tolist() == [3, 6, 9, 12]
     with pytest.raises(PlotError, match=r"'trace'.*need `reduce`"):
         plotting.line(sweep_file, x="x", y="trace")
+
+
+# ----- points that were drawn at random ----------------------------------------------------------
+
+
+@pytest.fixture
+def random_table():
+    x, w = np.random.default_rng(1).uniform(size=(2, 2000))
+    return make_table(x=x, w=w, results=[("z", 10 * x + w)])
+
+
+def test_random_points_are_collected_in_bins(random_table):
+    axes = plotting.line(random_table, x="x")
+    places, means = axes.lines[0].get_data()
+    assert np.allclose(places, (np.arange(20) + 0.5) / 20, atol=0.01)
+    assert np.allclose(means, 10 * places + 0.5, atol=0.2)
+    assert note_of(axes).endswith(", in 20 bins of x")
+    assert len(plotting.line(random_table, x="x", bins=4).lines[0].get_xdata()) == 4
+
+
+def test_a_sweep_through_one_parameter_keeps_its_points(random_table):
+    table = make_table(x=random_table["x"].values, results=[("z", random_table["z"].values)])
+    axes = plotting.line(table)
+    assert len(axes.lines[0].get_xdata()) == 2000
+    assert note_of(axes) == ""
+
+
+def test_bins_of_decades_are_equal_on_a_logarithmic_axis():
+    x = 10.0 ** np.random.default_rng(1).uniform(-3, 3, size=600)
+    table = make_table(x=x, w=np.arange(600), results=[("z", np.log10(x))])
+    axes = plotting.line(table, x="x", bins=6)
+    places, means = axes.lines[0].get_data()
+    assert axes.get_xscale() == "log"
+    assert np.allclose(np.log10(places), means, atol=0.2)
+
+
+def test_bins_are_a_number(random_table):
+    with pytest.raises(PlotError, match="`bins` is a number of bins from 1 on, not 0"):
+        plotting.line(random_table, x="x", bins=0)
