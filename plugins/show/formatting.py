@@ -135,8 +135,8 @@ def node_facts(node: Node) -> Iterator[tuple[str, str]]:
         shown = ", ".join(_one_line(value.text) for value in node.range.values)
         yield "explored", f"{shown} ({_about_range(node.range)})"
     for item in node.items:
-        about = "" if item.value is None else f", {_about_value(item.value)}".removesuffix(", ")
-        yield "item", f"{item.name}: {item.type}{about}"
+        about = "" if item.value is None else _about_value(item.value)
+        yield "item", f"{item.name}: {item.type} {about}"
         for line in item.preview.splitlines():
             yield "", line
     for child in node.children:

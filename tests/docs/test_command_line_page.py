@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -26,11 +27,12 @@ SCRIPT, KILLED_SCRIPT = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | 
 ALL_SHOWN = re.findall(
     r"^```console\n\$ (pypet [^\n|]*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE
 )
-SHOWN = [each for each in ALL_SHOWN if "gains" in each[1]]
+SHOWN = [each for each in ALL_SHOWN if "gains" in each[0] or "gains" in each[1]]
 SHOWN_OF_KILLED = [each for each in ALL_SHOWN if each not in SHOWN]
 
 VARYING = re.compile(
-    r"\d{4}_\d\d_\d\d_\d\dh\d\dm\d\ds|\d{4}-\d\d-\d\dT[\d:]{8}|pypet \d[\w.]*"
+    r"\d{4}_\d\d_\d\d_\d\dh\d\dm\d\ds|\d{4}-\d\d-\d\d \d\d:\d\d"
+    r"|\d{4}-\d\d-\d\dT[\d:]{8}|pypet \d[\w.]*"
     r"|[\d.e-]+ s a run(?: \([\d.e-]+ to [\d.e-]+ s\))?|[\d.]+ (?:KiB|MiB|B)\b|\d+ entries"
     r"|process \d+ on \S+|environment_[0-9a-f]{7}"
 )
@@ -49,7 +51,7 @@ def folder(tmp_path_factory):
 
 def printed(folder, command):
     done = subprocess.run(
-        [sys.executable, "-m", *command.split()],
+        [sys.executable, "-m", *shlex.split(command)],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -66,7 +68,7 @@ def test_commands_print_what_the_page_says(folder, command, output):
 
 
 def test_all_kinds_of_output_are_on_the_page():
-    assert len(SHOWN) == 3
+    assert len(SHOWN) == 8
     assert len(SHOWN_OF_KILLED) == 4
 
 
