@@ -13,7 +13,7 @@ from pypet.tree.tree import Tree
 
 
 class BranchLeaves(Mapping[str, Any]):
-    """The leaves of one branch by full name; always up to date, and costs no memory."""
+    """A live view of the leaves of one branch by full name, which takes no memory."""
 
     __slots__ = ("_branch", "_tree")
 
@@ -53,8 +53,8 @@ class Contents(TrajectoryState):
     def f_get_parameters(self, fast_access: bool = False, copy: bool = True) -> Mapping[str, Any]:
         """Return the parameters by full name.
 
-        With ``fast_access`` there are values instead of leaves where a leaf has one value that
-        natural naming would give. Without ``copy`` the mapping follows all changes of the tree.
+        With ``fast_access`` leaves with a single value are replaced by it, as in natural naming.
+        Without ``copy`` the mapping follows all changes of the tree.
 
         Raises
         ------
@@ -94,16 +94,16 @@ class Contents(TrajectoryState):
         copy: bool = True,
         with_links: bool = True,
     ) -> dict[str, Any]:
-        """Return all leaves by full name, or as the arguments say.
+        """Return all leaves, by default by full name.
 
         Parameters
         ----------
         fast_access
-            Values instead of leaves, where natural naming would give them.
+            Values instead of leaves where natural naming would return them.
         short_names
             Keys are the names of the leaves alone.
         nested
-            Dictionaries in dictionaries, as groups lie in groups.
+            Nested dictionaries, like the groups.
         copy
             If False, the dictionary that the tree itself uses: do not change it.
         with_links
@@ -128,7 +128,7 @@ class Contents(TrajectoryState):
 
     @property
     def _linked_by(self) -> dict[str, dict[str, tuple[Any, set[str]]]]:
-        """Who links to whom: full name of the target -> full name of the linking group -> that
+        """All links: full name of the target -> full name of the linking group -> that
         group and the names of its links to the target."""
         users: dict[str, dict[str, tuple[Any, set[str]]]] = {}
         for target, places in self._tree.links.linked_by.items():
@@ -168,7 +168,7 @@ class Contents(TrajectoryState):
 
     @not_in_run
     def f_preset_config(self, config_name: str, *args: Any, **kwargs: Any) -> None:
-        """Do as `f_preset_parameter` for config data; ``config`` in front may be left out.
+        """Like `f_preset_parameter`, for config data; ``config`` in front may be left out.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The current run of a trajectory: selecting it, iterating over runs, and what each run has."""
+"""The current run of a trajectory: selecting it, iterating over runs, and collecting their data."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class CurrentRun(TrajectoryState):
 
     @property
     def v_is_run(self) -> bool:
-        """Whether the trajectory is in a single run: what is added belongs to the run, and what
-        concerns all runs is not available."""
+        """Whether the trajectory is in a single run: added nodes belong to the run, and methods
+        that concern all runs are not available."""
         return self._is_run
 
     @not_in_run
@@ -96,15 +96,15 @@ class CurrentRun(TrajectoryState):
     ) -> Iterator[Any]:
         """Set the trajectory to one run after the other; afterwards to no particular run.
 
-        ``start``, ``stop`` and ``step`` are those of a range of run indices. ``yields`` says
-        what to give for each run: ``'name'``, ``'idx'``, ``'self'`` (this trajectory) or
+        ``start``, ``stop`` and ``step`` define a range of run indices. ``yields`` determines
+        what to yield for each run: ``'name'``, ``'idx'``, ``'self'`` (this trajectory) or
         ``'copy'`` (a shallow copy of it that is set to the run).
 
         Raises
         ------
         ValueError
-            ``yields`` is something else, or ``stop`` exceeds the number of runs. As this is a
-            generator, it appears when the first run is asked for.
+            ``yields`` has another value, or ``stop`` exceeds the number of runs. As this is a
+            generator, it is raised when the first run is requested.
         KeyError
             A run is not known (see `f_get_run_information`).
         """
@@ -138,7 +138,7 @@ class CurrentRun(TrajectoryState):
             return self._idx
         return self if kind == "self" else self.f_copy()
 
-    # ----- what runs have ------------------------------------------------------------------
+    # ----- data of runs --------------------------------------------------------------------
 
     @kwargs_api_change("backwards_search")
     @kwargs_api_change("where")
@@ -154,14 +154,14 @@ class CurrentRun(TrajectoryState):
         max_depth: int | None = None,
         auto_load: bool = False,
     ) -> OrderedDict[Any, Any]:
-        """Return what is called ``name`` in each run, by run name or, if so wanted, by index.
+        """Return the items called ``name`` of all runs, by run name or, optionally, by index.
 
         Runs come in their order; runs without such an item are left out. The item is searched
-        below every group that is called like the run, wherever it is, and with
-        ``include_default_run``, if it is not found there, below the groups of the dummy run.
-        ``max_depth`` counts from the parent of the run group. With ``auto_load`` the data of what
-        is found is loaded; and before, if a completed run seems to have no such item, all nodes
-        without their data. The other arguments are those of `f_get`.
+        below every group with the name of the run, and with ``include_default_run``, if it is not
+        found there, below the groups of the dummy run. ``max_depth`` counts from the parent of the
+        run group. With ``auto_load`` the data of the items is loaded, and before that, if a
+        completed run seems to have no such item, all nodes without their data. The other arguments
+        are those of `f_get`.
 
         Raises
         ------
@@ -170,9 +170,9 @@ class CurrentRun(TrajectoryState):
         ValueError
             ``auto_load`` is given without ``with_links``.
         AttributeError
-            No run has anything called so in memory; the message names what is near.
+            No run has an item of this name in memory; the message suggests similar names.
         DataNotInStorageError
-            The same with ``auto_load``, in the storage neither.
+            The same with ``auto_load``; it is not in the storage either.
         """
         if auto_load and not with_links:
             raise ValueError("`auto_load` needs `with_links`: what is loaded may be a link.")
@@ -204,7 +204,7 @@ class CurrentRun(TrajectoryState):
 
     @contextmanager
     def _storage_at_hand(self) -> Iterator[None]:
-        """Open the storage once for all that is loaded within a ``with`` block."""
+        """Open the storage once for everything loaded within a ``with`` block."""
         with ExitStack() as stack:
             service = attached_service(self)
             try:
@@ -219,12 +219,12 @@ class CurrentRun(TrajectoryState):
 
         It is seeded with the seed of the experiment (option ``seed`` of the environment, drawn
         at random without one), the index of the run and ``name``, so that numbers depend neither
-        on the order of the runs nor on where they are executed. Asked again in the same run it
-        goes on; it starts again when the trajectory is set to the run again. Different names
-        give independent generators. For no particular run there is one more of each name.
+        on the order of the runs nor on where they are executed. Further calls in the same run
+        return the same generator; it is seeded again when the trajectory is set to the run
+        again. Different names give independent generators. There is another one outside of runs.
 
-        The seed is stored. A loaded trajectory that is set to a completed run gives the numbers
-        that this run had: the seed is that of the environment that executed it. In all other
+        The seed is stored. A loaded trajectory that is set to a completed run reproduces the
+        numbers of this run: the seed is that of the environment that executed it. In all other
         cases it is that of the current environment, or else of the latest one.
 
         Notes
@@ -250,7 +250,7 @@ class CurrentRun(TrajectoryState):
         return generator
 
     def _seed_for(self, idx: int) -> int:
-        """Return the seed of a run that is or was executed, -1 for none in particular."""
+        """Return the seed of a run that is or was executed; ``idx`` -1 means no particular run."""
         if idx >= 0 and not self._is_run:
             seed = seed_of_run(self, idx)
             if seed is not None:
@@ -258,7 +258,7 @@ class CurrentRun(TrajectoryState):
         return self._current_seed()
 
     def _current_seed(self) -> int:
-        """Return the seed for runs to come, which is that of the runs before if there is one."""
+        """Return the seed for future runs, which is that of the previous runs if there is one."""
         if self._seed is None:
             latest = latest_seed(self)
             self._seed = draw_seed() if latest is None else latest
@@ -272,7 +272,7 @@ class CurrentRun(TrajectoryState):
         Raises
         ------
         KeyError
-            There is no such run; -1 and the dummy name are none.
+            There is no such run; -1 and the dummy name are not runs.
         TypeError
             The argument is neither a name nor an index.
         """

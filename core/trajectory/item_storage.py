@@ -137,9 +137,9 @@ class ItemStorage(TrajectoryState):
 
     @kwargs_api_change("remove_empty_groups")
     def f_remove_items(self, iterator: Iterable[Any], recursive: bool = False) -> None:
-        """Remove nodes, given by themselves or by name, from memory, with all links to them.
+        """Remove nodes, given as objects or by name, from memory, with all links to them.
 
-        A name that leads to a link removes this link alone. What is stored stays stored.
+        A name of a link removes only this link. Stored data is not deleted.
 
         Raises
         ------
@@ -191,8 +191,8 @@ class ItemStorage(TrajectoryState):
         Raises
         ------
         ValueError
-            The trajectory was never stored; ``delete_only`` meets a group; a node is not of this
-            trajectory.
+            The trajectory was never stored; ``delete_only`` is given for a group; a node is not of
+            this trajectory.
         TypeError
             A group has children in the storage and ``recursive`` is false.
         DataNotInStorageError
@@ -240,7 +240,7 @@ class ItemStorage(TrajectoryState):
         iterator_of_links: Iterable[str | tuple[Any, str]],
         remove_from_trajectory: bool = False,
     ) -> None:
-        """Delete links from the storage; the nodes that they point to stay.
+        """Delete links from the storage, but not their targets.
 
         A link is given by its full name, or by its group and its name. With
         ``remove_from_trajectory`` it is removed from memory too.
@@ -250,7 +250,7 @@ class ItemStorage(TrajectoryState):
         ValueError
             The trajectory was never stored, or there is no such link in memory to remove.
         TypeError
-            A link is given by something else.
+            A link is given in another form.
         DataNotInStorageError
             A link is not in the storage.
         NoSuchServiceError
@@ -298,7 +298,7 @@ class ItemStorage(TrajectoryState):
             )
 
 
-# ----- from what users pass to the entries of a LIST message --------------------------------
+# ----- from arguments of users to entries of a LIST message ---------------------------------
 
 
 def _entries(

@@ -31,7 +31,7 @@ class Properties(TrajectoryState):
         Raises
         ------
         AttributeError
-            There is no such property, or it cannot be set; then none is.
+            There is no such property, or it cannot be set; then no property is set.
         """
         chosen = {}
         for key, value in kwargs.items():
@@ -98,8 +98,8 @@ class Properties(TrajectoryState):
     def v_load_errors(self) -> dict[str, str]:
         """Why stored nodes are not in memory: full name -> type and text of the error.
 
-        What `f_load` and its siblings left out with ``on_error='skip'``, since the trajectory was
-        last loaded as a whole. Nodes that were loaded meanwhile are not listed any more.
+        Nodes that `f_load` and similar methods skipped with ``on_error='skip'`` since the
+        trajectory was last loaded as a whole. Nodes that were loaded later are not listed.
         """
         return dict(self._load_errors)
 
@@ -136,7 +136,7 @@ class Properties(TrajectoryState):
 
     @property
     def v_fast_access(self) -> bool:
-        """Whether ``traj.x`` gives a value instead of the leaf that holds just this one."""
+        """Whether ``traj.x`` returns the value instead of the leaf, if it has a single one."""
         return self._lookup.fast_access
 
     @v_fast_access.setter
@@ -174,7 +174,7 @@ class Properties(TrajectoryState):
 
     @property
     def v_auto_load(self) -> bool:
-        """Whether ``traj.x`` loads what is not in memory."""
+        """Whether ``traj.x`` loads nodes that are not in memory."""
         return self._lookup.auto_load
 
     @v_auto_load.setter
@@ -194,7 +194,7 @@ class Properties(TrajectoryState):
 
     @property
     def v_auto_run_prepend(self) -> bool:
-        """Whether what is added during a run goes below ``runs`` and the name of the run."""
+        """Whether nodes added during a run go below ``runs`` and the name of the run."""
         return self._auto_run_prepend
 
     @v_auto_run_prepend.setter
@@ -203,7 +203,7 @@ class Properties(TrajectoryState):
 
     @property
     def v_no_clobber(self) -> bool:
-        """Whether adding what exists already keeps it, with a warning, instead of failing."""
+        """Whether adding an existing node keeps it, with a warning, instead of failing."""
         return self._no_clobber
 
     @v_no_clobber.setter
@@ -248,9 +248,9 @@ class Properties(TrajectoryState):
         Raises
         ------
         TypeError
-            It is something else.
+            It is of another type.
         ValueError
-            An import string leads nowhere. It is tried without importing the module.
+            An import string cannot be resolved. This is checked without importing the module.
         """
         self._dynamic_imports.extend(list(_checked_imports(dynamic_imports)))
 
@@ -320,9 +320,9 @@ def _checked_imports(dynamic_imports: Any) -> Iterator[Any]:
     Raises
     ------
     TypeError
-        There is something else among them.
+        There is an object of another type among them.
     ValueError
-        An import string leads nowhere.
+        An import string cannot be resolved.
     """
     if isinstance(dynamic_imports, list | tuple):
         for entry in dynamic_imports:

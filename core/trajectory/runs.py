@@ -26,7 +26,7 @@ class Runs(CurrentRun):
     def f_get_run_names(self, sort: bool = True) -> list[str]:
         """Return the names of all known runs, in the order of their indices.
 
-        ``sort`` makes no difference: this is the order in which runs are kept.
+        ``sort`` has no effect, because runs are always kept in this order.
         """
         name = self._runs.name
         return [name(idx) for idx in self._runs.indices]
@@ -162,7 +162,7 @@ class Runs(CurrentRun):
         return self
 
     def f_finalize_run(self, store_meta_data: bool = True, clean_up: bool = True) -> Any:
-        """Finish the run that was started as completed, and return the trajectory.
+        """Finish the started run as completed, and return the trajectory.
 
         With ``clean_up`` everything that was added during the run is removed from memory; it is
         not stored here. The trajectory stays set to the run. With ``store_meta_data`` the

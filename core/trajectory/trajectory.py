@@ -61,11 +61,11 @@ class Trajectory(Exploration, Runs, Tables, Merging, Properties):
     Raises
     ------
     ValueError
-        The name is not possible, a keyword is unknown, or the file name has another extension.
+        The name is invalid, a keyword is unknown, or the file name has another extension.
     TypeError
-        ``dynamic_imports`` is something else.
+        ``dynamic_imports`` is of another type.
     RuntimeError
-        The function of ``('$', 'crun')`` gives a name twice.
+        The function of ``('$', 'crun')`` returns a name twice.
 
     Notes
     -----
@@ -152,7 +152,7 @@ class Trajectory(Exploration, Runs, Tables, Merging, Properties):
         Raises
         ------
         ValueError
-            ``copy_leaves`` is something else.
+            ``copy_leaves`` has another value.
         """
         twin = type(self).__new__(type(self))
         for name in NNGroupNode.__all_slots__ - {"__weakref__"}:
@@ -182,7 +182,7 @@ class Trajectory(Exploration, Runs, Tables, Merging, Properties):
         return self.f_copy()
 
     def _copy_new_nodes(self, tree: Tree, with_links: bool) -> None:
-        """Track in the copy, too, what was added during the run."""
+        """Track nodes added during the run in the copy, too."""
         tree.new_nodes = {name: tree.get_node(name) for name in self._tree.new_nodes}
         if with_links:
             tree.new_links = {
@@ -197,7 +197,7 @@ class Trajectory(Exploration, Runs, Tables, Merging, Properties):
         overwrite: bool = False,
         with_links: bool = True,
     ) -> None:
-        """Put a node of another trajectory, and what is below it, into this one.
+        """Copy a node of another trajectory, with everything below it, into this one.
 
         Nodes that exist here are kept; with ``overwrite`` leaves take over the state of the
         other leaf, and groups comment and annotations.
@@ -207,7 +207,7 @@ class Trajectory(Exploration, Runs, Tables, Merging, Properties):
         ValueError
             The node is of this trajectory already, or of none.
         AttributeError
-            A group meets a leaf of its name, or the other way round.
+            A group has the name of a leaf, or vice versa.
         """
         if self._tree.get_node(node._full_name) is node:
             raise ValueError(
@@ -229,7 +229,7 @@ class Trajectory(Exploration, Runs, Tables, Merging, Properties):
     # ----- pickling ------------------------------------------------------------------------
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickle the trajectory, or its name where a worker has the trajectory already."""
+        """Pickle the trajectory, or only its name if a worker already has the trajectory."""
         if goes_by_name(self):
             return trajectory_of_the_run, ()
         return super().__reduce_ex__(protocol)

@@ -47,20 +47,20 @@ class WholeStorage(ItemStorage):
         store_data: int = constants.STORE_DATA,
         max_depth: int | None = None,
     ) -> None:
-        """Store the trajectory; during a run, what was added in the run and is not stored yet.
+        """Store the trajectory; during a run, all nodes that the run has added and not stored yet.
 
-        If one value cannot be stored nothing of this call is. Remove it, or store the others by
-        `f_store_items`. (What an environment stores at the end of a run is different: there
-        everything else is stored, and the run counts as failed.)
+        If one value cannot be stored, nothing is stored. Remove it, or store the others with
+        `f_store_items`. (This is different at the end of a run of an environment: there everything
+        else is stored, and the run counts as failed.)
 
         Parameters
         ----------
         only_init
-            Only store what concerns the trajectory itself: its comment, annotations, and what is
-            known about runs. ``recursive`` is accepted for the opposite.
+            Only store the data of the trajectory itself: comment, annotations, and information
+            about runs. ``recursive`` is accepted for the opposite.
         store_data
             `STORE_NOTHING` 0; `STORE_DATA_SKIPPING` 1: leave out nodes that were stored before;
-            `STORE_DATA` 2: add what is new, never change what is there; `OVERWRITE_DATA` 3:
+            `STORE_DATA` 2: add new data, never change existing data; `OVERWRITE_DATA` 3:
             overwrite everything.
         max_depth
             Only store nodes that are at most this many steps below the root.
@@ -70,7 +70,7 @@ class WholeStorage(ItemStorage):
         NoSuchServiceError
             The trajectory has no storage service.
         RuntimeError
-            The trajectory was never stored, but there is one of its name already.
+            The trajectory was never stored, but there is another one of its name.
         TypeError
             A value cannot be stored; the message names it.
         """
@@ -127,18 +127,18 @@ class WholeStorage(ItemStorage):
         Parameters
         ----------
         name, index
-            Which one: by name, or by its place among all stored ones in alphabetical order,
-            counted from 0 or, if negative, from the end. Neither: the one of the own name.
+            Name of the stored trajectory, or its position in alphabetical order, counted from 0 or,
+            if negative, from the end. By default the one with the name of this trajectory.
         as_new
-            Only take over parameters and the number of runs, to run them again: parameters are
-            unlocked, no run is completed, nothing counts as stored, the own name stays.
+            Only load parameters and the number of runs, to execute them again: parameters are
+            unlocked, no run is completed, nothing counts as stored, and the name is kept.
             Otherwise name, comment, times, version and runs are those of the stored trajectory,
             and its nodes are added to what is in memory.
         load_parameters, load_derived_parameters, load_results, load_other_data
             How much of each branch: `LOAD_NOTHING` 0; `LOAD_SKELETON` 1: nodes with comments and
             annotations; `LOAD_DATA` 2: also the data of empty leaves; `OVERWRITE_DATA` 3: empty
-            everything that is not locked and load it anew. ``load_parameters`` applies to
-            ``config`` too.
+            everything that is not locked and load it again. ``load_parameters`` also applies to
+            ``config``.
         load_data
             Replaces these four.
         recursive
@@ -146,21 +146,21 @@ class WholeStorage(ItemStorage):
         max_depth
             Only load nodes that are at most this many steps below the root.
         force
-            Also load what a version wrote whose layout is not known.
+            Also load trajectories of versions with an unknown layout.
         dynamic_imports
             Classes, or their import strings, that are found by their bare names.
         with_run_information
-            If False, only learn how many runs there are.
+            If False, only load the number of runs.
         with_meta_data
             If False, leave the trajectory itself as it is.
         storage_service, **kwargs
-            Another service, and arguments to make it with, for instance ``filename``.
+            Another service, and arguments to create it, for instance ``filename``.
         on_error
             ``'raise'``: the first node that cannot be loaded is an error. ``'skip'``: load all
-            others. One warning lists what is missing and why, and `v_load_errors` keeps the list:
-            leaves of classes that cannot be imported, what is damaged in the file, pickles that
-            are not let in. A group whose class cannot be imported becomes an ordinary one; of a
-            damaged group nothing below it is loaded.
+            others. A warning lists skipped nodes with reasons, and `v_load_errors` keeps it:
+            leaves of classes that cannot be imported, damaged data, refused pickles. A group
+            whose class cannot be imported becomes an ordinary one; nothing is loaded below a
+            damaged group.
 
         Raises
         ------
