@@ -58,12 +58,12 @@ def listed_trajectories(path: str | os.PathLike[str], *, recursive: bool = True)
     """
     path = os.fspath(path)
     services = _Services()
-    if not os.path.isdir(path) or service_of_file(path) is not None:
+    if not os.path.isdir(path) or services.claims(path):
         yield from services.entries(path, size_of(path) if os.path.exists(path) else 0)
         return
     for found in files_below(path, recursive=recursive):
         found = found.removeprefix(f"{os.curdir}{os.sep}")
-        is_named_so = service_of_file(found) is not None
+        is_named_so = services.claims(found)
         size = 0
         try:
             size = size_of(found)
@@ -79,6 +79,18 @@ class _Services:
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}
+        self._known: dict[str, str | None] = {}
+
+    def claims(self, path: str) -> bool:
+        """Return whether a storage service claims files of this ending."""
+        return self._name(path) is not None
+
+    def _name(self, path: str) -> str | None:
+        """Return the service that claims a file; asking all plugins for each takes a while."""
+        ending = os.path.splitext(path.rstrip("/"))[1]
+        if ending not in self._known:
+            self._known[ending] = service_of_file(path)
+        return self._known[ending]
 
     def entries(self, path: str, size: int) -> Iterator[Entry]:
         for name, digest in self._service(path).inspect_digests():
@@ -100,7 +112,7 @@ class _Services:
                 yield _unreadable(path, size, name, digest)
 
     def _service(self, path: str) -> Any:
-        name = service_of_file(path) or DEFAULT_SERVICE
+        name = self._name(path) or DEFAULT_SERVICE
         made = self._made.get(name)
         if made is None or not os.path.exists(path):  # of an absent file the message says more
             made = self._made[name] = service_for(path)

@@ -15,8 +15,11 @@ import pytest
 
 pytest.importorskip("h5py")
 
-from pypet.catalog import descriptions as description
+from pypet.catalog import descriptions
+from pypet.catalog.comparison import Place
+from pypet.catalog.differences import SECTIONS, Difference
 from pypet.catalog.experiments import Process
+from pypet.catalog.listing import Entry
 from pypet.catalog.progress import RunProgress
 from pypet.plugins.resume.commands.status_json import as_json
 from pypet.plugins.resume.reading import ExperimentReport
@@ -106,9 +109,10 @@ STATUS = as_json(
 )
 """What the command writes about an experiment."""
 
+DESCRIBED = (*vars(descriptions).values(), Entry, Place, Difference)
 KEYS = {
     field.name
-    for kind in vars(description).values()
+    for kind in DESCRIBED
     if dataclasses.is_dataclass(kind)
     for field in dataclasses.fields(kind)
 }
@@ -122,3 +126,24 @@ def test_every_key_of_the_json_is_on_the_page(key):
 @pytest.mark.parametrize("key", sorted(keys_of(STATUS)))
 def test_every_key_of_the_status_is_on_the_page(key):
     assert f"`{key}`" in PAGE or f'`"{key}"`' in PAGE
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_of_differences_is_on_the_page(section):
+    assert f"`{section}`" in PAGE
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "show data/gains.hdf5 gains run_00000004.rate --json",
+        "ls data --json",
+        "table data/gains.hdf5 --json",
+        "export data/gains.hdf5 --to other.json --json",
+        "options seed --json",
+    ],
+)
+def test_every_key_that_a_command_writes_is_on_the_page(folder, command):
+    described = json.loads(printed(folder, f"pypet {command}"))
+    for key in keys_of(described):
+        assert f"`{key}`" in PAGE

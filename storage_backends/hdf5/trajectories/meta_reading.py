@@ -189,8 +189,9 @@ class _Tables:
         if table is None or missing_filter(table):
             return None
         idx, completed = read_integers(table, ("idx", "completed"))
-        is_sound = np.array_equal(idx, np.arange(len(idx))) and np.isin(completed, (0, 1)).all()
-        return completed.astype(bool) if is_sound else None
+        is_sound = np.array_equal(idx, np.arange(len(idx)))
+        is_completed: np.ndarray[Any, np.dtype[np.bool_]] = completed == 1
+        return is_completed if is_sound and (is_completed | (completed == 0)).all() else None
 
     def errors(self) -> dict[int, RunError]:
         """Return run index -> error of failed runs; empty for files of other programs."""
