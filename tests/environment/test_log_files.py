@@ -214,7 +214,7 @@ def of_workers(name):
 def test_bad_input_is_told_before_anything_is_stored_or_logged(options):
     Path("occupied").write_text("a file")
     before = sys.stdout
-    told = r"missing\.ini|nope|handler 'b'|of workers: .*no folder|log_(folder|stdout)|report"
+    told = r"missing\.ini|nope|handler 'b'|of workers: .*not a folder|log_(folder|stdout)|report"
     with pytest.raises(ValueError, match=told):
         Environment("t", filename="t.hdf5", **options)
     assert [path.name for path in Path().iterdir()] == ["occupied"]

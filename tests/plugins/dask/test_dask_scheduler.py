@@ -233,7 +233,7 @@ class Closed:
     ("address", "words"),
     [
         (3, "SLURMCluster"),
-        ("", "no address"),
+        ("", "not an address"),
         (Asynchronous(), "asynchronous=True"),
         (Closed(), "make a new one"),
     ],

@@ -113,7 +113,7 @@ def test_folders_of_workers_are_looked_at_before_there_are_workers(make, tmp_pat
     (tmp_path / "occupied").write_text("a file")
     path = tmp_path / "log.ini"
     path.write_text(INI + WORKER_INI.replace("out/$traj/main.log", "occupied/$run/main.log"))
-    with pytest.raises(ValueError, match=r"'occupied/\$run/main\.log' of workers: .*no folder"):
+    with pytest.raises(ValueError, match=r"'occupied/\$run/main\.log' of workers: .*not a folder"):
         make(log_config=str(path)).start(CONTEXT)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["log.ini", "occupied"]
 
@@ -131,7 +131,7 @@ def test_other_types_are_refused(make):
 def test_a_file_that_is_no_ini_file_is_told_at_once(make, tmp_path):
     path = tmp_path / "log.ini"
     path.write_text("just text")
-    with pytest.raises(ValueError, match="no ini file"):
+    with pytest.raises(ValueError, match="not an ini file"):
         make(log_config=path)
 
 

@@ -46,7 +46,7 @@ def test_a_segment_has_nothing_whose_beginning_the_disk_has_lost(tmp_path, conte
 def test_other_files_are_no_segments(tmp_path):
     path = tmp_path / "host-1-0001.rcnt"
     path.write_bytes(bytes(len(SIGNATURE) + 1))
-    with pytest.raises(StorageFormatError, match="no segment of a journal"):
+    with pytest.raises(StorageFormatError, match="not a segment of a journal"):
         list(SegmentReader(path).frames())
 
 

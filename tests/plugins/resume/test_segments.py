@@ -150,7 +150,7 @@ def test_a_segment_whose_writer_died_at_once_is_empty(tmp_path, length):
 def test_other_files_are_refused(tmp_path):
     path = tmp_path / "result.rcnt"
     path.write_bytes(b"\x80\x02}q\x00 of the established package")
-    with pytest.raises(StorageFormatError, match="no segment"):
+    with pytest.raises(StorageFormatError, match="not a segment"):
         runs(SegmentReader(str(path)))
 
 

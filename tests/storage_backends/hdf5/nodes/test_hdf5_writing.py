@@ -332,7 +332,7 @@ def test_links_are_deleted_but_not_their_targets(tmp_path):
     assert paths(read(service)) == ["", "results", "results.g"]
     with pytest.raises(DataNotInStorageError, match=r"results\.l"):
         apply(service, DeleteLink("results.l"))
-    with pytest.raises(DataNotInStorageError, match="no link"):
+    with pytest.raises(DataNotInStorageError, match="not a link"):
         apply(service, DeleteLink("results.g"))
 
 
