@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any, ClassVar
 from pypet.errors import StorageFormatError
 from pypet.interfaces import Option, StorageService
 from pypet.markers import hookimpl
-from pypet.services import KeyValueStorageService
+from pypet.services import FileStorageService
 from pypet_sqlite.trajectory import SCHEMA, TABLES, SqliteTrajectory
 
 __all__ = ["SqliteStorageService"]
@@ -31,7 +30,7 @@ def _check_level(value: str) -> None:
         raise ValueError(f"`sqlite_synchronous` is one of {', '.join(LEVELS)}, not {value!r}.")
 
 
-class SqliteStorageService(KeyValueStorageService):
+class SqliteStorageService(FileStorageService):
     """Keeps trajectories in an SQLite file, any number per file.
 
     Each request is one transaction, which others see, and which survives a crash of the process,
@@ -55,30 +54,17 @@ class SqliteStorageService(KeyValueStorageService):
         sqlite_synchronous: str = "NORMAL",
         sqlite_timeout: float = 300.0,
     ) -> None:
-        """Take the settings; the file is created when something is stored.
-
-        ``filename`` may be a folder; its file is then called ``<name of trajectory>.sqlite``, and
-        so is the default in the current folder.
-        """
+        """Take the settings; the file is created when something is stored."""
         _check_level(sqlite_synchronous)
-        path = Path.cwd() if filename is None else Path(filename).absolute()
-        if path.is_dir():
-            path /= f"{getattr(trajectory, 'v_name', 'trajectories')}.sqlite"
-        self.filename: str = str(path)
-        self.unpickle = unpickle
+        super().__init__(filename, trajectory, unpickle=unpickle)
         self.sqlite_synchronous = sqlite_synchronous.upper()
         self.sqlite_timeout = sqlite_timeout
-        self._is_open = False
         self._users = 0
         self._connection: sqlite3.Connection | None = None
         self._process = 0
 
-    def __repr__(self) -> str:
-        return f"<SqliteStorageService {self.filename!r}>"
-
     def __getstate__(self) -> dict[str, Any]:
-        closed = {"_connection": None, "_users": 0, "_is_open": False, "is_kept_open": False}
-        return {**super().__getstate__(), **closed}
+        return {**super().__getstate__(), "_connection": None, "_users": 0}
 
     # ----- the file ------------------------------------------------------------------------
 
@@ -119,7 +105,7 @@ class SqliteStorageService(KeyValueStorageService):
             raise StorageFormatError(f"{self.filename!r} cannot be used: {error}") from error
         finally:
             self._users -= 1
-            self._disconnect_if_unused()
+            self.release()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -138,27 +124,14 @@ class SqliteStorageService(KeyValueStorageService):
                     connection.execute("ROLLBACK")
                 raise
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the file stays open between messages."""
-        return self._is_open
-
-    def open(self) -> None:
-        """Keep the file open from its next use on."""
-        self._is_open = True
-
-    def close(self) -> None:
-        """Close the file, which makes everything durable."""
-        self._is_open = False
-        self._disconnect_if_unused()
-
     def flush(self) -> None:
         """Make everything durable."""
         if os.path.exists(self.filename):
             with self.reading():
                 self._connect().execute("PRAGMA wal_checkpoint")
 
-    def _disconnect_if_unused(self) -> None:
+    def release(self) -> None:
+        """Close the file unless it is in use."""
         connection = self._connection
         if self._users or self._is_open or connection is None:
             return
@@ -199,21 +172,6 @@ class SqliteStorageService(KeyValueStorageService):
             where = "trajectory = (SELECT id FROM trajectories WHERE name = ?)"
             connection.execute(f"DELETE FROM {table} WHERE {where}", (name,))
         connection.execute("DELETE FROM trajectories WHERE name = ?", (name,))
-
-    # ----- other files ---------------------------------------------------------------------
-
-    def beside(self, filename: str | None) -> SqliteStorageService:
-        """Return the service for another file."""
-        if filename is None:
-            return self
-        other = copy.copy(self)  # closed
-        other.filename = str(Path(filename).absolute())
-        return other
-
-    def backup_service(self, trajectory: str, filename: str | None) -> SqliteStorageService:
-        """Return the service for ``backup_<name of trajectory>.sqlite`` in the same folder."""
-        default = Path(self.filename).with_name(f"backup_{trajectory}.sqlite")
-        return self.beside(str(default) if filename is None else filename)
 
 
 @hookimpl

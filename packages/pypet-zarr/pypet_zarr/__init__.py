@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.errors import StorageFormatError
 from pypet.interfaces import Option, StorageService
 from pypet.markers import hookimpl
-from pypet.services import KeyValueStorageService
+from pypet.services import FileStorageService
 
 if TYPE_CHECKING:
     from pypet_zarr.objects import Objects
@@ -24,7 +22,7 @@ __all__ = ["ZarrStorageService"]
 FORMAT, VERSION = "pypet_zarr", 1
 
 
-class ZarrStorageService(KeyValueStorageService):
+class ZarrStorageService(FileStorageService):
     """Keeps trajectories in a Zarr hierarchy, a group for each.
 
     What is stored is visible to others, and survives a crash of the process, as soon as the call
@@ -47,37 +45,19 @@ class ZarrStorageService(KeyValueStorageService):
     ) -> None:
         """Take the settings; the hierarchy is created when something is stored.
 
-        ``filename`` is a URL that fsspec knows, such as ``s3://bucket/data.zarr``, or a folder. A
-        folder that exists and is not called ``*.zarr`` gets one, ``<name of trajectory>.zarr``, as
-        the current folder does by default.
+        ``filename`` is a URL that fsspec knows, such as ``s3://bucket/data.zarr``, or a folder; in
+        one that has another ending, or the current one, it is ``<name of trajectory>.zarr``.
         """
-        self.filename: str = os.fspath(Path.cwd() if filename is None else filename)
-        if not self.is_remote:
-            path = Path(self.filename).absolute()
-            if path.is_dir() and path.suffix != ".zarr":
-                path /= f"{getattr(trajectory, 'v_name', 'trajectories')}.zarr"
-            self.filename = str(path)
+        super().__init__(filename, trajectory, unpickle=unpickle)
         # The memory of fsspec is that of a process.
         self.multiproc_safe = self.multihost_safe = not self.filename.startswith("memory:")
-        self.unpickle = unpickle
         self.zarr_storage_options = zarr_storage_options
-        self._is_open = False
         self._changes: Objects | None = None
-        self._is_checked = False
-        self._writer = ""
+        self._checked = self._writer = ""
         self._process = 0
 
-    def __repr__(self) -> str:
-        return f"<ZarrStorageService {self.filename!r}>"
-
     def __getstate__(self) -> dict[str, Any]:
-        closed = {"_changes": None, "_is_open": False, "is_kept_open": False, "_process": 0}
-        return {**super().__getstate__(), **closed}
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether it is a URL."""
-        return "://" in self.filename
+        return {**super().__getstate__(), "_changes": None, "_checked": "", "_process": 0}
 
     # ----- the store -------------------------------------------------------------------------
 
@@ -105,33 +85,21 @@ class ZarrStorageService(KeyValueStorageService):
         finally:
             self._changes = None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether `open` was called; there is nothing to keep open."""
-        return self._is_open
-
-    def open(self) -> None:
-        """Note that the storage is in use."""
-        self._is_open = True
-
-    def close(self) -> None:
-        """Note that the storage is not in use."""
-        self._is_open = False
-
     # ----- trajectories ----------------------------------------------------------------------
 
     def _is_hierarchy(self, objects: Objects) -> bool:
         """Return whether there is a hierarchy; StorageFormatError for one of others."""
         if not self.is_remote and not os.path.exists(self.filename):
             return False
-        if self._is_checked:
+        if self.filename == self._checked:
             return True
         (root,) = objects.get("")
         if root is not None and root.get("attributes", {}).get(FORMAT) != VERSION:
             raise StorageFormatError(
                 f"{self.filename!r} is no hierarchy of pypet-zarr {VERSION}.x."
             )
-        self._is_checked = root is not None and self._changes is None
+        if root is not None and self._changes is None:
+            self._checked = self.filename
         return root is not None
 
     def _trajectory(self, objects: Objects, name: str) -> ZarrTrajectory:
@@ -167,24 +135,6 @@ class ZarrStorageService(KeyValueStorageService):
     def remove_trajectory(self, name: str) -> None:
         """Remove a trajectory."""
         self._objects().remove(name)
-
-    # ----- other hierarchies -----------------------------------------------------------------
-
-    def beside(self, filename: str | None) -> ZarrStorageService:
-        """Return the service for another folder or URL."""
-        if filename is None:
-            return self
-        other = copy.copy(self)
-        other._is_checked = False
-        other.filename = str(filename)
-        if not other.is_remote:
-            other.filename = str(Path(filename).absolute())
-        return other
-
-    def backup_service(self, trajectory: str, filename: str | None) -> ZarrStorageService:
-        """Return the service for ``backup_<name of trajectory>.zarr`` beside this hierarchy."""
-        parent = os.path.dirname(self.filename.rstrip("/"))
-        return self.beside(filename or f"{parent}/backup_{trajectory}.zarr")
 
 
 @hookimpl
