@@ -17,6 +17,7 @@ from pypet.services.record_service import RecordStorageService
 from pypet.testing.equality import assert_same_value
 from pypet.testing.storage_faults import FaultConformance
 from pypet.testing.storage_processes import ProcessConformance
+from pypet.testing.storage_raw import RawConformance
 from pypet.testing.storage_runs import RunConformance
 from pypet.testing.storage_suite import NAME
 from pypet.testing.storage_values import ValueConformance
@@ -58,7 +59,9 @@ class Undeclared:
     """A class that a pickle may hold and that was not declared."""
 
 
-class DataConformance(ValueConformance, RunConformance, ProcessConformance, FaultConformance):
+class DataConformance(
+    ValueConformance, RunConformance, ProcessConformance, FaultConformance, RawConformance
+):
     """Whatever is stored comes back as it was."""
 
     # ----- robustness ----------------------------------------------------------------------

@@ -45,6 +45,18 @@ class StorageSuite(ABC):
         """
         return None
 
+    def read_raw(self, folder: Path, path: str, name: str) -> np.ndarray[Any, Any] | None:
+        """Return an array as a program finds it that does not know the service.
+
+        It is the item of a leaf of trajectory `NAME`, which `make_service` for this folder has
+        stored; ``path`` is the full name of the leaf. None if nobody knows how to read it.
+        """
+        return None
+
+    def write_raw(self, folder: Path, path: str, name: str, value: np.ndarray[Any, Any]) -> bool:
+        """Replace such an array by one of the same shape and dtype; False if nobody knows how."""
+        return False
+
     def reopened(self, service: StorageService, folder: Path) -> StorageService:
         """Return what `reopen` gives, and make sure that nothing is read from the same object."""
         reader = self.reopen(service, folder)

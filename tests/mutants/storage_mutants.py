@@ -124,6 +124,21 @@ def unshared(base: Any, self: Any, *args: Any, **options: Any) -> Any:
         yield KEPT.setdefault(each.path, each) if each.items else each
 
 
+def turned_when_read(base: Any) -> Any:
+    """Turn large arrays around that are read."""
+
+    def turned(each: NodeRecord) -> NodeRecord:
+        changed = (
+            one._replace(value=np.flip(one.value))
+            if isinstance(one, ArrayItem) and one.value.size > 1000
+            else one
+            for one in each.items or ()
+        )
+        return each._replace(items=each.items and tuple(changed))
+
+    return read(turned)(base)
+
+
 def hdf5() -> type:
     from pypet.storage_backends.hdf5 import HDF5StorageService
 
@@ -416,6 +431,12 @@ def shelf_mutants() -> list[Mutant]:
          members(__getstate__=lambda self: {
              k: v for k, v in self.__dict__.items() if k != "unpickle"}),
          "test_pickled_services_keep_their_rule_about_pickles"),
+        # ----- what is in the medium
+        ("scrambles_arrays", "arrays are written backwards and turned around when they are read",
+         lambda base: {**turned_when_read(base), **array(lambda v: v.size > 1000, np.flip)(base)},
+         "test_other_programs_find_the_values"),
+        ("remembers_arrays", "what was read once in the process is never read again",
+         calls(read_nodes=unshared), "test_what_other_programs_wrote_is_loaded"),
         ("files_left_open", "the file is opened and not closed",
          calls(apply=left_open),
          "test_no_file_is_left_open"),

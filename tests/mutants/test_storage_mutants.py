@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 import pytest
 
 from pypet.interfaces.storage import StorageService
-from pypet.records import StoreRequest
+from pypet.records import ArrayItem, PutNode, StoreRequest
 from pypet.storage_backends.memory import MemoryStorageService
 from pypet.testing.storage import StorageConformance
 from pypet.testing.storage_machine import StatefulStorageConformance
 from pypet.testing.storage_processes import ProcessConformance
+from pypet.testing.storage_suite import NAME
 from tests.mutants.mutant import Mutant, suites
 from tests.mutants.storage_mutants import KEPT, MUTANTS, OPEN, STATEFUL_MUTANTS, make
 from tests.storage_backends.media import memory_fault
@@ -29,6 +31,29 @@ def _tidied() -> Iterator[None]:
         OPEN.pop().close()
 
 
+def read_raw(self: Any, folder: Path, path: str, name: str) -> Any:
+    """Return an item of the last request in the file of a shelf that has put it."""
+    found = None
+    with (folder / "data").open("rb") as file:
+        while file.peek(1):
+            for each in pickle.load(file).operations:
+                for item in each.items if getattr(each, "path", None) == path else ():
+                    found = item.value if item.name == name else found
+    return found
+
+
+def write_raw(self: Any, folder: Path, path: str, name: str, value: Any) -> bool:
+    """Append a request to the file."""
+    item = ArrayItem(name, "ARRAY", value, "COLL_NDARRAY", None, "numpy")
+    put = PutNode(path, True, "Result", "", {}, (item,), overwrite=frozenset({name}))
+    with (folder / "data").open("ab") as file:
+        pickle.dump(StoreRequest(NAME, (put,)), file)
+    return True
+
+
+RAW = {"read_raw": read_raw, "write_raw": write_raw}
+
+
 def _members(mutant: Mutant) -> dict[str, Any]:
     def make_service(self: Any, folder: Path) -> StorageService:
         return make(mutant, folder)
@@ -38,7 +63,8 @@ def _members(mutant: Mutant) -> dict[str, Any]:
     ) -> AbstractContextManager[Any] | None:
         return memory_fault(number) if mutant.base is MemoryStorageService else None
 
-    return {"make_service": make_service, "fault": fault}
+    members = {"make_service": make_service, "fault": fault}
+    return {**members, **RAW} if mutant.base is ShelfStorageService else members
 
 
 def _members_without_shrinking(mutant: Mutant) -> dict[str, Any]:

@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
+
 from pypet.interfaces import StorageService
+from pypet.records import ArrayItem
+from pypet.services import item_from_bytes, item_to_bytes
 from pypet.testing.storage import StorageConformance
 from pypet.testing.storage_machine import StatefulStorageConformance
 from pypet.testing.storage_suite import StorageSuite
@@ -20,6 +24,21 @@ class SqliteSuite(StorageSuite):
     def fault(self, service: StorageService, number: int) -> AbstractContextManager[Any]:
         factory = partial(FailingConnection, statements=itertools.count(), number=number)
         return mock.patch.object(sqlite3, "connect", partial(sqlite3.connect, factory=factory))
+
+    def read_raw(self, folder: Path, path: str, name: str) -> np.ndarray:
+        connection = sqlite3.connect(folder / "data.sqlite")
+        query = "SELECT data FROM items WHERE path = ? AND name = ?"
+        ((data,),) = connection.execute(query, (path, name)).fetchall()
+        connection.close()
+        return item_from_bytes(name, data).value
+
+    def write_raw(self, folder: Path, path: str, name: str, value: np.ndarray) -> bool:
+        data = item_to_bytes(ArrayItem(name, "ARRAY", value, "COLL_NDARRAY", None))
+        query = "UPDATE items SET data = ? WHERE path = ? AND name = ?"
+        with sqlite3.connect(folder / "data.sqlite") as connection:
+            changed = connection.execute(query, (data, path, name)).rowcount
+        connection.close()
+        return changed == 1
 
 
 class TestSqlite(SqliteSuite, StorageConformance):

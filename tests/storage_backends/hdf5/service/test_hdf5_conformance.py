@@ -2,10 +2,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pypet.interfaces.storage import StorageService
 from pypet.testing.storage import StorageConformance
+from pypet.testing.storage_suite import NAME
 
 pytest.importorskip("h5py")
 
@@ -23,6 +25,12 @@ class TestHDF5Storage(StorageConformance):
 
     def fault(self, service: StorageService, number: int) -> AbstractContextManager[Any]:
         return file_fault(number)
+
+    def read_raw(self, folder: Path, path: str, name: str) -> np.ndarray:
+        import h5py
+
+        with h5py.File(folder / "data.hdf5") as file:
+            return file[f"{NAME}/{path.replace('.', '/')}/{name}"][...]
 
 
 def test_workers_turn_messages_into_requests():
