@@ -30,15 +30,15 @@ def import_csv(arguments: argparse.Namespace) -> int:
     from pypet.cli.output import Column, write_facts, write_json, write_table
     from pypet.support.readable import counted
 
-    columns = read_csv(arguments.csv, arguments.delimiter)
+    columns = read_csv(arguments.source, arguments.delimiter)
     columns = _chosen(columns, arguments.columns)
     types = dict(arguments.type)
     _check_known(types, columns, "--type")
     converted = {
         name: converted_column(name, cells, types.get(name)) for name, cells in columns.items()
     }
-    name = arguments.trajectory or _default_name(arguments.csv)
-    length = _store(converted, arguments.file, name, arguments.comment, arguments.csv)
+    name = arguments.trajectory or _default_name(arguments.source)
+    length = _store(converted, arguments.file, name, arguments.comment, arguments.source)
     parameters = [
         {
             "name": f"parameters.{column}",
@@ -256,7 +256,9 @@ def _letter(text: str) -> str:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("csv", help="CSV file in UTF-8; its first line has the names")
+    parser.add_argument(
+        "source", metavar="csv", help="CSV file in UTF-8; its first line has the names"
+    )
     parser.add_argument("file", help="file to store in; it may exist")
     parser.add_argument("--trajectory", metavar="NAME", help="default: the name of the CSV file")
     parser.add_argument("--comment", default="", help="comment of the trajectory")

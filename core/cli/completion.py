@@ -17,7 +17,7 @@ from pypet.cli.app import build_parser
 from pypet.manager import get_manager
 
 FILES = frozenset(
-    ("a", "b", "csv", "file", "folder", "filename", "output", "path", "resume_folder", "to")
+    ("a", "b", "file", "folder", "filename", "output", "path", "resume_folder", "source", "to")
 )
 """Names of arguments that are files or folders."""
 TRAJECTORY, NODE = "trajectory", "node"

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from pypet.catalog.experiments import RUNNING
+from pypet.catalog.files import check_has, service_for
 from pypet.cli.output import write_facts
-from pypet.errors import DataNotInStorageError
 from pypet.plugins.resume.commands.status_json import as_json
 from pypet.plugins.resume.commands.status_text import experiment_facts, list_lines
 from pypet.plugins.resume.folders import resume_folder
@@ -21,7 +21,6 @@ from pypet.plugins.resume.reading import (
     experiments_in,
     folder_of_file,
     report_of_file,
-    service_of,
 )
 from pypet.support.terminal_text import write_lines
 
@@ -71,12 +70,10 @@ def _readers(arguments: argparse.Namespace) -> list[Read]:
                 "status FILE` says what is in a data file."
             )
         return [ExperimentReader(folder).read for folder in folders]
-    names = service_of(path).trajectory_names()
-    if name is not None and name not in names:
-        raise DataNotInStorageError(
-            f"There is no trajectory {name!r} in {path}; there are: {', '.join(names) or 'none'}."
-        )
-    chosen = names if name is None else [name]
+    service = service_for(path)
+    if name is not None:
+        check_has(service, path, name)
+    chosen = service.trajectory_names() if name is None else [name]
     parent = resume_folder(arguments.resume_folder)
     return [_reader_of_trajectory(path, each, parent) for each in chosen]
 
