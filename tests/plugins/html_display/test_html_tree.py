@@ -282,6 +282,6 @@ def test_a_display_that_fails_is_skipped(manager, caplog):
 
 
 def test_without_displays_there_is_no_html(monkeypatch):
-    manager = PluginManager(disabled=["html_display"])
+    manager = PluginManager(disabled=["html_tree"])
     monkeypatch.setattr("pypet.tree.displaying.get_manager", lambda: manager)
     assert Result("results.r", 1)._repr_html_() is None
