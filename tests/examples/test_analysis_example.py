@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import re
+import runpy
+import sys
 
 import pytest
 
-from tests.examples.running import run_example
+from tests.examples.running import EXAMPLES
 
 pytest.importorskip("h5py")
 pytest.importorskip("sklearn", reason="needs matplotlib and scikit-learn: pypet[plot]")
 
 
-def test_it_prints_a_table_and_draws_figures(tmp_path, monkeypatch):
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    text = run_example("analysis.py", "--repetitions", 1, folder=tmp_path).stdout
-    assert text.startswith("28 runs, 28 of them completed\n")
+def test_it_prints_a_table_and_draws_figures(tmp_path, monkeypatch, capsys):
+    import matplotlib
+    from matplotlib import pyplot
+
+    matplotlib.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["analysis.py", "--repetitions", "1"])
+    # Not in a process of its own, which would import matplotlib, pandas and scikit-learn again.
+    runpy.run_path(str(EXAMPLES / "analysis.py"), run_name="__main__")
+    pyplot.close("all")
+    text = capsys.readouterr().out
     rates = {
         float(noise): [float(rate) for rate in rates.split()]
         for noise, rates in re.findall(r"^(0\.\d\d)((?: +[\d.]+){7})$", text, re.MULTILINE)
     }
+    assert "28 runs, 28 of them completed\n" in text
     assert len(rates) == 4
     assert rates[0.05][0] == 0 < rates[0.4][0]  # noise makes it fire below the threshold
     assert all(row[-1] > 50 for row in rates.values())
