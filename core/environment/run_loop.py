@@ -46,10 +46,10 @@ _logger = logging.getLogger("pypet")
 class RunSupply(Protocol):
     """Adds runs to the trajectory while others are executed, and learns how they end."""
 
-    def draw(self, free: int, active: int, workers: int | None) -> Sequence[int]:
+    def draw(self, free: int, active: int, workers: int) -> Sequence[int]:
         """Return indices of new runs, at most ``free``; none while none is active is the end.
 
-        ``active`` runs have not ended yet. ``workers`` is the number of workers, None if unknown.
+        ``active`` runs have not ended yet. There are ``workers`` that execute them.
         """
         ...
 
@@ -195,11 +195,11 @@ class RunLoop:
         """Return new runs of the supply, for slots that are free beside those about to be used."""
         if self._supply is None or free <= 0:
             return ()
-        workers = 1 if self._scheduler.in_process else None
-        if workers is None:
+        workers = 1
+        if not self._scheduler.in_process:
             activity = self._scheduler.activity()
-            workers = None if activity is None else activity.workers
-        return self._supply.draw(free, self._pending + submitted, workers)
+            workers = self._environment.options["ncores"] if activity is None else activity.workers
+        return self._supply.draw(free, self._pending + submitted, max(1, workers))
 
     def _refill_when_empty(self, run: Callable[[Task], Outcome]) -> None:
         """Call ``refill`` once the last run was submitted, until it returns no more."""

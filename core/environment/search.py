@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pypet import pypetconstants as constants
-from pypet.environment.due_runs import RunDataCleaner
 from pypet.environment.origin import Origin
 from pypet.environment.search_job import Evaluated, SearchJob, StopCriteria, as_number
 from pypet.errors import DataNotInStorageError, PluginError
@@ -160,30 +159,27 @@ class Search:
 
     def _stored_values(self) -> dict[int, float]:
         """Return the values of the objective of completed runs by index."""
-        trajectory, objective = self._trajectory, self._job.objective
-        cleaner = RunDataCleaner(trajectory)
+        from pypet.tables import read_table  # not before a search goes on
+
+        objective = self._job.objective
         try:
-            found = trajectory.f_get_from_runs(
-                objective.result,
-                include_default_run=False,
-                use_indices=True,
-                fast_access=True,
-                auto_load=True,
+            table = read_table(
+                self._trajectory,
+                results=[objective.result],
+                parameters=(),
+                completed_only=True,
+                objects=True,
             )
         except (AttributeError, DataNotInStorageError):
             return {}
-        finally:
-            cleaner.clean()
-        completed = run_table_of(trajectory).completed
-        return {
-            index: as_number(value, objective.name)
-            for index, value in found.items()
-            if completed(index)
-        }
+        column = table[objective.result]
+        known = ~column.missing
+        values = zip(table.indices[known].tolist(), column.values[known].tolist(), strict=True)
+        return {index: as_number(value, objective.name) for index, value in values}
 
     # ----- points ---------------------------------------------------------------------------
 
-    def draw(self, free: int, active: int, workers: int | None) -> Sequence[int]:
+    def draw(self, free: int, active: int, workers: int) -> Sequence[int]:
         """Add runs at points of the sampler, store them, and return their indices.
 
         Parameters
@@ -193,13 +189,13 @@ class Search:
         active
             Number of runs that were submitted and have not ended.
         workers
-            Number of workers, None if it is not known.
+            Number of workers that execute runs.
         """
         job, trajectory = self._job, self._trajectory
         has_runs = bool(trajectory.f_get_explored_parameters(copy=False))
         if has_runs and self._is_over():
             return ()
-        if self._awaits_values and workers is not None:
+        if self._awaits_values:
             free = min(free, self._pace.wanted(active, workers))
         length = len(trajectory) if has_runs else 0
         if job.criteria.max_runs is not None:

@@ -6,6 +6,7 @@ import logging
 import math
 import multiprocessing
 import threading
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -413,3 +414,30 @@ def test_values_of_another_objective_are_missing_with_a_warning(env, caplog):
         made.search(identity, sampler, None, {"x": uniform(0, 9)}, max_runs=3)
     assert sampler.told == [(0.0, 0.0)]
     assert "2 completed runs is not known" in caplog.text
+
+
+def test_post_processing_gets_what_the_run_function_returned_and_may_add_runs(env):
+    made = env()
+    seen = []
+
+    def look(traj, results):
+        seen.append([(index, value["value"]) for index, value in results])
+        return {"x": [9.0]} if len(seen) == 1 else None
+
+    made.add_postprocessing(look)
+    sampler = Counting()
+    traj = made.search(simulate, sampler, "loss", {"x": uniform(0, 9)}, max_runs=2)
+    assert seen == [[(0, 1.0), (1, 0.0)], [(0, 1.0), (1, 0.0), (2, 64.0)]]
+    assert traj.f_get("x").f_get_range() == [0.0, 1.0, 9.0]
+    assert sampler.told[-1] == (9.0, 64.0)
+
+
+@pytest.mark.skipif(not FORKS, reason="the platform cannot fork")
+def test_an_executor_of_the_user_executes_a_search(env):
+    context = multiprocessing.get_context("fork")
+    sampler = Counting()
+    with ProcessPoolExecutor(2, mp_context=context) as executor:
+        made = env(scheduler=executor, wrap_mode="LOCAL")
+        traj = made.search(simulate, sampler, "loss", {"x": uniform(0, 99)}, max_runs=6)
+    assert sorted(sampler.told) == [(float(x), (x - 1.0) ** 2) for x in range(6)]
+    assert traj.f_is_completed()
