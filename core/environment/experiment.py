@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from pypet import pypetconstants as constants
 from pypet.environment import shared_warnings
 from pypet.environment.config_entries import EnvironmentConfig
@@ -93,6 +95,10 @@ class Experiment:
         """Whether the first pass has begun."""
         self._is_stored = True
         """Whether everything is in the storage; otherwise an error message says where it is."""
+        self._completed_before = np.zeros(0, np.int64)
+        """Runs that were completed when the pass began."""
+        self._results_before = len(self._results)
+        """Number of results when the pass began."""
         self._search: Search | None = None
         """Chooses the runs, if the experiment is a search."""
         self._pass: ExecutionPass | None = None
@@ -182,6 +188,7 @@ class Experiment:
             plugins.progress,
             is_parallel=plugins.wrap_mode is not None,
         )
+        self._completed_before = run_table_of(self._trajectory).completed_indices()
         search.begin()
         self._failures.indices.update(run_table_of(self._trajectory).errors)
         return search
@@ -222,9 +229,27 @@ class Experiment:
     def _store_points(self, plan: ExperimentPlan, names: Sequence[str], old_length: int) -> None:
         """Store the points of runs that a search has added, after the snapshot that has them."""
         if self._journal is not None and (self._has_begun or self._is_resumed):
-            self._journal.renew(self._snapshot(plan))
+            with self._without_recent_runs() as results:
+                self._journal.renew(self._snapshot(plan)._replace(results=results))
         if self._options["automatic_storing"]:
             self._inputs.store_added_points(names, old_length)
+
+    @contextmanager
+    def _without_recent_runs(self) -> Iterator[Results]:
+        """Let no run of this pass count as completed in the block; yield the results before it.
+
+        Their data may still be on its way to the journal. If it gets there, resuming finds it.
+        """
+        runs = run_table_of(self._trajectory)
+        recent = np.setdiff1d(runs.completed_indices(), self._completed_before)
+        rows = [runs.row(index) for index in recent.tolist()]
+        runs.columns.unshare()
+        completed = runs.columns.completed
+        completed[rows] = 0
+        try:
+            yield self._results[: self._results_before]
+        finally:
+            completed[rows] = 1
 
     def _log_folders(self) -> list[str]:
         """Return the folders that have log files now, each once."""
@@ -336,6 +361,8 @@ class Experiment:
         if len(indices):
             remove_unfinished_runs(self._trajectory)
         job.check_runs(len(indices))
+        self._completed_before = run_table_of(self._trajectory).completed_indices()
+        self._results_before = len(self._results)
         refill = None
         if self._options["immediate_postproc"] and postprocessing is not None:
             refill = partial(self._post_process_early, plan)

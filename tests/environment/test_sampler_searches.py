@@ -13,6 +13,8 @@ import pytest
 from pypet import Environment, Trajectory, load_trajectory
 from pypet.errors import PluginError, UnknownPluginError
 from pypet.interfaces import Sampler
+from pypet.plugins.resume.experiment_journal import ExperimentJournal
+from pypet.runs import run_table_of
 from pypet.sampling import integers, uniform
 
 pytest.importorskip("h5py")
@@ -441,3 +443,25 @@ def test_an_executor_of_the_user_executes_a_search(env):
         traj = made.search(simulate, sampler, "loss", {"x": uniform(0, 99)}, max_runs=6)
     assert sorted(sampler.told) == [(float(x), (x - 1.0) ** 2) for x in range(6)]
     assert traj.f_is_completed()
+
+
+def test_snapshots_do_not_count_runs_whose_data_may_not_be_in_the_journal_yet(
+    env, monkeypatch, tmp_path
+):
+    snapshots = []
+    renew = ExperimentJournal.renew
+
+    def spy(journal, snapshot):
+        completed = run_table_of(snapshot.trajectory).completed_indices().tolist()
+        snapshots.append((len(snapshot.trajectory), completed, list(snapshot.results)))
+        renew(journal, snapshot)
+
+    monkeypatch.setattr(ExperimentJournal, "renew", spy)
+    made = env(resumable=True, resume_folder=str(tmp_path / "journal"))
+    space = {"x": uniform(0, 9)}
+    made.search(identity, Counting(), None, space, max_runs=3)
+    assert snapshots == [(1, [], []), (2, [], []), (3, [], [])]
+    snapshots.clear()
+    made.search(identity, Counting(), None, space, max_runs=5)
+    assert snapshots == [(4, [0, 1, 2], []), (5, [0, 1, 2], [])]
+    assert made.traj.f_is_completed()
