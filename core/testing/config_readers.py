@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,8 +35,10 @@ class ConfigReaderConformance(FeatureConformance, ABC):
     def test_keywords_and_parameters_are_read(self, tmp_path: Path) -> None:
         content = self.feature.read(self.make_source(tmp_path))
         assert isinstance(content, ConfigContent)
-        assert {each.name: each.value for each in content.keywords}["ncores"] == 3
-        assert {each.name: each.value for each in content.parameters}["group.x"] == 1.5
+        ncores = {each.name: each.value for each in content.keywords}["ncores"]
+        assert (type(ncores), ncores) == (int, 3)
+        x = {each.name: each.value for each in content.parameters}["group.x"]
+        assert (type(x), x) == (float, 1.5)
 
     def test_entries_say_where_they_stand(self, tmp_path: Path) -> None:
         content = self.feature.read(self.make_source(tmp_path))
@@ -45,6 +49,14 @@ class ConfigReaderConformance(FeatureConformance, ABC):
     def test_reading_twice_gives_the_same(self, tmp_path: Path) -> None:
         source = self.make_source(tmp_path)
         assert self.feature.read(source) == self.feature.read(source)
+
+    def test_a_missing_file_is_a_value_error(self, tmp_path: Path) -> None:
+        source = self.make_source(tmp_path)
+        if not isinstance(source, str | os.PathLike):
+            pytest.skip("sources are no files")
+        Path(source).unlink()
+        with pytest.raises(ValueError, match=re.escape(Path(source).name)):
+            self.feature.read(source)
 
     def test_what_is_malformed_is_a_value_error(self, tmp_path: Path) -> None:
         source = self.make_malformed(tmp_path)

@@ -54,6 +54,16 @@ class LoggingConformance(FeatureConformance, ABC):
             setup.stop()
         assert list(setup.folders) == []
 
+    def test_messages_are_in_its_folders(self, setup: LoggingSetup) -> None:
+        setup.start(CONTEXT)
+        folders = [Path(folder) for folder in setup.folders]
+        logging.getLogger("pypet.conformance").error("a message of the suite")
+        setup.stop()
+        if not folders:
+            pytest.skip("it logs into no folder")
+        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        assert any("a message of the suite" in path.read_text("utf-8") for path in files)
+
     def test_stop_restores_handlers_and_streams(self, setup: LoggingSetup) -> None:
         root = logging.getLogger()
         handlers, streams = list(root.handlers), (sys.stdout, sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, ClassVar
 
 import pytest
@@ -65,6 +66,13 @@ class ProgressConformance(FeatureConformance):
         asked.clear()
         reporter.refresh()
         assert not asked
+
+    def test_stop_restores_the_streams(self, reporter: ProgressReporter) -> None:
+        streams = sys.stdout, sys.stderr
+        reporter.start(2)
+        reporter.advance()
+        reporter.stop()
+        assert (sys.stdout, sys.stderr) == streams
 
     def test_nothing_is_left_behind(self, reporter: ProgressReporter) -> None:
         left = Leftovers()

@@ -34,7 +34,7 @@ class VersioningConformance(FeatureConformance, ABC):
         self, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        off = self.feature({**dict(environment.options), **self.off()})
+        off = self.feature({**dict(environment.options), **self.defaults(), **self.off()})
         before = sorted(environment.traj.f_to_dict(short_names=False))
         assert off.snapshot(environment) is None
         off.environment_named(environment)
@@ -65,8 +65,42 @@ class VersioningConformance(FeatureConformance, ABC):
         environment.traj.f_store()
         versioning.experiment_finished(environment)
 
+    def recorded(self, environment: Environment, folder: Path, before: frozenset[str]) -> Any:
+        """Return what was recorded of an experiment, something false if nothing was.
+
+        By default these are new nodes of the trajectory, which had the names ``before``.
+        """
+        return _names(environment) - before
+
+    def test_an_experiment_is_recorded(
+        self, environment: Environment, options: dict[str, Any], tmp_path: Path
+    ) -> None:
+        before = _names(environment)
+        versioning = self.feature({**dict(environment.options), **options})
+        versioning.snapshot(environment)
+        versioning.environment_named(environment)
+        versioning.experiment_started(environment)
+        environment.traj.f_store()
+        versioning.experiment_finished(environment)
+        assert self.recorded(environment, tmp_path, before), "nothing is recorded"
+
+    def test_an_environment_may_execute_several_experiments(
+        self, environment: Environment, options: dict[str, Any]
+    ) -> None:
+        versioning = self.feature({**dict(environment.options), **options})
+        versioning.snapshot(environment)
+        versioning.environment_named(environment)
+        for _ in range(2):
+            versioning.experiment_started(environment)
+            environment.traj.f_store()
+            versioning.experiment_finished(environment)
+
     def test_a_snapshot_stores_nothing(
         self, environment: Environment, options: dict[str, Any]
     ) -> None:
         self.feature({**dict(environment.options), **options}).snapshot(environment)
         assert not environment.traj.v_stored
+
+
+def _names(environment: Environment) -> frozenset[str]:
+    return frozenset(environment.traj.f_to_dict(short_names=False))
