@@ -29,7 +29,7 @@ class CommandConformance:
     def test_it_has_a_name_that_can_be_typed(self) -> None:
         name = self.command.name
         assert name == name.strip().lower()
-        assert name.replace("-", "").isalnum()
+        assert name.replace("-", "").replace("_", "").isalnum()
 
     def test_it_has_a_line_of_help(self) -> None:
         assert self.command.help.strip()
