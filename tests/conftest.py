@@ -9,6 +9,7 @@ import contextlib
 import gc
 import multiprocessing
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -139,6 +140,19 @@ def pytest_collection_modifyitems(items):
         folders = {parent.as_posix() for parent in module.parents}
         if module.with_suffix("").as_posix() in SLOW_MODULES or folders & SLOW_FOLDERS:
             item.add_marker("slow")
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers():
+    """Start one process more than there are cores where the tests of clusters are executed.
+
+    Their process waits most of its time, for jobs that end and cables that are mended, and would
+    leave a core idle.
+    """
+    has_clusters = shutil.which("slurmctld", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    if not has_clusters or os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return None  # pytest-xdist decides
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist

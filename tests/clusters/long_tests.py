@@ -6,7 +6,8 @@ import os
 
 import pytest
 
+IS_LONG = "PYPET_LONG_TESTS" in os.environ
 LONG = pytest.mark.skipif(
-    "PYPET_LONG_TESTS" not in os.environ,
+    not IS_LONG,
     reason="takes long; set PYPET_LONG_TESTS to have it executed",
 )

@@ -22,6 +22,7 @@ from pypet import (
 )
 from pypet.support.optional import is_installed
 from pypet.testing.equality import assert_same_leaf
+from tests.clusters.long_tests import LONG
 from tests.plugins.dask.clusters import make_cluster
 
 pytest.importorskip("h5py")
@@ -53,6 +54,16 @@ VOLATILE_IN_RECORDS = {
     "time",
     "short_environment_hexsha",
 }
+
+
+def marked(way):
+    """Return a way, for on demand only if it resembles others and takes long.
+
+    A new interpreter for each run gets its storage as those of a spawned pool do.
+    """
+    is_spawned = way["scheduler"] == "process" and way["start_method"] == "spawn"
+    resembles = is_spawned and way["wrap_mode"] not in ("LOCK", "LOCAL")
+    return pytest.param(way, marks=LONG if resembles else ())
 
 
 def add_parameters(traj):
@@ -174,7 +185,9 @@ def test_the_experiment_has_everything(reference):
     assert reference.f_get("results.summary.after_4").f_get() == 660
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(map(str, way.values())))
+@pytest.mark.parametrize(
+    "way", [marked(way) for way in WAYS], ids=lambda way: "-".join(map(str, way.values()))
+)
 def test_the_data_is_the_same(tmp_path, reference, way):
     assert_same(execute(tmp_path, ncores=2, **way), reference)
     assert multiprocessing.active_children() == []
@@ -209,5 +222,5 @@ def dask_cluster(tmp_path_factory):
 
 @pytest.mark.parametrize("method", [method for method in STARTS if method != "fork"])
 def test_pipes_are_refused_without_fork(tmp_path, method):
-    with pytest.raises(ValueError, match="'QUEUE'"):
+    with pytest.raises(ValueError, match="for example wrap_mode="):
         execute(tmp_path, scheduler="pool", wrap_mode="PIPE", start_method=method)
