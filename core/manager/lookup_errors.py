@@ -3,55 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from pypet.errors import MissingDependencyError, PluginError, UnknownPluginError
-from pypet.manager import families
 from pypet.manager.entries import PluginEntry, RegisteredFeature, Status
 from pypet.manager.families import Family
+from pypet.manager.optional_features import OptionalFeature, optional_feature
 from pypet.support.spelling import did_you_mean
 from pypet.version import __version__
-
-
-class OptionalFeature(NamedTuple):
-    """A feature that pypet documents and that an installation may lack."""
-
-    subject: str
-    """What it adds, for messages."""
-    extra: str | None = None
-    """The extra of pypet that installs its requirements."""
-    names: tuple[str, ...] = ()
-    """Lower-case names of its plugins, if a version of pypet may come without them."""
-    is_required: bool = True
-    """Whether setting one of its options requires the feature, or merely configures it."""
-
-
-SCOOP = OptionalFeature("runs on SCOOP", "scoop", ("scoop",))
-DASK = OptionalFeature("runs on Dask", names=("dask",))
-RESUMING = OptionalFeature("resuming of experiments", "resume", ("resume",))
-NETWORK = OptionalFeature("storing over a network", "net", ("netlock", "netqueue"))
-
-_BY_FEATURE = {
-    (families.WRAPPING, "netlock"): NETWORK,
-    (families.WRAPPING, "netqueue"): NETWORK,
-    (families.SCHEDULING, "scoop"): SCOOP,
-    (families.SCHEDULING, "dask"): DASK,
-}
-"""Lower-case names that are valid even where no plugin registers them."""
-
-_BY_PLUGIN = {name: kind for kind in (SCOOP, DASK, RESUMING, NETWORK) for name in kind.names}
-OPTIONAL_PLUGIN_NAMES = frozenset(_BY_PLUGIN)
-"""Lower-case names of plugins that an installation may lack."""
-
-
-def optional_feature(family: Family, name: str) -> OptionalFeature | None:
-    """Return the optional feature with a name of a family, None for other names."""
-    return _BY_FEATURE.get((family, name.lower()))
-
-
-def optional_plugin(name: str) -> OptionalFeature | None:
-    """Return the optional feature of the plugin with this name, None for other names."""
-    return _BY_PLUGIN.get(name.lower())
 
 
 def missing_feature_error(

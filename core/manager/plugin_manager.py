@@ -39,13 +39,12 @@ from pypet.manager.lifecycle import LifecycleHooks
 from pypet.manager.loader import Loader
 from pypet.manager.lookup_errors import (
     SWITCHED_OFF,
-    OptionalFeature,
     entry_error,
     lookup_error,
     missing_feature_error,
     missing_packages_error,
-    optional_plugin,
 )
+from pypet.manager.optional_features import OptionalFeature, optional_plugin
 
 
 class DeclaredOption(NamedTuple):

@@ -11,14 +11,11 @@ from pypet.errors import MissingDependencyError, OptionWarning, PluginWarning, U
 from pypet.interfaces import Option
 from pypet.manager import DeclaredOption, PluginManager, split_names
 from pypet.manager.entries import normalized
-from pypet.manager.lookup_errors import (
-    DASK,
-    NETWORK,
-    OPTIONAL_PLUGIN_NAMES,
-    RESUMING,
-    SCOOP,
+from pypet.manager.lookup_errors import missing_feature_error
+from pypet.manager.optional_features import (
+    OPTIONAL_FEATURES,
     OptionalFeature,
-    missing_feature_error,
+    optional_plugin_names,
 )
 from pypet.manager.plugin_manager import DISABLE_VARIABLE
 from pypet.options.established import ESTABLISHED
@@ -34,27 +31,6 @@ DISABLE_OPTION = "disable_plugins"
 _PARALLEL = "multiproc"
 _WORKERS = "ncores"
 _NEW_TRAJECTORY = ("add_time", "comment", "dynamic_imports", "wildcard_functions")
-
-OPTIONAL_FEATURES: dict[str, OptionalFeature] = {
-    "logging": OptionalFeature("log files"),
-    "progress": OptionalFeature("reports of progress", "progress"),
-    "multiprocess": OptionalFeature("parallel runs"),
-    "scoop": SCOOP,
-    "dask": DASK,
-    "network": NETWORK,
-    "remote": OptionalFeature(
-        "runs on other hosts",
-        names=tuple(sorted({*SCOOP.names, *NETWORK.names})),
-        is_required=False,
-    ),
-    "caps": OptionalFeature("caps of CPU and memory", "monitor"),
-    "resume": RESUMING,
-    "git": OptionalFeature("git", "git"),
-    "sumatra": OptionalFeature("Sumatra", "sumatra"),
-    "config": OptionalFeature("config files"),
-}
-"""Family of an option -> the feature that reads it. Options of other families are read by pypet
-itself, or by the selected storage service, wrap mode or scheduler."""
 
 
 def missing_feature(option: Option, declarations: Sized) -> OptionalFeature | None:
@@ -221,7 +197,7 @@ def check_disabled(
     known = manager.names()
     unknown = {
         name
-        for name in manager.disabled - known - OPTIONAL_PLUGIN_NAMES
+        for name in manager.disabled - known - optional_plugin_names()
         if normalized(name) not in known
     }
     in_option = split_names(given)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pypet.interfaces import Option
+from pypet.manager.optional_features import OPTIONAL_FEATURES
 from pypet.options import ESTABLISHED, POSITIONAL_COUNT, established
-from pypet.options.ineffective import OPTIONAL_FEATURES
 
 POSITIONAL = {
     "trajectory": "trajectory",

@@ -11,7 +11,7 @@ import pytest
 
 from pypet.manager import PluginManager, Status
 from pypet.manager.entries import discover
-from pypet.options.ineffective import OPTIONAL_FEATURES
+from pypet.manager.optional_features import OPTIONAL_FEATURES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))
