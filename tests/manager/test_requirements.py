@@ -38,15 +38,15 @@ def test_the_error_names_option_packages_and_extra():
 
 
 def test_the_requirement_of_a_third_party_is_named_in_full(install, third_party):
-    install("pypet-zarr", zarr=storage_plugin("zarr", requires=ABSENT, extra="zarr"))
-    with pytest.raises(MissingDependencyError, match='pip install "zarr"'):
-        third_party().storage_service("zarr")
+    install("pypet-depot", depot=storage_plugin("depot", requires=ABSENT, extra="depot"))
+    with pytest.raises(MissingDependencyError, match='pip install "depot"'):
+        third_party().storage_service("depot")
 
 
 def test_without_an_extra_the_packages_are_named(install, third_party):
-    install("pypet-zarr", zarr=storage_plugin("zarr", requires=ABSENT))
+    install("pypet-depot", depot=storage_plugin("depot", requires=ABSENT))
     with pytest.raises(MissingDependencyError, match=r"needs package_one.*, not installed"):
-        third_party().storage_service("zarr")
+        third_party().storage_service("depot")
 
 
 def test_requirements_are_looked_for_but_not_imported(install, site, third_party):
