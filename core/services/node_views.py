@@ -57,6 +57,13 @@ class NodeView(Protocol):
             It, or this node, is damaged.
         """
 
+    def number_of(self, name: str) -> tuple[str, Any] | None:
+        """Return comment and value of the child of this name without a view of it.
+
+        None unless the child is a `Result` with one item, of type int, float or bool, or if to
+        know would take as long as with a view.
+        """
+
     def items(self, *, scalars_only: bool = False) -> tuple[Item, ...]:
         """Return the items of a leaf; with ``scalars_only`` others may be left out.
 
@@ -119,6 +126,9 @@ class RecordView:
 
     def child(self, name: str) -> RecordView | None:
         return self._known_children().get(name)
+
+    def number_of(self, name: str) -> None:
+        return None
 
     def _known_children(self) -> dict[str, RecordView]:
         children = self._children

@@ -101,12 +101,32 @@ class ResultReader:
             has_any = True
             for column, components in wanted:
                 try:
-                    self._gather(column, components, idx, groups)
+                    if not self._gather_number(column, components, idx, groups):
+                        self._gather(column, components, idx, groups)
                 except StorageFormatError as err:
                     self._note(idx, err)
         if has_any:
             self._check_found(gathered)
         return gathered
+
+    def _gather_number(
+        self,
+        column: _Gathered,
+        components: tuple[str, ...],
+        idx: int,
+        groups: Sequence[tuple[Layer, Sequence[Any]]],
+    ) -> bool:
+        """Add the value of a run if it is a number directly in its only group, as most are."""
+        if len(components) > 1 or len(groups) > 1 or len(groups[0][1]) > 1:
+            return False
+        found = groups[0][1][0].number_of(components[0])
+        if found is None or column.name in self._reduce:
+            return False
+        comment, column.values[idx] = found
+        column.is_found = True
+        if comment and not column.comment:
+            column.comment = comment
+        return True
 
     def _gather(
         self,

@@ -22,6 +22,7 @@ FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
         ("clusters.md", 10),
         ("resuming.md", 7),
         ("exploring.md", 25),
+        ("analysis.md", 30),
     ],
 )
 def test_the_session_answers_as_shown(name, length, tmp_path, monkeypatch, capsys):

@@ -34,7 +34,9 @@ from pypet.storage_backends.hdf5.objects.header_patterns import Header
 from pypet.storage_backends.hdf5.objects.paths import OwnPaths, check_unambiguous
 from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, Visits
 
-_OVERVIEW = "overview"
+_OVERVIEW = b"overview"
+_RESULT = "Result"
+"""The class whose items are its values."""
 _MOST_LEVELS = 100
 
 
@@ -102,7 +104,6 @@ class FileView:
         "_children",
         "_generation",
         "_header",
-        "_links",
         "_of",
         "class_name",
         "comment",
@@ -117,8 +118,7 @@ class FileView:
         self.path = path
         self._address = address
         self._generation = of.file.generation
-        self._children: dict[str, int | None] | None = None
-        self._links: list[bytes] = []
+        self._children: dict[bytes, int | None] | None = None
         self.target: str | None = None
         self.class_name: str | None = None
         self.comment = ""
@@ -151,7 +151,9 @@ class FileView:
     def names(self) -> Collection[str]:
         """Return the names of the children; see `NodeView.names`."""
         children = self._children
-        return self._read_children() if children is None else children
+        if children is None:
+            children = self._read_children()
+        return [raw.decode("utf8") for raw in children]
 
     def child(self, name: str) -> FileView | LinkView | None:
         """Return a child; see `NodeView.child`."""
@@ -159,7 +161,7 @@ class FileView:
         if children is None:
             children = self._read_children()
         try:
-            address = children[name]
+            address = children[name.encode("utf8")]
         except KeyError:
             return None
         of = self._of
@@ -171,32 +173,51 @@ class FileView:
             address = None  # another process may have stored since
         return FileView(of, path, address)
 
-    def _read_children(self) -> dict[str, int | None]:
-        """Return addresses of the children by name, None for links."""
-        found: dict[str, int | None] = {}
-        self._children = found
-        if self.kind != GROUP:
-            return found
+    def number_of(self, name: str) -> tuple[str, Any] | None:
+        """Return comment and value of a plain result; see `NodeView.number_of`."""
+        children = self._children
+        if children is None:
+            children = self._read_children()
+        address = children.get(name.encode("utf8"))
         of = self._of
-        if self.path.count(".") > _MOST_LEVELS:
+        if address is None or self._generation != of.file.generation:
+            return None
+        plain = of.plain
+        header = plain.header(address)
+        if header is None or len(header.links) != 1:
+            return None
+        record = plain.pathless_record(header)
+        if record is None or record.kind != LEAF or record.class_name != _RESULT:
+            return None
+        numbers = plain.numbers(header)
+        if numbers is None:
+            return None
+        (value,) = numbers.values()
+        return record.comment, value
+
+    def _read_children(self) -> dict[bytes, int | None]:
+        """Return addresses of the children by name, None for links."""
+        found: dict[bytes, int | None]
+        of = self._of
+        if self.kind != GROUP:
+            found = {}
+        elif self.path.count(".") > _MOST_LEVELS:
             raise StorageFormatError(
                 f"Group {self.path[:_MOST_LEVELS]!r}... of trajectory {of.trajectory!r} in "
                 f"{of.file.path} has no end: a group in it is one of the groups that it is in."
             )
-        header = self._header
-        if header is not None and self._generation == of.file.generation:
-            for raw, address in header.links:
-                found[raw.decode("utf8")] = address
+        elif self._header is not None and self._generation == of.file.generation:
+            found = dict(self._header.links)
         else:
             with of.opened(self.path) as group:
                 children, links = child_addresses(group)
                 check_unambiguous(children, links, of.file.path)
-                found.update((raw.decode("utf8"), address) for raw, address in children)
-                found.update((raw.decode("utf8"), None) for raw in links)
+                found = {**dict(children), **dict.fromkeys(links)}
             self._generation = of.file.generation
         of.visits.count(len(found))
         if not self.path:
             found.pop(_OVERVIEW, None)
+        self._children = found
         return found
 
     # ----- items ---------------------------------------------------------------------------
@@ -269,6 +290,9 @@ class LinkView:
         return ()
 
     def child(self, name: str) -> None:
+        """Return None: a link is not followed."""
+
+    def number_of(self, name: str) -> None:
         """Return None: a link is not followed."""
 
     def items(self, *, scalars_only: bool = False) -> tuple[Item, ...]:

@@ -8,7 +8,7 @@ to recognize the next one takes a single call instead of twenty messages.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Value = str | bool | None
 
@@ -108,11 +108,15 @@ class HeaderPatterns:
 
 def _header(pattern: _Pattern, parts: tuple[bytes, ...]) -> Header:
     known = pattern.header
+    make: Any = tuple.__new__  # a third of the time of the constructors of named tuples
     if pattern.has_layout:
-        return Header(False, known.attributes, known.links, known.space, known.kind, parts[-1])
+        fields = (False, known.attributes, known.links, known.space, known.kind, parts[-1])
+        header: Header = make(Header, fields)
+        return header
     from_bytes = int.from_bytes
     links = [
-        Link(name, from_bytes(part, "little"))
+        make(Link, (name, from_bytes(part, "little")))
         for name, part in zip(pattern.varying_links, parts, strict=True)
     ]
-    return Header(True, known.attributes, links, known.space, known.kind, known.layout)
+    header = make(Header, (True, known.attributes, links, known.space, known.kind, known.layout))
+    return header
