@@ -78,6 +78,8 @@ class InputStoring:
         with kept_open(trajectory), self._without_completed() if is_wrapped else nullcontext():
             if isinstance(service, RecordBackend) or (self._service and service.multiproc_safe):
                 store_longer_ranges(trajectory, names, old_length)
+                if not is_wrapped and isinstance(service, RecordBackend) and service.is_open:
+                    service.try_flush(durable=False)  # where the run loop keeps it open
             else:
                 trajectory.f_store(only_init=True)
 
