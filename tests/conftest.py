@@ -31,6 +31,7 @@ SLOW_FOLDERS = frozenset(
         "bare",
         "benchmarks",
         "clusters",
+        "browser",
         "docs",
         "examples",
         "faults",

@@ -22,7 +22,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 30
 
 
 def why_no_browser() -> str:
@@ -66,7 +66,8 @@ def running_dashboard(path: str | os.PathLike[str], *options: str) -> Iterator[D
             process.send_signal(signal.SIGTERM)
             errors = process.communicate(timeout=PATIENCE_SECONDS)[1]
     assert process.returncode == 0, errors
-    assert "Traceback" not in errors, errors
+    # Others may complain, for instance of pages that were closed.
+    assert "plugins/dashboard" not in errors, errors
 
 
 @contextlib.contextmanager

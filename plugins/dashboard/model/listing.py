@@ -8,9 +8,9 @@ from pypet.catalog.listing import Entry, listed_trajectories
 from pypet.plugins.dashboard.model.leaves import UNREADABLE, in_a_line
 from pypet.plugins.dashboard.model.polling import Poller
 
-_COST_FACTOR = 20.0
+_COST_FACTOR = 4.0
 _LEAST_SECONDS = 2.0
-"""A list is read again after so long, or after many times as long as reading took."""
+"""A list is read again after so long, or after a few times as long as reading took."""
 
 
 class ExperimentList:

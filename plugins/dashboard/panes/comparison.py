@@ -11,13 +11,12 @@ from pypet.plugins.dashboard.model.comparison import compared
 from pypet.plugins.dashboard.model.experiment import Experiment, Readers
 from pypet.plugins.dashboard.model.leaves import UNREADABLE, in_a_line
 from pypet.plugins.dashboard.panes.widgets import (
+    Table,
     labelled,
     markup,
     note,
     problem,
-    replace_columns,
     several,
-    tabulator,
 )
 
 MOST = 6
@@ -35,11 +34,11 @@ class ComparisonPane:
         self._chosen = several("Experiments")
         self._only = labelled(pn.widgets.Checkbox, "Only what differs", value=True)
         self._message = markup()
-        self._table = tabulator(page_size=50)
+        self._table = Table(page_size=50)
         self._chosen.param.watch(lambda event: self.update(), "value")
         self._only.param.watch(lambda event: self.update(), "value")
         self.view: Any = pn.Column(
-            self._chosen, self._only, self._message, self._table, sizing_mode="stretch_width"
+            self._chosen, self._only, self._message, self._table.view, sizing_mode="stretch_width"
         )
         """What to show."""
 
@@ -90,4 +89,4 @@ class ComparisonPane:
         columns = {"": [row.kind for row in kept], "name": [row.name for row in kept]}
         for number, label in enumerate(labels):
             columns[label] = [row.cells[number] for row in kept]
-        replace_columns(self._table, columns)
+        self._table.show(columns)

@@ -15,13 +15,13 @@ from pypet.plugins.dashboard.model.listing import ExperimentList
 from pypet.plugins.dashboard.panes.comparison import ComparisonPane
 from pypet.plugins.dashboard.panes.experiment import REFRESH_MILLISECONDS, ExperimentPane
 from pypet.plugins.dashboard.panes.widgets import (
+    Table,
     escaped,
     markup,
     note,
     plain_text,
+    preformatted,
     problem,
-    replace_columns,
-    tabulator,
 )
 from pypet.support.readable import size_text
 
@@ -44,14 +44,16 @@ class DashboardPane:
         self._listed: tuple[Entry, ...] | None = None
         self._open: ExperimentPane | None = None
         self._message = markup()
-        self._table = tabulator(page_size=25)
-        self._table.on_click(lambda event: self._choose(event.row))
+        self._table = Table(page_size=25, on_click=self._choose)
         self._place = pn.Column(
             markup(note("Click an experiment in the list.")), sizing_mode="stretch_width"
         )
         self._comparison = ComparisonPane(readers)
         self._tabs = pn.Tabs(
-            ("Experiments", pn.Column(self._message, self._table, sizing_mode="stretch_width")),
+            (
+                "Experiments",
+                pn.Column(self._message, self._table.view, sizing_mode="stretch_width"),
+            ),
             ("Experiment", self._place),
             ("Compare", self._comparison.view),
             dynamic=True,
@@ -81,8 +83,7 @@ class DashboardPane:
             self._listed = listed
         text = note(f"{len(listed):,} experiments") if self._listed is not None else note("Reading")
         self._message.object = problem(self._experiments.problem) + text
-        replace_columns(
-            self._table,
+        self._table.show(
             {
                 "experiment": [each.trajectory or "" for each in listed],
                 "file": [self._place_of(each) for each in listed],
@@ -138,7 +139,7 @@ def keep_refreshed(view: Any, refresh: Callable[[], None]) -> Any:
         try:
             refresh()
         except Exception as error:
-            trouble.object = "".join(traceback.format_exception(error))
+            trouble.object = preformatted("".join(traceback.format_exception(error)))
             trouble.visible = True
             raise
 

@@ -41,17 +41,19 @@ class ExperimentPane:
             "Failures": FailuresPane(self.session),
             "Run": RunPane(self.session, log_folder),
         }
+        # Each tab is filled when it is shown, and not before it is up to date: tables lose updates
+        # that arrive while they are drawn.
+        self._places = [pn.Column(sizing_mode="stretch_width") for _ in self._panes]
         self._tabs = pn.Tabs(
-            *((title, pane.view) for title, pane in self._panes.items()),
-            dynamic=True,
-            sizing_mode="stretch_width",
+            *zip(self._panes, self._places, strict=True), sizing_mode="stretch_width"
         )
-        self._tabs.param.watch(lambda event: self._update_tab(), "active")
+        self._tabs.param.watch(lambda event: self._fill(event.new), "active")
         self.session.on_change(self._update)
         self.session.on_run(self._show_run)
         self.view: Any = pn.Column(self.progress.view, self._tabs, sizing_mode="stretch_width")
         """What to show."""
         self._update()
+        self._fill(0)
 
     def refresh(self) -> None:
         """Show what was read meanwhile."""
@@ -64,8 +66,15 @@ class ExperimentPane:
         if not isinstance(self._active, RunPane):
             self._active.update()
 
-    def _update_tab(self) -> None:
+    def _fill(self, active: int) -> None:
+        """Put the pane of a tab into its place, and take out the others."""
         self._active.update()
+        for number, (place, pane) in enumerate(
+            zip(self._places, self._panes.values(), strict=True)
+        ):
+            objects = [pane.view] if number == active else []
+            if place.objects != objects:
+                place.objects = objects
 
     @property
     def _active(self) -> _Pane:

@@ -8,7 +8,7 @@ import numpy as np
 import panel as pn
 
 from pypet.plugins.dashboard.model.session import ExperimentSession
-from pypet.plugins.dashboard.panes.widgets import markup, note, replace_columns, tabulator
+from pypet.plugins.dashboard.panes.widgets import Table, markup, note
 from pypet.runs.states import FAILED
 
 
@@ -20,9 +20,8 @@ class FailuresPane:
         self._session = session
         self._runs: list[int] = []
         self._message = markup()
-        self._table = tabulator(page_size=20)
-        self._table.on_click(self._show_run)
-        self.view: Any = pn.Column(self._message, self._table, sizing_mode="stretch_width")
+        self._table = Table(on_click=self._show_run)
+        self.view: Any = pn.Column(self._message, self._table.view, sizing_mode="stretch_width")
         """What to show."""
 
     def update(self) -> None:
@@ -36,8 +35,8 @@ class FailuresPane:
         text = f"{len(failed):,} of {len(table):,} runs failed; click one for its traceback"
         self._message.object = note(text if len(failed) else "No run failed.")
         errors = table["error"].values[failed].tolist()
-        replace_columns(self._table, {"run": self._runs, "error": errors})
+        self._table.show({"run": self._runs, "error": errors})
 
-    def _show_run(self, event: Any) -> None:
-        if 0 <= event.row < len(self._runs):
-            self._session.show_run(self._runs[event.row])
+    def _show_run(self, row: int) -> None:
+        if 0 <= row < len(self._runs):
+            self._session.show_run(self._runs[row])

@@ -18,7 +18,6 @@ from pypet.plugins.dashboard.panes.plots import (
     literal,
     new_figure,
     numeric,
-    offer,
     select,
 )
 from pypet.plugins.dashboard.panes.scatter import default_x
@@ -37,7 +36,7 @@ class HeatMapPane:
         self._shown: tuple[Any, ...] = ()
         self._x, self._y, self._value = select("x"), select("y"), select("Mean of")
         for each in (self._x, self._y, self._value):
-            each.param.watch(lambda event: self.update(), "value")
+            each.on_change(self.update)
         self._message = markup()
         self._cells = ColumnDataSource({name: [] for name in ("x", "y", "mean", "runs")})
         self._mapper = color_mapper()
@@ -57,7 +56,7 @@ class HeatMapPane:
         )
         self._plot.grid.visible = False
         self.view: Any = pn.Column(
-            pn.Row(self._x, self._y, self._value),
+            pn.Row(*(each.widget for each in (self._x, self._y, self._value))),
             self._message,
             pn.pane.Bokeh(self._plot, sizing_mode="stretch_width"),
             sizing_mode="stretch_width",
@@ -70,9 +69,9 @@ class HeatMapPane:
         if experiment is None or session.view is None:
             return
         table = experiment.table
-        offer(self._x, drawable(table), default_x(table))
-        offer(self._y, drawable(table), _second(table))
-        offer(self._value, numeric(table), default_value(table))
+        self._x.offer(drawable(table), default_x(table))
+        self._y.offer(drawable(table), _second(table))
+        self._value.offer(numeric(table), default_value(table))
         chosen = self._x.value, self._y.value, self._value.value
         if any(name not in table.columns for name in chosen):
             return

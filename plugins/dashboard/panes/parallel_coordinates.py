@@ -13,12 +13,12 @@ from pypet.plugins.dashboard.model.axes import Axis, shortened
 from pypet.plugins.dashboard.model.session import ExperimentSession
 from pypet.plugins.dashboard.model.view import sampled
 from pypet.plugins.dashboard.panes.plots import (
+    ColumnChoice,
     color_mapper,
     default_value,
     drawable,
     literal,
     new_figure,
-    offer,
     sample_note,
     select,
     set_colors,
@@ -41,9 +41,9 @@ class ParallelCoordinatesPane:
         self._shown: tuple[Any, ...] = ()
         self._drawn: list[str] = []
         self._color = select("Color")
-        self._axes = several("Axes")
-        self._color.param.watch(lambda event: self.update(), "value")
-        self._axes.param.watch(lambda event: self.update(), "value")
+        self._axes = ColumnChoice(several("Axes"))
+        self._color.on_change(self.update)
+        self._axes.on_change(self.update)
         self._message = markup()
         self._lines = ColumnDataSource({"xs": [], "ys": [], "color": []})
         self._labels = ColumnDataSource({"x": [], "y": [], "text": []})
@@ -51,7 +51,7 @@ class ParallelCoordinatesPane:
         self._mapper = color_mapper()
         self._plot = self._make_plot()
         self.view: Any = pn.Column(
-            pn.Row(self._axes, self._color, sizing_mode="stretch_width"),
+            pn.Row(self._axes.widget, self._color.widget, sizing_mode="stretch_width"),
             self._message,
             pn.pane.Bokeh(self._plot, sizing_mode="stretch_width"),
             sizing_mode="stretch_width",
@@ -64,7 +64,6 @@ class ParallelCoordinatesPane:
             tools=[tool, ResetTool()],
             x_range=Range1d(start=-0.3, end=1.3),
             y_range=Range1d(start=-0.06, end=1.06),
-            output_backend="webgl",
         )
         plot.toolbar.active_drag = tool
         plot.multi_line(
@@ -108,11 +107,8 @@ class ParallelCoordinatesPane:
         if experiment is None or session.view is None:
             return
         table = experiment.table
-        offer(self._color, drawable(table), default_value(table))
-        names = drawable(table)
-        if names != self._axes.options:
-            kept = [name for name in self._axes.value if name in names]
-            self._axes.param.update(options=names, value=kept or _default_axes(table))
+        self._color.offer(drawable(table), default_value(table))
+        self._axes.offer(drawable(table), _default_axes(table))
         shown = (session.version, self._color.value, tuple(self._axes.value))
         if shown == self._shown:
             return
@@ -121,12 +117,13 @@ class ParallelCoordinatesPane:
         axes = list(map(session.view.axis, self._drawn))
         rows = sampled(session.rows, MAX_LINES)
         self._message.object = note(sample_note(len(rows), len(session.rows)))
-        places = np.arange(len(axes), dtype=float)
+        places = list(range(len(axes)))
         heights = np.array([axis.scaled(rows) for axis in axes]).T if axes else np.zeros((0, 0))
         color = session.view.axis(self._color.value) if self._color.value in table.columns else None
         self._lines.data = {
+            # Lists, since each array would travel by itself.
             "xs": [places] * len(heights),
-            "ys": list(heights),
+            "ys": heights.tolist(),
             "color": np.zeros(len(heights)) if color is None else color.coordinates[rows],
         }
         set_colors(self._plot, self._mapper, color)

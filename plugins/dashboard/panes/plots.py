@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
@@ -90,16 +91,43 @@ def default_value(table: RunTable) -> str | None:
     return names[0] if names else None
 
 
-def offer(select: Any, names: list[str], default: str | None) -> None:
-    """Set the options of a select; what is chosen stays if it is among them."""
-    if names != select.options:
-        chosen = select.value if select.value in names else default
-        select.param.update(options=names, value=chosen)
+class ColumnChoice:
+    """A widget to choose columns; follows the default until a user has chosen."""
+
+    def __init__(self, widget: Any) -> None:
+        """Nothing is offered yet."""
+        self.widget = widget
+        self._default: Any = None
+
+    @property
+    def value(self) -> Any:
+        """What is chosen: the name of a column, or a list of names."""
+        return self.widget.value
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call a function when something else is chosen."""
+        self.widget.param.watch(lambda event: listener(), "value")
+
+    def offer(self, names: list[str], default: Any) -> None:
+        """Offer these names; what a user has chosen of them stays."""
+        widget = self.widget
+        if names == widget.options and default == self._default:
+            return
+        value = widget.value
+        if isinstance(value, list):
+            kept = [name for name in value if name in names]
+            is_gone = not kept
+        else:
+            kept, is_gone = value, value not in names
+        if is_gone or value == self._default:
+            kept = default
+        self._default = default
+        widget.param.update(options=names, value=kept)
 
 
-def select(title: str) -> Any:
-    """Return a select of columns."""
-    return labelled(pn.widgets.Select, title, options=[], width=190)
+def select(title: str) -> ColumnChoice:
+    """Return a choice of one column."""
+    return ColumnChoice(labelled(pn.widgets.Select, title, options=[], width=190))
 
 
 def sample_note(drawn: int, chosen: int) -> str:

@@ -10,13 +10,12 @@ import panel as pn
 from pypet.plugins.dashboard.model.axes import cell_text
 from pypet.plugins.dashboard.model.session import ExperimentSession
 from pypet.plugins.dashboard.panes.widgets import (
+    Table,
     labelled,
     markup,
     note,
     problem,
-    replace_columns,
     several,
-    tabulator,
 )
 from pypet.tables import Column, RunTable
 
@@ -45,16 +44,15 @@ class RunTablePane:
         self._columns = several("Columns")
         self._clear = labelled(pn.widgets.Button, "Clear selection", visible=False, align="end")
         self._message = markup()
-        self.table = tabulator(page_size=PAGE_SIZE)
+        self.table = Table(PAGE_SIZE, self._show_run)
         """The table itself."""
         self.filter.param.watch(lambda event: session.filter(event.new), "value")
         self._columns.param.watch(self._choose_columns, "value")
         self._clear.on_click(lambda event: session.clear_selection())
-        self.table.on_click(self._show_run)
         self.view: Any = pn.Column(
             pn.Row(self.filter, self._clear, sizing_mode="stretch_width"),
             self._message,
-            self.table,
+            self.table.view,
             pn.Card(self._columns, title="Columns", collapsed=True, sizing_mode="stretch_width"),
             sizing_mode="stretch_width",
         )
@@ -87,7 +85,7 @@ class RunTablePane:
         self._update_choices(experiment.table)
         names = self._visible(experiment.table)
         columns = {name: self._column(experiment.table, name)[session.rows] for name in names}
-        replace_columns(self.table, columns)
+        self.table.show(columns)
 
     def _bound(self, name: str, coordinate: float) -> str:
         assert self._session.view is not None
@@ -125,11 +123,10 @@ class RunTablePane:
             known = self._cells[name] = column, _cells(column)
         return known[1]
 
-    def _show_run(self, event: Any) -> None:
-        experiment = self._session.experiment
-        if experiment is not None and 0 <= event.row < len(self._session.rows):
-            row = self._session.rows[event.row]
-            self._session.show_run(int(experiment.table.indices[row]))
+    def _show_run(self, row: int) -> None:
+        experiment, rows = self._session.experiment, self._session.rows
+        if experiment is not None and 0 <= row < len(rows):
+            self._session.show_run(int(experiment.table.indices[rows[row]]))
 
 
 def _names(table: RunTable) -> list[str]:

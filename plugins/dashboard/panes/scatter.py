@@ -28,7 +28,6 @@ from pypet.plugins.dashboard.panes.plots import (
     drawable,
     literal,
     new_figure,
-    offer,
     sample_note,
     select,
     set_colors,
@@ -52,14 +51,14 @@ class ScatterPane:
         self._shown: tuple[Any, ...] = ()
         self._x, self._y, self._color = select("x"), select("y"), select("Color")
         for each in (self._x, self._y, self._color):
-            each.param.watch(lambda event: self.update(), "value")
+            each.on_change(self.update)
         self._message = markup()
         self._background = ColumnDataSource({"x": [], "y": []})
         self._points = ColumnDataSource({"x": [], "y": [], "color": [], "run": []})
         self._mapper = color_mapper()
         self._plot = self._make_plot()
         self.view: Any = pn.Column(
-            pn.Row(self._x, self._y, self._color),
+            pn.Row(*(each.widget for each in (self._x, self._y, self._color))),
             self._message,
             pn.pane.Bokeh(self._plot, sizing_mode="stretch_width"),
             sizing_mode="stretch_width",
@@ -97,9 +96,9 @@ class ScatterPane:
         if experiment is None or session.view is None:
             return
         table, names = experiment.table, drawable(experiment.table)
-        offer(self._x, names, default_x(table))
-        offer(self._y, names, default_value(table))
-        offer(self._color, names, default_value(table))
+        self._x.offer(names, default_x(table))
+        self._y.offer(names, default_value(table))
+        self._color.offer(names, default_value(table))
         chosen = self._x.value, self._y.value, self._color.value
         if any(name not in table.columns for name in chosen):
             return

@@ -14,11 +14,11 @@ from pypet.plugins.dashboard.model.axes import cell_text
 from pypet.plugins.dashboard.panes.plots import new_figure
 from pypet.plugins.dashboard.panes.widgets import (
     ACCENT,
+    Table,
     escaped,
     markup,
     note,
     plain_text,
-    tabulator,
 )
 
 MAX_POINTS = 5000
@@ -87,7 +87,9 @@ def _frame(frame: pd.DataFrame) -> Any:
     text = f"{rows:,} rows, {columns:,} columns"
     if part.shape != frame.shape:
         text += f"; the first {part.shape[0]:,} rows and {part.shape[1]:,} columns are shown"
-    return pn.Column(markup(note(text)), tabulator(cells, page_size=10))
+    table = Table(page_size=10)
+    table.show(cells)
+    return pn.Column(markup(note(text)), table.view)
 
 
 def _mapping(value: dict[Any, Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ _CSS = """
 .problem { color: #c62828; white-space: pre-wrap; }
 h1 { font-size: 1.25em; margin: 0; } h2 { font-size: 1.05em; margin: 0.3em 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.1em 1em; margin: 0; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }
 dt { color: #616161; } dd { margin: 0; overflow-wrap: anywhere; }
 """
 _TABLE_CSS = ".tabulator { font-size: 0.9em; }"
@@ -49,11 +50,15 @@ def problem(text: str) -> str:
 
 
 def plain_text(text: str, height: int | None = None) -> Any:
-    """Return a pane of preformatted text."""
-    styles = {"white-space": "pre-wrap", "font-family": "monospace", "overflow-wrap": "anywhere"}
-    if height is not None:
-        styles |= {"max-height": f"{height}px", "overflow-y": "auto"}
-    return pn.pane.Str(text, styles=styles, sizing_mode="stretch_width")
+    """Return a pane of preformatted text; one higher than ``height`` pixels can be scrolled."""
+    # Not `pn.pane.Str`, which takes text for HTML.
+    styles = {} if height is None else {"max-height": f"{height}px", "overflow-y": "auto"}
+    return markup(preformatted(text), styles=styles)
+
+
+def preformatted(text: str) -> str:
+    """Return text with its line breaks as HTML."""
+    return f"<pre>{escaped(text)}</pre>"
 
 
 def described(pairs: Iterable[tuple[str, str]]) -> str:
@@ -77,50 +82,50 @@ def several(title: str) -> Any:
     return labelled(pn.widgets.MultiSelect, title, options=[], size=5, sizing_mode="stretch_width")
 
 
-def tabulator(
-    columns: Mapping[str, Values] | None = None, *, page_size: int = 20, **options: Any
-) -> Any:
-    """Return a table whose pages come from the server one by one.
+class Table:
+    """A table whose pages come from the server one by one; cells are shown as text."""
 
-    ``columns`` are values by title. See `frame_of` for how to replace them.
-    """
-    frame, titles, formatters = frame_of(columns or {})
-    return pn.widgets.Tabulator(
-        frame,
-        titles=titles,
-        formatters=formatters,
-        pagination="remote",
-        page_size=page_size,
-        disabled=True,
-        show_index=False,
-        selectable=False,
-        layout="fit_data_stretch",
-        sizing_mode="stretch_width",
-        stylesheets=[_TABLE_CSS],
-        **options,
-    )
+    def __init__(self, page_size: int = 20, on_click: Callable[[int], None] | None = None) -> None:
+        """Show nothing yet; ``on_click`` gets the position of a row that was clicked."""
+        self._page_size = page_size
+        self._on_click = on_click
+        self._titles: dict[str, str] = {}
+        self._widget: Any = None
+        self.view: Any = pn.Column(sizing_mode="stretch_width")
+        """What to show."""
 
+    def show(self, columns: Mapping[str, Values]) -> None:
+        """Show values by title; with the same titles order and page stay as they are."""
+        # Columns have names of their own, as titles are HTML and names may be anybody's.
+        fields = {f"c{number}": values for number, values in enumerate(columns.values())}
+        titles = {field: escaped(title) for field, title in zip(fields, columns, strict=True)}
+        frame = pd.DataFrame(fields)
+        if self._widget is None or titles != self._titles:
+            self._titles = titles
+            # A new one: a table that gets other columns while it is drawn may stay empty.
+            self._widget = self._made(frame)
+            self.view.objects = [self._widget]
+            return
+        last = max(1, -(-len(frame) // self._page_size))
+        if self._widget.page > last:
+            self._widget.page = last
+        self._widget.value = frame
 
-def frame_of(
-    columns: Mapping[str, Values],
-) -> tuple[pd.DataFrame, dict[str, str], dict[str, Any]]:
-    """Return a frame with titles and formatters by its columns.
-
-    Its columns have names of their own, as titles are HTML and names may be anybody's; cells are
-    shown as text.
-    """
-    fields = {f"c{number}": values for number, values in enumerate(columns.values())}
-    titles = {field: escaped(title) for field, title in zip(fields, columns, strict=True)}
-    return pd.DataFrame(fields), titles, {field: {"type": "plaintext"} for field in fields}
-
-
-def replace_columns(table: Any, columns: Mapping[str, Values]) -> None:
-    """Replace what a table of `tabulator` shows, in the order and on the page that it is at."""
-    frame, titles, formatters = frame_of(columns)
-    if titles != table.titles:
-        table.param.update(titles=titles, formatters=formatters, sorters=[], page=1, value=frame)
-        return
-    last = max(1, -(-len(frame) // (table.page_size or 1)))
-    if table.page > last:
-        table.page = last
-    table.value = frame
+    def _made(self, frame: pd.DataFrame) -> Any:
+        widget: Any = pn.widgets.Tabulator(
+            frame,
+            titles=self._titles,
+            formatters={field: {"type": "plaintext"} for field in self._titles},
+            pagination="remote",
+            page_size=self._page_size,
+            disabled=True,
+            show_index=False,
+            selectable=False,
+            layout="fit_data_stretch",
+            sizing_mode="stretch_width",
+            stylesheets=[_TABLE_CSS],
+        )
+        if self._on_click is not None:
+            on_click = self._on_click
+            widget.on_click(lambda event: on_click(event.row))
+        return widget

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +90,20 @@ def test_a_trajectory_is_shown_from_its_file(experiment_file):
         experiment_pane(pypet.Trajectory("new"))
     with pytest.raises(FileNotFoundError):
         dashboard("nothing like it")
+
+
+def test_the_page_of_the_documentation_shows_how(experiment_file, monkeypatch):
+    page = Path(__file__).parents[3] / "docs" / "dashboard.md"
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    data = experiment_file.parent.rename(experiment_file.parent.with_name("data"))
+    monkeypatch.chdir(data.parent)
+    try:
+        traj = pypet.load_trajectory(filename=data / experiment_file.name)
+        for block in blocks:
+            exec(block, {"traj": traj})
+        assert len(blocks) == 2
+    finally:
+        data.rename(experiment_file.parent)
 
 
 def test_the_dashboard_is_a_name_of_pypet():
