@@ -70,11 +70,11 @@ def take_screenshots(folder: Path) -> None:
     """Take the screenshots into a folder."""
     with tempfile.TemporaryDirectory() as data:
         make_experiment(str(Path(data, "neuron.hdf5")))
-        with running_dashboard(data) as dashboard, running_browser(1100, 780) as browser:
+        with running_dashboard(data) as dashboard, running_browser(1100, 900) as browser:
             page = browser.new_page()
             page.goto(dashboard.address)
             page.locator(".completed").wait_for()
-            page.get_by_text("512 of 512 runs").wait_for()
+            page.get_by_text("512 of 512 runs", exact=True).wait_for()  # all results are read
             page.wait_for_timeout(PAUSE_MILLISECONDS)
             page.screenshot(path=folder / "dashboard_runs.png")
             show_tab(page, "Parallel coordinates")
