@@ -35,8 +35,10 @@ def diff(arguments: argparse.Namespace) -> int:
     from pypet.catalog.comparison import compare, find_place
     from pypet.catalog.differences import SECTIONS
     from pypet.cli.output import write_facts, write_json
+    from pypet.cli.tables import one_line_errors
 
-    found = compare(find_place(arguments.a), find_place(arguments.b))
+    with one_line_errors():  # damage that tables of runs meet
+        found = compare(find_place(arguments.a), find_place(arguments.b))
     if arguments.json:
         sections = {section: getattr(found, section) for section in SECTIONS}
         write_json(a=found.a, b=found.b, equal=found.is_equal, differences=sections)

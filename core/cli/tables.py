@@ -34,7 +34,7 @@ def read_columns(
         The file cannot be read.
     """
     source = (file, trajectory)
-    with _one_line_errors():
+    with one_line_errors():
         # Without any run it is only a list of all parameters.
         known = read_table(source, results=(), parameters="all", runs=())
         wanted = [*(names or ()), *needed]
@@ -92,8 +92,8 @@ def _has(columns: Iterable[Column], name: str) -> bool:
 
 
 @contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Raise what is wrong with names as errors that commands show in one line."""
+def one_line_errors() -> Iterator[None]:
+    """Raise what is wrong with names, or damaged, as errors that commands show in one line."""
     try:
         yield
     except PypetError:
