@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-import sys
+import importlib
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -23,7 +23,9 @@ class NotebookBar:
         self.n = done
         self._parts = parts
         self._drawn = monotonic()
-        self._handle: Any = _display()(self._bundle(), raw=True, display_id=True)
+        # What runs in a kernel has IPython.
+        display = importlib.import_module("IPython.display").display
+        self._handle: Any = display(self._bundle(), raw=True, display_id=True)
 
     def update(self, count: int = 1) -> None:
         """Add ended runs; the bar is redrawn unless that was just done."""
@@ -52,8 +54,3 @@ class NotebookBar:
             "text/html": f"<div>{bar}</progress> {share:.0%} {html.escape(text)}</div>",
             "text/plain": f"{share:4.0%} {text}",
         }
-
-
-def _display() -> Any:
-    """Return the function ``display`` of IPython, which has been imported by the kernel."""
-    return sys.modules["IPython"].display.display

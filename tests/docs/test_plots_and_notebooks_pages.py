@@ -105,6 +105,21 @@ def test_every_link_leads_somewhere(page, link):
     assert (ROOT / "docs" / link).exists()
 
 
+def test_pictures_are_of_cells_that_there_are():
+    for package in ("nbclient", "playwright", "markdown_it"):
+        pytest.importorskip(package, reason=f"needs {package}: pypet[dev]")
+    import nbformat
+
+    script = runpy.run_path(str(ROOT / "docs" / "screenshots" / "notebook.py"))
+    notebook = nbformat.read(script["NOTEBOOK"], as_version=4)
+    for first, last in script["PICTURES"].values():
+        assert script["position"](notebook, first) < script["position"](notebook, last)
+    for beginning in script["FIGURES"].values():
+        script["position"](notebook, beginning)
+    for name in (*script["PICTURES"], *script["FIGURES"]):
+        assert f"(screenshots/{name}.png)" in "".join(PAGES.values())
+
+
 def test_every_function_and_its_columns_are_in_the_table():
     rows = dict(re.findall(r"^\| `(\w+)` \|[^|]*\| (.*) \|$", PAGES["plots"], re.MULTILINE))
     assert set(rows) == set(plotting.__all__)

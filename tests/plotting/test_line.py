@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from matplotlib import pyplot
 
 from pypet import load_trajectory, plotting
-from pypet.errors import PlotError
+from pypet.errors import MissingDependencyError, PlotError
 from tests.plotting.conftest import grid, make_table
 
 
@@ -246,3 +248,10 @@ def test_bins_of_decades_are_equal_on_a_logarithmic_axis():
 def test_bins_are_a_number(random_table):
     with pytest.raises(PlotError, match="`bins` is a number of bins from 1 on, not 0"):
         plotting.line(random_table, x="x", bins=0)
+
+
+def test_without_matplotlib_it_says_what_to_install(table, monkeypatch):
+    for name in ("matplotlib", "matplotlib.pyplot"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingDependencyError, match=r"pip install \"pypet\[plot\]\""):
+        plotting.line(table, x="x")

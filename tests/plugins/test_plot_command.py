@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -126,3 +127,10 @@ def test_every_kind_is_a_plugin_of_its_own():
         assert issubclass(kind, Plot)
         assert kind.help
         assert set(kind.arguments) <= {"x", "y", "color", "by", "columns"}
+
+
+def test_without_matplotlib_it_says_what_to_install(plot, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    status, out, err = plot("--x", "x", "--to", tmp_path / "out.png")
+    assert (status, out) == (1, "")
+    assert err == "pypet: error: plot 'line' needs matplotlib: pip install \"pypet[plot]\"\n"

@@ -100,9 +100,7 @@ def html_shown(kernel, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr(
-        sys.modules["IPython"], "display", SimpleNamespace(display=display), raising=False
-    )
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
     return shown
 
 
