@@ -242,7 +242,7 @@ class NodeStore(ABC):
     ) -> Iterator[NodeRecord]:
         """Yield a node and what is below it; see `RecordBackend.read_nodes`.
 
-        With ``skip`` it is told of what cannot be read, see `RecordBackend.read_intact_nodes`.
+        With ``skip``, unreadable nodes are passed to it, see `RecordBackend.read_intact_nodes`.
         """
         children: Iterable[NodeRecord] = ()
         try:

@@ -1,6 +1,6 @@
 """Names for tab completion: of nodes in memory, and of stored ones that are not loaded.
 
-Completion happens while somebody types. It reads a limited number of names, waits for no other
+Completion happens while the user types. It reads a limited number of names, waits for no other
 process, makes no nodes and raises nothing.
 """
 

@@ -24,7 +24,7 @@ from pypet.support.processes import main_script
 
 owners: dict[str, int] = {}
 """The process that has submitted a function, by the name of that. It must not execute the function
-itself. The id tells it from processes that were forked from it, which inherit this dictionary."""
+itself. The id distinguishes it from processes forked from it, which inherit this dictionary."""
 _functions: dict[str, TaskFunction] = {}
 """The latest function of this process by its name; only one, for trajectories may be large."""
 _cancelled: set[str] = set()

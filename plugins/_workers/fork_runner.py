@@ -138,7 +138,7 @@ class _Child:
                 sleep(POLL_SECONDS)
 
 
-# The end of a pipe does not tell that a process is gone: processes which it has started may have
+# The end of a pipe does not signal that a process is gone: processes that it started may have
 # inherited its end and live on. So the process itself is watched as well, on Linux by a descriptor
 # that becomes readable when it ends, elsewhere by looking now and then.
 
@@ -199,7 +199,7 @@ def _be_process(function: TaskFunction, task: Task, writing: int, server: int) -
         die_with_parent()
         end_if_requested()
         if os.getppid() != server:
-            raise EndRequested  # the fork server died before the kernel was asked to tell
+            raise EndRequested  # the fork server died before its death was to be signalled
         multiprocessing.current_process().name = f"Process-{task.index + 1}"
         _send(writing, serialize([execute_alone(function, task)]))
         exit_code = 0 if join_helpers() else 1

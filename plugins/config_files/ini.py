@@ -131,7 +131,7 @@ def _check_defaults(parser: configparser.RawConfigParser, locations: SourceLocat
         if not any(reference.search(value) for value in values):
             raise ValueError(
                 f"{locations.locate(head, name)}: no value refers to %({name})s. [{head}] holds "
-                f"texts for that purpose; options stand in {', '.join(OPTION_SECTIONS)}."
+                f"strings for that purpose; options belong in {', '.join(OPTION_SECTIONS)}."
             )
 
 

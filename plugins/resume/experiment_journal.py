@@ -58,7 +58,7 @@ class ExperimentJournal(Journal):
     def experiment(
         cls, path: str, trajectory: str, parent: str | os.PathLike[str] | None
     ) -> Experiment | None:
-        """Return what the journal of a trajectory tells; see `Journal.experiment`."""
+        """Return the journaled state of an experiment; see `Journal.experiment`."""
         # Deferred: each environment imports this module.
         from pypet.plugins.resume.reading import ExperimentReader, folder_of_file
 

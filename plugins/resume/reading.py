@@ -270,7 +270,7 @@ def runs_without_data(
         with service.reading():
             return {run for run, node in nodes.items() if not _has_node(service, trajectory, node)}
     except UNREADABLE:
-        return set()  # what is wrong with the file is told elsewhere
+        return set()  # damage of the file is reported elsewhere
 
 
 def _has_node(service: Any, trajectory: str, path: str) -> bool:
@@ -281,7 +281,7 @@ def _has_node(service: Any, trajectory: str, path: str) -> bool:
 
 
 def report_of_file(path: str, trajectory: str) -> ExperimentReport:
-    """Return what a file tells without a journal; see `experiment_in_file` for errors."""
+    """Return the state in a file without a journal; see `experiment_in_file` for errors."""
     known = experiment_in_file(path, trajectory)
     return ExperimentReport(*(getattr(known, each.name) for each in fields(Experiment)))
 

@@ -21,9 +21,9 @@ _PLACEHOLDERS = (_REFUSED, _UNTOLD)
 
 
 class JournalProgress(RunProgress):
-    """What became of each run; of those that are under way as far as a journal tells.
+    """State of each run; for active runs, according to the journal.
 
-    Runs that somebody has started and that did not end are abandoned, until `follow` says
+    Runs that were started and did not end are abandoned, until `follow` says
     otherwise.
     """
 

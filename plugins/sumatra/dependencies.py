@@ -38,6 +38,6 @@ def find_dependencies(main_file: str, folder: Path) -> list[Any]:
             check=True,
         )
     except (subprocess.SubprocessError, OSError) as err:
-        _logger.warning("Sumatra cannot tell what %s imports: %s", main_file, err)
+        _logger.warning("Sumatra cannot determine the imports of %s: %s", main_file, err)
         return []
     return list(pickle.loads(done.stdout))

@@ -1,7 +1,7 @@
 """Snapshots of experiments: the file ``environment.ecnt``, which an experiment is resumed from.
 
 `container` is the file, `pickling` what is in it, `scripts` and `functions` bring back what the
-main script defined, `descriptions` and `comparison` tell whether the experiment is still the same,
+main script defined, `descriptions` and `comparison` check whether the experiment is still the same,
 `facts` are for whoever looks at a header. A snapshot is written and read like this::
 
     header = {FACTS_KEY: collect_facts(env), EXPERIMENT_KEY: describe_experiment(traj, simulate)}

@@ -1,7 +1,7 @@
 """Pickles of experiments, in which the main script is a name.
 
 What the main script defines is pickled by its name in ``__main__``, and loaded from the script
-that the snapshot tells, whatever ``__main__`` is by then. pickle makes the pickles; dill makes
+that the snapshot names, whatever ``__main__`` is by then. pickle makes the pickles; dill makes
 those that pickle refuses, because of lambdas for instance, and takes twenty times longer.
 """
 

@@ -148,7 +148,7 @@ def writer_waits(descriptor: int) -> bool:
 
 
 def has_writer(descriptor: int) -> bool | None:
-    """Return whether a process has the file open for writing, None if locks do not tell."""
+    """Return whether a process has the file open for writing, None if unknown."""
     return _is_locked(descriptor, _WRITER_BYTE)
 
 

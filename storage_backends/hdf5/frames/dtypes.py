@@ -366,7 +366,7 @@ def _text_dtype(name: str) -> Any:
 
     text = _TEXT.fullmatch(name)
     if text is None:
-        raise StorageFormatError(f"The note of dtypes has {name!r:.40}, which nobody writes.")
+        raise StorageFormatError(f"The note of dtypes has {name!r:.40}, which is never written.")
     try:
         return pandas.StringDtype(text[2], na_value=pandas.NA if text[1] == "string" else np.nan)
     except (ImportError, TypeError):  # without pyarrow, or before pandas 3
