@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pypet.errors import NotUniqueNodeError, RefusedPickleError, StorageFormatError
+from pypet.records import SharedItem
 from pypet.support.spelling import did_you_mean
 from pypet.tables.column import NO_VALUE, RESULT, Column, array_of, is_scalar
 from pypet.tables.lookup import Found, find_leaf, leaves_below, run_groups
@@ -177,6 +178,11 @@ class ResultReader:
     def _value(self, found: Found, column: _Gathered, idx: int, layer: Layer) -> Any:
         """Return the value that a name means, `NO_VALUE` if the leaf has none."""
         values = layer.values(found.leaf, False)
+        if any(isinstance(value, SharedItem) for value in values.values()):
+            raise TypeError(
+                f"The result {column.name!r} of run {idx} is shared data, which stays in the "
+                "storage: load the `SharedResult` and read what you need of it."
+            )
         if found.item is not None:
             column.is_found |= found.item in values
             column.items = column.items or values.keys()
@@ -264,17 +270,20 @@ class ResultReader:
     ) -> list[tuple[Layer, dict[int, list[tuple[Any, str]]]]]:
         """Return where the groups of runs are in each layer."""
         index_of = self._source.run_index
-        return [
-            (layer, run_groups(layer.root, branches, index_of, lambda err: self._note(None, err)))
-            for layer in layers
+        errors: list[StorageFormatError] = []
+        places = [
+            (layer, run_groups(layer.root, branches, index_of, errors.append)) for layer in layers
         ]
+        if errors:
+            _logger.warning(
+                "Of trajectory `%s` %d groups outside of runs are left out, the first because: %s",
+                *(self._source.name, len(errors), errors[0]),
+            )
+        return places
 
-    def _note(self, idx: int | None, error: StorageFormatError) -> None:
-        """Note what could not be read of a run, or of the groups that runs are in."""
-        if idx is None:
-            _logger.warning("A part of trajectory `%s` is left out: %s", self._source.name, error)
-        else:
-            self.problems.setdefault(idx, str(error))
+    def _note(self, idx: int, error: StorageFormatError) -> None:
+        """Note what could not be read of a run."""
+        self.problems.setdefault(idx, str(error))
 
     def _of_runs(
         self, places: Sequence[tuple[Layer, dict[int, list[tuple[Any, str]]]]]

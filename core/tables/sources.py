@@ -16,6 +16,7 @@ from pypet.errors import DataNotInStorageError, NoSuchServiceError, StorageForma
 from pypet.leaves.base_parameter import BaseParameter
 from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
+from pypet.leaves.sparse_text import SPARSE_IDENTIFIER
 from pypet.records import LEAF, ArrayItem, MetaRecord, RunError, SharedItem
 from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED
 from pypet.runs.names import RunNames
@@ -36,6 +37,7 @@ _logger = logging.getLogger(__name__)
 _PARAMETERS = "parameters"
 _PLAIN = "Result"
 """The class whose items are its values."""
+_SPARSE = "SparseResult"
 _RUN_COLUMNS = ("completed", "timestamp", "finish_timestamp")
 
 
@@ -272,6 +274,13 @@ class StoredSource:
             return {
                 item.name: decode_item(item, encoding)
                 for item in view.items(scalars_only=scalars_only)
+            }
+        if scalars_only and view.class_name == _SPARSE:
+            # Its matrices are several items each, some of which are scalars.
+            return {
+                item.name: decode_item(item, self._encoding)
+                for item in view.items(scalars_only=True)
+                if SPARSE_IDENTIFIER not in item.name
             }
         leaf = self._leaf(view)
         if leaf is not None:

@@ -10,6 +10,7 @@ import pytest
 from pypet.environment import Environment
 from pypet.errors import NoSuchServiceError
 from pypet.interfaces.storage import StorageService
+from pypet.tables import read_table
 from pypet.testing.equality import assert_same_tree
 from pypet.testing.storage_suite import StorageSuite
 from pypet.trajectory import Trajectory, load_trajectory
@@ -77,6 +78,15 @@ class RunConformance(StorageSuite):
         for run in loaded.f_get_run_names():
             more = loaded.f_get(f"results.runs.{run}.more")
             assert (more.text, more.v_comment) == (f"of {run}", f"of {run}")
+
+    def test_a_table_has_what_runs_stored(self, experiment: Trajectory, tmp_path: Path) -> None:
+        table = read_table(self.load(experiment, tmp_path), results=["z", "more.text", "half"])
+        assert table["z"].values.tolist() == [2 * x for x in POINTS]
+        assert table["half"].values.tolist() == [x / 2 for x in POINTS]
+        assert table["more.text"].values.tolist() == [f"of {name}" for name in table["name"].values]
+        assert table["z"].comment == "twice x"
+        assert not table.missing_runs().size
+        assert table["x"].values.tolist() == POINTS
 
     def test_annotations_of_run_groups_come_back(
         self, experiment: Trajectory, tmp_path: Path

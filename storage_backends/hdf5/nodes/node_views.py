@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from h5py import h5g
+from h5py import h5g, h5o
 
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import UnpicklingPolicy
@@ -37,7 +37,6 @@ from pypet.storage_backends.hdf5.objects.reading_limits import SizeLimit, Visits
 _OVERVIEW = b"overview"
 _RESULT = "Result"
 """The class whose items are its values."""
-_MOST_LEVELS = 100
 
 
 class ViewedFile:
@@ -105,6 +104,7 @@ class FileView:
         "_generation",
         "_header",
         "_of",
+        "_parent",
         "class_name",
         "comment",
         "kind",
@@ -112,9 +112,12 @@ class FileView:
         "target",
     )
 
-    def __init__(self, of: ViewedFile, path: str, address: int | None) -> None:
+    def __init__(
+        self, of: ViewedFile, path: str, address: int | None, parent: FileView | None = None
+    ) -> None:
         """View the node at ``path``, which hard links lead to, with its header at ``address``."""
         self._of = of
+        self._parent = parent
         self.path = path
         self._address = address
         self._generation = of.file.generation
@@ -138,6 +141,7 @@ class FileView:
     def _open(self) -> None:
         """Read the attributes through the library; annotations, maybe pickled, are left out."""
         with self._of.opened(self.path) as group:
+            self._address = h5o.get_info(group).addr
             names = attribute_names(group)
             is_leaf = IS_LEAF in names and read_flag(group, IS_LEAF)
             self.kind = LEAF if is_leaf else GROUP
@@ -171,7 +175,7 @@ class FileView:
         of.visits.count_address(address)
         if self._generation != of.file.generation:
             address = None  # another process may have stored since
-        return FileView(of, path, address)
+        return FileView(of, path, address, self)
 
     def number_of(self, name: str) -> tuple[str, Any] | None:
         """Return comment and value of a plain result; see `NodeView.number_of`."""
@@ -195,16 +199,24 @@ class FileView:
         (value,) = numbers.values()
         return record.comment, value
 
+    def _is_within_itself(self) -> bool:
+        above = self._parent
+        while above is not None:
+            if above._address == self._address:
+                return True
+            above = above._parent
+        return False
+
     def _read_children(self) -> dict[bytes, int | None]:
         """Return addresses of the children by name, None for links."""
         found: dict[bytes, int | None]
         of = self._of
         if self.kind != GROUP:
             found = {}
-        elif self.path.count(".") > _MOST_LEVELS:
+        elif self._is_within_itself():
             raise StorageFormatError(
-                f"Group {self.path[:_MOST_LEVELS]!r}... of trajectory {of.trajectory!r} in "
-                f"{of.file.path} has no end: a group in it is one of the groups that it is in."
+                f"Group {self.path!r} of trajectory {of.trajectory!r} in {of.file.path} is one of "
+                "the groups that it is in: there is no end to what is below it."
             )
         elif self._header is not None and self._generation == of.file.generation:
             found = dict(self._header.links)
