@@ -2,8 +2,8 @@
 
 For each completion the script of a shell calls ``pypet completion --candidates INDEX WORD...``,
 which also knows commands of other plugins, and names of trajectories and nodes.
-Arguments of commands are completed by their names: `FILES` by the shell, ``trajectory`` and
-``node`` from the file that comes before them, and others from their choices.
+Arguments of commands are completed by their names: `FILES` by the shell, ``trajectory``,
+``node`` and `COLUMNS` from the file that comes before them, and others from their choices.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ FILES = frozenset(
 )
 """Names of arguments that are files or folders."""
 TRAJECTORY, NODE = "trajectory", "node"
+COLUMNS = frozenset(("columns", "sort"))
+"""Names of options that take columns of the table of runs."""
 _SAFE = re.compile(r"[\w.-]+")
 """Names that are offered: others could be anything to a shell, and files may be anybody's."""
 
@@ -61,6 +63,10 @@ def complete(words: Sequence[str], index: int) -> Candidates:
         return _fitting(_trajectories(file), current)
     if action.dest == NODE and len(state.positionals) > 1:
         return _fitting(_nodes(file or "", state.positionals[1], current), current)
+    if action.dest in COLUMNS and file is not None:
+        before_name, comma, name = current.rpartition(",")
+        found = _fitting(_columns(file, state.positionals[1:2]), name).words
+        return Candidates(tuple(f"{before_name}{comma}{each}" for each in found))
     return Candidates(())
 
 
@@ -108,6 +114,14 @@ def _trajectories(file: str) -> list[str]:
 
     names: list[str] = service_for(file).trajectory_names()
     return names
+
+
+def _columns(file: str, trajectory: Sequence[str]) -> list[str]:
+    """Return the columns that the first run has."""
+    from pypet.tables import read_table
+
+    source = (file, trajectory[0] if trajectory else None)
+    return list(read_table(source, runs=(0,), objects=True).columns)
 
 
 def _nodes(file: str, trajectory: str, current: str) -> list[str]:

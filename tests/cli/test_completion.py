@@ -26,6 +26,7 @@ def folder(tmp_path, monkeypatch):
     for name in ("first", "forth"):
         traj = Trajectory(name, filename="data.hdf5", add_time=False)
         traj.f_add_parameter("neuron.gain", 1)
+        traj.f_explore({"gain": [1, 2]})
         traj.f_add_result("neat", 1)
         traj.f_store()
     return tmp_path
@@ -54,6 +55,8 @@ def test_files_are_left_to_the_shell():
 def test_names_in_files_are_completed(folder):
     assert words("pypet show data.hdf5 f") == ["first", "forth"]
     assert words("pypet table data.hdf5 --sort x fi") == ["first"]
+    assert words("pypet table data.hdf5 first --sort neu") == ["neuron.gain"]
+    assert words("pypet table data.hdf5 first --columns run,neu") == ["run,neuron.gain"]
     assert words("pypet show data.hdf5 first ") == ["config", "parameters", "results"]
     assert words("pypet show data.hdf5 first parameters.neuron.") == ["parameters.neuron.gain"]
     assert words("pypet show data.hdf5 first results.ne") == ["results.neat"]

@@ -71,7 +71,7 @@ def experiment_facts(report: ExperimentReport) -> Iterator[tuple[str, str]]:
 def _state(report: ExperimentReport, pace: Pace) -> str:
     process = report.process
     if report.state == RUNNING and process is None:
-        return "running: a process has the file open for writing"
+        return "running: a process writes to the file"
     if report.state == RUNNING and process is not None:
         since = f"since {iso(process.since)} ({duration_text(report.at - process.since)})"
         text = f"running, process {process.pid} on {process.host} {since}"
