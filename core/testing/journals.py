@@ -82,12 +82,15 @@ class JournalConformance(FeatureConformance):
     """What every journal does: no committed run is lost, and none is executed again."""
 
     feature: ClassVar[type[Journal]]
-    parallel: ClassVar[dict[str, Any]] = {"multiproc": True, "ncores": 2, "wrap_mode": "LOCK"}
+    parallel: ClassVar[dict[str, Any]] = {"multiproc": True, "ncores": 2}
     """Options of parallel runs."""
 
     def make_storage(self, folder: Path) -> dict[str, Any]:
-        """Return the options of a storage in ``folder`` that the journal works with."""
-        return {"storage_service": "hdf5", "filename": str(folder / "data.hdf5")}
+        """Return the options of a storage in ``folder`` that the journal works with.
+
+        By default it is that of an environment without any.
+        """
+        return {"filename": str(folder / "data.hdf5")}
 
     def make_options(self, folder: Path) -> dict[str, Any]:
         """Return the options that switch the journal on and let it commit each run at once.
