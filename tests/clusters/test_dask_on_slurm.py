@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clusters.long_tests import LONG
+from tests.long_tests import LONG
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cluster" / "dask_sweep.py"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pypet import load_trajectory
-from tests.clusters.long_tests import IS_LONG
+from tests.long_tests import IS_LONG
 
 pytest.importorskip("zmq")
 pytest.importorskip("h5py")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import pypet
-from tests.clusters.long_tests import LONG
+from tests.long_tests import LONG
 
 pytest.importorskip("h5py")
 

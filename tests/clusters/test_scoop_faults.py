@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pypet import load_trajectory
-from tests.clusters.long_tests import LONG
+from tests.long_tests import LONG
 
 pytest.importorskip("scoop")
 pytest.importorskip("h5py")

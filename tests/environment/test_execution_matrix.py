@@ -22,7 +22,7 @@ from pypet import (
 )
 from pypet.support.optional import is_installed
 from pypet.testing.equality import assert_same_leaf
-from tests.clusters.long_tests import LONG
+from tests.long_tests import LONG
 from tests.plugins.dask.clusters import make_cluster
 
 pytest.importorskip("h5py")

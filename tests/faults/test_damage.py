@@ -7,11 +7,13 @@ from collections import Counter
 
 import pytest
 
+from tests.long_tests import IS_LONG
+
 pytest.importorskip("h5py")
 pytest.importorskip("tables")
 pytest.importorskip("scipy")
 
-CASES = 60
+CASES = 60 if IS_LONG else 30
 SEED = 2
 
 needs_fork = pytest.mark.skipif(
