@@ -138,6 +138,18 @@ def test_xarray_opens_a_result(tmp_path):
         assert data.attrs["text"] == "words"
 
 
+def test_xarray_opens_all_runs(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    experiment(tmp_path / "data.zarr")
+    tree = xarray.open_datatree(
+        tmp_path / "data.zarr", group="t/results/runs", engine="zarr", consolidated=False
+    )
+    found = {name: run.attrs["z"] for name, run in tree.children.items()}
+    assert found == {f"run_{run:08d}": 2.0 * run for run in range(RUNS)}
+    np.testing.assert_array_equal(tree["run_00000002/field"], np.full((4, 5), 2.0))
+    tree.close()
+
+
 def test_large_arrays_are_cut_into_chunks(tmp_path):
     traj = Trajectory("t", storage_service=ZarrStorageService(tmp_path / "data.zarr"))
     value = np.arange(3 * 1_000_003.0).reshape(3, -1)
