@@ -19,6 +19,7 @@ from pypet.markers import hookimpl
 from pypet.plugins.html_display import HtmlTree
 from pypet.plugins.html_display.document import MOST_CHILDREN, MOST_NODES
 from pypet.plugins.html_display.sparkline import sparkline
+from pypet.testing.displays import DisplayConformance
 
 VOID = {"polyline", "rect", "circle"}
 HOSTILE = "<script>alert('x')</script>\"&\u202e"
@@ -285,3 +286,7 @@ def test_without_displays_there_is_no_html(monkeypatch):
     manager = PluginManager(disabled=["html_tree"])
     monkeypatch.setattr("pypet.tree.displaying.get_manager", lambda: manager)
     assert Result("results.r", 1)._repr_html_() is None
+
+
+class TestHtmlTree(DisplayConformance):
+    feature = HtmlTree
