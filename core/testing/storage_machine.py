@@ -262,6 +262,8 @@ class StorageMachine(RuleBasedStateMachine):
 
         After the fault each item of the leaf is as before or as after, and all else is untouched.
         """
+        service = self.service
+        assert isinstance(service, RecordStorageService)
         free = sorted(set(PATHS) - set(self.model))
         if not (free if what == "create" else self.model):
             return
@@ -273,29 +275,27 @@ class StorageMachine(RuleBasedStateMachine):
         before = copy.deepcopy(self.model.get(path))
         after: _Stored | None = None
         if what == "delete":
-            builder = self.service.prepare(constants.DELETE, leaf, trajectory_name=NAME)
+            builder = service.prepare(constants.DELETE, leaf, trajectory_name=NAME)
         else:
             leaf.f_set(**given)
             leaf.v_annotations.f_set(**notes)
             self.comments += 1
             leaf.v_comment = f"comment {self.comments}"
-            builder = self.service.prepare(
-                constants.LEAF, leaf, trajectory_name=NAME, overwrite=True
-            )
+            builder = service.prepare(constants.LEAF, leaf, trajectory_name=NAME, overwrite=True)
             after = copy.deepcopy(before) or _Stored()
             after.put(leaf, True)
         request = builder.request
-        fault = self.suite.fault(self.service, number)
+        fault = self.suite.fault(service, number)
         assert fault is not None
         has_failed = False
         try:
             with fault:
-                self.service.apply(request)
+                service.apply(request)
         except OSError:
             has_failed = True
         expected = [before, after] if has_failed else [after]
-        self._compare(self.suite.reopened(self.service, self.folder), {path: expected})
-        self.service.apply(request._replace(replayed=True))
+        self._compare(self.suite.reopened(service, self.folder), {path: expected})
+        service.apply(request._replace(replayed=True))
         self.model.pop(path, None)
         if after is not None:
             self.model[path] = after
