@@ -33,7 +33,9 @@ from tests.browser.browsing import drag_over, running_browser, running_dashboard
 
 RUNS = 100_000
 NAME = "large"
-PATIENCE_SECONDS = 600
+PATIENCE_SECONDS = 120
+DRAWING_MILLISECONDS = 2000
+"""Until a plot that was opened takes a box."""
 
 
 def simulate(traj: Any) -> None:
@@ -113,15 +115,15 @@ def _measure_choices(page: Any, seconds: dict[str, float], when: str, repeats: i
     for title, draw in boxes:
         began = time.monotonic()
         show_tab(page, title)
-        page.locator(".note", has_text=re.compile(r"^[\d,]+ .*runs")).last.wait_for()
+        page.locator(".bk-Figure canvas").last.wait_for()
         note(f"plot, {title.lower()}", [time.monotonic() - began])
+        page.wait_for_timeout(DRAWING_MILLISECONDS)
         measured = []
         for repeat in range(repeats):
             former = _shown(page)
             began = time.monotonic()
             draw(repeat)
-            while _shown(page) == former:
-                page.wait_for_timeout(5)
+            _wait_for_other_than(page, former)
             measured.append(time.monotonic() - began)
         note(f"selection, {title.lower()}", measured)
         show_tab(page, "Runs")
@@ -139,9 +141,16 @@ def _filter(page: Any, condition: str) -> float:
     box.fill(condition)
     began = time.monotonic()
     box.press("Enter")
-    while _shown(page) == former:
-        page.wait_for_timeout(5)
+    _wait_for_other_than(page, former)
     return time.monotonic() - began
+
+
+def _wait_for_other_than(page: Any, former: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while _shown(page) == former:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"The page goes on to show {former!r}.")
+        page.wait_for_timeout(5)
 
 
 def main() -> None:

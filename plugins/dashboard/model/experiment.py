@@ -108,14 +108,16 @@ class ExperimentReader:
                 if self._current is None:  # a page with all runs, before the rest takes a while
                     self._publish(len(due))
                     return True
-                self._update_progress()
+                has_results = bool(np.isfinite(self._read_until).any())
+                if has_results or not len(due):  # the first results are wanted sooner
+                    self._update_progress()
                 while len(due):
                     batch, due = due[: self._batch], due[self._batch :]
                     self._read_results(batch)
                     if time.monotonic() >= deadline:
                         break
                 self._publish(len(due))
-                return bool(len(due))
+                return bool(len(due)) or self._progress is None
             except UNREADABLE as error:
                 self._signature = None
                 self._note(in_a_line(error))
