@@ -306,6 +306,10 @@ class RecordBackend(StorageService, ABC):
         """Return whether a process has the storage open for writing; None if that is unknown."""
         return None
 
+    def has_pending_commit(self) -> bool:
+        """Return whether a commit is to be completed whose writer was killed."""
+        return False
+
     def exclusive(self, *others: RecordBackend) -> AbstractContextManager[Any]:
         """Lock the storage, and those of ``others``, for this thread in a ``with`` block.
 

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pypet.catalog.files import UNREADABLE, in_a_line
+from pypet.catalog.files import UNREADABLE, check_has, in_a_line, service_for
+from pypet.encoding.unpickling import NEVER
 from pypet.errors import DataNotInStorageError
 from pypet.plugins.resume.journal_check import check_journal
-from pypet.plugins.resume.reading import experiments_in, service_of
+from pypet.plugins.resume.reading import experiments_in
 from pypet.records import Finding
 from pypet.records.nodes import ERROR, NOTE, WARNING
 from pypet.support.terminal_text import write_lines
@@ -21,7 +22,6 @@ FORMAT = 1
 """Of ``--json``: changes when a key changes its meaning or is removed."""
 _STATUS_SOUND = 0
 _STATUS_BROKEN = 1
-_PATIENCE_SECONDS = 10.0
 _LEVEL_WIDTH = 9
 _BACKUP = "restore the file from a backup, or see what `pypet repair` can save"
 
@@ -97,7 +97,8 @@ def findings_of(path: str, trajectory: str | None, checked: list[str]) -> Iterat
 
 
 def _of_file(path: str, trajectory: str | None, checked: list[str]) -> Iterator[Located]:
-    service = service_of(path, lock_timeout=_PATIENCE_SECONDS)
+    service = service_for(path)
+    service.unpickle = NEVER
     checked.append(path)
     if service.has_pending_commit():
         text = "a process was killed while it wrote a commit, which is complete in the redo log"
@@ -108,11 +109,8 @@ def _of_file(path: str, trajectory: str | None, checked: list[str]) -> Iterator[
     except UNREADABLE as error:
         yield Located(path, None, Finding(ERROR, "", in_a_line(error), _BACKUP))
         return
-    if trajectory is not None and trajectory not in names:
-        raise DataNotInStorageError(
-            f"There is no trajectory {trajectory!r} in {path}; there are: "
-            f"{', '.join(names) or 'none'}."
-        )
+    if trajectory is not None:
+        check_has(service, path, trajectory)
     for name in names if trajectory is None else [trajectory]:
         try:
             for finding in service.verify(name):
