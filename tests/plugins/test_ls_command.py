@@ -127,6 +127,23 @@ def test_damaged_run_tables_are_counted_as_everywhere_else(folder, capsys):
     assert (second.runs, second.completed, second.time) == (1, 0, "")
 
 
+def test_any_storage_service_has_digests_of_its_trajectories():
+    with Environment(
+        "t",
+        storage_service="memory",
+        add_time=False,
+        on_error="continue",
+        log_config=None,
+        report_progress=False,
+    ) as env:
+        env.traj.f_add_parameter("x", 0)
+        env.traj.f_explore({"x": [1, 2, 3]})
+        env.run(simulate)
+    ((name, digest),) = env.traj.v_storage_service.inspect_digests()
+    assert (name, digest.info.length, digest.completed, digest.failed) == ("t", 3, 2, 1)
+    assert env.traj.v_storage_service.has_writer() is None
+
+
 @pytest.mark.parametrize("kind", ["missing", "foreign"])
 def test_a_path_that_cannot_be_read_is_an_error(tmp_path, capsys, kind):
     path = tmp_path / "file.hdf5"
