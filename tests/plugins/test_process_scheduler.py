@@ -240,6 +240,23 @@ def kill_fork_server_at_two(task):
     return Outcome(task.index, task.index, 0.0, 1.0)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork server")
+def test_an_idle_fork_server_that_was_killed_gets_no_task_and_is_replaced():
+    scheduler = make_processes()
+    scheduler.gates = [Closed()]  # tasks are sent one by one
+    scheduler.start(square)
+    try:
+        execute_all(scheduler, [Task(0)])
+        (server,) = multiprocessing.active_children()
+        server.kill()
+        server.join()
+        (outcome,) = execute_all(scheduler, [Task(1)])
+    finally:
+        scheduler.stop()
+        scheduler.wait_closed()
+    assert (outcome.index, outcome.error) == (1, None)
+
+
 def test_a_fork_server_that_is_killed_is_replaced_and_its_run_reported(run):
     outcomes = {outcome.index: outcome for outcome in run(kill_fork_server_at_two, 8)}
     assert isinstance(outcomes[2].error, WorkerDiedError)
