@@ -105,8 +105,10 @@ def kill(process):
     others = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait(SECONDS)
-    for other in psutil.wait_procs(others, 5)[1]:
-        other.kill()  # it is in the middle of a run
+    _, alive = psutil.wait_procs(others, SECONDS)
+    for other in alive:
+        other.kill()
+    assert alive == []
 
 
 def executed(folder):
