@@ -1,11 +1,15 @@
 """What a table can do: rows, orders, columns, frames of pandas."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pypet import MissingDependencyError
 from pypet.tables import Column, RunTable
+from pypet.tables.datasets import to_dataset
 
 
 def column(name, values, missing=None, kind="result", **more):
@@ -110,3 +114,12 @@ def test_sorting_is_that_of_python(values, descending):
     expected = sorted(present, key=lambda idx: -values[idx] if descending else values[idx])
     expected += [idx for idx, value in enumerate(values) if value is None]
     assert table.sorted_by("z", descending).indices.tolist() == expected
+
+
+def test_absent_packages_are_named_with_the_extra(table, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingDependencyError, match=r'pip install "pypet\[xarray\]"'):
+        table.to_dataframe()
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(MissingDependencyError, match=r'pip install "pypet\[xarray\]"'):
+        to_dataset(table)
