@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple, Protocol
 
@@ -17,7 +17,7 @@ from pypet.leaves.base_parameter import BaseParameter
 from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
 from pypet.leaves.sparse_text import SPARSE_IDENTIFIER
-from pypet.records import LEAF, ArrayItem, MetaRecord, RunError, SharedItem
+from pypet.records import LEAF, ArrayItem, Item, MetaRecord, RunError, SharedItem
 from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED
 from pypet.runs.names import RunNames
 from pypet.services.backend import RecordBackend
@@ -133,7 +133,14 @@ def opened_source(source: Any) -> Iterator[Source]:
         if isinstance(source, (tuple, str, os.PathLike)):
             service, name = _service_of(source)
             stack.enter_context(_reading(service, UnpicklingPolicy(NEVER)))
-            yield StoredSource(service, name, ())
+            meta, rebuilt = service.inspect_meta(name)
+            if rebuilt:
+                _logger.warning(
+                    "What is stored about trajectory `%s` itself is damaged, and was made again "
+                    "from the rest of the file: %s.",
+                    *(name, ", ".join(rebuilt)),
+                )
+            yield StoredSource(service, name, (), meta)
             return
         if not hasattr(source, "f_get_run_information"):
             raise TypeError(
@@ -145,7 +152,8 @@ def opened_source(source: Any) -> Iterator[Source]:
         if source._stored and isinstance(service, RecordBackend):
             policy = UnpicklingPolicy(service.unpickle, source._dynamic_imports)
             stack.enter_context(_reading(service, policy))
-            stored = StoredSource(service, source._name, source._dynamic_imports)
+            meta = service.read_meta(source._name, with_runs=True)
+            stored = StoredSource(service, source._name, source._dynamic_imports, meta)
         elif source._stored and service is not None:
             _logger.warning(
                 "%r cannot be read node by node, so the table of trajectory `%s` has only what is "
@@ -188,10 +196,11 @@ def _service_of(source: Any) -> tuple[Any, str]:
 class StoredSource:
     """A stored trajectory of which nothing is loaded."""
 
-    def __init__(self, service: RecordBackend, trajectory: str, imports: Any) -> None:
+    def __init__(
+        self, service: RecordBackend, trajectory: str, imports: Any, meta: MetaRecord
+    ) -> None:
         self._service = service
         self._imports = tuple(imports)
-        meta = service.read_meta(trajectory, with_runs=True)
         self.name = trajectory
         self.comment = meta.info.comment
         self.facts = facts = RunFacts(meta.info.length)
@@ -270,26 +279,27 @@ class StoredSource:
             numbers: Mapping[str, Any] | None = view.numbers()
             if numbers is not None:
                 return numbers
-            encoding = self._encoding
-            return {
-                item.name: decode_item(item, encoding)
-                for item in view.items(scalars_only=scalars_only)
-            }
+            return self._decoded(view.path, view.items(scalars_only=scalars_only))
         if scalars_only and view.class_name == _SPARSE:
             # Its matrices are several items each, some of which are scalars.
-            return {
-                item.name: decode_item(item, self._encoding)
-                for item in view.items(scalars_only=True)
-                if SPARSE_IDENTIFIER not in item.name
-            }
+            items = view.items(scalars_only=True)
+            return self._decoded(
+                view.path, [item for item in items if SPARSE_IDENTIFIER not in item.name]
+            )
         leaf = self._leaf(view)
         if leaf is not None:
             return values_of_leaf(leaf)
-        return {
-            item.name: decode_item(item, self._encoding)
-            for item in view.items(scalars_only=scalars_only)
-            if isinstance(item, ArrayItem) or not scalars_only
-        }
+        items = view.items(scalars_only=scalars_only)
+        return self._decoded(
+            view.path,
+            [item for item in items if isinstance(item, ArrayItem) or not scalars_only],
+        )
+
+    def _decoded(self, path: str, items: Iterable[Item]) -> Mapping[str, Any]:
+        try:
+            return {item.name: decode_item(item, self._encoding) for item in items}
+        except (LookupError, TypeError, ValueError) as err:
+            raise StorageFormatError(f"The data of {path!r} cannot be decoded: {err}") from err
 
     def _leaf(self, view: Any) -> Any:
         """Return a leaf outside any tree with the data of a stored one; None if its class is not

@@ -7,7 +7,7 @@ whose addresses are in the header of the group of the run: a view reads nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from h5py import h5g, h5o
@@ -15,7 +15,7 @@ from h5py import h5g, h5o
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import DataNotInStorageError, StorageFormatError
-from pypet.records import GROUP, LEAF, LINK, Item
+from pypet.records import GROUP, LEAF, LINK, Item, NodeRecord
 from pypet.storage_backends.hdf5.encoding.attributes import (
     attribute_names,
     read_comment,
@@ -64,8 +64,8 @@ class ViewedFile:
         )
         opener = ItemOpener(file, OwnPaths(file.id), self.visits, limit, self.plain.has_own_values)
         self.items = ItemReader(file, policy, opener, checksums=checksums)
-        self._links = TreeReader(file, trajectory, checksums=checksums)
-        self._links.prepare(lambda path: False, None, policy, limit)
+        self._reader = TreeReader(file, trajectory, checksums=checksums)
+        self._reader.prepare(lambda path: False, None, policy, limit)
 
     def view(self, path: str) -> FileView | LinkView:
         """Return the view of a node.
@@ -76,22 +76,31 @@ class ViewedFile:
             There is no such node.
         """
         self.at = path
-        for record in self._links.read(path, recursive=False, max_depth=None):
-            return LinkView(self, path) if record.kind == LINK else FileView(self, path, None)
-        raise DataNotInStorageError(f"The stored link {path!r} leads nowhere.")
+        record = self._record(path)
+        if record is None:
+            raise DataNotInStorageError(f"The stored link {path!r} leads nowhere.")
+        return LinkView(self, path) if record.kind == LINK else FileView(self, path, None)
 
     def target_of(self, path: str) -> str | None:
         """Return the full name of the node that a link leads to, None if it is broken."""
-        for record in self._links.read(path, recursive=False, max_depth=None):
-            return record.target
-        return None
+        record = self._record(path)
+        return None if record is None else record.target
+
+    def _record(self, path: str) -> NodeRecord | None:
+        """Return the record of a node without items, None for a broken link."""
+        with self.about(path):
+            return next(self._reader.read(path, recursive=False, max_depth=None), None)
+
+    def about(self, path: str) -> AbstractContextManager[None]:
+        """Enter a block in which what fails is damage of a node."""
+        return damage_reported(
+            self.file.path, lambda: f"Node {path!r} of trajectory {self.trajectory!r}"
+        )
 
     @contextmanager
     def opened(self, path: str) -> Iterator[h5g.GroupID]:
         """Open the group of a node in a block; what fails in the block is damage of the node."""
-        with damage_reported(
-            self.file.path, lambda: f"Node {path!r} of trajectory {self.trajectory!r}"
-        ):
+        with self.about(path):
             yield h5g.open(self.file.id, hdf5_path(self.trajectory, path))
 
 
