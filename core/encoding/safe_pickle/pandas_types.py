@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pypet.encoding.object_table import object_table_class
+from pypet.encoding.safe_pickle.arrow_text import ArrowText
 from pypet.encoding.safe_pickle.machine import PickleMachine
 from pypet.encoding.safe_pickle.vocabulary import (
     AllowedNames,
@@ -24,6 +25,7 @@ from pypet.encoding.safe_pickle.vocabulary import (
     check_integer,
     check_text,
 )
+from pypet.support.optional import is_installed
 
 pandas: Any = import_module("pandas")  # imported only for pickles with pandas objects
 extensions = pandas.api.extensions
@@ -278,6 +280,16 @@ _BACKED: dict[type, Callable[[Any, Any], Any]] = {
 }
 
 
+def _new_arrow_text(machine: PickleMachine, cls: Any) -> Pending:
+    def restore(state: Any) -> Any:
+        check(type(state) is dict, _COLUMN)
+        text, dtype = state.get("_pa_array", state.get("_data")), state.get("_dtype")
+        check(type(text) is ArrowText and isinstance(dtype, pandas.StringDtype), _COLUMN)
+        return pandas.array(text.values, dtype=dtype)
+
+    return Pending(restore)
+
+
 def _new_masked(machine: PickleMachine, cls: Any) -> Pending:
     def restore(state: Any) -> Any:
         check(type(state) is dict, _COLUMN)
@@ -345,6 +357,8 @@ def _string_dtype(machine: PickleMachine, storage: Any = "python", missing: Any 
     check(storage in ("python", "pyarrow"), _DTYPE)
     is_nan = type(missing) is float and missing != missing
     check(missing is pandas.NA or is_nan, _DTYPE)
+    if storage == "pyarrow" and not is_installed("pyarrow"):
+        storage = "python"
     return pandas.StringDtype(storage, np.nan if is_nan else pandas.NA)
 
 
@@ -432,6 +446,7 @@ def kinds() -> AllowedNames:
         pandas.DatetimeTZDtype: _dtype_of(_zoned_dtype),
         pandas.IntervalDtype: _dtype_of(_interval_dtype),
         pandas.arrays.IntervalArray: _new_intervals,
+        pandas.arrays.ArrowStringArray: _new_arrow_text,
         **dict.fromkeys(masked, _new_masked),
         **dict.fromkeys(plain, _new_plain_dtype),
     }

@@ -151,6 +151,7 @@ _FAMILIES = {
     "numpy": "pypet.encoding.safe_pickle.numpy_types",
     "pandas": "pypet.encoding.safe_pickle.pandas_types",
     "scipy": "pypet.encoding.safe_pickle.scipy_types",
+    "pyarrow": "pypet.encoding.safe_pickle.arrow_text",
     "pypet": "pypet.encoding.safe_pickle.pandas_types",
 }
 _LOADED: dict[str, AllowedNames | None] = {}
