@@ -1,15 +1,21 @@
 """Results of other classes, frames among numbers, and files that somebody has tampered with."""
 
+import re
 import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("h5py")
 
 import h5py
 
 from pypet import SharedArray, SharedResult, SparseResult, Trajectory, load_trajectory
+from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.tables import read_table
 
 
@@ -81,3 +87,27 @@ def test_groups_that_are_in_themselves_end(stored_file, tmp_path, caplog):
     assert table["z"].values[:3].tolist() == [1.5, 2.0, 4.5]
     assert "2 groups outside of runs are left out" in caplog.text
     assert read_table(path, results=["z"])["z"].values[1] == 2.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_damaged_bytes_give_right_values_or_none(stored_file, data):
+    content = bytearray(Path(stored_file).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] ^= data.draw(st.integers(1, 255))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "t.hdf5")
+        path.write_bytes(content)
+        try:
+            table = read_table((path, "t"), results=["z"])
+        except StorageFormatError:
+            return
+        except (DataNotInStorageError, AttributeError, ValueError) as error:
+            # The name of the trajectory, or that of every group of a run, is damaged.
+            if re.search("no trajectory|no run of", str(error), re.IGNORECASE) is None:
+                raise
+            return
+    # Names of groups of runs have no checksum: a value may be that of another run.
+    column = table["z"]
+    assert set(column.values[~column.missing].tolist()) <= {1.5, 2.0, 4.5, 7.5, 10.0}

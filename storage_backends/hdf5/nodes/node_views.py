@@ -166,7 +166,8 @@ class FileView:
         children = self._children
         if children is None:
             children = self._read_children()
-        return [raw.decode("utf8") for raw in children]
+        # A name that is damaged is that of no child: who looks for it will miss it.
+        return [raw.decode("utf8", "replace") for raw in children]
 
     def child(self, name: str) -> FileView | LinkView | None:
         """Return a child; see `NodeView.child`."""
