@@ -115,7 +115,7 @@ def _measure_choices(page: Any, seconds: dict[str, float], when: str, repeats: i
     for title, draw in boxes:
         began = time.monotonic()
         show_tab(page, title)
-        page.locator(".bk-Figure canvas").last.wait_for()
+        page.locator(".bk-Figure:visible").last.wait_for()
         note(f"plot, {title.lower()}", [time.monotonic() - began])
         page.wait_for_timeout(DRAWING_MILLISECONDS)
         measured = []
@@ -132,7 +132,9 @@ def _measure_choices(page: Any, seconds: dict[str, float], when: str, repeats: i
 
 
 def _shown(page: Any) -> str:
-    return str(page.locator(".note", has_text=re.compile(r"\d runs|drawn")).last.inner_text())
+    return str(
+        page.locator(".note:visible", has_text=re.compile(r"\d runs|drawn")).last.inner_text()
+    )
 
 
 def _filter(page: Any, condition: str) -> float:

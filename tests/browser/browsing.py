@@ -99,7 +99,7 @@ def show_tab(page: Any, title: str) -> None:
 
 def drag_over(page: Any, left: float, bottom: float, right: float, top: float) -> None:
     """Draw a box over the last plot; corners are fractions of it, from its lower left corner."""
-    plot = page.locator(".bk-Figure").last.bounding_box()
+    plot = page.locator(".bk-Figure:visible").last.bounding_box()
 
     def place(x: float, y: float) -> tuple[float, float]:
         return plot["x"] + x * plot["width"], plot["y"] + (1 - y) * plot["height"]

@@ -158,6 +158,11 @@ def test_a_box_in_a_plot_selects_rows_of_the_table(opened):
     assert {run % 4 for run in both} == {0, 1}
     page.get_by_role("button", name="Clear selection").click()
     expect(rows(page)).to_have_count(24)
+    show_tab(page, "Scatter")  # once more
+    expect(page.get_by_text("23 runs", exact=True)).to_be_visible()
+    drag_over(page, 0.55, 0.15, 0.9, 0.95)
+    show_tab(page, "Runs")
+    assert selected_runs(page, "x") == scattered
 
 
 def test_one_run_is_shown_with_arrays_and_frames(opened):
@@ -167,7 +172,7 @@ def test_one_run_is_shown_with_arrays_and_frames(opened):
     expect(page.get_by_text("float64, shape (3, 4)")).to_be_visible()
     expect(page.get_by_text("2 rows, 2 columns")).to_be_visible()
     expect(page.get_by_text("pickles are not loaded here")).to_be_visible()
-    expect(page.locator(".bk-Figure")).to_have_count(2)
+    expect(page.locator(".bk-Figure:visible")).to_have_count(2)
     show_tab(page, "Heat map")
     expect(page.get_by_text("means of 23 runs in 23 cells")).to_be_visible()
 
@@ -190,7 +195,7 @@ def test_names_and_values_like_html_are_shown_as_text(opened):
     expect(page.locator(".tabulator-col-title", has_text="<b>z<")).to_be_visible()
     for tab in ("Parallel coordinates", "Scatter", "Heat map"):
         show_tab(page, tab)
-        expect(page.locator(".bk-Figure")).to_be_visible()
+        expect(page.locator(".bk-Figure:visible")).to_be_visible()
     show_tab(page, "Runs")
     page.locator(".tabulator-cell", has_text=SCRIPT).first.click()
     expect(page.get_by_text("run_00000000")).to_be_visible()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import panel as pn
 
@@ -21,6 +21,8 @@ REFRESH_MILLISECONDS = 500
 
 class _Pane(Protocol):
     view: Any
+    is_kept: ClassVar[bool]
+    """Whether it stays in the page while another tab is shown."""
 
     def update(self) -> None: ...
 
@@ -42,7 +44,7 @@ class ExperimentPane:
             "Run": RunPane(self.session, log_folder),
         }
         # Each tab is filled when it is shown, and not before it is up to date: tables lose updates
-        # that arrive while they are drawn.
+        # that arrive while they are drawn. Plots stay: once put back, they send no events.
         self._places = [pn.Column(sizing_mode="stretch_width") for _ in self._panes]
         self._tabs = pn.Tabs(
             *zip(self._panes, self._places, strict=True), sizing_mode="stretch_width"
@@ -67,14 +69,16 @@ class ExperimentPane:
             self._active.update()
 
     def _fill(self, active: int) -> None:
-        """Put the pane of a tab into its place, and take out the others."""
+        """Put the pane of a tab into its place, and take out others."""
         self._active.update()
         for number, (place, pane) in enumerate(
             zip(self._places, self._panes.values(), strict=True)
         ):
-            objects = [pane.view] if number == active else []
-            if place.objects != objects:
-                place.objects = objects
+            if number == active:
+                if not place.objects:
+                    place.objects = [pane.view]
+            elif not pane.is_kept:
+                place.objects = []
 
     @property
     def _active(self) -> _Pane:

@@ -15,6 +15,8 @@ from pypet.runs.states import FAILED
 class FailuresPane:
     """The failed runs; a click shows one with its traceback and log."""
 
+    is_kept = False
+
     def __init__(self, session: ExperimentSession) -> None:
         """Show the experiment of a session."""
         self._session = session

@@ -30,6 +30,8 @@ _MAX_LABELS = 15
 class HeatMapPane:
     """Means of a column of numbers over a grid of two columns, of the chosen runs."""
 
+    is_kept = True
+
     def __init__(self, session: ExperimentSession) -> None:
         """Show the experiment of a session."""
         self._session = session

@@ -35,6 +35,8 @@ _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 class ParallelCoordinatesPane:
     """Parallel coordinates of the chosen runs; a box over an axis narrows the choice."""
 
+    is_kept = True
+
     def __init__(self, session: ExperimentSession) -> None:
         """Show the experiment of a session."""
         self._session = session

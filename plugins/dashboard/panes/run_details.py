@@ -22,12 +22,16 @@ from pypet.plugins.dashboard.panes.widgets import (
     problem,
 )
 
+MAX_LISTED = 1000
+"""Parameters, and results in a line each."""
 MAX_SHOWN = 50
 """Results that are plots or tables; of more only the names are shown."""
 
 
 class RunPane:
     """One run with all that is stored of it."""
+
+    is_kept = False
 
     def __init__(self, session: ExperimentSession, log_folder: str | None = None) -> None:
         """Show the run of a session that is to be shown in detail."""
@@ -99,8 +103,9 @@ def run_views(run: RunDetails, logs: Sequence[LogText], missing_logs: str) -> li
 
 def _entries(entries: Sequence[Entry]) -> str:
     rows = []
-    for entry in entries:
+    for entry in entries[:MAX_LISTED]:
         text = f"({entry.problem})" if entry.problem else line_of(entry.value)
         comment = f' <span class="note">{escaped(entry.comment)}</span>' if entry.comment else ""
         rows.append(f"<dt>{escaped(entry.name)}</dt><dd>{escaped(text)}{comment}</dd>")
-    return f"<dl>{''.join(rows)}</dl>"
+    more = len(entries) - MAX_LISTED
+    return f"<dl>{''.join(rows)}</dl>" + (note(f"and {more:,} more") if more > 0 else "")

@@ -28,6 +28,8 @@ MOST_COLUMNS = 40
 class RunTablePane:
     """The table of the chosen runs, and the filter that chooses them."""
 
+    is_kept = False
+
     def __init__(self, session: ExperimentSession) -> None:
         """Show the experiment of a session."""
         self._session = session

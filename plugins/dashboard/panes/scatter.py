@@ -45,6 +45,8 @@ _MARGIN = 0.05
 class ScatterPane:
     """A scatter plot of the chosen runs above all others; a box narrows the choice."""
 
+    is_kept = True
+
     def __init__(self, session: ExperimentSession) -> None:
         """Show the experiment of a session."""
         self._session = session

@@ -106,5 +106,21 @@ def test_the_page_of_the_documentation_shows_how(experiment_file, monkeypatch):
         data.rename(experiment_file.parent)
 
 
+def test_very_many_results_are_counted():
+    from pypet.plugins.dashboard.model.leaves import Entry
+    from pypet.plugins.dashboard.model.run_details import RunDetails
+    from pypet.plugins.dashboard.panes.run_details import MAX_LISTED, MAX_SHOWN, run_views
+
+    numbers = tuple(Entry(f"n{number}", number) for number in range(MAX_LISTED + 5))
+    texts = tuple(Entry(f"<t{number}>", "line\n" * 9) for number in range(MAX_SHOWN + 1))
+    run = RunDetails(0, "run", "completed", "", "", "", (), numbers + texts, None, "")
+    shown = "".join(getattr(view, "object", "") for view in run_views(run, [], "no log"))
+    assert "and 5 more" in shown
+    assert f"n{MAX_LISTED - 1}" in shown
+    assert f"n{MAX_LISTED}<" not in shown
+    assert f"not shown: &lt;t{MAX_SHOWN}&gt;" in shown
+    assert "<t" not in shown
+
+
 def test_the_dashboard_is_a_name_of_pypet():
     assert pypet.dashboard is dashboard
