@@ -272,7 +272,6 @@ class StorageMachine(RuleBasedStateMachine):
         else:
             leaf = self._drawn(data)
         path = leaf.v_full_name
-        service: Any = self.service
         before = copy.deepcopy(self.model.get(path))
         after: _Stored | None = None
         if what == "delete":
