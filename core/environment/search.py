@@ -19,7 +19,7 @@ from pypet.interfaces import MINIMIZE, Outcome, Point, ProgressReporter, Task
 from pypet.leaves import Parameter
 from pypet.runs import run_table_of
 from pypet.trajectory.continuation.extension import append_points
-from pypet.trajectory.continuation.stored import load_if_stored
+from pypet.trajectory.continuation.stored import load_if_stored, match_runs_with_values
 from pypet.trajectory.run_control import leave_run
 from pypet.trajectory.seeds import SEED_BITS, make_generator
 from pypet.tree.storage import storage_service_of
@@ -107,6 +107,7 @@ class Search:
         for name, parameter in explored.items():
             if not parameter.f_has_range():
                 load_if_stored(trajectory, name, constants.LOAD_DATA)
+        match_runs_with_values(trajectory)
         seed, state = self._find_or_add_record()
         with self._origin.named():
             job.sampler.start(dict(job.space), direction=job.direction, seed=seed)

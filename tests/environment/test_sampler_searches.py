@@ -16,6 +16,7 @@ from pypet.interfaces import Sampler
 from pypet.plugins.resume.experiment_journal import ExperimentJournal
 from pypet.runs import run_table_of
 from pypet.sampling import integers, uniform
+from pypet.trajectory.continuation.extension import append_points, store_longer_ranges
 
 pytest.importorskip("h5py")
 
@@ -465,3 +466,28 @@ def test_snapshots_do_not_count_runs_whose_data_may_not_be_in_the_journal_yet(
     made.search(identity, Counting(), None, space, max_runs=5)
     assert snapshots == [(4, [0, 1, 2], []), (5, [0, 1, 2], [])]
     assert made.traj.f_is_completed()
+
+
+@pytest.mark.parametrize("way", ["restarted", "loaded"])
+def test_points_whose_runs_are_not_in_the_run_table_are_executed(env, way):
+    first = env(on_existing="extend")
+    first.search(simulate, Counting(), "loss", {"x": uniform(0, 9)}, max_runs=3)
+    # As if the process had been killed when the values were stored, and the run table was not.
+    traj = first.traj
+    append_points(traj, {"parameters.x": [3.0]})
+    table = run_table_of(traj)
+    table.truncate(3)
+    store_longer_ranges(traj, ["parameters.x"], 3)
+    if way == "restarted":
+        made = env(on_existing="extend")
+    else:
+        filename = traj.v_storage_service.filename
+        made = env(load_trajectory("search", filename=filename, load_data=2))
+    sampler = Counting()
+    made.search(simulate, sampler, "loss", {"x": uniform(0, 9)}, max_runs=5)
+    assert [point for point, _ in sampler.told[:4]] == [0.0, 1.0, 2.0, 3.0]
+    again = stored(made)
+    assert again.f_get("x").f_get_range() == [0.0, 1.0, 2.0, 3.0, 3.0]
+    assert again.f_is_completed()
+    values = again.f_get_from_runs("loss", use_indices=True, fast_access=True)
+    assert list(values.values()) == [1.0, 0.0, 1.0, 4.0, 4.0]

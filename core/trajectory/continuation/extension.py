@@ -40,6 +40,8 @@ def become_stored(traj: Trajectory, stored: Trajectory, points: Mapping[str, lis
     traj.f_load(traj.v_name, load_data=constants.LOAD_NOTHING)
     if len(traj) > len(stored):
         run_table_of(traj).truncate(len(stored))
+    elif len(traj) < len(stored):
+        run_table_of(traj).expand(len(stored))
     leaves = tree_of(traj).leaves
     for name in stored.f_get_explored_parameters(copy=False):
         values = tree_of(stored).leaves[name].f_get_range(copy=False)

@@ -63,7 +63,7 @@ def load_parameters(stored: Trajectory, traj: Trajectory) -> None:
     for name in {*derived, *stored.f_get_explored_parameters(copy=False)}:
         if name not in tree_of(stored).leaves:
             load_if_stored(stored, name, constants.LOAD_DATA)
-    _remove_runs_without_values(stored)
+    match_runs_with_values(stored)
 
 
 def _names(service: StorageService) -> list[str]:
@@ -90,14 +90,27 @@ def load_if_stored(traj: Trajectory, path: str, load_data: int) -> bool:
     return True
 
 
-def _remove_runs_without_values(stored: Trajectory) -> None:
-    """Remove runs whose number was stored, but not their values, because a process was killed."""
+def match_runs_with_values(stored: Trajectory) -> None:
+    """Let there be as many runs as explored values, which a process that was killed may prevent.
+
+    Runs without values are removed, unless they are completed. Values without a run are those of
+    runs that were added last: these have not started. What only some parameters have is removed.
+    """
     runs = run_table_of(stored)
-    explored = stored.f_get_explored_parameters(copy=False).values()
-    ranges = [leaf for leaf in explored if leaf is not None and leaf.f_has_range()]
-    length = min((leaf.f_get_range_length() for leaf in ranges), default=len(runs))
+    explored = stored.f_get_explored_parameters(copy=False)
+    ranges = {
+        name: leaf for name, leaf in explored.items() if leaf is not None and leaf.f_has_range()
+    }
+    if not ranges or not runs.knows_all:
+        return
+    length = min(leaf.f_get_range_length() for leaf in ranges.values())
     if length < len(runs) and not any(map(runs.completed, range(length, len(runs)))):
         runs.truncate(length)
+    elif length > len(runs):
+        runs.expand(length)
+    for name, leaf in ranges.items():
+        if leaf.f_get_range_length() > len(runs):
+            stored._truncate(name, leaf, len(runs))
 
 
 def is_blank(stored: Trajectory) -> bool:
