@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+import time
+from typing import Any, Protocol
 
 import panel as pn
 
+from pypet.catalog.experiments import RUNNING
 from pypet.plugins.dashboard.model.experiment import ExperimentReader
 from pypet.plugins.dashboard.model.session import ExperimentSession
 from pypet.plugins.dashboard.panes.failures import FailuresPane
@@ -17,11 +19,13 @@ from pypet.plugins.dashboard.panes.run_table import RunTablePane
 from pypet.plugins.dashboard.panes.scatter import ScatterPane
 
 REFRESH_MILLISECONDS = 500
+PLOT_SECONDS = 4.0
+"""Plots follow an experiment that grows after so long; what a user chooses is shown at once."""
 
 
 class _Pane(Protocol):
     view: Any
-    is_kept: ClassVar[bool]
+    is_kept: bool
     """Whether it stays in the page while another tab is shown."""
 
     def update(self) -> None: ...
@@ -50,6 +54,8 @@ class ExperimentPane:
             *zip(self._panes, self._places, strict=True), sizing_mode="stretch_width"
         )
         self._tabs.param.watch(lambda event: self._fill(event.new), "active")
+        self._choice = self.session.choice
+        self._drawn = 0.0
         self.session.on_change(self._update)
         self.session.on_run(self._show_run)
         self.view: Any = pn.Column(self.progress.view, self._tabs, sizing_mode="stretch_width")
@@ -64,9 +70,23 @@ class ExperimentPane:
 
     def _update(self) -> None:
         self.progress.update()
+        if self._active.is_kept and self._may_wait():
+            return
         # The details of a run are read from the file, so they wait until somebody asks for them.
         if not isinstance(self._active, RunPane):
             self._active.update()
+
+    def _may_wait(self) -> bool:
+        """Return whether a plot need not follow yet: drawn anew, it would lose a box."""
+        session, now = self.session, time.monotonic()
+        experiment = session.experiment
+        is_growing = experiment is not None and (
+            experiment.results_due > 0 or experiment.progress.state == RUNNING
+        )
+        if is_growing and session.choice is self._choice and now - self._drawn < PLOT_SECONDS:
+            return True
+        self._choice, self._drawn = session.choice, now
+        return False
 
     def _fill(self, active: int) -> None:
         """Put the pane of a tab into its place, and take out others."""

@@ -45,6 +45,10 @@ def set_colors(plot: Any, mapper: LinearColorMapper, axis: Axis | None) -> None:
         plot.right = []
         return
     low, high = axis.limits
+    shown = [axis.name, low, high, *axis.ticks().values()]
+    if plot.right and plot.tags == shown:
+        return
+    plot.tags = shown
     mapper.update(low=low, high=high)
     # A new one: a color bar does not follow its ticker.
     bar = color_bar(mapper, axis.name)
