@@ -36,7 +36,7 @@ from pypet.plugins.dashboard.panes.plots import (
 from pypet.plugins.dashboard.panes.widgets import markup, note
 from pypet.tables import RunTable
 
-MAX_POINTS = 20_000
+MAX_POINTS = 10_000
 """Points that are drawn; of more runs a sample is."""
 _MAX_BACKGROUND = 5_000
 _MARGIN = 0.05
