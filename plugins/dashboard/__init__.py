@@ -101,7 +101,7 @@ def experiment_pane(
     reader = ExperimentReader(path, name)
     reader.update()  # so that the pane has something to show before a page refreshes it
     pane: ExperimentPane = ExperimentPane(reader, _text(log_folder))
-    pane.refresh()
+    pane.session.take()
     return keep_refreshed(pane.view, pane.refresh)
 
 

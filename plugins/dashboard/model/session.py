@@ -41,8 +41,13 @@ class ExperimentSession:
         self._run_listeners.append(listener)
 
     def refresh(self) -> bool:
+        """Have the experiment read in the background, and do as `take`."""
+        self.reader.watch()
+        return self.take()
+
+    def take(self) -> bool:
         """Take over what was read meanwhile; return whether there is anything new."""
-        latest = self.reader.watch()
+        latest = self.reader.current
         if latest is self.experiment or latest is None:
             return False
         former, self.experiment = self.experiment, latest

@@ -65,7 +65,7 @@ class DashboardPane:
         )
         self.view: Any = pn.Column(title, self._tabs, sizing_mode="stretch_width", margin=10)
         """What to show."""
-        self.refresh()
+        self._list(experiments.experiments)
 
     def refresh(self) -> None:
         """Show what was read meanwhile."""
