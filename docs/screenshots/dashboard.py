@@ -1,4 +1,4 @@
-"""Make the screenshots of the dashboard in this folder: ``python docs/dashboard_screenshots.py``.
+"""Make the screenshots of the dashboard in this folder: ``python docs/screenshots/dashboard.py``.
 
 Needs ``pip install "pypet[ui,hdf5]" playwright`` and ``chromium``.
 """
@@ -10,14 +10,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
 from pypet import Environment, cartesian_product
 from tests.browser.browsing import drag_over, running_browser, running_dashboard, show_tab
 
-DOCS = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parent
 PAUSE_MILLISECONDS = 1500
 """Until what was asked for is drawn."""
 
@@ -85,4 +85,4 @@ def take_screenshots(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    take_screenshots(DOCS)
+    take_screenshots(FOLDER)
