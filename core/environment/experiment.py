@@ -228,11 +228,15 @@ class Experiment:
 
     def _store_points(self, plan: ExperimentPlan, names: Sequence[str], old_length: int) -> None:
         """Store the points of runs that a search has added, after the snapshot that has them."""
-        if self._journal is not None and (self._has_begun or self._is_resumed):
-            with self._without_recent_runs() as results:
-                self._journal.renew(self._snapshot(plan)._replace(results=results))
+        if self._has_begun or self._is_resumed:
+            self._renew_snapshot_during_pass(plan)
         if self._options["automatic_storing"]:
             self._inputs.store_added_points(names, old_length)
+
+    def _renew_snapshot_during_pass(self, plan: ExperimentPlan) -> None:
+        if self._journal is not None:
+            with self._without_recent_runs() as results:
+                self._journal.renew(self._snapshot(plan)._replace(results=results))
 
     @contextmanager
     def _without_recent_runs(self) -> Iterator[Results]:
@@ -309,10 +313,8 @@ class Experiment:
             versioning.experiment_started(self._environment)
         self._plugins.manager.experiment_started(self._environment)
 
-    def _store_expansion(self, plan: ExperimentPlan) -> None:
+    def _store_expansion(self) -> None:
         """Store what post-processing has added, after the snapshot that resumes with it."""
-        if self._journal is not None:
-            self._journal.renew(self._snapshot(plan))
         stores = bool(self._options["automatic_storing"])
         self._inputs.store_after_expansion(automatic_storing=stores)
 
@@ -346,7 +348,9 @@ class Experiment:
             leave_run(trajectory)
             if cleaner is not None:
                 cleaner.clean()
-            self._store_expansion(plan)
+            if self._journal is not None:
+                self._journal.renew(self._snapshot(plan))
+            self._store_expansion()
 
     def _cleans(self, postprocessing: PostProcessing | None) -> bool:
         return postprocessing is not None and bool(self._options["clean_up_runs"])
@@ -413,7 +417,8 @@ class Experiment:
         self._config.put_expansion()
         self._existing.record_added(job, length)
         leave_run(trajectory)
-        self._store_expansion(plan)
+        self._renew_snapshot_during_pass(plan)
+        self._store_expansion()
         added = self._existing.with_claimed(run_table_of(trajectory).pending(length))
         job.check_runs(len(added))
         for reporter in self._plugins.progress:

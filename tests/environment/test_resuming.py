@@ -21,6 +21,8 @@ from pypet.errors import (
     StorageFormatError,
     WorkerDiedError,
 )
+from pypet.plugins.resume.experiment_journal import ExperimentJournal
+from pypet.runs import run_table_of
 from pypet.shareddata import SharedArray, SharedResult, StorageContextManager
 from tests.processes import in_child, meet, signal_main, wait_until
 
@@ -412,6 +414,39 @@ def test_resuming_with_immediate_post_processing(resumable, mode):
     returned = resumable(immediate_postproc=True, **options).resume("test")
     assert [index for index, _ in returned] == list(range(RUNS + 4))
     assert completed() == list(range(RUNS + 4))
+
+
+def wait_for_expansion(traj):
+    if traj.v_idx == RUNS - 1:
+        wait_until(Path("expanded").exists)
+    return traj.x
+
+
+def expand_once(traj, results):
+    if len(traj) > RUNS:
+        return None
+    Path("expanded").touch()
+    return {"x": [float(RUNS)]}
+
+
+@pytest.mark.parametrize("mode", ["LOCK", "QUEUE"])
+def test_a_snapshot_during_runs_counts_none_of_them(resumable, mode, monkeypatch):
+    snapshots = []
+    renew = ExperimentJournal.renew
+
+    def spy(journal, snapshot):
+        completed = run_table_of(snapshot.trajectory).completed_indices().tolist()
+        snapshots.append((len(snapshot.trajectory), completed, list(snapshot.results)))
+        renew(journal, snapshot)
+
+    monkeypatch.setattr(ExperimentJournal, "renew", spy)
+    env = resumable(immediate_postproc=True, **PROCESS, wrap_mode=mode)
+    explore(env)
+    env.add_postprocessing(expand_once)
+    returned = env.run(wait_for_expansion)
+    # The data of runs that have ended may still be on its way to the journal.
+    assert snapshots == [(RUNS, [], []), (RUNS + 1, [], [])]
+    assert [index for index, _ in returned] == list(range(RUNS + 1)) == completed()
 
 
 def missing_data(traj, results, seen):
