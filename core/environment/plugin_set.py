@@ -282,7 +282,9 @@ def _resolve_parallel_runs(
     mode = manager.wrap_mode(wrap_mode_name(options))
     _validate_own_options(options, mode)
     method = options["start_method"]
-    if mode.needs_fork and method != "fork":
+    # Workers that pypet does not start are the better reason, which `unfit_mode` gives.
+    starts_workers = not (scheduler.works_across_hosts and mode.needs_inheritance)
+    if mode.needs_fork and method != "fork" and starts_workers:
         raise ValueError(
             f"wrap_mode={mode.name!r} needs processes that are forked, but start_method is "
             f"{method!r}, by the option or by multiprocessing.set_start_method; choose another "

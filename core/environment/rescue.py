@@ -54,17 +54,16 @@ def check_storage(trajectory: Trajectory) -> None:
 def _runs_without_data(trajectory: Trajectory) -> list[int]:
     """Return the completed runs whose data the storage lacks; raises like `check_storage`.
 
-    While the storage is the one in which the experiment began, nothing is searched.
+    While the storage is the one in which the experiment began, nothing is searched. Otherwise it
+    is a copy whose run table may be older than its data, so all of it is due to be stored.
     """
     service = attached_service(trajectory)
     if service is None or service.check_in_place(trajectory.v_name):
         return []
     there = runs_with_data(service, trajectory)
-    return [
-        index
-        for index in run_table_of(trajectory).completed_indices().tolist()
-        if index not in there
-    ]
+    runs = run_table_of(trajectory)
+    runs.mark_changed()
+    return [index for index in runs.completed_indices().tolist() if index not in there]
 
 
 class Rescued(NamedTuple):

@@ -372,13 +372,14 @@ def test_a_copy_with_all_data_may_take_the_place_of_the_file(place):
     assert check_honest(place.path) == RUNS
 
 
+@pytest.mark.parametrize("copied_in", [0, 5])
 @pytest.mark.parametrize("mode", ["serial", "LOCK"])
-def test_a_copy_that_lacks_data_does_not_make_runs_completed(place, mode):
+def test_a_copy_that_lacks_data_does_not_make_runs_completed(place, mode, copied_in):
     env = environment(place, mode, use_pool=False)
     early = place.root / "early.hdf5"
 
     def run(traj):
-        if traj.v_idx == 0:
+        if traj.v_idx == copied_in:
             shutil.copyfile(place.path, early)
         store(traj)
 
