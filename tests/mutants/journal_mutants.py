@@ -53,6 +53,12 @@ def restore_any(base: Any, self: Any, environment: Any, name: str, *rest: Any, *
         raise ResumeError("nothing") from error
 
 
+def follow_nothing(base: Any, self: Any, service: Any, *, shared: bool) -> Any:
+    made = base.service(self, service, shared=shared)
+    made._follower = None
+    return made
+
+
 MUTANTS = [
     Mutant(
         "LosesValues",
@@ -76,10 +82,10 @@ MUTANTS = [
         "test_what_committed_runs_returned_comes_back",
     ),
     Mutant(
-        "SettlesNothing",
+        "FollowsNothing",
         "what runs have committed is not brought to the storage",
         SOUND,
-        calls(settle=lambda base, self, completed: None),
+        calls(service=follow_nothing),
         "test_parallel_runs_are_stored",
     ),
     Mutant(
