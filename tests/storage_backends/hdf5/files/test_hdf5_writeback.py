@@ -10,6 +10,7 @@ pytest.importorskip("tables")
 
 from pypet import Environment, load_trajectory
 from pypet.storage_backends.hdf5.files import writeback
+from pypet.support.tricks import is_on
 
 RUNS = 20
 
@@ -22,6 +23,7 @@ def store_numbers(traj):
     traj.f_add_result("numbers", numbers(traj.seed))
 
 
+@pytest.mark.skipif(not is_on("write_back"), reason="switched off by PYPET_PLAIN")
 def test_everything_is_there_when_the_disk_begins_early(tmp_path, monkeypatch):
     monkeypatch.setattr(writeback, "LATE_BYTES", 100_000)
     begun = []

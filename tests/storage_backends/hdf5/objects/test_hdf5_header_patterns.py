@@ -13,7 +13,10 @@ from pypet.records import ArrayItem, PutLink
 from pypet.storage_backends.hdf5.objects import header_patterns
 from pypet.storage_backends.hdf5.objects.header_patterns import HeaderPatterns
 from pypet.storage_backends.hdf5.objects.object_headers import HeaderReader, can_read_headers
+from pypet.support.tricks import is_on
 from tests.storage_backends.hdf5.record_makers import apply, leaf, new_service, number
+
+pytestmark = pytest.mark.skipif(not is_on("object_headers"), reason="switched off by PYPET_PLAIN")
 
 SAMPLES = sorted((Path(__file__).parents[3] / "data" / "samples").glob("*.hdf5"))
 

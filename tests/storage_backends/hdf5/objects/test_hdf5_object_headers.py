@@ -20,6 +20,7 @@ from pypet.storage_backends.hdf5.objects.object_headers import (
     compact_data,
     shape_of,
 )
+from pypet.support.tricks import is_on
 from tests.storage_backends.hdf5.record_makers import (
     TRAJ,
     apply,
@@ -30,6 +31,8 @@ from tests.storage_backends.hdf5.record_makers import (
     number,
     read,
 )
+
+pytestmark = pytest.mark.skipif(not is_on("object_headers"), reason="switched off by PYPET_PLAIN")
 
 SAMPLES = Path(__file__).parents[3] / "data" / "samples"
 
