@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Sampler,
         Scheduler,
         StorageService,
+        TerminalWriter,
         Versioning,
         WrapMode,
     )
@@ -106,6 +107,11 @@ def pypet_register_plots() -> Iterable[type[Plot]]:
 @hookspec
 def pypet_register_displays() -> Iterable[type[Display]]:
     """Return displays; those of other distributions are asked before pypet's own."""
+
+
+@hookspec
+def pypet_register_terminal_writers() -> Iterable[type[TerminalWriter]]:
+    """Return terminal writers; commands ask those of other distributions before pypet's own."""
 
 
 @hookspec

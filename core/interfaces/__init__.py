@@ -15,6 +15,7 @@ from pypet.interfaces.sampling import MAXIMIZE, MINIMIZE, Point, Sampler
 from pypet.interfaces.scheduling import Activity, Outcome, Scheduler, Task, TaskFunction
 from pypet.interfaces.storage import StorageService
 from pypet.interfaces.storage_adapter import ServiceAdapter, adapted, without_adapter
+from pypet.interfaces.terminal import TableColumn, TerminalWriter
 from pypet.interfaces.versioning import Versioning
 from pypet.interfaces.wrapping import WorkerService, WrapMode
 from pypet.moved import former_names
@@ -54,8 +55,10 @@ __all__ = [
     "ServiceAdapter",
     "Snapshot",
     "StorageService",
+    "TableColumn",
     "Task",
     "TaskFunction",
+    "TerminalWriter",
     "TrajectoryLike",
     "Versioning",
     "WorkerService",

@@ -17,6 +17,7 @@ from pypet.interfaces import (
     Sampler,
     Scheduler,
     StorageService,
+    TerminalWriter,
     Versioning,
     WrapMode,
 )
@@ -87,6 +88,13 @@ CONFIG = Family(
 )
 PLOTTING = Family("plotting", "plot", "plots", "pypet_register_plots", Plot)
 DISPLAYING = Family("displaying", "display", "displays", "pypet_register_displays", Display)
+TERMINAL = Family(
+    "terminal",
+    "terminal writer",
+    "terminal writers",
+    "pypet_register_terminal_writers",
+    TerminalWriter,
+)
 EXPORTING = Family("exporting", "exporter", "exporters", "pypet_register_exporters", Exporter)
 SAMPLING = Family("sampling", "sampler", "samplers", "pypet_register_samplers", Sampler, "sampler")
 COMMANDS = Family("command", "command", "commands", "pypet_register_commands", Command)
@@ -103,6 +111,7 @@ FAMILIES: tuple[Family, ...] = (
     CONFIG,
     PLOTTING,
     DISPLAYING,
+    TERMINAL,
     EXPORTING,
     SAMPLING,
     COMMANDS,

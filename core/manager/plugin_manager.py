@@ -22,6 +22,7 @@ from pypet.interfaces import (
     Sampler,
     Scheduler,
     StorageService,
+    TerminalWriter,
     Versioning,
     WrapMode,
 )
@@ -228,10 +229,13 @@ class PluginManager(LifecycleHooks):
 
     def displays(self) -> tuple[type[Display], ...]:
         """Return all usable display classes, those of other distributions first."""
-        self.load_all()
-        usable = (f for f in self.features(families.DISPLAYING) if not f.missing_packages())
-        ordered = sorted(usable, key=lambda feature: feature.entry.builtin)
-        return tuple(cast("type[Display]", feature.item) for feature in ordered)
+        return cast("tuple[type[Display], ...]", self._all(families.DISPLAYING, others_first=True))
+
+    def terminal_writers(self) -> tuple[type[TerminalWriter], ...]:
+        """Return all usable terminal writer classes, those of other distributions first."""
+        return cast(
+            "tuple[type[TerminalWriter], ...]", self._all(families.TERMINAL, others_first=True)
+        )
 
     def exporters(self) -> tuple[type[Exporter], ...]:
         """Return all usable exporter classes."""
@@ -399,9 +403,12 @@ class PluginManager(LifecycleHooks):
             raise missing_packages_error(feature)
         return feature.item
 
-    def _all(self, family: Family) -> tuple[object, ...]:
+    def _all(self, family: Family, *, others_first: bool = False) -> tuple[object, ...]:
         self.load_all()
-        return tuple(f.item for f in self._registry.of(family) if not f.missing_packages())
+        usable = [f for f in self._registry.of(family) if not f.missing_packages()]
+        if others_first:
+            usable.sort(key=lambda feature: feature.entry.builtin)
+        return tuple(feature.item for feature in usable)
 
 
 def _extensions(feature: RegisteredFeature) -> tuple[str, ...]:

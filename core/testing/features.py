@@ -1,8 +1,8 @@
 """The conformance suites of plugins that accompany experiments, and what they have in common.
 
 The suites are `pypet.testing.versioning`, `logging`, `progress`, `admission`, `config_readers`,
-`samplers` and `commands`. Derive a class whose name starts with ``Test`` and implement what is
-abstract.
+`samplers`, `terminal_writers` and `commands`. Derive a class whose name starts with ``Test`` and
+implement what is abstract.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""What commands write: plain text for pipes, rich's for terminals, and JSON."""
+"""What commands write: plain text, what plugins write to terminals, and JSON."""
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import pty
@@ -13,29 +12,47 @@ from types import SimpleNamespace
 
 import pytest
 
-from pypet.cli.output import Column, uses_rich, write_facts, write_json, write_table
+from pypet.cli.output import Column, write_facts, write_json, write_table
+from pypet.interfaces import TerminalWriter
+from pypet.manager import PluginManager
+from pypet.markers import hookimpl
+from pypet.testing.terminal_writers import Terminal
 
 HOSTILE = "\x1b[2J[red]x[/red] :smile:"
 SHOWN = r"\x1b[2J[red]x[/red] :smile:"
 
 
-class Terminal(io.StringIO):
-    encoding = "utf8"
+class Marking(TerminalWriter):
+    name = "marking"
 
-    def isatty(self):
-        return True
+    @classmethod
+    def write_table(cls, stream, columns, rows):
+        stream.write(f"table {[tuple(column) for column in columns]} {rows}\n")
+
+    @classmethod
+    def write_facts(cls, stream, facts):
+        stream.write(f"facts {facts}\n")
+
+
+@pytest.fixture
+def manager(monkeypatch):
+    manager = PluginManager(entries=())
+    monkeypatch.setattr("pypet.cli.output.get_manager", lambda: manager)
+    return manager
 
 
 @pytest.fixture
 def terminal(monkeypatch):
-    pytest.importorskip("rich")
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.delenv("NO_COLOR", raising=False)
     stream = Terminal()
     # Not of `sys` itself, whose stream pytest replaces for each phase of a test.
     monkeypatch.setattr("pypet.cli.output.sys", SimpleNamespace(stdout=stream))
     return stream
+
+
+def register(manager, *writers):
+    hooks = SimpleNamespace(pypet_register_terminal_writers=hookimpl(lambda: list(writers)))
+    manager.register(hooks, "writers")
 
 
 def test_a_pipe_gets_aligned_columns(capsys):
@@ -51,31 +68,42 @@ def test_a_pipe_gets_labels_in_a_column(capsys):
     )
 
 
-def test_a_terminal_gets_colours_and_never_what_text_commands(terminal):
-    assert uses_rich()
-    write_table([Column(HOSTILE, style="name"), Column("n", style="number")], [(HOSTILE, "1")])
-    write_facts([("failed", HOSTILE), ("label", "text")])
-    text = terminal.getvalue()
-    assert text.count(SHOWN) == 3
-    assert "\x1b[2J" not in text
-    assert "\x1b[1m" in text
-    assert "\x1b[31m" in text
+def test_a_plugin_writes_escaped_text_to_terminals(terminal, manager):
+    register(manager, Marking)
+    write_table([Column(HOSTILE, style="name")], [(HOSTILE,)])
+    write_facts([(HOSTILE, HOSTILE)])
+    assert terminal.getvalue().splitlines() == [
+        f"table {[(SHOWN, False, 'name')]} {[[SHOWN]]}",
+        f"facts {[(SHOWN, SHOWN)]}",
+    ]
 
 
-def test_long_cells_are_folded_and_not_cut(terminal):
-    write_table([Column("name")], [("x" * 250,)])
-    assert terminal.getvalue().count("x") == 250
+def test_a_plugin_writes_nothing_to_pipes(capsys, manager):
+    register(manager, Marking)
+    write_facts([("label", "text")])
+    assert capsys.readouterr().out == "label       text\n"
+
+
+def test_writers_of_other_distributions_come_first():
+    pytest.importorskip("rich")
+    manager = PluginManager()
+    register(manager, Marking)
+    assert [writer.name for writer in manager.terminal_writers()] == ["marking", "rich"]
 
 
 @pytest.mark.parametrize("value", ["dumb", ""])
-def test_terminals_that_know_no_colours_get_plain_text(terminal, monkeypatch, value):
+def test_terminals_that_know_no_colours_get_plain_text(terminal, manager, monkeypatch, value):
+    register(manager, Marking)
     monkeypatch.setenv("TERM", value)
     write_facts([("label", "text")])
     assert terminal.getvalue() == "label       text\n"
 
 
-def test_terminals_without_rich_get_plain_text(terminal, monkeypatch):
-    monkeypatch.setattr("pypet.cli.output.is_installed", lambda name: False)
+def test_terminals_without_a_writer_get_plain_text(terminal, manager):
+    class NotInstalled(Marking):
+        requires = ("no_such_package",)
+
+    register(manager, NotInstalled)
     write_table([Column("name")], [("x",)])
     assert terminal.getvalue() == "name\nx\n"
 

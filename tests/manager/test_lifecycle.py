@@ -30,6 +30,7 @@ REGISTER_METHODS = {
     "pypet_register_leaf_classes": "leaf_class_path",
     "pypet_register_plots": "plots",
     "pypet_register_displays": "displays",
+    "pypet_register_terminal_writers": "terminal_writers",
     "pypet_register_commands": "commands",
 }
 
