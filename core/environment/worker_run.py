@@ -193,6 +193,22 @@ class SerializedRun(TaskFunction, RunAware):
             for outcome in outcomes
         ]
 
+    def detach(self, outcome: Outcome) -> Outcome | None:
+        """Add a copy of what the service has deferred for the run, if it is one that defers."""
+        service = self._settings.service
+        if not isinstance(service, WorkerService):
+            return outcome
+        deferred = service.copy_deferred(outcome.index)
+        if not deferred:
+            return None if deferred is None else outcome
+        return None if outcome.payload is not None else outcome._replace(payload=deferred)
+
+    def drop_deferred(self, indices: Sequence[int]) -> None:
+        """Have the service drop what it has deferred for these runs."""
+        service = self._settings.service
+        if isinstance(service, WorkerService):
+            service.drop_deferred(indices)
+
     def _new_run(self, clean_up: bool) -> SingleRun:
         job: Job = load_for_run(pickle.loads, self._job_image, self._trajectory)
         service = self._settings.service

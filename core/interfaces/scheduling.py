@@ -110,6 +110,20 @@ class TaskFunction(ABC):
         """
         return outcomes
 
+    def detach(self, outcome: Outcome) -> Outcome | None:
+        """Return an outcome together with the data that was deferred for its run, as its payload.
+
+        Called for outcomes that wait for a report. The main process can count the returned one
+        even if this worker never reports, because its next run takes long or kills it. None if
+        that is impossible: then the worker reports at once. That is the default of functions that
+        store in `before_report`.
+        """
+        stores = type(self).before_report is not TaskFunction.before_report
+        return None if stores else outcome
+
+    def drop_deferred(self, indices: Sequence[int]) -> None:
+        """Drop the deferred data of these runs; the main process has what `detach` returned."""
+
 
 class Scheduler(Feature, ABC):
     """Executes runs somewhere: in this process, in a pool, on a cluster.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
@@ -35,6 +35,20 @@ class WorkerService(StorageService):
         Called before runs are reported.
         """
         return {}
+
+    def copy_deferred(self, run: int) -> Sequence[Any] | None:
+        """Return a copy of the deferred data of a run, which can be pickled; empty if there is none.
+
+        If the main process needs the outcome before the worker reports it, the copy becomes its
+        `Outcome.payload`, which `WrapMode.accept` then has to store; storing the same data in the
+        worker, too, must be harmless. None if that is impossible: then the worker reports at once,
+        after `store_deferred`. This is the default of services that defer.
+        """
+        defers = type(self).store_deferred is not WorkerService.store_deferred
+        return None if defers else ()
+
+    def drop_deferred(self, runs: Collection[int]) -> None:
+        """Drop the deferred data of these runs; the main process has accepted the copies."""
 
 
 class WrapMode(Feature, ABC):

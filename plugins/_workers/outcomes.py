@@ -67,7 +67,7 @@ def _pickled(
     pickler = pickle.Pickler(pieces, PROTOCOL)
     if plain_errors:
         _pickle_errors_plainly(pickler)
-    pickler.dump(outcomes)
+    pickler.dump(list(map(tuple, outcomes)))  # four times as fast as with the class
     return pieces
 
 
@@ -141,7 +141,8 @@ def deserialize(data: bytes | memoryview) -> list[Outcome]:
     return outcomes
 
 
-def _with_traceback(outcome: Outcome) -> Outcome:
+def _with_traceback(fields: tuple[Any, ...]) -> Outcome:
+    outcome = Outcome(*fields)
     failure: Any = outcome.error
     if not isinstance(failure, _Failure):
         return outcome

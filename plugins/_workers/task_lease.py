@@ -15,6 +15,8 @@ from contextlib import suppress
 from multiprocessing import reduction
 from typing import Any, NamedTuple
 
+from pypet.plugins._workers.outbox import Outbox
+
 HAS_EVENTS = hasattr(os, "eventfd")
 """Whether there are anonymous counters (Linux). Semaphores of multiprocessing have a name by which
 other processes open them, and are left behind in the system if all these are killed at once."""
@@ -129,3 +131,5 @@ class WorkerSlot(NamedTuple):
     """A shared integer: the index of the run that is being executed. The main process reads it when
     the worker has been killed, to know which run died with it."""
     leases: TaskLeases
+    outbox: Outbox
+    """What the worker has not reported yet."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from time import time
-from typing import NamedTuple
+from time import monotonic, time
 
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Outcome, Task
 from pypet.plugins._workers import pipe_io
+from pypet.plugins._workers.outbox import HeldOutcome
 from pypet.plugins._workers.outcomes import deserialize, killed_outcome, unreadable_outcome
 from pypet.plugins._workers.task_lease import WorkerSlot
 from pypet.plugins._workers.task_queue import StartedFunction
@@ -23,8 +24,9 @@ SAFE_BYTES = 16384
 """A message of this size always fits into a pipe that holds at most one other of that size."""
 
 
-class _Batch(NamedTuple):
-    """Sent tasks without a report yet; ``first`` is the number of the first one."""
+@dataclass(slots=True)
+class _Batch:
+    """Sent tasks without an outcome yet; ``first`` is the number of the first one."""
 
     first: int
     tasks: deque[Task]
@@ -40,6 +42,7 @@ class WorkerHandle:
         "begun",
         "connection",
         "has_revoked",
+        "heard_at",
         "is_ready",
         "is_retiring",
         "process",
@@ -61,6 +64,8 @@ class WorkerHandle:
         """Executes all its tasks."""
         self.batches: deque[_Batch] = deque()
         self.begun = 0.0
+        self.heard_at = monotonic()
+        """When something was last sent to it, received from it, or looked for in its outbox."""
         self.is_ready = False
         self.is_retiring = False
         """It gets no more tasks, and ends when it has finished those it has."""
@@ -75,6 +80,11 @@ class WorkerHandle:
         if self.is_retiring or self.has_revoked:
             return False
         return len(self.batches) > 1 or (bool(self.batches) and len(self.batches[0].tasks) > 1)
+
+    @property
+    def may_hold_outcomes(self) -> bool:
+        """Whether it may have outcomes of a batch that it has not reported."""
+        return bool(self.batches) and len(self.batches[0].tasks) > 1
 
     def running(self) -> int | None:
         """Return the index of the run that it executes or is about to begin; None if it is idle."""
@@ -112,6 +122,7 @@ class WorkerHandle:
         """Take note of tasks that the worker has got."""
         if not self.batches:
             self.begun = time()
+            self.heard_at = monotonic()
         self.batches.append(_Batch(self._sent, deque(tasks)))
         self._sent += len(tasks)
 
@@ -139,6 +150,8 @@ class WorkerHandle:
             The worker is gone.
         """
         data = pipe_io.receive(self.connection)
+        self.heard_at = monotonic()
+        self.slot.outbox.note_report()
         count, given_back = HEADER.unpack_from(data)
         if count == READY:
             self.is_ready = True
@@ -147,17 +160,34 @@ class WorkerHandle:
         if count == FAILED_TO_START:
             text = bytes(body).decode("utf-8", "replace")
             raise WorkerDiedError(f"A worker could not be set up:\n{text}")
-        first, batch = self.batches[0]
-        done = [batch.popleft() for _ in range(count)]
-        rest = [batch.popleft() for _ in range(given_back)]
-        if not batch:
+        tasks = self._pop_tasks(count + given_back)
+        return _outcomes(body, tasks[:count]), tasks[count:]
+
+    def take_held(self) -> list[HeldOutcome]:
+        """Take from its outbox what it has not reported; `accept_held` must follow for each."""
+        self.heard_at = monotonic()
+        return self.slot.outbox.take()
+
+    def precedes(self, held: HeldOutcome) -> bool:
+        """Return whether there is a report to be received about tasks before this outcome."""
+        return bool(self.batches) and self.batches[0].first < held.number
+
+    def accept_held(self, held: HeldOutcome) -> list[Outcome]:
+        """Return an outcome of the outbox, after all reports that precede it."""
+        if not self.batches or self.batches[0].first != held.number:
+            return []  # it has died before it sent a report, so these tasks are executed again
+        return _outcomes(held.data, self._pop_tasks(1))
+
+    def _pop_tasks(self, count: int) -> list[Task]:
+        """Remove and return the first tasks, which have outcomes or are given back."""
+        batch = self.batches[0]
+        tasks = [batch.tasks.popleft() for _ in range(count)]
+        if not batch.tasks:
             self.batches.popleft()
-        if first >= self._fresh_from:
+        if batch.first >= self._fresh_from:
             self.has_revoked = False
-        try:
-            return deserialize(body), rest
-        except Exception as error:
-            return [unreadable_outcome(task.index, error) for task in done], rest
+        batch.first += count
+        return tasks
 
     def reap(self) -> tuple[Outcome | None, list[Task]]:
         """Return the outcome of the run that died with the worker, and all its other tasks.
@@ -181,3 +211,11 @@ class WorkerHandle:
             return None, tasks
         outcome = killed_outcome(running, self.process.pid, exit_code, self.begun)
         return outcome, [task for task in tasks if task.index != running]
+
+
+def _outcomes(data: memoryview, tasks: Sequence[Task]) -> list[Outcome]:
+    """Deserialize the outcomes of these tasks."""
+    try:
+        return deserialize(data)
+    except Exception as error:
+        return [unreadable_outcome(task.index, error) for task in tasks]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from multiprocessing.connection import wait
 from time import monotonic
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from typing import Any, ClassVar
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Activity, Outcome, Task
 from pypet.plugins._workers.lifetime import GRACE_SECONDS, end_processes, start_process
+from pypet.plugins._workers.outbox import Outbox
 from pypet.plugins._workers.process_executor import ProcessExecutor
 from pypet.plugins._workers.task_lease import TaskLeases, WorkerSlot
 from pypet.plugins._workers.task_queue import (
@@ -33,6 +35,8 @@ AHEAD_SECONDS = 0.01
 """Workers get a second batch while they execute the first one if runs are shorter than this."""
 STALL_SECONDS = 0.05
 """Idle workers get tasks revoked from others after so long without any report."""
+LOOK_SECONDS = 0.1
+"""Outcomes that a worker gathers are taken from its outbox after so long without any report."""
 MAX_IDLE_DEATHS = 3
 """The experiment fails after this many workers died while they executed nothing."""
 
@@ -196,6 +200,7 @@ class WorkerPool(ProcessExecutor):
         slot = self._free_slot()
         slot.running.value = IDLE
         slot.leases.reset()
+        slot.outbox.reset()
         slot.leases.grant(len(inherited))
         here, there = self._context.Pipe()
         foreign: Sequence[Any] = ()
@@ -232,7 +237,9 @@ class WorkerPool(ProcessExecutor):
         for slot in self._slots:
             if id(slot) not in taken:
                 return slot
-        slot = WorkerSlot(self._context.RawValue("q", IDLE), TaskLeases(self._context))
+        slot = WorkerSlot(
+            self._context.RawValue("q", IDLE), TaskLeases(self._context), Outbox()
+        )
         self._slots.append(slot)
         return slot
 
@@ -259,8 +266,11 @@ class WorkerPool(ProcessExecutor):
         lenders = []
         if not self._queue and self._count_active() < self._ncores:
             lenders = [worker for worker in workers.values() if worker.can_give_back]
+        seconds = STALL_SECONDS if lenders else WAIT_SECONDS
+        if any(worker.may_hold_outcomes for worker in workers.values()):
+            seconds = min(seconds, LOOK_SECONDS)
         self._check_if_due()
-        ready = set(wait(waiting, STALL_SECONDS if lenders else WAIT_SECONDS))
+        ready = set(wait(waiting, seconds))
         if lenders and not ready:
             # Their runs take longer than expected, and other workers are idle.
             for worker in lenders:
@@ -270,24 +280,48 @@ class WorkerPool(ProcessExecutor):
             if died or worker.connection in ready:
                 # Reports before deaths: a worker may have reported right before it died.
                 self._receive(worker, everything=died)
+                if died:
+                    self._receive_held(worker)
             if died:
                 self._reap(sentinel, worker)
             elif worker.is_retiring and not worker.batches:
                 self._retire(sentinel)
+        self._look_for_held()
 
     def _receive(self, worker: WorkerHandle, *, everything: bool) -> None:
         """Receive a report of a worker, or all that a dead one left in its pipe."""
         try:
             while worker.connection.poll():
-                outcomes, given_back = worker.receive()
-                self._requeue(worker, given_back)
-                if outcomes:
-                    self._sizing.learn(outcomes)
-                    self._arrived.extend(outcomes)
+                self._receive_report(worker)
                 if not everything:
                     return
         except (EOFError, OSError):
             return  # it has died, and its sentinel is or will be ready
+
+    def _receive_report(self, worker: WorkerHandle) -> None:
+        outcomes, given_back = worker.receive()
+        self._requeue(worker, given_back)
+        self._note_outcomes(outcomes)
+
+    def _note_outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        if outcomes:
+            self._sizing.learn(outcomes)
+            self._arrived.extend(outcomes)
+
+    def _look_for_held(self) -> None:
+        """Take what workers gather that have not reported for long: their present run is long."""
+        due = monotonic() - LOOK_SECONDS
+        for worker in self._workers.values():
+            if worker.heard_at < due and worker.may_hold_outcomes:
+                self._receive_held(worker)
+
+    def _receive_held(self, worker: WorkerHandle) -> None:
+        """Receive what a worker has not reported, after everything that it has."""
+        for held in worker.take_held():
+            with suppress(EOFError, OSError):
+                while worker.precedes(held):
+                    self._receive_report(worker)
+            self._note_outcomes(worker.accept_held(held))
 
     def _reap(self, sentinel: int, worker: WorkerHandle) -> None:
         """Report the run that died with a worker; queue again the tasks that it had not begun."""

@@ -24,6 +24,7 @@ from pypet.plugins._workers.lifetime import (
     join_helpers,
     unblock_interrupts,
 )
+from pypet.plugins._workers.outbox import Outbox
 from pypet.plugins._workers.outcomes import exited_outcome, serialize, serialize_pieces
 from pypet.plugins._workers.task_lease import WorkerSlot
 from pypet.plugins._workers.task_queue import PATIENCE_SECONDS
@@ -38,7 +39,8 @@ STARTED = b""
 IDLE = -1
 """`WorkerSlot.running` of a worker that executes no run."""
 REPORT_SECONDS = 0.02
-"""How long outcomes are gathered before they are reported."""
+"""How long outcomes are gathered before they are reported. While the next run is executed they are
+within reach of the main process, see `outbox`."""
 
 
 # ----- executing tasks ----------------------------------------------------------------------
@@ -62,6 +64,16 @@ class TaskRunner(ABC):
     def serialize(self, done: Sequence[Any]) -> Sequence[bytes | memoryview]:
         """Return what calls returned in the form in which outcomes travel, in pieces."""
 
+    @abstractmethod
+    def detach(self, done: Any) -> bytes | None:
+        """Return what a call returned as an outcome that needs nothing else of this process.
+
+        None if there is no such outcome before everything is reported.
+        """
+
+    def forget(self, done: Sequence[Any]) -> None:
+        """Drop what was deferred for these: their detached outcomes have arrived."""
+
 
 class InProcessRunner(TaskRunner):
     """Executes tasks in the worker itself."""
@@ -77,6 +89,15 @@ class InProcessRunner(TaskRunner):
     def serialize(self, done: Sequence[Outcome]) -> Sequence[bytes | memoryview]:
         """Store what the task function has deferred, and serialize the outcomes."""
         return serialize_pieces(self._function.before_report(done))
+
+    def detach(self, done: Outcome) -> bytes | None:
+        """Serialize an outcome together with what the task function has deferred."""
+        detached = self._function.detach(done)
+        return None if detached is None else serialize([detached])
+
+    def forget(self, done: Sequence[Outcome]) -> None:
+        """Drop what the task function has deferred for these runs."""
+        self._function.drop_deferred([outcome.index for outcome in done])
 
 
 def execute(function: TaskFunction, task: Task) -> Outcome:
@@ -178,48 +199,73 @@ def serve(
         finally:
             unblock_interrupts()
         pipe_io.send(connection, [HEADER.pack(READY, 0)])
+        reports = _Reports(connection, slot.outbox, runner)
         if inherited:
-            _execute_batch(connection, slot, runner, 0, inherited)
+            _execute_batch(reports, slot, runner, 0, inherited)
         while data := connection.recv_bytes():
-            _execute_batch(connection, slot, runner, *pickle.loads(data))
+            _execute_batch(reports, slot, runner, *pickle.loads(data))
         # The main process closes the storage when it gets this, so no thread of a run may store
         # afterwards. With daemon threads left it waits for the end of the process instead.
         if join_helpers():
             connection.send_bytes(b"")
 
 
+class _Reports:
+    """Gathers outcomes and sends them; meanwhile they are in the outbox, too."""
+
+    def __init__(self, connection: Connection, outbox: Outbox, runner: TaskRunner) -> None:
+        self._connection = connection
+        self._outbox = outbox
+        self._runner = runner
+        self._gathered: list[Any] = []
+
+    def add(self, done: Any) -> None:
+        """Add what a call of the runner returned, for the next report."""
+        self._gathered.append(done)
+
+    def hold(self, number: int) -> bool:
+        """Make what was added last, for the task of this number, available in the outbox.
+
+        Returns False if that is not possible, so that everything has to be sent now.
+        """
+        detached = self._runner.detach(self._gathered[-1])
+        return detached is not None and self._outbox.put(number, detached)
+
+    def send(self, given_back: int = 0) -> None:
+        """Report what the main process does not have yet, and how many tasks are given back."""
+        gathered, self._gathered = self._gathered, []
+        if taken := self._outbox.withdraw():
+            self._runner.forget(gathered[:taken])
+            gathered = gathered[taken:]
+        if gathered or given_back:
+            header = HEADER.pack(len(gathered), given_back)
+            pipe_io.send(self._connection, [header, *self._runner.serialize(gathered)])
+
+
 def _execute_batch(
-    connection: Connection, slot: WorkerSlot, runner: TaskRunner, first: int, tasks: Sequence[Task]
+    reports: _Reports, slot: WorkerSlot, runner: TaskRunner, first: int, tasks: Sequence[Task]
 ) -> None:
     """Execute tasks and report about them; give the rest back if they take too long.
 
     ``first`` is the number of the first task. Tasks that the main process revoked are skipped.
     """
-    running, leases = slot
+    running, leases = slot.running, slot.leases
     begun = reported = monotonic()
-    done: list[Any] = []
+    end = first + len(tasks)
     for number, task in enumerate(tasks, first):
         if not leases.acquire(number):
             break
         running.value = task.index
-        done.append(runner(task))
+        reports.add(runner(task))
         running.value = IDLE
         now = monotonic()
         if now - begun > PATIENCE_SECONDS:
-            rest = range(number + 1, first + len(tasks))
             # Only what this worker still has can be given back; the main process has the others.
-            given_back = sum(1 for _ in takewhile(leases.acquire, rest))
-            _report(connection, runner, done, given_back)
+            given_back = sum(1 for _ in takewhile(leases.acquire, range(number + 1, end)))
+            reports.send(given_back)
             return
-        if now - reported > REPORT_SECONDS:
-            _report(connection, runner, done, 0)
-            done = []
+        # The last report of the batch follows at once.
+        if number + 1 < end and (now - reported > REPORT_SECONDS or not reports.hold(number)):
+            reports.send()
             reported = now
-    if done:
-        _report(connection, runner, done, 0)
-
-
-def _report(
-    connection: Connection, runner: TaskRunner, done: Sequence[Any], given_back: int
-) -> None:
-    pipe_io.send(connection, [HEADER.pack(len(done), given_back), *runner.serialize(done)])
+    reports.send()

@@ -6,12 +6,13 @@ import logging
 import operator
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
 
 from pypet.interfaces import (
+    Outcome,
     StorageService,
     TrajectoryLike,
     WorkerService,
@@ -22,10 +23,12 @@ from pypet.records import ArrayItem, Operation, PutNode, StoreRequest
 from pypet.services.backend import RecordBackend
 from pypet.services.failures import log_failure
 from pypet.services.messages import (
+    Failure,
     StoreMessage,
     can_be_prepared,
     dump_copy,
     load,
+    not_stored,
     run_of,
     understands_requests,
 )
@@ -55,6 +58,8 @@ class LockWrapper(WorkerService):
         self.pickle_lock = pickle_lock
         self._holder = -1
         self._deferred = DeferredRequests()
+        self._stored_run: int | None = None
+        """The run that stored something at once most recently."""
 
     def __repr__(self) -> str:
         return f"<LockWrapper of {self._storage_service!r}>"
@@ -110,7 +115,9 @@ class LockWrapper(WorkerService):
         try:
             prepared = service.prepare(msg, stuff_to_store, *args, **kwargs)
             request = prepared.request
-            if not request.is_empty and not self._deferred.take(request, run_of(stuff_to_store)):
+            run = run_of(stuff_to_store)
+            if not request.is_empty and not self._deferred.take(request, run):
+                self._stored_run = run
                 self._locked(service.apply, service.packed(request))
         except Exception as error:
             log_failure(service, "storing", msg, stuff_to_store, error)
@@ -133,6 +140,28 @@ class LockWrapper(WorkerService):
             return self._deferred.take_failures()
         self._locked(lambda: None)
         return self._deferred.take_failures()
+
+    def copy_deferred(self, run: int) -> Sequence[list[bytes]] | None:
+        """Return what waits of a run; None if this process has stored other data of it.
+
+        All that a run commits to a journal has to come from one process.
+        """
+        deferred = self._deferred.of_run(run)
+        return None if deferred and run == self._stored_run else deferred
+
+    def drop_deferred(self, runs: Collection[int]) -> None:
+        """Drop what waits of these runs."""
+        self._deferred.drop(runs)
+
+    def store_copies(self, copies: Sequence[list[bytes]]) -> list[Failure]:
+        """Store what `copy_deferred` returned in a worker; return what could not be stored."""
+        failures = []
+        for message in map(load, copies):
+            try:
+                self._locked(message.store, self._storage_service)
+            except Exception as error:
+                failures.append(Failure.of(message, error))
+        return failures
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
         """Load while holding the lock; raises what the service raises."""
@@ -166,7 +195,8 @@ class DeferredRequests(AbstractContextManager[None]):
     """
 
     def __init__(self) -> None:
-        self._waiting: list[list[bytes]] = []
+        self._waiting: list[tuple[int, list[bytes]]] = []
+        """Runs and their messages."""
         self._failures: dict[int, Exception] = {}
         self._takes = False
 
@@ -187,12 +217,23 @@ class DeferredRequests(AbstractContextManager[None]):
             return False
         if not all(map(_is_small, request.operations)):
             return False
-        self._waiting.append(dump_copy(StoreMessage(run, request)))
+        self._waiting.append((run, dump_copy(StoreMessage(run, request))))
         return True
+
+    def of_run(self, run: int) -> list[list[bytes]]:
+        """Return what waits of a run, which is the most recent one."""
+        first = len(self._waiting)
+        while first and self._waiting[first - 1][0] == run:
+            first -= 1
+        return [message for _, message in self._waiting[first:]]
+
+    def drop(self, runs: Collection[int]) -> None:
+        """Forget what waits of these runs."""
+        self._waiting = [each for each in self._waiting if each[0] not in runs]
 
     def store(self, service: RecordBackend) -> None:
         """Store everything, by one request if possible; failures are kept for `take_failures`."""
-        waiting, self._waiting = list(map(load, self._waiting)), []
+        waiting, self._waiting = [load(message) for _, message in self._waiting], []
         if service.joins_runs and len(waiting) > 1 and _store_together(waiting, service):
             return
         for message in waiting:
@@ -264,6 +305,19 @@ class LockMode(WrapMode):
         if self._wrapper is None:
             raise RuntimeError(f"Wrap mode {self.name!r} was not started; call `start` first.")
         return self._wrapper
+
+    def accept(self, outcome: Outcome) -> None:
+        """Store what its worker would have stored later; see `WrapMode.accept`.
+
+        Raises
+        ------
+        NotStoredError
+            Something could not be stored; the message names the nodes.
+        """
+        if outcome.payload and self._wrapper is not None:
+            failures = self._wrapper.store_copies(outcome.payload)
+            if failures:
+                raise not_stored(self.name, failures)
 
     def store_run_table(self, trajectory: TrajectoryLike) -> bool:
         """Store the rows that changed, under the lock; see `WrapMode.store_run_table`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -111,6 +111,40 @@ class Channel(AbstractContextManager[None]):
                 raise
         lost, self._lost = self._lost, {}
         return lost
+
+    def copies_of(self, run: int) -> list[list[Any]] | None:
+        """Return the messages gathered of the most recent run, once the others are answered.
+
+        None if they are lost: then `flush` says why.
+        """
+        if run in self._lost:
+            return None
+        if not self._socket.is_mine():
+            return []
+        try:
+            if self._unanswered and self._unanswered[-1].runs[-1] == run:
+                self._wait(0)
+        except ConnectionError as error:
+            self._gone("data of runs", error)
+            return None
+        except BaseException as error:
+            self._give_up(NotStoredError(f"Storing was interrupted: {error!r}."))
+            raise
+        first = len(self._runs)
+        while first and self._runs[first - 1] == run:
+            first -= 1
+        return self._gathered[first:]
+
+    def drop(self, runs: Collection[int]) -> None:
+        """Forget what was gathered of these runs."""
+        kept = [
+            (run, dumped)
+            for run, dumped in zip(self._runs, self._gathered, strict=True)
+            if run not in runs
+        ]
+        self._runs = [run for run, _ in kept]
+        self._gathered = [dumped for _, dumped in kept]
+        self._size = sum(len(piece) for _, dumped in kept for piece in dumped)
 
     def close(self) -> None:
         """End the connection of this process; what was not sent is forgotten."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from typing import Any, ClassVar
 
-from pypet.interfaces import Option, StorageService
+from pypet.interfaces import Option, Outcome, StorageService
 from pypet.options.established import established
-from pypet.services.messages import StoreMessage
+from pypet.services.messages import StoreMessage, load
 from pypet.services.sender import Sender
 from pypet.support.optional import require
 from pypet.wrap_modes._local.user_queue import DONE, GivenQueueWriter, put_message
@@ -54,6 +54,15 @@ class NetQueueSender(Sender):
     def store_deferred(self) -> Mapping[int, Exception]:
         """Send what was gathered; return the errors of runs that could not be, by index."""
         return self.queue.flush() if isinstance(self.queue, Channel) else {}
+
+    def copy_deferred(self, run: int) -> Sequence[Any] | None:
+        """Return what was gathered of a run, once the writer has all the rest of it."""
+        return self.queue.copies_of(run) if isinstance(self.queue, Channel) else ()
+
+    def drop_deferred(self, runs: Collection[int]) -> None:
+        """Drop what was gathered of these runs."""
+        if isinstance(self.queue, Channel):
+            self.queue.drop(runs)
 
     def send_done(self) -> None:
         """Tell the reader of a queue of the user's that nothing more will come."""
@@ -133,6 +142,19 @@ class NetQueueWrapMode(WriterMode[NetQueueSender]):
             writer.give_up()
             raise answer
         return str(answer)
+
+    def accept(self, outcome: Outcome) -> None:
+        """Send what its worker would have sent later; see `WrapMode.accept`.
+
+        Raises
+        ------
+        NotStoredError
+            The writer is gone, or it is known already that it could not store the run.
+        """
+        if outcome.payload and self._sender is not None:
+            for copy in outcome.payload:
+                self._sender.deliver(load(copy))
+        super().accept(outcome)
 
     def stop(self) -> None:
         """Have the writer store the rest; see `WrapMode.stop`."""
