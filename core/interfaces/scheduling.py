@@ -123,6 +123,7 @@ class TaskFunction(ABC):
 
     def drop_deferred(self, indices: Sequence[int]) -> None:
         """Drop the deferred data of these runs; the main process has what `detach` returned."""
+        return
 
 
 class Scheduler(Feature, ABC):

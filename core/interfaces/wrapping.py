@@ -37,7 +37,7 @@ class WorkerService(StorageService):
         return {}
 
     def copy_deferred(self, run: int) -> Sequence[Any] | None:
-        """Return a copy of the deferred data of a run, which can be pickled; empty if there is none.
+        """Return a copy of the deferred data of a run that can be pickled; empty if there is none.
 
         If the main process needs the outcome before the worker reports it, the copy becomes its
         `Outcome.payload`, which `WrapMode.accept` then has to store; storing the same data in the

@@ -237,9 +237,7 @@ class WorkerPool(ProcessExecutor):
         for slot in self._slots:
             if id(slot) not in taken:
                 return slot
-        slot = WorkerSlot(
-            self._context.RawValue("q", IDLE), TaskLeases(self._context), Outbox()
-        )
+        slot = WorkerSlot(self._context.RawValue("q", IDLE), TaskLeases(self._context), Outbox())
         self._slots.append(slot)
         return slot
 

@@ -73,6 +73,7 @@ class TaskRunner(ABC):
 
     def forget(self, done: Sequence[Any]) -> None:
         """Drop what was deferred for these: their detached outcomes have arrived."""
+        return
 
 
 class InProcessRunner(TaskRunner):

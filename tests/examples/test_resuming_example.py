@@ -18,7 +18,6 @@ pytest.importorskip("fcntl")
 
 SMALL = ("--size", "16", "--sweeps", "50")
 FREE_RUNS = 5
-REPORTED_ALONE_SECONDS = 0.1
 PATIENCE_SECONDS = 100
 
 
@@ -38,8 +37,6 @@ def script(tmp_path, gate):
     start = "    rng = traj.f_rng()"
     assert text.count(start) == 1
     waiting = (
-        # Workers report short runs together with the next one, which would not end.
-        f"    __import__('time').sleep({REPORTED_ALONE_SECONDS})\n"
         f"    while traj.v_idx >= {FREE_RUNS} and Path({str(gate)!r}).exists():\n"
         "        __import__('time').sleep(0.05)\n"
     )
