@@ -32,7 +32,7 @@ from pypet.services.failures import (
 )
 from pypet.support.collections import result_sort
 from pypet.support.tracebacks import log_error
-from pypet.tree.storage import attached_service
+from pypet.tree.typed_groups import attached_service
 
 if TYPE_CHECKING:
     from pypet.environment.due_runs import Indices

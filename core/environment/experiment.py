@@ -40,7 +40,7 @@ from pypet.support.collections import result_sort
 from pypet.support.processes import MAIN_GUARD_ADVICE, is_importing_main_script
 from pypet.trajectory.contents import prepare_experiment
 from pypet.trajectory.run_control import is_driven, leave_run, set_driven, set_owner
-from pypet.tree.storage import attached_service
+from pypet.tree.typed_groups import attached_service
 
 if TYPE_CHECKING:
     from pypet.environment.due_runs import Indices

@@ -16,7 +16,7 @@ from pypet.manager import get_manager
 from pypet.options.established import ESTABLISHED
 from pypet.support.processes import effective_start_method
 from pypet.trajectory import Trajectory
-from pypet.tree.storage import storage_service_of
+from pypet.tree.typed_groups import storage_service_of
 
 if TYPE_CHECKING:
     from pypet.interfaces import WrapMode

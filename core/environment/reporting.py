@@ -14,7 +14,7 @@ from pypet.interfaces import without_adapter
 from pypet.runs import run_table_of
 from pypet.services.storage_choice import DEFAULT_SERVICE
 from pypet.support.tracebacks import FILES_ONLY, ErrorText, log_error
-from pypet.tree.storage import storage_service_of
+from pypet.tree.typed_groups import storage_service_of
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory

@@ -14,7 +14,7 @@ from pypet.runs import run_table_of
 from pypet.support.tracebacks import log_error
 from pypet.trajectory.rescue_files import rescue_metadata, runs_with_data
 from pypet.tree.node import set_stored
-from pypet.tree.storage import attach_service, attached_service
+from pypet.tree.typed_groups import attach_service, attached_service
 
 if TYPE_CHECKING:
     from pypet.interfaces import StorageService

@@ -22,8 +22,8 @@ from pypet.trajectory.continuation.extension import append_points
 from pypet.trajectory.continuation.stored import load_if_stored, match_runs_with_values
 from pypet.trajectory.run_control import leave_run
 from pypet.trajectory.seeds import SEED_BITS, make_generator
-from pypet.tree.storage import storage_service_of
 from pypet.tree.tree import tree_of
+from pypet.tree.typed_groups import storage_service_of
 
 if TYPE_CHECKING:
     from pypet.environment.due_runs import Indices

@@ -23,7 +23,7 @@ from pypet.interfaces import (
     without_adapter,
 )
 from pypet.support.processes import effective_start_method
-from pypet.tree.storage import attached_service, storage_service_of
+from pypet.tree.typed_groups import attached_service, storage_service_of
 
 if TYPE_CHECKING:
     from pypet.environment.plugin_set import PluginSet

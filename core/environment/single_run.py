@@ -23,7 +23,7 @@ from pypet.trajectory.run_control import (
     enter_added_run,
     enter_run,
 )
-from pypet.tree.storage import attached_service
+from pypet.tree.typed_groups import attached_service
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory

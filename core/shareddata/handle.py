@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
-from pypet.tree.storage import attached_service
+from pypet.tree.typed_groups import attached_service
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -9,8 +9,7 @@ from weakref import WeakSet
 
 from pypet import pypetconstants as constants
 from pypet.support.decorators import prefix_naming
-from pypet.tree.storage import storage_service_of
-from pypet.tree.typed_groups import RootGroup
+from pypet.tree.typed_groups import RootGroup, storage_service_of
 
 logger = logging.getLogger(__name__)
 

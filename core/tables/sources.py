@@ -29,7 +29,7 @@ from pypet.tables.live_views import (
     values_of_leaf,
 )
 from pypet.tables.lookup import find_leaf, leaves_below
-from pypet.tree.storage import attached_service
+from pypet.tree.typed_groups import attached_service
 from pypet.tree.wildcards import Wildcards
 
 _logger = logging.getLogger(__name__)

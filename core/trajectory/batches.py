@@ -22,8 +22,9 @@ from pypet.trajectory.merging.merger import transfer_data
 from pypet.trajectory.merging.plan import MergeOptions
 from pypet.trajectory.merging.transfer import MERGED_CONFIG, RunRenaming, Transfer, plan_transfer
 from pypet.trajectory.trajectory import Trajectory
-from pypet.tree.storage import load_below, storage_service_of
+from pypet.tree.storage import load_below
 from pypet.tree.tree import tree_of
+from pypet.tree.typed_groups import storage_service_of
 
 if TYPE_CHECKING:
     from pypet.runs.table import RunTable

@@ -17,7 +17,6 @@ from pypet.trajectory.run_control import enter_run, leave_run
 from pypet.trajectory.run_search import RunSearch, load_tree_of_runs
 from pypet.trajectory.seeds import draw_seed, latest_seed, make_generator, seed_of_run
 from pypet.trajectory.state import TrajectoryState
-from pypet.tree.storage import attached_service
 
 _logger = logging.getLogger(__name__)
 
@@ -206,7 +205,7 @@ class CurrentRun(TrajectoryState):
     def _storage_at_hand(self) -> Iterator[None]:
         """Open the storage once for everything loaded within a ``with`` block."""
         with ExitStack() as stack:
-            service = attached_service(self)
+            service = self._storage_service
             try:
                 if service is not None:
                     stack.enter_context(service.reading())

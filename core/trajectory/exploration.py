@@ -18,7 +18,6 @@ from pypet.trajectory.contents import Contents
 from pypet.trajectory.points import Points, columns_of_dataframe, is_dataframe
 from pypet.trajectory.run_control import leave_run
 from pypet.tree.node import put, set_stored
-from pypet.tree.storage import attached_service
 
 EXPLORATIONS = "explorations"
 """Group below ``config`` that says how explored points were made."""
@@ -386,7 +385,7 @@ class Exploration(Contents):
         During an experiment those that will be written anew stay until then: without its ranges
         the file of an experiment that is killed could not be used.
         """
-        service = attached_service(self)
+        service = self._storage_service
         early = None if service is None else service.early
         for parameter in parameters:
             if early is not None and id(parameter) in early.nodes:

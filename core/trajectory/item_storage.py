@@ -12,7 +12,6 @@ from pypet.support.decorators import kwargs_api_change
 from pypet.trajectory.state import TrajectoryState
 from pypet.tree.lookup import find
 from pypet.tree.node import NNTreeNode, set_stored
-from pypet.tree.storage import storage_service_of
 from pypet.tree.tree import Tree
 
 logger = logging.getLogger(__name__)
@@ -33,9 +32,10 @@ class ItemStorage(TrajectoryState):
 
     __slots__ = ()
 
-    def f_store_item(self, item: Any, *args: Any, **kwargs: Any) -> None:
+    def f_store_item(self, item: Any, *args: Any, non_empties: bool = False, **kwargs: Any) -> None:
         """Store one item, see `f_store_items`."""
-        self.f_store_items([item], *args, **kwargs)
+        self._check_stored("stored")
+        self._store_items([item], args, kwargs, non_empties=non_empties)
 
     def f_store_items(
         self, iterator: Iterable[Any], *args: Any, non_empties: bool = False, **kwargs: Any
@@ -63,14 +63,24 @@ class ItemStorage(TrajectoryState):
         """
         self._check_stored("stored")
         check_iterable(iterator, "f_store_items", "f_store_item")
+        self._store_items(iterator, args, kwargs, non_empties=non_empties)
+
+    def _store_items(
+        self,
+        items: Iterable[Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        non_empties: bool,
+    ) -> None:
         chosen: list[Entry] = [
             entry
-            for entry in _entries(self._tree, "store", iterator, args, kwargs)
+            for entry in _entries(self._tree, "store", items, args, kwargs)
             if not (non_empties and entry[1]._is_leaf and entry[1].f_is_empty())
         ]
         if not chosen:
             raise ValueError("There is nothing to store: no item was given, or all are empty.")
-        storage_service_of(self).store(constants.LIST, chosen, trajectory_name=self._name)
+        self._require_service().store(constants.LIST, chosen, trajectory_name=self._name)
 
     def _check_stored(self, what: str) -> None:
         if not self._stored:
@@ -126,7 +136,7 @@ class ItemStorage(TrajectoryState):
         if not chosen:
             logger.warning("Nothing to load into trajectory `%s`.", self._name)
             return
-        storage_service_of(self).load(
+        self._require_service().load(
             constants.LIST, chosen, trajectory_name=self._name, **on_error_keyword(on_error)
         )
 
@@ -202,7 +212,7 @@ class ItemStorage(TrajectoryState):
         """
         check_iterable(iterator, "f_delete_items", "f_delete_item")
         check_flag(recursive, "recursive", "Give several items as a list.")
-        service = storage_service_of(self)
+        service = self._require_service()
         self._check_deletable()
         if delete_only is not None and not isinstance(delete_only, str):
             delete_only = list(delete_only)
@@ -256,7 +266,7 @@ class ItemStorage(TrajectoryState):
         NoSuchServiceError
             The trajectory has no storage service.
         """
-        service = storage_service_of(self)
+        service = self._require_service()
         self._check_deletable()
         check_iterable(iterator_of_links, "f_delete_links", "f_delete_link")
         links = [self._place_of_link(link) for link in iterator_of_links]

@@ -13,8 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from pypet.tree.node import put
-from pypet.tree.storage import attach_service, attached_service
-from pypet.tree.typed_groups import explored_parameters_of
+from pypet.tree.typed_groups import attach_service, attached_service, explored_parameters_of
 
 if TYPE_CHECKING:
     from pypet.trajectory.trajectory import Trajectory

@@ -17,7 +17,8 @@ from pypet.pypetconstants import LEAF, LIST, LOAD_DATA, LOAD_NOTHING, LOAD_SKELE
 from pypet.support.spelling import did_you_mean
 from pypet.trajectory.run_control import enter_run
 from pypet.tree.node import NO_RUN_BRANCH
-from pypet.tree.storage import load_data_of, storage_service_of
+from pypet.tree.storage import load_data_of
+from pypet.tree.typed_groups import storage_service_of
 
 if TYPE_CHECKING:
     from pypet.trajectory.state import TrajectoryState

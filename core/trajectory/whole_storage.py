@@ -14,7 +14,6 @@ from pypet.trajectory.run_control import enter_run, leave_run
 from pypet.trajectory.versions import check_version
 from pypet.tree.names import check_trajectory_name
 from pypet.tree.node import put, set_stored
-from pypet.tree.storage import storage_service_of
 
 LOAD_KEYWORDS = (
     "load_parameters",
@@ -75,7 +74,7 @@ class WholeStorage(ItemStorage):
             A value cannot be stored; the message names it.
         """
         check_flag(only_init, "only_init", "`f_store_item` stores a single item.")
-        service = storage_service_of(self)
+        service = self._require_service()
         if not self._is_run:
             service.store(
                 constants.TRAJECTORY,
@@ -191,7 +190,7 @@ class WholeStorage(ItemStorage):
         if as_new:
             load_parameters = constants.LOAD_DATA
             load_derived_parameters = load_results = load_other_data = constants.LOAD_NOTHING
-        storage_service_of(self).load(
+        self._require_service().load(
             constants.TRAJECTORY,
             self,
             trajectory_name=name,
@@ -237,7 +236,7 @@ class WholeStorage(ItemStorage):
         """
         if backup_filename is not None:
             check_path(backup_filename, "backup_filename")
-        storage_service_of(self).store(
+        self._require_service().store(
             constants.BACKUP,
             self,
             trajectory_name=self._name,

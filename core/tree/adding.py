@@ -1,25 +1,29 @@
-"""Adding: from the arguments of the ``f_add_...`` methods to new nodes in the tree.
+"""Adding: from the arguments of the ``f_add_...`` methods to one new node in the tree.
 
-Nested dictionaries become groups and leaves: ``{'net': {'n': 3}}`` is the leaf ``net.n``.
+Everything is checked before the first group is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pypet.support.arguments import check_mapping
-from pypet.tree.names import RUNS
+from pypet.tree.names import BRANCHES, RESERVED_UNDER_ROOT, RUNS
 from pypet.tree.node import NNTreeNode
-from pypet.tree.placing import place
 
 if TYPE_CHECKING:
     from pypet.tree.group import NNGroupNode
     from pypet.tree.tree import Tree
     from pypet.tree.wildcards import ParsedName
 
+logger = logging.getLogger(__name__)
+
+NOT_IN_RUN_BRANCHES = ("config", "parameters")
+"""Branches that cannot grow during a run."""
+
 _ONLY_RUNS = (RUNS,)
-_EXAMPLE = "{'net': {'n': 3}}"
 
 
 class Kind(NamedTuple):
@@ -60,9 +64,7 @@ _PLURALS = {
 _Order = tuple[str, Any, Any, tuple[Any, ...]]
 
 
-def add(
-    tree: Tree, start: NNGroupNode, kind: Kind, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def add(start: NNGroupNode, kind: Kind, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Add the node that the arguments of ``kind.method``, called on ``start``, describe; return it.
 
     Raises
@@ -74,14 +76,16 @@ def add(
     TypeError
         The node does not belong there, or not during a run.
     """
-    if start is not tree.root and tree.groups.get(start._full_name) is not start:
+    root = start._root
+    tree = start._require_tree() if root is None else root._tree
+    if start is not root and tree.groups.get(start._full_name) is not start:
         raise TypeError(
             f"Group `{start._full_name}` is not part of the trajectory (any more); "
             "nothing can be added to it."
         )
     name, instance, node_class, args = _read(kind, args, kwargs)
     full_name = full_name_of(tree, start, kind, name)
-    return place(tree, full_name, kind, instance, node_class, args, kwargs)
+    return _place(tree, full_name, kind, instance, node_class, args, kwargs)
 
 
 def full_name_of(tree: Tree, start: NNGroupNode, kind: Kind, name: str) -> str:
@@ -112,7 +116,7 @@ def add_node(tree: Tree, start: NNGroupNode, key: str, node: NNTreeNode) -> Any:
     location = start._full_name
     full_name = ".".join((location, *components) if location else components)
     kind = ANY_LEAF if node._is_leaf else ANY_GROUP
-    return place(tree, full_name, kind, node, None, (), {})
+    return _place(tree, full_name, kind, node, None, (), {})
 
 
 def warn_of_translation(
@@ -230,103 +234,124 @@ def _location(tree: Tree, start: NNGroupNode, kind: Kind, components: tuple[str,
     return f"{location}.{below_branch}{root._run_name or dummy}"
 
 
-# ----- nested dictionaries -----------------------------------------------------------------
+# ----- putting it there --------------------------------------------------------------------
 
 
-def add_leaves(
-    tree: Tree, start: NNGroupNode, method: str, kind: Kind, groups: Kind, nested: Mapping[str, Any]
-) -> Any:
-    """Add what a nested dictionary describes, all of it or nothing; return the group that has it.
-
-    ``kind`` is what is added for a value, ``groups`` for an empty dictionary. Names may be
-    dotted, and groups may exist already. Errors are those of `add`, and TypeError for
-    something else than a dictionary.
-    """
-    check_mapping(nested, f"`{method}` takes", _EXAMPLE)
-    _Transaction(tree).add_below(start, kind, groups, nested)
-    if start is not tree.root or kind.branch is None:
-        return start
-    return tree.create_parents(kind.branch)[0]
-
-
-def add_group(
+def _place(
     tree: Tree,
-    start: NNGroupNode,
+    full_name: str,
     kind: Kind,
-    leaves: Kind,
+    node: Any,
+    node_class: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    """Add a group as `add` does, or what a nested dictionary describes.
-
-    The dictionary is the only argument, and the group that has its contents is returned; or it
-    stands behind the name of a new group.
-    """
-    if args and isinstance(args[0], Mapping):
-        if len(args) > 1 or kwargs:
-            raise ValueError(
-                f"`{kind.method}` takes a nested dictionary alone; its names are those of the "
-                "groups and leaves."
-            )
-        return add_leaves(tree, start, kind.method, leaves, kind, args[0])
-    if len(args) < 2 or not isinstance(args[1], Mapping):
-        return add(tree, start, kind, args, kwargs)
-    name, nested, *rest = args
-    transaction = _Transaction(tree)
-    group = transaction.add(start, kind, (name, *rest), kwargs)
-    transaction.add_below(group, leaves, kind, nested)
-    return group
-
-
-class _Transaction:
-    """Adds nodes; after an error it removes all of them."""
-
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
-        self._added: list[tuple[Any, int]] = []
-        """New nodes, each with the number of new groups above it."""
-
-    def add_below(
-        self, start: NNGroupNode, kind: Kind, groups: Kind, nested: Mapping[str, Any]
-    ) -> None:
-        """Add the contents of a nested dictionary."""
-        for name, value in list(_flat(kind.method, nested, "")):
-            if isinstance(value, Mapping):
-                if full_name_of(self._tree, start, groups, name) not in self._tree.groups:
-                    self.add(start, groups, (name,), {})
-            else:
-                self.add(start, kind, (name, value), {})
-
-    def add(
-        self, start: NNGroupNode, kind: Kind, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        """Add one node and return it."""
-        tree = self._tree
-        groups, nodes = len(tree.groups), len(tree.groups) + len(tree.leaves)
-        try:
-            node = add(tree, start, kind, args, kwargs)
-        except BaseException:
-            self._roll_back()
-            raise
-        if len(tree.groups) + len(tree.leaves) > nodes:  # else what exists was kept
-            new_groups = len(tree.groups) - groups
-            self._added.append((node, new_groups if node._is_leaf else new_groups - 1))
-        return node
-
-    def _roll_back(self) -> None:
-        for node, new_groups in reversed(self._added):
-            above = node
-            for _ in range(new_groups):
-                above = above._parent
-            self._tree.remove_node(above)
-
-
-def _flat(method: str, nested: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    """Yield dotted names with values that are not dictionaries, or empty ones."""
-    for name, value in nested.items():
-        if not isinstance(name, str):
-            raise ValueError(f"`{method}` needs text as names, not {name!r}.")
-        if isinstance(value, Mapping) and value:
-            yield from _flat(method, value, f"{prefix}{name}.")
+    """Put an instance, or a new one, at a checked full name; return what is there then."""
+    location, _, name = full_name.rpartition(".")
+    branch = full_name.partition(".")[0]
+    check_place(tree, full_name, branch)
+    if not location and kind.is_leaf and full_name in BRANCHES:
+        raise ValueError(
+            f"The name `{full_name}` directly under the trajectory is reserved for a group, so no "
+            "parameter or result has it."
+        )
+    parent = tree.groups.get(location)
+    if parent is not None and name in parent._children:
+        return name_conflict(tree, parent, name)
+    if node is not None:
+        _check_free(tree, node, full_name)
+    else:
+        if node_class is None:
+            node_class = tree.leaf_class(branch) if kind.is_leaf else tree.group_class(branch)
+        if _knows_trajectory(node_class):
+            node = node_class(full_name, tree.root, *args, **kwargs)
         else:
-            yield f"{prefix}{name}", value
+            node = node_class(full_name, *args, **kwargs)
+    if not kind.is_leaf:
+        _check_group_class(tree, node, branch, full_name)
+    elif kind.branch is not None and bool(node._is_parameter) is not kind.is_parameter:
+        raise TypeError(
+            f"`{kind.method}` adds {'parameters' if kind.is_parameter else 'results'}, but "
+            f"`{full_name}` would be a {type(node).__name__}."
+        )
+    return tree.attach_with_parents(parent, full_name, node)
+
+
+def check_place(tree: Tree, full_name: str, branch: str) -> None:
+    """Make sure that nodes may be added to a branch now.
+
+    Raises
+    ------
+    TypeError
+        They may not during a run.
+    ValueError
+        The first component of the name is the one that is reserved under the root.
+    """
+    if branch in NOT_IN_RUN_BRANCHES and tree.root._is_run:
+        raise TypeError(
+            f"`{full_name}` cannot be added during a single run: `{branch}` is fixed by then."
+        )
+    if branch == RESERVED_UNDER_ROOT:
+        raise ValueError(
+            f"The name `{branch}` directly under the trajectory is reserved for the tables of the "
+            "storage; deeper in the tree it is free."
+        )
+
+
+def name_conflict(tree: Tree, group: NNGroupNode, name: str) -> Any:
+    """Return the node that has the name already if the trajectory keeps old nodes.
+
+    Raises
+    ------
+    AttributeError
+        The trajectory does not: adding twice is an error.
+    """
+    old = group._children[name]
+    what = "link" if name in group._links else "leaf" if old._is_leaf else "group"
+    where = group._full_name or "the trajectory"
+    if not tree.root._no_clobber:
+        raise AttributeError(
+            f"There is a {what} `{name}` in `{where}` already; remove it first, or set "
+            "`v_no_clobber` to keep what exists."
+        )
+    logger.warning("There is a %s `%s` in `%s` already; it is kept.", what, name, where)
+    return old
+
+
+@functools.cache
+def _knows_trajectory(node_class: type) -> bool:
+    """Return whether instances are made with the trajectory as second argument."""
+    return bool(getattr(node_class, "KNOWS_TRAJECTORY", False))
+
+
+def _check_group_class(tree: Tree, group: Any, branch: str, full_name: str) -> None:
+    if group._root is group:
+        raise TypeError(
+            f"A trajectory cannot be part of another one; no group `{full_name}` is made of "
+            f"`{group._name}`. `f_merge` takes over its runs."
+        )
+    wanted_class = tree.group_class(branch)
+    if type(group) is not wanted_class and tree.is_standard_group_class(type(group)):
+        raise TypeError(
+            f"Groups {'in' if branch in BRANCHES else 'such as'} `{full_name}` are of class "
+            f"{wanted_class.__name__} (or a class of your own), not {type(group).__name__}."
+        )
+
+
+def _check_free(tree: Tree, node: Any, full_name: str) -> None:
+    """Refuse instances that are in a tree already or have children."""
+    if tree.get_node(node._full_name) is node:
+        raise AttributeError(
+            f"`{node._full_name}` is part of the trajectory already and cannot be added as "
+            f"`{full_name}` too; `f_add_link` gives it a second name."
+        )
+    if node._is_leaf:
+        # A leaf may be shared by two trajectories, but it has one name.
+        elsewhere = node._parent is not None and node._full_name != full_name
+    else:
+        elsewhere = node._parent is not None or bool(node._children)
+    if elsewhere:
+        raise AttributeError(
+            f"The {type(node).__name__} `{node._full_name}` belongs to another trajectory and "
+            f"cannot be added as `{full_name}`; remove it there first, or add a copy."
+        )

@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pypet.errors import NotUniqueNodeError
-from pypet.tree.adding import add_node, warn_of_translation
+from pypet.tree.adding import add_node, check_place, name_conflict, warn_of_translation
 from pypet.tree.lookup import advice_on_member, find, get
 from pypet.tree.names import BRANCH_SHORTCUTS, BRANCHES, RESERVED_UNDER_ROOT
 from pypet.tree.node import NNTreeNode, class_member
-from pypet.tree.placing import check_place, name_conflict
 
 if TYPE_CHECKING:
     from pypet.tree.group import NNGroupNode

@@ -12,8 +12,6 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pypet.tree.storage import attached_service
-
 if TYPE_CHECKING:
     from pypet.tree.navigation import Navigation
 
@@ -61,7 +59,7 @@ def _stored_names(group: Navigation) -> list[str]:
     root = group._root
     if root is None or root._is_run or not root._stored:
         return []
-    service = attached_service(root)
+    service = root._storage_service
     if service is None:
         return []
     try:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pypet.pypetconstants import GROUP, LOAD_DATA, STORE_DATA, TREE
 from pypet.support.arguments import check_flag, on_error_keyword
-from pypet.tree import adding, lookup
+from pypet.tree import adding, lookup, nested
 from pypet.tree.assignment import add_link, assign, assign_item
 from pypet.tree.completion import child_names, in_debugger, key_completions
 from pypet.tree.names import BRANCH_SHORTCUTS
 from pypet.tree.navigation import Navigation
 from pypet.tree.node import KnowsTrajectory, class_member, put, value_or_leaf
-from pypet.tree.storage import exact_path, load_exact, storage_service_of
+from pypet.tree.storage import exact_path, load_exact
 from pypet.tree.views import group_text
 
 if TYPE_CHECKING:
@@ -143,9 +143,7 @@ class NNGroupNode(Navigation, KnowsTrajectory):
         TypeError
             A group of this class does not belong there, or not during a run.
         """
-        return adding.add_group(
-            self._require_tree(), self, adding.ANY_GROUP, adding.ANY_LEAF, args, kwargs
-        )
+        return nested.add_group(self, adding.ANY_GROUP, adding.ANY_LEAF, args, kwargs)
 
     def f_add_leaf(self, *args: Any, **kwargs: Any) -> Any:
         """Add a leaf below this group and return it; the branch determines its class.
@@ -153,7 +151,7 @@ class NNGroupNode(Navigation, KnowsTrajectory):
         Arguments are an instance, or a name and what the class takes beside it; a class may
         precede the name. Errors are those of `f_add_group`.
         """
-        return adding.add(self._require_tree(), self, adding.ANY_LEAF, args, kwargs)
+        return adding.add(self, adding.ANY_LEAF, args, kwargs)
 
     def f_add_link(self, name_or_item: Any, full_name_or_item: Any = None) -> Any:
         """Link to a node of the tree and return that node.
@@ -229,7 +227,7 @@ class NNGroupNode(Navigation, KnowsTrajectory):
             The trajectory has no storage service.
         """
         root = self._require_tree().root
-        storage_service_of(root).store(
+        root._require_service().store(
             GROUP,
             self,
             trajectory_name=root._name,
@@ -255,7 +253,7 @@ class NNGroupNode(Navigation, KnowsTrajectory):
             The trajectory has no storage service.
         """
         tree = self._require_tree()
-        storage_service_of(tree.root).store(
+        tree.root._require_service().store(
             TREE,
             self,
             exact_path(tree, self, name),
@@ -288,7 +286,7 @@ class NNGroupNode(Navigation, KnowsTrajectory):
             The trajectory has no storage service.
         """
         root = self._require_tree().root
-        storage_service_of(root).load(
+        root._require_service().load(
             GROUP,
             self,
             trajectory_name=root._name,

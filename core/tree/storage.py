@@ -11,59 +11,24 @@ from pypet.errors import DataNotInStorageError, NoSuchServiceError
 from pypet.tree.index import walk
 
 if TYPE_CHECKING:
-    from pypet.interfaces import StorageService
     from pypet.tree.navigation import Navigation
     from pypet.tree.node import NNTreeNode
     from pypet.tree.tree import Tree
-    from pypet.tree.typed_groups import RootGroup
 
 logger = logging.getLogger(__name__)
-
-
-def attached_service(root: RootGroup) -> StorageService | None:
-    """Return the storage service of a trajectory with its whole interface; None without.
-
-    That is ``v_storage_service``, behind an adapter if it is not of pypet's own kind.
-    """
-    service: StorageService | None = root._storage_service
-    return service
-
-
-def attach_service(root: RootGroup, service: StorageService | None) -> None:
-    """Replace what `attached_service` returns, without the checks of ``v_storage_service``."""
-    object.__setattr__(root, "_storage_service", service)  # past that of groups, for user data
-
-
-def storage_service_of(trajectory: RootGroup) -> StorageService:
-    """Return the storage service of a trajectory.
-
-    Raises
-    ------
-    NoSuchServiceError
-        It has none.
-    """
-    service = attached_service(trajectory)
-    if service is None:
-        raise NoSuchServiceError(
-            f"Trajectory `{trajectory.v_name}` has no storage service: give it a `filename`, or "
-            "set `v_storage_service`."
-        )
-    return service
 
 
 def load_below(group: Navigation, path: str, **kwargs: Any) -> None:
     """Load what has the exact ``path`` below ``group``, and all groups in between."""
     root = group.v_root
-    storage_service_of(root).load(
-        constants.TREE, group, path, trajectory_name=root.v_name, **kwargs
-    )
+    root._require_service().load(constants.TREE, group, path, trajectory_name=root._name, **kwargs)
 
 
 def load_names(group: Navigation) -> None:
     """Try to load the direct children of ``group`` without data; a failure is no error."""
     root = group.v_root
     try:
-        storage_service_of(root).load(
+        root._require_service().load(
             constants.GROUP,
             group,
             trajectory_name=root.v_name,
@@ -105,7 +70,7 @@ def load_data_of(tree: Tree, leaf: Any) -> None:
     """Load the data of an empty leaf; a parameter without a value need not be in the storage."""
     root = tree.root
     try:
-        storage_service_of(root).load(
+        root._require_service().load(
             constants.LEAF, leaf, trajectory_name=root._name, load_data=constants.LOAD_DATA
         )
     except (DataNotInStorageError, NoSuchServiceError, ValueError):

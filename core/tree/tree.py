@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pypet.tree import placing
 from pypet.tree.group import NNGroupNode
 from pypet.tree.index import LinkRegistry, NameIndex
 from pypet.tree.lookup import find, find_link
@@ -48,8 +47,9 @@ def tree_of(trajectory: Any) -> Tree:
 class Tree:
     """Nodes, index, links and wildcards of one trajectory.
 
-    ``root`` is the trajectory. It is notified of leaves right after one was added and right before
-    one is removed. If it raises an exception for a new leaf, the leaf is removed again.
+    ``root`` is the trajectory. It is notified of leaves, other than results in their branch, right
+    after one was added and right before one is removed. If it raises an exception for a new leaf,
+    the leaf is removed again.
     """
 
     __slots__ = (
@@ -132,7 +132,7 @@ class Tree:
         parent = self.groups.get(location)
         if parent is not None and name in parent._children:
             raise AttributeError(f"There is a `{full_name}` already; no leaf can be put there.")
-        return placing.attach_with_parents(self, location, parent, full_name, leaf)
+        return self.attach_with_parents(parent, full_name, leaf)
 
     def insert_group(
         self,
@@ -208,10 +208,35 @@ class Tree:
         if parent is None:
             parent, first_new = self.create_parents(location)
         elif name in parent._children:
-            raise placing.path_conflict(parent, name, full_name)
+            raise _path_conflict(parent, name, full_name)
         group = self.group_class(full_name.partition(".")[0])(full_name, self.root)
         self.attach(parent, group)
         return group, group if first_new is None else first_new
+
+    def attach_with_parents(self, parent: NNGroupNode | None, full_name: str, node: Any) -> Any:
+        """Attach a node and, if ``parent`` is None, its missing parents; return the node.
+
+        All of it or, after an error, nothing.
+        """
+        first_new = None
+        if parent is None:
+            parent, first_new = self.create_parents(full_name.rpartition(".")[0])
+        old_name = node._full_name
+        try:
+            if old_name != full_name:
+                node._rename(full_name)
+            self.attach(parent, node)
+        except BaseException:
+            if self.get_node(full_name) is node:
+                self.detach(node)
+            if first_new is not None:
+                self.remove_node(first_new)
+            node._rename(old_name)
+            set_depth(node, 0)
+            set_branch(node, None)
+            set_run_branch(node, NO_RUN_BRANCH)
+            raise
+        return node
 
     def attach(self, parent: NNGroupNode, node: Any) -> None:
         """Attach a node that has its full name already; no other node may have it."""
@@ -237,7 +262,7 @@ class Tree:
         self.index.add(name, node)
         if root._is_run:
             self.new_nodes[node._full_name] = node
-        if node._is_leaf:
+        if node._is_leaf and _is_followed(node):
             root._leaf_added(node)
 
     def attach_link(self, group: NNGroupNode, name: str, target: NNTreeNode) -> None:
@@ -297,7 +322,8 @@ class Tree:
                 self.remove_link(self.groups[group_name], link_name)
         parent: Any
         if node._is_leaf:
-            self.root._leaf_removed(node)
+            if _is_followed(node):
+                self.root._leaf_removed(node)
             parent = self.groups[full_name[: -len(name) - 1]]
             del parent._leaves[name]
             del self.leaves[full_name]
@@ -440,3 +466,25 @@ class Tree:
         """Keep what was added during the current run, but forget that it was."""
         self.new_nodes = {}
         self.new_links = {}
+
+
+def _is_followed(leaf: Any) -> bool:
+    """Return whether the trajectory is notified of a leaf: of all but results in their branch.
+
+    Those have neither ranges nor presets, and runs add many of them.
+    """
+    return leaf._is_parameter or leaf._branch != "results"
+
+
+def _path_conflict(group: NNGroupNode, name: str, wanted: str) -> AttributeError:
+    """Return the error for a child ``name`` on the path to ``wanted`` that is not a group."""
+    child = group._children[name]
+    if name in group._links:
+        return AttributeError(
+            f"Nothing can be added at `{wanted}`: `{name}` in `{group._full_name}` is a link. "
+            f"Add it to the linked node `{child._full_name}` itself."
+        )
+    return AttributeError(
+        f"Nothing can be added at `{wanted}`: `{child._full_name}` is a "
+        f"{type(child).__name__}, not a group."
+    )

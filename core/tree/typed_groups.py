@@ -6,10 +6,13 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pypet.tree import adding
+from pypet.errors import NoSuchServiceError
+from pypet.tree import adding, nested
 from pypet.tree.group import NNGroupNode
+from pypet.tree.node import put
 
 if TYPE_CHECKING:
+    from pypet.interfaces import StorageService
     from pypet.records import Info, MetaRecord
     from pypet.runs.table import RunTable
     from pypet.tree.lookup import LookupSettings
@@ -44,7 +47,7 @@ class ParameterGroup(NNGroupNode):
         Also ``f_add_parameter(ParameterClass, 'a.x', 5)``, or an instance alone. Not available
         during a run. Errors are those of `f_add_group`, and TypeError for a result.
         """
-        return adding.add(self._require_tree(), self, adding.PARAMETER, args, kwargs)
+        return adding.add(self, adding.PARAMETER, args, kwargs)
 
     f_apar = f_add_parameter
 
@@ -58,13 +61,13 @@ class ParameterGroup(NNGroupNode):
         TypeError for something else than a dictionary.
         """
         kinds = adding.PARAMETER, adding.PARAMETER_GROUP
-        return adding.add_leaves(self._require_tree(), self, "f_add_parameters", *kinds, parameters)
+        return nested.add_leaves(self, "f_add_parameters", *kinds, parameters)
 
     @_refused_in_run
     def f_add_parameter_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below ``parameters``, see `f_add_group`. Not available during a run."""
         kinds = adding.PARAMETER_GROUP, adding.PARAMETER
-        return adding.add_group(self._require_tree(), self, *kinds, args, kwargs)
+        return nested.add_group(self, *kinds, args, kwargs)
 
 
 class DerivedParameterGroup(NNGroupNode):
@@ -78,7 +81,7 @@ class DerivedParameterGroup(NNGroupNode):
         During a run the name is put below ``runs`` and the name of the run, unless it has the
         name of a run already, or `v_auto_run_prepend` is off.
         """
-        return adding.add(self._require_tree(), self, adding.DERIVED_PARAMETER, args, kwargs)
+        return adding.add(self, adding.DERIVED_PARAMETER, args, kwargs)
 
     f_adpar = f_add_derived_parameter
 
@@ -88,14 +91,12 @@ class DerivedParameterGroup(NNGroupNode):
         During a run as `f_add_derived_parameter`.
         """
         kinds = adding.DERIVED_PARAMETER, adding.DERIVED_PARAMETER_GROUP
-        return adding.add_leaves(
-            self._require_tree(), self, "f_add_derived_parameters", *kinds, parameters
-        )
+        return nested.add_leaves(self, "f_add_derived_parameters", *kinds, parameters)
 
     def f_add_derived_parameter_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below ``derived_parameters``; during a run as `f_add_derived_parameter`."""
         kinds = adding.DERIVED_PARAMETER_GROUP, adding.DERIVED_PARAMETER
-        return adding.add_group(self._require_tree(), self, *kinds, args, kwargs)
+        return nested.add_group(self, *kinds, args, kwargs)
 
 
 class ResultGroup(NNGroupNode):
@@ -111,7 +112,7 @@ class ResultGroup(NNGroupNode):
         or `v_auto_run_prepend` is off. Errors are those of `f_add_group`, and TypeError for a
         parameter.
         """
-        return adding.add(self._require_tree(), self, adding.RESULT, args, kwargs)
+        return adding.add(self, adding.RESULT, args, kwargs)
 
     f_ares = f_add_result
 
@@ -122,12 +123,12 @@ class ResultGroup(NNGroupNode):
         a dictionary as data. During a run as `f_add_result`.
         """
         kinds = adding.RESULT, adding.RESULT_GROUP
-        return adding.add_leaves(self._require_tree(), self, "f_add_results", *kinds, results)
+        return nested.add_leaves(self, "f_add_results", *kinds, results)
 
     def f_add_result_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below ``results``; during a run as `f_add_result`."""
         kinds = adding.RESULT_GROUP, adding.RESULT
-        return adding.add_group(self._require_tree(), self, *kinds, args, kwargs)
+        return nested.add_group(self, *kinds, args, kwargs)
 
 
 class ConfigGroup(NNGroupNode):
@@ -141,16 +142,14 @@ class ConfigGroup(NNGroupNode):
 
         Not available during a run.
         """
-        return adding.add(self._require_tree(), self, adding.CONFIG, args, kwargs)
+        return adding.add(self, adding.CONFIG, args, kwargs)
 
     f_aconf = f_add_config
 
     @_refused_in_run
     def f_add_config_group(self, *args: Any, **kwargs: Any) -> Any:
         """Add a group below ``config``, see `f_add_group`. Not available during a run."""
-        return adding.add_group(
-            self._require_tree(), self, adding.CONFIG_GROUP, adding.CONFIG, args, kwargs
-        )
+        return nested.add_group(self, adding.CONFIG_GROUP, adding.CONFIG, args, kwargs)
 
 
 class RootGroup(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
@@ -164,7 +163,8 @@ class RootGroup(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup)
 
     _tree: Tree
     _runs: RunTable
-    _storage_service: Any
+    _storage_service: StorageService | None
+    """``v_storage_service``, behind an adapter if it is not of pypet's own kind."""
 
     _idx: int
     """Index of the current run, -1 for no particular run."""
@@ -189,6 +189,22 @@ class RootGroup(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup)
     _standard_parameter: type[Any]
     _standard_result: type[Any]
     _standard_leaf: type[Any]
+
+    def _require_service(self) -> StorageService:
+        """Return the storage service.
+
+        Raises
+        ------
+        NoSuchServiceError
+            The trajectory has none.
+        """
+        service = self._storage_service
+        if service is None:
+            raise NoSuchServiceError(
+                f"Trajectory `{self._name}` has no storage service: give it a `filename`, or set "
+                "`v_storage_service`."
+            )
+        return service
 
     if TYPE_CHECKING:
         v_storage_service: Any
@@ -235,6 +251,21 @@ def identify_call(root: RootGroup | None, path: str) -> tuple[Any, ...] | None:
     count = root._calls_in_run.get(path, 0)
     root._calls_in_run[path] = count + 1
     return root.v_name, root._timestamp, root._idx, path, count
+
+
+def attached_service(root: RootGroup) -> StorageService | None:
+    """Return the storage service of a trajectory with its whole interface; None without."""
+    return root._storage_service
+
+
+def attach_service(root: RootGroup, service: StorageService | None) -> None:
+    """Replace what `attached_service` returns, without the checks of ``v_storage_service``."""
+    put(root, "_storage_service", service)
+
+
+def storage_service_of(root: RootGroup) -> StorageService:
+    """Return the storage service of a trajectory; NoSuchServiceError if it has none."""
+    return root._require_service()
 
 
 def explored_parameters_of(root: RootGroup) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from pypet.plugins.resume.snapshots.facts import FACTS_KEY, collect_facts, seed_
 from pypet.plugins.resume.snapshots.scripts import script_in_place
 from pypet.trajectory.pickling import bare_and_full, full_copy_flags, restore_flags
 from pypet.trajectory.run_control import set_driven
-from pypet.tree.storage import attach_service
+from pypet.tree.typed_groups import attach_service
 
 
 def save(folder: str, environment: EnvironmentLike, snapshot: Snapshot, service: Any) -> None:

@@ -15,7 +15,7 @@ from pypet.interfaces import (
     adapted,
     without_adapter,
 )
-from pypet.tree.storage import attached_service
+from pypet.tree.typed_groups import attached_service
 
 
 class Recorder:

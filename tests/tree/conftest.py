@@ -10,16 +10,11 @@ import pytest
 
 from pypet.leaves.parameter import Parameter
 from pypet.leaves.result import Result
-from pypet.naturalnaming import (
-    ConfigGroup,
-    DerivedParameterGroup,
-    NaturalNamingInterface,
-    ParameterGroup,
-    ResultGroup,
-)
+from pypet.naturalnaming import NaturalNamingInterface
 from pypet.trajectory import Trajectory
 from pypet.tree.lookup import LookupSettings
 from pypet.tree.tree import tree_of
+from pypet.tree.typed_groups import RootGroup
 
 
 class Runs:
@@ -34,7 +29,7 @@ class Runs:
         return idx if idx is not None and idx < self.length else None
 
 
-class Root(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
+class Root(RootGroup):
     """The settings and hooks that a tree needs of its trajectory."""
 
     def __init__(self, wildcard_functions=None, name="small"):

@@ -372,15 +372,22 @@ def test_a_refused_leaf_is_taken_out_again(traj, monkeypatch):
     assert not tree_of(traj).leaves
 
 
-def test_the_root_is_told_about_leaves(traj):
-    leaf = traj.f_add_result("a.x", 1)
+def test_the_root_is_told_about_leaves_that_it_follows(traj):
+    """Results in their branch can have neither ranges nor presets."""
+    leaf = traj.f_add_parameter("a.x", 1)
     traj.f_add_group("g")
-    tree_of(traj).insert_leaf("results.b.y", Result("y", 1))
+    tree_of(traj).insert_leaf("derived_parameters.b.y", Parameter("y", 1))
+    tree_of(traj).insert_leaf("results.p", Parameter("p", 1))
+    traj.f_add_result("r", 1)
+    tree_of(traj).remove_item("results.r")
+    traj.parameters.f_add_leaf(Result, "s", 1)
     tree_of(traj).remove_item(leaf)
     assert traj._told == [
-        ("added", "results.a.x"),
-        ("added", "results.b.y"),
-        ("removed", "results.a.x"),
+        ("added", "parameters.a.x"),
+        ("added", "derived_parameters.b.y"),
+        ("added", "results.p"),
+        ("added", "parameters.s"),
+        ("removed", "parameters.a.x"),
     ]
 
 

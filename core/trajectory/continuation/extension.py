@@ -10,8 +10,8 @@ from pypet.leaves.parameter import Parameter
 from pypet.runs import run_table_of
 from pypet.trajectory.continuation.point_matching import Point
 from pypet.tree.node import put
-from pypet.tree.storage import storage_service_of
 from pypet.tree.tree import tree_of
+from pypet.tree.typed_groups import storage_service_of
 
 if TYPE_CHECKING:
     from pypet.trajectory.trajectory import Trajectory

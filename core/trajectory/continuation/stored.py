@@ -18,8 +18,8 @@ from pypet.services.backend import RecordBackend
 from pypet.support.comparisons import nested_equal
 from pypet.trajectory.loader import load_trajectory
 from pypet.tree.node import NO_RUN_BRANCH
-from pypet.tree.storage import storage_service_of
 from pypet.tree.tree import tree_of
+from pypet.tree.typed_groups import storage_service_of
 
 if TYPE_CHECKING:
     from pypet.trajectory.trajectory import Trajectory

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypet.interfaces import StorageService
 from pypet.services.backend import RecordBackend
-from pypet.tree.storage import attached_service, storage_service_of
+from pypet.tree.typed_groups import attached_service, storage_service_of
 
 _ADVICE = (
     "To merge without automatic backups use `backup=False`; "

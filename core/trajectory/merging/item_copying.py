@@ -12,8 +12,8 @@ from pypet.pypetconstants import LOAD_SKELETON, MERGE
 from pypet.trajectory.merging.plan import MergeOptions
 from pypet.trajectory.merging.transfer import Transfer
 from pypet.tree.node import set_stored
-from pypet.tree.storage import storage_service_of
 from pypet.tree.tree import tree_of
+from pypet.tree.typed_groups import storage_service_of
 
 if TYPE_CHECKING:
     from pypet.trajectory.trajectory import Trajectory

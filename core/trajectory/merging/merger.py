@@ -26,9 +26,8 @@ from pypet.trajectory.merging.item_copying import copy_items
 from pypet.trajectory.merging.plan import MergeOptions, MergePoints, plan_points
 from pypet.trajectory.merging.transfer import RunRenaming, Transfer, plan_transfer
 from pypet.tree.node import set_stored
-from pypet.tree.storage import storage_service_of
 from pypet.tree.tree import tree_of
-from pypet.tree.typed_groups import explored_parameters_of
+from pypet.tree.typed_groups import explored_parameters_of, storage_service_of
 
 if TYPE_CHECKING:
     from pypet.trajectory.trajectory import Trajectory
