@@ -1,4 +1,4 @@
-"""Between Python values and items: the door of this package."""
+"""Between Python values and items: the entry point of this package, and scalars."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pypet import pypetconstants as constants
+from pypet.encoding import text_arrays
 from pypet.encoding.arrays import (
     decode_array,
     decode_matrix,
@@ -16,9 +17,8 @@ from pypet.encoding.arrays import (
     rows_of,
 )
 from pypet.encoding.encoding_errors import unknown_type, wrong_flag
+from pypet.encoding.mixtures import NONE, pack_ints
 from pypet.encoding.object_table import is_pandas, pandas_flag, table_of_columns
-from pypet.encoding.scalars import ENCODERS as SCALAR_ENCODERS
-from pypet.encoding.scalars import decode_scalar
 from pypet.encoding.sequences import pack_sequence, unpack_sequence
 from pypet.encoding.tables import (
     COLL_EMPTY_TABLE,
@@ -27,7 +27,7 @@ from pypet.encoding.tables import (
     encode_dict,
     encode_table,
 )
-from pypet.encoding.type_names import as_text
+from pypet.encoding.type_names import NAME_OF_TYPE, TEXT_TYPES, as_text, type_of_name
 from pypet.records import ArrayItem, FrameItem, Item, SharedItem, TableItem
 
 _SEQUENCES: dict[type, str] = {list: constants.COLL_LIST, tuple: constants.COLL_TUPLE}
@@ -65,6 +65,82 @@ def encode_value(name: str, value: Any, flag: str | None = None, encoding: str =
     return encode(name, value, encoding)
 
 
+# ----- scalars: these functions run for each stored number --------------------------------------
+
+
+def _encode_int(name: str, value: int, encoding: str) -> ArrayItem:
+    return ArrayItem(name, constants.ARRAY, pack_ints(name, value), constants.COLL_SCALAR, "int")
+
+
+def _encode_number(name: str, value: float | complex, encoding: str) -> ArrayItem:
+    kind = type(value).__name__
+    return ArrayItem(name, constants.ARRAY, np.array(value), constants.COLL_SCALAR, kind)
+
+
+def _encode_str(name: str, value: str, encoding: str) -> ArrayItem:
+    raw = text_arrays.encode_text(name, value, encoding)
+    return ArrayItem(name, constants.ARRAY, text_arrays.pack_one(raw), constants.COLL_SCALAR, "str")
+
+
+def _encode_bytes(name: str, value: bytes, encoding: str) -> ArrayItem:
+    return ArrayItem(
+        name, constants.ARRAY, text_arrays.pack_one(value), constants.COLL_SCALAR, "bytes"
+    )
+
+
+def _encode_numpy_str(name: str, value: np.str_, encoding: str) -> ArrayItem:
+    raw = text_arrays.encode_text(name, value, encoding)
+    return ArrayItem(
+        name, constants.ARRAY, text_arrays.pack_one(raw), constants.COLL_SCALAR, "str_", "numpy"
+    )
+
+
+def _encode_numpy_bytes(name: str, value: np.bytes_, encoding: str) -> ArrayItem:
+    return ArrayItem(
+        name,
+        constants.ARRAY,
+        text_arrays.pack_one(bytes(value)),
+        constants.COLL_SCALAR,
+        "bytes_",
+        "numpy",
+    )
+
+
+def _encode_numpy(name: str, value: Any, encoding: str) -> ArrayItem:
+    return ArrayItem(
+        name,
+        constants.ARRAY,
+        np.asarray(value),
+        constants.COLL_SCALAR,
+        NAME_OF_TYPE[type(value)],
+        "numpy",
+    )
+
+
+def _encode_none(name: str, value: None, encoding: str) -> ArrayItem:
+    return ArrayItem(
+        name,
+        constants.ARRAY,
+        text_arrays.pack_one(NONE.encode()),
+        constants.COLL_SCALAR,
+        "str",
+        types=NONE,
+    )
+
+
+_SCALARS: dict[type, Callable[[str, Any, str], ArrayItem]] = {
+    **dict.fromkeys(NAME_OF_TYPE, _encode_numpy),
+    int: _encode_int,
+    **dict.fromkeys((float, bool, complex), _encode_number),
+    str: _encode_str,
+    bytes: _encode_bytes,
+    np.str_: _encode_numpy_str,
+    np.bytes_: _encode_numpy_bytes,
+    type(None): _encode_none,
+}
+"""Exact type of a scalar, or of None -> the function that encodes it."""
+
+
 # ----- by type ---------------------------------------------------------------------------------
 
 
@@ -77,7 +153,7 @@ def _encode_sequence(name: str, value: Any, encoding: str) -> ArrayItem:
 
 
 _BY_TYPE: dict[type, Callable[[str, Any, str], Item]] = {
-    **SCALAR_ENCODERS,
+    **_SCALARS,
     list: _encode_sequence,
     tuple: _encode_sequence,
     np.ndarray: encode_array,
@@ -101,7 +177,7 @@ def _encode_pandas(name: str, value: Any, encoding: str) -> Item:
 def _as_array(name: str, value: Any, encoding: str) -> Item:
     if type(value) in _ARRAYS:
         return encode_array(name, value, encoding)._replace(flag=constants.ARRAY)
-    if type(value) in SCALAR_ENCODERS or type(value) in _SEQUENCES:
+    if type(value) in _SCALARS or type(value) in _SEQUENCES:
         return _BY_TYPE[type(value)](name, value, encoding)
     if type(value) is dict and not value:
         return encode_dict(name, value, encoding)
@@ -199,6 +275,25 @@ def decode_item(item: Item, encoding: str = "utf8") -> Any:
     return item if isinstance(item, SharedItem) else item.value
 
 
+def _decode_scalar(item: ArrayItem, encoding: str) -> Any:
+    """Return the scalar or None; of the numpy type of the array if the item names no type."""
+    value = item.value
+    if item.types == NONE:
+        return None
+    if item.scalar is None:
+        return value[()] if value.ndim == 0 else value
+    kind: Any = type_of_name(item.scalar)
+    if kind in TEXT_TYPES and value.dtype.kind in "Su":
+        raw = text_arrays.unpack_one(value)
+        if issubclass(kind, str):
+            decoded = raw.decode(encoding)
+            return decoded if kind is str else kind(decoded)
+        return raw if kind is bytes else kind(raw)
+    if value.dtype.type is kind:
+        return value.reshape(())[()]
+    return kind(value.item())
+
+
 def _decode_list(item: ArrayItem, encoding: str) -> list[Any]:
     value = item.value
     if item.flag == constants.VLARRAY:
@@ -226,7 +321,7 @@ def _decode_empty_table(item: ArrayItem, encoding: str) -> Any:
 
 
 _BY_COLLECTION: dict[str | None, Callable[[ArrayItem, str], Any]] = {
-    constants.COLL_SCALAR: decode_scalar,
+    constants.COLL_SCALAR: _decode_scalar,
     constants.COLL_LIST: _decode_list,
     constants.COLL_TUPLE: _decode_tuple,
     constants.COLL_NDARRAY: decode_array,

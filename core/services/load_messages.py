@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Any
 from pypet import pypetconstants as constants
 from pypet.errors import NoSuchServiceError
 from pypet.records import LINK
-from pypet.services.message_arguments import check_loading, split_entries
 from pypet.services.node_loader import NodeLoader
 from pypet.services.settings import replace_settings
+from pypet.services.store_messages import check_depth, split_entries
 from pypet.tree.node import set_stored
 from pypet.tree.typed_groups import adopt_meta, load_errors_of, root_of
 
 if TYPE_CHECKING:
     from pypet.tree.typed_groups import RootGroup
+
+_LEVELS = (
+    constants.LOAD_NOTHING,
+    constants.LOAD_SKELETON,
+    constants.LOAD_DATA,
+    constants.OVERWRITE_DATA,
+)
 
 
 def _load_trajectory(
@@ -39,7 +46,7 @@ def _load_trajectory(
         "results": load_results,
     }
     for level in (*levels.values(), load_other_data):
-        check_loading(level, max_depth)
+        _check_level(level, max_depth)
     if as_new and (
         load_parameters != constants.LOAD_DATA
         or load_derived_parameters
@@ -100,7 +107,7 @@ def _load_tree(
     max_depth: int | None = None,
     **_: Any,
 ) -> None:
-    check_loading(load_data, max_depth)
+    _check_level(load_data, max_depth)
     if load_data == constants.LOAD_NOTHING or (max_depth is not None and max_depth <= 0):
         return
     loader.set_root(parent.v_root)
@@ -122,7 +129,7 @@ def _load_group(
     max_depth: int | None = None,
     **_: Any,
 ) -> None:
-    check_loading(load_data, max_depth)
+    _check_level(load_data, max_depth)
     if load_data == constants.LOAD_NOTHING:
         return
     loader.set_root(group.v_root)
@@ -144,7 +151,7 @@ def _load_leaf(
     load_flags: Mapping[str, str] | None = None,
     **_: Any,
 ) -> None:
-    check_loading(load_data)
+    _check_level(load_data)
     if load_data == constants.LOAD_NOTHING:
         return
     if load_only is not None and load_except is not None:
@@ -187,6 +194,16 @@ def _load_list(
                 f"{', '.join(sorted(LOADERS))}."
             )
         load(loader, item, *own_args, **own_kwargs)
+
+
+def _check_level(level: Any, max_depth: Any = None) -> None:
+    """Raise for wrong values of a load level and ``max_depth``."""
+    if level not in _LEVELS:
+        raise ValueError(
+            f"A load level is one of 0 (nothing), 1 (nodes without data), 2 (data that is not in "
+            f"memory), and 3 (replace everything), not {level!r}."
+        )
+    check_depth(max_depth)
 
 
 LOADERS: dict[str, Callable[..., None]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from pypet import pypetconstants as constants
@@ -10,7 +11,6 @@ from pypet.errors import NoSuchServiceError
 from pypet.records import CommitRun, DeleteItems, DeleteLink, DeleteNode, PutMeta
 from pypet.runs import run_table_of
 from pypet.runs.serialization import to_rows
-from pypet.services.message_arguments import check_storing, split_entries
 from pypet.services.request_builder import RequestBuilder, annotations_of
 from pypet.services.settings import read_settings
 from pypet.tree.node import parent_of
@@ -20,6 +20,13 @@ from pypet.tree.typed_groups import explored_parameters_of, info_of
 if TYPE_CHECKING:
     from pypet.tree.typed_groups import RootGroup
 
+_LEVELS = (
+    constants.STORE_NOTHING,
+    constants.STORE_DATA_SKIPPING,
+    constants.STORE_DATA,
+    constants.OVERWRITE_DATA,
+)
+
 
 def _store_trajectory(
     builder: RequestBuilder,
@@ -28,7 +35,7 @@ def _store_trajectory(
     store_data: int = constants.STORE_DATA,
     max_depth: int | None = None,
 ) -> None:
-    check_storing(store_data, max_depth)
+    _check_level(store_data, max_depth)
     settings = read_settings(traj, builder.service.config_group)
     builder.service.adopt_settings(settings)
     builder.add(
@@ -69,7 +76,7 @@ def _store_single_run(
     max_depth: int | None = None,
     commit: CommitRun | None = None,
 ) -> None:
-    check_storing(store_data, max_depth)
+    _check_level(store_data, max_depth)
     for node in tree_of(traj).new_nodes.values():
         if not node.v_stored and (max_depth is None or node.v_depth <= max_depth):
             builder.put_node(node, store_data)
@@ -90,7 +97,7 @@ def _store_tree(
     max_depth: int | None = None,
     **_: Any,
 ) -> None:
-    check_storing(store_data, max_depth)
+    _check_level(store_data, max_depth)
     if max_depth is not None and max_depth <= 0:
         return
     if not parent.v_is_root and not parent.v_stored:
@@ -119,7 +126,7 @@ def _store_group(
     max_depth: int | None = None,
     **_: Any,
 ) -> None:
-    check_storing(store_data, max_depth)
+    _check_level(store_data, max_depth)
     if not group.v_is_root:
         builder.put_path(group, store_data)
     if recursive:
@@ -136,7 +143,7 @@ def _store_leaf(
     recursive: bool = False,
     **options: Any,
 ) -> None:
-    check_storing(store_data)
+    _check_level(store_data)
     missing = parent_of(leaf)
     if missing is not None and not missing.v_is_root and not missing.v_stored:
         builder.put_path(missing, constants.STORE_DATA_SKIPPING)
@@ -217,3 +224,53 @@ PREPARERS: dict[str, Callable[..., None]] = {
     constants.DELETE_LINK: _delete_link,
 }
 """Message -> the function that collects its operations."""
+
+
+# ----- arguments -------------------------------------------------------------------------------
+
+
+def _check_level(level: Any, max_depth: Any = None) -> None:
+    """Raise for wrong values of ``store_data`` and ``max_depth``.
+
+    Raises
+    ------
+    ValueError
+        The level is invalid.
+    TypeError
+        The depth is not a number.
+    """
+    if level not in _LEVELS:
+        raise ValueError(
+            f"store_data={level!r}: a level is one of 0 (nothing), 1 (what was not stored before), "
+            "2 (what is new), and 3 (overwrite everything)."
+        )
+    check_depth(max_depth)
+
+
+def check_depth(max_depth: Any) -> None:
+    """Raise TypeError unless a ``max_depth`` is None or a number."""
+    if max_depth is not None and not isinstance(max_depth, Integral):
+        raise TypeError(f"max_depth={max_depth!r}: give a number of levels, or None for all.")
+
+
+def split_entries(
+    entries: Iterable[tuple[Any, ...]], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterable[tuple[str, Any, tuple[Any, ...], dict[str, Any]]]:
+    """Yield message, item, arguments and keywords of each entry of a LIST message.
+
+    ``args`` and ``kwargs`` serve entries that bring none of their own.
+
+    Raises
+    ------
+    RuntimeError
+        An entry has fewer than two or more than four parts.
+    """
+    for entry in entries:
+        if not 2 <= len(entry) <= 4:
+            raise RuntimeError(
+                "An entry of a LIST message is (message, item[, args[, kwargs]]), not one of "
+                f"{len(entry)} parts: {entry!r}."
+            )
+        own_args = entry[2] if len(entry) > 2 else args
+        own_kwargs = entry[3] if len(entry) > 3 else kwargs
+        yield entry[0], entry[1], tuple(own_args or ()), dict(own_kwargs or {})
