@@ -283,12 +283,12 @@ class Wildcards:
 
     def _parse(self, names: Iterable[str]) -> ParsedName:
         written = tuple(names)
-        components = tuple(self._translate(name) for name in written)
-        wild = any(name in self._groups for name in components)
+        components = tuple(map(self._translate, written))
+        wild = not self._groups.keys().isdisjoint(components)
         fault = None
         if "" in components:
             fault = "it has an empty component"
-        elif any(name[0] == "_" for name in components):
+        elif "_" in [name[0] for name in components]:
             fault = "names with a leading '_' belong to Python"
         return ParsedName(components, wild, fault, None if components == written else written)
 
