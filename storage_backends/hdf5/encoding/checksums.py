@@ -99,11 +99,6 @@ def note_of(location: Any) -> list[int]:
     return values
 
 
-def is_kept_in_header(dataset: h5d.DatasetID) -> bool:
-    """Return whether the values are a part of the header, which HDF5 checks."""
-    return bool(dataset.get_create_plist().get_layout() == h5d.COMPACT)
-
-
 def check_values(dataset: h5d.DatasetID, crc: Callable[[], int], size: int) -> None:
     """Raise if the values of a dataset that has a checksum are not those that were stored.
 

@@ -27,8 +27,10 @@ from pypet.storage_backends.hdf5.files.file_handle import FileHandle, PlainWrite
 from pypet.storage_backends.hdf5.files.identity import Watch, lost, watch
 from pypet.storage_backends.hdf5.files.opening import open_file
 from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK
-from pypet.storage_backends.hdf5.files.writeback import Writeback
 from pypet.storage_backends.hdf5.objects.object_headers import can_read_headers
+
+LATE_BYTES = 32 << 20
+"""The most bytes that wait in memory before the disk begins to write them."""
 
 _SECONDS_FOR_READERS = 0.05
 """How long a commit that can be made later waits for readers."""
@@ -73,7 +75,7 @@ class OpenFile:
         "_handle",
         "_plain_headers",
         "_pytables",
-        "_writeback",
+        "_unwritten",
         "commit_options",
         "disk_space",
         "file_cache",
@@ -117,7 +119,8 @@ class OpenFile:
         self.disk_space = DiskSpace(path, file_cache)
         self.watch: Watch | None = None
         """Checks that the file is still that of the experiment, before it is changed."""
-        self._writeback = Writeback()
+        self._unwritten = 0
+        """Bytes that may wait in memory since the disk last began to write."""
         self._flushed_at = time.monotonic()
 
     @property
@@ -162,7 +165,10 @@ class OpenFile:
                 raise
             self.flush()  # estimates are upper bounds: what was written took less
             self.disk_space.reserve(estimate, self._handle, refine)
-        self._writeback.count(estimate.content, self._handle.descriptor)
+        self._unwritten += estimate.content
+        if self._unwritten > LATE_BYTES:
+            self._unwritten = 0
+            self._handle.begin_writing()
 
     def check_space(self, content: int) -> None:
         """Make sure that PyTables, which has the file open, can write ``content`` bytes more.

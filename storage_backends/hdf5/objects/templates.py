@@ -24,7 +24,6 @@ from pypet.storage_backends.hdf5.encoding.attributes import TRUE, write_attribut
 from pypet.storage_backends.hdf5.encoding.checksums import (
     checksum_note,
     crc_function,
-    is_kept_in_header,
     note_checksum,
 )
 from pypet.storage_backends.hdf5.encoding.layout import (
@@ -35,7 +34,7 @@ from pypet.storage_backends.hdf5.encoding.layout import (
     STORED_AS,
 )
 from pypet.storage_backends.hdf5.encoding.types import file_type, native
-from pypet.storage_backends.hdf5.objects.arrays import create_array
+from pypet.storage_backends.hdf5.objects.arrays import create_array, needs_checksum
 from pypet.storage_backends.hdf5.objects.groups import create_group
 from pypet.storage_backends.hdf5.objects.tables import (
     create_table,
@@ -215,7 +214,8 @@ class _Slot:
             self._mask = 2 ** dataset.get_create_plist().get_nfilters() - 1
         self._checksum: h5a.AttrID | None = None
         """Open attribute with the checksum of the value, if it needs one."""
-        if filters.checksums and nbytes and not is_kept_in_header(dataset):
+        needs_one = needs_checksum(item) if isinstance(item, ArrayItem) else nbytes > 0
+        if filters.checksums and needs_one:
             length = int(np.prod(size))
             note_checksum(dataset, 0, length)
             self._checksum = h5a.open(dataset, CHECKSUM)

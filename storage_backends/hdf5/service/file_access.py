@@ -52,8 +52,8 @@ class FileAccess(RecordStorageService, ABC):
     """The file while it is kept open for reading."""
     _identity: Identity | None
     """The file of the experiment that is under way; copies in other processes know it, too."""
-    _file_lock: FileLock | None
-    """The lock of the file, as long as that stays the same."""
+    file_lock: FileLock
+    """What threads hold while they use the file."""
     _commit_options: CommitOptions
     """What this service requires of commits, whichever service of this process makes them."""
 
@@ -91,7 +91,7 @@ class FileAccess(RecordStorageService, ABC):
         if resolved != self._filename:
             self.close()
             self._filename = resolved
-            self._file_lock = None
+            self.file_lock = lock_of(resolved)
 
     def relocate(self, *, filename: str | None = None, file_title: str | None = None) -> None:
         """Follow the location keywords that may come with any message."""
@@ -99,14 +99,6 @@ class FileAccess(RecordStorageService, ABC):
             self.filename = filename
         if file_title is not None:
             self._file_title = file_title
-
-    @property
-    def file_lock(self) -> FileLock:
-        """What threads hold while they use the file."""
-        lock = self._file_lock
-        if lock is None:
-            lock = self._file_lock = lock_of(self._filename)
-        return lock
 
     def exclusive(self, *others: RecordBackend) -> AbstractContextManager[Any]:
         """Keep other threads away from the file; see `RecordBackend.exclusive`."""
@@ -356,8 +348,9 @@ class FileAccess(RecordStorageService, ABC):
         for place in dict.fromkeys((folder, os.getcwd(), tempfile.gettempdir())):
             twin = copy.copy(self)  # closed, as every copy
             twin._settings = copy.deepcopy(self._settings)
-            twin._identity = twin._file_lock = twin.early = None
+            twin._identity = twin.early = None
             twin._filename = twin._file_title = _vacant(place, stem, extension)
+            twin.file_lock = lock_of(twin._filename)
             yield twin
             # The caller asks for another place only if it could not store here.
             twin._delete_file()

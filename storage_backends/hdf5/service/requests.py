@@ -48,7 +48,7 @@ def apply_request(
     file: OpenFile,
     request: StoreRequest,
     settings: Settings,
-    policy: UnpicklingPolicy,
+    unpickle: str,
     progress: Progresses,
 ) -> None:
     """Carry out the operations of a request in their order, and count the nodes in ``progress``.
@@ -58,7 +58,7 @@ def apply_request(
     ValueError
         The trajectory is not in the file, and the request does not put it there.
     RefusedPickleError
-        Another library would have to load a pickle that ``policy`` forbids.
+        Another library would have to load a pickle, which ``unpickle`` forbids.
     OSError
         The disk is full; nothing was changed.
     RuntimeError, TypeError, DataNotInStorageError
@@ -71,7 +71,7 @@ def apply_request(
         first = request.operations[0]
         if isinstance(first, PutMeta):
             settings.adopt(first.settings)
-        make_tables_writable(cache, settings.filters, policy)
+        make_tables_writable(cache, settings.filters, UnpicklingPolicy(unpickle))
         cache.is_writable = True
     file.reserve_space(
         estimate(request.operations), lambda: estimate_new(cache, request.operations)
@@ -90,8 +90,7 @@ def apply_request(
             if kind is PutLink:
                 _put_link(cache, operation, settings.filters)  # type: ignore[arg-type]
                 continue
-            if writer.frames:
-                write_frames(file, writer.frames, policy)
+            _write_frames(file, writer, unpickle)
             if kind is PutMeta:
                 settings.adopt(operation.settings)  # type: ignore[union-attr]
                 put_meta(cache, operation, settings)  # type: ignore[arg-type]
@@ -102,8 +101,12 @@ def apply_request(
         if nodes:
             writer.put(nodes)
     finally:
-        if writer.frames:
-            write_frames(file, writer.frames, policy)
+        _write_frames(file, writer, unpickle)
+
+
+def _write_frames(file: OpenFile, writer: NodeWriter, unpickle: str) -> None:
+    if writer.frames:
+        write_frames(file, writer.frames, UnpicklingPolicy(unpickle))
 
 
 def _delete(cache: TrajectoryCache, operation: Any, *, replayed: bool) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import StorageLostError
 from pypet.interfaces.option import Option
 from pypet.records import (
@@ -23,7 +22,7 @@ from pypet.records import (
 from pypet.services.backend import RecordBackend, note_applied
 from pypet.storage_backends.hdf5.files.commit_options import CommitOptions
 from pypet.storage_backends.hdf5.files.filename import default_title, resolve_filename
-from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK
+from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK, lock_of
 from pypet.storage_backends.hdf5.service.established_names import HDF5Names
 from pypet.storage_backends.hdf5.service.inspecting import Inspecting
 from pypet.storage_backends.hdf5.service.progress import Progresses
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from pypet.services.transfer import NodeCopy
     from pypet.storage_backends.hdf5.files.identity import Identity
     from pypet.storage_backends.hdf5.files.open_file import OpenFile
-    from pypet.storage_backends.hdf5.files.thread_locks import FileLock
 
 logger = logging.getLogger(f"{__package__}.HDF5StorageService")
 
@@ -143,7 +141,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
         self._file: OpenFile | None = None
         self._read_from: OpenFile | None = None
         self._identity: Identity | None = None
-        self._file_lock: FileLock | None = None
+        self.file_lock = lock_of(self._filename)
         self._commit_options = CommitOptions()
         self._inspected: tuple[OpenFile | None, set[tuple[str, str, str]]] = (None, set())
         self._settings = Settings(
@@ -181,14 +179,17 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
     def __getstate__(self) -> dict[str, Any]:
         closed: dict[str, Any] = {"_file": None, "_read_from": None, "_inspected": (None, set())}
         closed["_session"] = None
-        closed["_file_lock"] = None
         closed["_commit_options"] = CommitOptions(durable=self.durable)
-        return {**self.__dict__, **closed, "_told": set(), "is_kept_open": False}
+        state = {**self.__dict__, **closed, "_told": set(), "is_kept_open": False}
+        del state["file_lock"]
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "_demand" in state:  # pickled by an earlier version
             state["_commit_options"] = state.pop("_demand")
+        state.pop("_file_lock", None)
         self.__dict__.update(state)
+        self.file_lock = lock_of(self._filename)
 
     # ----- settings ------------------------------------------------------------------------
 
@@ -217,17 +218,21 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
 
     def wants_summary(self, path: str, comment: str) -> bool:
         """Return whether an overview table will show the value of the leaf at ``path``."""
+        if not wants_summary(self._settings, None, path, comment):
+            return False
         file = self._file
         if file is not None and file.is_alive:
             with self.file_lock:
                 cache = file.trajectory_caches.get(self._latest) if file.is_alive else None
                 return wants_summary(self._settings, cache, path, comment)
-        if comment and (path.partition(".")[0], comment) in self._told:
-            comment = ""  # the summary shows the value of the first leaf with this comment
-        wanted = wants_summary(self._settings, None, path, comment)
-        if wanted and comment and len(self._told) < _MOST_COMMENTS:
-            self._told.add((path.partition(".")[0], comment))
-        return wanted
+        if comment:
+            branch = path.partition(".")[0]
+            if (branch, comment) in self._told:
+                # The summary shows the value of the first leaf with this comment.
+                return wants_summary(self._settings, None, path, "")
+            if len(self._told) < _MOST_COMMENTS:
+                self._told.add((branch, comment))
+        return True
 
     # ----- other files ---------------------------------------------------------------------
 
@@ -319,9 +324,7 @@ class HDF5StorageService(HDF5Names, SettingsProperties, SharedAccess, Inspecting
     def _apply_to(self, file: OpenFile, request: StoreRequest) -> None:
         from pypet.storage_backends.hdf5.service.requests import apply_request
 
-        apply_request(
-            file, request, self._settings, UnpicklingPolicy(self._unpickle), self._progress
-        )
+        apply_request(file, request, self._settings, self._unpickle, self._progress)
 
     def _apply_to_closed(self, request: StoreRequest) -> None:
         """Open the file for one request."""

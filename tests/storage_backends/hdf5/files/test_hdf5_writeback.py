@@ -9,7 +9,7 @@ pytest.importorskip("h5py")
 pytest.importorskip("tables")
 
 from pypet import Environment, load_trajectory
-from pypet.storage_backends.hdf5.files import writeback
+from pypet.storage_backends.hdf5.files import file_handle, open_file
 from pypet.support.tricks import is_on
 
 RUNS = 20
@@ -25,15 +25,15 @@ def store_numbers(traj):
 
 @pytest.mark.skipif(not is_on("write_back"), reason="switched off by PYPET_PLAIN")
 def test_everything_is_there_when_the_disk_begins_early(tmp_path, monkeypatch):
-    monkeypatch.setattr(writeback, "LATE_BYTES", 100_000)
+    monkeypatch.setattr(open_file, "LATE_BYTES", 100_000)
     begun = []
-    begin = writeback._sync_file_range
+    begin = file_handle._sync_file_range
     if begin is not None:  # on Linux
 
         def note(*args):
             begun.append(begin(*args))
 
-        monkeypatch.setattr(writeback, "_sync_file_range", note)
+        monkeypatch.setattr(file_handle, "_sync_file_range", note)
     path = str(tmp_path / "early.hdf5")
     with Environment("early", filename=path, complevel=0, log_config=None) as env:
         env.traj.f_add_parameter("seed", 0)
