@@ -327,7 +327,12 @@ def _entries(
         own_args, own_kwargs, message = args, kwargs, None
         if isinstance(item, tuple):
             message, item, own_args, own_kwargs = _split(item, args, kwargs)
-        node = item if isinstance(item, NNTreeNode) else find(tree, tree.root, item)
+        node = item
+        if not isinstance(item, NNTreeNode):
+            # Full names, which most names are, take no search.
+            node = tree.get_node(item) if isinstance(item, str) and item else None
+            if node is None:
+                node = find(tree, tree.root, item)
         if node is tree.root:
             raise ValueError(
                 f"The trajectory itself is not an item; use `f_{action}`, or name parts of it."

@@ -473,7 +473,7 @@ def _is_followed(leaf: Any) -> bool:
 
     Those have neither ranges nor presets, and runs add many of them.
     """
-    return leaf._is_parameter or leaf._branch != "results"
+    return bool(leaf._is_parameter) or leaf._branch != "results"
 
 
 def _path_conflict(group: NNGroupNode, name: str, wanted: str) -> AttributeError:

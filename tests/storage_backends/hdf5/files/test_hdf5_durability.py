@@ -428,7 +428,9 @@ def test_services_that_earlier_versions_pickled_are_restored(tmp_path):
     service.durable = True
     state = service.__getstate__()
     state["_demand"] = state.pop("_commit_options")
+    state["_file_lock"] = None
     restored = HDF5StorageService.__new__(HDF5StorageService)
     restored.__setstate__(state)
     assert restored.durable
     assert restored.filename == service.filename
+    assert restored.file_lock is service.file_lock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 import time
 
@@ -309,3 +310,15 @@ def test_a_child_forked_while_a_thread_loads_can_use_the_file(path):
         os.kill(child, 9)
         os.waitpid(child, 0)
     assert ended == (child, 0)
+
+
+def test_services_of_one_file_share_its_lock(tmp_path):
+    service = HDF5StorageService(tmp_path / "one.hdf5")
+    assert pickle.loads(pickle.dumps(service)).file_lock is service.file_lock
+    other = HDF5StorageService(tmp_path / "other.hdf5")
+    assert other.file_lock is not service.file_lock
+    other.filename = tmp_path / "one.hdf5"
+    assert other.file_lock is service.file_lock
+    rescue = next(service.rescue_services("any"))
+    assert rescue.file_lock is lock_of(rescue.filename)
+    assert rescue.file_lock is not service.file_lock
