@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ RUNNING, INTERRUPTED, COMPLETE = "running", "interrupted", "complete"
 are completed."""
 _ENVIRONMENTS = "config.environment"
 _LEAVES = ("timestamp", "finish_timestamp", "multiproc", "wrap_mode")
+_RESUME_FOLDER = "resume_folder"
 _RECENT_SECONDS = 10.0
 """A file that changed within this time is being written, where each run opens and closes it: run
 tables are stored every five seconds at least while runs complete."""
@@ -71,9 +73,9 @@ def experiment(
     """Return the state of the experiment that a trajectory of a file belongs to.
 
     A journal knows more than the file does: what runs have committed is there first, and so is
-    who executes the experiment. It is looked for in ``resume_folder``, by default in the folder
-    that `Environment` takes by default. Without one, the run table of the file counts, and whether
-    a process has the file open for writing.
+    who executes the experiment. It is looked for in ``resume_folder``, by default in the folders
+    that the file names, and in the one that `Environment` takes by default. Without a journal, the
+    run table of the file counts, and whether a process has the file open for writing.
 
     Raises
     ------
@@ -103,6 +105,22 @@ def experiment_in_file(path: str, trajectory: str) -> Experiment:
     if state == RUNNING and meta.runs is not None:
         since = _begin_of_latest(meta.runs)
     return Experiment(time.time(), trajectory, os.path.abspath(path), state, progress, since=since)
+
+
+def recorded_resume_folders(path: str, trajectory: str) -> list[str]:
+    """Return the folders for journals of resumable experiments that a trajectory's config names.
+
+    They are absolute paths, that of the latest environment first; a file of unknown origin can
+    name anything. There are none if the file cannot be read.
+    """
+    try:
+        service = service_for(path)
+    except UNREADABLE:
+        return []
+    environments = _environments(service, trajectory, ("timestamp", _RESUME_FOLDER))
+    folders = (each.get(_RESUME_FOLDER) for each in environments)
+    absolute = (each for each in folders if isinstance(each, str) and os.path.isabs(each))
+    return list(dict.fromkeys(absolute))
 
 
 def _state(service: Any, path: str, meta: MetaRecord, names: list[str]) -> str | None:
@@ -163,18 +181,26 @@ def _latest_environment(service: Any, trajectory: str) -> Mapping[str, Any]:
 
     ``finish_timestamp`` is there only if the environment came to its regular end.
     """
+    return next(iter(_environments(service, trajectory, _LEAVES)), {})
+
+
+def _environments(
+    service: Any, trajectory: str, leaves: Collection[str]
+) -> list[Mapping[str, Any]]:
+    """Return what the config of a trajectory has of its environments, the latest first.
+
+    Those without a time are left out.
+    """
     environments: dict[str, dict[str, Any]] = {}
-    for name, leaf, value in _config_values(service, trajectory):
+    for name, leaf, value in _config_values(service, trajectory, leaves):
         environments.setdefault(name, {})[leaf] = value
-    times = {
-        name: each["timestamp"]
-        for name, each in environments.items()
-        if isinstance(each.get("timestamp"), float)
-    }
-    return environments[max(times, key=times.__getitem__)] if times else {}
+    timed = [each for each in environments.values() if isinstance(each.get("timestamp"), float)]
+    return sorted(timed, key=operator.itemgetter("timestamp"), reverse=True)
 
 
-def _config_values(service: Any, trajectory: str) -> Iterator[tuple[str, str, Any]]:
+def _config_values(
+    service: Any, trajectory: str, leaves: Collection[str]
+) -> Iterator[tuple[str, str, Any]]:
     """Yield environment, leaf and value of what is wanted of the config."""
     depth = _ENVIRONMENTS.count(".") + 3
     nodes = service.read_intact_nodes(
@@ -182,7 +208,7 @@ def _config_values(service: Any, trajectory: str) -> Iterator[tuple[str, str, An
         _ENVIRONMENTS,
         recursive=True,
         max_depth=2,
-        wants=lambda name: name.count(".") == depth - 1 and name.rpartition(".")[2] in _LEAVES,
+        wants=lambda name: name.count(".") == depth - 1 and name.rpartition(".")[2] in leaves,
         skip=lambda name, error: None,  # described as damaged where the trajectory is shown
     )
     try:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 GROUP = ENVIRONMENTS
 ADDED_RUNS = "added_runs"
+RESUME_FOLDER = "resume_folder"
 GROUP_COMMENT = "Settings, times and origins of the environments that used this trajectory."
 
 
@@ -90,6 +91,11 @@ class EnvironmentConfig:
         """Record name and time of the trajectory again: it has become a stored one."""
         for entry in _trajectory(self._trajectory.v_name, self._trajectory.v_timestamp):
             self.put(entry).f_lock()
+
+    def put_resume_folder(self, folder: str) -> None:
+        """Record where the journal of the experiment is, for those who only have the data file."""
+        comment = "Folder with the folders of resumable experiments."
+        self.put(Entry(RESUME_FOLDER, folder, comment)).f_lock()
 
     def put_wildcards(self) -> None:
         """Record the wildcard functions with name, docstring and source, if available."""

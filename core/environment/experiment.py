@@ -196,8 +196,12 @@ class Experiment:
     def _take_journal(self) -> None:
         """Use the journal, if there is one; raise if it holds another experiment."""
         journal = self._plugins.journal
-        if journal is not None and not self._is_resumed:
-            journal.check_vacant(self._trajectory.v_name)
+        if journal is not None:
+            if not self._is_resumed:
+                journal.check_vacant(self._trajectory.v_name)
+            folder = journal.resume_folder
+            if folder is not None:
+                self._config.put_resume_folder(folder)
         self._journal = journal
 
     def _begin(self, plan: ExperimentPlan | None) -> None:

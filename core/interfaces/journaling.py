@@ -69,6 +69,14 @@ class Journal(Feature, ABC):
             An option is wrong, or a package that it needs is missing.
         """
 
+    @property
+    def resume_folder(self) -> str | None:
+        """Absolute path of the folder that has the folders of experiments; None without one.
+
+        It is stored in the config of the environment, where `experiment` can find it.
+        """
+        return None
+
     @abstractmethod
     def check_vacant(self, trajectory_name: str) -> None:
         """Raise RuntimeError if there is a journal of another experiment in its place."""
@@ -155,9 +163,9 @@ class Journal(Feature, ABC):
         """Return the journal of the experiment that a trajectory of a file belongs to.
 
         Called to inspect a file, in any process, even while the experiment runs: nothing
-        may be changed or unpickled. ``parent`` is the folder with the folders of experiments, None
-        for the default of the option. Returns None by default, and if there is no journal of the
-        experiment.
+        may be changed or unpickled. ``parent`` is the folder with the folders of experiments; None
+        for those that the file names (`pypet.catalog.recorded_resume_folders`), and the default
+        of the option. Returns None by default, and if there is no journal of the experiment.
         """
         return None
 

@@ -62,7 +62,7 @@ class ExperimentJournal(Journal):
         # Deferred: each environment imports this module.
         from pypet.plugins.resume.reading import ExperimentReader, folder_of_file
 
-        folder = folder_of_file(path, trajectory, resume_folder(parent))
+        folder = folder_of_file(path, trajectory, parent)
         return None if folder is None else ExperimentReader(folder).read()
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -94,6 +94,11 @@ class ExperimentJournal(Journal):
         self._synced_at = 0.0
         self._ended: str | None = None
         """Folder of the experiment that this environment executed before."""
+
+    @property
+    def resume_folder(self) -> str:
+        """Absolute path of the folder with the folders of experiments."""
+        return self._parent
 
     # ----- before the runs -----------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -16,11 +17,12 @@ from pypet.catalog.experiments import (
     Experiment,
     Process,
     experiment_in_file,
+    recorded_resume_folders,
 )
 from pypet.catalog.files import UNREADABLE, in_a_line
 from pypet.errors import RefusedPickleError, ResumeError
 from pypet.manager import get_manager
-from pypet.plugins.resume.folders import snapshot_path
+from pypet.plugins.resume.folders import experiment_folder, resume_folder, snapshot_path
 from pypet.plugins.resume.journal.following import Committed, Follower
 from pypet.plugins.resume.journal.synced_file import SUFFIX
 from pypet.plugins.resume.locking import LOCK_NAME, is_running, read_holder
@@ -315,18 +317,37 @@ def experiments_in(folder: str) -> list[str]:
         return sorted(each.path for each in entries if each.is_dir() and is_experiment(each.path))
 
 
-def folder_of_file(path: str, trajectory: str, parent: str) -> str | None:
-    """Return the folder of the experiment with a trajectory of a file, None without one."""
-    folder = os.path.join(parent, trajectory)
+def folder_of_file(path: str, trajectory: str, parent: str | os.PathLike[str] | None) -> str | None:
+    """Return the folder of the experiment with a trajectory of a file, None without one.
+
+    ``parent`` is the folder that it is in; None: one of those that the config of the trajectory
+    names, the latest first, or else the default one. The snapshot has to name the file in turn, so
+    that neither a copy of a file nor a manipulated one leads to the journal of another experiment.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be read.
+    """
+    if parent is None:
+        for recorded in recorded_resume_folders(path, trajectory):
+            folder = experiment_folder(recorded, trajectory)
+            with suppress(OSError, ValueError):  # it may be on another machine, or be anything
+                if _stores_into(folder, path):
+                    return folder
+    folder = experiment_folder(resume_folder(parent), trajectory)
+    return folder if _stores_into(folder, path) else None
+
+
+def _stores_into(folder: str, path: str) -> bool:
+    """Return whether a folder is that of an experiment with this data file."""
     if not is_experiment(folder):
-        return None
+        return False
     try:
-        facts = read_header(snapshot_path(folder))[FACTS_KEY]
+        file = read_header(snapshot_path(folder))[FACTS_KEY].get("file")
     except UNREADABLE:
-        return None
-    file = facts.get("file")
-    is_same = file is not None and os.path.realpath(file) == os.path.realpath(path)
-    return folder if is_same else None
+        return False
+    return file is not None and os.path.realpath(file) == os.path.realpath(path)
 
 
 def the_experiment(path: str, parent: str) -> str:

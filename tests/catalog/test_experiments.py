@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("h5py")
 
 from pypet import Environment, Trajectory
-from pypet.catalog import experiment, pace_of
+from pypet.catalog import experiment, pace_of, recorded_resume_folders
 from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.runs.states import ABANDONED, COMMITTED, FAILED, PENDING
 
@@ -136,3 +136,28 @@ def test_what_is_not_there_is_an_error(finished, tmp_path):
     (tmp_path / "text.hdf5").write_text("text")
     with pytest.raises((StorageFormatError, OSError), match=r"text\.hdf5"):
         experiment(str(tmp_path / "text.hdf5"), "t")
+
+
+@pytest.mark.parametrize("value", ["resume", "", 7, "/no\0where", "/proc/1/task"])
+def test_whatever_a_file_names_as_resume_folder_is_no_error(value, tmp_path):
+    filename = str(tmp_path / "data.hdf5")
+    traj = Trajectory("t", filename=filename)
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": [1, 2]})
+    for environment, folder, timestamp in (("first", "/first", 1.0), ("second", value, 2.0)):
+        traj.f_add_config(f"environment.{environment}.timestamp", timestamp)
+        traj.f_add_config(f"environment.{environment}.resume_folder", folder)
+    traj.f_store()
+    recorded = [value] if str(value).startswith("/") else []
+    assert recorded_resume_folders(filename, "t") == [*recorded, "/first"]
+    found = experiment(filename, "t")
+    assert (found.folder, found.state) == (None, "interrupted")
+
+
+def test_a_file_without_environments_names_no_resume_folder(tmp_path):
+    filename = str(tmp_path / "data.hdf5")
+    traj = Trajectory("t", filename=filename)
+    traj.f_store()
+    assert recorded_resume_folders(filename, "t") == []
+    assert recorded_resume_folders(filename, "other") == []
+    assert recorded_resume_folders(str(tmp_path / "none.hdf5"), "t") == []

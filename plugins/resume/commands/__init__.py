@@ -33,7 +33,12 @@ def _add_status_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help=f"again and again until no experiment runs; default: every {WATCH_SECONDS:g} s",
     )
-    parser.add_argument("--resume-folder", metavar="FOLDER", help=_FOLDER_HELP)
+    parser.add_argument(
+        "--resume-folder",
+        metavar="FOLDER",
+        help="folder with the folders of resumable experiments; default: that in which the "
+        "experiment was executed, if the file names it, or else ./resume",
+    )
 
 
 def _seconds(text: str) -> float:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pypet.catalog.files import UNREADABLE, in_a_line
 from pypet.cli.output import write_json
 from pypet.errors import ResumeError
 from pypet.plugins.resume.folders import resume_folder, snapshot_path
-from pypet.plugins.resume.reading import the_experiment
+from pypet.plugins.resume.reading import folder_of_file, service_of, the_experiment
 from pypet.plugins.resume.repairing import (
     Salvaged,
     broken_nodes,
@@ -23,6 +25,8 @@ from pypet.plugins.resume.repairing import (
 from pypet.plugins.resume.snapshots.container import read_header
 from pypet.plugins.resume.snapshots.facts import FACTS_KEY
 from pypet.support.terminal_text import escape_unprintable, write_lines
+
+_logger = logging.getLogger(__name__)
 
 _STATUS_WHOLE = 0
 _STATUS_LOST = 1
@@ -45,6 +49,8 @@ def repair(arguments: argparse.Namespace) -> int:
     """
     path, parent = _what_is_meant(arguments)
     journals = journals_of(path, parent)
+    if arguments.resume_folder is None:
+        _point_to_other_journals(path, journals)
     try:
         broken = broken_nodes(path)
     except FileNotFoundError:
@@ -80,6 +86,21 @@ def repair(arguments: argparse.Namespace) -> int:
         write_lines(sys.stdout, [*lines, f"details     {report}"])
     is_lost = any(each.missing or not (each.copied or each.restored) for each in saved)
     return _STATUS_LOST if is_lost else _STATUS_WHOLE
+
+
+def _point_to_other_journals(path: str, journals: Mapping[str, str]) -> None:
+    """Warn of journals where the file says that they are: what a file names is not unpickled."""
+    try:
+        names = [name for name in service_of(path).trajectory_names() if name not in journals]
+    except UNREADABLE:
+        return
+    for name in names:
+        folder = folder_of_file(path, name, None)
+        if folder is not None:
+            _logger.warning(
+                "The journal of %r is in %s. To use it, which unpickles it: --resume-folder %s",
+                *(name, folder, shlex.quote(os.path.dirname(folder))),
+            )
 
 
 def _plain(saved: Salvaged) -> dict[str, Any]:

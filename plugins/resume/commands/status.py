@@ -14,7 +14,6 @@ from pypet.catalog.files import check_has, service_for
 from pypet.cli.output import write_facts
 from pypet.plugins.resume.commands.status_json import as_json
 from pypet.plugins.resume.commands.status_text import experiment_facts, list_lines
-from pypet.plugins.resume.folders import resume_folder
 from pypet.plugins.resume.reading import (
     ExperimentReader,
     ExperimentReport,
@@ -74,11 +73,10 @@ def _readers(arguments: argparse.Namespace) -> list[Read]:
     if name is not None:
         check_has(service, path, name)
     chosen = service.trajectory_names() if name is None else [name]
-    parent = resume_folder(arguments.resume_folder)
-    return [_reader_of_trajectory(path, each, parent) for each in chosen]
+    return [_reader_of_trajectory(path, each, arguments.resume_folder) for each in chosen]
 
 
-def _reader_of_trajectory(path: str, trajectory: str, parent: str) -> Read:
+def _reader_of_trajectory(path: str, trajectory: str, parent: str | None) -> Read:
     """Return what reads the journal of a trajectory, if there is one, or else its run table."""
     folder = folder_of_file(path, trajectory, parent)
     if folder is not None:

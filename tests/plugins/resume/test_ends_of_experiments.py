@@ -9,6 +9,7 @@ import shlex
 import pytest
 
 from pypet import Environment
+from pypet.catalog import recorded_resume_folders
 
 pytest.importorskip("dill")
 OPTIONS = {"resumable": True, "log_config": None, "report_progress": False}
@@ -54,3 +55,23 @@ def test_a_script_that_is_started_again_is_told_to_resume(tmp_path):
         Environment(**OPTIONS).resume("t", tmp_path / "my resume")
     results = Environment(**OPTIONS).resume("t", tmp_path / "my resume")
     assert results == [(0, 10), (1, 20), (2, 30)]
+
+
+def test_each_environment_records_its_resume_folder(tmp_path):
+    with pytest.raises(ValueError, match="the first time"):
+        execute(tmp_path)
+    filename = str(tmp_path / "t.hdf5")
+    former, moved = tmp_path / "my resume", tmp_path / "moved"
+    assert recorded_resume_folders(filename, "t") == [str(former)]
+    former.rename(moved)
+    assert Environment(**OPTIONS).resume("t", moved) == [(0, 10), (1, 20), (2, 30)]
+    assert recorded_resume_folders(filename, "t") == [str(moved), str(former)]
+
+
+def test_nothing_is_recorded_without_resumable(tmp_path):
+    filename = str(tmp_path / "t.hdf5")
+    env = Environment("t", filename=filename, **{**OPTIONS, "resumable": False})
+    env.traj.f_add_parameter("x", 0)
+    env.traj.f_explore({"x": [1]})
+    env.run(lambda traj: None)
+    assert recorded_resume_folders(filename, "t") == []

@@ -165,6 +165,19 @@ def test_a_file_that_is_lost_is_made_anew(killed, damage, capsys):
     check_restored(killed)
 
 
+def test_a_journal_that_the_file_names_is_pointed_to_but_not_read(
+    killed, tmp_path, capsys, caplog, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    flip(killed / "exp.hdf5", b"of run 1")
+    assert main(["repair", str(killed / "exp.hdf5")]) == 1
+    output = capsys.readouterr().out
+    assert "1 lost" in output
+    assert "restored" not in output
+    (warning,) = caplog.messages
+    assert f"--resume-folder {killed / 'resume'}" in warning
+
+
 def test_a_running_experiment_is_left_alone(tmp_path, capsys):
     process = start(tmp_path)
     try:

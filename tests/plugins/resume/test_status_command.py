@@ -16,7 +16,9 @@ pytest.importorskip("h5py")
 import h5py
 
 from pypet import Environment
+from pypet.catalog import experiment
 from pypet.cli.app import main
+from pypet.runs.states import ABANDONED
 from tests.plugins.resume.experiments import NAME, TIMEOUT_SECONDS, kill, start
 
 pytestmark = pytest.mark.timeout(120)
@@ -98,13 +100,27 @@ def test_the_file_leads_to_the_journal(dead, capsys):
     assert stretches(found, "abandoned") == [[4, 4]]
 
 
-def test_without_the_journal_the_run_table_says_what_it_knows(dead, tmp_path, capsys, monkeypatch):
+def test_the_file_names_the_folder_of_its_journal(dead, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, found = report(capsys, dead / "exp.hdf5")
+    _, found = report(capsys, dead / "exp.hdf5")
+    assert found["folder"] == str(dead / "resume" / NAME)
+    shown = experiment(str(dead / "exp.hdf5"), NAME)
+    assert shown.folder == str(dead / "resume" / NAME)
+    assert shown.progress.count(ABANDONED) == 1
+
+
+def test_a_copy_of_the_file_does_not_lead_to_the_journal(dead, tmp_path, capsys):
+    shutil.copy(dead / "exp.hdf5", tmp_path)
+    _, found = report(capsys, tmp_path / "exp.hdf5")
+    assert (found["folder"], found["journal"]) == (None, None)
+
+
+def test_without_the_journal_the_run_table_says_what_it_knows(dead, tmp_path, capsys):
+    code, found = report(capsys, dead / "exp.hdf5", "--resume-folder", tmp_path)
     assert (code, found["folder"], found["journal"]) == (0, None, None)
     assert found["state"] == "interrupted"
     assert found["runs"]["committed"]["count"] + found["runs"]["pending"]["count"] > 0
-    _, text = status(capsys, dead / "exp.hdf5")
+    _, text = status(capsys, dead / "exp.hdf5", "--resume-folder", tmp_path)
     assert "there is no journal of it" in text
 
 
