@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+from pypet.services.storage_choice import service_of_file
 from pypet.trajectory.loader import load_trajectory
 
 BACKUP_PREFIX = "backup_"
@@ -12,7 +14,7 @@ BACKUP_PREFIX = "backup_"
 
 def merge_all_in_folder(
     folder: str | Path,
-    ext: str = ".hdf5",
+    ext: str | None = ".hdf5",
     dynamic_imports: Any = None,
     storage_service: Any = None,
     force: bool = False,
@@ -26,23 +28,21 @@ def merge_all_in_folder(
 ) -> Any:
     """Merge the last trajectory of every file of a folder into that of the first; return it.
 
-    Files are those with the extension ``ext``, in the order of their names, without those that a
-    backup made; their last trajectory is the last one in alphabetical order. With
-    ``delete_other_files`` all of them but the first are removed at the end. The other arguments
-    are those of `pypet.load_trajectory` and `pypet.Trajectory.f_merge_many`.
+    Files are those with the extension ``ext``, or with None all whose extension a storage service
+    claims (those that `pypet ls` lists by their names), in the order of their names, without those
+    that a backup made. Folders count as files if a storage service claims their extension. The
+    last trajectory of a file is the last one in alphabetical order. With ``delete_other_files`` all
+    of them but the first are removed at the end. The other arguments are those of
+    `pypet.load_trajectory` and `pypet.Trajectory.f_merge_many`.
 
     Raises
     ------
     ValueError
         There is no such file in the folder.
     """
-    files = sorted(
-        path
-        for path in Path(folder).iterdir()
-        if path.is_file() and path.suffix == ext and not path.name.startswith(BACKUP_PREFIX)
-    )
+    files = _files(folder, ext)
     if not files:
-        raise ValueError(f"There is no file *{ext} in folder {str(folder)!r} to merge.")
+        raise ValueError(_nothing_to_merge(folder, ext))
     choice: dict[str, Any] = {} if storage_service is None else {"storage_service": storage_service}
     first, *others = [
         load_trajectory(
@@ -67,5 +67,29 @@ def merge_all_in_folder(
     )
     if delete_other_files:
         for path in files[1:]:
-            path.unlink()
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
     return first
+
+
+def _files(folder: str | Path, ext: str | None) -> list[Path]:
+    """Return the files and folders of storage services in a folder, in the order of their names."""
+    return sorted(
+        path
+        for path in Path(folder).iterdir()
+        if (path.suffix == ext if ext is not None else service_of_file(path) is not None)
+        and (path.is_file() or (path.is_dir() and service_of_file(path) is not None))
+        and not path.name.startswith(BACKUP_PREFIX)
+    )
+
+
+def _nothing_to_merge(folder: str | Path, ext: str | None) -> str:
+    """Return an error message, with the extensions that there are instead."""
+    wanted = "of any storage service" if ext is None else f"*{ext}"
+    text = f"There is no file {wanted} in folder {str(folder)!r} to merge."
+    others = sorted({repr(path.suffix) for path in _files(folder, None)})
+    if others:
+        text += f" There are files of other kinds: give ext={' or '.join(others)}, or None for all."
+    return text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pypet import Environment, Trajectory, load_trajectory
+from pypet import Environment, Trajectory, load_trajectory, merge_all_in_folder
 from pypet.__main__ import main
 from pypet.manager import get_manager
 from tests.plugin_folders import storage_plugin
@@ -77,6 +77,49 @@ def test_show_describes_what_any_service_keeps(stored, capsys):
     assert "2 runs, 1 to 2, int" in text
     assert main(["show", str(Path(stored).parent)]) == 0
     assert "data.shelf" in capsys.readouterr().out
+
+
+@pytest.fixture(params=["files", "folders"])
+def parts(request, install, tmp_path):
+    """Two files, or folders, of a storage service with a trajectory each, beside other things."""
+    source = THIRD_PARTY.read_text(encoding="utf-8").replace("shelf_file", "filename")
+    claim = '    file_extensions = (".part",)\n    name: ClassVar[str] = "parts"\n'
+    source = source.replace('    name: ClassVar[str] = "shelf"\n', claim)
+    if request.param == "folders":
+        inside = 'Path(filename) / "requests"; self.path.parent.mkdir(exist_ok=True)'
+        source = source.replace("Path(filename)\n", f"{inside}\n")
+    install("pypet-parts", f"parts-{request.param}", **{f"parts_in_{request.param}": source})
+    for number in range(2):
+        traj = Trajectory(f"t{number}", filename=tmp_path / f"t{number}.part", add_time=False)
+        traj.f_add_parameter("x", 0)
+        traj.f_explore({"x": [number]})
+        traj.f_store()
+    (tmp_path / "notes.txt").write_text("no storage")
+    (tmp_path / "backup_t0.part").write_text("left out")
+    return tmp_path
+
+
+@pytest.mark.parametrize("ext", [".part", None])
+def test_all_storages_of_a_folder_are_merged(parts, ext):
+    merged = merge_all_in_folder(parts, ext=ext, backup=False, delete_other_files=True)
+    assert merged.f_get("x").f_get_range() == [0, 1]
+    assert merged.v_storage_service.name == "parts"
+    left = {path.name for path in parts.iterdir()}
+    assert left & {"t0.part", "t1.part", "notes.txt", "backup_t0.part"} == {
+        "t0.part",
+        "notes.txt",
+        "backup_t0.part",
+    }
+
+
+def test_what_cannot_be_merged_names_the_endings_that_are_there(parts, tmp_path):
+    with pytest.raises(ValueError, match=r"no file \*\.hdf5 .*ext='\.part', or None for all"):
+        merge_all_in_folder(parts)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(
+        ValueError, match=r"no file of any storage service in folder '.*' to merge\.$"
+    ):
+        merge_all_in_folder(tmp_path / "empty", ext=None)
 
 
 def test_checkout_restores_code_from_any_service(shelf, tmp_path, monkeypatch, capsys):
