@@ -6,19 +6,15 @@ It draws nothing itself: the kinds of figures are those that plugins register.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from pypet.interfaces import Command, Plot
 from pypet.manager import get_manager
 from pypet.markers import hookimpl
 from pypet.support.terminal_text import write_lines
-
-DEFAULT_KIND = "line"
-_COLUMN_ARGUMENTS = ("x", "y", "color", "by", "columns")
 
 
 def plot(arguments: argparse.Namespace) -> int:
@@ -31,32 +27,55 @@ def plot(arguments: argparse.Namespace) -> int:
     OSError, StorageFormatError
         A file cannot be read or written.
     SystemExit
-        The kind of figure does not take an argument that was given; the status is 2.
+        No kind of figure, or not the one that was named, takes the arguments that were given; the
+        status is 2.
     """
-    kind = get_manager().plot(arguments.kind)
+    # Deferred, because each start of `pypet` registers this command.
+    from pypet.cli.output import write_json
+    from pypet.tables import read_table
+    from pypet.tables.figures import suitable_plot
+
     chosen = {
-        name: value for name in _COLUMN_ARGUMENTS if (value := getattr(arguments, name)) is not None
+        name: value
+        for name in (*Plot.column_arguments, "where")
+        if (value := getattr(arguments, name)) is not None
     }
-    _check_arguments(kind, chosen, arguments._parser)
-    if arguments.where is not None:
-        chosen["where"] = arguments.where
-    kind.save((arguments.file, arguments.trajectory), arguments.to, **chosen)
+    source: Any = (arguments.file, arguments.trajectory)
+    if arguments.kind is None:
+        _check_combination(chosen, arguments._parser)
+        source = read_table(source)
+        kind = suitable_plot(source, chosen)
+    else:
+        kind = get_manager().plot(arguments.kind)
+        _check_arguments(kind, chosen, arguments._parser)
+    kind.save(source, arguments.to, **chosen)
     path = os.path.abspath(arguments.to)
-    text = path
     if arguments.json:
-        described: dict[str, Any] = {"kind": kind.name, "path": path, **chosen}
-        text = json.dumps(described, indent=2)
-    write_lines(sys.stdout, text.splitlines())
+        write_json(kind=kind.name, path=path, **chosen)
+    else:
+        write_lines(sys.stdout, path.splitlines())
     return 0
 
 
 def _check_arguments(
-    kind: type[Plot], given: Sequence[str] | dict[str, Any], parser: argparse.ArgumentParser
+    kind: type[Plot], given: Iterable[str], parser: argparse.ArgumentParser
 ) -> None:
-    wrong = [f"--{name}" for name in given if name not in kind.arguments]
+    wrong = [
+        f"--{name}"
+        for name in given
+        if name in Plot.column_arguments and name not in kind.arguments
+    ]
     if wrong:
         taken = ", ".join(f"--{name}" for name in kind.arguments)
         parser.error(f"--kind {kind.name} has no {', '.join(wrong)}; it takes {taken}")
+
+
+def _check_combination(given: Iterable[str], parser: argparse.ArgumentParser) -> None:
+    """Exit unless there is a kind of figure that takes all of the columns that are named."""
+    named = [name for name in given if name in Plot.column_arguments]
+    kinds = get_manager().plots()
+    if kinds and not any(set(named) <= set(kind.arguments) for kind in kinds):
+        parser.error(f"no kind of figure takes all of {', '.join(f'--{name}' for name in named)}")
 
 
 def _names(text: str) -> list[str]:
@@ -71,7 +90,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("trajectory", nargs="?", help="name of a trajectory; default: the only one")
     parser.add_argument("--to", required=True, metavar="OUT.png", help="file to draw into")
     parser.add_argument(
-        "--kind", default=DEFAULT_KIND, help=f"kind of figure, see below; default: {DEFAULT_KIND}"
+        "--kind",
+        help="kind of figure, see below; default: what suits the number of explored parameters "
+        "and the columns that are named",
     )
     for name, text in (
         ("x", "column for the horizontal axis"),

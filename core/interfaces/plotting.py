@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet.interfaces.feature import Feature
+
+if TYPE_CHECKING:
+    from pypet.tables import RunTable
 
 
 class Plot(Feature, ABC):
     """One kind of figure of the runs of an experiment; not instantiated.
 
-    Users choose one by its name, in ``traj.f_plot('name', ...)`` and ``pypet plot --kind name``.
+    Users choose one by its name, in ``traj.f_plot('name', ...)`` and ``pypet plot --kind name``;
+    if they name none, `suits` does.
     ``source`` is a trajectory, a `pypet.tables.RunTable`, the path of a file, or a pair of a path
     and the name of a trajectory in that file. All other arguments are keywords.
     """
+
+    column_arguments: ClassVar[tuple[str, ...]] = ("x", "y", "color", "by", "columns")
+    """Names of the arguments that name columns of the table of runs; the same for all kinds."""
 
     help: ClassVar[str] = ""
     """What it shows, in one line, for the help of the command line."""
 
     arguments: ClassVar[tuple[str, ...]] = ()
-    """Those of the arguments ``x``, ``y``, ``color``, ``by`` and ``columns`` that it takes.
+    """Those of `column_arguments` that it takes.
 
     Their values are names of columns of the table of runs: explored parameters, results and run
     information. ``columns`` is a sequence of them.
@@ -50,3 +58,24 @@ class Plot(Feature, ABC):
         OSError
             The file cannot be written.
         """
+
+    @classmethod
+    def suits(cls, table: RunTable, arguments: Mapping[str, Any]) -> bool:
+        """Return whether runs are drawn like this if the user names no kind.
+
+        Asked only if this kind takes all those `arguments` that are given; kinds of other
+        distributions are asked first. By default, it has to be named.
+
+        Parameters
+        ----------
+        table
+            The runs of the trajectory.
+        arguments
+            Those of `save`, as given, maybe with ``where``.
+
+        Raises
+        ------
+        PlotError
+            An argument is wrong.
+        """
+        return False

@@ -15,7 +15,6 @@ from pypet.testing.features import FeatureConformance
 from pypet.trajectory import Trajectory
 from pypet.utils.explore import cartesian_product
 
-_COLUMN_ARGUMENTS = frozenset(("x", "y", "color", "by", "columns"))
 _RANGES = {"x": [1.0, 2.0, 3.0, 4.0], "y": [1.0, 2.0, 3.0]}
 
 
@@ -54,7 +53,7 @@ class PlotConformance(FeatureConformance):
     def test_it_has_a_line_of_help_and_names_its_columns(self) -> None:
         assert self.feature.help
         assert "\n" not in self.feature.help
-        assert set(self.feature.arguments) <= _COLUMN_ARGUMENTS
+        assert set(self.feature.arguments) <= set(Plot.column_arguments)
 
     def test_a_trajectory_is_drawn(self, trajectory: Trajectory) -> None:
         assert self.feature.draw(trajectory, **self.arguments) is not None
@@ -72,3 +71,8 @@ class PlotConformance(FeatureConformance):
             wrong = {**self.arguments, name: ["absent"] if name == "columns" else "absent"}
             with pytest.raises(PlotError, match="absent"):
                 self.feature.draw(trajectory, **wrong)
+
+    def test_it_says_whether_it_suits_runs(self, trajectory: Trajectory) -> None:
+        table = read_table(trajectory)
+        assert self.feature.suits(table, {}) in (True, False)
+        assert self.feature.suits(table, {**self.arguments, "where": "x > 1"}) in (True, False)

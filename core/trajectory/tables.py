@@ -147,13 +147,15 @@ class Tables(TrajectoryState):
         return to_dataset(table, dims)
 
     @not_in_run
-    def f_plot(self, kind: str, **arguments: Any) -> Any:
+    def f_plot(self, kind: str | None = None, **arguments: Any) -> Any:
         """Draw a figure of the runs, and return what it was drawn into.
 
         With matplotlib ``kind`` is the name of a function of `pypet.plotting`, such as
-        ``'line'``, and the result is its axes; other plugins may have other kinds. ``arguments``
-        are names of columns and settings: ``traj.f_plot('line', x='x', y='z')``. Values come from
-        where `f_to_dataframe` has them from.
+        ``'line'``, and the result is its axes; other plugins may have other kinds. With None it
+        is the one that suits the runs: a line over one explored parameter, a heat map of two,
+        parallel coordinates of more. ``arguments`` are names of columns and settings:
+        ``traj.f_plot('line', x='x', y='z')``. Values come from where `f_to_dataframe` has them
+        from.
 
         Raises
         ------
@@ -164,7 +166,13 @@ class Tables(TrajectoryState):
         PlotError
             There are no such columns, or their values cannot be drawn like this.
         """
-        return get_manager().plot(kind).draw(self, **arguments)
+        if kind is not None:
+            return get_manager().plot(kind).draw(self, **arguments)
+        from pypet.tables import read_table
+        from pypet.tables.figures import suitable_plot
+
+        table = read_table(self, reduce=arguments.pop("reduce", None))
+        return suitable_plot(table, arguments).draw(table, **arguments)
 
 
 def _warn_of_missing(table: RunTable) -> None:

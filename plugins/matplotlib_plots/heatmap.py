@@ -36,11 +36,14 @@ from pypet.plugins.matplotlib_plots.table_source import (
     chosen_parameters,
     chosen_result,
     complete_rows,
+    count_parameters,
     table_of,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from pypet.tables import RunTable
 
 SIZE = (6.4, 4.8)
 _MOST_NUMBERED = 64
@@ -214,6 +217,13 @@ class Heatmap(Plot):
     def draw(cls, source: Any, **arguments: Any) -> Axes:
         """Draw it; see `heatmap`."""
         return heatmap(source, **arguments)
+
+    @classmethod
+    def suits(cls, table: RunTable, arguments: Mapping[str, Any]) -> bool:
+        """Draw a heat map if two parameters vary, or if an axis and the color are named."""
+        if "x" in arguments or "y" in arguments:
+            return "color" in arguments
+        return count_parameters(table, arguments) == 2
 
     @classmethod
     def save(cls, source: Any, path: str | os.PathLike[str], **arguments: Any) -> None:

@@ -42,6 +42,7 @@ from pypet.plugins.matplotlib_plots.table_source import (
     chosen_parameters,
     chosen_result,
     complete_rows,
+    count_parameters,
     looks_logarithmic,
     short_name,
     table_of,
@@ -57,6 +58,7 @@ SIZE = (6.4, 4.4)
 _MOST_MARKERS = 60
 _MOST_POINTS = 40
 """Values of the parameter that are never collected in bins unless asked for."""
+_AXES = frozenset(("x", "y", "by"))
 _MOST_LEGEND = 10
 """Lines with an entry of their own in the legend; more numbers get a colour bar."""
 
@@ -231,6 +233,11 @@ class Line(Plot):
     def draw(cls, source: Any, **arguments: Any) -> Axes:
         """Draw it; see `line`."""
         return line(source, **arguments)
+
+    @classmethod
+    def suits(cls, table: RunTable, arguments: Mapping[str, Any]) -> bool:
+        """Draw lines if an axis is named, or if no more than one parameter varies."""
+        return bool(_AXES.intersection(arguments)) or count_parameters(table, arguments) < 2
 
     @classmethod
     def save(cls, source: Any, path: str | os.PathLike[str], **arguments: Any) -> None:

@@ -32,6 +32,7 @@ from pypet.plugins.matplotlib_plots.table_source import (
     axis_column,
     axis_values,
     complete_rows,
+    count_parameters,
     default_columns,
     looks_logarithmic,
     numeric_results,
@@ -250,6 +251,17 @@ class ParallelCoordinates(Plot):
     def draw(cls, source: Any, **arguments: Any) -> Axes:
         """Draw it; see `parallel_coordinates`."""
         return parallel_coordinates(source, **arguments)
+
+    @classmethod
+    def suits(cls, table: RunTable, arguments: Mapping[str, Any]) -> bool:
+        """Draw parallel coordinates if columns are named, or if more than two parameters vary.
+
+        Also for a color over one parameter, since lines have no such argument.
+        """
+        if "columns" in arguments:
+            return True
+        count = count_parameters(table, arguments)
+        return count > 2 or (count < 2 and "color" in arguments)
 
     @classmethod
     def save(cls, source: Any, path: str | os.PathLike[str], **arguments: Any) -> None:

@@ -105,6 +105,11 @@ def varied_parameters(table: RunTable) -> list[Column]:
     ]
 
 
+def count_parameters(table: RunTable, arguments: Mapping[str, Any]) -> int:
+    """Return how many explored parameters vary among the runs that `Plot.suits` is asked about."""
+    return len(varied_parameters(table_of(table, where=arguments.get("where"))))
+
+
 def chosen_result(table: RunTable, name: str | None, argument: str) -> Column:
     """Return the result of this name, by default the only numeric one.
 

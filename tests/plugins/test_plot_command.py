@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from pypet import Trajectory, cartesian_product, load_trajectory
 from pypet.cli.app import main
 from pypet.interfaces import Plot
-from pypet.manager import PluginManager
+from pypet.manager import PluginManager, get_manager
 from pypet.plugins.plot_command import PLOT
 from pypet.testing.commands import CommandConformance
 from tests.plotting.conftest import sweep_file  # noqa: F401 - a fixture
@@ -67,12 +68,72 @@ def test_json_says_what_was_drawn(plot, tmp_path):
     status, out, _ = plot("--x", "x", "--by", "y", "--where", "x > 1", "--to", path, "--json")
     assert status == 0
     assert json.loads(out) == {
+        "format": 1,
         "kind": "line",
         "path": str(path),
         "x": "x",
         "by": "y",
         "where": "x > 1",
     }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        ([], "heatmap"),
+        (["--color", "z"], "heatmap"),
+        (["--x", "y", "--color", "z"], "heatmap"),
+        (["--x", "x", "--y", "z"], "line"),
+        (["--where", "y == 2"], "line"),
+        (["--where", "y == 2 and completed", "--color", "z"], "parallel_coordinates"),
+        (["--columns", "y,z"], "parallel_coordinates"),
+    ],
+)
+def test_without_a_kind_that_which_suits_the_runs_is_drawn(plot, tmp_path, arguments, kind):
+    path = tmp_path / "out.png"
+    status, out, err = plot(*arguments, "--to", path, "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["kind"] == kind
+    assert path.stat().st_size > 5000
+
+
+def test_three_parameters_are_drawn_as_parallel_coordinates(capsys, tmp_path):
+    traj = Trajectory("t", filename=str(tmp_path / "t.hdf5"))
+    for name in "abc":
+        traj.f_add_parameter(name, 1)
+    traj.f_explore(cartesian_product({name: [1, 2] for name in "abc"}))
+    for run in range(8):
+        traj.f_add_result(f"runs.{traj.f_wildcard('$', run)}.z", float(run))
+    traj.f_store()
+    where = ["plot", str(tmp_path / "t.hdf5"), "--to", str(tmp_path / "t.png"), "--json"]
+    assert main(where) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "parallel_coordinates"
+    assert main([*where, "--where", "a == 1"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "heatmap"
+
+
+def test_kinds_of_other_distributions_are_asked_first(sweep_file, monkeypatch):  # noqa: F811
+    class Note(Plot):
+        name = "note"
+        arguments = ("x",)
+
+        @classmethod
+        def draw(cls, source, **arguments):
+            return f"{len(source)} runs"
+
+        @classmethod
+        def save(cls, source, path, **arguments):
+            raise NotImplementedError
+
+        @classmethod
+        def suits(cls, table, arguments):
+            return len(table) == 12
+
+    usual = get_manager().plots()
+    monkeypatch.setattr(PluginManager, "plots", lambda manager: (*usual, Note))
+    traj = load_trajectory(filename=str(sweep_file))
+    assert traj.f_plot() == "12 runs"
+    assert traj.f_plot(color="z").get_xlabel() == "x (first)"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +145,7 @@ def test_json_says_what_was_drawn(plot, tmp_path):
         (["wrong", "--x", "x"], 1, "'wrong'"),
         (["--kind", "heatmap", "--by", "x"], 2, "--kind heatmap has no --by; it takes --x, --y"),
         (["--columns", "x,,z"], 2, "no list of names"),
+        (["--by", "y", "--color", "z"], 2, "no kind of figure takes all of --color, --by"),
         (["--unknown"], 2, "unrecognized arguments: --unknown"),
     ],
 )
@@ -132,5 +194,11 @@ def test_every_kind_is_a_plugin_of_its_own():
 def test_without_matplotlib_it_says_what_to_install(plot, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     status, out, err = plot("--x", "x", "--to", tmp_path / "out.png")
+    assert (status, out) == (1, "")
+    assert err == (
+        'pypet: error: No kind of figure can be drawn: pip install "pypet[plot]". `pypet plugins` '
+        "lists what there is.\n"
+    )
+    status, out, err = plot("--kind", "line", "--to", tmp_path / "out.png")
     assert (status, out) == (1, "")
     assert err == "pypet: error: plot 'line' needs matplotlib: pip install \"pypet[plot]\"\n"
