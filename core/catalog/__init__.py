@@ -7,7 +7,7 @@ Descriptions are frozen dataclasses (`pypet.catalog.descriptions`); `to_json` is
 other programs.
 """
 
-from pypet.catalog.experiments import Experiment, experiment
+from pypet.catalog.experiments import Experiment, experiment, recorded_resume_folders
 from pypet.catalog.files import (
     described_trajectory,
     is_storage,
@@ -16,7 +16,7 @@ from pypet.catalog.files import (
     service_for,
     size_of,
 )
-from pypet.catalog.listing import Entry, listed_trajectories
+from pypet.catalog.listing import Entry, listed_files, listed_trajectories
 from pypet.catalog.nodes import described_node, leaf_values
 from pypet.catalog.pace import Pace, pace_of
 from pypet.catalog.progress import RunProgress
@@ -34,9 +34,11 @@ __all__ = [
     "is_storage",
     "leaf_values",
     "listed_file",
+    "listed_files",
     "listed_folder",
     "listed_trajectories",
     "pace_of",
+    "recorded_resume_folders",
     "service_for",
     "size_of",
     "to_json",

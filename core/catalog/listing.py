@@ -61,17 +61,42 @@ def listed_trajectories(path: str | os.PathLike[str], *, recursive: bool = True)
     if not os.path.isdir(path) or services.claims(path):
         yield from services.entries(path, size_of(path) if os.path.exists(path) else 0)
         return
-    for found in files_below(path, recursive=recursive):
-        found = found.removeprefix(f"{os.curdir}{os.sep}")
-        is_named_so = services.claims(found)
+    for found in _files(path, services, recursive=recursive):
         size = 0
         try:
             size = size_of(found)
-            if is_named_so or has_signature(found):
-                yield from services.entries(found, size)
+            yield from services.entries(found, size)
         except UNREADABLE as error:
-            if is_named_so or not isinstance(error, PermissionError):
-                yield _unreadable(found, size, None, error)
+            yield _unreadable(found, size, None, error)
+
+
+def listed_files(path: str | os.PathLike[str], *, recursive: bool = True) -> Iterator[str]:
+    """Yield the files that `listed_trajectories` reads, also those without trajectories.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be read.
+    """
+    path = os.fspath(path)
+    services = _Services()
+    if not os.path.isdir(path) or services.claims(path):
+        yield path
+    else:
+        yield from _files(path, services, recursive=recursive)
+
+
+def _files(path: str, services: _Services, *, recursive: bool) -> Iterator[str]:
+    """Yield the files in a folder that a service claims, or that are HDF5 files by content."""
+    for found in files_below(path, recursive=recursive):
+        found = found.removeprefix(f"{os.curdir}{os.sep}")
+        try:
+            if services.claims(found) or has_signature(found):
+                yield found
+        except PermissionError:
+            continue  # who knows what it is
+        except OSError:
+            yield found  # reading it says what is wrong
 
 
 class _Services:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 FORMAT = 1
@@ -13,8 +14,16 @@ FORMAT = 1
 
 def to_json(**described: Any) -> str:
     """Return JSON of an object with the key ``format`` and the given ones; ASCII only."""
-    content = {"format": FORMAT, **{key: _plain(value) for key, value in described.items()}}
-    return json.dumps(content, indent=2, allow_nan=False)
+    return json.dumps(_content(described), indent=2, allow_nan=False)
+
+
+def to_json_line(**described: Any) -> str:
+    """Return the same in one line, for programs that read on while a command goes on."""
+    return json.dumps(_content(described), allow_nan=False)
+
+
+def _content(described: Mapping[str, Any]) -> dict[str, Any]:
+    return {"format": FORMAT, **{key: _plain(value) for key, value in described.items()}}
 
 
 def _plain(value: Any) -> Any:

@@ -35,8 +35,9 @@ def ui(arguments: argparse.Namespace) -> int:
     serve(
         path,
         port=arguments.port,
-        opens_browser=not arguments.no_browser,
+        opens_browser=not (arguments.no_browser or arguments.json),
         log_folder=arguments.log_folder,
+        writes_json=arguments.json,
     )
     return 0
 
@@ -58,6 +59,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--log-folder",
         metavar="FOLDER",
         help="folder with log files; default: logs, here or beside a file",
+    )
+
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="write a line of JSON for other programs when it listens, and open no browser",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import sys
@@ -12,9 +13,11 @@ import webbrowser
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import panel as pn
+from bokeh.core.validation import silence
+from bokeh.core.validation.warnings import EMPTY_LAYOUT
 from bokeh.server.server import BaseServer
 from bokeh.server.tornado import BokehTornado
 from panel.io.application import build_applications
@@ -24,23 +27,37 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 
+from pypet.catalog import listed_files
 from pypet.plugins.dashboard.access import TOKEN_BYTES, Guard, loopback_hosts
 from pypet.plugins.dashboard.model.experiment import Readers
 from pypet.plugins.dashboard.model.listing import ExperimentList
 from pypet.plugins.dashboard.panes.dashboard import DashboardPane, keep_refreshed
+from pypet.support.json_output import to_json_line
 from pypet.support.terminal_text import write_lines
 
 ADDRESS = "127.0.0.1"
 _TITLE = "pypet"
 
 
+class Address(NamedTuple):
+    """Where the dashboard is served, and what opens it."""
+
+    port: int
+    token: str
+
+    @property
+    def url(self) -> str:
+        """The address of the page, with the token."""
+        return f"http://{ADDRESS}:{self.port}/?token={self.token}"
+
+
 @asynccontextmanager
 async def running_server(
     path: str, port: int = 0, log_folder: str | None = None
-) -> AsyncIterator[str]:
+) -> AsyncIterator[Address]:
     """Serve the dashboard of a file or folder within an ``async with`` block; gives its address.
 
-    The address has the token. ``port`` 0 is any that is free.
+    ``port`` 0 is any that is free.
 
     Raises
     ------
@@ -50,6 +67,8 @@ async def running_server(
     experiments, readers = ExperimentList(path), Readers()
     experiments.watch()  # meanwhile
     pn.extension("tabulator")
+    # Panes are empty until there is something to show: that is no mistake to warn of.
+    silence(EMPTY_LAYOUT, True)
 
     def page() -> Any:
         """Make the page of one viewer."""
@@ -75,7 +94,7 @@ async def running_server(
     server = BaseServer(IOLoop.current(), application, http)
     server.start()
     try:
-        yield f"http://{ADDRESS}:{port}/?token={token}"
+        yield Address(port, token)
     finally:
         server.stop()
         with contextlib.suppress(asyncio.TimeoutError):
@@ -85,30 +104,56 @@ async def running_server(
 
 
 def serve(
-    path: str, *, port: int = 0, opens_browser: bool = True, log_folder: str | None = None
+    path: str,
+    *,
+    port: int = 0,
+    opens_browser: bool = True,
+    log_folder: str | None = None,
+    writes_json: bool = False,
 ) -> None:
     """Serve the dashboard until SIGINT or SIGTERM, and write its address to stdout.
+
+    With ``writes_json`` that is a line of JSON.
 
     Raises
     ------
     OSError
         The port is in use.
     """
-    asyncio.run(_serve(path, port, log_folder, opens_browser=opens_browser))
+
+    async def run() -> None:
+        stopped = asyncio.Event()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_signals(stopped.set))
+            async with running_server(path, port, log_folder) as address:
+                lines = _announced(address)
+                if writes_json:
+                    lines = [await asyncio.to_thread(_described, path, address)]
+                write_lines(sys.stdout, lines)
+                sys.stdout.flush()
+                if opens_browser:
+                    file = stack.enter_context(_redirecting_file(address.url))
+                    # Browsers of the terminal end when their user quits them.
+                    await asyncio.to_thread(webbrowser.open, file)
+                await stopped.wait()
+
+    asyncio.run(run())
 
 
-async def _serve(path: str, port: int, log_folder: str | None, *, opens_browser: bool) -> None:
-    stopped = asyncio.Event()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_signals(stopped.set))
-        async with running_server(path, port, log_folder) as address:
-            write_lines(sys.stdout, [f"The dashboard is at {address}", "CTRL+C ends it."])
-            sys.stdout.flush()
-            if opens_browser:
-                file = stack.enter_context(_redirecting_file(address))
-                # Browsers of the terminal end when their user quits them.
-                await asyncio.to_thread(webbrowser.open, file)
-            await stopped.wait()
+def _announced(address: Address) -> list[str]:
+    return [f"The dashboard is at {address.url}", "CTRL+C ends it."]
+
+
+def _described(path: str, address: Address) -> str:
+    return to_json_line(
+        url=address.url,
+        host=ADDRESS,
+        port=address.port,
+        token=address.token,
+        pid=os.getpid(),
+        path=path,
+        files=list(listed_files(path)),
+    )
 
 
 @contextlib.contextmanager

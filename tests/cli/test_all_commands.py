@@ -13,15 +13,13 @@ COMMANDS = sorted(
     for command in get_manager().commands()
     if get_manager().registered(command).entry.builtin
 )
-INTERACTIVE = frozenset(("ui",))
-"""Commands that show something until they are stopped, and print nothing for programs."""
 
 
 def test_all_commands_are_here():
     assert {"ls", "show", "table", "diff", "export", "import", "completion"} <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in INTERACTIVE])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_writes_json_if_asked_to(name):
     assert complete(["pypet", name, "--js"], 2).words == ("--json",)
 

@@ -28,8 +28,8 @@ def server(experiment_file):
     async def serve():
         server.stop = asyncio.Event()
         async with running_server(str(experiment_file)) as address:
-            server.address = address
-            server.origin, _, server.token = address.partition("/?token=")
+            server.address, server.token = address.url, address.token
+            server.origin = f"http://127.0.0.1:{address.port}"
             ready.set()
             await server.stop.wait()
 

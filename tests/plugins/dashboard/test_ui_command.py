@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -71,6 +75,49 @@ def test_an_interrupt_ends_it_and_the_browser_gets_a_file(tmp_path):
     assert (process.returncode, errors) == (0, "")
     assert address[0] in seen.read_text()
     assert not list(tmp_path.glob("pypet-ui-*"))
+
+
+@pytest.mark.parametrize("below", [True, False])
+def test_json_says_where_it_listens_in_one_line(experiment_file, tmp_path, below):
+    path = tmp_path / "folder" / "a.hdf5"
+    path.parent.mkdir()
+    shutil.copy(experiment_file, path)
+    (tmp_path / "folder" / "notes.txt").write_text("no experiment")
+    opened = tmp_path / "browser"
+    opened.write_text(f"#!/bin/sh\ntouch {tmp_path / 'opened'}\n")
+    opened.chmod(0o755)
+    target = path.parent if below else path
+    with subprocess.Popen(
+        [sys.executable, "-m", "pypet", "ui", str(target), "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "BROWSER": f"{opened} %s"},
+    ) as process:
+        try:
+            told = json.loads(process.stdout.readline())
+            browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            with browser.open(told["url"], timeout=60) as answer:
+                page = answer.read().decode()
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(f"http://{told['host']}:{told['port']}/", timeout=60)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            rest, errors = process.communicate(timeout=60)
+    assert (process.returncode, rest) == (0, "")
+    assert re.fullmatch(r"403 GET / .*\n", errors)  # what was refused
+    assert "pypet" in page
+    assert told == {
+        "format": 1,
+        "url": f"http://127.0.0.1:{told['port']}/?token={told['token']}",
+        "host": "127.0.0.1",
+        "port": told["port"],
+        "token": told["token"],
+        "pid": process.pid,
+        "path": str(target),
+        "files": [str(path)],
+    }
+    assert not (tmp_path / "opened").exists()
 
 
 # ----- in a notebook -----------------------------------------------------------------------------
