@@ -13,7 +13,7 @@ from pypet.interfaces.option import Option
 from pypet.interfaces.plotting import Plot
 from pypet.interfaces.sampling import MAXIMIZE, MINIMIZE, Point, Sampler
 from pypet.interfaces.scheduling import Activity, Outcome, Scheduler, Task, TaskFunction
-from pypet.interfaces.storage import StorageService
+from pypet.interfaces.storage import InspectsRuns, StorageService
 from pypet.interfaces.storage_adapter import ServiceAdapter, adapted, without_adapter
 from pypet.interfaces.terminal import TableColumn, TerminalWriter
 from pypet.interfaces.versioning import Versioning
@@ -41,6 +41,7 @@ __all__ = [
     "EnvironmentLike",
     "Exporter",
     "Feature",
+    "InspectsRuns",
     "Journal",
     "LogContext",
     "LoggingSetup",

@@ -15,9 +15,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pypet.interfaces.feature import Feature
+
+if TYPE_CHECKING:
+    from pypet.records import MetaRecord
+    from pypet.records.run_rows import RunSelection
 
 
 class StorageService(Feature):
@@ -195,3 +199,22 @@ class StorageService(Feature):
         environment asks when it could not store a trajectory at the end of an experiment.
         """
         return ()
+
+
+@runtime_checkable
+class InspectsRuns(Protocol):
+    """A service that can read some rows of a run table without reading all of it."""
+
+    def inspect_runs(self, trajectory: str, select: RunSelection) -> MetaRecord | None:
+        """Return the data about a trajectory, whose run table has only the rows of some runs.
+
+        Annotations are left out. None if that is not possible, or not faster than reading the whole
+        table: because all runs are selected, say, or the table is damaged.
+
+        Raises
+        ------
+        ValueError
+            The trajectory is not there.
+        OSError, StorageFormatError
+            The file cannot be read.
+        """

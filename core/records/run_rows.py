@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,9 @@ NOT_FINISHED = 1.337
 """Placeholder for the ``finish_timestamp`` of a run that never finished."""
 MAX_VALUE_LENGTH = 512
 """Longer representations of single values are truncated in summaries."""
+
+RunSelection = Callable[[int], INT | None]
+"""From the number of runs to the indices of those that are wanted, ascending; None for all."""
 
 TEXT_COLUMNS = ("time", "runtime", "parameter_summary")
 _COLUMNS = ("completed", "timestamp", "finish_timestamp", "environment")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pypet.errors import NotUniqueNodeError, StorageFormatError
@@ -104,9 +104,10 @@ def run_groups(
     root: Any,
     branches: Collection[str] | None,
     index_of: Callable[[str], int | None],
+    wanted: Container[int],
     skip: Skip,
 ) -> dict[int, list[tuple[Any, str]]]:
-    """Return where the groups of runs are, by run index: the view of the parent, and the name.
+    """Return where the groups of some runs are, by index: the view of the parent, and the name.
 
     ``branches`` are the names of groups in the root to look into, None for all but those of
     parameters and config data.
@@ -129,7 +130,8 @@ def run_groups(
         for name in names:
             idx = index_of(name)
             if idx is not None:
-                found.setdefault(idx, []).append((group, name))
+                if idx in wanted:
+                    found.setdefault(idx, []).append((group, name))
                 continue
             try:
                 child = group.child(name)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED
+from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED, RunSelection
 from pypet.runs.states import ABANDONED, COMMITTED, FAILED, PENDING, RUNNING
 from pypet.support.spelling import did_you_mean
 from pypet.tables.column import PARAMETER, RUN, Column, array_of
@@ -84,7 +84,9 @@ def read_table(
     RefusedPickleError
         A result that was named is pickled, and may not be unpickled.
     """
-    with opened_source(source) as data:
+    if not (runs is None or isinstance(runs, slice | str)) and isinstance(runs, Iterable):
+        runs = list(runs)  # it is needed twice
+    with opened_source(source, _selection(runs)) as data:
         indices = _selected_runs(data, runs)
         if completed_only:
             indices = indices[data.facts.completed[indices]]
@@ -106,6 +108,21 @@ def _as_names(names: Any, argument: str) -> list[str] | None:
 
 
 # ----- runs --------------------------------------------------------------------------------------
+
+
+def _selection(runs: Any) -> RunSelection | None:
+    """Return which rows of the run table are needed for some runs; None for all.
+
+    So it is for names, of which only the whole table says to which runs they belong.
+    """
+    if isinstance(runs, slice):
+        return lambda length: np.sort(np.arange(length)[runs])
+    given = runs if isinstance(runs, list) else [runs]
+    try:
+        indices = np.unique([operator.index(run) for run in given])
+    except (TypeError, OverflowError):
+        return None
+    return lambda length: indices[(indices >= 0) & (indices < length)]
 
 
 def _selected_runs(data: Source, runs: Any) -> NDArray[np.int64]:

@@ -271,8 +271,10 @@ class ResultReader:
         """Return where the groups of runs are in each layer."""
         index_of = self._source.run_index
         errors: list[StorageFormatError] = []
+        wanted = frozenset(self._indices)
         places = [
-            (layer, run_groups(layer.root, branches, index_of, errors.append)) for layer in layers
+            (layer, run_groups(layer.root, branches, index_of, wanted, errors.append))
+            for layer in layers
         ]
         if errors:
             _logger.warning(

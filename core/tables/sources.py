@@ -13,12 +13,13 @@ import numpy as np
 from pypet.encoding import decode_item
 from pypet.encoding.unpickling import NEVER, UnpicklingPolicy, unpickling
 from pypet.errors import DataNotInStorageError, NoSuchServiceError, StorageFormatError
+from pypet.interfaces import InspectsRuns
 from pypet.leaves.base_parameter import BaseParameter
 from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
 from pypet.leaves.sparse_text import SPARSE_IDENTIFIER
 from pypet.records import LEAF, ArrayItem, Item, MetaRecord, RunError, SharedItem
-from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED
+from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED, RunSelection
 from pypet.runs.names import RunNames
 from pypet.services.backend import RecordBackend
 from pypet.services.storage_choice import service_to_read
@@ -124,16 +125,21 @@ class Source(Protocol):
 
 
 @contextmanager
-def opened_source(source: Any) -> Iterator[Source]:
+def opened_source(source: Any, select: RunSelection | None = None) -> Iterator[Source]:
     """Give the source for a trajectory, or for the path of a file and a name, in a block.
 
-    The view of a file is consistent within the block, also while somebody stores in it.
+    The view of a file is consistent within the block, also while somebody stores in it. With
+    ``select`` it may be that only facts about these runs are read, and others look as if they had
+    not been started.
     """
     with ExitStack() as stack:
         if isinstance(source, (tuple, str, os.PathLike)):
             service, name = _service_of(source)
             stack.enter_context(_reading(service, UnpicklingPolicy(NEVER)))
-            meta, rebuilt = service.inspect_meta(name)
+            rebuilt: tuple[str, ...] = ()
+            meta = _runs_of(service, name, select)
+            if meta is None:
+                meta, rebuilt = service.inspect_meta(name)
             if rebuilt:
                 _logger.warning(
                     "What is stored about trajectory `%s` itself is damaged, and was made again "
@@ -152,7 +158,9 @@ def opened_source(source: Any) -> Iterator[Source]:
         if source._stored and isinstance(service, RecordBackend):
             policy = UnpicklingPolicy(service.unpickle, source._dynamic_imports)
             stack.enter_context(_reading(service, policy))
-            meta = service.read_meta(source._name, with_runs=True)
+            meta = _runs_of(service, source._name, select)
+            if meta is None:
+                meta = service.read_meta(source._name, with_runs=True)
             stored = StoredSource(service, source._name, source._dynamic_imports, meta)
         elif source._stored and service is not None:
             _logger.warning(
@@ -161,6 +169,13 @@ def opened_source(source: Any) -> Iterator[Source]:
                 *(service, source._name),
             )
         yield LiveSource(source, stored)
+
+
+def _runs_of(service: Any, name: str, select: RunSelection | None) -> MetaRecord | None:
+    """Return what is stored about some runs; None if all have to be read."""
+    if select is None or not isinstance(service, InspectsRuns):
+        return None
+    return service.inspect_runs(name, select)
 
 
 @contextmanager

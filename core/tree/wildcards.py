@@ -228,10 +228,12 @@ class Wildcards:
         """
         if self.names_runs_itself:
             return self._run_indices.get(name)
-        if name[:4] != "run_" or not name[4:].isdecimal() or not name.isascii():
+        digits = name[4:]
+        if name[:4] != "run_" or not (digits.isdecimal() and digits.isascii()):
             return None
-        idx = int(name[4:])
-        return idx if make_run_name(idx) == name else None
+        # Eight digits, or more where a number needs them.
+        is_name = len(digits) == 8 or (len(digits) > 8 and digits[0] != "0")
+        return int(digits) if is_name else None
 
     # ----- parsing -------------------------------------------------------------------------
 

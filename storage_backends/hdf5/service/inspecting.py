@@ -28,7 +28,7 @@ from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK, stepwise
 from pypet.storage_backends.hdf5.service.reading import Reading
 
 if TYPE_CHECKING:
-    pass
+    from pypet.records.run_rows import RunSelection
 
 
 class Inspecting(Reading, ABC):
@@ -62,6 +62,16 @@ class Inspecting(Reading, ABC):
                     limit=self._new_limit(file),
                 )
             return meta, damage.found
+
+    def inspect_runs(self, trajectory: str, select: RunSelection) -> MetaRecord | None:
+        """Return the data about a trajectory with the rows of some runs; see `InspectsRuns`."""
+        from pypet.storage_backends.hdf5.trajectories.meta_reading import read_some_runs
+
+        with self.file_lock, self._opened_for_reading() as file:
+            self._check_known(file, trajectory)
+            with damage_reported(file.path, lambda: f"The overview of trajectory {trajectory!r}"):
+                policy = UnpicklingPolicy(self._unpickle)
+                return read_some_runs(file, trajectory, policy, select, self._new_limit(file))
 
     def inspect_digests(self) -> Iterator[tuple[str, Digest | Exception]]:
         """Yield name and digest of each trajectory; see `RecordBackend.inspect_digests`.

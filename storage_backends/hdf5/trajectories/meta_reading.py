@@ -13,6 +13,7 @@ from h5py import h5a, h5d, h5g
 from pypet.encoding.unpickling import UnpicklingPolicy
 from pypet.errors import DataNotInStorageError, RefusedPickleError, StorageFormatError
 from pypet.records import Digest, Info, MetaRecord, RunError, RunRows
+from pypet.records.run_rows import RunSelection
 from pypet.storage_backends.hdf5.compression.filters import missing_filter
 from pypet.storage_backends.hdf5.encoding.annotations import read_annotations
 from pypet.storage_backends.hdf5.encoding.attributes import (
@@ -39,7 +40,11 @@ from pypet.storage_backends.hdf5.trajectories.rebuilding import (
 )
 from pypet.storage_backends.hdf5.trajectories.run_errors import COLUMNS as ERROR_COLUMNS
 from pypet.storage_backends.hdf5.trajectories.run_errors import read_errors
-from pypet.storage_backends.hdf5.trajectories.run_rows import read_runs, unstarted_runs
+from pypet.storage_backends.hdf5.trajectories.run_rows import (
+    read_rows_of_runs,
+    read_runs,
+    unstarted_runs,
+)
 from pypet.version import __version__
 
 Rows = np.ndarray[Any, Any]
@@ -100,6 +105,29 @@ def read_overview(
     settings = _settings(tables, trajectory, damage)
     runs = _runs(tables, info.length, damage) if with_runs else None
     return MetaRecord(info, {}, explorations, settings, runs)
+
+
+def read_some_runs(
+    file: OpenFile,
+    trajectory: str,
+    policy: UnpicklingPolicy,
+    select: RunSelection,
+    limit: SizeLimit | None = None,
+) -> MetaRecord | None:
+    """Return the data about a trajectory with the rows of some runs; see `InspectsRuns`.
+
+    None unless the overview is as it should be.
+    """
+    damage = OverviewDamage(file.path, trajectory, notes_refusals=True)
+    meta = read_overview(file, trajectory, policy, damage, with_runs=False, limit=limit)
+    indices = select(meta.info.length)
+    if indices is None or damage.found:
+        return None
+    try:
+        runs = _Tables(file, trajectory, policy, limit).some_runs(indices)
+    except (*SYMPTOMS, StorageFormatError, RefusedPickleError):
+        return None
+    return None if runs is None else meta._replace(runs=runs)
 
 
 def read_digest(
@@ -182,6 +210,14 @@ class _Tables:
         if table is None:
             return None
         return read_runs(self._foreign_rows("runs") if missing_filter(table) else table, length)
+
+    def some_runs(self, indices: np.ndarray[Any, Any]) -> RunRows | None:
+        """Return the rows of some runs, with the errors of all; None if all have to be read."""
+        table = self._open("runs")
+        if table is None or missing_filter(table):
+            return None
+        runs = read_rows_of_runs(table, indices)
+        return None if runs is None else replace(runs, errors=self.errors())
 
     def completed(self) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
         """Return which runs are completed, by index; None if the run table is not that simple."""

@@ -147,6 +147,33 @@ def read_runs(table: h5d.DatasetID | Rows, length: int) -> tuple[RunRows, int]:
     return _run_rows(columns), lost
 
 
+def read_rows_of_runs(table: h5d.DatasetID, indices: np.ndarray[Any, Any]) -> RunRows | None:
+    """Return the rows of some runs, whose ``indices`` ascend, in their order.
+
+    None if not each of them is where it belongs, and sound; or if so many chunks of the table have
+    to be read for them that reading all of it is as fast.
+
+    Raises
+    ------
+    OSError
+        A chunk cannot be read.
+    """
+    stretches = list(_stretches(indices))
+    length = int(table.shape[0])
+    if not stretches or indices[-1] >= length or len(stretches) * CHUNK_ROWS > length:
+        return None
+    blocks = [
+        _block(read_rows(table, row, min(row + BLOCK_ROWS, int(indices[stop - 1]) + 1)))
+        for start, stop in stretches
+        for row in range(int(indices[start]), int(indices[stop - 1]) + 1, BLOCK_ROWS)
+    ]
+    columns = {name: _joined([block[name] for block in blocks]) for name in LAYOUT.names or ()}
+    is_in_place = np.array_equal(columns["idx"], indices)
+    if not is_in_place or not _sound_rows(columns, may_repeat=False).all():
+        return None
+    return _run_rows(columns)
+
+
 def unstarted_runs(length: int) -> RunRows:
     """Return rows for runs that have not been started."""
     return _unstarted(np.arange(length))
@@ -201,7 +228,7 @@ def _run_rows(columns: Columns) -> RunRows:
         place[environment.reshape(-1)] if count else np.zeros(0, dtype=np.int32),
         tuple(name for name in known if name not in (NO_ENVIRONMENT, "")),
         {},
-        _own_names(columns["name"]),
+        _own_names(columns["name"], columns["idx"]),
         {name: columns[name] for name in TEXT_COLUMNS},
     )
 
@@ -216,13 +243,17 @@ def _blocks(table: h5d.DatasetID | Rows) -> Iterator[Columns]:
             rows = table[start : start + BLOCK_ROWS]
         else:
             rows = _readable_rows(table, start, min(start + BLOCK_ROWS, table.shape[0]))
-        block = {}
-        for name in LAYOUT.names or ():
-            if name in (rows.dtype.names or ()):
-                block[name] = _trimmed(rows[name])
-            else:
-                block[name] = np.zeros(len(rows), dtype=LAYOUT[name])
-        yield block
+        yield _block(rows)
+
+
+def _block(rows: Rows) -> Columns:
+    """Return all columns of rows, also those that old tables do not have."""
+    return {
+        name: _trimmed(rows[name])
+        if name in (rows.dtype.names or ())
+        else np.zeros(len(rows), dtype=LAYOUT[name])
+        for name in LAYOUT.names or ()
+    }
 
 
 def _readable_rows(table: h5d.DatasetID, start: int, stop: int) -> Rows:
@@ -253,11 +284,11 @@ def _joined(columns: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     return np.concatenate(columns)
 
 
-def _own_names(names: np.ndarray[Any, Any]) -> list[str] | None:
-    """Return the run names, None if they are the default ones."""
+def _own_names(names: np.ndarray[Any, Any], indices: np.ndarray[Any, Any]) -> list[str] | None:
+    """Return the names of these runs, None if they are the default ones."""
     for start in range(0, len(names), BLOCK_ROWS):
-        part = names[start : start + BLOCK_ROWS].tolist()
-        for index, name in enumerate(part, start):
+        part = slice(start, start + BLOCK_ROWS)
+        for index, name in zip(indices[part].tolist(), names[part].tolist(), strict=True):
             if name != b"run_%08d" % index:
                 return [other.decode("utf8", "replace") for other in names.tolist()]
     return None
