@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 
 from pypet.interfaces import Command
@@ -12,13 +13,14 @@ BASH = """\
 # Completion of pypet for bash. In ~/.bashrc:  eval "$(pypet completion bash)"
 _pypet_completion() {
     local kind value program="${COMP_WORDS[0]}"
+    local -a arguments=(--quoted --candidates "$COMP_CWORD" "${COMP_WORDS[@]}")
     COMPREPLY=()
     while IFS=$'\\t' read -r kind value; do
         case "$kind" in
             file) compopt -o default ;;
             word) COMPREPLY+=("$value") ;;
         esac
-    done < <("$program" completion --candidates "$COMP_CWORD" "${COMP_WORDS[@]}" 2>/dev/null)
+    done < <("$program" completion "${arguments[@]}" 2>/dev/null)
 }
 complete -F _pypet_completion pypet
 """
@@ -34,7 +36,7 @@ _pypet() {
             file) files=1 ;;
             word) candidates+=("$value") ;;
         esac
-    done < <("${words[1]}" completion --candidates $((CURRENT - 1)) "${words[@]}" 2>/dev/null)
+    done < <("${words[1]}" completion --candidates $((CURRENT - 1)) "${(@Q)words}" 2>/dev/null)
     (( ${#candidates} )) && compadd -a candidates
     (( files )) && _files
 }
@@ -75,12 +77,23 @@ def completion(arguments: argparse.Namespace) -> int:
         from pypet.cli.completion import complete
 
         index, *words = arguments.candidates
+        if arguments.quoted:
+            words = list(map(_unquoted, words))
         found = complete(words, int(index))
         lines = [f"word\t{word}\n" for word in found.words]
         sys.stdout.write("".join([*lines, "file\t\n"] if found.with_files else lines))
     else:
         sys.stdout.write(SCRIPTS[arguments.shell])
     return 0
+
+
+def _unquoted(word: str) -> str:
+    """Return a word of a command line without quotes; as it is if it has an opening one only."""
+    try:
+        parts = shlex.split(word)
+    except ValueError:
+        return word
+    return parts[0] if len(parts) == 1 else word
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,8 +104,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=list(SCRIPTS),
         help=f"{', '.join(SCRIPTS)}; the script says where it belongs",
     )
-    # For the scripts: index of a word, and all words of the line.
+    # For the scripts: index of a word, and all words of the line, which bash gives as typed.
     parser.add_argument("--candidates", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    parser.add_argument("--quoted", action="store_true", help=argparse.SUPPRESS)
 
 
 @hookimpl

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -16,7 +20,7 @@ from pypet.interfaces import Command
 from pypet.manager import PluginManager
 from pypet.markers import hookimpl
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -99,7 +103,7 @@ def test_a_script_is_printed_for_each_shell(shell, capsys):
     assert main(["completion", shell]) == 0
     script = capsys.readouterr().out
     assert "pypet completion" in script
-    assert " completion --candidates " in script
+    assert "--candidates " in script
     assert main(["completion", shell, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["script"] == script
     program = shutil.which(shell)
@@ -124,22 +128,132 @@ def test_candidates_are_lines_of_kind_and_value(folder, capsys):
     assert capsys.readouterr().out == "file\t\n"
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-def test_bash_completes_with_the_script(folder, capsys):
-    main(["completion", "bash"])
-    program = folder / "pypet"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m pypet "$@"\n')
+@pytest.mark.parametrize("typed", ["'data.hdf5'", '"data.hdf5"', r"data\.hdf5", "data.hdf5"])
+def test_words_as_typed_have_their_quotes_removed(folder, capsys, typed):
+    words = ["--quoted", "--candidates", "3", "pypet", "show", typed, "fi"]
+    assert main(["completion", *words]) == 0
+    assert capsys.readouterr().out == "word\tfirst\n"
+
+
+# ----- in the shells -----------------------------------------------------------------------------
+
+PROGRAM = """\
+#!/bin/sh
+[ "$1" = completion ] && exec {python} -m pypet "$@"
+printf '%s\\n' "$*" >> called
+"""
+SHELL_SECONDS = 240
+
+
+def shell(name):
+    """Return the mark of a test that needs a shell."""
+    return pytest.mark.skipif(shutil.which(name) is None, reason=f"there is no {name}")
+
+
+@pytest.fixture
+def program(folder, monkeypatch):
+    """A program ``pypet`` in the path that completes, and otherwise notes its arguments."""
+    program = folder / "bin" / "pypet"
+    program.parent.mkdir()
+    program.write_text(PROGRAM.format(python=sys.executable))
     program.chmod(0o755)
-    script = capsys.readouterr().out + (
-        f'COMP_WORDS=({program} show data.hdf5 "f")\nCOMP_CWORD=3\n'
-        '_pypet_completion\nprintf "%s\\n" "${COMPREPLY[@]}"\n'
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    monkeypatch.setenv("HOME", str(folder))
+    (folder / "data.hdf5").rename(folder / "the data.hdf5")
+    return program
+
+
+@shell("bash")
+def test_bash_completes_with_the_script(program, folder):
+    script = (
+        f'eval "$(pypet completion bash)"\nCOMP_WORDS=({program} show "the\\ data.hdf5" f)\n'
+        'COMP_CWORD=3\n_pypet_completion\nprintf "%s\\n" "${COMPREPLY[@]}"\n'
     )
     done = subprocess.run(
         ["bash", "--norc"],
         input=script,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SHELL_SECONDS,
         check=True,
     )
     assert done.stdout.split() == ["first", "forth"]
+
+
+TYPED = [
+    ("sho", "show"),
+    ("show the", "show the data.hdf5"),
+    ("show 'the data.hdf5' fi", "show the data.hdf5 first"),
+    (
+        r"table the\ data.hdf5 forth --columns run,neu",
+        "table the data.hdf5 forth --columns run,neuron.gain",
+    ),
+    ("table --wh", "table --where"),
+]
+"""What is typed before the tabulator, and the arguments of the program then."""
+
+
+@shell("zsh")
+def test_zsh_completes_with_the_script(program, folder):
+    (folder / ".zshrc").write_text(
+        'autoload -Uz compinit\ncompinit -u\neval "$(pypet completion zsh)"\n'
+    )
+    lines = "".join(f"pypet {typed}\t\n" for typed, _ in TYPED)
+    talk_to(["zsh", "-i"], f"{lines}exit\n", folder)
+    called = (folder / "called").read_text().splitlines()
+    assert called == [arguments for _, arguments in TYPED]
+
+
+@shell("fish")
+def test_fish_completes_with_the_script(program, folder):
+    lines = ["pypet completion fish | source"]
+    for typed, _ in TYPED:
+        quoted = typed.replace("\\", "\\\\").replace("'", "\\'")
+        lines.append(f"complete -C 'pypet {quoted}'")
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", "\n".join(lines)],
+        capture_output=True,
+        text=True,
+        timeout=SHELL_SECONDS,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "show",
+        "the data.hdf5",
+        "first",
+        "run,neuron.gain",
+        "--where",
+    ]
+
+
+def talk_to(arguments, typed, folder):
+    """Execute an interactive shell in a terminal of its own, into which a text is typed."""
+    main_end, shell_end = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "ZDOTDIR": str(folder), "PS1": "$ "}
+    with subprocess.Popen(
+        arguments,
+        stdin=shell_end,
+        stdout=shell_end,
+        stderr=shell_end,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        os.close(shell_end)
+        os.write(main_end, typed.encode())
+        shown = threading.Thread(target=drain, args=(main_end,))
+        shown.start()
+        try:
+            process.wait(timeout=SHELL_SECONDS)
+        finally:
+            process.kill()
+            shown.join(timeout=SHELL_SECONDS)
+            os.close(main_end)
+    assert process.returncode == 0
+
+
+def drain(descriptor):
+    """Read what is shown until the shell has gone, so that it does not wait for that."""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while os.read(descriptor, 4096):
+            pass
