@@ -38,6 +38,16 @@ def serialize(outcomes: Sequence[Outcome]) -> bytes:
     return b"".join(serialize_pieces(outcomes))
 
 
+def serialize_one(outcome: Outcome) -> bytes:
+    """Return the same as `serialize` of one outcome, in a third of the time if it is small."""
+    if outcome.error is not None:
+        return serialize([outcome])
+    try:
+        return pickle.dumps([tuple(outcome)], PROTOCOL)
+    except Exception:
+        return serialize([outcome])
+
+
 def serialize_pieces(outcomes: Sequence[Outcome]) -> list[bytes | memoryview]:
     """Serialize outcomes as consecutive pieces; large ones are not copied."""
     if any(outcome.error is not None for outcome in outcomes):
@@ -137,14 +147,17 @@ def deserialize(data: bytes | memoryview) -> list[Outcome]:
     stream: Any = _BytesReader(data) if is_large else io.BytesIO(data)  # type: ignore[arg-type]
     outcomes: list[Outcome] = []
     while stream.tell() < len(data):
-        outcomes += map(_with_traceback, pickle.load(stream))
+        outcomes += [_outcome(fields) for fields in pickle.load(stream)]
     return outcomes
 
 
-def _with_traceback(fields: tuple[Any, ...]) -> Outcome:
-    outcome = Outcome(*fields)
-    failure: Any = outcome.error
-    if not isinstance(failure, _Failure):
+_ERROR = Outcome._fields.index("error")
+
+
+def _outcome(fields: tuple[Any, ...]) -> Outcome:
+    outcome = tuple.__new__(Outcome, fields)
+    failure = fields[_ERROR]
+    if type(failure) is not _Failure:
         return outcome
     failure.error.__cause__ = RemoteTraceback(failure.text, failure.full)
     return outcome._replace(error=failure.error)

@@ -25,7 +25,12 @@ from pypet.plugins._workers.lifetime import (
     unblock_interrupts,
 )
 from pypet.plugins._workers.outbox import Outbox
-from pypet.plugins._workers.outcomes import exited_outcome, serialize, serialize_pieces
+from pypet.plugins._workers.outcomes import (
+    exited_outcome,
+    serialize,
+    serialize_one,
+    serialize_pieces,
+)
 from pypet.plugins._workers.task_lease import WorkerSlot
 from pypet.plugins._workers.task_queue import PATIENCE_SECONDS
 from pypet.support.optional import require
@@ -94,7 +99,7 @@ class InProcessRunner(TaskRunner):
     def detach(self, done: Outcome) -> bytes | None:
         """Serialize an outcome together with what the task function has deferred."""
         detached = self._function.detach(done)
-        return None if detached is None else serialize([detached])
+        return None if detached is None else serialize_one(detached)
 
     def forget(self, done: Sequence[Outcome]) -> None:
         """Drop what the task function has deferred for these runs."""

@@ -9,6 +9,7 @@ import pytest
 import pypet
 from pypet.plugins._workers import outbox, worker_process
 from pypet.plugins._workers.task_queue import BatchSizing
+from pypet.wrap_modes._local import locking
 from tests.processes import wait_until
 
 pytest.importorskip("h5py")
@@ -70,10 +71,8 @@ def run(traj, answer):
         wait_until(lambda: answer.exists() and answer.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
-def test_short_runs_are_on_the_disk_during_a_long_one(make_env, tmp_path, options):
-    if options["wrap_mode"].startswith("NET"):
-        pytest.importorskip("zmq")
+def execute(make_env, tmp_path, options):
+    """Execute the experiment and check what it stores, during the long run and at the end."""
     filename, answer = str(tmp_path / "x.hdf5"), tmp_path / "answer"
     if options.get("resumable"):
         options = {**options, "resume_folder": str(tmp_path / "resume")}
@@ -89,3 +88,30 @@ def test_short_runs_are_on_the_disk_during_a_long_one(make_env, tmp_path, option
     traj = pypet.load_trajectory(filename=filename, load_data=2)
     assert set(traj.f_get_run_states().values()) == {"completed"}
     assert [traj.f_get(f"run_{idx:08d}.z").f_get() for idx in range(RUNS)] == list(range(RUNS))
+
+
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
+def test_short_runs_are_on_the_disk_during_a_long_one(make_env, tmp_path, options):
+    if options["wrap_mode"].startswith("NET"):
+        pytest.importorskip("zmq")
+    execute(make_env, tmp_path, options)
+
+
+def test_workers_do_not_store_again_what_the_main_process_has_stored(
+    make_env, tmp_path, monkeypatch
+):
+    stored = tmp_path / "stored"
+    stored.touch()
+    store = locking.DeferredRequests.store
+
+    def note(self, service):
+        with stored.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{run}\n" for run, _ in self._waiting))
+        store(self, service)
+
+    monkeypatch.setattr(locking.DeferredRequests, "store", note)
+    execute(make_env, tmp_path, WAYS["LOCK"])
+    runs = list(map(int, stored.read_text(encoding="utf-8").split()))
+    assert set(runs).isdisjoint(range(LONG))
+    assert len(set(runs)) == len(runs)
+    assert runs, "no worker has deferred anything"
