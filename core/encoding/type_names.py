@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pypet.errors import StorageFormatError
 from pypet.pypetconstants import PARAMETERTYPEDICT
 
 TEXT_TYPES: frozenset[type] = frozenset((str, bytes, np.str_, np.bytes_))
@@ -41,6 +42,10 @@ _older_names: dict[Any, type] = {}
 """Cache of other spellings."""
 
 
+class UnknownTypeNameError(StorageFormatError, TypeError):
+    """A stored name is not that of a scalar type."""
+
+
 def type_of_name(name: Any) -> type:
     """Return the scalar type with the stored ``name``.
 
@@ -49,7 +54,7 @@ def type_of_name(name: Any) -> type:
 
     Raises
     ------
-    TypeError
+    UnknownTypeNameError
         The name is unknown.
     """
     kind = _TYPE_OF_NAME.get(name) or _older_names.get(name)
@@ -57,7 +62,7 @@ def type_of_name(name: Any) -> type:
         return kind
     kind = _TYPE_OF_NAME.get(_modern(as_text(name)))
     if kind is None:
-        raise TypeError(
+        raise UnknownTypeNameError(
             f"The stored data should become of type {name!r}, which is none of "
             f"{', '.join(sorted(_TYPE_OF_NAME))}."
         )

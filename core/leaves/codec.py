@@ -15,7 +15,12 @@ from zipfile import BadZipFile
 
 from pypet import pypetconstants as constants
 from pypet.encoding import decode_item, encode_value
-from pypet.errors import PypetError, StorageFormatError
+from pypet.errors import (
+    NoSuchServiceError,
+    ParameterLockedException,
+    PypetError,
+    StorageFormatError,
+)
 from pypet.records import Item
 from pypet.tree.node import NNLeafNode
 
@@ -92,9 +97,9 @@ def decode_leaf(
     ParameterLockedException
         The leaf is a locked parameter.
     TypeError
-        The scalar type of an item is unknown, or an item cannot be read with the given flag.
+        An item cannot be read with the given flag.
     StorageFormatError
-        The items are damaged: inconsistent, or with content that no leaf writes.
+        The items are damaged: inconsistent, of unknown types, or with content that no leaf writes.
     """
     protocol = _protocol_of(type(leaf))
     if protocol.has_load_flags:
@@ -108,7 +113,7 @@ def decode_leaf(
         else:
             data = {name: decode_item(item, encoding) for name, item in items.items()}
     except _SYMPTOMS as err:
-        if isinstance(err, PypetError):
+        if isinstance(err, PypetError | ParameterLockedException | NoSuchServiceError):
             raise
         raise StorageFormatError(
             f"The data of {leaf.v_full_name!r} (items: {', '.join(items)}) cannot be decoded, so "
@@ -125,6 +130,7 @@ _SYMPTOMS = (
     LookupError,
     PickleError,
     RuntimeError,
+    TypeError,
     ValueError,
     struct.error,
     zlib.error,

@@ -8,7 +8,7 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.encoding.unpickling import UnpicklingPolicy
-from pypet.errors import DataNotInStorageError, ParameterLockedException
+from pypet.errors import DataNotInStorageError, ParameterLockedException, StorageFormatError
 from pypet.leaves.base_parameter import BaseParameter, set_left_in_storage
 from pypet.leaves.class_lookup import create_class
 from pypet.leaves.codec import decode_leaf
@@ -166,18 +166,26 @@ class NodeLoader:
     def _new_group(self, record: NodeRecord) -> None:
         kind = None
         if record.class_name is not None:
-            kind = create_class(record.class_name, dynamic_imports_of(self._root))
+            kind = self._class_of(record.path, record.class_name)
         group = self._tree.insert_group(record.path, kind, record.comment)
         if record.annotations:
             group.v_annotations.f_set(**record.annotations)
         set_stored(group, not self.as_new)
+
+    def _class_of(self, path: str, name: str) -> Any:
+        if not name.isidentifier():
+            raise StorageFormatError(
+                f"The stored node {path!r} has a class {name!r:.80}, which cannot be the name of a "
+                "class: it is damaged."
+            )
+        return create_class(name, dynamic_imports_of(self._root))
 
     def _new_leaf(self, record: NodeRecord) -> None:
         if record.class_name is None:
             raise DataNotInStorageError(
                 f"The stored node {record.path!r} does not say which class it has."
             )
-        kind = create_class(record.class_name, dynamic_imports_of(self._root))
+        kind = self._class_of(record.path, record.class_name)
         if getattr(kind, "KNOWS_TRAJECTORY", False):
             leaf = kind(record.path, self._root)
         else:

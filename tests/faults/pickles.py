@@ -3,7 +3,8 @@
 `python tests/faults/pickles.py --cases 10000` writes pickles, harmless and hostile ones and some
 with changed bytes, into attributes and arrays of every kind of node of a file of all types, in
 every type of HDF5, and loads and shows these files. A hostile pickle makes a folder. The cases run
-in processes of their own, so that a crash is noticed.
+in processes of their own, so that a crash is noticed. Every error has to be a documented one that
+names file and node; others are printed with their tracebacks, and count as failures.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import argparse
 import collections
 import contextlib
 import io
+import json
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -41,11 +44,19 @@ from pypet import (
     load_trajectory,
 )
 from pypet.__main__ import main as pypet_main
+from pypet.errors import (
+    DataNotInStorageError,
+    RefusedPickleError,
+    StorageFormatError,
+    VersionMismatchError,
+)
 
 TRAJ = "fuzzed"
 CANARY = "canary-that-is-never-seen"
 """Name of the folder that hostile pickles make, within the working folder."""
 CASES_PER_PROCESS = 250
+FOUND = "found.json"
+"""Where a process writes what it found, within the working folder."""
 
 
 # ----- a file of all types -----------------------------------------------------------------------
@@ -368,14 +379,13 @@ def each(function: Callable[[Any], Any], arguments: Iterable[Any]) -> None:
 
 
 def show(path: str, *more: str) -> None:
-    """Run `pypet show`."""
+    """Run `pypet show`; raise what it reports instead of a description."""
     out, err = io.StringIO(), io.StringIO()
-    with (
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        contextlib.suppress(SystemExit),
-    ):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         pypet_main(["show", path, *more])
+    messages = [line for line in err.getvalue().splitlines() if line.startswith("pypet: error")]
+    if messages:  # without the type, but file and node have to be there
+        raise StorageFormatError("\n".join(messages))
 
 
 def access_shared(path: str, mode: str) -> None:
@@ -395,8 +405,27 @@ def access_shared(path: str, mode: str) -> None:
     each(lambda ask: ask(), asked)
 
 
-def perform(case: Case, path: str) -> str:
-    """Do with a file what the case says; return the name of the error, '' if there was none."""
+DOCUMENTED = (
+    DataNotInStorageError,
+    RefusedPickleError,
+    StorageFormatError,
+    VersionMismatchError,
+)
+OF_THE_FILE = ("cannot be opened", "is not an HDF5 file", "is incomplete", "There is no trajectory")
+"""What errors say before any node is known."""
+
+
+class Outcome(NamedTuple):
+    """What became of a case."""
+
+    name: str
+    """Of the error; 'no error' if there was none."""
+    flaw: str = ""
+    """Traceback of an error that is not documented, or that lacks file or node."""
+
+
+def perform(case: Case, path: str) -> Outcome:
+    """Do with a file what the case says."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -408,9 +437,23 @@ def perform(case: Case, path: str) -> str:
                 show(path, TRAJ)
             else:
                 access_shared(path, case.mode)
-        except Exception as error:  # damage ends in many errors; what counts is what was run
-            return type(error).__name__
-    return ""
+        except Exception as error:
+            return judged(error, path)
+    return Outcome("no error")
+
+
+def judged(error: Exception, path: str) -> Outcome:
+    """Return whether an error is one of the contract that says where the file is damaged."""
+    name = type(error).__name__
+    notes = getattr(error, "__notes__", ())
+    text = "\n".join([str(error), *notes])
+    names_node = any(phrase in text for phrase in (TRAJ, f" / in {path}", *OF_THE_FILE))
+    if path in text and (names_node or text.startswith(f"/ in {path}")):
+        if isinstance(error, DOCUMENTED):
+            return Outcome(name)
+        if any("The shared data at" in note for note in notes):
+            return Outcome(f"{name} of a request with arguments")
+    return Outcome(name, "".join(traceback.format_exception(error)))
 
 
 class Tally:
@@ -421,6 +464,8 @@ class Tally:
         self._folder = folder
         self._bases = [Base(folder, framed=framed) for framed in (False, True)]
         self.outcomes: collections.Counter[str] = collections.Counter()
+        self.flaws: list[str] = []
+        """Where errors were not documented ones or lacked file or node, with tracebacks."""
 
     def check(self, case: Case) -> None:
         """Try one case.
@@ -433,7 +478,10 @@ class Tally:
         path = self._folder / f"case{self.outcomes.total()}.hdf5"  # PyTables may hold the last
         place = write_case(case, self._bases[case.is_framed], path)
         (self._folder / "last").write_text(f"{place}\n{case}\n")
-        self.outcomes[perform(case, str(path)) or "no error"] += 1
+        outcome = perform(case, str(path))
+        self.outcomes[outcome.name] += 1
+        if outcome.flaw:
+            self.flaws.append(f"raw error at {place}: {case}\n{outcome.flaw}")
         path.unlink()
         assert not (self._folder / CANARY).exists(), f"the pickle at {place} was run: {case}"
 
@@ -457,8 +505,8 @@ def work(folder: Path, count: int, number: int, seconds: float) -> int:
             tally.check(case)
 
     try_all()
-    for name, times in tally.outcomes.most_common():
-        sys.stdout.write(f"{times} {name}\n")
+    found = {"outcomes": tally.outcomes, "flaws": tally.flaws}
+    (folder / FOUND).write_text(json.dumps(found))
     return 0
 
 
@@ -489,9 +537,10 @@ def run(count: int, number: int, seconds: float) -> tuple[collections.Counter[st
             if done.returncode != 0:
                 end_of_it = done.stderr.decode(errors="replace")[-3000:]
                 failures.append(f"ended by {done.returncode}: {_last(folder)}\n{end_of_it}")
-            for line in done.stdout.decode().splitlines():
-                times, _, name = line.partition(" ")
-                outcomes[name] += int(times)
+                continue
+            found = json.loads(Path(folder, FOUND).read_text())
+            outcomes.update(found["outcomes"])
+            failures += found["flaws"]
     return outcomes, failures
 
 
@@ -515,7 +564,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(f"{times:7} {name}\n")
     for failure in failures:
         sys.stdout.write(f"FAILED: {failure}\n")
-    sys.stdout.write(f"{outcomes.total()} cases, {len(failures)} processes failed\n")
+    sys.stdout.write(f"{outcomes.total()} cases, {len(failures)} failures\n")
     return 1 if failures else 0
 
 

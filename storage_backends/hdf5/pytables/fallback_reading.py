@@ -24,7 +24,7 @@ from pypet.storage_backends.hdf5.encoding.layout import (
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.pytables.pickle_inspection import inspect_items
 from pypet.storage_backends.hdf5.pytables.plain_copies import plain_copy
-from pypet.storage_backends.hdf5.pytables.stores import quiet
+from pypet.storage_backends.hdf5.pytables.stores import closed_on_failure, quiet
 
 
 class PyTablesReader:
@@ -114,16 +114,21 @@ def read_through_pytables(
     StorageFormatError
         The file is damaged there.
     """
-    import tables
-
     for path in paths:
         check_readable(h5o.open(file.id, path.encode("utf8")), f"{path} in {file.path}")
     if policy.mode == TRUST:
         inspect_items(file, paths, policy)
-        with file.handed_over() as path, quiet(), tables.open_file(path, "r") as source:
+        with file.handed_over() as path, quiet(), _opened(path) as source:
             yield PyTablesReader(source, path)
         return
     with plain_copy(file, paths, policy) as options:
         name = f"{file.path} (copy in memory)"
-        with quiet(), tables.open_file(name, "r", **options) as source:
+        with quiet(), _opened(name, **options) as source:
             yield PyTablesReader(source, file.path)
+
+
+def _opened(path: str, **options: Any) -> Any:
+    import tables
+
+    with closed_on_failure():
+        return tables.open_file(path, "r", **options)

@@ -3,8 +3,9 @@
 PyTables unpickles the rows of object arrays, and attributes that look like pickles, of every node
 along a path. Where it works on the file itself, everything it would touch is first read through
 h5py. Unless every pickle is trusted, a pickle must name nothing, or equal the pickle of the value
-that the safe unpickler reads from it. PyTables allocates memory for whatever it takes a type to be,
-and aborts the process for names that are not UTF-8, so such names are refused in every mode.
+that the safe unpickler reads from it. PyTables allocates memory for whatever it takes a type to be.
+It aborts the process for names that are not UTF-8, and writes beyond its memory for attributes that
+it takes for text, so both are checked in every mode.
 """
 
 from __future__ import annotations
@@ -81,6 +82,11 @@ def is_ragged(kind: h5t.TypeID) -> bool:
 def is_scalar(attribute: h5a.AttrID) -> bool:
     """Return whether an attribute is a scalar."""
     return bool(attribute.get_space().get_simple_extent_type() != h5s.SIMPLE)
+
+
+def _is_one_text(attribute: h5a.AttrID) -> bool:
+    is_text = attribute.get_type().get_class() == h5t.STRING
+    return bool(is_text and attribute.get_space().get_simple_extent_npoints() <= 1)
 
 
 def reads_elsewhere(dataset: h5d.DatasetID) -> bool:
@@ -220,11 +226,16 @@ class _Inspection:
         if path in self._seen:
             return
         check_names(node, path, self._file.path)
-        if not self._is_trusted:
-            for name in attribute_names(node):
+        for name in attribute_names(node):
+            if not self._is_trusted:
                 self._check_attribute(node, name, path)
-            if isinstance(node, h5d.DatasetID):
-                self._check_dataset(node, path)
+            elif name in TEXT_ATTRIBUTES and not _is_one_text(h5a.open(node, name)):
+                raise StorageFormatError(
+                    f"Attribute {name.decode()!r} of {path} in {self._file.path} is no text, so it "
+                    "cannot be given to PyTables. The file is damaged there."
+                )
+        if not self._is_trusted and isinstance(node, h5d.DatasetID):
+            self._check_dataset(node, path)
         self._seen.add(path)
 
     def _check_attribute(self, node: Any, name: bytes, path: str) -> None:

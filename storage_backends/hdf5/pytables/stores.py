@@ -28,6 +28,29 @@ def quiet() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def closed_on_failure() -> Iterator[None]:
+    """Close the file if PyTables fails to open it in a ``with`` block, also through pandas.
+
+    PyTables would keep a file whose root it cannot read, and the lock on it, until the process
+    ends, and then fail to close it. Only one thread at a time may be in such a block.
+    """
+    import tables
+
+    registry = tables.file._open_files
+    known = set(registry.handlers)
+    try:
+        yield
+    except BaseException:
+        for handler in set(registry.handlers) - known:
+            for node in list(handler._node_manager.registry.values()):
+                node._g_close()  # HDF5 closes a file only after everything in it
+            handler._close_file()
+            handler.isopen = 0
+            registry.remove(handler)
+        raise
+
+
 # ----- stores ----------------------------------------------------------------------------------
 
 
@@ -85,7 +108,8 @@ def _new_store(
             "complib": settings.complib,
             "fletcher32": settings.fletcher32,
         }
-    store: Any = HDFStore(path, mode, **compression, **driver)
+    with closed_on_failure():
+        store: Any = HDFStore(path, mode, **compression, **driver)
     if settings is not None:
         _keep_ragged_rows_writable(store._handle, settings)
     return store

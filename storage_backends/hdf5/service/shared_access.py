@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pypet.encoding.unpickling import TRUST, UnpicklingPolicy
+from pypet.storage_backends.hdf5.files.damage import damage_reported
 from pypet.storage_backends.hdf5.files.thread_locks import FORK_LOCK
 from pypet.storage_backends.hdf5.service.file_access import FileAccess
 from pypet.support.optional import require
@@ -81,7 +82,8 @@ class SharedAccess(FileAccess, ABC):
             return
         trajectory, leaf, item = location
         path = "/".join(("", trajectory, *leaf.split("."), *item.split(".")))
-        inspect_items(file, [path], policy)
+        with damage_reported(file.path, lambda: f"The shared data at {path}"):
+            inspect_items(file, [path], policy)
         seen.add(location)
 
     @contextmanager

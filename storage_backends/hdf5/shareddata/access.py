@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import h5py
@@ -13,6 +14,7 @@ from pypet.encoding.encoding_errors import advice_on_type
 from pypet.encoding.portable_pickle import portable_pickles
 from pypet.encoding.unpickling import TRUST, UnpicklingPolicy
 from pypet.errors import DataNotInStorageError, StorageFormatError
+from pypet.storage_backends.hdf5.files.damage import damage_reported, damaged, note_place
 from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.frames.frame_reading import check_codes, plain_store
 from pypet.storage_backends.hdf5.objects.groups import hdf5_path
@@ -57,6 +59,9 @@ _READING = frozenset(
 )
 """Requests that change nothing in the file."""
 
+_WHOLE_READS = frozenset(("__iter__", "pandas_get", "read"))
+"""Requests that fail only for damaged data, if they have no arguments."""
+
 READ_FROM_COPIES = frozenset(("pandas_get", "pandas_select"))
 """Requests that read a whole frame, of which pandas unpickles much."""
 
@@ -92,26 +97,62 @@ def access(
         Elements of an array are masked, of which PyTables would write what is under the mask.
     ValueError
         Something is to be created that exists.
+    StorageFormatError
+        PyTables or pandas cannot read what is there.
     Exception
-        Whatever PyTables or pandas raises for the request.
+        Whatever else PyTables or pandas raises for the request, with a note that names file and
+        item.
     """
 
     def open_handle(path: str, writable: bool) -> StoreHandle:
         return StoreHandle(path, writable, settings)
 
     _refuse_masks(item, (*(args or ()), *(kwargs or {}).values()))
+    where = f"The shared data at {_path_of(item)}"
     if request in READ_FROM_COPIES and policy.mode != TRUST:
-        return _read_from_copy(file, settings, item, request, kwargs, policy)
-    handle = file.hand_over(open_handle)
+        with _errors_located(file.path, where):
+            return _read_from_copy(file, settings, item, request, kwargs, policy)
+    with damage_reported(file.path, lambda: where):
+        handle = file.hand_over(open_handle)
     assert isinstance(handle, StoreHandle)
     location = ItemLocation(handle.store, settings, *item)
     special = _SPECIAL.get(request)
+    is_whole_read = request in _WHOLE_READS and all(
+        value is None for value in (*(args or ()), *(kwargs or {}).values())
+    )
     with quiet(), portable_pickles():
-        if special is not None:
-            return special(location, *(args or ()), **(kwargs or {}))
-        if args is None and kwargs is None:
-            return getattr(location.node(), request)
-        return _call(location, request, args or (), dict(kwargs or {}))
+        if special is not None and not is_whole_read:
+            with _errors_located(file.path, where):
+                return special(location, *(args or ()), **(kwargs or {}))
+        with damage_reported(file.path, lambda: where):
+            node = location.node()
+            if special is not None:
+                return special(location)
+            if is_whole_read:
+                return _call(node, request, args or (), dict(kwargs or {}))
+        with _errors_located(file.path, where):
+            if args is None and kwargs is None:
+                return getattr(node, request)
+            return _call(node, request, args or (), dict(kwargs or {}))
+
+
+@contextmanager
+def _errors_located(file: str, where: str) -> Iterator[None]:
+    """Name file and item in errors of a ``with`` block; those of HDF5 mean damage."""
+    import tables
+
+    try:
+        yield
+    except tables.HDF5ExtError as error:
+        raise damaged(file, where, error) from error
+    except Exception as error:
+        note_place(error, file, where)
+        raise
+
+
+def _path_of(item: tuple[str, str, str]) -> str:
+    trajectory, leaf, name = item
+    return "/".join((hdf5_path(trajectory, leaf).decode("utf8"), *name.split(".")))
 
 
 def _refuse_masks(item: tuple[str, str, str], values: Sequence[Any]) -> None:
@@ -132,8 +173,7 @@ def _read_from_copy(
     kwargs: Keywords,
     policy: UnpicklingPolicy,
 ) -> Any:
-    trajectory, leaf, name = item
-    path = "/".join((hdf5_path(trajectory, leaf).decode("utf8"), *name.split(".")))
+    path = _path_of(item)
     if path not in h5py.File(file.id):
         raise DataNotInStorageError(f"There is no shared data at {path} in {file.path}.")
     with plain_store(file, [path], policy) as store:
@@ -150,8 +190,7 @@ def _read_from_copy(
     return value
 
 
-def _call(location: ItemLocation, request: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    target = location.node()
+def _call(target: Any, request: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     if kwargs.pop("_col_func", False):
         if "colname" in kwargs:
             column = kwargs.pop("colname")
