@@ -18,12 +18,14 @@ from pypet.runs.states import ABANDONED, COMMITTED, FAILED, PENDING
 pytestmark = pytest.mark.timeout(60)
 
 SCRIPT = """
-import sys, time
+import sys
 from pypet import Environment, Trajectory
+from pypet.environment import run_table_flusher
+
+# The run table is due to be stored after each run, however long that takes.
+run_table_flusher.FLUSH_SECONDS = run_table_flusher.MAX_FLUSH_SECONDS = 0.0
 
 def simulate(traj):
-    if traj.x == 3:
-        time.sleep(0.6)  # until the run table is due to be stored
     if traj.x == 4:
         print("waiting", flush=True)
         sys.stdin.read()

@@ -16,6 +16,7 @@ import time
 import pytest
 
 from pypet import load_trajectory
+from pypet.support.optional import is_installed
 
 pytest.importorskip("h5py")
 psutil = pytest.importorskip("psutil")
@@ -31,7 +32,12 @@ WAYS = [("serial", "NONE")] + [
     for scheduler in ("pool", "process")
     for mode in ("LOCK", "QUEUE", "PIPE", "LOCAL")
 ]
-ALL_WAYS = pytest.mark.parametrize("way", WAYS, ids="-".join)
+NETWORK_WAYS = (
+    [("pool", "NETLOCK"), ("pool", "NETQUEUE"), ("process", "NETQUEUE")]
+    if is_installed("zmq")
+    else []
+)
+ALL_WAYS = pytest.mark.parametrize("way", WAYS + NETWORK_WAYS, ids="-".join)
 SOME_WAYS = pytest.mark.parametrize(
     "way",
     [
@@ -41,6 +47,7 @@ SOME_WAYS = pytest.mark.parametrize(
         ("pool", "LOCAL"),
         ("process", "PIPE"),
         ("process", "LOCK"),
+        *NETWORK_WAYS,
     ],
     ids="-".join,
 )

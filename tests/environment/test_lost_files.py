@@ -12,6 +12,7 @@ from pypet import Environment, Result, Trajectory, load_trajectory, merge_rescue
 from pypet.errors import DataNotInStorageError, StorageFormatError, StorageLostError
 from pypet.storage_backends.hdf5 import HDF5StorageService
 from pypet.storage_backends.memory import MemoryStorageService
+from pypet.support.optional import is_installed
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files in place")
 
@@ -22,6 +23,8 @@ MODES = {
     "QUEUE": {"multiproc": True, "ncores": 2, "wrap_mode": "QUEUE"},
     "PIPE": {"multiproc": True, "ncores": 2, "wrap_mode": "PIPE"},
     "LOCAL": {"multiproc": True, "ncores": 2, "wrap_mode": "LOCAL"},
+    "NETLOCK": {"multiproc": True, "ncores": 2, "wrap_mode": "NETLOCK"},
+    "NETQUEUE": {"multiproc": True, "ncores": 2, "wrap_mode": "NETQUEUE", "use_pool": True},
 }
 HARMS = ("deleted", "moved", "folder", "replaced", "namesake", "overwritten", "by_namesake", "cut")
 
@@ -127,6 +130,8 @@ def place(tmp_path):
 CASES = [(mode, harm) for mode in ("serial", "LOCK") for harm in HARMS]
 CASES += [(mode, harm) for mode in ("QUEUE", "LOCAL") for harm in ("deleted", "namesake", "cut")]
 CASES += [("QUEUE", "by_namesake"), ("LOCAL", "overwritten"), ("PIPE", "deleted")]
+if is_installed("zmq"):
+    CASES += [("NETLOCK", "namesake"), ("NETQUEUE", "deleted"), ("NETQUEUE", "overwritten")]
 
 
 @pytest.mark.parametrize(("mode", "harm"), CASES)

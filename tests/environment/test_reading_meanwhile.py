@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("h5py")
 
 from pypet import Environment, load_trajectory
+from pypet.support.optional import is_installed
 from tests.processes import wait_until
 
 if sys.platform != "linux":
@@ -43,11 +44,12 @@ def double(traj, folder):
         wait_until(lambda: (folder / f"read {READS}").exists())
 
 
+NETWORK_MODES = ("NETLOCK", "NETQUEUE") if is_installed("zmq") else ()
 MODES = [
     {"multiproc": False},
     *[
         {"multiproc": True, "ncores": 2, "use_pool": True, "wrap_mode": mode}
-        for mode in ("LOCK", "QUEUE", "PIPE", "LOCAL")
+        for mode in ("LOCK", "QUEUE", "PIPE", "LOCAL", *NETWORK_MODES)
     ],
 ]
 

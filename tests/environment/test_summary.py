@@ -173,9 +173,25 @@ def simulate(traj):
     while traj.x > 3 and not os.path.exists("run_3_is_there"):
         time.sleep(0.01)
     if traj.x > 3 and "resumed" not in sys.argv:
-        time.sleep(0.2)  # the last runs do not end before what happens to run 3
+        # The last runs do not end before what happens to run 3.
+        time.sleep(0.2)
+        while not os.path.exists("{until}"):
+            time.sleep(0.01)
+
+class Announcing:
+    def __init__(self, stream):
+        self.stream = stream
+
+    def write(self, text):
+        self.stream.write(text)
+        if "Interrupted" in text:
+            open("noticed", "w").close()
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
 
 if __name__ == "__main__":
+    sys.stderr = Announcing(sys.stderr)
     with Environment("t", filename="t.hdf5", **{options}) as env:
         env.traj.f_add_parameter("x", 0)
         env.traj.f_add_derived_parameter("factor", 10)
@@ -226,7 +242,8 @@ def start(script, *args):
 @pytest.mark.parametrize(("what", "options"), ENDS.values(), ids=ENDS)
 def test_the_advice_executes_exactly_the_runs_that_are_left(what, options):
     pytest.importorskip("h5py")
-    Path("experiment.py").write_text(SCRIPT.format(what=what, options=options))
+    until = "noticed" if options.get("graceful_exit") else "run_3_is_there"
+    Path("experiment.py").write_text(SCRIPT.format(what=what, options=options, until=until))
     printed = start("experiment.py")
     assert printed.count("Interrupted: ") == bool(options.get("graceful_exit"))
     before = load_trajectory("t", filename="t.hdf5", load_results=2)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pypet import Environment
+from pypet.support.optional import is_installed
 from tests.processes import (
     DEADLINE_SECONDS,
     Announcing,
@@ -87,6 +88,11 @@ def temporary():
         yield folder
 
 
+NETWORK = (
+    [("pool", "NETLOCK", "fork"), ("process", "NETQUEUE", "fork")] if is_installed("zmq") else []
+)
+
+
 @pytest.mark.parametrize(
     ("scheduler", "mode", "method"),
     [
@@ -95,6 +101,7 @@ def temporary():
         ("pool", "LOCK", "spawn"),
         ("pool", "QUEUE", "forkserver"),
         ("process", "LOCK", "forkserver"),
+        *NETWORK,
     ],
 )
 def test_nobody_outlives_the_main_process(script, temporary, scheduler, mode, method):

@@ -7,7 +7,6 @@ import pickle
 import queue
 import socket
 import threading
-import time
 
 import pytest
 
@@ -131,12 +130,14 @@ def test_done_ends_the_lock_server(url, serve, ask):
 
 
 def test_with_a_timeout_the_lock_moves_on(url, serve, ask):
-    serve(made(TimeOutLockerServer, url, 0.2))
+    server = made(TimeOutLockerServer, url, 1000.0)
+    serve(server)
     assert ask(b"LOCK:::l:::a:::1") == "GO"
     assert ask(b"LOCK:::l:::b:::2") == "WAIT"
-    time.sleep(0.25)
+    server.timeout = 0.0  # which is over now
     answer = ask(b"LOCK:::l:::b:::3")
     assert answer.startswith("GO:::")
+    server.timeout = 1000.0
     assert ask(b"UNLOCK:::l:::a:::4").split(":::")[0] == "RELEASE_ERROR"
     assert ask(b"UNLOCK:::l:::b:::5") == "RELEASED"
     assert ask(b"LOCK:::l:::a:::6") == "GO"

@@ -18,6 +18,7 @@ from pypet.interfaces import Task
 from pypet.plugins.dask.scheduler import DaskScheduler
 from pypet.testing.schedulers import SchedulerConformance, execute_all, square
 from tests.plugins.dask.clusters import make_cluster
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -405,14 +406,21 @@ def test_an_adaptive_cluster_starts_workers_when_there_are_runs(make_env, distri
 def test_a_scheduler_of_dask_that_is_gone_ends_the_experiment(make_env, distributed, tmp_path):
     with make_cluster(distributed, tmp_path / "dask", 1) as cluster:
         env = make_env(1000, dask_address=cluster.scheduler_address)
-        closer = threading.Timer(1.0, cluster.close)
+        begun = tmp_path / "begun"
+
+        def close_meanwhile():
+            wait_until(begun.exists)
+            cluster.close()
+
+        closer = threading.Thread(target=close_meanwhile)
         closer.start()
         with pytest.raises(WorkerDiedError, match="connection to the Dask scheduler"):
-            env.run(rest)
+            env.run(rest, begun)
         closer.join(60)
 
 
-def rest(traj):
+def rest(traj, begun):
+    begun.touch()
     time.sleep(0.1)
 
 
