@@ -98,8 +98,12 @@ def test_damage_is_reported(filename, tmp_path, kind):
         target=try_all, args=(filename, kind, str(report))
     )
     process.start()
-    process.join(100)
-    assert process.exitcode == 0
+    try:
+        process.join(200)
+        assert process.exitcode == 0
+    finally:
+        process.kill()
+        process.join()
     outcomes = json.loads(report.read_text())
     assert [each for each in outcomes if each not in ("equal", "told", "differs")] == []
     assert outcomes.count("told") >= ATTEMPTS / 10
