@@ -98,6 +98,7 @@ def damaged(
     file: str, what: str, error: BaseException, advice: str = _ADVICE
 ) -> StorageFormatError:
     """Return the error about a part of a file that cannot be read."""
-    return StorageFormatError(
-        f"{what} in {file} cannot be read, the file is damaged there: {error}. {advice}"
-    )
+    reason = "the file is damaged there"
+    if isinstance(error, MemoryError):
+        reason = f"it needs more memory than there is, or {reason}"
+    return StorageFormatError(f"{what} in {file} cannot be read, {reason}: {error}. {advice}")
