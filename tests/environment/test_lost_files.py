@@ -24,7 +24,7 @@ MODES = {
     "PIPE": {"multiproc": True, "ncores": 2, "wrap_mode": "PIPE"},
     "LOCAL": {"multiproc": True, "ncores": 2, "wrap_mode": "LOCAL"},
     "NETLOCK": {"multiproc": True, "ncores": 2, "wrap_mode": "NETLOCK"},
-    "NETQUEUE": {"multiproc": True, "ncores": 2, "wrap_mode": "NETQUEUE", "use_pool": True},
+    "NETQUEUE": {"multiproc": True, "ncores": 2, "wrap_mode": "NETQUEUE"},
 }
 HARMS = ("deleted", "moved", "folder", "replaced", "namesake", "overwritten", "by_namesake", "cut")
 
