@@ -44,8 +44,3 @@ def test_options_of_the_readme_have_the_defaults_that_it_says():
     written_out = {"filename": "./hdf5/<trajectory>.hdf5", "report_progress": "(5, 'pypet', INFO)"}
     for name, default in defaults.items():
         assert default == written_out.get(name, repr(ESTABLISHED[name].default))
-
-
-@pytest.mark.parametrize("target", re.findall(r"\]\(([\w./]+)\)", README))
-def test_links_of_the_readme_lead_somewhere(target):
-    assert (Path(__file__).parents[2] / target).is_file()
