@@ -11,6 +11,7 @@ from typing import Any
 
 from pypet import pypetconstants as constants
 from pypet.errors import DataNotInStorageError, NoSuchServiceError, NotStoredError
+from pypet.support.tracebacks import ErrorText, log_error
 
 _ABOUT_MANY = (
     constants.TRAJECTORY,
@@ -33,23 +34,24 @@ def trial() -> Iterator[None]:
 
 
 def log_failure(service: Any, verb: str, msg: str, stuff: Any, error: BaseException) -> None:
-    """Log that a service failed, with its traceback; ``verb`` is ``'storing'`` or ``'loading'``.
+    """Log that a service failed, in files with its traceback.
 
-    The logger is that of the class of the service. The caller raises the error again. A missing
-    node is not logged as an error when loading, because callers load to find out whether it exists.
+    ``verb`` is ``'storing'`` or ``'loading'``. The logger is that of the class of the service. The
+    caller raises the error again, so the console gets no traceback of frames of pypet here. A
+    missing node is not logged as an error when loading, because callers load to find out whether
+    it exists.
     """
     is_harmless = _is_trial.get() or (
         verb == "loading" and isinstance(error, DataNotInStorageError)
     )
     kind = type(service)
-    logging.getLogger(f"{kind.__module__}.{kind.__qualname__}").log(
-        logging.DEBUG if is_harmless else logging.ERROR,
-        "Failed %s %s: %s",
-        verb,
-        _what(msg, stuff),
-        f"{type(error).__name__}: {error}",
-        exc_info=error,
-    )
+    logger = logging.getLogger(f"{kind.__module__}.{kind.__qualname__}")
+    if is_harmless:
+        problem = f"{type(error).__name__}: {error}"
+        logger.debug("Failed %s %s: %s", verb, _what(msg, stuff), problem, exc_info=error)
+    else:
+        text = ErrorText.of_raised_again(error)
+        log_error(logger, "Failed %s %s", verb, _what(msg, stuff), error=error, text=text)
 
 
 def _what(msg: str, stuff: Any) -> str:

@@ -6,6 +6,7 @@ import logging
 import os
 import traceback
 from collections.abc import Callable, Iterator
+from opcode import opmap
 from types import FrameType, TracebackType
 
 FULL_TRACEBACK = "pypet_full_traceback"
@@ -17,6 +18,7 @@ RAISED_IN = "pypet: raised in "
 """Start of the note of an error raised by a run."""
 
 _LIBRARY = os.path.dirname(os.__file__)
+_RAISE = opmap["RAISE_VARARGS"]
 
 _logger = logging.getLogger("pypet")
 
@@ -54,6 +56,18 @@ class ErrorText:
         hide_own_frames(error)
         self.short = format_exception(error)
         """Frames of the user's code, if there are any."""
+
+    @classmethod
+    def of_raised_again(cls, error: BaseException) -> ErrorText:
+        """Return the text of an error that the caller raises again, and leave its frames alone.
+
+        ``short`` is the message alone, because the traceback is shown where the error ends up.
+        """
+        text = cls.__new__(cls)
+        text.message = "".join(traceback.format_exception_only(error)).rstrip()
+        text.full = format_exception(error)
+        text.short = text.full if keeps_all_frames() else text.message
+        return text
 
 
 def format_exception(error: BaseException) -> str:
@@ -98,7 +112,7 @@ class user_tracebacks:  # noqa: N801 - a context manager
         passed: TracebackType | None,
     ) -> None:
         if error is not None:
-            hide_own_frames(error, unless_alone=not _is_told(error))
+            hide_own_frames(error, unless_alone=not _explains_itself(error))
 
 
 def log_error(
@@ -134,14 +148,27 @@ def log_error(
     logger.handle(record)
 
 
-def _is_told(error: BaseException) -> bool:
+def _explains_itself(error: BaseException) -> bool:
     """Return whether an error is understood without frames of pypet.
 
-    It is an error of pypet, or was raised by a run, whose frames are in the log.
+    It is an error of pypet, was raised by a ``raise`` statement of pypet, which has a message for
+    the user, or was raised by a run, whose frames are in the log.
     """
     if type(error).__module__ == "pypet.errors" or not isinstance(error, Exception):
         return True
-    return any(str(note).startswith(RAISED_IN) for note in getattr(error, "__notes__", ()))
+    if any(str(note).startswith(RAISED_IN) for note in getattr(error, "__notes__", ())):
+        return True
+    return _is_raised_here(error.__traceback__)
+
+
+def _is_raised_here(passed: TracebackType | None) -> bool:
+    """Return whether the innermost frame is one of pypet, in a ``raise`` statement."""
+    if passed is None:
+        return False
+    while passed.tb_next is not None:
+        passed = passed.tb_next
+    code = passed.tb_frame.f_code.co_code
+    return _is_own(passed.tb_frame) and code[passed.tb_lasti] == _RAISE
 
 
 def _without(

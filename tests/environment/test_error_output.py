@@ -60,6 +60,10 @@ def simulate(traj):
     traj.f_add_result("z", divide(traj.x))
 
 
+def return_nothing(traj):
+    pass
+
+
 def frames(text):
     """Return the functions of printed tracebacks, and those of them that are not the user's."""
     found = re.findall(r'File "(.+)", line \d+, in (\S+)', text)
@@ -256,11 +260,11 @@ def test_errors_of_the_user_s_functions_come_without_frames_of_pypet(make_env, c
         assert frame.name == "cause_and_effect"
 
 
-def test_an_error_of_pypet_s_own_keeps_its_frames(make_env):
+def test_an_error_within_pypet_keeps_its_frames(make_env):
     env = make_env()
     explore(env, 3)
-    with pytest.raises(ValueError, match=r"element|iterable") as caught:
-        env.run_map(lambda traj, y: y, [1])
+    with pytest.raises(ValueError, match="invalid literal") as caught:
+        env.run_map(lambda traj, y: y, map(int, "x"))
     assert len(traceback.extract_tb(caught.value.__traceback__)) > 2
 
 
@@ -283,6 +287,31 @@ def test_errors_that_pypet_raises_on_purpose_come_without_its_frames(make_env):
     with pytest.raises(PresettingError) as caught:
         env.run(fail)
     assert len(traceback.extract_tb(caught.value.__traceback__)) == 1
+    other = make_env()
+    explore(other, 3)
+    with pytest.raises(ValueError, match=r"element|iterable") as wrong:
+        other.run_map(lambda traj, y: y, [1])
+    assert len(traceback.extract_tb(wrong.value.__traceback__)) == 1
+
+
+@pytest.mark.parametrize("mistake", [{"ncors": 2}, {"ncores": "2"}, {"storage_service": "hdf"}])
+def test_errors_of_the_constructor_come_without_frames_of_pypet(mistake):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        Environment("t", log_config=None, **mistake)
+    assert len(traceback.extract_tb(caught.value.__traceback__)) <= 2
+
+
+def test_an_error_of_the_storage_has_one_traceback_on_the_console(capfd):
+    options = {"filename": "twice.hdf5", "report_progress": False}
+    with Environment("t", **options) as env:
+        env.run(return_nothing)
+    with Environment("t", **options) as env, pytest.raises(RuntimeError) as caught:
+        env.run(return_nothing)
+    assert len(traceback.extract_tb(caught.value.__traceback__)) == 1
+    printed = capfd.readouterr().err
+    assert frames(printed) == ([], [])
+    assert printed.count("There is already a trajectory") == 1
+    assert any("meta_writing.py" in path.read_text() for path in Path("logs").rglob("ERROR.txt"))
 
 
 def test_errors_in_an_executor(capfd):
