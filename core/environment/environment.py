@@ -31,7 +31,11 @@ from pypet.errors import OptionWarning
 from pypet.interfaces import LogContext
 from pypet.options import OptionsDoc, OptionsSignature, collect, warn_of_ineffective_options
 from pypet.support.decorators import deprecated, kwargs_api_change, prefix_naming
-from pypet.support.processes import refuse_in_loaded_script
+from pypet.support.processes import (
+    MAIN_GUARD_ADVICE,
+    is_importing_main_script,
+    refuse_in_loaded_script,
+)
 from pypet.support.tracebacks import user_tracebacks
 from pypet.trajectory import Trajectory
 from pypet.trajectory.run_control import set_owner
@@ -77,13 +81,14 @@ class Environment(EnvironmentHandle):
 
     @called_like(environment_arguments)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        refuse_in_loaded_script("an environment")  # which may overwrite files
-        manager = manager_for(kwargs)
-        kwargs, content = read_config(manager, args, kwargs)
-        with annotate_places(content):
-            # Not the former manager: the file may disable plugins.
-            plugins = self._construct(manager_for(kwargs), args, kwargs, content)
-        plugins.manager.environment_created(self)
+        with user_tracebacks():
+            refuse_in_loaded_script("an environment")  # which may overwrite files
+            manager = manager_for(kwargs)
+            kwargs, content = read_config(manager, args, kwargs)
+            with annotate_places(content):
+                # Not the former manager: the file may disable plugins.
+                plugins = self._construct(manager_for(kwargs), args, kwargs, content)
+            plugins.manager.environment_created(self)
 
     def _construct(
         self,
@@ -96,6 +101,11 @@ class Environment(EnvironmentHandle):
         options, leftovers = collect(manager, args, kwargs, stacklevel=3)
         debugged = debug_options(options, manager)
         options.update(debugged)
+        if options["overwrite_file"] and is_importing_main_script():
+            raise RuntimeError(
+                "A worker process that imports the main script must not delete the file of the "
+                f"experiment (overwrite_file=True). {MAIN_GUARD_ADVICE}"
+            )
         plugins = make_plugin_set(options, manager)
         shared = {entry.name for entry in content.keywords}
         warn_of_ineffective_options(options, plugins.scheduler, shared=shared, stacklevel=3)

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from pypet import load_trajectory
+
 SCRIPT = """
 import sys
 from pypet import Environment
@@ -62,6 +64,24 @@ def test_an_unguarded_script_is_told_of_the_guard(tmp_path, scheduler, mode, ser
     # Whichever is noticed first: a worker or, with QUEUE, the process that stores.
     assert "could not start" in last_line or (mode == "QUEUE" and "that stores" in last_line)
     assert "if __name__ == '__main__'" in last_line
+
+
+def test_workers_of_an_unguarded_script_do_not_delete_its_file(tmp_path):
+    pytest.importorskip("h5py")
+    options = 'filename="t.hdf5", overwrite_file=True, use_pool=True, multiproc=True'
+    script = tmp_path / "script.py"
+    script.write_text(
+        SCRIPT.replace("storage_service=service, scheduler=scheduler", options).replace(
+            "scheduler, mode, service = sys.argv[1:]", 'mode = "LOCAL"'
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert "must not delete the file of the experiment" in done.stderr
+    assert [path.name for path in tmp_path.glob("*.hdf5")] == ["t.hdf5"]  # and no rescue file
+    stored = load_trajectory("t", filename=tmp_path / "t.hdf5")
+    assert stored.f_get_run_states() == {"run_00000000": "not run"}
 
 
 def test_a_run_that_ends_its_process_costs_that_run_only(tmp_path):
