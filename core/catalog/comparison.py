@@ -94,8 +94,11 @@ def find_place(text: str) -> Place:
     elif len(names) == 1:
         name = names[0]
     else:
-        known = ", ".join(names) or "none"
-        raise CommandError(f"Name the trajectory, as in {path}:NAME; there are: {known}.")
+        if not names:
+            raise CommandError(f"There are no trajectories in {path}.")
+        raise CommandError(
+            f"Name the trajectory, as in {path}:NAME; there are: {', '.join(names)}."
+        )
     if len(parts) < 2:
         return Place(path, name)
     run = int(parts[1]) if parts[1].isdecimal() else parts[1]
@@ -121,7 +124,7 @@ def compare(a: Place, b: Place) -> Comparison:
         A file cannot be read.
     """
     if (a.run is None) != (b.run is None):
-        raise CommandError("Compare two experiments or two runs, not one with the other.")
+        raise CommandError("Compare two experiments or two runs, not an experiment with a run.")
     parameters, explored = _parameters(a, b)
     code, environment, settings = _config(a, b)
     return Comparison(

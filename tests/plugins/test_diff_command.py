@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("h5py")
 
+import h5py
+
 from pypet import Environment, PickleParameter, cartesian_product
 from pypet.catalog.comparison import compare, find_place
 from pypet.catalog.differences import distribution_differences
@@ -179,8 +181,8 @@ def test_the_exit_code_can_tell_whether_something_differs(filename, capsys):
         ("{}:third", "{}:first", "no trajectory 'third'"),
         ("{}:first:6", "{}:first:0", "no run 6"),
         ("{}:first:run_x", "{}:first:0", "no run 'run_x'"),
-        ("{}:first", "{}:first:0", "not one with the other"),
-        ("nowhere.hdf5:first", "{}:first", "no file nowhere.hdf5"),
+        ("{}:first", "{}:first:0", "not an experiment with a run"),
+        ("nowhere.hdf5:first", "{}:first", "no file or folder nowhere.hdf5"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line_on_stderr(filename, capsys, a, b, message):
@@ -189,3 +191,10 @@ def test_what_cannot_be_compared_is_one_line_on_stderr(filename, capsys, a, b, m
     assert output.out == ""
     assert message.format(filename) in output.err
     assert output.err.count("\n") == 1
+
+
+def test_a_file_without_trajectories_is_named(filename, tmp_path, capsys):
+    empty = tmp_path / "empty.hdf5"
+    h5py.File(empty, "w").close()
+    assert main(["diff", filename + ":first", str(empty)]) == 1
+    assert f"There are no trajectories in {empty}." in capsys.readouterr().err

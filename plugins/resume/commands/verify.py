@@ -1,4 +1,4 @@
-"""The command ``pypet verify``: whether files and journals are sound."""
+"""The command ``pypet verify``: whether files and journals are intact."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Located(NamedTuple):
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Write what is wrong with a file, or with the folder of an experiment, to stdout.
+    """Write the problems of a file, or of the folder of an experiment, to stdout.
 
-    The status is 1 if something is broken.
+    The status is 1 if something is damaged.
 
     Raises
     ------
@@ -111,6 +111,9 @@ def _of_file(path: str, trajectory: str | None, checked: list[str]) -> Iterator[
         return
     if trajectory is not None:
         check_has(service, path, trajectory)
+    elif not names:
+        advice = "check that this is the file of an experiment"
+        yield Located(path, None, Finding(WARNING, "", "the file has no trajectories", advice))
     for name in names if trajectory is None else [trajectory]:
         try:
             for finding in service.verify(name):

@@ -228,3 +228,14 @@ def test_a_commit_without_its_data_is_found(journal, capsys):
 def test_no_journal_is_an_error(tmp_path, capsys):
     assert main(["verify", str(tmp_path)]) == 1
     assert "no resumable experiment" in capsys.readouterr().err
+
+
+def test_a_file_without_trajectories_is_reported(tmp_path, capsys):
+    other = tmp_path / "other.hdf5"
+    with h5py.File(other, "w") as file:
+        file["values"] = [1, 2]
+    assert main(["verify", str(other)]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("warning")
+    assert "the file has no trajectories" in first
+    assert last == f"{other}: 0 errors, 1 warning, 0 notes"
