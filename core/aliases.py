@@ -133,7 +133,7 @@ def module_getattr(module_name: str) -> Callable[[str], Any]:
             alias.attribute,
             asked=f"{module_name}.{name}",
             hint=(
-                "pypet's own plugins are not those that pip knows, so install pypet again, with "
+                "the metadata of the installed pypet does not list its plugins, so reinstall it: "
                 f"{install_hint(alias.extra or 'default')}"
             ),
         )

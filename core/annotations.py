@@ -69,7 +69,7 @@ class Annotations(HasSlots):
             raise AttributeError("There are no annotations.")
         if len(self._dict) > 1:
             raise ValueError(
-                f"There are {len(self._dict)} annotations, say which: "
+                f"There are {len(self._dict)} annotations, specify one of: "
                 f"{', '.join(sorted(self._dict))}."
             )
         return next(iter(self._dict.values()))

@@ -9,6 +9,7 @@ from typing import Any
 
 from pypet.interfaces import Command
 from pypet.markers import hookimpl
+from pypet.support.readable import counted
 
 TYPES = ("bool", "int", "float", "str")
 """Types of columns; a column without a given one gets the first of these that all cells fit."""
@@ -97,13 +98,14 @@ def read_csv(path: str, delimiter: str = ",") -> dict[str, list[str]]:
                 if not row:
                     continue
                 if len(row) != len(names):
+                    cells, columns = counted(len(row), "cell"), counted(len(names), "name")
                     raise CommandError(
-                        f"Line {reader.line_num} of {path} has {len(row)} cells, the first line "
-                        f"has {len(names)} names."
+                        f"Line {reader.line_num} of {path} has {cells}, but the first line has "
+                        f"{columns}."
                     )
                 rows.append(row)
     except (csv.Error, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} is no CSV file in UTF-8: {error}") from error
+        raise CommandError(f"{path} is not a CSV file in UTF-8: {error}") from error
     repeated = [name for position, name in enumerate(names) if name in names[:position]]
     if repeated:
         raise CommandError(f"{path} has two columns {repeated[0]!r}.")

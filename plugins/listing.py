@@ -60,7 +60,7 @@ def pypet_register_commands() -> list[Command]:
     return [
         Command(
             "plugins",
-            "List all plugins, their features, and why one is not in use.",
+            "List all plugins with their features and states.",
             list_plugins,
             _add_arguments,
         )

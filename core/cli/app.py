@@ -81,7 +81,7 @@ def _needed_commands(manager: PluginManager, arguments: list[str]) -> Iterable[C
 def build_parser(commands: Iterable[Command]) -> argparse.ArgumentParser:
     """Return the parser of ``pypet`` with sub-commands."""
     parser = argparse.ArgumentParser(
-        prog=PROGRAM, description="Look at pypet's plugins and at experiments."
+        prog=PROGRAM, description="Inspect, compare, export and resume experiments."
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     parser.set_defaults(command=None, _parser=parser)

@@ -175,8 +175,8 @@ class ExistingRuns:
         self._unclaimed = unclaimed
         self._config.put_trajectory()
         _logger.info(
-            "Going on with %s. Of %d runs that are asked for, %d are completed and not executed "
-            "again, %d are new; %d stored runs that are not asked for stay as they are.",
+            "Continuing %s. Of %d requested runs, %d are completed and not executed "
+            "again, %d are new; %d other stored runs are left unchanged.",
             where,
             len(runs),
             len(completed.intersection(runs)),
@@ -194,8 +194,8 @@ class ExistingRuns:
             shown.append(f"and {len(missing) - len(shown)} more")
         listed = "\n".join(f"    {line}" for line in shown)
         return ExistingTrajectoryError(
-            f"There is {where_stored(self._trajectory)} already, but without points that are "
-            f"asked for now:\n{listed}\n"
+            f"There is {where_stored(self._trajectory)} already, but without these "
+            f"requested points:\n{listed}\n"
             "on_existing='extend' adds them to it and executes their runs. Nothing was changed."
         )
 

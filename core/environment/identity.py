@@ -156,7 +156,7 @@ class EnvironmentHandle:
         if self._plugins is None:
             raise RuntimeError(
                 f"{method} is not available: this is a handle of {self.name}, which was pickled. "
-                "It knows the options and the trajectory, but executes nothing. Use the "
+                "It has the options and the trajectory, but cannot execute anything. Use the "
                 "environment itself, in the process that made it, or give the trajectory to a new "
                 "environment: Environment(handle.trajectory, ...)."
             )

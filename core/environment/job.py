@@ -10,6 +10,7 @@ from typing import Any
 from pypet.interfaces import Task
 from pypet.moved import former_names
 from pypet.support.arguments import check_signature
+from pypet.support.readable import counted
 
 RunFunction = Callable[..., Any]
 
@@ -60,10 +61,10 @@ class Job:
         self._check_call(self.args, self.kwargs)
 
     def _check_call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        count = f" and {len(args) + len(kwargs)} arguments" if args or kwargs else ""
-        check_signature(
-            self.function, "run function", f"the trajectory{count}", None, *args, **kwargs
-        )
+        given = "the trajectory"
+        if args or kwargs:
+            given += f" and {counted(len(args) + len(kwargs), 'argument')}"
+        check_signature(self.function, "run function", given, None, *args, **kwargs)
 
     def check_runs(self, count: int) -> None:
         """Raise ValueError if there are known to be too few arguments for ``count`` runs."""

@@ -35,7 +35,7 @@ def check_options(
     Raises
     ------
     ValueError
-        Two options contradict each other, or with ``multiproc`` the wrap mode cannot be had.
+        Two options contradict each other, or with ``multiproc`` the wrap mode is not available.
     """
     for first, second in _EXCLUSIVE:
         if options[first] and options[second]:
@@ -67,12 +67,12 @@ def _check_finds_existing(options: Mapping[str, Any]) -> None:
     choice = f"on_existing={options['on_existing']!r}"
     if options["add_time"] and isinstance(options["trajectory"], str):
         raise ValueError(
-            f"{choice} goes on with the stored trajectory of the same name, but with "
+            f"{choice} continues the stored trajectory of the same name, but with "
             "add_time=True every start has a name of its own: leave one of them out."
         )
     if options["overwrite_file"]:
         raise ValueError(
-            f"{choice} goes on with what is stored, but overwrite_file=True deletes it first: "
+            f"{choice} continues what is stored, but overwrite_file=True deletes it first: "
             "leave one of them out."
         )
 
@@ -116,7 +116,7 @@ def _check_wrap_mode(
     listens = mode is not None and any(option.name == "port" for option in mode.options)
     if options["port"] is not None and not listens:
         raise ValueError(
-            f"port={options['port']!r}: wrap_mode={name!r} listens to no port; leave it out or "
+            f"port={options['port']!r}: wrap_mode={name!r} uses no port; leave it out or "
             "choose a network wrap mode."
         )
     if mode is None:

@@ -80,7 +80,7 @@ class Origin(NamedTuple):
 
     def log_fault(self) -> None:
         """Log the exception that is being handled."""
-        _logger.exception("The experiment goes on without what failed: %s.", self.text)
+        _logger.exception("The experiment continues without the failed feature: %s.", self.text)
 
 
 class Guard:

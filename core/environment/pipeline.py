@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet.environment.job import Job
 from pypet.support.arguments import check_callable, check_signature
+from pypet.support.readable import counted
 
 if TYPE_CHECKING:
     from pypet.trajectory import Trajectory
@@ -173,8 +174,9 @@ class PostProcessing:
 
     def _check_signature(self) -> None:
         """Raise now rather than after all runs if the function does not take the arguments."""
-        count = len(self.args) + len(self.kwargs)
-        given = "the trajectory and the results" + (f", and {count} arguments" if count else "")
+        given = "the trajectory and the results"
+        if self.args or self.kwargs:
+            given += f", and {counted(len(self.args) + len(self.kwargs), 'argument')}"
         check_signature(
             self.function,
             "function for post-processing",

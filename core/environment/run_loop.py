@@ -308,8 +308,8 @@ class RunLoop:
         """Return the error for a storage that refuses everything."""
         error = NotStoredError(
             f"Nothing can be stored any more: data of the last {self._refusals} runs was refused. "
-            f"The latest error was {self._refusal!r}. Runs that are completed are stored; mend the "
-            "storage and run the others.",
+            f"The latest error was {self._refusal!r}. Completed runs are stored. Fix the storage "
+            "and run the others.",
             is_final=True,
         )
         error.__cause__ = self._refusal

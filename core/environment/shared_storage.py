@@ -170,9 +170,9 @@ def _note_protection(service: StorageService, mode: WrapMode | None, plugins: Pl
         if found is not None and found.entry.builtin:
             level = logging.WARNING
             text = (
-                f"wrap_mode={mode.name!r} leaves storage service {shown!r} to all workers at once, "
-                "and it is not safe for many processes: data may get lost. Choose another wrap "
-                "mode, unless something else keeps the workers apart."
+                f"wrap_mode={mode.name!r} lets all workers use storage service {shown!r} at the "
+                "same time, although it is not safe for many processes: data may get lost. Choose "
+                "another wrap mode, unless something else keeps the workers apart."
             )
     if text and text not in plugins.noted:
         plugins.noted.add(text)

@@ -67,12 +67,12 @@ class SigintHandling:
     def _handle_sigint(self, signum: int, frame: FrameType | None) -> None:
         """Record the first signal, raise KeyboardInterrupt at the second."""
         if self.hit:
-            raise KeyboardInterrupt("Interrupted twice: giving up at once.")
+            raise KeyboardInterrupt("Interrupted twice: ending immediately.")
         self.hit = True
         if self._notice_pid == os.getpid():
             sys.stderr.write(
                 "\nInterrupted: active runs are finished and stored, then the experiment ends. "
-                "Interrupt again to give up at once.\n"
+                "Interrupt again to end immediately.\n"
             )
 
 

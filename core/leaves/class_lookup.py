@@ -89,7 +89,7 @@ def check_class_path(path: str) -> None:
     spec = _find_module(module_name)
     if spec is None:
         raise ValueError(
-            f"The dynamic import {path!r} leads nowhere: there is no module {module_name!r}. "
+            f"The dynamic import {path!r} was not found: there is no module {module_name!r}. "
             "Check its name and `sys.path`."
         )
     source = _source(spec)
@@ -101,7 +101,7 @@ def check_class_path(path: str) -> None:
 
 def _no_class(path: str, module_name: str, class_name: str, names: Iterable[str]) -> ValueError:
     return ValueError(
-        f"The dynamic import {path!r} leads nowhere: module {module_name!r} has no class "
+        f"The dynamic import {path!r} was not found: module {module_name!r} has no class "
         f"{class_name!r}.{did_you_mean(class_name, names)}"
     )
 

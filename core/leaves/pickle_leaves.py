@@ -175,7 +175,7 @@ class PickleResult(Result):
         """
         if name == self.PROTOCOL:
             raise AttributeError(
-                f"Item {name!r} of result {self._full_name!r} cannot be called so: it is the "
+                f"Item {name!r} of result {self._full_name!r} cannot have this name: it is the "
                 "name under which the pickle protocol is stored."
             )
         super().f_set_single(name, item)

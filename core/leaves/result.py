@@ -192,7 +192,7 @@ class Result(BaseResult):
                 f"Result {self._full_name!r} is empty. Set data with `f_set` or load it first."
             )
         raise ValueError(
-            f"Result {self._full_name!r} has {len(data)} items, say which: "
+            f"Result {self._full_name!r} has {len(data)} items, specify one of: "
             f"{', '.join(map(str, data))}."
         )
 

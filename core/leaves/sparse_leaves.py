@@ -105,7 +105,7 @@ class SparseResult(Result):
         """
         if SPARSE_IDENTIFIER in str(name):
             raise AttributeError(
-                f"Item {name!r} of result {self._full_name!r} cannot be called so: "
+                f"Item {name!r} of result {self._full_name!r} cannot have this name: "
                 f"{SPARSE_IDENTIFIER!r} marks sparse matrices in storage."
             )
         super().f_set_single(name, item)

@@ -77,7 +77,7 @@ def _reason(value: Any, family: str, taken: Collection[type]) -> str:
     if isinstance(value, np.ndarray):
         if not value.size:
             return f"An Array{family} takes arrays without elements."
-        return f"An array of dtype {value.dtype} has no place here."
+        return f"Arrays of dtype {value.dtype} are not supported."
     if hasattr(value, "tocsr"):
         if is_sparse(value):
             return f"`f_add_{family.lower()}(Sparse{family}, name, ...)` takes sparse matrices."
@@ -128,10 +128,10 @@ def explain_unsupported_entry(value: Any, default: Any) -> str:
 def _needed(name: str, target: type) -> str:
     others = {
         "i": "other integers within its limits",
-        "f": "integers and floating point numbers, if they do not change by it",
-        "c": "real and complex numbers, if they do not change by it",
+        "f": "integers and floating point numbers with the same value",
+        "c": "real and complex numbers with the same value",
     }.get(kind_of(target), "the corresponding type of numpy or Python")
-    return f"Entries need the type {name}, or have to become it without loss: {others}."
+    return f"Entries must be of type {name}, or convertible to it without loss: {others}."
 
 
 def _way_to_scalar(value: Any, source: type, target: type) -> str:

@@ -73,7 +73,7 @@ class LifecycleHooks:
                 implementation.function(*(arguments[name] for name in implementation.argnames))
             except Exception:
                 _logger.exception(
-                    "%s raised in %s; the experiment goes on.",
+                    "%s raised in %s; the experiment continues.",
                     self._label(implementation.plugin),
                     hook,
                 )

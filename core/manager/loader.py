@@ -238,7 +238,7 @@ def _record_fault(entry: PluginEntry, err: BaseException) -> None:
         entry.reason = f"broke the contract of plugins: {_one_line(err)}"
     else:
         entry.reason = f"raised {type(err).__name__}: {_one_line(err)}"
-    _logger.warning("Going on without %s: it %s", entry.label, entry.reason)
+    _logger.warning("Continuing without %s: it %s", entry.label, entry.reason)
 
 
 def _is_foreign(missing: str | None, module: str) -> bool:

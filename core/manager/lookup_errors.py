@@ -90,11 +90,11 @@ def lookup_error(
 def entry_error(asked: str, entry: PluginEntry) -> Exception | None:
     """Return the error for the request ``asked`` of this plugin, None if it works."""
     if entry.status is Status.FAILED:
-        error: Exception = PluginError(f"{asked} cannot be had: {entry.label} {entry.reason}")
+        error: Exception = PluginError(f"{asked} is not available: {entry.label} {entry.reason}")
         error.__cause__ = entry.error
         return error
     if entry.status is Status.UNAVAILABLE and not entry.features:
-        error = MissingDependencyError(f"{asked} cannot be had: {entry.label} {entry.reason}")
+        error = MissingDependencyError(f"{asked} is not available: {entry.label} {entry.reason}")
         error.__cause__ = entry.error
         return error
     if entry.status is Status.BLOCKED:

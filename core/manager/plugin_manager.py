@@ -363,7 +363,7 @@ class PluginManager(LifecycleHooks):
             )
         error = entry_error(asked, entry)
         if error is None:
-            error = PluginError(f"{asked} cannot be had: {entry.label} has no {attribute!r}.")
+            error = PluginError(f"{asked} is not available: {entry.label} has no {attribute!r}.")
         raise error
 
     def features(self, family: Family) -> list[RegisteredFeature]:

@@ -118,7 +118,7 @@ def _problem(contract: _Method, own: _Method) -> str:
     if own.kind == "data":
         return ""  # a callable made elsewhere, about which nothing is known
     if own.is_async:
-        return "is asynchronous, but nobody awaits it"
+        return "is asynchronous, but is called as an ordinary method"
     if contract.kind == "class" and own.kind != "class":
         return "lacks @classmethod or @staticmethod, but is called without an instance"
     return _mismatch(contract.parameters, own.parameters)
@@ -155,7 +155,7 @@ def _mismatch(contract: tuple[inspect.Parameter, ...], own: tuple[inspect.Parame
             inspect.Parameter.VAR_KEYWORD,
         )
         if is_required and parameter.name not in passed:
-            return f"requires {parameter.name!r}, which nobody passes"
+            return f"requires {parameter.name!r}, which is never passed"
     return ""
 
 

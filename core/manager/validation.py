@@ -100,7 +100,7 @@ def _checked_name(family: Family, item: Any) -> str:
     """Return the name of a feature after checking that it has the type of its family."""
     if family.interface is Command:
         if not isinstance(item, Command):
-            raise PluginError(f"{family.hook} returns {item!r}, which is no `Command`")
+            raise PluginError(f"{family.hook} returns {item!r}, which is not a `Command`")
     else:
         _check_class(family, item)
     if not isinstance(item.name, str) or not item.name.strip():
@@ -149,7 +149,9 @@ def _check_class_path(path: Any) -> None:
 
 def _check_option(where: str, option: Any) -> None:
     if not isinstance(option, Option) or not option.name.isidentifier():
-        raise PluginError(f"{where} declares {option!r}, which is no `Option` with a usable name")
+        raise PluginError(
+            f"{where} declares {option!r}, which is not an `Option` with a valid name"
+        )
 
 
 def _shown(item: Any) -> str:

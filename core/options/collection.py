@@ -300,7 +300,7 @@ def _unknown(name: str, others: Iterable[str], is_known: bool) -> str:
         return f"Option {name!r} is not taken here."
     near = closest_match(name, others)
     suggestion = f"; did you mean {near!r}?" if near else "; see help(pypet.Environment)."
-    return f"Nobody knows the option {name!r}{suggestion}"
+    return f"Unknown option {name!r}{suggestion}"
 
 
 def _positional(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,8 +38,8 @@ _TRAJECTORY = (
     Option(
         "dynamic_imports",
         family="trajectory",
-        help="Own parameter and result classes that loading must find: a class, its dotted path, "
-        "or a list of these. Only for a new trajectory.",
+        help="Your own parameter and result classes, which loading needs: a class, its dotted "
+        "path, or a list of these. Only for a new trajectory.",
     ),
     Option(
         "wildcard_functions",
@@ -100,14 +100,14 @@ _PROCESSES = (
         "use_pool",
         False,
         "scheduling",
-        "Use a fixed pool instead of one process a run.",
+        "Use a fixed pool instead of one process per run.",
         only_with="multiproc",
     ),
     _switch(
         "freeze_input",
         False,
         "scheduling",
-        "Trust that runs change neither function nor arguments, and hand them to a worker once.",
+        "Assume that runs change neither function nor arguments, which each worker gets once.",
     ),
     Option(
         "timeout",
@@ -131,7 +131,7 @@ _PROCESSES = (
         types=(Real, tuple),
         family="caps",
         help="Start no process while memory usage is above this percentage; or a tuple of it and "
-        "the estimated MB a process needs.",
+        "the estimated MB that a process needs.",
         check=checks.memory_cap,
         only_with="multiproc",
     ),
@@ -148,7 +148,7 @@ _PROCESSES = (
         "niceness",
         types=(Integral,),
         family="scheduling",
-        help="Least nice value of worker processes.",
+        help="Minimum nice value of worker processes.",
         check=checks.niceness,
         only_with="multiproc",
     ),
@@ -195,7 +195,7 @@ _RUNS = (
         "Call post-processing as soon as the last run has started.",
         only_with="multiproc",
     ),
-    _switch("resumable", False, "resume", "Keep what is needed to go on after a crash."),
+    _switch("resumable", False, "resume", "Keep a journal to resume from after a crash."),
     Option(
         "resume_folder",
         types=(str, os.PathLike),
@@ -266,13 +266,13 @@ _SERVICES = (
         "do_single_runs",
         True,
         "runs",
-        "Intend to execute runs; False for mere analysis.",
+        "Whether runs will be executed; False for analysis only.",
     ),
     _switch(
         "graceful_exit",
         False,
         "runs",
-        "On CTRL+C finish and store the active runs; a second CTRL+C stops at once.",
+        "On CTRL+C finish and store the active runs; a second CTRL+C ends immediately.",
     ),
     _switch("lazy_debug", False, "runs", "Store nothing while the pydevd debugger is active."),
 )
@@ -338,8 +338,8 @@ _STORAGE_KEYWORDS = (
     _storage("summary_tables", True, "Write a summary of results and derived parameters."),
     _storage("small_overview_tables", True, "Write overviews of parameters and config."),
     _storage("large_overview_tables", False, "Write overviews of all results, too."),
-    _storage("results_per_run", 0, "Expected number of results a run; 0: unknown."),
-    _storage("derived_parameters_per_run", 0, "Expected number of derived parameters a run."),
+    _storage("results_per_run", 0, "Expected number of results per run; 0: unknown."),
+    _storage("derived_parameters_per_run", 0, "Expected number of derived parameters per run."),
     _storage(
         "display_time",
         20,
@@ -352,13 +352,13 @@ _ADDED = (
         "scheduler",
         family="scheduling",
         help="What executes runs: a registered name or a concurrent.futures.Executor; "
-        "None: follows from the options above.",
+        "None: determined by the other options.",
     ),
     Option(
         "start_method",
         types=(str,),
         family="multiprocess",
-        help="How processes start: 'fork', 'forkserver' or 'spawn'; None: as the script says with "
+        help="How processes start: 'fork', 'forkserver' or 'spawn'; None: as set by "
         "multiprocessing.set_start_method, else fork where possible.",
         check=checks.start_method,
         only_with="multiproc",
@@ -367,7 +367,7 @@ _ADDED = (
         "on_error",
         types=(str,),
         family="runs",
-        help="What a failing run does: 'raise', 'continue' or 'retry:N'; "
+        help="What happens if a run fails: 'raise', 'continue' or 'retry:N'; "
         "None: raise, but continue with a process for each run.",
         check=checks.on_error,
     ),
@@ -375,16 +375,15 @@ _ADDED = (
         "on_existing",
         types=(str,),
         family="runs",
-        help="What a new trajectory does whose name is taken in the storage: 'skip' goes on with "
-        "the stored one, whose completed runs are not executed again, 'extend' also adds new "
-        "points; None: an error.",
+        help="What happens if the storage has a trajectory of the same name: 'skip' continues it "
+        "without executing completed runs again, 'extend' also adds new points; None: an error.",
         check=checks.one_of("on_existing", SKIP, EXTEND),
     ),
     Option(
         "seed",
         types=(Integral,),
         family="runs",
-        help="Seed of the random generators of all runs; None: that of earlier runs, else drawn.",
+        help="Seed of the random generators of all runs; None: that of earlier runs, else random.",
         check=checks.at_least("seed", 0),
     ),
     Option(

@@ -109,7 +109,7 @@ class KeyValueStorageService(RecordStorageService):
             raise RuntimeError(
                 f"There is already a trajectory {trajectory!r} in {self!r}. Give the new one "
                 "another name, for example with `add_time=True`. With `on_existing='extend'` an "
-                "environment goes on with the one that is there."
+                "environment continues the existing one."
             )
         stored.apply(meta)
         stored.put_meta(MetaRecord(meta.info, {}, meta.explorations, dict(meta.settings), None))

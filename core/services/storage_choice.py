@@ -159,7 +159,7 @@ def service_to_read(path: str | os.PathLike[str]) -> StorageService:
     if not os.path.exists(path):
         if os.path.islink(path):
             raise FileNotFoundError(f"{path} is a link to a file that does not exist.")
-        raise FileNotFoundError(f"There is no file {path}.")
+        raise FileNotFoundError(f"There is no file or folder {path}.")
     name = service_of_file(path) or DEFAULT_SERVICE
     keywords = {"filename": os.path.abspath(path), "unpickle": "safe"}
     service = adapted(choose_storage(name, None, keywords).make())

@@ -99,7 +99,7 @@ def absolute_path(path: str | os.PathLike[str]) -> str:
     try:
         return os.path.abspath(path)
     except FileNotFoundError as err:
-        raise _folder_is_gone(f", so {os.fspath(path)!r} leads nowhere") from err
+        raise _folder_is_gone(f", so {os.fspath(path)!r} cannot be resolved") from err
 
 
 def _folder_is_gone(consequence: str) -> FileNotFoundError:

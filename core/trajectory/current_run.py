@@ -294,7 +294,7 @@ class CurrentRun(TrajectoryState):
         idx = self._runs.find(name)
         if idx is None:
             raise KeyError(
-                f"Trajectory `{self._name}` with {len(self._runs)} runs knows no run {name!r}."
+                f"Trajectory `{self._name}` with {len(self._runs)} runs has no run {name!r}."
             )
         return idx
 

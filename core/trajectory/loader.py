@@ -52,18 +52,19 @@ def load_trajectory(
     Parameters
     ----------
     name, index
-        Which one: by name, or by its place in alphabetical order, negative from the end. Neither:
-        the only one that is there. A ``name`` that ends like a file of a storage service, such as
-        ``'my.hdf5'``, is used as ``filename``, since no trajectory can have such a name.
+        Which trajectory: its name, or its position in alphabetical order, negative from the end.
+        With neither, the only trajectory of the file. A ``name`` with the extension of a storage
+        service, such as ``'my.hdf5'``, is used as ``filename``, since no trajectory can have such
+        a name.
     storage_service
-        As for `Environment`. If it is left out, the ending of the file chooses the service.
+        As for `Environment`. By default, the extension of the file determines the service.
     new_name, add_time
         Name of the trajectory with ``as_new``.
     **kwargs
         For the storage service, for instance ``filename``: a file, or with ``name`` the folder of
-        the file that is called so.
+        the file of that name.
 
-    For all else see `Trajectory.f_load`.
+    For all other parameters see `Trajectory.f_load`.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def load_trajectory(
         )
     if chosen is None and index is None and storage_service == DEFAULT_SERVICE and not kwargs:
         raise ValueError(
-            "Say which trajectory to load, by `name=` or `index=`, and from where, for example by "
+            "Give the trajectory to load, by `name=` or `index=`, and its storage, for example by "
             "`filename=`; neither was given."
         )
     traj = Trajectory(

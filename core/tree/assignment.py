@@ -88,8 +88,8 @@ def _set_value(tree: Tree, group: NNGroupNode, key: str, value: Any) -> None:
         if key[:2] == "v_":
             raise AttributeError(f"{err}{advice_on_member(group, key)}") from err
         raise AttributeError(
-            f"{err}. Only what exists can be set to a value; `f_add_parameter`, `f_add_result` "
-            "and their like add something new"
+            f"{err}. Only existing nodes can be set to a value; add new ones with "
+            "`f_add_parameter`, `f_add_result` or similar methods"
         ) from err
     if not node._is_leaf:
         raise AttributeError(

@@ -49,9 +49,9 @@ def check_component(name: str) -> None:
     if name[0] == "_":
         raise ValueError(f"The name {name!r} starts with '_'; such names belong to Python.")
     if not _ALLOWED.fullmatch(name):
+        hint = "; the trajectory has no such wildcard" if "$" in name else ""
         raise ValueError(
-            f"The name {name!r} has other characters than A-Z, a-z, 0-9, '_' and '-'; "
-            "if it should be a wildcard, the trajectory does not know it."
+            f"The name {name!r} contains characters other than A-Z, a-z, 0-9, '_' and '-'{hint}."
         )
     if len(name) >= HDF5_STRCOL_MAX_NAME_LENGTH:
         raise ValueError(

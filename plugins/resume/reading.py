@@ -234,7 +234,7 @@ def service_of(path: str, **options: Any) -> Any:
         There is no such file.
     """
     if not os.path.exists(path):
-        raise FileNotFoundError(f"There is no file {path}.")
+        raise FileNotFoundError(f"There is no file or folder {path}.")
     return new_service(path, **{"unpickle": "never", "lock_timeout": PATIENCE_SECONDS, **options})
 
 

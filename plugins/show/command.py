@@ -95,4 +95,4 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-SHOW = Command("show", "Show what files of trajectories hold.", show, _add_arguments)
+SHOW = Command("show", "Show the content of files with trajectories.", show, _add_arguments)

@@ -713,11 +713,11 @@ def test_what_is_missing_is_told_how_to_get(start, caplog):
 def test_what_happens_is_told(start, caplog):
     caplog.set_level("INFO")
     start([1.0, 2.0]).run(simulate)
-    assert "Going on" not in caplog.text
+    assert "Continuing" not in caplog.text
     start([1.0, 3.0]).run(simulate)
     assert (
-        "Of 2 runs that are asked for, 1 are completed and not executed again, 1 are new; "
-        "1 stored runs that are not asked for stay as they are." in caplog.text
+        "Of 2 requested runs, 1 are completed and not executed again, 1 are new; "
+        "1 other stored runs are left unchanged." in caplog.text
     )
 
 

@@ -389,4 +389,4 @@ def test_what_raises_in_the_end_or_only_reports_is_logged(make_faulty, caplog, f
 def test_a_reporter_that_raised_is_only_stopped(make_faulty, caplog):
     make_faulty(FaultyReporter, "start").run(lambda traj: traj.x)
     assert FaultyReporter.called == ["start", "stop"]
-    assert caplog.text.count("The experiment goes on without what failed") == 1
+    assert caplog.text.count("The experiment continues without the failed feature") == 1

@@ -52,9 +52,9 @@ def env(request, make_env):
     [
         (lambda env: env.run(nothing), r"with the trajectory, which nothing\(\) does not take"),
         (lambda env: env.run(two), "missing a required argument: 'factor'"),
-        (lambda env: env.run(one, 5), "with the trajectory and 1 arguments, which one"),
+        (lambda env: env.run(one, 5), "with the trajectory and 1 argument, which one"),
         (lambda env: env.run(two, 5, fctor=5), "unexpected keyword argument 'fctor'"),
-        (lambda env: env.run_map(one, [1, 2]), "with the trajectory and 1 arguments"),
+        (lambda env: env.run_map(one, [1, 2]), "with the trajectory and 1 argument"),
         (lambda env: env.run_map(two, factors=[1, 2]), "does not take"),
         (lambda env: env.pipeline(lambda traj: (two, (1, 2))), "run function is called"),
         (lambda env: env.pipeline(nothing), "pipeline function is called with the trajectory"),
@@ -92,7 +92,7 @@ def test_functions_without_a_signature_run(make_env):
         (5, (), "must be a function `postproc"),
         ("text", (), "must be a function `postproc"),
         (one, (), r"with the trajectory and the results, which one\(traj\) does not take"),
-        (two, (5,), "the results, and 1 arguments, which two"),
+        (two, (5,), "the results, and 1 argument, which two"),
     ],
 )
 def test_post_processing_is_checked_when_it_is_added(make_env, postproc, args, words):

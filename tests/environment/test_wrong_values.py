@@ -259,7 +259,7 @@ def test_a_relative_path_in_a_deleted_folder_says_what_to_do(deleted_folder, opt
 
 @needs_deletable
 def test_trajectories_in_a_deleted_folder_say_what_to_do(deleted_folder):
-    with pytest.raises(FileNotFoundError, match=r"was deleted, so 'own\.hdf5' leads nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"was deleted, so 'own\.hdf5' cannot be resolved"):
         Trajectory("own", filename="own.hdf5")
     with pytest.raises(FileNotFoundError, match="was deleted"):
         load_trajectory("own")

@@ -28,7 +28,7 @@ class Answer(IntEnum):
         ([[1], [2]], r"have to be scalars, but are of type list\."),
         ([], "An ArrayParameter takes empty lists"),
         (np.array([]), "An ArrayParameter takes arrays without elements"),
-        (np.array([None]), "dtype object has no place here"),
+        (np.array([None]), "dtype object are not supported"),
         (OwnText("a"), "OwnText only derives from str"),
         (np.ma.array([1], mask=[True]), r"The mask .* cannot be stored"),
         ({"a": 1}, r"type dict\. `f_add_parameter"),

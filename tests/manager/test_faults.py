@@ -40,7 +40,7 @@ def test_a_plugin_that_raises_on_import_is_reported_and_others_work(install, thi
     manager = third_party()
     with caplog.at_level(logging.WARNING, "pypet.manager"):
         assert reason_of(manager, "wreck") == "raised RuntimeError: no luck"
-    assert "Going on without plugin 'wreck' of wrecks 2.1" in caplog.text
+    assert "Continuing without plugin 'wreck' of wrecks 2.1" in caplog.text
     assert manager.storage_service("shelf").name == "shelf"
 
 
@@ -182,7 +182,7 @@ def test_a_wrapping_hook_is_a_failure(install, third_party):
         ("[type('Nameless', (StorageService,), {})]", "Nameless has no name"),
         ("[type('Odd', (Good,), {'requires': 'h5py'})]", "Odd.requires must be a tuple"),
         ("[type('Odd', (Good,), {'options': ('x',)})]", "declares 'x'"),
-        ("[type('Odd', (Good,), {'options': (Option('a b'),)})]", "usable name"),
+        ("[type('Odd', (Good,), {'options': (Option('a b'),)})]", "valid name"),
         ("[Good, type('Twin', (Good,), {'name': 'GOOD'})]", "two storage services 'GOOD'"),
     ],
 )
@@ -220,4 +220,4 @@ def test_a_command_must_be_a_command(install, third_party):
                 return [print]
         """,
     )
-    assert "no `Command`" in reason_of(third_party())
+    assert "not a `Command`" in reason_of(third_party())

@@ -114,7 +114,7 @@ def test_attributes_of_plugin_modules_are_found_although_packages_are_missing(in
 
 def test_an_attribute_that_a_plugin_lacks_is_its_fault(install, third_party):
     install("one", shelf=storage_plugin("shelf"))
-    with pytest.raises(PluginError, match=r"x\.Y cannot be had: plugin 'shelf' of one 1\.0"):
+    with pytest.raises(PluginError, match=r"x\.Y is not available: plugin 'shelf' of one 1\.0"):
         third_party().attribute("shelf", "Y", asked="x.Y")
 
 

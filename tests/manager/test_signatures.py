@@ -63,7 +63,7 @@ async def asynchronous(self, tasks): ...
     ("base", "name", "override", "problem"),
     [
         (Gate, "admits", lambda self: True, r"lacks the parameter 'active'.* admits\(active\)"),
-        (Gate, "admits", lambda self, active, more: True, "requires 'more', which nobody passes"),
+        (Gate, "admits", lambda self, active, more: True, "requires 'more', which is never passed"),
         (Gate, "__init__", lambda self: None, r"lacks .*'options'.* __init__\(options\)"),
         (Gate, "admits_all", lambda self: True, "is a method, but has to be a property"),
         (Gate, "start", property(lambda self: None), "is a property, but has to be a method"),
@@ -148,8 +148,8 @@ def test_the_plugin_that_registers_it_fails_and_is_named(install, third_party):
     (entry,) = manager.entries
     assert entry.label == "plugin 'shelf' of gates 2.1"
     assert entry.reason == (
-        "broke the contract of plugins: Gate.admits requires 'memory', which nobody passes; it is "
-        "called as admits(active)"
+        "broke the contract of plugins: Gate.admits requires 'memory', which is never passed; it "
+        "is called as admits(active)"
     )
 
 

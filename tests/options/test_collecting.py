@@ -285,9 +285,9 @@ def test_the_error_names_all_leftovers_and_the_nearest_known_names():
     assert isinstance(error, UnknownOptionError)
     assert isinstance(error, ValueError)
     assert str(error) == (
-        "Nobody knows the option 'ncore'; did you mean 'ncores'? "
-        "Nobody knows the option 'v_auto_lod'; did you mean 'v_auto_load'? "
-        "Nobody knows the option 'xyzzy'; see help(pypet.Environment)."
+        "Unknown option 'ncore'; did you mean 'ncores'? "
+        "Unknown option 'v_auto_lod'; did you mean 'v_auto_load'? "
+        "Unknown option 'xyzzy'; see help(pypet.Environment)."
     )
 
 

@@ -177,7 +177,7 @@ class RefusalCounter:
         number = self.counts[reason]
         if _is_power_of_ten(number):
             _logger.warning(
-                "The server of wrap_mode=%r refused %s (%d so far); the experiment goes on.",
+                "The server of wrap_mode=%r refused %s (%d so far); the experiment continues.",
                 self._mode,
                 reason,
                 number,

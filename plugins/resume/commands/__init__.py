@@ -55,7 +55,7 @@ def _seconds(text: str) -> float:
 
 STATUS = Command(
     "status",
-    "Show what became of experiments and what they do now.",
+    "Show the state of experiments and their runs.",
     _status,
     _add_status_arguments,
 )
@@ -88,7 +88,7 @@ def _count(text: str) -> int:
 
 
 RESUME = Command(
-    "resume", "Go on with an experiment that was interrupted.", _resume, _add_resume_arguments
+    "resume", "Continue an experiment that was interrupted.", _resume, _add_resume_arguments
 )
 
 
@@ -106,7 +106,7 @@ def _add_verify_arguments(parser: argparse.ArgumentParser) -> None:
 
 VERIFY = Command(
     "verify",
-    "Read everything in a file or journal to find out whether it is sound.",
+    "Check that all data of a file or journal is intact.",
     _verify,
     _add_verify_arguments,
 )
@@ -133,7 +133,7 @@ def _add_repair_arguments(parser: argparse.ArgumentParser) -> None:
 
 REPAIR = Command(
     "repair",
-    "Save what is sound of a damaged file, and what a journal has, in a new file.",
+    "Save intact data of a damaged file, and data of a journal, in a new file.",
     _repair,
     _add_repair_arguments,
 )

@@ -112,7 +112,7 @@ def _check_same(cache: TrajectoryCache, root: h5g.GroupID, meta: PutMeta) -> Non
         f"There is already a trajectory {cache.name!r} in {cache.file.path}. Give the new one "
         "another name, for example with `add_time=True`, or another file, or let "
         "`overwrite_file=True` delete this one with all that is in it. With "
-        "`on_existing='extend'` an environment goes on with the one that is there."
+        "`on_existing='extend'` an environment continues the existing one."
     )
 
 

@@ -84,7 +84,7 @@ def test_tables_become_options_parameters_and_logging(write, tmp_path):
         ("[storage_service]", "[environment.caps]\n[storage_service]", "line 9.*'caps'"),
         ("Rate = 0.5", "Rate = 2026-11-25", r"line 13.*does not support datetime.date"),
         ("Rate = 0.5", "Rate = [1, 'a']", r"line 13.*does not support"),
-        ("Rate = 0.5", "    'a b' = 1", r"line 13.*other characters"),
+        ("Rate = 0.5", "    'a b' = 1", r"line 13.*characters other"),
         ("Rate = 0.5", "[[parameters.rates]]", r"line 13, \[parameters\] rates"),
         ("root =", "rooot =", r"line 25, \[logging\] rooot.*'root'"),
     ],

@@ -211,7 +211,7 @@ def test_watching_ends_with_the_experiment(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["missing.hdf5"], "There is no file missing.hdf5"),
+        (["missing.hdf5"], "There is no file or folder missing.hdf5"),
         (["."], "There is no resumable experiment in ."),
     ],
 )

@@ -169,8 +169,8 @@ def test_nothing_is_stored_in_a_fifo_or_device(tmp_path):
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("nothing.hdf5", "There is no file nothing.hdf5."),
-        ("", "There is no file ."),
+        ("nothing.hdf5", "There is no file or folder nothing.hdf5."),
+        ("", "There is no file or folder ."),
         (os.path.join("some.hdf5", "x"), "There is no file"),
         ("broken_link.hdf5", "is a link to a file that does not exist"),
         ("empty.hdf5", "is empty"),
