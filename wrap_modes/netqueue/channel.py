@@ -142,8 +142,8 @@ class Channel(AbstractContextManager[None]):
             for run, dumped in zip(self._runs, self._gathered, strict=True)
             if run not in runs
         ]
-        self._runs = [run for run, _ in kept]
-        self._gathered = [dumped for _, dumped in kept]
+        self._runs[:] = [run for run, _ in kept]
+        self._gathered[:] = [dumped for _, dumped in kept]
         self._size = sum(len(piece) for _, dumped in kept for piece in dumped)
 
     def close(self) -> None:
