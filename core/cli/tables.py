@@ -12,6 +12,9 @@ from pypet.tables import Column, RunTable, read_table
 if TYPE_CHECKING:
     from pypet.tables.filters import Filter
 
+_MOST_SHOWN = 20
+"""Names in a message."""
+
 
 def read_columns(
     file: str,
@@ -47,13 +50,20 @@ def read_columns(
             if not results and all(_has(found.parameters, name) for name in parameters):
                 return found
             results += [column.name for column in found.results]
-        return read_table(
-            source,
-            results=results,
-            parameters=parameters,
-            completed_only=completed_only,
-            objects=True,
-        )
+        try:
+            return read_table(
+                source,
+                results=results,
+                parameters=parameters,
+                completed_only=completed_only,
+                objects=True,
+            )
+        except AttributeError as error:  # no run has a result that is called so
+            others = list(known.columns)
+            more = ", ..." if len(others) > _MOST_SHOWN else ""
+            raise CommandError(
+                f"{error.args[0]} Other columns are: {', '.join(others[:_MOST_SHOWN])}{more}."
+            ) from error
 
 
 def chosen_rows(

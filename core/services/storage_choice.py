@@ -153,6 +153,8 @@ def service_to_read(path: str | os.PathLike[str]) -> StorageService:
     ------
     FileNotFoundError
         There is no such file.
+    IsADirectoryError
+        It is a folder, in which the service finds nothing.
     MissingDependencyError, PluginError, UnknownPluginError
         The service is not available.
     """
@@ -163,6 +165,10 @@ def service_to_read(path: str | os.PathLike[str]) -> StorageService:
     name = service_of_file(path) or DEFAULT_SERVICE
     keywords = {"filename": os.path.abspath(path), "unpickle": "safe"}
     service = adapted(choose_storage(name, None, keywords).make())
+    # The default service may take a file of its own choice in a folder.
+    file = getattr(service, "filename", None) or path
+    if os.path.isdir(path) and not os.path.exists(file):
+        raise IsADirectoryError(f"{path} is a folder; name one of the files in it.")
     if hasattr(service, "unpickle"):
         # Also of services that inherit the policy and have no option for it.
         service.unpickle = "safe"

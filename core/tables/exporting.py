@@ -71,6 +71,8 @@ def export_table(
     ------
     FileExistsError
         There is something already, and ``overwrite`` is not given.
+    FileNotFoundError
+        There is no folder for it.
     CommandError
         The ending says no format, or the format cannot keep a column.
     MissingDependencyError
@@ -82,6 +84,11 @@ def export_table(
     target = os.path.abspath(path)
     if os.path.lexists(target) and not overwrite:
         raise FileExistsError(f"{os.fspath(path)} exists already.")
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(
+            f"{os.fspath(path)} cannot be written: there is no folder {folder}."
+        )
     unfinished = f"{target}.{os.getpid()}.part"
     try:
         kind().write(table, unfinished)

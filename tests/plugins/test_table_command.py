@@ -118,6 +118,8 @@ def test_the_json_has_columns_with_null_for_what_is_missing(filename, capsys):
         (["--where", "q > 1"], "'q'"),
         (["--where", "x > 'a'"], "text"),
         (["--columns", "q"], "'q'"),
+        (["--columns", "q"], "Other columns are: run, name, state"),
+        (["--where", "xx > 1"], ", neuron.x, y, constant."),
         (["--sort", "q"], "'q'"),
         (["--sort", "trace", "--columns", "x"], "cannot be sorted by 'trace'"),
         (["other"], "no trajectory 'other'"),
@@ -132,6 +134,14 @@ def test_what_makes_no_sense_is_one_line_on_stderr(filename, capsys, arguments, 
     assert output.err.startswith("pypet: error: ")
     assert message in output.err
     assert output.err.count("\n") == 1
+
+
+def test_a_folder_is_no_file(tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    for command in (["table"], ["export", "--to", "a.csv"], ["plot", "--to", "a.png"]):
+        assert main([*command, str(tmp_path / "data")]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.endswith(f"{tmp_path / 'data'} is a folder; name one of the files in it.")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--limit", "x"], ["--columns", "x,,y"]])

@@ -129,6 +129,11 @@ def test_the_json_output_says_what_was_written(filename, tmp_path, capsys):
     assert os.path.getsize(target) > 0
 
 
+def test_a_folder_that_is_missing_is_named(filename, tmp_path, capsys):
+    assert main(["export", filename, "--to", str(tmp_path / "missing" / "table.csv")]) == 1
+    assert f"there is no folder {tmp_path / 'missing'}." in capsys.readouterr().err
+
+
 def test_a_file_is_only_replaced_by_force(filename, tmp_path, capsys):
     target = tmp_path / "out.csv"
     target.write_text("mine")
