@@ -158,9 +158,11 @@ def read_rows_of_runs(table: h5d.DatasetID, indices: np.ndarray[Any, Any]) -> Ru
     OSError
         A chunk cannot be read.
     """
+    if not len(indices):
+        return unstarted_runs(0)
     stretches = list(_stretches(indices))
     length = int(table.shape[0])
-    if not stretches or indices[-1] >= length or len(stretches) * CHUNK_ROWS > length:
+    if indices[-1] >= length or len(stretches) * CHUNK_ROWS > length:
         return None
     blocks = [
         _block(read_rows(table, row, min(row + BLOCK_ROWS, int(indices[stop - 1]) + 1)))
