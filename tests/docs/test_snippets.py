@@ -100,6 +100,7 @@ def test_a_rescue_file_is_merged_or_continued(tmp_path):
     (rescued,) = tmp_path.glob("mult.rescue-*.hdf5")
     merging, continuing = blocks("parallel_runs.md", ".rescue-")
     code = f"{merging}{continuing}".replace("mult.rescue-20250314-092653.hdf5", rescued.name)
+    code = code.replace("trajectory=traj)", "trajectory=traj, log_config=None)")
     first, found, *rest = code.splitlines()
     assert "filename=" in found
     exec("\n".join([found, *rest]), {"pypet": pypet, "simulate": double})
