@@ -156,6 +156,8 @@ class Environment(EnvironmentHandle):
             versioning.environment_named(self)
         # First, because the former storage service may have the seed.
         self._seed_choice = SeedChoice(trajectory, options["seed"])
+        if storage.unclaimed_file:
+            _logger.warning(storage.unclaimed_file)
         trajectory.v_storage_service = storage.choice.make()
         trajectory.f_set_properties(**storage.properties)
         self._config.add_settings(
@@ -260,11 +262,11 @@ class Environment(EnvironmentHandle):
         """Search for the parameters with the best value of an objective.
 
         A sampler chooses the points: the trajectory is expanded by one whenever a worker is free,
-        and the sampler is told the value of each run as soon as it has finished. Points are
-        stored before their runs start, and values with their runs, so a search goes on after a
-        crash like any other experiment: with ``on_existing``, with ``resumable``, or on the
-        loaded trajectory. Runs that fail are told as failed, and neither end the search nor are
-        executed again.
+        and the value of each run is passed to the sampler when the run has finished. Points are
+        stored before their runs start, and values with their runs, so a search can be continued
+        after a crash like any other experiment: with ``on_existing``, with ``resumable``, or with
+        the loaded trajectory. Failed runs are reported to the sampler as failed; they neither end
+        the search nor are executed again.
 
         Parameters
         ----------
@@ -275,23 +277,23 @@ class Environment(EnvironmentHandle):
             `pypet.interfaces.Sampler`; or an object that one of them adapts, such as a sampler of
             Optuna.
         objective
-            The name of a result that the run function adds; a function of what it returns, called
-            in the worker; or None: it returns the number itself. Values that are NaN or infinite
-            are told as failed.
+            The name of a result that the run function adds; a function of its return value, which
+            is called in the worker; or None if it returns the number itself. Values that are NaN
+            or infinite are reported as failed.
         space
             Name of each parameter -> its range: `pypet.sampling.uniform`, ``integers``,
             ``choice``, or a list of options. The parameters have to exist. If the trajectory
-            explores parameters already, it is these; their points are executed first.
+            explores parameters already, they have to be the same; their points are executed first.
         direction
             ``'minimize'`` or ``'maximize'``.
         max_runs
-            Stop at this number of runs of the trajectory, those of earlier starts included.
+            Stop at this number of runs of the trajectory, including those of earlier starts.
         max_seconds
             Stop asking for points after this time, in seconds since this call.
         target
             Stop asking for points once a run is at least as good.
         patience
-            Stop asking for points once so many runs have ended without a better value.
+            Stop asking for points after this number of runs without a better value.
         seed
             Seed of the sampler, a non-negative integer; None: derived from the seed of the
             trajectory. It is recorded.
@@ -309,7 +311,7 @@ class Environment(EnvironmentHandle):
         UnknownPluginError, MissingDependencyError
             There is no such sampler, or it needs a package.
         ValueError
-            There is no reason to stop; an argument is wrong; or other parameters are explored.
+            No stopping criterion is given; an argument is wrong; or other parameters are explored.
         AttributeError
             There is no parameter of a name in ``space``.
         Exception

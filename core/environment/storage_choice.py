@@ -32,6 +32,8 @@ class StoragePlan(NamedTuple):
     """Optional keywords that neither the service nor the trajectory takes."""
     unused_service: str
     """The warning if the service that was asked for is not used, else ``''``."""
+    unclaimed_file: str
+    """The warning if no installed service claims the extension of a new file, else ``''``."""
 
 
 def plan_storage(
@@ -92,7 +94,8 @@ def plan_storage(
         known = [*settable, *(PROPERTY_PREFIX + name for name in settable), *options]
         raise unknown_option_error(unknown, known, _refusal(choice.service, present))
     unused = "" if "storage_service" in optional else _unused_service(options, present)
-    return StoragePlan(choice, properties, ignored, unused)
+    unclaimed = _unclaimed_file(options, manager) if present is None else ""
+    return StoragePlan(choice, properties, ignored, unused, unclaimed)
 
 
 def _asked_service(options: OptionValues, manager: PluginManager) -> Any:
@@ -102,6 +105,21 @@ def _asked_service(options: OptionValues, manager: PluginManager) -> Any:
         return asked
     named = service_of_file(options["filename"], manager)
     return asked if named is None else named
+
+
+def _unclaimed_file(options: OptionValues, manager: PluginManager) -> str:
+    """Return a warning for a file such as ``'x.zarr'`` whose plugin is not installed."""
+    filename = options["filename"]
+    if "storage_service" in options.given or not isinstance(filename, str | os.PathLike):
+        return ""
+    extension = os.path.splitext(os.fspath(filename))[1]
+    if not extension or os.path.exists(filename) or service_of_file(filename, manager) is not None:
+        return ""
+    return (
+        f"No installed storage service claims the extension {extension!r}, so {DEFAULT_SERVICE!r} "
+        f"stores in {os.fspath(filename)!r}. Install the plugin for such files, or give "
+        f"storage_service={DEFAULT_SERVICE!r} if this is meant."
+    )
 
 
 def check_service(service: Any, mode: type[WrapMode] | None) -> None:

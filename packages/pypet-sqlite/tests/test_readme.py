@@ -22,4 +22,4 @@ def test_the_script_of_the_readme_runs(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "mult.sqlite").is_file()
+    assert (tmp_path / "mult.sqlite").read_bytes().startswith(b"SQLite format 3")
