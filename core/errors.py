@@ -83,11 +83,11 @@ class VersionMismatchError(TypeError):
 
 
 class NoSuchServiceError(TypeError):
-    """The storage service does not know a message or cannot hold a type of data."""
+    """The storage service does not support a message or a type of data."""
 
 
 class UnknownMessageError(NoSuchServiceError, ValueError):
-    """The storage service does not know a message, wherever the trajectory is."""
+    """The storage service does not support a message, for any trajectory."""
 
 
 class GitDiffError(RuntimeError):

@@ -1,4 +1,4 @@
-"""A search in progress: asks its sampler for points, adds runs, and tells it their values."""
+"""A search in progress: asks its sampler for points, adds runs, and passes it their values."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ class Search:
         self._began = monotonic()
         self._names = _full_names(trajectory, job.space)
         self._asked: dict[int, Point] = {}
-        """Points of runs that are not told yet, by run index, as the sampler has given them."""
+        """Points of runs whose values the sampler lacks, by run index, as it has given them."""
         self._best: tuple[float, int] | None = None
         """The best value, and its run."""
         self._since_best = 0
-        """Number of runs that were told since the best one."""
+        """Number of runs that were passed to the sampler since the best one."""
         self._pace = _Pace()
         self._group = ""
         self._stop_reason: str | None = None

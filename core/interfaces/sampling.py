@@ -15,30 +15,30 @@ MINIMIZE, MAXIMIZE = "minimize", "maximize"
 
 
 class Sampler(Feature, ABC):
-    """Chooses points; told the value of each when its run has finished.
+    """Chooses points, and gets the value of each when its run has finished.
 
     Used by one thread of the main process, for one search: `start`, then `tell` with the runs that
-    the trajectory has already, then `restore` if an earlier search goes on, then `ask` and `tell`
-    as workers become free and runs finish. Many points may be asked for before one is told, and
-    values come in the order in which runs finish. Points that were asked for and whose runs did
-    not finish, because the process was killed, are executed again and told like all others.
+    the trajectory has already, then `restore` if an earlier search is continued, then `ask` and
+    `tell` as workers become free and runs finish. `ask` may be called many times before the first
+    `tell`, and values arrive in the order in which runs finish. Points whose runs did not finish,
+    because the process was killed, are executed again and passed to `tell` like all others.
 
-    A class without arguments is made from its name; what has settings is made by the user. It has
-    to be picklable if experiments are resumable; what `start` makes need not be part of its state,
-    for it is called again.
+    A class without arguments is instantiated by its name; a sampler with settings by the user. It
+    has to be picklable for resumable experiments; attributes that `start` creates need not be part
+    of the pickle, because it is called again.
     """
 
     capabilities: ClassVar[tuple[str, ...]] = ("learns",)
     learns: ClassVar[bool] = True
-    """Points depend on the values told: no more runs are active than there are workers, so that
-    points are chosen late. Otherwise points are asked for in larger numbers."""
+    """Whether points depend on earlier values. If so, no more runs are active than there are
+    workers, so that points are chosen late. Otherwise many points are requested at a time."""
 
     @classmethod
     def adapt(cls, thing: Any) -> Sampler | None:
-        """Return a sampler that uses ``thing``, an object of a library; None if it is another's.
+        """Return a sampler that wraps ``thing``, an object of a library; None if it cannot.
 
-        Asked for the argument ``sampler`` of `pypet.Environment.search`; the first one that
-        returns a sampler gets it.
+        Called with the argument ``sampler`` of `pypet.Environment.search`, for each registered
+        class until one returns a sampler.
         """
         return None
 
@@ -53,8 +53,8 @@ class Sampler(Feature, ABC):
         direction
             `MINIMIZE` or `MAXIMIZE`.
         seed
-            Non-negative integer below 2**63 that all random numbers should depend on; the same
-            when a search goes on.
+            Non-negative integer below 2**63 from which all random numbers should be derived; the
+            same when a search is continued.
 
         Raises
         ------
@@ -73,16 +73,16 @@ class Sampler(Feature, ABC):
     def tell(self, points: Sequence[Point], values: Sequence[float | None]) -> None:
         """Take the objective's values at points, a finite number each.
 
-        None means that the run failed, or that its value is NaN or infinite. The points may be
-        others than those of `ask`: runs that the trajectory had before.
+        None means that the run failed, or that its value is NaN or infinite. Points may not
+        originate from `ask`: those of runs that the trajectory had before.
         """
 
     def state(self) -> Mapping[str, Any]:
-        """Return what `restore` needs beside the told values, made of what JSON has.
+        """Return what `restore` needs in addition to the values, in types that JSON supports.
 
         Called after each `ask`. It is stored together with the points, before their runs start.
         """
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on after the last `ask` of an earlier search, whose `state` is given."""
+        """Continue after the last `ask` of an earlier search, whose `state` is given."""

@@ -24,8 +24,8 @@ _NO_RUN = -1
 class RunTable(RunIndex):
     """All runs of a trajectory, without a Python object per run.
 
-    The table has a length, the number of runs, and knows all runs or only some of them: after
-    loading without run information, or in a worker, whose copy knows its own run only. Asking for
+    The table has a length, the number of runs, and contains rows of all runs or only of some: after
+    loading without run information, or in a worker, whose copy has its own run only. Asking for
     a run that is not known raises KeyError.
     """
 

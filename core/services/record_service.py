@@ -154,8 +154,8 @@ class RecordStorageService(RecordBackend):
 
     def _unknown(self, msg: str, verb: str, known: Any) -> UnknownMessageError:
         return UnknownMessageError(
-            f"{type(self).__name__} does not know the message {msg!r} to {verb}. "
-            f"It knows {', '.join(sorted(known))}."
+            f"{type(self).__name__} does not support the message {msg!r} to {verb}. "
+            f"Supported are {', '.join(sorted(known))}."
         )
 
 

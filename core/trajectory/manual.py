@@ -20,8 +20,8 @@ def manual_run(
     The trajectory has to be set to a run. Before the function it is started, after it finished;
     the arguments are those of `Trajectory.f_start_run` and `Trajectory.f_finalize_run`. What the
     function adds is not stored unless it calls ``traj.f_store()``. If the function raises, the
-    run is left, incomplete, and `Trajectory.f_get_run_errors` knows why; the next time that the
-    trajectory is stored this is, too. While an environment runs the trajectory nothing extra
+    run is left incomplete, and `Trajectory.f_get_run_errors` returns the error, which is stored
+    with the trajectory the next time. While an environment runs the trajectory nothing extra
     happens.
 
     The decorated function raises ValueError if the trajectory is set to no particular run, and

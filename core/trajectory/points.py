@@ -1,4 +1,4 @@
-"""`Points`: values of parameters, one for each run, that know how they were made."""
+"""`Points`: values of parameters, one for each run, with a record of how they were made."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Points(dict[str, list[Any]]):
         return [dict(zip(names, row, strict=True)) for row in zip(*self.values(), strict=True)]
 
     def record_as_json(self) -> str:
-        """Return the record as text; what JSON does not know becomes its ``repr``."""
+        """Return the record as text; values that JSON does not support become their ``repr``."""
         return json.dumps(self.record, default=repr)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ _MAJOR = re.compile(r"([1-9]\d*)\.\d")
 
 
 def is_readable(version: str) -> bool:
-    """Return whether this version of pypet knows the layout that ``version`` wrote."""
+    """Return whether this version of pypet can read the layout that ``version`` wrote."""
     major = _MAJOR.match(version)
     if major is not None:
         return int(major[1]) <= int(__version__.partition(".")[0])
@@ -25,7 +25,7 @@ def is_readable(version: str) -> bool:
 
 
 def check_version(info: Info, force: bool) -> None:
-    """Refuse a stored trajectory whose layout this version of pypet does not know.
+    """Refuse a stored trajectory whose layout this version of pypet cannot read.
 
     The version of Python does not matter. With ``force`` there is only a warning in the log.
 

@@ -85,7 +85,7 @@ def test_the_result_creates_the_data_of_its_handles(traj):
     assert (len(result.a), len(result.b)) == (3, 4)
     with pytest.raises(TypeError, match="no handle"):
         result.create_shared_data("c", obj=1)
-    with pytest.raises(ValueError, match="say which"):
+    with pytest.raises(ValueError, match="specify one of"):
         result.create_shared_data(obj=1)
 
 
