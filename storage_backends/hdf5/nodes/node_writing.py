@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from h5py import h5g
 
@@ -41,17 +41,25 @@ from pypet.storage_backends.hdf5.settings.creation_options import (
     creation_options,
     pandas_options,
 )
-from pypet.storage_backends.hdf5.settings.settings import Settings
+from pypet.storage_backends.hdf5.settings.settings import EXPLORED, OVERVIEWS, SUMMARIES, Settings
 from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
-from pypet.storage_backends.hdf5.trajectories.overview_updates import (
-    NO_COMMENT,
-    KeptComment,
-    OverviewUpdater,
-)
+from pypet.storage_backends.hdf5.trajectories.overview_tables import explored_row, leaf_row
+from pypet.storage_backends.hdf5.trajectories.summaries import Summary
 
 logger = logging.getLogger(__name__)
 
 _REPLACEMENT = b"__new_item__"
+
+
+class _KeptComment(NamedTuple):
+    """The comment to store with a leaf."""
+
+    text: str
+    summary: Summary | None
+    """Where to record it as the first of its kind; None if it is not the first."""
+
+
+_NO_COMMENT = _KeptComment("", None)
 
 
 class NodeWriter:
@@ -65,7 +73,6 @@ class NodeWriter:
         self._done = done
         self._settings = settings
         self._filters = settings.filters
-        self._overview = OverviewUpdater(cache, settings)
         self.frames: list[PendingFrame] = []
         """Pandas items, to be written when all others are."""
 
@@ -152,9 +159,9 @@ class NodeWriter:
                     if not node.comment:
                         continue
                 else:
-                    comment = self._overview.comment_of_new(node)
+                    comment = self._comment_of_new(node)
                     if not comment.text:
-                        self._overview.leaf_created(node, comment)
+                        self._leaf_created(node, comment)
                         continue
             path = name + node.path[skip:].replace(".", "/").encode("utf8")
             try:
@@ -222,10 +229,10 @@ class NodeWriter:
             if node.comment:
                 write_attribute(group, COMMENT, encode_attribute(node.comment))
             return
-        comment = self._overview.comment_of_new(node)
+        comment = self._comment_of_new(node)
         if comment.text:
             write_attribute(group, COMMENT, encode_attribute(comment.text))
-        self._overview.leaf_created(node, comment)
+        self._leaf_created(node, comment)
 
     def _when_whole(
         self, rollback: Rollback, group: h5g.GroupID, finish: Callable[[h5g.GroupID], None]
@@ -258,19 +265,49 @@ class NodeWriter:
         if is_new:
             replace_attribute(group, IS_LEAF, TRUE)
         if not node.is_leaf:
-            comment = KeptComment(node.comment, None)
+            comment = _KeptComment(node.comment, None)
         elif is_new or replace:
-            comment = self._overview.comment_of_new(node)
+            comment = self._comment_of_new(node)
         else:
-            comment = NO_COMMENT
+            comment = _NO_COMMENT
         if comment.text and (replace or COMMENT not in known):
             replace_attribute(group, COMMENT, encode_attribute(comment.text))
         if node.class_name is not None and (replace or CLASS_NAME not in known):
             replace_attribute(group, CLASS_NAME, encode_attribute(node.class_name))
         if is_new:
-            self._overview.leaf_created(node, comment)
+            self._leaf_created(node, comment)
         elif comment.summary is not None:
             comment.summary.note(node)
+
+    # ----- the overview ----------------------------------------------------------------------
+
+    def _comment_of_new(self, node: PutNode) -> _KeptComment:
+        """Return the comment to store with a new leaf: none if another leaf has the same."""
+        comment = node.comment
+        if not comment:
+            return _NO_COMMENT
+        branch = node.path.partition(".")[0]
+        table = SUMMARIES.get(branch)
+        if table is None or not self._settings.tables[table]:
+            return _KeptComment(comment, None)
+        summary = self._cache.summary(branch)
+        if summary.knows(comment):
+            is_purged = self._settings.purge_duplicate_comments
+            return _NO_COMMENT if is_purged else _KeptComment(comment, None)
+        return _KeptComment(comment, summary)
+
+    def _leaf_created(self, node: PutNode, comment: _KeptComment) -> None:
+        """Add a new leaf to the tables that list it, after all of it was written."""
+        if comment.summary is not None:
+            comment.summary.note(node)
+        table = OVERVIEWS.get(node.path.partition(".")[0])
+        if table is None:
+            return
+        tables = self._settings.tables
+        if tables[table]:
+            self._cache.table(table).add(leaf_row(node))
+        if node.exploration is not None and tables[EXPLORED]:
+            self._cache.table(EXPLORED).add(explored_row(node))
 
     # ----- items -----------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from pypet.storage_backends.hdf5.files.open_file import OpenFile
 from pypet.storage_backends.hdf5.objects.groups import child_names, has_child, hdf5_path, is_link
 from pypet.storage_backends.hdf5.settings.settings import SUMMARIES
 from pypet.storage_backends.hdf5.trajectories.overview_tables import OverviewTable
-from pypet.storage_backends.hdf5.trajectories.overview_updates import Summary
+from pypet.storage_backends.hdf5.trajectories.summaries import Summary
 
 MOST_GROUPS = 512
 """Upper limit of cached open groups."""

@@ -1,29 +1,20 @@
-"""Updating the overview for new leaves: rows of tables, and shared comments.
-
-A comment shared by many leaves is stored once, in a summary table, and found by its digest.
-"""
+"""Comments shared by many leaves: each is stored once, in a summary table, and found by its digest."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
 
 from h5py import h5d
 
 from pypet.records import PutNode
 from pypet.storage_backends.hdf5.files.file_cache import FileCache, KnownComments
 from pypet.storage_backends.hdf5.objects.tables import has_chunk, last_chunk, read_bytes
-from pypet.storage_backends.hdf5.settings.settings import EXPLORED, OVERVIEWS, SUMMARIES, Settings
 from pypet.storage_backends.hdf5.trajectories.overview_tables import (
     DIGEST_SIZE,
     OverviewTable,
     Place,
-    explored_row,
     leaf_row,
 )
-
-if TYPE_CHECKING:
-    from pypet.storage_backends.hdf5.trajectories.cache import TrajectoryCache
 
 
 class Summary:
@@ -104,51 +95,3 @@ def _read(table: h5d.DatasetID, former: KnownComments | None) -> KnownComments:
             return KnownComments(former.digests, length, new[-1], last_chunk(table))
     found = read_bytes(table, "hexdigest", DIGEST_SIZE)
     return KnownComments(set(found), length, found[-1] if found else b"", last_chunk(table))
-
-
-class KeptComment(NamedTuple):
-    """The comment to store with a leaf."""
-
-    text: str
-    summary: Summary | None
-    """Where to record it as the first of its kind; None if it is not the first."""
-
-
-NO_COMMENT = KeptComment("", None)
-
-
-class OverviewUpdater:
-    """Decides which comments are stored and which rows are added."""
-
-    __slots__ = ("_cache", "_purge", "_tables")
-
-    def __init__(self, cache: TrajectoryCache, settings: Settings) -> None:
-        self._cache = cache
-        self._tables = settings.tables
-        self._purge = settings.purge_duplicate_comments
-
-    def comment_of_new(self, node: PutNode) -> KeptComment:
-        """Return the comment to store with a new leaf: none if another leaf has the same."""
-        comment = node.comment
-        if not comment:
-            return NO_COMMENT
-        branch = node.path.partition(".")[0]
-        table = SUMMARIES.get(branch)
-        if table is None or not self._tables[table]:
-            return KeptComment(comment, None)
-        summary = self._cache.summary(branch)
-        if summary.knows(comment):
-            return NO_COMMENT if self._purge else KeptComment(comment, None)
-        return KeptComment(comment, summary)
-
-    def leaf_created(self, node: PutNode, comment: KeptComment) -> None:
-        """Add a new leaf to the tables that list it, after all of it was written."""
-        if comment.summary is not None:
-            comment.summary.note(node)
-        table = OVERVIEWS.get(node.path.partition(".")[0])
-        if table is None:
-            return
-        if self._tables[table]:
-            self._cache.table(table).add(leaf_row(node))
-        if node.exploration is not None and self._tables[EXPLORED]:
-            self._cache.table(EXPLORED).add(explored_row(node))
