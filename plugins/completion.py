@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 
+from pypet.cli.arguments import add_json
 from pypet.interfaces import Command
 from pypet.markers import hookimpl
 
@@ -97,7 +98,7 @@ def _unquoted(word: str) -> str:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+    add_json(parser)
     parser.add_argument(
         "shell",
         nargs="?",

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pypet.cli.arguments import add_json
 from pypet.interfaces import Command
 from pypet.markers import hookimpl
 
@@ -80,7 +81,7 @@ def _described(difference: Difference) -> str:
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("a", help=_PLACE)
     parser.add_argument("b", help="the same")
-    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+    add_json(parser)
     parser.add_argument(
         "--exit-code", action="store_true", help="end with status 1 if something differs"
     )

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from pypet.cli.arguments import add_json, names
 from pypet.interfaces import Command
 from pypet.markers import hookimpl
 from pypet.support.readable import counted
@@ -236,13 +237,6 @@ def _store(
 # ----- arguments -------------------------------------------------------------------------------
 
 
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of names like x,y")
-    return names
-
-
 def _type(text: str) -> tuple[str, str]:
     name, sign, kind = text.rpartition("=")
     if not sign or not name or kind not in TYPES:
@@ -273,10 +267,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"type of a column: {', '.join(TYPES)}; default: the first one that fits",
     )
     parser.add_argument(
-        "--columns", type=_names, metavar="NAMES", help="only these, separated by commas"
+        "--columns", type=names, metavar="NAMES", help="only these, separated by commas"
     )
     parser.add_argument("--delimiter", type=_letter, default=",", help="default: a comma")
-    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+    add_json(parser)
 
 
 @hookimpl

@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+from pypet.cli.arguments import add_json
 from pypet.cli.output import Column, write_table
 from pypet.interfaces import Command
 from pypet.manager import FeatureReport, get_manager, report
@@ -50,10 +51,6 @@ def _capabilities(values: dict[str, Any]) -> str:
     return ", ".join(shown)
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
-
-
 @hookimpl
 def pypet_register_commands() -> list[Command]:
     """Register ``pypet plugins``."""
@@ -62,6 +59,6 @@ def pypet_register_commands() -> list[Command]:
             "plugins",
             "List all plugins with their features and states.",
             list_plugins,
-            _add_arguments,
+            add_json,
         )
     ]

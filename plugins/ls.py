@@ -6,6 +6,7 @@ import argparse
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pypet.cli.arguments import add_json
 from pypet.interfaces import Command
 from pypet.markers import hookimpl
 
@@ -84,7 +85,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "path", nargs="?", default=".", metavar="FOLDER", help="a folder or file; default: this one"
     )
-    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+    add_json(parser)
     parser.add_argument("--flat", action="store_true", help="leave out folders within the folder")
 
 

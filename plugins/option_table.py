@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pypet.cli.arguments import add_json
 from pypet.errors import UnknownOptionError
 from pypet.interfaces import Command
 from pypet.manager import get_manager
@@ -183,7 +184,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="describe this option; default: list all")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--markdown", action="store_true", help="write a page of documentation")
-    form.add_argument("--json", action="store_true", help="write JSON for other programs")
+    add_json(form)
 
 
 @hookimpl

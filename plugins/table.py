@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from pypet.cli.arguments import add_file, add_json, add_rows, whole_number
 from pypet.interfaces import Command
 from pypet.markers import hookimpl
 
@@ -165,41 +166,18 @@ def _text(value: Any) -> str:
 # ----- arguments -------------------------------------------------------------------------------
 
 
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of names like x,z,runtime")
-    return names
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows; 0 means all")
-    return int(text)
-
-
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", help="file with the trajectory")
-    parser.add_argument("trajectory", nargs="?", help="its name; default: the only one")
-    parser.add_argument(
-        "--where", metavar="CONDITION", help="only runs for which it holds: 'x > 3 and z < 1'"
-    )
+    add_file(parser)
+    add_rows(parser)
     parser.add_argument("--sort", metavar="NAME", help="order by this column")
     parser.add_argument("--descending", action="store_true", help="begin with the largest")
     parser.add_argument(
-        "--columns",
-        type=_names,
-        metavar="NAMES",
-        help="names separated by commas; default: explored parameters and scalar results",
-    )
-    parser.add_argument("--completed", action="store_true", help="only completed runs")
-    parser.add_argument(
         "--limit",
-        type=_count,
+        type=whole_number("number of rows; 0 means all"),
         metavar="N",
         help=f"at most N rows, 0 for all; default: {_MOST_ROWS} in a terminal, else all",
     )
-    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+    add_json(parser)
 
 
 @hookimpl

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from pypet.cli.arguments import add_json, whole_number
 from pypet.errors import GitError, PypetError, VersionMismatchError
 from pypet.interfaces import Command
 from pypet.plugins.git.checkout import SIZE_LIMIT, checkout_code
@@ -57,16 +58,6 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _number_of_bytes(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes, such as 1000000")
-    return number
-
-
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="file with the trajectory")
     parser.add_argument("trajectory", help="name of the trajectory")
@@ -80,12 +71,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--size-limit",
-        type=_number_of_bytes,
+        type=whole_number("number of bytes, such as 1000000"),
         default=SIZE_LIMIT,
         metavar="BYTES",
         help="what the changes may unpack to; default: %(default)s",
     )
-    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+    add_json(parser)
 
 
 CHECKOUT = Command("checkout", "Restore the code of an experiment.", _run, _add_arguments)

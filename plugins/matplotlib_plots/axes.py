@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pypet.errors import PlotError
+from pypet.interfaces import Plot
 from pypet.plugins.matplotlib_plots.table_source import (
     AxisValues,
+    axis_values,
     looks_logarithmic,
     short_name,
 )
@@ -75,6 +77,30 @@ def save_figure(
         )
     draw(figure)
     figure.savefig(path, dpi=150)
+
+
+class AxesPlot(Plot):
+    """A plot that a function draws into axes, which it takes as ``axes`` and returns."""
+
+    requires: ClassVar[tuple[str, ...]] = ("matplotlib",)
+    extra: ClassVar[str | None] = EXTRA
+    size: ClassVar[tuple[float, float]]
+    """Of a new figure, in inches."""
+    function: ClassVar[Callable[..., Axes]]
+
+    @classmethod
+    def draw(cls, source: Any, **arguments: Any) -> Axes:
+        """Call the function."""
+        return cls.function(source, **arguments)
+
+    @classmethod
+    def save(cls, source: Any, path: str | os.PathLike[str], **arguments: Any) -> None:
+        """Have the function draw into a file."""
+        save_figure(
+            path,
+            lambda figure: cls.function(source, **arguments, axes=figure.add_subplot()),
+            cls.size,
+        )
 
 
 # ----- text ------------------------------------------------------------------------------------
@@ -206,6 +232,14 @@ def add_colour_bar(axes: Any, column: Column, values: AxisValues, scale: tuple[A
     bar = first.figure.colorbar(mappable, ax=axes, label=label_of(column))
     if values.categories:
         set_ticks(bar, range(len(values.categories)), values.categories)
+
+
+def coloured_runs(axes: Any, column: Column) -> tuple[AxisValues, NDArray[np.float64]]:
+    """Add a colour bar for a column; return its values, and the colours of all runs."""
+    values = axis_values(column)
+    scale = colour_scale(values)
+    add_colour_bar(axes, column, values, scale)
+    return values, colours_of(values, scale)
 
 
 def colours_of(values: AxisValues, scale: tuple[Any, Any]) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,14 +11,13 @@ from numpy.typing import NDArray
 from pypet.interfaces import Plot
 from pypet.markers import hookimpl
 from pypet.plugins.matplotlib_plots.axes import (
-    EXTRA,
+    AxesPlot,
     add_note,
     add_title,
     colour_scale,
     label_of,
     new_axes,
     number_text,
-    save_figure,
     set_ticks,
 )
 from pypet.plugins.matplotlib_plots.statistics import (
@@ -204,19 +202,14 @@ def _write_numbers(
             )
 
 
-class Heatmap(Plot):
+class Heatmap(AxesPlot):
     """The feature behind `heatmap`."""
 
     name = "heatmap"
-    requires = ("matplotlib",)
-    extra = EXTRA
     help = "a result (color) over two parameters (x, y)"
     arguments = ("x", "y", "color")
-
-    @classmethod
-    def draw(cls, source: Any, **arguments: Any) -> Axes:
-        """Draw it; see `heatmap`."""
-        return heatmap(source, **arguments)
+    size = SIZE
+    function = staticmethod(heatmap)
 
     @classmethod
     def suits(cls, table: RunTable, arguments: Mapping[str, Any]) -> bool:
@@ -224,13 +217,6 @@ class Heatmap(Plot):
         if "x" in arguments or "y" in arguments:
             return "color" in arguments
         return count_parameters(table, arguments) == 2
-
-    @classmethod
-    def save(cls, source: Any, path: str | os.PathLike[str], **arguments: Any) -> None:
-        """Draw it into a file."""
-        save_figure(
-            path, lambda figure: heatmap(source, **arguments, axes=figure.add_subplot()), SIZE
-        )
 
 
 @hookimpl

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +11,18 @@ from pypet.errors import PlotError
 from pypet.interfaces import Plot
 from pypet.markers import hookimpl
 from pypet.plugins.matplotlib_plots.axes import (
-    EXTRA,
+    AxesPlot,
     add_note,
     add_title,
     label_of,
     new_axes,
-    save_figure,
 )
 from pypet.plugins.matplotlib_plots.evaluators import EVALUATORS, evaluator_of
 from pypet.plugins.matplotlib_plots.table_source import (
-    axis_column,
     axis_values,
     chosen_result,
     complete_rows,
+    named_columns,
     sampled_rows,
     table_of,
     varied_parameters,
@@ -91,7 +89,7 @@ def importance(
     result = chosen_result(table, y, "y")
     shown = _parameters(table, columns, result)
     selection = complete_rows(table, [*shown, result])
-    table, note = sampled_rows(selection, MOST_RUNS, "runs")
+    table, note = sampled_rows(selection, MOST_RUNS)
     target = axis_values(table[result.name]).places
     shown = [column for column in shown if len(np.unique(table[column.name].values)) > 1]
     _check(table, shown, result, len(np.unique(target)))
@@ -117,10 +115,8 @@ def importance(
 
 
 def _parameters(table: RunTable, names: Sequence[str] | None, result: Column) -> list[Column]:
-    if isinstance(names, str):
-        raise PlotError(f"`columns` is a list of names, not the text {names!r}.")
     if names is not None:
-        return [axis_column(table, name) for name in names]
+        return named_columns(table, names)
     return [column for column in varied_parameters(table) if column.name != result.name]
 
 
@@ -139,26 +135,15 @@ def _check(table: RunTable, shown: Sequence[Column], result: Column, values: int
         raise PlotError(f"Nothing matters for {result.name!r}: it is the same in all runs.")
 
 
-class Importance(Plot):
+class Importance(AxesPlot):
     """The feature behind `importance`."""
 
     name = "importance"
     requires = ("matplotlib", "sklearn")
-    extra = EXTRA
     help = f"how much each parameter matters for a result (y), by {EVALUATORS[0]} importance"
     arguments = ("y", "columns")
-
-    @classmethod
-    def draw(cls, source: Any, **arguments: Any) -> Axes:
-        """Draw it; see `importance`."""
-        return importance(source, **arguments)
-
-    @classmethod
-    def save(cls, source: Any, path: str | os.PathLike[str], **arguments: Any) -> None:
-        """Draw it into a file."""
-        save_figure(
-            path, lambda figure: importance(source, **arguments, axes=figure.add_subplot()), SIZE
-        )
+    size = SIZE
+    function = staticmethod(importance)
 
 
 @hookimpl

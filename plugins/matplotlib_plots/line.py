@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pypet.interfaces import Plot
 from pypet.plugins.matplotlib_plots.axes import (
-    EXTRA,
+    AxesPlot,
     add_colour_bar,
     add_note,
     add_title,
@@ -22,7 +20,6 @@ from pypet.plugins.matplotlib_plots.axes import (
     new_axes,
     number_text,
     plain_text,
-    save_figure,
 )
 from pypet.plugins.matplotlib_plots.statistics import (
     DEFAULT_BINS,
@@ -220,26 +217,16 @@ class _Lines:
             add_colour_bar(self._axes, self._column, self._values, self._scale)
 
 
-class Line(Plot):
+class Line(AxesPlot):
     """The feature behind `line`."""
 
     name = "line"
-    requires = ("matplotlib",)
-    extra = EXTRA
     help = "a result (y) over a parameter (x), with a band over all others"
     arguments = ("x", "y", "by")
-
-    @classmethod
-    def draw(cls, source: Any, **arguments: Any) -> Axes:
-        """Draw it; see `line`."""
-        return line(source, **arguments)
+    size = SIZE
+    function = staticmethod(line)
 
     @classmethod
     def suits(cls, table: RunTable, arguments: Mapping[str, Any]) -> bool:
         """Draw lines if an axis is named, or if no more than one parameter varies."""
         return bool(_AXES.intersection(arguments)) or count_parameters(table, arguments) < 2
-
-    @classmethod
-    def save(cls, source: Any, path: str | os.PathLike[str], **arguments: Any) -> None:
-        """Draw it into a file."""
-        save_figure(path, lambda figure: line(source, **arguments, axes=figure.add_subplot()), SIZE)

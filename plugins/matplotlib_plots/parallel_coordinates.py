@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pypet.errors import PlotError
 from pypet.interfaces import Plot
 from pypet.markers import hookimpl
 from pypet.plugins.matplotlib_plots.axes import (
     EXTRA,
     MOST_TICKS,
     PLUGIN,
-    add_colour_bar,
+    AxesPlot,
     add_note,
     add_title,
-    colour_scale,
-    colours_of,
+    coloured_runs,
     narrow_label_of,
     new_axes,
     number_text,
     plain_text,
-    save_figure,
 )
 from pypet.plugins.matplotlib_plots.table_source import (
     AxisValues,
     axis_column,
     axis_values,
+    chosen_columns,
     complete_rows,
     count_parameters,
-    default_columns,
     looks_logarithmic,
     numeric_results,
     sampled_rows,
@@ -91,10 +87,10 @@ def parallel_coordinates(
         matplotlib is not installed.
     """
     table = table_of(source, trajectory=trajectory, where=where, reduce=reduce)
-    shown = chosen_columns(table, columns)
+    shown = chosen_columns(table, columns, MOST_COLUMNS)
     coloured = chosen_colour(table, color)
     used = [*shown, *([] if coloured is None else [coloured])]
-    table, note = sampled_rows(complete_rows(table, used), MOST_LINES, "runs")
+    table, note = sampled_rows(complete_rows(table, used), MOST_LINES)
     axes = new_axes(axes, SIZE)
 
     scaled = []
@@ -106,11 +102,9 @@ def parallel_coordinates(
     heights = np.stack(scaled, axis=1)
     colours: Any = "C0"
     if coloured is not None:
-        values = axis_values(table[coloured.name])
-        colour_map = colour_scale(values)
+        values, found = coloured_runs(axes, table[coloured.name])
         order = np.argsort(values.places, kind="stable")
-        heights, colours = heights[order], colours_of(values, colour_map)[order]
-        add_colour_bar(axes, coloured, values, colour_map)
+        heights, colours = heights[order], found[order]
     _draw_lines(axes, heights, colours)
     axes.set_xlim(-0.5, len(shown) - 0.5)
     axes.set_ylim(-0.03, 1.03)
@@ -122,28 +116,6 @@ def parallel_coordinates(
     add_title(axes, table.trajectory)
     add_note(axes, note)
     return axes
-
-
-def chosen_columns(table: RunTable, names: Sequence[str] | None) -> list[Column]:
-    """Return the columns of these names, by default parameters and results with numbers.
-
-    Raises
-    ------
-    PlotError
-        There are less than two.
-    """
-    if isinstance(names, str):
-        raise PlotError(f"`columns` is a list of names, not the text {names!r}.")
-    if names is None:
-        shown = default_columns(table, MOST_COLUMNS)
-    else:
-        shown = [axis_column(table, name) for name in names]
-    if len(shown) < 2:
-        raise PlotError(
-            "At least two columns are needed: explored parameters or results with numbers. "
-            f"Trajectory {table.trajectory!r} has {', '.join(table.columns)}."
-        )
-    return shown
 
 
 def chosen_colour(table: RunTable, name: str | None) -> Column | None:
@@ -238,19 +210,14 @@ def _draw_lines(axes: Axes, heights: NDArray[np.float64], colours: Any) -> None:
     axes.add_collection(lines)
 
 
-class ParallelCoordinates(Plot):
+class ParallelCoordinates(AxesPlot):
     """The feature behind `parallel_coordinates`."""
 
     name = "parallel_coordinates"
-    requires = ("matplotlib",)
-    extra = EXTRA
     help = "one line a run through parallel axes (columns)"
     arguments = ("columns", "color")
-
-    @classmethod
-    def draw(cls, source: Any, **arguments: Any) -> Axes:
-        """Draw it; see `parallel_coordinates`."""
-        return parallel_coordinates(source, **arguments)
+    size = SIZE
+    function = staticmethod(parallel_coordinates)
 
     @classmethod
     def suits(cls, table: RunTable, arguments: Mapping[str, Any]) -> bool:
@@ -262,15 +229,6 @@ class ParallelCoordinates(Plot):
             return True
         count = count_parameters(table, arguments)
         return count > 2 or (count < 2 and "color" in arguments)
-
-    @classmethod
-    def save(cls, source: Any, path: str | os.PathLike[str], **arguments: Any) -> None:
-        """Draw it into a file."""
-        save_figure(
-            path,
-            lambda figure: parallel_coordinates(source, **arguments, axes=figure.add_subplot()),
-            SIZE,
-        )
 
 
 @hookimpl

@@ -15,9 +15,7 @@ from pypet.markers import hookimpl
 from pypet.plugins.matplotlib_plots.axes import (
     EXTRA,
     NOTE_SIZE,
-    add_colour_bar,
-    colour_scale,
-    colours_of,
+    coloured_runs,
     fit_axis,
     narrow_label_of,
     new_figure,
@@ -25,13 +23,12 @@ from pypet.plugins.matplotlib_plots.axes import (
     plain_text,
     save_figure,
 )
-from pypet.plugins.matplotlib_plots.parallel_coordinates import chosen_columns
 from pypet.plugins.matplotlib_plots.table_source import (
     AxisValues,
     axis_column,
     axis_values,
+    chosen_columns,
     complete_rows,
-    default_columns,
     looks_logarithmic,
     sampled_rows,
     table_of,
@@ -90,14 +87,12 @@ def scatter_matrix(
         matplotlib is not installed.
     """
     table = table_of(source, trajectory=trajectory, where=where, reduce=reduce)
-    if columns is None:
-        columns = [column.name for column in default_columns(table, DEFAULT_COLUMNS)]
-    shown = chosen_columns(table, columns)
+    shown = chosen_columns(table, columns, DEFAULT_COLUMNS)
     if len(shown) > MOST_COLUMNS:
         raise PlotError(f"{len(shown)} columns are too many: at most {MOST_COLUMNS} can be read.")
     coloured = None if color is None else axis_column(table, color)
     used = [*shown, *([] if coloured is None else [coloured])]
-    table, note = sampled_rows(complete_rows(table, used), MOST_POINTS, "runs")
+    table, note = sampled_rows(complete_rows(table, used), MOST_POINTS)
     count = len(shown)
     if figure is None:
         figure = new_figure(_size(count))
@@ -106,10 +101,7 @@ def scatter_matrix(
     values = [axis_values(table[column.name]) for column in shown]
     colours: Any = "C0"
     if coloured is not None:
-        colour_values = axis_values(table[coloured.name])
-        scale = colour_scale(colour_values)
-        colours = colours_of(colour_values, scale)
-        add_colour_bar(grid, coloured, colour_values, scale)
+        _, colours = coloured_runs(grid, table[coloured.name])
     for row, column in np.ndindex(count, count):
         axes: Any = grid[row, column]
         if row == column:

@@ -186,14 +186,36 @@ def axis_column(table: RunTable, name: str) -> Column:
     return column
 
 
+def named_columns(table: RunTable, names: Sequence[str]) -> list[Column]:
+    """Return the columns of these names, see `axis_column`."""
+    if isinstance(names, str):
+        raise PlotError(f"`columns` is a list of names, not the text {names!r}.")
+    return [axis_column(table, name) for name in names]
+
+
+def chosen_columns(table: RunTable, names: Sequence[str] | None, most: int) -> list[Column]:
+    """Return the named columns, by default at most ``most`` parameters and results with numbers.
+
+    Raises
+    ------
+    PlotError
+        There are less than two.
+    """
+    if names is None:
+        shown = [*varied_parameters(table), *numeric_results(table)][:most]
+    else:
+        shown = named_columns(table, names)
+    if len(shown) < 2:
+        raise PlotError(
+            "At least two columns are needed: explored parameters or results with numbers. "
+            f"Trajectory {table.trajectory!r} has {', '.join(table.columns)}."
+        )
+    return shown
+
+
 def is_numeric(column: Column) -> bool:
     """Return whether a column has real numbers or bools, and any of them."""
     return column.values.dtype.kind in "biuf" and not bool(column.missing.all())
-
-
-def default_columns(table: RunTable, most: int) -> list[Column]:
-    """Return the explored parameters and numeric results, at most ``most``."""
-    return [*varied_parameters(table), *numeric_results(table)][:most]
 
 
 def _is_axis(column: Column) -> bool:
@@ -260,13 +282,13 @@ def _present(column: Column) -> NDArray[np.bool_]:
     return present
 
 
-def sampled_rows(selection: Selection, most: int, what: str) -> Selection:
+def sampled_rows(selection: Selection, most: int) -> Selection:
     """Return at most ``most`` runs, drawn evenly at random but each time the same."""
     table, note = selection
     if len(table) <= most:
         return selection
     rows = np.sort(np.random.default_rng(0).choice(len(table), most, replace=False))
-    text = f"a random sample of {most:,} of {len(table):,} {what}"
+    text = f"a random sample of {most:,} of {len(table):,} runs"
     return Selection(table.select(rows), "\n".join(filter(None, (note, text))))
 
 

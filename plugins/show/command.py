@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from pypet.cli.arguments import add_json
 from pypet.interfaces import Command
 from pypet.support.terminal_text import write_lines
 
@@ -89,7 +90,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="file of a storage service, or a folder with such files")
     parser.add_argument("trajectory", nargs="?", help="name of a trajectory; default: list all")
     parser.add_argument("node", nargs="?", help="full name of a node, or its end; default: all")
-    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+    add_json(parser)
     parser.add_argument(
         "-r", "--recursive", action="store_true", help="also list files in folders of the folder"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 
+from pypet.cli.arguments import add_json, whole_number
 from pypet.interfaces import Command
 
 WATCH_SECONDS = 2.0
@@ -21,10 +22,14 @@ def _status(arguments: argparse.Namespace) -> int:
     return status(arguments)
 
 
-def _add_status_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", help="HDF5 file, resume folder, or folder of one experiment in it")
     parser.add_argument("trajectory", nargs="?", help="name of a trajectory; default: all")
-    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+    add_json(parser)
+
+
+def _add_status_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_place(parser)
     parser.add_argument(
         "--watch",
         nargs="?",
@@ -72,19 +77,18 @@ def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
         "path", help="folder of an experiment, a resume folder with one, or its main script"
     )
     parser.add_argument("--resume-folder", metavar="FOLDER", help=f"of a script: {_FOLDER_HELP}")
-    parser.add_argument("--ncores", type=_count, metavar="N", help="execute N runs at a time")
+    parser.add_argument(
+        "--ncores",
+        type=whole_number("number of at least 1", least=1),
+        metavar="N",
+        help="execute N runs at a time",
+    )
     parser.add_argument("--scheduler", metavar="NAME", help="what executes the runs")
     parser.add_argument("--wrap-mode", metavar="MODE", help="how parallel runs share the storage")
     parser.add_argument(
         "--force", action="store_true", help="although the run function or a setting has changed"
     )
-    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
-    return int(text)
+    add_json(parser)
 
 
 RESUME = Command(
@@ -98,17 +102,11 @@ def _verify(arguments: argparse.Namespace) -> int:
     return verify(arguments)
 
 
-def _add_verify_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", help="HDF5 file, resume folder, or folder of one experiment in it")
-    parser.add_argument("trajectory", nargs="?", help="name of a trajectory; default: all")
-    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
-
-
 VERIFY = Command(
     "verify",
     "Check that all data of a file or journal is intact.",
     _verify,
-    _add_verify_arguments,
+    _add_place,
 )
 
 
@@ -128,7 +126,7 @@ def _add_repair_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="FILE", help="the new file; default: FILE.repaired.hdf5 beside the file"
     )
-    parser.add_argument("--json", action="store_true", help="write JSON for other programs")
+    add_json(parser)
 
 
 REPAIR = Command(
