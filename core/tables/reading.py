@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED, RunSelection
 from pypet.runs.states import ABANDONED, COMMITTED, FAILED, PENDING, RUNNING
 from pypet.support.spelling import did_you_mean
 from pypet.tables.column import PARAMETER, RUN, Column, array_of
-from pypet.tables.results import ResultReader
+from pypet.tables.results import Reductions, ResultReader
 from pypet.tables.run_table import INDEX, RunTable
 from pypet.tables.sources import Source, opened_source
 
@@ -23,12 +23,12 @@ _PREFIX = "parameters."
 
 def read_table(
     source: Any,
-    *,
     results: str | Iterable[str] | None = None,
     parameters: str | Iterable[str] = EXPLORED,
     runs: Any = None,
+    reduce: Reductions | None = None,
+    *,
     completed_only: bool = False,
-    reduce: Mapping[str, Callable[[Any], Any]] | None = None,
     objects: bool = False,
 ) -> RunTable:
     """Return a table with one row a run: run information, parameters and results.
@@ -53,12 +53,12 @@ def read_table(
         path below ``parameters``, and by the full name if something else is called so.
     runs
         Indices or names of runs, in the wanted order, or a slice of indices. None: all.
-    completed_only
-        Leave out runs that are not completed.
     reduce
         Name of a result -> function of its value that returns a scalar, for example
         ``{'trace': numpy.mean}``. The names are columns, whether or not they are in ``results``.
         With ``objects`` it may return anything.
+    completed_only
+        Leave out runs that are not completed.
     objects
         Whether columns may hold anything: arrays, or values of several types.
 

@@ -24,6 +24,8 @@ _SET_PREFIX = "run_set_"
 _MOST_SHOWN = 12
 
 Reduce = Callable[[Any], Any]
+Reductions = Mapping[str, Reduce]
+"""Functions that make a scalar of a result, by its name."""
 
 
 class _Gathered:
@@ -50,7 +52,7 @@ class ResultReader:
         source: Source,
         indices: NDArray[np.int64],
         names: list[str] | None,
-        reduce: Mapping[str, Reduce] | None,
+        reduce: Reductions | None,
         *,
         objects: bool,
     ) -> None:
@@ -315,7 +317,7 @@ def _everything(path: str) -> bool:
     return True
 
 
-def _checked_reduce(reduce: Mapping[str, Reduce] | None) -> dict[str, Reduce]:
+def _checked_reduce(reduce: Reductions | None) -> dict[str, Reduce]:
     if reduce is None:
         return {}
     if not isinstance(reduce, Mapping) or not all(map(callable, reduce.values())):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pypet.manager import get_manager
@@ -11,6 +11,7 @@ from pypet.support.decorators import not_in_run
 from pypet.trajectory.state import TrajectoryState
 
 if TYPE_CHECKING:
+    from pypet.tables.results import Reductions
     from pypet.tables.run_table import RunTable
 
 _logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class Tables(TrajectoryState):
         parameters: str | Iterable[str] = "explored",
         runs: Any = None,
         completed_only: bool = False,
-        reduce: Mapping[str, Callable[[Any], Any]] | None = None,
+        reduce: Reductions | None = None,
         objects: bool = False,
     ) -> Any:
         """Return a `pandas.DataFrame` with one row a run, and the indices of runs as its index.
@@ -77,13 +78,7 @@ class Tables(TrajectoryState):
         from pypet.tables.reading import read_table  # not before somebody needs a table
 
         table = read_table(
-            self,
-            results=results,
-            parameters=parameters,
-            runs=runs,
-            completed_only=completed_only,
-            reduce=reduce,
-            objects=objects,
+            self, results, parameters, runs, reduce, completed_only=completed_only, objects=objects
         )
         _warn_of_missing(table)
         return table.to_dataframe()
@@ -95,7 +90,7 @@ class Tables(TrajectoryState):
         parameters: str | Iterable[str] = "explored",
         runs: Any = None,
         completed_only: bool = False,
-        reduce: Mapping[str, Callable[[Any], Any]] | None = None,
+        reduce: Reductions | None = None,
         dims: Mapping[str, str | Sequence[str]] | None = None,
     ) -> Any:
         """Return a `xarray.Dataset` of results over the explored parameters.
@@ -134,14 +129,9 @@ class Tables(TrajectoryState):
         from pypet.tables.datasets import to_dataset
         from pypet.tables.reading import read_table
 
+        objects = results is not None or bool(reduce)
         table = read_table(
-            self,
-            results=results,
-            parameters=parameters,
-            runs=runs,
-            completed_only=completed_only,
-            reduce=reduce,
-            objects=results is not None or bool(reduce),
+            self, results, parameters, runs, reduce, completed_only=completed_only, objects=objects
         )
         _warn_of_missing(table)
         return to_dataset(table, dims)

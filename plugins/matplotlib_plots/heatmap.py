@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pypet.tables import RunTable
+    from pypet.tables.results import Reductions
 
 SIZE = (6.4, 4.8)
 _MOST_NUMBERED = 64
@@ -60,7 +60,7 @@ def heatmap(
     bins: int | None = None,
     trajectory: str | None = None,
     where: str | None = None,
-    reduce: Mapping[str, Callable[[Any], Any]] | None = None,
+    reduce: Reductions | None = None,
     axes: Axes | None = None,
 ) -> Axes:
     """Draw a result over two parameters, as colours of cells.

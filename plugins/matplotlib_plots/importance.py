@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pypet.tables import Column, RunTable
+    from pypet.tables.results import Reductions
 
 SIZE = (6.4, 4.0)
 MOST_RUNS = 5_000
@@ -47,7 +48,7 @@ def importance(
     evaluator: str = "permutation",
     trajectory: str | None = None,
     where: str | None = None,
-    reduce: Mapping[str, Callable[[Any], Any]] | None = None,
+    reduce: Reductions | None = None,
     axes: Axes | None = None,
 ) -> Axes:
     """Draw how much each explored parameter matters for a result, the most important one on top.

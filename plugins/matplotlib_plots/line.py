@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pypet.tables import Column, RunTable
+    from pypet.tables.results import Reductions
 
 SIZE = (6.4, 4.4)
 _MOST_MARKERS = 60
@@ -71,7 +72,7 @@ def line(
     bins: int | None = None,
     trajectory: str | None = None,
     where: str | None = None,
-    reduce: Mapping[str, Callable[[Any], Any]] | None = None,
+    reduce: Reductions | None = None,
     axes: Axes | None = None,
 ) -> Axes:
     """Draw a result over one parameter; a band shows how it varies with all others.

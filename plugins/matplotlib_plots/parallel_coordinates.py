@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pypet.tables import Column, RunTable
+    from pypet.tables.results import Reductions
 
 SIZE = (8.0, 4.8)
 MOST_LINES = 5000
@@ -56,7 +57,7 @@ def parallel_coordinates(
     *,
     trajectory: str | None = None,
     where: str | None = None,
-    reduce: Mapping[str, Callable[[Any], Any]] | None = None,
+    reduce: Reductions | None = None,
     axes: Axes | None = None,
 ) -> Axes:
     """Draw one line a run through parallel axes of parameters and results.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from pypet.tables import Column
+    from pypet.tables.results import Reductions
 
 MOST_POINTS = 5000
 """Of more runs a random sample is drawn."""
@@ -54,7 +55,7 @@ def scatter_matrix(
     *,
     trajectory: str | None = None,
     where: str | None = None,
-    reduce: Mapping[str, Callable[[Any], Any]] | None = None,
+    reduce: Reductions | None = None,
     figure: Figure | None = None,
 ) -> NDArray[Any]:
     """Draw each pair of parameters and results as a scatter plot, one point a run.

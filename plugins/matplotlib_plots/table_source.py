@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pypet.errors import PlotError
 from pypet.tables import Column, RunTable, read_table
 from pypet.tables.filters import FilterError, parse_filter
+from pypet.tables.results import Reductions
 
 MOST_CATEGORIES = 200
 """Distinct values of a column of text; with more it is no axis."""
@@ -30,7 +31,7 @@ def table_of(
     *,
     trajectory: str | None = None,
     where: str | None = None,
-    reduce: Mapping[str, Callable[[Any], Any]] | None = None,
+    reduce: Reductions | None = None,
 ) -> RunTable:
     """Return the table of the runs of a source; see `pypet.interfaces.Plot`.
 
