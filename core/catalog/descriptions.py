@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-Stretches = tuple[tuple[int, int], ...]
-"""Indices of runs: first and last of each stretch of neighbours."""
+from pypet.runs.stretches import Stretches
 
 
 @dataclass(frozen=True, slots=True)

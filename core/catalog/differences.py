@@ -10,7 +10,7 @@ import numpy as np
 
 from pypet.catalog.values import value_text
 from pypet.support.comparisons import nested_equal
-from pypet.support.readable import counted
+from pypet.support.readable import counted, shortened
 
 SECTIONS = (
     "trajectory",
@@ -74,7 +74,7 @@ def difference_of(name: str, a: Any, b: Any) -> Difference | None:
 
 def _text(value: Any) -> str:
     text = f"(not read: {value.reason})" if type(value) is Unknown else value_text(value)
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 3]}..."
+    return shortened(text, _MOST_CHARACTERS)
 
 
 def _about(a: Any, b: Any) -> str:

@@ -28,6 +28,7 @@ from pypet.records import (
     StoredNode,
     stored_node,
 )
+from pypet.support.readable import shortened
 
 MOST_PREVIEWED = 200
 """Elements of an array that a preview shows; of larger ones it shows the ends."""
@@ -243,4 +244,4 @@ def preview(value: Any) -> str:
         text = value
     else:
         text = value_text(value)
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 3]}..."
+    return shortened(text, MOST_CHARACTERS)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from pypet.catalog.experiments import Experiment
+from pypet.catalog.times import duration_statistics, known_times
 from pypet.runs.states import COMMITTED
-
-_MAX_SECONDS = 253_000_000_000.0
-"""Roughly the year 9987, the last that `datetime` knows everywhere."""
 
 
 class Pace(NamedTuple):
@@ -31,30 +27,17 @@ class Pace(NamedTuple):
 def pace_of(experiment: Experiment) -> Pace:
     """Return the times of an experiment."""
     progress = experiment.progress
-    started, finished = _known(progress.started), _known(progress.finished)
-    durations = progress.finished - progress.started
-    durations = durations[np.isfinite(durations) & (durations >= 0)]
+    started, finished = known_times(progress.started), known_times(progress.finished)
     per_second = seconds_left = None
     if experiment.since is not None:
         per_second, seconds_left = _rate(experiment, experiment.since)
     return Pace(
         float(started.min()) if len(started) else None,
         float(finished.max()) if len(finished) else None,
-        _extremes(durations),
+        duration_statistics(progress.finished - progress.started),
         per_second,
         seconds_left,
     )
-
-
-def _known(times: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return those that are times: a damaged row has anything."""
-    return times[(times > 0) & (times < _MAX_SECONDS)]
-
-
-def _extremes(durations: np.ndarray[Any, Any]) -> tuple[float, float, float] | None:
-    if not len(durations):
-        return None
-    return float(durations.min()), float(np.median(durations)), float(durations.max())
 
 
 def _rate(experiment: Experiment, since: float) -> tuple[float | None, float | None]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from pypet.catalog.descriptions import Failure, Runs, Selection, Stretches
+from pypet.catalog.descriptions import Failure, Runs, Selection
+from pypet.catalog.times import duration_statistics, known_times
 from pypet.records import MetaRecord, RunRows
 from pypet.records.run_rows import NOT_FINISHED, NOT_STARTED
+from pypet.runs.stretches import stretches
+from pypet.support.time_format import iso_time
 
 
 def described_runs(meta: MetaRecord) -> Runs:
@@ -22,17 +23,19 @@ def described_runs(meta: MetaRecord) -> Runs:
     failed = np.isin(rows.idx, [failure.run for failure in failures]) & ~completed
     started = rows.timestamp != NOT_STARTED
     finished = completed & (rows.finish_timestamp != NOT_FINISHED)
-    known_times = rows.timestamp[started & ~_is_odd(rows.timestamp)]
-    known_ends = rows.finish_timestamp[finished & ~_is_odd(rows.finish_timestamp)]
+    starts = known_times(rows.timestamp[started])
+    ends = known_times(rows.finish_timestamp[finished])
     return Runs(
         max(meta.info.length, len(rows)),
         int(completed.sum()),
         failures,
         _selection(rows.idx[started & ~completed & ~failed]),
         _selection(_and_beyond(rows.idx[~started & ~completed & ~failed], rows, meta)),
-        _iso(known_times.min()) if len(known_times) else None,
-        _iso(known_ends.max()) if len(known_ends) else None,
-        _seconds(rows.finish_timestamp[finished & started] - rows.timestamp[finished & started]),
+        iso_time(starts.min()) if len(starts) else None,
+        iso_time(ends.max()) if len(ends) else None,
+        duration_statistics(
+            rows.finish_timestamp[finished & started] - rows.timestamp[finished & started]
+        ),
     )
 
 
@@ -51,36 +54,5 @@ def _and_beyond(indices: Any, rows: RunRows, meta: MetaRecord) -> Any:
     return np.append(indices, np.arange(len(rows), meta.info.length))
 
 
-def _is_odd(times: Any) -> Any:
-    """Return which numbers are no times: what a damaged row, or an old file, has in their place."""
-    return ~((times > 0) & (times < _MOST_SECONDS))
-
-
-_MOST_SECONDS = 253_000_000_000.0
-"""Roughly the year 9987, the last that `datetime` knows everywhere."""
-
-
-def _iso(timestamp: float) -> str:
-    return datetime.fromtimestamp(float(timestamp)).isoformat(timespec="seconds")
-
-
-def _seconds(durations: Any) -> tuple[float, float, float] | None:
-    durations = durations[np.isfinite(durations) & (durations >= 0)]
-    if not len(durations):
-        return None
-    return float(durations.min()), float(np.median(durations)), float(durations.max())
-
-
 def _selection(indices: Any) -> Selection:
     return Selection(len(indices), stretches(np.sort(indices)))
-
-
-def stretches(indices: Sequence[int] | np.ndarray[Any, Any]) -> Stretches:
-    """Return first and last of each stretch of neighbouring indices, which are in order."""
-    array = np.asarray(indices, np.int64)
-    if not len(array):
-        return ()
-    ends = np.flatnonzero(np.diff(array) != 1)
-    firsts = array[[0, *(ends + 1)]].tolist()
-    lasts = array[[*ends, len(array) - 1]].tolist()
-    return tuple(zip(firsts, lasts, strict=True))

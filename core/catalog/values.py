@@ -11,6 +11,7 @@ import numpy as np
 
 from pypet.catalog.descriptions import Range, Value
 from pypet.leaves.leaf_io import content_key, deduplicate
+from pypet.support.readable import shortened
 
 MOST_VALUES = 1000
 """Distinct values of a range that are described."""
@@ -69,7 +70,7 @@ def described_value(value: Any) -> Value:
     is_array = isinstance(value, np.ndarray) or _is_sparse(value)
     return Value(
         type(value).__name__,
-        _cut(value_text(value)),
+        shortened(value_text(value), MOST_CHARACTERS),
         _native(value),
         str(value.dtype) if is_array or isinstance(value, np.generic) else None,
         tuple(map(int, value.shape)) if is_array else None,
@@ -106,10 +107,6 @@ def _key(value: Any) -> Hashable:
 
 def _first_kinds(kinds: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(kinds))[:_MOST_KINDS]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 3] + "..."
 
 
 def _is_sparse(value: Any) -> bool:

@@ -12,6 +12,7 @@ from pypet.encoding import decode_item, encode_value, pandas_flag
 from pypet.leaves.supported_data import explain_unsupported
 from pypet.pypetconstants import HDF5_STRCOL_MAX_VALUE_LENGTH, PARAMETER_SUPPORTED_DATA
 from pypet.records import Item
+from pypet.support.readable import shortened
 from pypet.tree.node import NNLeafNode, put
 
 _MAX_SUMMARY_LENGTH = HDF5_STRCOL_MAX_VALUE_LENGTH
@@ -27,8 +28,7 @@ def summarize(data: Mapping[str, Any]) -> str:
         length += len(part) + 2
         if length > _MAX_SUMMARY_LENGTH + 2:
             break
-    text = ", ".join(parts)
-    return text if len(text) <= _MAX_SUMMARY_LENGTH else f"{text[: _MAX_SUMMARY_LENGTH - 3]}..."
+    return shortened(", ".join(parts), _MAX_SUMMARY_LENGTH)
 
 
 def _beginning(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pypet.records.run_errors import RunError
+from pypet.support.readable import shortened
 from pypet.support.time_format import format_duration, format_time
 
 FLOAT = np.ndarray[Any, np.dtype[np.float64]]
@@ -124,8 +125,7 @@ def _extended(text: str, name: str, full_name: str, shown: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= MAX_VALUE_LENGTH else shown[: MAX_VALUE_LENGTH - 3] + "..."
+    return shortened(repr(value), MAX_VALUE_LENGTH)
 
 
 def text_columns(rows: RunRows) -> dict[str, Sequence[str]]:

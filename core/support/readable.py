@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pypet.support.terminal_text import escape_unprintable
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -32,10 +34,31 @@ def duration_text(seconds: float) -> str:
 
 def one_line(text: str, width: int) -> str:
     """Return text in one line of at most ``width`` characters, escaped for terminals."""
-    line = escape_unprintable(" ".join(text.split()))
-    return line if len(line) <= width else f"{line[: width - 3]}..."
+    return shortened(escape_unprintable(" ".join(text.split())), width)
 
 
 def counted(count: int, singular: str, plural: str = "") -> str:
     """Return a number with its noun: ``'1 run'``, ``'2 runs'``."""
     return f"{count} {singular if count == 1 else plural or singular + 's'}"
+
+
+def shortened(text: str, width: int) -> str:
+    """Return text of at most ``width`` characters, the last of which are ``'...'`` if it is cut."""
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def joined(texts: Sequence[str], most: int) -> str:
+    """Return texts with commas in between; after ``most`` of them ``'...'``."""
+    return ", ".join([*texts[:most], "..."] if len(texts) > most else texts)
+
+
+def joined_and_counted(texts: Sequence[str], most: int) -> str:
+    """Return texts with commas in between; after ``most`` of them ``'and 3 more'``."""
+    more = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def seconds_text(statistics: tuple[float, float, float]) -> str:
+    """Return least, median and most time of runs as ``'1.2 s a run (1 to 3.5 s)'``."""
+    least, median, most = (f"{seconds:.3g}" for seconds in statistics)
+    return f"{median} s a run" if least == most else f"{median} s a run ({least} to {most} s)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 
@@ -15,6 +15,11 @@ def format_time(timestamp: float) -> str:
 def format_duration(seconds: float) -> str:
     """Return a duration in ``seconds`` as ``H:MM:SS.ffffff``, preceded by days if there are any."""
     return str(timedelta(seconds=seconds))
+
+
+def iso_time(timestamp: float) -> str:
+    """Return ``timestamp`` (seconds since the epoch) as local time in ISO 8601."""
+    return datetime.fromtimestamp(float(timestamp)).isoformat(timespec="seconds")
 
 
 @lru_cache(maxsize=16)  # short runs start many times within one second

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pypet.support.readable import joined
+
 Array = np.ndarray[Any, Any]
 
 RUN, PARAMETER, RESULT = "run", "parameter", "result"
@@ -204,17 +206,17 @@ def _refusal(name: str, values: Sequence[Any], indices: Sequence[int], what: str
         described = _described(value)
         first.setdefault(described, idx)
         counts[described] += 1
-    found = ", ".join(
+    kinds = [
         f"{described} in {count} runs (run {first[described]} for one)"
-        for described, count in counts.most_common(_MOST_TYPES)
-    )
-    more = ", ..." if len(counts) > _MOST_TYPES else ""
+        for described, count in counts.most_common()
+    ]
+    found = joined(kinds, _MOST_TYPES)
     advice = "`objects=True` for a column of objects"
     if what == RESULT:
         advice = f"`reduce={{{name!r}: function}}` to make a scalar of each, or {advice}"
         if any(isinstance(value, np.ndarray) for value in values):
             advice += "; `f_to_xarray` takes arrays of equal shape"
-    return f"The {what} {name!r} is no column of scalars of one type: {found}{more}. Give {advice}."
+    return f"The {what} {name!r} is no column of scalars of one type: {found}. Give {advice}."
 
 
 def _described(value: Any) -> str:

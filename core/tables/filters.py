@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pypet.errors import FilterError
+from pypet.support.readable import shortened
 
 MAX_LENGTH = 10_000
 """Characters of a condition; longer text is refused."""
@@ -298,7 +299,7 @@ def _full_name(column: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
+    return shortened(text, _MAX_SHOWN)
 
 
 # ----- parsing ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pypet.errors import NotUniqueNodeError, RefusedPickleError, StorageFormatError
 from pypet.records import SharedItem
+from pypet.support.readable import joined
 from pypet.support.spelling import did_you_mean
 from pypet.tables.column import NO_VALUE, RESULT, Column, array_of, is_scalar
 from pypet.tables.lookup import Found, find_leaf, leaves_below, run_groups
@@ -211,11 +212,9 @@ class ResultReader:
             items = ", ".join(f"'{leaf}.{item}'" for item in absent.items)
             raise AttributeError(f"{what}; there are: {items}.")
         known = list(dict.fromkeys(each.full_name for each in self._all_scalars(only_names=True)))
-        shown = ", ".join(map(repr, sorted(known)[:_MOST_SHOWN]))
-        more = ", ..." if len(known) > _MOST_SHOWN else ""
+        shown = joined([repr(each) for each in sorted(known)], _MOST_SHOWN)
         raise AttributeError(
-            f"{what}; there are: {shown or 'none'}{more}."
-            f"{did_you_mean(absent.name, _with_short(known))}"
+            f"{what}; there are: {shown or 'none'}.{did_you_mean(absent.name, _with_short(known))}"
         )
 
     # ----- all scalars ---------------------------------------------------------------------

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pypet.runs.stretches import stretches, stretches_text
 from pypet.support.optional import require
+from pypet.support.readable import joined
 from pypet.support.spelling import did_you_mean
 from pypet.tables.column import PARAMETER, RESULT, RUN, Column
 
@@ -168,7 +170,9 @@ class RunTable:
         for column in self.of_kind(RESULT):
             if column.missing.any():
                 runs = f"{column.missing.sum()} of {len(self)} runs"
-                text = f"{runs} ({stretches(self.indices[column.missing])})"
+                text = (
+                    f"{runs} ({stretches_text(stretches(np.unique(self.indices[column.missing])))})"
+                )
                 by_runs.setdefault(text, []).append(column.name)
         return "; ".join(f"{', '.join(names)} in {runs}" for runs, names in by_runs.items())
 
@@ -208,21 +212,5 @@ class RunTable:
         return frame
 
     def __repr__(self) -> str:
-        shown = ", ".join(list(self.columns)[:_MOST_SHOWN])
-        more = ", ..." if len(self.columns) > _MOST_SHOWN else ""
-        return f"<RunTable of {self.trajectory!r}: {len(self)} runs; {shown}{more}>"
-
-
-def stretches(indices: Sequence[int] | NDArray[Any], most: int = 10) -> str:
-    """Return indices of runs as text such as ``'0, 4-7'``; after ``most`` stretches ``'...'``."""
-    array = np.unique(np.asarray(indices, np.int64))
-    if not len(array):
-        return ""
-    ends = np.flatnonzero(np.diff(array) != 1)
-    firsts = array[[0, *(ends + 1)]].tolist()
-    lasts = array[[*ends, len(array) - 1]].tolist()
-    parts = [
-        str(first) if first == last else f"{first}-{last}"
-        for first, last in zip(firsts, lasts, strict=True)
-    ]
-    return ", ".join(parts[:most]) + (", ..." if len(parts) > most else "")
+        shown = joined(list(self.columns), _MOST_SHOWN)
+        return f"<RunTable of {self.trajectory!r}: {len(self)} runs; {shown}>"

@@ -14,6 +14,7 @@ from pypet.errors import (
     StorageFormatError,
 )
 from pypet.pypetconstants import LEAF, LIST, LOAD_DATA, LOAD_NOTHING, LOAD_SKELETON
+from pypet.support.readable import joined
 from pypet.support.spelling import did_you_mean
 from pypet.trajectory.run_control import enter_run
 from pypet.tree.node import NO_RUN_BRANCH
@@ -144,9 +145,8 @@ class RunSearch:
             elif tree.root._stored:
                 text += ". Load them, for example by `load_results=1`, or give `auto_load=True`"
         else:
-            shown = ", ".join(f"`{each}`" for each in sorted(known)[:_MOST_SHOWN])
-            more = ", ..." if len(known) > _MOST_SHOWN else ""
-            text = f"{where}. There are {shown}{more}.{did_you_mean(name, known)}"
+            shown = joined([f"`{each}`" for each in sorted(known)], _MOST_SHOWN)
+            text = f"{where}. There are {shown}.{did_you_mean(name, known)}"
         raise DataNotInStorageError(text) if self._auto_load else AttributeError(text)
 
     def _links_by_name(self) -> dict[str, list[Any]]:

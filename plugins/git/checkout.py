@@ -24,6 +24,7 @@ from pypet.plugins.git.recorded_code import (
 from pypet.plugins.git.repository import open_repository
 from pypet.plugins.git.temporary_repository import TemporaryRepository, temporary_repository
 from pypet.support.optional import require
+from pypet.support.readable import joined_and_counted
 
 _logger = logging.getLogger("pypet")
 
@@ -176,12 +177,10 @@ def _tell_filters(temporary: TemporaryRepository, paths: Sequence[str]) -> None:
     pairs = zip(words[::3], words[2::3], strict=False)
     filtered = [path for path, value in pairs if value not in _NO_FILTER]
     if filtered:
-        more = len(filtered) - _SHOWN_NAMES
-        names = ", ".join(filtered[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
         _logger.warning(
             "These files are restored as git stores them, because no filters were run: %s. If you "
             "trust the filters of the repository, run them with `filters=True` (`--filters`).",
-            names,
+            joined_and_counted(filtered, _SHOWN_NAMES),
         )
 
 

@@ -30,6 +30,7 @@ from pypet.plugins.git.repository import (
     read_work_tree,
 )
 from pypet.support.optional import require
+from pypet.support.readable import joined_and_counted
 
 _logger = logging.getLogger("pypet")
 
@@ -271,5 +272,4 @@ def _reason(err: Any) -> str:
 
 
 def _some(paths: tuple[str, ...]) -> str:
-    more = len(paths) - MAX_NAMES
-    return ", ".join(paths[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return joined_and_counted(paths, MAX_NAMES)

@@ -15,18 +15,17 @@ from pypet.catalog.descriptions import (
     Range,
     Runs,
     Selection,
-    Stretches,
     Summary,
     Value,
 )
 from pypet.records import LINK
-from pypet.support.readable import counted, one_line, size_text
+from pypet.runs.stretches import stretches_text
+from pypet.support.readable import counted, joined, one_line, seconds_text, size_text
 
 SHOWN_VALUES = 5
 """Values of a range that are shown."""
 SHOWN_WIDTH = 60
 """Characters of a value or a comment."""
-_SHOWN_STRETCHES = 10
 _SHOWN_FAILURES = 20
 _SHOWN_SHAPES = 3
 
@@ -177,7 +176,7 @@ def _about_runs(runs: Runs, with_data: int) -> Iterator[tuple[str, str]]:
         yield "failed", f"run {failure.run}  {_one_line(what)}"
     if len(runs.failed) > _SHOWN_FAILURES:
         more = [(failure.run, failure.run) for failure in runs.failed[_SHOWN_FAILURES:]]
-        yield "failed", f"{counted(len(more), 'more run')}: {_stretches(tuple(more))}"
+        yield "failed", f"{counted(len(more), 'more run')}: {stretches_text(tuple(more))}"
     if runs.unfinished.count:
         yield "unfinished", _selection(runs.unfinished)
     if runs.not_started.count and runs.not_started.count < runs.total:
@@ -186,7 +185,8 @@ def _about_runs(runs: Runs, with_data: int) -> Iterator[tuple[str, str]]:
         yield "stored", f"data of {counted(with_data, 'run')}"
     if runs.started is not None:
         until = "" if runs.finished is None else f" to {runs.finished}"
-        yield "ran", f"{runs.started}{until}{_durations(runs)}"
+        took = "" if runs.seconds is None else f", {seconds_text(runs.seconds)}"
+        yield "ran", f"{runs.started}{until}{took}"
 
 
 def _runs(runs: Runs) -> str:
@@ -194,23 +194,8 @@ def _runs(runs: Runs) -> str:
     return f"{text}, {len(runs.failed)} failed" if runs.failed else text
 
 
-def _durations(runs: Runs) -> str:
-    if runs.seconds is None:
-        return ""
-    least, median, most = (f"{seconds:.3g}" for seconds in runs.seconds)
-    return f", {median} s a run" if least == most else f", {median} s a run ({least} to {most} s)"
-
-
 def _selection(selection: Selection) -> str:
-    return f"{counted(selection.count, 'run')}: {_stretches(selection.stretches)}"
-
-
-def _stretches(stretches: Stretches) -> str:
-    parts = [
-        str(first) if first == last else f"{first}-{last}"
-        for first, last in stretches[:_SHOWN_STRETCHES]
-    ]
-    return ", ".join([*parts, "..."] if len(stretches) > _SHOWN_STRETCHES else parts)
+    return f"{counted(selection.count, 'run')}: {stretches_text(selection.stretches)}"
 
 
 # ----- parameters ------------------------------------------------------------------------------
@@ -234,9 +219,8 @@ def _explored(leaves: Leaves) -> str:
     if leaves.range is None:
         return f"({leaves.unknown})" if leaves.unknown else "no range stored"
     values = leaves.range
-    shown = ", ".join(_one_line(value.text) for value in values.values[:SHOWN_VALUES])
-    more = ", ..." if values.distinct > SHOWN_VALUES else ""
-    return f"{shown}{more} ({_about_range(values)})"
+    shown = joined([_one_line(value.text) for value in values.values], SHOWN_VALUES)
+    return f"{shown} ({_about_range(values)})"
 
 
 def _about_range(values: Range) -> str:

@@ -24,6 +24,7 @@ from pypet.services.messages import (
     understands_requests,
 )
 from pypet.services.sender import Sender
+from pypet.support.readable import joined
 from pypet.wrap_modes._local.helper_process import describe_death, start_helper
 from pypet.wrap_modes._local.run_tables import self_contained_rows
 from pypet.wrap_modes._local.user_queue import GivenQueueWriter
@@ -203,9 +204,8 @@ class WriterProcess:
         runs = sorted((self._accepted | self._failed.keys()) - {NO_RUN})
         self._failed.clear()
         if runs:
-            names = ", ".join(map(str, runs[:MAX_RUNS_NAMED]))
-            rest = ", ..." if len(runs) > MAX_RUNS_NAMED else ""
-            text += f"; that may concern {len(runs)} finished runs: {names}{rest}"
+            names = joined([str(run) for run in runs], MAX_RUNS_NAMED)
+            text += f"; that may concern {len(runs)} finished runs: {names}"
         return NotStoredError(text + ".", runs, is_final=True)
 
 

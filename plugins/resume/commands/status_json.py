@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
-
-import numpy as np
 
 from pypet.catalog.pace import Pace, pace_of
 from pypet.catalog.progress import RunProgress
 from pypet.plugins.resume.reading import ExperimentReport
 from pypet.runs.states import STATES
+from pypet.runs.stretches import stretches
+from pypet.support.time_format import iso_time
 
 FORMAT = 1
 """Changes when a key changes its meaning or is removed."""
@@ -83,16 +82,4 @@ def _runs(progress: RunProgress, pace: Pace) -> dict[str, Any]:
 
 def iso(timestamp: float | None) -> str | None:
     """Return a moment in ISO 8601, local time."""
-    if timestamp is None:
-        return None
-    return datetime.fromtimestamp(timestamp).isoformat(timespec="seconds")
-
-
-def stretches(indices: np.ndarray[Any, Any]) -> list[tuple[int, int]]:
-    """Return first and last of each stretch of neighbouring indices, which are in order."""
-    if not len(indices):
-        return []
-    ends = np.flatnonzero(np.diff(indices) != 1)
-    firsts = indices[[0, *(ends + 1)]].tolist()
-    lasts = indices[[*ends, len(indices) - 1]].tolist()
-    return list(zip(firsts, lasts, strict=True))
+    return None if timestamp is None else iso_time(timestamp)

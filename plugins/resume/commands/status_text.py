@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from pypet.catalog.experiments import COMPLETE, INTERRUPTED, RUNNING
 from pypet.catalog.pace import Pace, pace_of
-from pypet.plugins.resume.commands.status_json import iso, stretches
+from pypet.plugins.resume.commands.status_json import iso
 from pypet.plugins.resume.reading import ExperimentReport
 from pypet.runs.states import ABANDONED, COMMITTED, PENDING, STATES
 from pypet.runs.states import RUNNING as RUN_RUNNING
-from pypet.support.readable import duration_text, one_line, size_text
+from pypet.runs.stretches import stretches, stretches_text
+from pypet.support.readable import counted, duration_text, one_line, seconds_text, size_text
 
-_SHOWN_STRETCHES = 10
 _SHOWN_FAILURES = 20
 _SHOWN_WIDTH = 100
 _LISTED = (RUN_RUNNING, ABANDONED, PENDING)
@@ -53,7 +53,7 @@ def experiment_facts(report: ExperimentReport) -> Iterator[tuple[str, str]]:
     for state in _LISTED:
         count = progress.count(state)
         if count and count < len(progress.states):
-            yield state, _stretches(stretches(progress.runs(state)))
+            yield state, stretches_text(stretches(progress.runs(state)))
     failures = sorted(progress.errors.items())
     for run, error in failures[:_SHOWN_FAILURES]:
         yield "failed", f"run {run}  {one_line(str(error), _SHOWN_WIDTH)}"
@@ -98,34 +98,19 @@ def _counts(report: ExperimentReport) -> str:
 def _about_times(pace: Pace) -> Iterator[tuple[str, str]]:
     if pace.started is not None:
         until = "" if pace.finished is None else f" to {iso(pace.finished)}"
-        yield "ran", f"{iso(pace.started)}{until}{_durations(pace)}"
+        took = "" if pace.seconds is None else f", {seconds_text(pace.seconds)}"
+        yield "ran", f"{iso(pace.started)}{until}{took}"
     if pace.per_second is not None and pace.seconds_left is not None:
         rate = pace.per_second
         text = f"{rate:.3g} runs a second" if rate >= 1 else f"{1 / rate:.3g} s for each run"
         yield "pace", f"{text}, about {duration_text(pace.seconds_left)} left"
 
 
-def _durations(pace: Pace) -> str:
-    if pace.seconds is None:
-        return ""
-    least, median, most = (f"{seconds:.3g}" for seconds in pace.seconds)
-    return f", {median} s a run" if least == most else f", {median} s a run ({least} to {most} s)"
-
-
 def _journal(report: ExperimentReport) -> str:
     segments = report.segments
     size = size_text(sum(each.size for each in segments))
-    count = len(segments)
-    text = f"{count} segment{'' if count == 1 else 's'}, {size}, in {report.folder}"
+    text = f"{counted(len(segments), 'segment')}, {size}, in {report.folder}"
     torn = sum(each.torn for each in segments)
     if torn and report.state != RUNNING:
         text += f"; {size_text(torn)} of a run that was being stored are left out"
     return text
-
-
-def _stretches(found: Sequence[tuple[int, int]]) -> str:
-    parts = [
-        str(first) if first == last else f"{first}-{last}"
-        for first, last in found[:_SHOWN_STRETCHES]
-    ]
-    return ", ".join([*parts, "..."] if len(found) > _SHOWN_STRETCHES else parts)

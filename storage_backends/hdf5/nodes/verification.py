@@ -32,6 +32,7 @@ from pypet.storage_backends.hdf5.nodes.plain_nodes import PlainNodes
 from pypet.storage_backends.hdf5.objects.groups import hdf5_path
 from pypet.storage_backends.hdf5.objects.paths import OwnPaths
 from pypet.storage_backends.hdf5.objects.reading_limits import Visits
+from pypet.support.readable import joined_and_counted
 
 _FRAMES = frozenset((constants.FRAME, constants.SERIES))
 _MOST_BYTES_TOGETHER = 1 << 26
@@ -271,9 +272,7 @@ def _set_names(names: set[str]) -> set[str]:
 
 
 def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMED])
-    more = len(names) - _MOST_NAMED
-    return f"{shown} and {more} more are" if more > 0 else f"{shown} {_verb(names)}"
+    return f"{joined_and_counted(names, _MOST_NAMED)} {_verb(names)}"
 
 
 def _verb(names: list[str]) -> str:

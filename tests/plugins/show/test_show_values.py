@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypet import ArrayParameter, Environment, Result, Trajectory
-from pypet.catalog.runs import stretches
 from pypet.catalog.values import described_range, described_value
 from pypet.cli.app import main
+from pypet.runs.stretches import stretches
 
 pytestmark = pytest.mark.timeout(60)
 
