@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import subprocess
-import sys
-import time
 
 import pytest
 
 from pypet import load_trajectory
+from tests.environment.killed_scripts import finish, kill, started_scripts, wait_for
 
 pytest.importorskip("h5py")
-psutil = pytest.importorskip("psutil")
+pytest.importorskip("psutil")
 if "fork" not in multiprocessing.get_all_start_methods():
     pytest.skip("the platform cannot fork", allow_module_level=True)
 
 pytestmark = pytest.mark.timeout(120)
 
-SECONDS = 60
 RUNS, QUICK = 12, 6
 SCRIPT = """
 import json, os, sys, time
@@ -71,44 +68,8 @@ WAYS = [
 @pytest.fixture
 def start(tmp_path):
     """Return what starts the script; nothing of it is left in the end."""
-    script = tmp_path / "searching.py"
-    script.write_text(SCRIPT)
-    started = []
-
-    def start_one(*arguments):
-        process = subprocess.Popen(
-            [sys.executable, script, tmp_path, *arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start_one
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=SECONDS)
-
-
-def wait_for(condition, process):
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def kill(process):
-    """Kill the script; what it has started ends by itself."""
-    others = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    process.wait(SECONDS)
-    _, alive = psutil.wait_procs(others, SECONDS)
-    for other in alive:
-        other.kill()
-    assert alive == []
+    with started_scripts(tmp_path / "searching.py", SCRIPT) as start_one:
+        yield start_one
 
 
 def executed(folder):
@@ -124,16 +85,14 @@ def test_a_killed_search_goes_on_without_a_loss(tmp_path, start, sampler, way, o
         pytest.importorskip("optuna" if sampler == "optuna" else "scipy")
     arguments = (sampler, way, json.dumps(options))
     (tmp_path / "armed").touch()
-    process = start(*arguments)
+    process = start(tmp_path, *arguments)
     active = 2 if options else 1
     wait_for(lambda: len(list(tmp_path.glob("waiting_*"))) == active, process)
     kill(process)
     before = executed(tmp_path)
     (tmp_path / "armed").unlink()
 
-    process = start(*arguments)
-    _, errors = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0, errors
+    finish(start(tmp_path, *arguments))
 
     traj = load_trajectory("search", filename=str(tmp_path / "search.hdf5"), load_data=2)
     assert len(traj) == RUNS

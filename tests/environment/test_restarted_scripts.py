@@ -9,23 +9,26 @@ import json
 import multiprocessing
 import os
 import shutil
-import subprocess
-import sys
-import time
 
 import pytest
 
 from pypet import Environment, HDF5StorageService, load_trajectory
 from pypet.runs import run_table_of
+from tests.environment.killed_scripts import (
+    SECONDS,
+    finish,
+    kill,
+    started_scripts,
+    wait_for,
+)
 
 pytest.importorskip("h5py")
-psutil = pytest.importorskip("psutil")
+pytest.importorskip("psutil")
 if "fork" not in multiprocessing.get_all_start_methods():
     pytest.skip("the platform cannot fork", allow_module_level=True)
 
 pytestmark = pytest.mark.timeout(120)
 
-SECONDS = 60
 SCRIPT = """
 import json, os, sys, time
 from pypet import Environment
@@ -65,51 +68,13 @@ if __name__ == "__main__":
 @pytest.fixture
 def script(tmp_path):
     """Return what starts the script in a folder; nothing of it is left in the end."""
-    path = tmp_path / "sweep.py"
-    path.write_text(SCRIPT)
-    started = []
+    with started_scripts(tmp_path / "sweep.py", SCRIPT) as start_one:
 
-    def start(folder, points, options):
-        folder.mkdir(exist_ok=True)
-        process = subprocess.Popen(
-            [sys.executable, path, folder, json.dumps(points), json.dumps(options)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
+        def start(folder, points, options):
+            folder.mkdir(exist_ok=True)
+            return start_one(folder, json.dumps(points), json.dumps(options))
 
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=SECONDS)
-
-
-def finish(process):
-    _, errors = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0, errors
-
-
-def wait_for(condition, process):
-    deadline = time.monotonic() + SECONDS
-    while not (value := condition()):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return value
-
-
-def kill(process):
-    """Kill the script; what it has started ends by itself."""
-    others = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    process.wait(SECONDS)
-    _, alive = psutil.wait_procs(others, SECONDS)
-    for other in alive:
-        other.kill()
-    assert alive == []
+        yield start
 
 
 def completed(folder, name="sweep.hdf5"):

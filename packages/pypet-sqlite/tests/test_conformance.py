@@ -11,6 +11,7 @@ import numpy as np
 from pypet.interfaces import StorageService
 from pypet.records import ArrayItem
 from pypet.services import item_from_bytes, item_to_bytes
+from pypet.testing.file_storage import FileStorageConformance
 from pypet.testing.storage import StorageConformance
 from pypet.testing.storage_machine import StatefulStorageConformance
 from pypet.testing.storage_suite import StorageSuite
@@ -18,6 +19,8 @@ from pypet_sqlite import SqliteStorageService
 
 
 class SqliteSuite(StorageSuite):
+    service_class = SqliteStorageService
+
     def make_service(self, folder: Path) -> SqliteStorageService:
         return SqliteStorageService(folder / "data.sqlite")
 
@@ -41,7 +44,7 @@ class SqliteSuite(StorageSuite):
         return changed == 1
 
 
-class TestSqlite(SqliteSuite, StorageConformance):
+class TestSqlite(SqliteSuite, StorageConformance, FileStorageConformance):
     pass
 
 

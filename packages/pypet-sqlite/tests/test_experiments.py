@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -42,15 +41,6 @@ def multiply(traj):
 
 def load(path):
     return load_trajectory("t", storage_service="sqlite", filename=str(path), load_data=2)
-
-
-def test_ending_of_the_file_chooses_the_service(tmp_path):
-    path = str(tmp_path / "data.sqlite")
-    with Environment(trajectory="t", filename=path, log_config=None) as env:
-        env.traj.f_add_parameter("x", 1.0)
-        env.run(lambda traj: None)
-    assert type(env.traj.v_storage_service) is SqliteStorageService
-    assert load_trajectory("t", filename=path, load_data=2).x == 1.0
 
 
 @pytest.mark.parametrize("mode", [None, "QUEUE", "LOCK", "PIPE", "LOCAL"])
@@ -136,16 +126,6 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         assert path.read_bytes() == before
 
 
-def test_reading_creates_no_file(tmp_path):
-    service = SqliteStorageService(tmp_path / "none.sqlite")
-    with pytest.raises(ValueError, match=r"none\.sqlite"):
-        service.trajectory_names()
-    with pytest.raises(ValueError, match=r"none\.sqlite"):
-        load_trajectory("t", storage_service=service)
-    service.flush()
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_folder_without_write_access_can_be_read(tmp_path, monkeypatch):
     traj = stored(tmp_path / "data.sqlite")
     with monkeypatch.context() as patch:
@@ -153,11 +133,6 @@ def test_a_folder_without_write_access_can_be_read(tmp_path, monkeypatch):
         assert load(tmp_path / "data.sqlite").f_get("results.r").x == 1
         with pytest.raises(OSError, match="readonly"):
             traj.f_store_item(traj.f_add_result("late", 1))
-
-
-def test_a_folder_as_filename_holds_a_file_for_each_trajectory(tmp_path):
-    service = SqliteStorageService(tmp_path, trajectory=Trajectory("named"))
-    assert Path(service.filename) == tmp_path / "named.sqlite"
 
 
 def test_another_writer_is_waited_for_as_long_as_asked(tmp_path):
@@ -179,18 +154,6 @@ def test_a_copy_for_another_process_is_closed(tmp_path):
     assert not copy.is_open
     assert copy.trajectory_names() == ["t"]
     service.close()
-
-
-def test_a_failed_request_changes_nothing(tmp_path):
-    traj = stored(tmp_path / "data.sqlite")
-
-    def refuse():
-        raise OSError("the journal is full")
-
-    traj.v_storage_service.before_commit = refuse
-    with pytest.raises(OSError, match="journal"):
-        traj.f_store_item(traj.f_add_result("late", 1))
-    assert "late" not in load(tmp_path / "data.sqlite").results
 
 
 def test_a_wrong_level_is_refused(tmp_path):

@@ -8,6 +8,7 @@ from zarr.storage import LocalStore
 
 from pypet.interfaces import StorageService
 from pypet.testing.faults import failing_calls
+from pypet.testing.file_storage import FileStorageConformance
 from pypet.testing.storage import StorageConformance
 from pypet.testing.storage_machine import StatefulStorageConformance
 from pypet.testing.storage_suite import NAME, StorageSuite
@@ -15,6 +16,8 @@ from pypet_zarr import ZarrStorageService
 
 
 class ZarrSuite(StorageSuite):
+    service_class = ZarrStorageService
+
     def make_service(self, folder: Path) -> ZarrStorageService:
         return ZarrStorageService(folder / "data.zarr")
 
@@ -38,7 +41,7 @@ class ZarrSuite(StorageSuite):
         return document.parent
 
 
-class TestZarr(ZarrSuite, StorageConformance):
+class TestZarr(ZarrSuite, StorageConformance, FileStorageConformance):
     pass
 
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import uuid
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,15 +74,6 @@ def stored(path, **options):
 
 
 # ----- experiments -----------------------------------------------------------------------------
-
-
-def test_ending_of_the_folder_chooses_the_service(tmp_path):
-    path = str(tmp_path / "data.zarr")
-    with Environment(trajectory="t", filename=path, log_config=None) as env:
-        env.traj.f_add_parameter("x", 1.0)
-        env.run(lambda traj: None)
-    assert type(env.traj.v_storage_service) is ZarrStorageService
-    assert load_trajectory("t", filename=path, load_data=2).x == 1.0
 
 
 @pytest.mark.parametrize("mode", [None, "direct", "QUEUE", "LOCK"])
@@ -267,19 +257,6 @@ def test_a_hierarchy_of_others_is_refused(tmp_path):
         stored(tmp_path / "data.zarr")
 
 
-def test_reading_creates_no_folder(tmp_path):
-    service = ZarrStorageService(tmp_path / "none.zarr")
-    for attempt in (service.trajectory_names, lambda: load(service.filename)):
-        with pytest.raises(ValueError, match=r"none\.zarr"):
-            attempt()
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_as_filename_holds_a_hierarchy_for_each_trajectory(tmp_path):
-    service = ZarrStorageService(tmp_path, trajectory=Trajectory("named"))
-    assert Path(service.filename) == tmp_path / "named.zarr"
-
-
 def test_rows_of_several_processes_are_merged(tmp_path):
     traj = experiment(tmp_path / "data.zarr")
     blocks = tmp_path / "data.zarr/t/.runs"
@@ -308,18 +285,6 @@ def test_durable_commits_reach_the_disk(tmp_path, monkeypatch):
     assert {str(leaf / "zarr.json"), str(leaf / "late/c/0"), str(leaf), str(leaf.parent)} <= {
         *synced
     }
-
-
-def test_a_failed_request_changes_nothing(tmp_path):
-    traj = stored(tmp_path / "data.zarr")
-
-    def refuse():
-        raise OSError("the journal is full")
-
-    traj.v_storage_service.before_commit = refuse
-    with pytest.raises(OSError, match="journal"):
-        traj.f_store_item(traj.f_add_result("late", 1))
-    assert "late" not in load(tmp_path / "data.zarr").results
 
 
 def test_a_copy_for_another_process_writes_rows_of_its_own(tmp_path):
