@@ -12,6 +12,8 @@ import functools
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -31,6 +33,12 @@ def wait_until(condition):
             where = f"{condition.__qualname__} in {condition.__module__}"
             raise AssertionError(f"{where} did not become true in {DEADLINE_SECONDS} s.")
         time.sleep(0.005)
+
+
+def run_python(*arguments, **options):
+    """Run Python with some arguments until it ends; return its status and what it wrote."""
+    chosen = {"capture_output": True, "text": True, "timeout": DEADLINE_SECONDS, "check": False}
+    return subprocess.run([sys.executable, *map(str, arguments)], **{**chosen, **options})
 
 
 def meet(folder, name, count):

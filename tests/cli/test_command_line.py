@@ -14,6 +14,7 @@ from pypet.errors import StorageFormatError
 from pypet.interfaces import Command
 from pypet.manager import PluginManager
 from pypet.markers import hookimpl
+from tests.processes import run_python
 
 
 @pytest.fixture
@@ -104,9 +105,7 @@ def test_log_and_warnings_do_not_command_the_terminal(tmp_path):
         "    warnings.warn('b \\x1b[2J')\n"
         "logging.getLogger('pypet.x').warning('after')\n"
     )
-    done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=True
-    )
+    done = run_python(script, check=True)
     assert done.stderr.splitlines() == ["a \\x1b[2J", "UserWarning: b \\x1b[2J", "after"]
 
 
@@ -127,9 +126,7 @@ def test_an_error_is_not_told_again_by_the_log(tmp_path):
         "except OSError:\n"
         "    pass\n"
     )
-    done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=True
-    )
+    done = run_python(script, check=True)
     assert done.stderr.splitlines() == ["other", "KeyError: 'x'"]
 
 
@@ -165,21 +162,13 @@ def test_a_reader_that_goes_away_is_no_crash():
         "import os, sys; from pypet.__main__ import main; reader, writer = os.pipe();"
         "os.close(reader); os.dup2(writer, 1); sys.exit(main(['plugins']))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=False
-    )
+    done = run_python("-c", script)
     assert done.returncode == 1
     assert done.stderr == ""
 
 
 def test_the_module_is_the_same_command():
-    done = subprocess.run(
-        [sys.executable, "-m", "pypet", "plugins", "--json"],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=True,
-    )
+    done = run_python("-m", "pypet", "plugins", "--json", check=True)
     rows = json.loads(done.stdout)
     assert {"family": "storage", "name": "lazy", "plugin": "lazy"}.items() <= next(
         row for row in rows if row["name"] == "lazy"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.plugin_folders import write_distribution
+from tests.processes import run_python
 
 ROOT = Path(__file__).parents[2]
 PAGE, PLUGINS = (
@@ -85,14 +84,8 @@ def test_the_wrap_mode_stores_what_workers_send(tmp_path):
     write_distribution(tmp_path, "spool", {"spool": "spool"}, "1.0")
     (tmp_path / "spool.py").write_text(WRAP_MODE, encoding="utf-8")
     (tmp_path / "script.py").write_text(PARALLEL_SCRIPT, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "script.py"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
+    done = run_python(
+        "-W", "error", "script.py", cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}
     )
     assert done.stdout.strip() == "[0, 2, 4, 6]", done.stderr
 
@@ -103,28 +96,23 @@ def test_the_plugin_notes_the_release(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
     (tmp_path / "measurements").mkdir()
     (tmp_path / "measurements" / "RELEASE").write_text("2015.10\nfirst of two\n", encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "script.py"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
+    done = run_python(
+        "-W", "error", "script.py", cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}
     )
     assert done.stdout.strip() == "2015.10", done.stderr
 
 
 def test_the_third_party_passes_the_suite(tmp_path):
     (tmp_path / "test_shelf.py").write_text(SUITE, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+    done = run_python(
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        tmp_path,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "third_party")},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
     )
     assert done.returncode == 0, done.stdout
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 50

@@ -23,6 +23,7 @@ from pypet.catalog.listing import Entry
 from pypet.catalog.progress import RunProgress
 from pypet.plugins.resume.commands.status_json import as_json
 from pypet.plugins.resume.reading import ExperimentReport
+from tests.processes import run_python
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
@@ -53,14 +54,7 @@ def folder(tmp_path_factory):
 
 
 def printed(folder, command):
-    done = subprocess.run(
-        [sys.executable, "-m", *shlex.split(command)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=True,
-    )
+    done = run_python("-m", *shlex.split(command), cwd=folder, check=True)
     assert done.stderr == ""
     return done.stdout
 

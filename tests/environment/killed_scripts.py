@@ -18,12 +18,13 @@ def started_scripts(path, text):
     path.write_text(text)
     started = []
 
-    def start(*arguments):
+    def start(*arguments, **options):
         process = subprocess.Popen(
             [sys.executable, path, *arguments],
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            **options,
         )
         started.append(process)
         return process
@@ -36,7 +37,7 @@ def started_scripts(path, text):
 
 
 def wait_for(condition, process):
-    """Wait until a condition is true, and return what it gave; the script has to go on."""
+    """Wait until a condition is true, and return its value; the script has to go on."""
     deadline = time.monotonic() + SECONDS
     while not (value := condition()):
         assert process.poll() is None, process.communicate()
@@ -47,9 +48,14 @@ def wait_for(condition, process):
 
 def kill(process):
     """Kill the script; what it has started ends by itself."""
+    end(process, process.kill)
+
+
+def end(process, kill):
+    """End the script with ``kill()``; what it has started ends by itself."""
     psutil = pytest.importorskip("psutil")
     others = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
+    kill()
     process.wait(SECONDS)
     _, alive = psutil.wait_procs(others, SECONDS)
     for other in alive:

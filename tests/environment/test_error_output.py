@@ -6,8 +6,6 @@ import copyreg
 import logging
 import os
 import re
-import subprocess
-import sys
 import tokenize
 import traceback
 import warnings
@@ -17,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pypet import Environment, PresettingError
-from tests.processes import DEADLINE_SECONDS, meet
+from tests.processes import meet, run_python
 
 pytest.importorskip("h5py")
 
@@ -133,13 +131,7 @@ def test_at_level_debug_nothing_is_left_out(options, capfd):
 def run_script(options):
     """Return what a script of its own writes to stderr."""
     Path("script.py").write_text(SCRIPT.format(options=options))
-    done = subprocess.run(
-        [sys.executable, "script.py"],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
+    done = run_python("script.py")
     return done.stderr
 
 

@@ -23,6 +23,7 @@ from tests.processes import (
     DEADLINE_SECONDS,
     Announcing,
     in_child,
+    run_python,
     run_until_killed,
     signal_main,
     wait_until,
@@ -356,13 +357,7 @@ def assert_told_and_readable(done, reason):
 def test_earlier_runs_stay_readable_where_files_may_not_grow(tmp_path, way):
     script = tmp_path / "full.py"
     script.write_text(FULL_DISK)
-    done = subprocess.run(
-        [sys.executable, script, tmp_path, *way, "5000000"],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
+    done = run_python(script, tmp_path, *way, "5000000")
     assert_told_and_readable(done, "File too large")
 
 

@@ -9,14 +9,13 @@ import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
 from pypet import load_trajectory
 from pypet.support.optional import is_installed
+from tests.environment.killed_scripts import end, kill, started_scripts, wait_for
+from tests.processes import run_python
 
 pytest.importorskip("h5py")
 psutil = pytest.importorskip("psutil")
@@ -26,7 +25,6 @@ if "fork" not in multiprocessing.get_all_start_methods():
 pytestmark = pytest.mark.timeout(120)
 
 RUNS, QUICK = 12, 6
-SECONDS = 60
 WAYS = [("serial", "NONE")] + [
     (scheduler, mode)
     for scheduler in ("pool", "process")
@@ -92,39 +90,17 @@ def start(tmp_path):
     folder, temporary = tmp_path / "files", tmp_path / "temporary"
     folder.mkdir()
     temporary.mkdir()
-    script = tmp_path / "experiment.py"
-    script.write_text(SCRIPT)
-    started = []
+    variables = {**os.environ, "TMPDIR": str(temporary)}
+    with started_scripts(tmp_path / "experiment.py", SCRIPT) as start_one:
 
-    def start(way, *, graceful=False):
-        process = subprocess.Popen(
-            [sys.executable, script, folder, *way, str(int(graceful))],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "TMPDIR": str(temporary)},
-        )
-        started.append(process)
-        waiting = 1 if way[0] == "serial" else 2  # and the others have been reported
-        wait_until(lambda: len(list(folder.glob("waiting_*"))) >= waiting, process)
-        return process
+        def start(way, *, graceful=False):
+            process = start_one(folder, *way, str(int(graceful)), env=variables)
+            waiting = 1 if way[0] == "serial" else 2  # and the others have been reported
+            wait_for(lambda: len(list(folder.glob("waiting_*"))) >= waiting, process)
+            return process
 
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=SECONDS)
+        yield start
     assert list(temporary.iterdir()) == []
-
-
-def wait_until(condition, process=None):
-    deadline = time.monotonic() + SECONDS
-    while not (value := condition()):
-        if process is not None and process.poll() is not None:
-            pytest.fail(f"the experiment has ended: {process.communicate()}")
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return value
 
 
 def completed_runs(filename):
@@ -153,17 +129,6 @@ def completed_in_copy(folder):
     return completed_runs(folder / "copy.hdf5")
 
 
-def end_processes_of(process, kill):
-    """End the main process and wait until all that it has started are gone."""
-    others = psutil.Process(process.pid).children(recursive=True)
-    kill()
-    process.wait(SECONDS)
-    _, alive = psutil.wait_procs(others, SECONDS)
-    for other in alive:
-        other.kill()
-    assert alive == []
-
-
 @ALL_WAYS
 def test_what_runs_start_from_and_which_are_completed_is_in_the_file_after_a_kill(
     start, tmp_path, way
@@ -172,8 +137,8 @@ def test_what_runs_start_from_and_which_are_completed_is_in_the_file_after_a_kil
     quick = list(range(QUICK))
     # In the main process the table is stored between two runs, so the last ones may be missing.
     enough = 1 if way[0] == "serial" else QUICK
-    wait_until(lambda: len(completed_in_copy(tmp_path)) >= enough, process)
-    end_processes_of(process, process.kill)
+    wait_for(lambda: len(completed_in_copy(tmp_path)) >= enough, process)
+    kill(process)
     completed = completed_runs(tmp_path / "files/data.hdf5")
     assert len(completed) >= enough
     assert completed == quick[: len(completed)]
@@ -182,7 +147,7 @@ def test_what_runs_start_from_and_which_are_completed_is_in_the_file_after_a_kil
 @SOME_WAYS
 def test_sigterm_gives_up_active_runs_and_stores_what_is_there(start, tmp_path, way):
     process = start(way)
-    end_processes_of(process, process.terminate)
+    end(process, process.terminate)
     assert process.returncode == -signal.SIGTERM
     out, err = process.communicate()
     assert "returned" not in out
@@ -202,7 +167,7 @@ def test_sigterm_waits_for_active_runs_with_graceful_exit(start, tmp_path, way):
             assert line, "it should have been told"
         (tmp_path / "files/go").touch()
 
-    end_processes_of(process, terminate)
+    end(process, terminate)
     assert process.returncode == -signal.SIGTERM
     completed = completed_runs(tmp_path / "files/data.hdf5")
     waited = {int(path.name.split("_")[1]) for path in (tmp_path / "files").glob("waiting_*")}
@@ -220,7 +185,7 @@ def test_sigterm_to_all_processes_at_once_loses_nothing(start, tmp_path, way):
         for each in [*main.children(recursive=True), main]:
             each.terminate()
 
-    end_processes_of(process, terminate)
+    end(process, terminate)
     assert process.returncode == -signal.SIGTERM
     assert completed_runs(tmp_path / "files/data.hdf5") == list(range(QUICK))
 
@@ -234,7 +199,7 @@ def test_a_second_sigterm_does_not_wait_any_longer(start, tmp_path):
             assert line
         process.terminate()
 
-    end_processes_of(process, terminate)
+    end(process, terminate)
     assert process.returncode == -signal.SIGTERM
     assert completed_runs(tmp_path / "files/data.hdf5") == list(range(QUICK))
 
@@ -283,13 +248,7 @@ print(seen == [signal.SIG_DFL] * 2)
 
 
 def executed(script, *args):
-    done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    done = run_python("-c", script, *args)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.split()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pypet import Environment
-from tests.processes import DEADLINE_SECONDS, meet
+from tests.processes import DEADLINE_SECONDS, meet, run_python
 
 pytest.importorskip("h5py")
 RUNS = 4
@@ -109,13 +109,7 @@ with Environment("t", storage_service="memory", log_stdout={stdout}) as env:
 
 
 def run_script(what, stdout=False):
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(what=what, stdout=stdout)],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
+    done = run_python("-c", SCRIPT.format(what=what, stdout=stdout))
     (log,) = (path.read_text() for path in Path("logs").rglob("LOG.txt"))
     return done, log
 

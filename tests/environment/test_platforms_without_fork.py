@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.processes import run_python
 
 pytest.importorskip("h5py")
 
@@ -55,14 +55,7 @@ if __name__ == "__main__":
 def test_experiments_work_without_what_only_some_platforms_have(tmp_path, scheduler, mode):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    done = subprocess.run(
-        [sys.executable, str(script), scheduler, mode],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-        cwd=tmp_path,
-    )
+    done = run_python(script, scheduler, mode, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     method = None if scheduler == "serial" else "spawn"
     assert done.stdout.strip() == f"[(0, 0), (1, 1), (2, 2), (3, 3)] {method} [0, 2, 4, 6]"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
+
+from tests.processes import run_python
 
 pytest.importorskip("h5py")
 
@@ -93,14 +94,7 @@ def execute(tmp_path):
     def execute(source, *arguments):
         script = tmp_path / "client.py"
         script.write_text(source)
-        done = subprocess.run(
-            [sys.executable, str(script), *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
+        done = run_python(script, *arguments, cwd=tmp_path, timeout=200)
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines(), done.stderr
 

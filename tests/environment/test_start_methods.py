@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
+
+from tests.processes import run_python
 
 pytest.importorskip("h5py")
 
@@ -62,14 +63,7 @@ if __name__ == "__main__":
 def execute(folder, *arguments):
     script = folder / "script.py"
     script.write_text(SCRIPT)
-    return subprocess.run(
-        [sys.executable, str(script), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-        cwd=folder,
-    )
+    return run_python(script, *arguments, cwd=folder)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +113,5 @@ def test_asking_for_the_start_method_does_not_choose_it_for_the_program(tmp_path
         "                  ncores=1, log_config=None)\n"
         "multiprocessing.set_start_method('spawn')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, cwd=tmp_path
-    )
+    done = run_python("-c", code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

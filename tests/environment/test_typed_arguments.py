@@ -6,8 +6,6 @@ import ast
 import inspect
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from configparser import RawConfigParser
 from numbers import Integral, Real
@@ -17,6 +15,7 @@ import pytest
 
 from pypet.environment.arguments import environment_arguments
 from pypet.options import ESTABLISHED, POSITIONAL_COUNT
+from tests.processes import run_python
 
 CORE = Path(__file__).parents[2] / "core"
 PARAMETERS = dict(list(inspect.signature(environment_arguments).parameters.items())[1:-1])
@@ -112,14 +111,16 @@ def test_mypy_refuses_values_of_wrong_types_and_nothing_else(tmp_path):
     (tmp_path / "client.py").write_text(CLIENT)
     # Only the modules in question: to follow all imports takes mypy many times as long.
     modules = [f"pypet/environment/{name}.py" for name in ("__init__", "environment", "arguments")]
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=skip", "client.py", *modules],
+    done = run_python(
+        "-m",
+        "mypy",
+        "--strict",
+        "--follow-imports=skip",
+        "client.py",
+        *modules,
         cwd=tmp_path,
         env={**os.environ, "MYPY_CACHE_DIR": str(tmp_path / "cache"), "MYPYPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
         timeout=200,
-        check=False,
     )
     told = dict(re.findall(r"^client\.py:(\d+): (?:error|note): (.*)$", done.stdout, re.MULTILINE))
     expected = {

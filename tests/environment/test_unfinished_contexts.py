@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import subprocess
-import sys
 
 import pytest
+
+from tests.processes import run_python
 
 pytest.importorskip("h5py")
 pytestmark = [
@@ -47,13 +47,8 @@ with_a_child_that_ends_first()
 def test_nothing_is_left_of_the_lock_when_the_process_that_made_it_ends(tmp_path, wrap_mode, where):
     folder = tmp_path / "temporary"
     folder.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, wrap_mode, where],
-        cwd=tmp_path,
-        env={**os.environ, "TMPDIR": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=100,
+    done = run_python(
+        "-c", SCRIPT, wrap_mode, where, cwd=tmp_path, env={**os.environ, "TMPDIR": str(folder)}
     )
     assert done.returncode == 0, done.stderr
     assert list(folder.iterdir()) == []

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from pypet import load_trajectory
+from tests.processes import run_python
 
 SCRIPT = """
 import sys
@@ -51,13 +49,7 @@ def test_an_unguarded_script_is_told_of_the_guard(tmp_path, scheduler, mode, ser
         pytest.importorskip("h5py")
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    done = subprocess.run(
-        [sys.executable, str(script), scheduler, mode, service],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    done = run_python(script, scheduler, mode, service, cwd=tmp_path)
     assert "put the code that it executes below if __name__ == '__main__'" in done.stderr
     assert done.returncode != 0
     last_line = done.stderr.rstrip().splitlines()[-1]
@@ -87,8 +79,6 @@ def test_workers_of_an_unguarded_script_do_not_delete_its_file(tmp_path):
 def test_a_run_that_ends_its_process_costs_that_run_only(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(GUARDED)
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=100
-    )
+    done = run_python(script, cwd=tmp_path)
     assert done.stdout.split() == ["failed", "completed"]
     assert done.returncode == 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.processes import run_python
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -19,14 +20,6 @@ def run_example(
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+    done = run_python(EXAMPLES / name, *map(str, arguments), cwd=folder, env=env, timeout=seconds)
     assert done.returncode == 0, done.stderr
     return done

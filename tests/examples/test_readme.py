@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.processes import run_python
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf8")
 
@@ -22,14 +22,7 @@ def test_scripts_of_the_readme_print_what_they_should_each_time(tmp_path, code, 
     script = tmp_path / "script.py"
     script.write_text(code, encoding="utf8")
     for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, str(script)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        done = run_python(script, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines() == lines
     assert len(list(tmp_path.glob("*.hdf5"))) == 1

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
-from tests.processes import DEADLINE_SECONDS
+from tests.processes import run_python
 
 HEAD = """
 import sys
@@ -18,13 +15,7 @@ options = {"storage_service": "memory", "log_config": None}
 
 
 def run(code):
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", HEAD + code],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
+    return run_python("-W", "ignore", "-c", HEAD + code)
 
 
 @pytest.mark.parametrize("mode", ["NETLOCK", "NETQUEUE"])

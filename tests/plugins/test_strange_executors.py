@@ -15,6 +15,7 @@ import pytest
 from pypet.interfaces import Outcome, Task
 from pypet.plugins.executor import ExecutorScheduler
 from pypet.testing.schedulers import execute_all
+from tests.processes import run_python
 
 MAIN = """
 import sys
@@ -56,13 +57,7 @@ if __name__ == "__main__":
 def execute(tmp_path, *arguments):
     script = tmp_path / "script.py"
     script.write_text(MAIN)
-    return subprocess.run(
-        [sys.executable, str(script), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    return run_python(script, *arguments)
 
 
 def test_what_the_main_script_defines_reaches_workers_that_do_not_know_it(tmp_path):

@@ -24,6 +24,7 @@ from pypet.support.loggers import HasLogger
 from pypet.support.network import convert_ipv6, is_ipv6, port_to_tcp
 from pypet.support.time_format import format_duration, format_time
 from pypet.support.versions import collect_versions
+from tests.processes import run_python
 
 
 class Talker(HasLogger):
@@ -113,9 +114,7 @@ def test_collecting_versions_imports_no_package():
         "heavy = {'scipy', 'pandas', 'tables', 'h5py', 'dill', 'git', 'psutil'};"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False
-    )
+    done = run_python("-c", code)
     assert done.returncode == 0, done.stderr
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from pypet import Environment, GitDiffError, Trajectory
@@ -12,6 +9,7 @@ from pypet.cli import main
 from pypet.errors import GitError
 from pypet.plugins.git import checkout_code
 from tests.plugins.git.conftest import files_in, with_submodule
+from tests.processes import run_python
 
 
 def start(work, **options):
@@ -138,14 +136,7 @@ def test_the_command_restores_from_a_file(work, tmp_path):
     filename = tmp_path / "data.hdf5"
     env = start(work, storage_service="hdf5", filename=str(filename))
     env.traj.f_store()
-    done = subprocess.run(
-        [sys.executable, "-m", "pypet", "checkout", str(filename), "G", str(tmp_path / "code2")],
-        cwd=work.root,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = run_python("-m", "pypet", "checkout", filename, "G", tmp_path / "code2", cwd=work.root)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(tmp_path / "code2")
     assert files_in(tmp_path / "code2") == work.files()
@@ -163,15 +154,7 @@ def test_a_machine_without_git_is_told(work, tmp_path):
         "from pypet import Environment\n"
         "Environment(storage_service='memory', log_config=None, git_repository='.')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=work.root,
-        env={"PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = run_python("-c", script, cwd=work.root, env={"PATH": str(tmp_path)})
     assert "MissingDependencyError: git_repository needs the program git" in done.stderr
 
 
@@ -232,12 +215,5 @@ def test_gitpython_is_imported_only_if_a_repository_is_named(tmp_path):
         "Environment(storage_service='memory', log_config=None)\n"
         "print([name for name in ('git', 'gitdb', 'sumatra') if name in sys.modules])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = run_python("-c", script, cwd=tmp_path)
     assert done.stdout.strip() == "[]", done.stderr

@@ -15,6 +15,7 @@ import pytest
 
 from pypet.plugins.logging.stdout import StdoutToLogger, parse_log_stdout
 from tests.plugins.logging.log_files import CONTEXT, FOLDER, read
+from tests.processes import run_python
 
 
 @pytest.fixture
@@ -312,14 +313,7 @@ sys.stderr = sys.__stderr__
 
 
 def test_the_end_of_a_process_is_quiet_if_its_streams_were_exchanged_and_closed(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", SESSION],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python("-c", SESSION, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     logged = "".join(path.read_text() for path in tmp_path.rglob("*.txt"))
     assert "a line without end" in logged

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import textwrap
+
+from tests.processes import run_python
 
 SECONDS = 100
 
@@ -20,14 +20,6 @@ def script(folder, name, text):
 
 def run(*command, cwd, fails=False, **variables):
     """Execute Python with a command line; return what it printed, or its errors if it fails."""
-    done = subprocess.run(
-        [sys.executable, *map(str, command)],
-        cwd=cwd,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    done = run_python(*map(str, command), cwd=cwd, env={**os.environ, **variables}, timeout=SECONDS)
     assert (done.returncode != 0) == fails, done.stderr
     return done.stderr if fails else done.stdout

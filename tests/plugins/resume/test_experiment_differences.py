@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import logging
-import subprocess
 import sys
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from pypet.plugins.resume.snapshots import (
 )
 from pypet.plugins.resume.snapshots.digests import digest, digest_of_values
 from pypet.plugins.resume.snapshots.pickling import dumps, loads
+from tests.processes import run_python
 
 
 def simulate(traj, *args, **kwargs):
@@ -265,14 +265,7 @@ def test_digests_are_the_same_in_another_process():
         "print(digest([set('abcdefg'), {frozenset('xyz'), 1}, Point(np.ones(3)), simulate]))"
     )
     digests = {
-        subprocess.run(
-            [sys.executable, "-c", f"{first}\n{code}"],
-            cwd=Path(__file__).parents[3],
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=True,
-        ).stdout
+        run_python("-c", f"{first}\n{code}", cwd=Path(__file__).parents[3], check=True).stdout
         for first in ("", "import dill")
     }
     assert len(digests) == 1

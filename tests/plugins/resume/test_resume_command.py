@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -15,6 +13,7 @@ from pypet import load_trajectory
 from pypet.cli.app import main
 from pypet.plugins.resume.commands.resume import execution_options
 from tests.plugins.resume.experiments import NAME, TIMEOUT_SECONDS, kill, start
+from tests.processes import run_python
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -28,13 +27,8 @@ def killed(tmp_path):
 
 
 def resumed(folder, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "pypet", "resume", *map(str, arguments)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
+    done = run_python(
+        "-m", "pypet", "resume", *map(str, arguments), cwd=folder, timeout=TIMEOUT_SECONDS
     )
     return done.returncode, done.stdout, done.stderr
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 
 import pytest
@@ -18,6 +17,7 @@ import h5py
 from pypet import Trajectory, load_trajectory
 from pypet.cli.app import main
 from pypet.errors import StorageFormatError
+from tests.processes import run_python
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -123,13 +123,7 @@ def test_names_that_are_no_utf8_are_escaped(folder, capsys):
 
 def error_of(*arguments):
     """Return what a command that fails writes to stderr, in a process that may be ended."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pypet", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = run_python("-m", "pypet", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("pypet: error: ")
     assert done.stderr.count("\n") == 1

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -32,7 +30,7 @@ from pypet.storage_backends.hdf5.compression.filters import (
 )
 from pypet.storage_backends.hdf5.objects.reading_limits import find_inflated_chunk
 from pypet.storage_backends.hdf5.settings.settings import full_name
-from tests.processes import DEADLINE_SECONDS
+from tests.processes import run_python
 from tests.storage_backends.hdf5.compression.compressed_runs import run
 from tests.storage_backends.hdf5.record_makers import (
     TRAJ,
@@ -422,9 +420,7 @@ def test_without_hdf5plugin(tmp_path, name):
     frame = all_kinds()[-1]
     apply(service, leaf("results.r", array("array", VALUES), table_item(), frame))
     code = WITHOUT_PLUGINS.format(name=name, filename=service.filename)
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=DEADLINE_SECONDS
-    )
+    done = run_python("-c", code)
     assert done.returncode == 0, done.stderr
 
 
@@ -437,9 +433,7 @@ with Environment(trajectory="t", filename={str(tmp_path)!r}, log_config=None) as
     env.traj.f_store()
 assert "hdf5plugin" not in sys.modules
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=DEADLINE_SECONDS
-    )
+    done = run_python("-c", code)
     assert done.returncode == 0, done.stderr
 
 

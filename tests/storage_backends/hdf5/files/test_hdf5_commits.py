@@ -24,6 +24,7 @@ from pypet.storage_backends.hdf5.service.service import HDF5StorageService
 from pypet.storage_backends.hdf5.settings.settings import Filters
 from tests.faults.disk import Disk
 from tests.faults.shim import Flag, Kind, Operation
+from tests.processes import run_python
 from tests.storage_backends.hdf5.record_makers import apply, items_of, leaf, new_service, number
 
 pytestmark = pytest.mark.skipif(not IS_TRANSACTIONAL, reason="the system has no transactions")
@@ -516,9 +517,7 @@ READ = "import h5py, sys; print(*sorted(h5py.File(sys.argv[1], 'r')['traj/result
 
 
 def read_elsewhere(path, code=READ):
-    return subprocess.run(
-        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60
-    )
+    return run_python("-c", code, path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="locks of bytes are peculiar to Linux")

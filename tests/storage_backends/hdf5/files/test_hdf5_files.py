@@ -17,6 +17,7 @@ from pypet import Environment
 from pypet.errors import DataNotInStorageError, StorageFormatError
 from pypet.records import PutMeta
 from pypet.storage_backends.hdf5 import HDF5StorageService
+from tests.processes import run_python
 from tests.storage_backends.hdf5.record_makers import (
     TRAJ,
     apply,
@@ -222,9 +223,7 @@ def test_flushing_makes_data_visible_to_others(tmp_path):
         "file = h5py.File(sys.argv[1], 'r')\n"
         "print(file['traj/results/a/x'][()], file['traj/overview/results_summary'].shape[0])"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code, service.filename], capture_output=True, text=True, timeout=100
-    )
+    run = run_python("-c", code, service.filename)
     assert run.stdout.split() == ["1.0", "1"], run.stderr
     service.close()
 
@@ -435,7 +434,7 @@ def test_importing_the_plugin_imports_no_heavy_package():
         "plugin.HDF5StorageService().settings()\n"
         "print(sorted({'h5py', 'tables', 'pandas'} & set(sys.modules)))"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    run = run_python("-c", code)
     assert run.stdout.strip() == "[]", run.stderr
 
 
