@@ -14,7 +14,6 @@ import numpy as np
 from pypet.encoding.safe_pickle.machine import PickleMachine
 from pypet.encoding.safe_pickle.vocabulary import (
     AllowedNames,
-    Constructor,
     check,
     check_integer,
     check_text,
@@ -97,11 +96,12 @@ def _chunks(machine: PickleMachine, chunks: Any, kind: Any = None) -> ArrowText:
 def kinds() -> AllowedNames:
     """Return the allowed names of pyarrow."""
     found = AllowedNames()
-    for name, call in (
-        ("type_for_alias", _type),
-        ("py_buffer", _buffer),
-        ("_restore_array", _array),
-        ("chunked_array", _chunks),
-    ):
-        found.names[name] = Constructor(name, call)
+    found.add_constructors(
+        {
+            "type_for_alias": _type,
+            "py_buffer": _buffer,
+            "_restore_array": _array,
+            "chunked_array": _chunks,
+        }
+    )
     return found

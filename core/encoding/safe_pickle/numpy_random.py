@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from pypet.encoding.safe_pickle.machine import PickleMachine
 from pypet.encoding.safe_pickle.vocabulary import (
     AllowedNames,
-    Constructor,
     Pending,
     check,
     check_integer,
@@ -152,11 +151,11 @@ def add_random(kinds: AllowedNames) -> None:
     for name in _FORMS:
         kinds.names[check_text(name, 20)] = getattr(np.random, name)
     kinds.names["SeedSequence"] = np.random.SeedSequence
-    functions: dict[str, Callable[..., Any]] = {
-        "__generator_ctor": _generator,
-        "__bit_generator_ctor": _bit_generator,
-        "__randomstate_ctor": _random_state,
-        "__pyx_unpickle_SeedSequence": _seed_sequence,
-    }
-    for name, function in functions.items():
-        kinds.names[name] = Constructor(name, function)
+    kinds.add_constructors(
+        {
+            "__generator_ctor": _generator,
+            "__bit_generator_ctor": _bit_generator,
+            "__randomstate_ctor": _random_state,
+            "__pyx_unpickle_SeedSequence": _seed_sequence,
+        }
+    )

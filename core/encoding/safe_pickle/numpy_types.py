@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +17,6 @@ from pypet.encoding.safe_pickle.machine import PickleMachine
 from pypet.encoding.safe_pickle.numpy_random import add_random
 from pypet.encoding.safe_pickle.vocabulary import (
     AllowedNames,
-    Constructor,
     Pending,
     check,
     check_integer,
@@ -263,13 +261,13 @@ def kinds() -> AllowedNames:
         found.names[cls.__name__] = cls
     found.callers[np.dtype] = _dtype
     found.callers[type(np.ma.masked)] = _masked_constant
-    functions: dict[str, Callable[..., Any]] = {
-        "_reconstruct": _reconstruct,
-        "_frombuffer": _from_buffer,
-        "scalar": _scalar,
-        "_mareconstruct": _masked,
-    }
-    for name, function in functions.items():
-        found.names[name] = Constructor(name, function)
+    found.add_constructors(
+        {
+            "_reconstruct": _reconstruct,
+            "_frombuffer": _from_buffer,
+            "scalar": _scalar,
+            "_mareconstruct": _masked,
+        }
+    )
     add_random(found)
     return found

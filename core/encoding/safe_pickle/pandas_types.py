@@ -19,7 +19,6 @@ from pypet.encoding.safe_pickle.arrow_text import ArrowText
 from pypet.encoding.safe_pickle.machine import PickleMachine
 from pypet.encoding.safe_pickle.vocabulary import (
     AllowedNames,
-    Constructor,
     Pending,
     check,
     check_integer,
@@ -468,20 +467,21 @@ def kinds() -> AllowedNames:
             found.callers[cls] = _offset_of(cls)
     for cls in (*found.makers, *found.callers, *_BACKED, *_INDEXES):
         found.names[cls.__name__] = cls
-    for function in (
-        ("_unpickle_block", _block),
-        ("_new_Index", _new_index),
-        ("_new_DatetimeIndex", _new_index),
-        ("_new_TimedeltaIndex", _new_index),
-        ("_new_PeriodIndex", _new_index),
-        ("_new_IntervalIndex", _new_index),
-        ("__pyx_unpickle_NDArrayBacked", _backed),
-        ("__pyx_unpickle_IntervalMixin", _intervals),
-        ("_unpickle_timestamp", _timestamp),
-        ("_timedelta_unpickle", _timedelta),
-        ("_nat_unpickle", _not_a_time),
-    ):
-        found.names[function[0]] = Constructor(*function)
+    found.add_constructors(
+        {
+            "_unpickle_block": _block,
+            "_new_Index": _new_index,
+            "_new_DatetimeIndex": _new_index,
+            "_new_TimedeltaIndex": _new_index,
+            "_new_PeriodIndex": _new_index,
+            "_new_IntervalIndex": _new_index,
+            "__pyx_unpickle_NDArrayBacked": _backed,
+            "__pyx_unpickle_IntervalMixin": _intervals,
+            "_unpickle_timestamp": _timestamp,
+            "_timedelta_unpickle": _timedelta,
+            "_nat_unpickle": _not_a_time,
+        }
+    )
     found.names |= {
         "NA": pandas.NA,
         "NaT": pandas.NaT,

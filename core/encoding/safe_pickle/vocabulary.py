@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pypet.errors import RefusedPickleError, StorageFormatError
@@ -91,6 +91,10 @@ class AllowedNames:
         """The makers that also create objects of declared subclasses."""
         self.setters: dict[type, Callable[[Any, Any], None]] = {}
         """Class -> function that sets the state of an object."""
+
+    def add_constructors(self, functions: Mapping[str, Callable[..., Any]]) -> None:
+        """Allow names that stand for functions, which are called with machine and arguments."""
+        self.names.update({name: Constructor(name, call) for name, call in functions.items()})
 
 
 def check(condition: bool, kind: str) -> None:

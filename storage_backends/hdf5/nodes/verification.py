@@ -226,31 +226,26 @@ def findings_about_runs(meta: MetaRecord, with_data: Mapping[str, set[str]]) -> 
     }
     known = set(names)
     for branch, stored in sorted(with_data.items()):
-        place = f"{branch}.runs"
-        missing = sorted(completed - stored)
-        if missing and completed & stored:
-            yield Finding(
-                WARNING,
-                place,
-                f"{_some(missing)} completed, but without a group here, which others have",
+        missing = completed - stored if completed & stored else set()
+        for runs, text, advice in (
+            (
+                missing,
+                "completed, but without a group here, which others have",
                 "that is right if they stored nothing; otherwise execute them again",
-            )
-        unfinished = sorted((stored & known) - completed)
-        if unfinished:
-            yield Finding(
-                WARNING,
-                place,
-                f"{_some(unfinished)} not completed, but with data here",
+            ),
+            (
+                (stored & known) - completed,
+                "not completed, but with data here",
                 "they failed or were interrupted; executing them again stores what is missing",
-            )
-        unknown = sorted(stored - known - _set_names(stored))
-        if unknown:
-            yield Finding(
-                WARNING,
-                place,
-                f"{_some(unknown)} not in the run table, which has {len(rows)} runs",
+            ),
+            (
+                stored - known - _set_names(stored),
+                f"not in the run table, which has {len(rows)} runs",
                 "execute or merge with the trajectory that knows them, or delete them",
-            )
+            ),
+        ):
+            if runs:
+                yield Finding(WARNING, f"{branch}.runs", f"{_some(sorted(runs))} {text}", advice)
     late = (rows.completed != 0) & (rows.finish_timestamp < rows.timestamp)
     if late.any():
         broken = [name for name, is_odd in zip(names, late.tolist(), strict=True) if is_odd]

@@ -147,12 +147,8 @@ def _explored_below(
     group: h5g.GroupID, path: str, seen: set[int | None]
 ) -> Iterator[tuple[str, h5g.GroupID]]:
     """Yield everything below a group; targets of several links are visited once."""
-    for name, address in child_addresses(group)[0]:
-        child = None if address in seen else _opened(group, name)
-        seen.add(address)
-        if child is None:
-            continue
-        child_path = f"{path}.{name.decode('utf8', 'replace')}"
+    for name, child in _children(group, seen):
+        child_path = f"{path}.{name}"
         attributes = attribute_names(child)
         if IS_LEAF not in attributes or not read_flag(child, IS_LEAF):
             yield from _explored_below(child, child_path, seen)
@@ -161,6 +157,15 @@ def _explored_below(
                 yield child_path, child
         elif any(item.startswith(_RANGE) for item in child_names(child)[0]):
             yield child_path, child
+
+
+def _children(group: h5g.GroupID, seen: set[int | None]) -> Iterator[tuple[str, h5g.GroupID]]:
+    """Yield names and groups of the children that were not visited yet."""
+    for name, address in child_addresses(group)[0]:
+        child = None if address in seen else _opened(group, name)
+        seen.add(address)
+        if child is not None:
+            yield name.decode("utf8", "replace"), child
 
 
 def _opened(group: h5g.GroupID, path: bytes) -> h5g.GroupID | None:
@@ -201,12 +206,8 @@ def checked_rows(table: h5d.DatasetID) -> Rows:
 def _values_below(
     group: h5g.GroupID, path: str, seen: set[int | None]
 ) -> Iterator[tuple[str, Any]]:
-    for name, address in child_addresses(group)[0]:
-        child = None if address in seen else _opened(group, name)
-        seen.add(address)
-        if child is None:
-            continue
-        child_path = f"{path}{name.decode('utf8', 'replace')}"
+    for name, child in _children(group, seen):
+        child_path = f"{path}{name}"
         if has_child(child, b"data"):
             try:
                 if is_link(child, b"data"):
