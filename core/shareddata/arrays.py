@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pypet import pypetconstants as constants
-from pypet.shareddata.handle import SharedData, attribute, forwarded, forwarded_if_open
+from pypet.shareddata.handle import attribute, forwarded
+from pypet.shareddata.rows import SharedRows
 
 
-class SharedArray(SharedData):
+class SharedArray(SharedRows):
     """An array of fixed shape, stored contiguously.
 
     `create_shared_data` takes ``obj``, or ``shape`` and ``atom``.
@@ -17,8 +17,6 @@ class SharedArray(SharedData):
 
     FLAG: ClassVar[str] = constants.ARRAY
 
-    nrows = attribute("nrows", "Number of rows: the length of the first axis.")
-    rowsize = attribute("rowsize", "Size of a row in bytes.")
     atom = attribute("atom", "The type of the elements.")
 
     @forwarded
@@ -35,29 +33,9 @@ class SharedArray(SharedData):
     def get_enum(self) -> Any:
         """Return the enumeration of an enumerated array; others raise TypeError."""
 
-    @forwarded_if_open
-    def iterrows(
-        self, start: int | None = None, stop: int | None = None, step: int | None = None
-    ) -> Any:
-        """Iterate over rows; only with an open store, otherwise TypeError."""
-
     def next(self) -> Any:
         """Return the next row of the running iteration; only with an open store."""
         return self._call_open("__next__")
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._call("__getitem__", key)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._call("__setitem__", key, value)
-
-    def __len__(self) -> int:
-        return int(self.nrows)
-
-    def __iter__(self) -> Iterator[Any]:
-        self._check_place()
-        rows: Iterator[Any] = self._call("__iter__") if self._is_open() else iter(self.read())
-        return rows
 
 
 class SharedCArray(SharedArray):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pypet import pypetconstants as constants
-from pypet.shareddata.handle import SharedData, attribute, forwarded, forwarded_if_open
+from pypet.shareddata.handle import attribute, forwarded, forwarded_if_open
+from pypet.shareddata.rows import SharedRows
 
 
-class SharedTable(SharedData):
+class SharedTable(SharedRows):
     """A table of rows, which can be searched in the storage.
 
     `create_shared_data` takes a ``description`` (a dictionary or a class of columns), or a
@@ -32,8 +33,6 @@ class SharedTable(SharedData):
     indexed = attribute("indexed", "Whether any column is indexed.")
     indexedcolpathnames = attribute("indexedcolpathnames", "Paths of the indexed columns.")
     extdim = attribute("extdim", "The axis that grows.")
-    nrows = attribute("nrows", "Number of rows.")
-    rowsize = attribute("rowsize", "Size of a row in bytes.")
     row = attribute("row", "A row to fill and append; needs an open store.", needs_open=True)
     cols = attribute("cols", "Access to the columns; needs an open store.", needs_open=True)
     colindexes = attribute("colindexes", "Indexes by column; needs an open store.", needs_open=True)
@@ -83,17 +82,6 @@ class SharedTable(SharedData):
     @forwarded
     def get_enum(self, colname: str) -> Any:
         """Return the enumeration of an enumerated column; others raise TypeError."""
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._call("__getitem__", key)
-
-    def __len__(self) -> int:
-        return int(self.nrows)
-
-    def __iter__(self) -> Iterator[Any]:
-        self._check_place()
-        rows: Iterator[Any] = self._call("__iter__") if self._is_open() else iter(self.read())
-        return rows
 
     # ----- searching -----------------------------------------------------------------------
 
@@ -155,12 +143,6 @@ class SharedTable(SharedData):
         )
 
     @forwarded_if_open
-    def iterrows(
-        self, start: int | None = None, stop: int | None = None, step: int | None = None
-    ) -> Any:
-        """Iterate over rows; needs an open store."""
-
-    @forwarded_if_open
     def itersequence(self, sequence: Any) -> Any:
         """Iterate over the rows of these indices; needs an open store."""
 
@@ -218,9 +200,6 @@ class SharedTable(SharedData):
         rows: Any = None,
     ) -> Any:
         """Replace rows; return how many."""
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._call("__setitem__", key, value)
 
     @forwarded
     def remove_row(self, n: int) -> None:
