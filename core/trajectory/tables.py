@@ -75,13 +75,8 @@ class Tables(TrajectoryState):
         MissingDependencyError
             pandas is not installed.
         """
-        from pypet.tables.reading import read_table  # not before somebody needs a table
-
-        table = read_table(
-            self, results, parameters, runs, reduce, completed_only=completed_only, objects=objects
-        )
-        _warn_of_missing(table)
-        return table.to_dataframe()
+        choice = results, parameters, runs, reduce
+        return _read(self, *choice, completed_only=completed_only, objects=objects).to_dataframe()
 
     @not_in_run
     def f_to_xarray(
@@ -127,13 +122,10 @@ class Tables(TrajectoryState):
             xarray is not installed.
         """
         from pypet.tables.datasets import to_dataset
-        from pypet.tables.reading import read_table
 
+        choice = results, parameters, runs, reduce
         objects = results is not None or bool(reduce)
-        table = read_table(
-            self, results, parameters, runs, reduce, completed_only=completed_only, objects=objects
-        )
-        _warn_of_missing(table)
+        table = _read(self, *choice, completed_only=completed_only, objects=objects)
         return to_dataset(table, dims)
 
     @not_in_run
@@ -165,9 +157,14 @@ class Tables(TrajectoryState):
         return suitable_plot(table, arguments).draw(table, **arguments)
 
 
-def _warn_of_missing(table: RunTable) -> None:
+def _read(trajectory: Any, *choice: Any, **flags: bool) -> RunTable:
+    """Return the table of runs that `read_table` gives; warn of what it lacks."""
+    from pypet.tables.reading import read_table  # not before somebody needs a table
+
+    table = read_table(trajectory, *choice, **flags)
     missing = table.missing_text()
     if missing:
         _logger.warning("Runs of trajectory `%s` have no value: %s.", table.trajectory, missing)
     for idx, problem in table.problems.items():
         _logger.warning("Not all of run %d could be read: %s", idx, problem)
+    return table

@@ -10,7 +10,6 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 
 import pytest
 
-from pypet import Environment
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Task
 from pypet.plugins.executor import ExecutorScheduler
@@ -36,25 +35,6 @@ def doomed():
     with make_executor() as executor:
         executor.submit(os.getpid).result()
         yield executor
-
-
-@pytest.fixture
-def make_env(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def make(length=6, **options):
-        defaults = {
-            "storage_service": "memory",
-            "wrap_mode": "LOCAL",
-            "log_config": None,
-            "report_progress": False,
-        }
-        env = Environment("test", **{**defaults, **options})
-        env.traj.f_add_parameter("x", 0)
-        env.traj.f_explore({"x": range(length)})
-        return env
-
-    return make
 
 
 class TestExecutor(SchedulerConformance):

@@ -163,11 +163,12 @@ def test_a_worker_that_is_killed_while_it_sends_is_no_harm(service, active, mode
 
 
 @BOTH
-def test_an_interruption_from_the_keyboard_does_not_end_the_writer(service, active, mode_class):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_do_not_end_the_writer_before_its_time(service, active, mode_class, number):
     traj = sample_trajectory(service)
     mode = active(mode_class, service)
     store_run(mode, traj, 0, 1)
-    os.kill(writer_pid(), signal.SIGINT)
+    os.kill(writer_pid(), number)
     store_run(mode, traj, 1, 2)
     mode.stop()
     assert loaded(service).f_get("results.runs.run_00000001.z").f_get() == 2
@@ -408,14 +409,3 @@ def test_rows_that_a_killed_writer_had_are_not_taken_for_stored(service, active,
         mode.stop()
     assert caught.value.is_final
     assert caught.value.runs == (3,)
-
-
-@BOTH
-def test_sigterm_does_not_end_the_writer_before_its_time(service, active, mode_class):
-    traj = sample_trajectory(service)
-    mode = active(mode_class, service)
-    store_run(mode, traj, 0, 1)
-    os.kill(writer_pid(), signal.SIGTERM)
-    store_run(mode, traj, 1, 2)
-    mode.stop()
-    assert loaded(service).f_get("results.runs.run_00000001.z").f_get() == 2

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 
 import pytest
 
-from pypet import Environment
 from tests.plugins.dask.clusters import make_cluster
 
 
@@ -38,21 +38,6 @@ def doomed(distributed, tmp_path):
 
 
 @pytest.fixture
-def make_env(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def make_env(make_env, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-    def make(length=6, **options):
-        defaults = {
-            "scheduler": "dask",
-            "storage_service": "memory",
-            "wrap_mode": "LOCAL",
-            "log_config": None,
-            "report_progress": False,
-        }
-        env = Environment("test", **{**defaults, **options})
-        env.traj.f_add_parameter("x", 0)
-        env.traj.f_explore({"x": range(length)})
-        return env
-
-    return make
+    return functools.partial(make_env, scheduler="dask")

@@ -19,19 +19,8 @@ from tests.processes import run_python
 
 
 @pytest.fixture
-def records():
-    """Records of the logger ``printed``, which nobody else listens to."""
-    logger = logging.getLogger("printed")
-    taken = []
-    handler = logging.Handler()
-    handler.emit = taken.append
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    yield taken
-    logger.removeHandler(handler)
-    logger.setLevel(logging.NOTSET)
-    logger.propagate = True
+def records(records_of):
+    return records_of("printed", logging.INFO)
 
 
 @pytest.fixture

@@ -26,17 +26,8 @@ def make_terminal(monkeypatch):
 
 
 @pytest.fixture
-def quiet_logger():
-    """A logger that no handler of the test runner listens to, with its records."""
-    logger = logging.getLogger("progress_of_test")
-    records = []
-    handler = logging.Handler()
-    handler.emit = records.append
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    logger.propagate = False
-    yield records
-    logger.removeHandler(handler)
+def quiet_logger(records_of):
+    return records_of("progress_of_test", logging.DEBUG)
 
 
 def reporter(value):
