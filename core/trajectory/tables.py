@@ -157,7 +157,7 @@ class Tables(TrajectoryState):
         return suitable_plot(table, arguments).draw(table, **arguments)
 
 
-def _read(trajectory: Any, *choice: Any, **flags: bool) -> RunTable:
+def _read(trajectory: Any, *choice: Any, **flags: Any) -> RunTable:
     """Return the table of runs that `read_table` gives; warn of what it lacks."""
     from pypet.tables.reading import read_table  # not before somebody needs a table
 
