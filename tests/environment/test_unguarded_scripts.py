@@ -67,9 +67,7 @@ def test_workers_of_an_unguarded_script_do_not_delete_its_file(tmp_path):
             "scheduler, mode, service = sys.argv[1:]", 'mode = "LOCAL"'
         )
     )
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=100
-    )
+    done = run_python(script, cwd=tmp_path)
     assert "must not delete the file of the experiment" in done.stderr
     assert [path.name for path in tmp_path.glob("*.hdf5")] == ["t.hdf5"]  # and no rescue file
     stored = load_trajectory("t", filename=tmp_path / "t.hdf5")
