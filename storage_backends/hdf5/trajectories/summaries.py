@@ -1,4 +1,4 @@
-"""Comments shared by many leaves: each is stored once, in a summary table, and found by its digest."""
+"""Comments shared by many leaves, each of which is stored once and found by its digest."""
 
 from __future__ import annotations
 
