@@ -185,7 +185,7 @@ def test_each_run_counts_once_however_often_outboxes_are_read(start, tmp_path, k
     monkeypatch.setattr(worker_pool, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(worker_pool, "WAIT_SECONDS", 0.0)
     scheduler = start(kind, ncores=2)
-    runs = 2000 if kind is PoolScheduler else 200
+    runs = 2000 if kind is PoolScheduler else 60
     scheduler.submit([Task(index, (tmp_path, None)) for index in range(runs) if index != LONG])
     found = sorted(outcome.index for outcome in scheduler.outcomes())
     assert found == [index for index in range(runs) if index != LONG]
