@@ -517,8 +517,13 @@ def chunks(count: int) -> Iterator[int]:
         count -= CASES_PER_PROCESS
 
 
-def run(count: int, number: int, seconds: float) -> tuple[collections.Counter[str], list[str]]:
-    """Try cases in processes of their own; return outcomes by name, and what went wrong."""
+def run(
+    count: int, number: int, seconds: float, report: Callable[[str], None] = lambda failure: None
+) -> tuple[collections.Counter[str], list[str]]:
+    """Try cases in processes of their own; return outcomes by name, and what went wrong.
+
+    ``report`` is called with each failure at once.
+    """
     outcomes: collections.Counter[str] = collections.Counter()
     failures = []
     end = time.monotonic() + seconds
@@ -526,22 +531,28 @@ def run(count: int, number: int, seconds: float) -> tuple[collections.Counter[st
         left = end - time.monotonic()
         if left <= 0:
             break
-        with tempfile.TemporaryDirectory(prefix="pypet-pickles-") as folder:
-            command = [sys.executable, __file__, "--worker", folder, "--cases", str(size)]
-            command += ["--seed", str(number + chunk), "--seconds", str(left)]
-            try:
-                done = subprocess.run(command, capture_output=True, timeout=left + 60, check=False)
-            except subprocess.TimeoutExpired:
-                failures.append(f"no end: {_last(folder)}")
-                continue
-            if done.returncode != 0:
-                end_of_it = done.stderr.decode(errors="replace")[-3000:]
-                failures.append(f"ended by {done.returncode}: {_last(folder)}\n{end_of_it}")
-                continue
-            found = json.loads(Path(folder, FOUND).read_text())
-            outcomes.update(found["outcomes"])
-            failures += found["flaws"]
+        found, flaws = _tried(size, number + chunk, left)
+        outcomes.update(found)
+        for failure in flaws:
+            report(failure)
+        failures += flaws
     return outcomes, failures
+
+
+def _tried(count: int, number: int, seconds: float) -> tuple[dict[str, int], list[str]]:
+    """Try cases in one process; return what `run` does."""
+    with tempfile.TemporaryDirectory(prefix="pypet-pickles-") as folder:
+        command = [sys.executable, __file__, "--worker", folder, "--cases", str(count)]
+        command += ["--seed", str(number), "--seconds", str(seconds)]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=seconds + 60, check=False)
+        except subprocess.TimeoutExpired:
+            return {}, [f"no end: {_last(folder)}"]
+        if done.returncode != 0:
+            end_of_it = done.stderr.decode(errors="replace")[-3000:]
+            return {}, [f"ended by {done.returncode}: {_last(folder)}\n{end_of_it}"]
+        found = json.loads(Path(folder, FOUND).read_text())
+        return found["outcomes"], found["flaws"]
 
 
 def _last(folder: str) -> str:
@@ -559,11 +570,14 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.worker:
         return work(Path(chosen.worker), chosen.cases, chosen.seed, chosen.seconds)
-    outcomes, failures = run(chosen.cases, chosen.seed, chosen.seconds)
+
+    def report(failure: str) -> None:
+        sys.stdout.write(f"FAILED: {failure}\n")
+        sys.stdout.flush()
+
+    outcomes, failures = run(chosen.cases, chosen.seed, chosen.seconds, report)
     for name, times in outcomes.most_common():
         sys.stdout.write(f"{times:7} {name}\n")
-    for failure in failures:
-        sys.stdout.write(f"FAILED: {failure}\n")
     sys.stdout.write(f"{outcomes.total()} cases, {len(failures)} failures\n")
     return 1 if failures else 0
 
