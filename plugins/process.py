@@ -17,7 +17,7 @@ from pypet.errors import WorkerDiedError
 from pypet.interfaces import Activity, Outcome, Scheduler, Task, TaskFunction
 from pypet.markers import hookimpl
 from pypet.plugins._workers.fork_runner import ForkRunner
-from pypet.plugins._workers.lifetime import end_processes, start_process
+from pypet.plugins._workers.lifetime import end_descriptor, end_processes, start_process
 from pypet.plugins._workers.outcomes import deserialize, killed_outcome, unreadable_outcome
 from pypet.plugins._workers.process_executor import (
     ProcessExecutor,
@@ -58,10 +58,10 @@ class ProcessScheduler(ProcessExecutor):
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
         self._active: dict[int, _Active] = {}
-        """By the sentinel of the process."""
+        """By what `end_descriptor` returns for the process."""
         self._reports: dict[int, Outcome] = {}
         self._started: set[int] = set()
-        """Sentinels of active processes that have begun their run."""
+        """Descriptors of active processes that have begun their run."""
         self._any_started = False
 
     def start(self, execute: Callable[[Task], Outcome]) -> None:
@@ -117,25 +117,25 @@ class ProcessScheduler(ProcessExecutor):
                 raise
             finally:
                 there.close()
-            self._active[process.sentinel] = _Active(process, here, task, time())
+            self._active[end_descriptor(process)] = _Active(process, here, task, time())
 
     def _wait(self) -> None:
         waiting: list[Any] = list(self._active)
         waiting += [
             each.connection
-            for sentinel, each in self._active.items()
-            if sentinel not in self._reports
+            for descriptor, each in self._active.items()
+            if descriptor not in self._reports
         ]
         self._check_if_due()
         ready = set(wait(waiting, WAIT_SECONDS))
-        for sentinel, each in list(self._active.items()):
-            ended = sentinel in ready
-            if sentinel not in self._reports and (each.connection in ready or ended):
-                self._receive(sentinel, each)
+        for descriptor, each in list(self._active.items()):
+            ended = descriptor in ready
+            if descriptor not in self._reports and (each.connection in ready or ended):
+                self._receive(descriptor, each)
             if ended:
-                self._reap(sentinel, each)
+                self._reap(descriptor, each)
 
-    def _receive(self, sentinel: int, each: _Active) -> None:
+    def _receive(self, descriptor: int, each: _Active) -> None:
         """Receive the report of a process; there is none if it died."""
         data = STARTED
         try:
@@ -143,16 +143,16 @@ class ProcessScheduler(ProcessExecutor):
                 if not each.connection.poll():
                     return
                 data = each.connection.recv_bytes()
-                self._started.add(sentinel)
+                self._started.add(descriptor)
                 self._any_started = True
         except (EOFError, OSError):
             return
         try:
-            (self._reports[sentinel],) = deserialize(data)
+            (self._reports[descriptor],) = deserialize(data)
         except Exception as error:
-            self._reports[sentinel] = unreadable_outcome(each.task.index, error)
+            self._reports[descriptor] = unreadable_outcome(each.task.index, error)
 
-    def _reap(self, sentinel: int, each: _Active) -> None:
+    def _reap(self, descriptor: int, each: _Active) -> None:
         """Collect the outcome of a process that has ended.
 
         Raises
@@ -161,11 +161,11 @@ class ProcessScheduler(ProcessExecutor):
             It failed to start, as all others did so far.
         """
         each.process.join()
-        outcome = self._reports.pop(sentinel, None)
+        outcome = self._reports.pop(descriptor, None)
         pid, exit_code = each.process.pid, each.process.exitcode
-        failed_to_start = exit_code == 1 and outcome is None and sentinel not in self._started
-        self._started.discard(sentinel)
-        del self._active[sentinel]
+        failed_to_start = exit_code == 1 and outcome is None and descriptor not in self._started
+        self._started.discard(descriptor)
+        del self._active[descriptor]
         each.connection.close()
         each.process.close()
         if failed_to_start and not self._any_started:

@@ -26,8 +26,10 @@ from pypet.interfaces._worker_setup import ForkAware
 from pypet.plugins._workers.lifetime import (
     EndRequested,
     die_with_parent,
+    end_by_signal,
     end_if_requested,
     join_helpers,
+    open_pidfd,
 )
 from pypet.plugins._workers.outcomes import killed_outcome, serialize
 from pypet.plugins._workers.worker_process import TaskRunner, execute_alone
@@ -151,7 +153,7 @@ def _receive(reading: int, child: _Child) -> bytes | None:
     """Return what a process sends; None if it ends before it has sent everything."""
     poller = select.poll()
     poller.register(reading, select.POLLIN)
-    ending = _open_pidfd(child.pid)
+    ending = open_pidfd(child.pid)
     if ending is None:
         return _read_message(reading, lambda: _poll(poller, child))
     poller.register(ending, select.POLLIN)
@@ -184,14 +186,6 @@ def _poll(poller: select.poll, child: _Child) -> bool:
     return True
 
 
-def _open_pidfd(pid: int) -> int | None:
-    """Return a descriptor that becomes readable when a process ends; None where there is none."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # an old kernel, or a sandbox
-            return os.pidfd_open(pid)
-    return None
-
-
 # ----- in the process of a run --------------------------------------------------------------
 
 
@@ -208,9 +202,7 @@ def _be_process(function: TaskFunction, task: Task, writing: int, server: int) -
         _send(writing, serialize([execute_alone(function, task)]))
         exit_code = 0 if join_helpers() else 1
     except EndRequested:
-        # End by the signal, so that the parent sees why.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTERM)
+        end_by_signal()
     except BrokenPipeError:
         exit_code = 0  # the fork server has ended, so the outcome is not needed
     except BaseException:

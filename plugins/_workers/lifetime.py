@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from multiprocessing import util
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -35,6 +35,12 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 # Looked up at import: after a fork every page of memory that is touched has to be copied, so a
 # process that was just forked should do as little as possible.
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+
+# The fork server of multiprocessing writes to the pipe of a process when that ends.
+_ServedProcess: tuple[type[BaseProcess], ...] = (
+    (multiprocessing.context.ForkServerProcess,) if hasattr(os, "fork") else ()
+)
 
 
 # ----- in the main process ------------------------------------------------------------------
@@ -56,6 +62,27 @@ def start_process(process: BaseProcess) -> None:
                 # Spawned interpreters get the working folder; raise a clear error if that is gone.
                 working_folder()
                 raise
+
+
+def end_descriptor(process: BaseProcess) -> int:
+    """Return a descriptor that is readable once a process has ended; closed with ``process``.
+
+    That of multiprocessing, a pipe, stays open as long as processes that it has forked live.
+    """
+    if not isinstance(process, _ServedProcess) and process.pid is not None:
+        descriptor = open_pidfd(process.pid)
+        if descriptor is not None:
+            util.Finalize(process, os.close, (descriptor,))
+            return descriptor
+    return process.sentinel
+
+
+def open_pidfd(pid: int) -> int | None:
+    """Return a descriptor that is readable once a process has ended; None where there is none."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # an old kernel, a sandbox, or it is gone
+            return os.pidfd_open(pid)
+    return None
 
 
 def end_processes(processes: Iterable[BaseProcess], *, terminate: bool) -> None:
@@ -125,6 +152,28 @@ def _request_end(signum: int, frame: Any) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _requests.append(signum)
     raise EndRequested
+
+
+def end_by_signal() -> None:
+    """End this process by SIGTERM, so that its parent sees why."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def ending_on_request() -> Iterator[None]:
+    """End the process by the signal if `EndRequested` is raised within a ``with`` block.
+
+    With what multiprocessing does at the end of a process, but without waiting for threads.
+    """
+    try:
+        yield
+    except EndRequested:
+        util._exit_function()  # type: ignore[attr-defined]  # no public name does the same
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # closed or replaced by the run
+                stream.flush()
+        end_by_signal()
 
 
 def end_if_requested() -> None:
@@ -215,14 +264,13 @@ def _end_after(main: int, own: int) -> None:
 
 def _wait_for(main: int) -> None:
     """Wait until a process is gone."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # an old kernel, a sandbox, or it is gone already
-            descriptor = os.pidfd_open(main)
-            try:
-                select.select([descriptor], [], [])
-                return
-            finally:
-                os.close(descriptor)
+    descriptor = open_pidfd(main)
+    if descriptor is not None:
+        try:
+            select.select([descriptor], [], [])
+        finally:
+            os.close(descriptor)
+        return
     parent = multiprocessing.parent_process()
     while os.getppid() == main or (parent is not None and parent.is_alive()):
         sleep(POLL_SECONDS)

@@ -13,6 +13,7 @@ from time import monotonic, time
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import Outcome, Task
 from pypet.plugins._workers import pipe_io
+from pypet.plugins._workers.lifetime import end_descriptor
 from pypet.plugins._workers.outbox import HeldOutcome
 from pypet.plugins._workers.outcomes import deserialize, killed_outcome, unreadable_outcome
 from pypet.plugins._workers.task_lease import WorkerSlot
@@ -41,6 +42,7 @@ class WorkerHandle:
         "batches",
         "begun",
         "connection",
+        "ended",
         "has_revoked",
         "heard_at",
         "is_ready",
@@ -58,6 +60,8 @@ class WorkerHandle:
         started: StartedFunction,
     ) -> None:
         self.process = process
+        self.ended = end_descriptor(process)
+        """A descriptor that is readable once the process has ended."""
         self.connection = connection
         self.slot = slot
         self.started = started

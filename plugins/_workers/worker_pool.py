@@ -55,7 +55,7 @@ class WorkerPool(ProcessExecutor):
         super().__init__(options)
         self._slots: list[WorkerSlot] = []
         self._workers: dict[int, WorkerHandle] = {}
-        """By the sentinel of their process."""
+        """By what `end_descriptor` returns for their process."""
         self._sizing = BatchSizing()
         self._sends_ahead = True
         self._idle_deaths = 0
@@ -174,13 +174,13 @@ class WorkerPool(ProcessExecutor):
             if worker.send(tasks):
                 return True
         except OSError:
-            self._requeue(worker, tasks)  # the sentinel of the worker is ready next
+            self._requeue(worker, tasks)  # it has died, which is seen next
             return False
         except Exception:
             if not self.inherits_tasks:
                 raise
             if not worker.batches:
-                self._retire(worker.process.sentinel)
+                self._retire(worker.ended)
                 self._start_worker(started, inherited=tasks)
                 return True
         self._requeue(worker, tasks)
@@ -226,7 +226,8 @@ class WorkerPool(ProcessExecutor):
                 raise
             finally:
                 there.close()
-            worker = self._workers[process.sentinel] = WorkerHandle(process, here, slot, started)
+            worker = WorkerHandle(process, here, slot, started)
+            self._workers[worker.ended] = worker
         if inherited:
             worker.note_batch(inherited)
         return worker
@@ -243,17 +244,17 @@ class WorkerPool(ProcessExecutor):
 
     def _keep_workers_of(self, started: StartedFunction) -> None:
         """End workers of other functions: at once, or after the tasks that they have."""
-        for sentinel, worker in list(self._workers.items()):
+        for descriptor, worker in list(self._workers.items()):
             if worker.started is started:
                 continue
             if worker.batches:
                 worker.is_retiring = True
             else:
-                self._retire(sentinel)
+                self._retire(descriptor)
 
-    def _retire(self, sentinel: int) -> None:
+    def _retire(self, descriptor: int) -> None:
         """End an idle worker."""
-        worker = self._workers.pop(sentinel)
+        worker = self._workers.pop(descriptor)
         _ask_to_stop(worker)
         end_processes([worker.process], terminate=False)
         worker.connection.close()
@@ -273,17 +274,17 @@ class WorkerPool(ProcessExecutor):
             # Their runs take longer than expected, and other workers are idle.
             for worker in lenders:
                 self._queue.extend((worker.started, task) for task in worker.revoke())
-        for sentinel, worker in list(workers.items()):
-            died = sentinel in ready
+        for descriptor, worker in list(workers.items()):
+            died = descriptor in ready
             if died or worker.connection in ready:
                 # Reports before deaths: a worker may have reported right before it died.
                 self._receive(worker, everything=died)
                 if died:
                     self._receive_held(worker)
             if died:
-                self._reap(sentinel, worker)
+                self._reap(descriptor, worker)
             elif worker.is_retiring and not worker.batches:
-                self._retire(sentinel)
+                self._retire(descriptor)
         self._look_for_held()
 
     def _receive(self, worker: WorkerHandle, *, everything: bool) -> None:
@@ -294,7 +295,7 @@ class WorkerPool(ProcessExecutor):
                 if not everything:
                     return
         except (EOFError, OSError):
-            return  # it has died, and its sentinel is or will be ready
+            return  # it has died, which is or will be seen
 
     def _receive_report(self, worker: WorkerHandle) -> None:
         outcomes, given_back = worker.receive()
@@ -321,9 +322,9 @@ class WorkerPool(ProcessExecutor):
                     self._receive_report(worker)
             self._note_outcomes(worker.accept_held(held))
 
-    def _reap(self, sentinel: int, worker: WorkerHandle) -> None:
+    def _reap(self, descriptor: int, worker: WorkerHandle) -> None:
         """Report the run that died with a worker; queue again the tasks that it had not begun."""
-        del self._workers[sentinel]
+        del self._workers[descriptor]
         try:
             outcome, tasks = worker.reap()
         finally:

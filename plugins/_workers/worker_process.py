@@ -21,6 +21,7 @@ from pypet.plugins._workers.lifetime import (
     EndRequested,
     end_on_request,
     end_with_main_process,
+    ending_on_request,
     join_helpers,
     unblock_interrupts,
 )
@@ -173,7 +174,7 @@ def run_single_task(
     connection: Connection, function: TaskFunction, task: Task, niceness: int | None
 ) -> None:
     """Be a process for one run: execute it and report the outcome."""
-    with contextlib.suppress(EndRequested, BrokenPipeError):
+    with contextlib.suppress(BrokenPipeError), ending_on_request():
         _set_up_process(niceness)
         unblock_interrupts()
         connection.send_bytes(STARTED)
@@ -191,7 +192,7 @@ def serve(
 ) -> None:
     """Be a worker of a pool: execute batches of tasks, ``inherited`` first, until asked to stop."""
     connection = ends.connection
-    with contextlib.suppress(EndRequested, BrokenPipeError, EOFError):
+    with contextlib.suppress(BrokenPipeError, EOFError), ending_on_request():
         _set_up_process(niceness)
         for each in ends.foreign:
             each.close()

@@ -21,6 +21,9 @@ from tests.mutants.scheduler_mutants import Patch, attributes, calls
 
 LOCAL, LOCK, PIPE, QUEUE = LocalWrapMode, LockWrapMode, PipeWrapMode, QueueWrapMode
 
+SLOW_SECONDS = 3.0
+"""Longer than the main process takes from the end of the runs to stopping the wrap mode."""
+
 
 # ----- services of workers ---------------------------------------------------------------------
 
@@ -221,6 +224,14 @@ def start_once(base: Any, self: Any, *args: Any) -> None:
 def stop_twice(base: Any, self: Any) -> None:
     self.worker_service()
     base.stop(self)
+
+
+def start_slow_writer(base: Any, self: Any, service: Any, mp_context: Any) -> None:
+    """Let the writer, which inherits the service, take long for each request."""
+    apply = service.apply
+    service.apply = lambda request: (time.sleep(SLOW_SECONDS), apply(request))
+    base.start(self, service, mp_context)
+    del service.apply
 
 
 def kill_writer(base: Any, self: Any) -> None:
@@ -480,7 +491,7 @@ MUTANTS = [
         "KillsWriter",
         "the writer is killed before it has stored everything",
         QUEUE,
-        calls(stop=kill_writer),
+        calls(start=start_slow_writer, stop=kill_writer),
         LARGE,
     ),
     Mutant("HangsAtEnd", "stop hangs", LOCK, calls(stop=hang_once), "test_stop_does_not_hang"),

@@ -12,7 +12,9 @@ import pytest
 
 from pypet.errors import WorkerDiedError
 from pypet.interfaces import AdmissionGate, Outcome, Task
+from pypet.plugins.pool import PoolScheduler
 from pypet.plugins.process import ProcessScheduler
+from pypet.support.tricks import is_on
 from pypet.testing.schedulers import ProcessesConformance, execute_all, square
 from tests.processes import DEADLINE_SECONDS, run_until_killed, wait_until
 
@@ -144,6 +146,13 @@ def lineage(task):
     return Outcome(task.index, (os.getppid(), process.name), 0.0, 1.0)
 
 
+needs_fork_server = pytest.mark.skipif(
+    not hasattr(os, "fork") or not is_on("fork_server"),
+    reason="this platform has no fork server, or PYPET_PLAIN switches it off",
+)
+
+
+@needs_fork_server
 def test_a_few_fork_servers_start_all_processes(run):
     values = [outcome.value for outcome in run(lineage, 12)]
     assert len({server for server, _ in values}) <= 2
@@ -223,8 +232,9 @@ def end_by_signal(task):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV, signal.SIGKILL])
-def test_a_process_that_is_ended_by_a_signal_is_reported_with_it(number):
-    scheduler = make_processes(ncores=1)
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_a_process_that_is_ended_by_a_signal_is_reported_with_it(method, number):
+    scheduler = make_processes(ncores=1, start_method=method)
     scheduler.start(end_by_signal)
     (outcome,) = execute_all(scheduler, [Task(int(number))])
     scheduler.stop()
@@ -240,7 +250,7 @@ def kill_fork_server_at_two(task):
     return Outcome(task.index, task.index, 0.0, 1.0)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork server")
+@needs_fork_server
 def test_an_idle_fork_server_that_was_killed_gets_no_task_and_is_replaced():
     scheduler = make_processes()
     scheduler.gates = [Closed()]  # tasks are sent one by one
@@ -257,6 +267,7 @@ def test_an_idle_fork_server_that_was_killed_gets_no_task_and_is_replaced():
     assert (outcome.index, outcome.error) == (1, None)
 
 
+@needs_fork_server
 def test_a_fork_server_that_is_killed_is_replaced_and_its_run_reported(run):
     outcomes = {outcome.index: outcome for outcome in run(kill_fork_server_at_two, 8)}
     assert isinstance(outcomes[2].error, WorkerDiedError)
@@ -288,6 +299,55 @@ def test_a_killed_process_is_noticed_though_its_own_processes_live_on(run, hold_
     assert isinstance(outcome.error, WorkerDiedError)
 
 
+def die_before_child(task):
+    """Be killed while a forked process lives on, which ends when the file is gone."""
+    (held,) = task.args
+    if not os.fork():
+        while os.path.exists(held):
+            time.sleep(0.02)
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="this platform has no pidfd_open")
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+@pytest.mark.parametrize("scheduler_class", [ProcessScheduler, PoolScheduler])
+def test_processes_that_a_killed_one_has_forked_do_not_hide_its_end(
+    scheduler_class, method, tmp_path
+):
+    held = tmp_path / "held"
+    held.touch()
+    options = {"ncores": 1, "start_method": method, "niceness": None}
+    scheduler = scheduler_class.from_options(options)
+    scheduler.start(die_before_child)
+    try:
+        (outcome,) = execute_all(scheduler, [Task(0, (str(held),))])
+    finally:
+        held.unlink()
+        scheduler.stop()
+        scheduler.wait_closed()
+    assert "SIGKILL" in str(outcome.error)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this platform has no /proc")
+@pytest.mark.parametrize("has_fork_servers", [True, False])
+def test_no_descriptors_of_ended_processes_stay_open(has_fork_servers):
+    def open_after(count):
+        scheduler = (
+            make_processes()
+            if has_fork_servers
+            else ProcessScheduler({"ncores": 2, "start_method": "fork", "niceness": None})
+        )
+        scheduler.start(square)
+        execute_all(scheduler, [Task(index) for index in range(count)])
+        scheduler.stop()
+        scheduler.wait_closed()
+        return len(os.listdir("/proc/self/fd"))
+
+    assert open_after(1) == open_after(20)
+
+
+@needs_fork_server
 def test_a_fork_server_ends_at_once_also_in_the_middle_of_a_fork():
     # What hooks of a fork raise is only reported, so the request to end must not get lost there.
     armed = [True]  # hooks cannot be taken back, but disarmed
@@ -304,11 +364,12 @@ def test_a_fork_server_ends_at_once_also_in_the_middle_of_a_fork():
     armed.clear()
     (server,) = multiprocessing.active_children()
     server.join(DEADLINE_SECONDS)
-    assert server.exitcode == 0
+    assert server.exitcode == -signal.SIGTERM
     scheduler.stop()
     scheduler.wait_closed()
 
 
+@needs_fork_server
 def test_ends_are_noticed_where_the_platform_only_waits_for_processes(
     run, hold_the_pipe, monkeypatch
 ):
