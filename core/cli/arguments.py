@@ -53,7 +53,7 @@ def whole_number(what: str, least: int = 0) -> Callable[[str], int]:
 
     def convert(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is no {what}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {what}")
         return int(text)
 
     return convert

@@ -79,7 +79,7 @@ def end_descriptor(process: BaseProcess) -> int:
 
 def open_pidfd(pid: int) -> int | None:
     """Return a descriptor that is readable once a process has ended; None where there is none."""
-    if sys.platform == "linux":
+    if sys.platform == "linux" and hasattr(os, "pidfd_open"):
         with contextlib.suppress(OSError):  # an old kernel, a sandbox, or it is gone
             return os.pidfd_open(pid)
     return None

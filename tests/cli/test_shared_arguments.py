@@ -35,6 +35,6 @@ def test_whole_numbers_begin_where_they_make_sense():
     convert = whole_number("number of at least 1", least=1)
     assert convert("1") == 1
     for text in ("0", "-1", "1.5", "one", ""):
-        with pytest.raises(argparse.ArgumentTypeError, match="is no number of at least 1"):
+        with pytest.raises(argparse.ArgumentTypeError, match="is not a number of at least 1"):
             convert(text)
     assert whole_number("number of rows")("0") == 0

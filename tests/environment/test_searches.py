@@ -213,7 +213,7 @@ def test_every_type_stays_that_of_its_default(make_env, options):
     ("name", "values", "text"),
     [
         ("layers", np.linspace(1, 4, 2), r"astype\(int\)"),
-        ("bias", [0, 1], "need the type bool"),
+        ("bias", [0, 1], "must be of type bool"),
         ("kernel", [1, 2], "default of type int"),
         ("width", [1, 2**15], "integers within its limits"),
     ],

@@ -188,7 +188,7 @@ def test_an_unsafe_service_without_wrap_mode_is_warned_of_once(caplog, make_env,
     pytest.importorskip("h5py")
     place = {"storage_service": "hdf5", "filename": str(tmp_path / "data.hdf5")}
     text = log_of(caplog, make_env, wrap_mode="NONE", **place)
-    assert text.count("'hdf5' at the same time, and it is not safe") == 1
+    assert text.count("although it is not safe for many processes") == 1
 
 
 def test_safety_on_one_host_does_not_count_on_several():
