@@ -140,7 +140,8 @@ def pytest_configure(config):
     except ModuleNotFoundError:  # in a bare install
         return
     patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-    settings.register_profile("suite", derandomize=True, **patient)
+    # Half of the default: the suite has many such tests, and always tries the same examples.
+    settings.register_profile("suite", derandomize=True, max_examples=50, **patient)
     settings.register_profile("explore", derandomize=False, print_blob=True, **patient)
     if not config.getoption("--hypothesis-profile", None):
         settings.load_profile("suite")
