@@ -13,7 +13,10 @@ from pypet.wrap_modes._local import locking
 from tests.processes import wait_until
 
 pytest.importorskip("h5py")
-pytestmark = pytest.mark.skipif(not outbox.IS_AVAILABLE, reason="nothing is gathered there")
+pytestmark = pytest.mark.skipif(
+    not outbox.IS_AVAILABLE,
+    reason="this platform has no non-blocking pipes, so no outcome is gathered",
+)
 
 LONG = 3
 RUNS = 24

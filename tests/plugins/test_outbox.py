@@ -20,7 +20,9 @@ from pypet.plugins.pool import PoolScheduler
 from pypet.plugins.process import ProcessScheduler
 from tests.processes import DEADLINE_SECONDS, wait_until
 
-pytestmark = pytest.mark.skipif(not IS_AVAILABLE, reason="nothing is gathered there")
+pytestmark = pytest.mark.skipif(
+    not IS_AVAILABLE, reason="this platform has no non-blocking pipes, so no outcome is gathered"
+)
 
 LONG = 6
 RUNS = 20
